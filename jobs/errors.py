@@ -1,0 +1,42 @@
+"""Every error Berthwatch raises on purpose.
+
+    BerthwatchError
+    ├── InputError (ValueError)     something a person wrote is wrong: a job, a port file, an option
+    │   └── PlanError               a plan cannot be read, or does not fit this archive
+    ├── CatalogError                a STAC catalog is down, answers nonsense, or lacks the collection
+    ├── SceneError                  one scene cannot be used: an asset is missing, truncated, or lies
+    ├── ArchiveError                the port archive refuses: locked, another grid, a missing tag
+    └── ClusterError                the Dask cluster cannot run this: no workers, other versions
+
+A message says what was found, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class BerthwatchError(Exception):
+    """Anything Berthwatch refuses on purpose; the command line prints it without a traceback."""
+
+
+class InputError(BerthwatchError, ValueError):
+    """Something a person wrote is wrong: a job file, a port file, an option."""
+
+
+class PlanError(InputError):
+    """A plan cannot be read, or does not fit the archive it is run on."""
+
+
+class CatalogError(BerthwatchError):
+    """A STAC catalog is down, answers nonsense, or lacks the collection."""
+
+
+class SceneError(BerthwatchError):
+    """One scene cannot be used; it fails its own overpass and nothing else."""
+
+
+class ArchiveError(BerthwatchError):
+    """The port archive refuses: it is locked, has another grid, or lacks the tag."""
+
+
+class ClusterError(BerthwatchError):
+    """The Dask cluster cannot run this: no workers, or workers of another version."""
