@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def content_id(value: object, length: int = 16) -> str:
@@ -328,8 +328,6 @@ class UnitResult:
     seconds: float = 0.0
     bytes_read: int = 0
     vessels: int = 0
-    store: object = field(default=None, compare=False, repr=False)
-    """The fork of the archive session that holds what the unit wrote."""
 
     def __bool__(self) -> bool:
         return self.state is UnitState.DONE

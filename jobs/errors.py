@@ -1,10 +1,10 @@
 """Every error Berthwatch raises on purpose.
 
     BerthwatchError
-    ├── InputError (ValueError)     something a person wrote is wrong: a job, a port file, an option
+    ├── InputError (ValueError)     what a person wrote is wrong: a job, a port file, an option
     │   └── PlanError               a plan cannot be read, or does not fit this archive
-    ├── CatalogError                a STAC catalog is down, answers nonsense, or lacks the collection
-    ├── SceneError                  one scene cannot be used: an asset is missing, truncated, or lies
+    ├── CatalogError                a STAC catalog is down, talks nonsense, or lacks the collection
+    ├── SceneError                  one scene cannot be used: an asset is missing, cut off, or lies
     ├── ArchiveError                the port archive refuses: locked, another grid, a missing tag
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
 

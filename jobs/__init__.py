@@ -1,0 +1,1 @@
+"""From satellite catalogs to port-visit time series, on a Dask cluster."""
