@@ -1,0 +1,474 @@
+"""The command line: one sub-command per step, each a call of what a notebook could call as well."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jobs.errors import BerthwatchError, InputError
+
+if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.plan import Plan
+    from jobs.run import Options, Summary
+
+app = typer.Typer(
+    name="berthwatch",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""From satellite catalogs to port-visit time series, on a Dask cluster.
+
+A first result: `berthwatch demo`. On real imagery: write a job file (ports, period, catalogs,
+archive), look with `berthwatch search JOB`, then `berthwatch run JOB` and
+`berthwatch report JOB`. A run that was stopped, killed or cut off goes on with the same command.
+""",
+)
+ports_app = typer.Typer(
+    help="List the bundled ports, or show one as GeoJSON.", invoke_without_command=True
+)
+app.add_typer(ports_app, name="ports")
+
+out = Console()
+err = Console(stderr=True)
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).")]
+JobOrPlan = Annotated[
+    Path, typer.Argument(metavar="JOB_OR_PLAN", help="A job file, or a plan made from one.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="`local` (processes on this machine), or a scheduler such as tcp://host:8786.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes of a local cluster; one per core."),
+]
+Replan = Annotated[
+    bool, typer.Option("--replan", help="Search the catalogs again instead of the pinned plan.")
+]
+
+
+def main() -> None:
+    """Entry point: a refusal is one line and exit code 2, never a traceback."""
+    from models.weights import WeightsError
+
+    try:
+        app()
+    except (BerthwatchError, WeightsError) as error:
+        err.print(f"berthwatch: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+# --- printing -----------------------------------------------------------------------------------
+
+
+def show(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Rows as a table, or as JSON; ``empty`` is said where there are none."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=2, default=str))
+        return
+    if not rows:
+        out.print(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in rows[0]:
+        numeric = all(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)
+
+
+# --- places and sensors -------------------------------------------------------------------------
+
+
+@ports_app.callback()
+def ports(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the bundled ports."""
+    if context.invoked_subcommand:
+        return
+    from jobs.ports import bundled_ports, load_port
+
+    show([_port_row(load_port(port_id)) for port_id in bundled_ports()], as_json, "none")
+
+
+def _port_row(port: Any) -> dict[str, Any]:
+    return {
+        "id": port.id,
+        "name": port.name,
+        "country": port.country,
+        "berths": len(port.berths),
+        "area_km2": round(port.grid.width * port.grid.height / 1e4, 1),
+        "checked": "approximate" if port.approximate else "yes",
+    }
+
+
+@ports_app.command("show")
+def ports_show(
+    port: Annotated[str, typer.Argument(help="Id, or a GeoJSON file of one's own.")],
+) -> None:
+    """Print one port as the GeoJSON that a file of one's own looks like."""
+    from jobs.ports import load_port, port_geojson, read_port
+
+    path = Path(port)
+    found = read_port(path) if path.suffix in (".json", ".geojson") else load_port(port)
+    typer.echo(json.dumps(port_geojson(found), indent=2))
+
+
+@app.command()
+def sensors(as_json: AsJson = False) -> None:
+    """List the sensors: names for `sensor:` in a job file."""
+    from jobs.sensors import SENSORS
+
+    rows = [
+        {"name": s.name, "bands": " ".join(s.bands), "title": s.title, "archive_group": s.family}
+        for s in SENSORS.values()
+    ]
+    show(rows, as_json, "none")
+
+
+# --- search and plan ----------------------------------------------------------------------------
+
+
+@app.command()
+def search(job: JobFile, as_json: AsJson = False) -> None:
+    """What the catalogs hold: overpasses per port, sensor and month, cloud, bytes."""
+    from jobs.plan import summarise
+
+    show(summarise(_search(job)), as_json, "no overpass: no scene of these ports in this period")
+
+
+def _search(job: Path) -> Plan:
+    """Ask the catalogs, with a word on standard error about where we are."""
+    from jobs.config import read_job
+    from jobs.plan import make_plan
+
+    with err.status("searching ...") as status:
+        return make_plan(read_job(job), progress=status.update)
+
+
+@app.command()
+def plan(
+    source: JobOrPlan,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write the plan (JSON Lines).")
+    ] = None,
+    details: Annotated[bool, typer.Option("--show", help="Print units and estimates.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again."""
+    from jobs.plan import read_plan, write_plan
+
+    found = _search(source) if _is_job(source) else read_plan(source)
+    if output is not None:
+        write_plan(found, output)
+        err.print(f"wrote {output}: {len(found.overpasses)} overpasses, plan {found.hash[:12]}")
+    if details or output is None:
+        _show_plan(found, as_json)
+
+
+def _show_plan(found: Plan, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from jobs.plan import estimate
+
+    rows = [
+        {
+            "overpass": o.id,
+            "platform": o.platform,
+            "acquired": o.acquired.isoformat(),
+            "scenes": len(o.scenes),
+            "superseded": len(o.superseded),
+        }
+        for o in found.overpasses
+    ]
+    estimates = asdict(estimate(found))
+    if as_json:
+        typer.echo(json.dumps({"hash": found.hash, "estimate": estimates, "units": rows}, indent=2))
+        return
+    show(rows, False, "no overpass: no scene of these ports in this period")
+    show([{"estimate": name, "value": value} for name, value in estimates.items()], False, "")
+
+
+def _is_job(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml")
+
+
+def _pinned(source: Path, replan: bool = False) -> Plan:
+    """The plan to work with: as given, or the one pinned for this very job, or a new one."""
+    from jobs.config import job_digest, read_job
+    from jobs.plan import read_plan, write_plan
+
+    if not _is_job(source):
+        return read_plan(source)
+    job = read_job(source)
+    path = archive_root(job.archive) / "plans" / f"{job.name}-{job_digest(job)}.jsonl"
+    if path.exists() and not replan:
+        found = read_plan(path)
+        err.print(f"plan {found.hash[:12]}, pinned before; --replan searches the catalogs again")
+        return found
+    found = _search(source)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_plan(found, path)
+    err.print(f"plan {found.hash[:12]}: {len(found.overpasses)} overpasses pinned")
+    return found
+
+
+def archive_root(archive: str) -> Path:
+    """The archive's folder; InputError for an object store, which this version cannot write."""
+    if "://" in archive:
+        raise InputError(
+            f"archive {archive!r} is an object store; this version writes local folders only: "
+            "give a path"
+        )
+    return Path(archive)
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    source: JobOrPlan,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="Stop behind this stage: tile or segment.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Do at most N overpasses now.")
+    ] = None,
+    cluster: ClusterOption = "local",
+    workers: WorkersOption = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the failed overpasses again.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    replan: Replan = False,
+    commit_every: Annotated[
+        float, typer.Option("--commit-every", min=0, help="Seconds between commits.")
+    ] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Do everything that is still missing: tile, segment, visits, series, publish.
+
+    Live progress; Ctrl-C keeps what is finished; the same command goes on where it stopped.
+    Exit code 0: all done; 1: some overpasses failed; 2: refused; 130: stopped by Ctrl-C.
+    """
+    from jobs.run import Options
+
+    found = _pinned(source, replan)
+    options = Options(
+        limit=limit,
+        retry_failed=retry_failed,
+        last_stage=_stage(stage),
+        commit_every_s=commit_every,
+    )
+    if dry_run:
+        _dry_run(found, options, as_json)
+        return
+    raise typer.Exit(_run(found, options, cluster, workers, as_json))
+
+
+def _stage(name: str | None) -> Any:
+    from jobs.domain import StageName
+
+    if name is None:
+        return StageName.SEGMENT
+    try:
+        return StageName(name)
+    except ValueError:
+        raise InputError(f"no stage {name!r}; expected one of {', '.join(StageName)}") from None
+
+
+def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
+    from jobs.run import preview
+
+    rows = [
+        {"overpass": item.unit.overpass.id, "why": item.why, "stages": " ".join(item.stages)}
+        for item in preview(found, archive_root(found.archive), options)
+    ]
+    show(rows, as_json, "nothing to do: every overpass is done")
+
+
+def _run(found: Plan, options: Options, cluster: str, workers: int | None, as_json: bool) -> int:
+    """A whole run with its journal and display; returns the exit code."""
+    from jobs.archive import locked
+    from jobs.cluster import connect
+    from jobs.domain import StageName
+    from jobs.journal import Event, EventName, journal
+    from jobs.progress import display
+    from jobs.results import collect, publish_run
+    from jobs.run import open_archives, run_units, settings_for
+
+    root = archive_root(found.archive)
+    settings = settings_for(found)
+    with (
+        locked(root),
+        journal(root / "journal" / f"{found.name}.jsonl") as write,
+        connect(cluster, workers) as client,
+    ):
+        archives = open_archives(found, root)
+        err.print(f"dashboard {client.dashboard_link}", highlight=False)
+        with display(err) as watch:
+
+            def observe(event: Event) -> None:
+                write(event)
+                watch(event)
+
+            summary = run_units(found, archives, settings, options, client, observe)
+        folder = None
+        if summary.done and not summary.interrupted and options.last_stage is StageName.SEGMENT:
+            publication = collect(found, archives, settings, root, client)
+            folder = publish_run(publication, archives, root)
+            write(Event(EventName.PUBLISHED, {"folder": str(folder.relative_to(root))}))
+        code = exit_code(summary)
+        write(Event(EventName.ENDED, {"exit": code, "done": summary.done}))
+    _report_run(summary, folder, as_json)
+    return code
+
+
+def exit_code(summary: Summary) -> int:
+    """0 nothing failed, 1 something failed, 130 stopped by Ctrl-C."""
+    if summary.interrupted:
+        return 130
+    return 1 if summary.failed else 0
+
+
+def _report_run(summary: Summary, folder: Path | None, as_json: bool) -> None:
+    facts = {
+        "done": summary.done,
+        "failed": summary.failed,
+        "pending": summary.pending,
+        "published": None if folder is None else str(folder),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    out.print(f"{summary.done} done, {summary.failed} failed, {summary.pending} pending")
+    for reason, count in summary.reasons.most_common(5):
+        out.print(f"  {count} x {reason}", markup=False, highlight=False)
+    if summary.interrupted:
+        out.print("stopped; what was finished is committed: the same command goes on from here")
+    elif summary.pending:
+        out.print("the same command does the rest")
+    if summary.failed:
+        out.print("--retry-failed tries the failed ones again")
+    if folder is not None:
+        out.print(f"results {folder}", soft_wrap=True, highlight=False)
+        out.print(f"report  {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def status(source: JobOrPlan, as_json: AsJson = False) -> None:
+    """Per port, sensor and stage: done, pending, failed, stale."""
+    from jobs.run import status_rows
+
+    found = _pinned(source)
+    rows = status_rows(found, archive_root(found.archive))
+    show(rows, as_json, "the plan has no overpass")
+
+
+# --- what came of it ----------------------------------------------------------------------------
+
+
+@app.command()
+def report(
+    source: JobOrPlan,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Copy the page there.")
+    ] = None,
+) -> None:
+    """Where the HTML report of the newest results lies."""
+    folder = _newest(source)
+    page = folder / "report.html"
+    if output is not None:
+        shutil.copyfile(page, output)
+        page = output
+    typer.echo(page)
+
+
+def _newest(source: Path) -> Path:
+    """Folder of the newest published results of a job."""
+    from jobs.config import read_job
+    from jobs.plan import read_plan
+    from jobs.results import published_root
+
+    described = read_job(source) if _is_job(source) else read_plan(source)
+    folder = published_root(archive_root(described.archive)) / described.name
+    latest = folder / "latest.json"
+    if not latest.exists():
+        raise InputError(f"job {described.name!r} has no results yet: berthwatch run {source}")
+    return folder / str(json.loads(latest.read_text())["tag"])
+
+
+@app.command()
+def verify(
+    source: JobOrPlan,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="How many overpasses.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Which ones: another seed, others.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute overpasses from the pinned inputs and compare the bytes with the archive.
+
+    Exit code 0: all equal; 1: some differ.
+    """
+    from jobs.verify import verify_sample
+
+    found = _pinned(source)
+    rows = verify_sample(found, archive_root(found.archive), sample, seed)
+    show(rows, as_json, "nothing to verify: no overpass is done")
+    raise typer.Exit(int(any(row["result"] != "equal" for row in rows)))
+
+
+@app.command()
+def export(
+    source: JobOrPlan,
+    port: Annotated[str, typer.Option("--port", help="Id of the port.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, X.zarr.")],
+    tag: Annotated[str | None, typer.Option("--tag", help="A tag; the newest commit else.")] = None,
+) -> None:
+    """A plain Zarr v3 copy of one port's archive, for tools that do not know Icechunk."""
+    from jobs.archive import PortArchive
+
+    found = _pinned(source)
+    known = {p.id: p for p in found.ports}
+    if port not in known:
+        raise InputError(f"no port {port!r} in this job; it has {', '.join(known)}")
+    archive = PortArchive.create_or_open(archive_root(found.archive), known[port], None)
+    archive.export(output, tag)
+    typer.echo(output)
+
+
+# --- the model ----------------------------------------------------------------------------------
+
+
+# --- synthetic scenes ---------------------------------------------------------------------------
+
+
+def _say(message: str) -> None:
+    err.print(message, highlight=False, markup=False)
+
+
+def _lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        out.print(line, highlight=False, markup=False)

@@ -1,0 +1,116 @@
+"""What a person sees of a run while it runs: a live bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from jobs.journal import Event, EventName, Observer
+
+LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def display(console: Console) -> Iterator[Observer]:
+    """An observer that shows a run's events on this console, as suits it."""
+    if console.is_terminal:
+        with _bar(console) as progress:
+            yield _Bar(progress)
+    else:
+        yield _Lines(console)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[facts]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+class _Tally:
+    """Counts kept from events; both displays speak from it."""
+
+    def __init__(self) -> None:
+        self.total = self.ended = self.failed = self.vessels = 0
+        self.started = time.monotonic()
+
+    def take(self, event: Event) -> None:
+        facts = event.facts
+        if event.name is EventName.STARTED:
+            self.total = int(facts["todo"])
+            self.started = time.monotonic()
+        elif event.name is EventName.UNIT and facts["last"]:
+            self.ended += 1
+            self.failed += facts["state"] == "failed"
+            self.vessels += int(facts["vessels"])
+
+    def facts(self) -> str:
+        """failed, vessels and rate, in words."""
+        rate = self.ended / max(time.monotonic() - self.started, 1e-9)
+        failed = f"{self.failed} failed, " if self.failed else ""
+        return f"{failed}{self.vessels} vessels, {rate:.1f}/s"
+
+
+class _Bar:
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tally = _Tally()
+        self.task = progress.add_task("overpasses", total=None, facts="")
+
+    def __call__(self, event: Event) -> None:
+        self.tally.take(event)
+        self.progress.update(
+            self.task,
+            total=self.tally.total,
+            completed=self.tally.ended,
+            facts=self.tally.facts(),
+        )
+        line = _failure(event)
+        if line:
+            self.progress.console.print(line, markup=False, highlight=False)
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.tally = _Tally()
+        self.spoke = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        self.tally.take(event)
+        line = _failure(event)
+        if line:
+            self._say(line)
+        finished = self.tally.ended == self.tally.total and event.name is EventName.UNIT
+        if event.name is EventName.STARTED:
+            self._say(f"{self.tally.total} of {event.facts['overpasses']} overpasses to do")
+        elif finished or time.monotonic() - self.spoke > LINE_EVERY_S:
+            self._say(f"{self.tally.ended}/{self.tally.total} overpasses, {self.tally.facts()}")
+
+    def _say(self, line: str) -> None:
+        self.spoke = time.monotonic()
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _failure(event: Event) -> str | None:
+    """One line for a unit that failed; None for anything else."""
+    if event.name is not EventName.UNIT or event.facts["state"] != "failed":
+        return None
+    return f"failed {event.facts['stage']} {event.facts['overpass']}: {event.facts['reason']}"

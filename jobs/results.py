@@ -1,0 +1,141 @@
+"""Results: from what the archive holds to one published state of a job.
+
+One task per port counts its visits; everything else is small and done by the coordinator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+from jobs import publish, series, visits
+from jobs.archive import PortArchive
+from jobs.domain import (
+    Port,
+    Settings,
+    StageName,
+    UnitResult,
+    UnitState,
+    content_id,
+)
+from jobs.plan import Plan
+from jobs.publication import PortTables, Provenance, Publication, UnitCounts
+from jobs.run import all_steps, overall, units
+from jobs.sensors import SENSORS
+
+EYE_GAMMA = 0.7
+"""Lifts the dark water: most of a port picture lies in the lowest tenth of its range."""
+
+
+def published_root(root: Path) -> Path:
+    """Folder of the published results inside an archive."""
+    return root / "published"
+
+
+def count_port(root: Path, port: Port, overpass_ids: Sequence[str]) -> PortTables:
+    """The vessels, looks and visits of one port; runs on a worker, reads the newest commit."""
+    archive = PortArchive.create_or_open(root, port, None)
+    return visits.port_tables(port, archive.records(overpass_ids))
+
+
+def collect(
+    plan: Plan,
+    archives: Mapping[str, PortArchive],
+    settings: Settings,
+    root: Path,
+    client: Client,
+) -> Publication:
+    """The state of the job as the archive holds it now, with a tag derived from its content."""
+    steps = all_steps(archives)
+    states = {u.overpass.id: overall(u, s, settings) for u, s in units(plan, steps)}
+    done = [key for key, state in states.items() if state is UnitState.DONE]
+    tables = _tables(plan, done, root, client)
+    counts = UnitCounts(
+        done=len(done),
+        failed=sum(state is UnitState.FAILED for state in states.values()),
+        pending=sum(s in (UnitState.PENDING, UnitState.STALE) for s in states.values()),
+    )
+    identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done)]
+    tag = content_id([*identity, counts.failed], 12)
+    complete = counts.pending == 0
+    return Publication(
+        job=plan.name,
+        tag=tag if complete else f"partial-{tag}",
+        period=plan.period,
+        complete=complete and counts.failed == 0,
+        units=counts,
+        tables=tables,
+        series=series.port_visits(tables, plan.period),
+        provenance=_provenance(plan, settings),
+        imagery=ArchiveImagery(archives),
+        failures=tuple(
+            UnitResult(u.overpass.id, StageName.TILE, UnitState.FAILED, s.reason)
+            for u, s in units(plan, steps)
+            if states[u.overpass.id] is UnitState.FAILED
+        ),
+    )
+
+
+def publish_run(publication: Publication, archives: Mapping[str, PortArchive], root: Path) -> Path:
+    """Write the results and tag the archives they came from; returns the folder.
+
+    The tags come first: a published folder always has its pixels.
+    """
+    if publication.units.pending == 0:
+        for archive in archives.values():
+            archive.tag(f"{publication.job}-{publication.tag}")
+    return publish.publish(publication, published_root(root))
+
+
+def _tables(plan: Plan, done: Sequence[str], root: Path, client: Client) -> dict[str, PortTables]:
+    mine = {port.id: [o.id for o in plan.overpasses if o.port == port.id] for port in plan.ports}
+    finished = set(done)
+    futures = {
+        port.id: client.submit(
+            count_port, root, port, [key for key in mine[port.id] if key in finished], pure=False
+        )
+        for port in plan.ports
+    }
+    return {port_id: future.result() for port_id, future in futures.items()}
+
+
+def _provenance(plan: Plan, settings: Settings) -> Provenance:
+    return Provenance(
+        plan_hash=plan.hash,
+        code_version=settings.code_version,
+        model_digest=settings.model_digest,
+        items={o.id: tuple(s.item_id for s in o.scenes) for o in plan.overpasses},
+        attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
+    )
+
+
+class ArchiveImagery:
+    """Pictures of overpasses for people, straight from the port archives."""
+
+    def __init__(self, archives: Mapping[str, PortArchive]) -> None:
+        self.archives = archives
+        self.steps = all_steps(archives)
+
+    def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
+        """(y, x, 3) on the port's grid, stretched for the eye; None where it was never tiled."""
+        step = self.steps.get(overpass_id)
+        if step is None or step.state[StageName.TILE] is not UnitState.DONE:
+            return None
+        sensor = SENSORS[step.sensor]
+        image = sensor.encoding.decode(self.archives[port_id].image(step).image)
+        visible = image[[sensor.bands.index(band) for band in ("red", "green", "blue")]]
+        return stretch(visible)
+
+
+def stretch(visible: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(y, x, 3) from (band, y, x): the 1st to 99.5th percentile of all bands as one range."""
+    if np.isnan(visible).all():
+        return np.zeros((*visible.shape[1:], 3), np.uint8)
+    low, high = np.nanpercentile(visible, [1.0, 99.5])
+    unit = np.clip((visible - low) / max(high - low, 1e-6), 0, 1) ** EYE_GAMMA
+    shown = np.nan_to_num(1 + unit * 254, nan=0)
+    return np.moveaxis(np.rint(shown).astype(np.uint8), 0, -1)

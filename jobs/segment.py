@@ -1,0 +1,151 @@
+"""Segment: the vessels in one overpass, from the pixels the tile stage left in the same fork."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+import rasterio.features
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio.transform import Affine
+from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import transform as reproject
+
+from jobs.domain import (
+    OPAQUE,
+    Grid,
+    OverpassStore,
+    Port,
+    Settings,
+    StageName,
+    Unit,
+    UnitResult,
+    UnitState,
+    Vessel,
+    content_id,
+)
+from jobs.errors import InputError
+from jobs.sensors import SENSORS
+from models.predictor import Detection, Predictor
+
+VERSION = 1
+"""Raise it when the same pixels give other vessels: what is in the archive becomes stale."""
+
+SHORE_TOLERANCE_M = 150.0
+"""Land nearer to the water than this still counts as water: public shorelines are off by about a
+hundred metres and know neither quays nor reclaimed ground."""
+
+BERTH_MARGIN_M = 60.0
+"""Around a berth nothing is land, whatever the mask says."""
+
+
+def key(unit: Unit, settings: Settings) -> str:
+    """Digest of all that the stage's output depends on: pixels, berths, model."""
+    berths = [berth.polygon.wkt for berth in unit.port.berths]
+    return content_id(["segment", VERSION, unit.overpass.id, berths, settings.model_digest])
+
+
+def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
+    """Find the vessels of one overpass and write them and the ship probability to its step."""
+    started = time.perf_counter()
+    sensor = SENSORS[unit.overpass.sensor]
+    pixels = store.read_pixels(unit.overpass.sensor, unit.step)
+    image = sensor.encoding.decode(pixels.image)
+    predictor = load_predictor(settings)
+    prediction = predictor.predict(image, sensor.bands)
+    usable = (pixels.quality & np.uint8(OPAQUE)) == 0
+    grid = unit.port.grid
+    found = predictor.detect(prediction, pixel_m=grid.resolution_m, usable=usable)
+    vessels = afloat([_vessel(d, grid) for d in found], unit.port, store.land())
+    probability = np.rint(prediction.ship * 255).astype(np.uint8)
+    store.write_vessels(unit.overpass.sensor, unit.step, vessels, probability)
+    return UnitResult(
+        overpass_id=unit.overpass.id,
+        stage=StageName.SEGMENT,
+        state=UnitState.DONE,
+        seconds=time.perf_counter() - started,
+        bytes_read=pixels.image.nbytes + pixels.quality.nbytes,
+        vessels=len(vessels),
+    )
+
+
+def load_predictor(settings: Settings) -> Predictor:
+    """The run's model, loaded once per process; refused when it is not the pinned one."""
+    predictor = _load(settings.model)
+    if predictor.digest != settings.model_digest:
+        raise InputError(
+            f"the model here has digest {predictor.digest[:12]}, the run was planned with "
+            f"{settings.model_digest[:12]}: give every worker the same weights"
+        )
+    return predictor
+
+
+@lru_cache(maxsize=1)
+def _load(path: str | None) -> Predictor:
+    return Predictor.load(path)
+
+
+# --- pixels to metres ---------------------------------------------------------------------------
+
+
+def _vessel(detection: Detection, grid: Grid) -> Vessel:
+    x, y = _metres(grid, detection.row, detection.col)
+    return Vessel(
+        x=x,
+        y=y,
+        length_m=detection.length_m,
+        length_sd_m=detection.length_sd_m,
+        beam_m=detection.beam_m,
+        heading_deg=detection.heading_deg,
+        score=detection.score,
+        truncated=detection.truncated,
+        corners=tuple(_metres(grid, row, col) for row, col in detection.corners),
+    )
+
+
+def _metres(grid: Grid, row: float, col: float) -> tuple[float, float]:
+    """(x, y) of a position counted in pixels from the centre of the first one."""
+    return (
+        grid.left + (col + 0.5) * grid.resolution_m,
+        grid.top - (row + 0.5) * grid.resolution_m,
+    )
+
+
+# --- land ---------------------------------------------------------------------------------------
+
+
+def afloat(vessels: Iterable[Vessel], port: Port, land: NDArray[np.bool_]) -> tuple[Vessel, ...]:
+    """The vessels whose centre can be water, in their order."""
+    ashore = inland(port, land)
+    height, width = ashore.shape
+    kept = []
+    for vessel in vessels:
+        row = int((port.grid.top - vessel.y) // port.grid.resolution_m)
+        col = int((vessel.x - port.grid.left) // port.grid.resolution_m)
+        if not ashore[min(max(row, 0), height - 1), min(max(col, 0), width - 1)]:
+            kept.append(vessel)
+    return tuple(kept)
+
+
+def inland(port: Port, land: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Land for certain, (y, x): the mask without its uncertain shore and without the berths."""
+    if not land.any():
+        return land
+    distance_px = ndimage.distance_transform_edt(land)
+    certain: NDArray[np.bool_] = distance_px * port.grid.resolution_m > SHORE_TOLERANCE_M
+    berths = list(_berths_in_metres(port))
+    if berths:
+        shapes = [berth.buffer(BERTH_MARGIN_M) for berth in berths]
+        certain &= ~rasterio.features.rasterize(
+            shapes, out_shape=port.grid.shape, transform=Affine(*port.grid.transform)
+        ).astype(bool)
+    return certain
+
+
+def _berths_in_metres(port: Port) -> Iterable[BaseGeometry]:
+    to_metres = Transformer.from_crs(4326, port.grid.epsg, always_xy=True).transform
+    return (reproject(to_metres, berth.polygon) for berth in port.berths)

@@ -1,0 +1,105 @@
+"""Verify: recompute overpasses from their pinned inputs and compare the bytes with the archive."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.archive import PortArchive
+from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel
+from jobs.errors import BerthwatchError
+from jobs.plan import Plan
+from jobs.run import STAGES, overall, settings_for, steps_so_far, units
+
+
+class MemoryStore:
+    """One overpass in memory, where a stage expects its step of the archive."""
+
+    def __init__(self, land: NDArray[np.bool_]) -> None:
+        self._land = land
+        self.pixels: Pixels | None = None
+        self.vessels: tuple[Vessel, ...] = ()
+        self.ship_probability: NDArray[np.uint8] | None = None
+
+    def write_pixels(self, sensor: str, step: int, pixels: Pixels) -> None:
+        """Keep the pixels."""
+        self.pixels = pixels
+
+    def read_pixels(self, sensor: str, step: int) -> Pixels:
+        """The pixels the tile stage left."""
+        assert self.pixels is not None
+        return self.pixels
+
+    def write_vessels(
+        self,
+        sensor: str,
+        step: int,
+        vessels: tuple[Vessel, ...],
+        ship_probability: NDArray[np.uint8],
+    ) -> None:
+        """Keep the vessels and the probability."""
+        self.vessels, self.ship_probability = vessels, ship_probability
+
+    def land(self) -> NDArray[np.bool_]:
+        """The land mask of the archive."""
+        return self._land
+
+
+def verify_sample(plan: Plan, root: Path, sample: int, seed: int) -> list[dict[str, str]]:
+    """One row per recomputed overpass: its id and equal, or what differs."""
+    settings = settings_for(plan)
+    done = [
+        unit
+        for unit, step in units(plan, steps_so_far(plan, root))
+        if overall(unit, step, settings) is UnitState.DONE
+    ]
+    chosen = random.Random(seed).sample(done, min(sample, len(done)))
+    rows = []
+    for unit in sorted(chosen, key=lambda u: u.overpass.id):
+        archive = PortArchive.create_or_open(root, unit.port, None)
+        try:
+            result = _compare(unit, archive, settings)
+        except BerthwatchError as error:
+            result = f"cannot be recomputed: {error}"
+        rows.append({"overpass": unit.overpass.id, "result": result})
+    return rows
+
+
+def _compare(unit: Unit, archive: PortArchive, settings: Settings) -> str:
+    """``equal``, or the names of what differs."""
+    kept = archive.fork()
+    again = MemoryStore(kept.land())
+    for stage in STAGES:
+        stage.run(unit, settings, again)
+    sensor, step = unit.overpass.sensor, unit.step
+    assert again.pixels is not None
+    assert again.ship_probability is not None
+    pixels = kept.read_pixels(sensor, step)
+    vessels, probability = kept.read_vessels(sensor, step)
+    same = {
+        "image": np.array_equal(pixels.image, again.pixels.image),
+        "quality": np.array_equal(pixels.quality, again.pixels.quality),
+        "ship_probability": np.array_equal(probability, again.ship_probability),
+        "vessels": _as_stored(vessels) == _as_stored(again.vessels),
+    }
+    different = [name for name, equal in same.items() if not equal]
+    return f"differs: {', '.join(different)}" if different else "equal"
+
+
+def _as_stored(vessels: tuple[Vessel, ...]) -> list[tuple[float, ...]]:
+    """What the archive keeps of vessels: float32 but for positions."""
+    return [
+        (
+            v.x,
+            v.y,
+            *(
+                float(np.float32(n))
+                for n in (v.length_m, v.length_sd_m, v.beam_m, v.heading_deg, v.score)
+            ),
+            float(v.truncated),
+        )
+        for v in vessels
+    ]
