@@ -1,0 +1,304 @@
+"""The job file: what a person asks for, read from YAML into frozen values.
+
+Every refusal names the file and the line. Relative paths are taken from the job file's folder.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+
+from jobs.domain import Json, Period, content_id
+from jobs.errors import InputError
+from jobs.sensors import sensor_named
+
+
+@dataclass(frozen=True)
+class PortRef:
+    """A bundled port by its id, or a port file of one's own."""
+
+    id: str
+    file: Path | None = None
+    """Absolute; None for a bundled port."""
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One collection of one catalog to search."""
+
+    catalog: str
+    """URL of a STAC API or static catalog, or an absolute path (catalog.json or .parquet)."""
+    collection: str
+    sensor: str | None = None
+    """Name in the sensor registry; None where the collection or its items tell."""
+    max_cloud_cover: float | None = None
+    """Per cent; items that say more are left out."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to watch, when, from which catalogs, and where results go."""
+
+    name: str
+    ports: tuple[PortRef, ...]
+    period: Period
+    sources: tuple[SourceSpec, ...]
+    """In order of preference where two hold the same acquisition."""
+    archive: str
+    """URL or absolute path."""
+    model: str | None = None
+    """Absolute path of a weights file; None for the packaged one."""
+
+
+def read_job(path: Path) -> Job:
+    """The job of a YAML file; InputError with file and line for anything it does not expect."""
+    return _JobFile(path).job()
+
+
+def job_digest(job: Job) -> str:
+    """Id of what the job says, paths resolved: equal jobs have equal ids."""
+    return content_id(job_json(job))
+
+
+def job_json(job: Job) -> dict[str, Json]:
+    """The job as plain JSON values."""
+    return {
+        "name": job.name,
+        "ports": [{"id": p.id, "file": None if p.file is None else str(p.file)} for p in job.ports],
+        "period": period_json(job.period),
+        "sources": [source_json(source) for source in job.sources],
+        "archive": job.archive,
+        "model": job.model,
+    }
+
+
+def period_json(period: Period) -> dict[str, Json]:
+    """A period as plain JSON values."""
+    return {"start": period.start.isoformat(), "end": period.end.isoformat()}
+
+
+def source_json(source: SourceSpec) -> dict[str, Json]:
+    """A source as plain JSON values."""
+    return {
+        "catalog": source.catalog,
+        "collection": source.collection,
+        "sensor": source.sensor,
+        "max_cloud_cover": source.max_cloud_cover,
+    }
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,52}")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class _JobFile:
+    """A job file being read: knows its path, and so can say where something is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.resolve().parent
+
+    def job(self) -> Job:
+        fields = self._fields(
+            self._root(),
+            "the job",
+            required=("name", "ports", "period", "sources", "archive"),
+            optional=("model",),
+        )
+        return Job(
+            name=self._name(fields["name"]),
+            ports=self._ports(fields["ports"]),
+            period=self._period(fields["period"]),
+            sources=tuple(self._source(node) for node in self._list(fields["sources"], "sources")),
+            archive=self._place(self._text(fields["archive"], "archive")),
+            model=self._model(fields.get("model")),
+        )
+
+    def _root(self) -> yaml.Node:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot read the job file {self.path}: {error}; expected a YAML file in UTF-8"
+            ) from error
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            raise InputError(f"{self.path} is not YAML: {error}; correct it there") from error
+        if root is None:
+            raise InputError(f"{self.path} is empty; expected a job with name, ports, period, ...")
+        return root
+
+    # the parts of a job
+
+    def _name(self, node: yaml.Node) -> str:
+        name = self._text(node, "name")
+        if not _NAME.fullmatch(name):
+            raise self._error(
+                node,
+                f"the name {name!r} will not do; expected at most 53 of a-z, 0-9 and '-', "
+                "not beginning with '-'",
+            )
+        return name
+
+    def _ports(self, node: yaml.Node) -> tuple[PortRef, ...]:
+        nodes = self._list(node, "ports")
+        ports = tuple(self._port(entry) for entry in nodes)
+        seen: set[str] = set()
+        for entry, port in zip(nodes, ports, strict=True):
+            if port.id in seen:
+                raise self._error(entry, f"port {port.id!r} is listed twice; list it once")
+            seen.add(port.id)
+        return ports
+
+    def _port(self, node: yaml.Node) -> PortRef:
+        if isinstance(node, yaml.ScalarNode):
+            return PortRef(self._text(node, "a port"))
+        fields = self._fields(node, "a port", required=("id", "file"))
+        file = self.folder / self._text(fields["file"], "file")
+        return PortRef(self._text(fields["id"], "id"), file)
+
+    def _period(self, node: yaml.Node) -> Period:
+        fields = self._fields(node, "period", required=("start", "end"))
+        period = Period(self._date(fields["start"], "start"), self._date(fields["end"], "end"))
+        if period.end < period.start:
+            raise self._error(
+                fields["end"],
+                f"the period ends on {period.end} before it starts on {period.start}; "
+                "expected end (inclusive) on or after start",
+            )
+        return period
+
+    def _source(self, node: yaml.Node) -> SourceSpec:
+        fields = self._fields(
+            node,
+            "a source",
+            required=("catalog", "collection"),
+            optional=("sensor", "max_cloud_cover"),
+        )
+        sensor, cloud = fields.get("sensor"), fields.get("max_cloud_cover")
+        return SourceSpec(
+            catalog=self._place(self._text(fields["catalog"], "catalog")),
+            collection=self._text(fields["collection"], "collection"),
+            sensor=None if sensor is None else self._sensor(sensor),
+            max_cloud_cover=None if cloud is None else self._per_cent(cloud, "max_cloud_cover"),
+        )
+
+    def _sensor(self, node: yaml.Node) -> str:
+        name = self._text(node, "sensor")
+        try:
+            return sensor_named(name).name
+        except InputError as error:
+            raise self._error(node, str(error)) from error
+
+    def _model(self, node: yaml.Node | None) -> str | None:
+        text = "default" if node is None else self._text(node, "model")
+        return None if text == "default" else self._place(text)
+
+    def _place(self, text: str) -> str:
+        """A URL as it is, a path made absolute."""
+        return text if _SCHEME.match(text) else str(self.folder / text)
+
+    # values
+
+    def _text(self, node: yaml.Node, what: str) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._error(node, f"{what} is a {_kind(node)}; expected text")
+        if not node.tag.endswith(":str"):
+            raise self._error(
+                node,
+                f"{what} is {node.value!r}, which YAML reads as {_kind(node)}; expected text: "
+                "put it in quotes",
+            )
+        if not node.value.strip():
+            raise self._error(node, f"{what} is empty; expected text")
+        return str(node.value)
+
+    def _date(self, node: yaml.Node, what: str) -> date:
+        if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.value):
+            try:
+                return date.fromisoformat(node.value)
+            except ValueError:
+                pass  # the 31st of April: the same refusal as for any other text
+        found = repr(node.value) if isinstance(node, yaml.ScalarNode) else f"a {_kind(node)}"
+        raise self._error(node, f"{what} is {found}; expected a day such as 2024-03-01")
+
+    def _per_cent(self, node: yaml.Node, what: str) -> float:
+        number = math.nan
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float")):
+            number = float(yaml.safe_load(node.value))
+        if not 0 <= number <= 100:
+            found = repr(node.value) if isinstance(node, yaml.ScalarNode) else f"a {_kind(node)}"
+            raise self._error(
+                node, f"{what} is {found}; expected a number from 0 to 100 (per cent)"
+            )
+        return number
+
+    def _list(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self._error(node, f"{what} is {_kind(node)}; expected a list")
+        if not node.value:
+            raise self._error(node, f"{what} is empty; expected one entry at least")
+        return list(node.value)
+
+    def _fields(
+        self,
+        node: yaml.Node,
+        what: str,
+        required: tuple[str, ...],
+        optional: tuple[str, ...] = (),
+    ) -> dict[str, yaml.Node]:
+        """The values of a mapping by key; unknown, repeated and missing keys are refused."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self._error(node, f"{what} is {_kind(node)}; expected {', '.join(required)}")
+        fields: dict[str, yaml.Node] = {}
+        for key, value in self._pairs(node, what):
+            if key.value not in required + optional:
+                raise self._error(key, _unknown_key(key.value, what, required + optional))
+            if key.value in fields:
+                raise self._error(
+                    key, f"key {key.value!r} stands twice in {what}; keep one of them"
+                )
+            fields[key.value] = value
+        missing = [key for key in required if key not in fields]
+        if missing:
+            raise self._error(node, f"{what} lacks {', '.join(missing)}; add it")
+        return fields
+
+    def _pairs(
+        self, node: yaml.MappingNode, what: str
+    ) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._error(key, f"a key of {what} is {_kind(key)}; expected text")
+            yield key, value
+
+    def _error(self, node: yaml.Node, problem: str) -> InputError:
+        return InputError(f"{self.path}, line {node.start_mark.line + 1}: {problem}")
+
+
+def _unknown_key(found: str, what: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(found, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected {', '.join(known)}"
+    return f"unknown key {found!r} in {what}; {hint}"
+
+
+def _kind(node: yaml.Node) -> str:
+    """What a person would call this node."""
+    if isinstance(node, yaml.SequenceNode):
+        return "list"
+    if isinstance(node, yaml.MappingNode):
+        return "mapping"
+    kinds = {"int": "number", "float": "number", "bool": "yes or no", "timestamp": "date"}
+    return kinds.get(
+        node.tag.rsplit(":", 1)[-1], "nothing" if node.tag.endswith("null") else "text"
+    )

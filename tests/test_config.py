@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from jobs.config import PortRef, SourceSpec, job_digest, read_job
+from jobs.errors import InputError
+
+JOB = """\
+name: vostochny-2024
+ports: [RUVYP, KPCHO, {id: my-port, file: ports/my_port.geojson}]
+period: {start: 2024-03-01, end: 2024-11-30}
+sources:
+  - {catalog: "https://earth.example/v1", collection: sentinel-2-c1-l2a, max_cloud_cover: 80}
+  - {catalog: catalog.json, collection: s2-ports, sensor: sentinel-2-l2a}
+archive: s3://bucket/berthwatch
+model: default
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "job.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        read_job(write(folder, text))
+    return str(caught.value)
+
+
+def test_a_job_as_documented(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB))
+
+    assert job.name == "vostochny-2024"
+    assert job.ports == (
+        PortRef("RUVYP"),
+        PortRef("KPCHO"),
+        PortRef("my-port", tmp_path / "ports" / "my_port.geojson"),
+    )
+    assert (job.period.start, job.period.end) == (date(2024, 3, 1), date(2024, 11, 30))
+    assert job.sources == (
+        SourceSpec("https://earth.example/v1", "sentinel-2-c1-l2a", None, 80.0),
+        SourceSpec(str(tmp_path / "catalog.json"), "s2-ports", "sentinel-2-l2a", None),
+    )
+    assert job.archive == "s3://bucket/berthwatch"
+    assert job.model is None
+
+
+def test_model_is_optional_and_may_be_a_file(tmp_path: Path) -> None:
+    assert read_job(write(tmp_path, JOB.replace("model: default\n", ""))).model is None
+    other = JOB.replace("model: default", "model: weights.safetensors")
+    assert read_job(write(tmp_path, other)).model == str(tmp_path / "weights.safetensors")
+
+
+def test_paths_belong_to_the_job_file_not_to_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, JOB.replace("s3://bucket/berthwatch", "out"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert read_job(Path("../job.yaml")).archive == str(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("archive:", "archve:", 7, ["archve", "'archive'"]),
+        ("max_cloud_cover: 80", "max_clouds: 80", 5, ["max_clouds", "'max_cloud_cover'"]),
+        ("end: 2024-11-30", "ende: 2024-11-30", 3, ["ende", "'end'"]),
+        ("file: ports/my_port.geojson", "path: p.geojson", 2, ["path", "file"]),
+        ("collection: s2-ports, ", "", 6, ["a source lacks collection"]),
+        ("model: default", "name: twice", 8, ["'name'", "twice"]),
+        ("name: vostochny-2024", "name: Vostochny 2024", 1, ["Vostochny 2024", "a-z"]),
+        ("name: vostochny-2024", "name: " + "x" * 54, 1, ["at most 53"]),
+        ("name: vostochny-2024", "name: 2024", 1, ["'2024'", "number", "quotes"]),
+        ("[RUVYP,", "[no,", 2, ["'no'", "yes or no", "quotes"]),
+        ("KPCHO", "RUVYP", 2, ["'RUVYP'", "twice"]),
+        ("end: 2024-11-30", "end: 2024-02-29", 3, ["2024-02-29", "before it starts"]),
+        ("end: 2024-11-30", "end: 2024-11-31", 3, ["2024-11-31", "expected a day"]),
+        ("end: 2024-11-30", "end: 2024-11-30T10:00:00Z", 3, ["expected a day"]),
+        ("end: 2024-11-30", "end: [1]", 3, ["list", "expected a day"]),
+        ("max_cloud_cover: 80", "max_cloud_cover: 101", 5, ["'101'", "0 to 100"]),
+        ("max_cloud_cover: 80", "max_cloud_cover: .nan", 5, ["0 to 100"]),
+        ("max_cloud_cover: 80", "max_cloud_cover: much", 5, ["'much'", "0 to 100"]),
+        ("sensor: sentinel-2-l2a", "sensor: sentinel-2-12a", 6, ["did you mean 'sentinel-2-l2a'"]),
+        ("s3://bucket/berthwatch", "{a: b}", 7, ["archive", "mapping", "expected text"]),
+        ("s3://bucket/berthwatch", "", 7, ["archive", "nothing"]),
+        ("catalog: catalog.json", "catalog: 12", 6, ["catalog", "number"]),
+    ],
+)
+def test_refusals_name_the_line_and_the_repair(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
+    assert JOB.count(old) == 1
+    message = refusal(tmp_path, JOB.replace(old, new))
+    assert f"job.yaml, line {line}:" in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("key", ["ports", "sources"])
+def test_empty_lists_are_refused(tmp_path: Path, key: str) -> None:
+    lists = {"ports": "[RUVYP]", "sources": "[{catalog: c.json, collection: c}]", key: "[]"}
+    text = (
+        f"name: a\nports: {lists['ports']}\nperiod: {{start: 2024-01-01, end: 2024-01-01}}\n"
+        f"sources: {lists['sources']}\narchive: out\n"
+    )
+    assert f"{key} is empty" in refusal(tmp_path, text)
+
+
+def test_a_period_of_one_day_is_allowed(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB.replace("2024-11-30", "2024-03-01")))
+    assert job.period.start == job.period.end
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "name: [unclosed"])
+def test_what_is_no_job_is_refused(tmp_path: Path, text: str) -> None:
+    assert "job.yaml" in refusal(tmp_path, text)
+
+
+def test_a_missing_job_file_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml"):
+        read_job(tmp_path / "nowhere.yaml")
+
+
+def test_digest_is_of_the_content_not_of_its_layout(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB))
+    reordered = "# a comment\nmodel: default\n" + JOB.replace("model: default\n", "")
+    assert job_digest(read_job(write(tmp_path, reordered))) == job_digest(job)
+    other = JOB.replace("max_cloud_cover: 80", "max_cloud_cover: 81")
+    assert job_digest(read_job(write(tmp_path, other))) != job_digest(job)
