@@ -371,8 +371,10 @@ class PortArchive:
             raise ArchiveError(f"{target} exists already: remove it or choose another name")
         partial = target.with_name(f".{target.name}.partial")
         store: Any = self.store(tag)  # xarray takes any Zarr store, its annotations only paths
-        tree = xr.open_datatree(store, engine="zarr", consolidated=False, chunks={})
-        tree.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
+        tree = xr.open_datatree(
+            store, engine="zarr", consolidated=False, chunks={}, decode_cf=False
+        )
+        tree.to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
         partial.rename(target)
 
 

@@ -70,7 +70,7 @@ def _local(workers: int | None) -> LocalCluster:
             threads_per_worker=1,
             processes=True,
             dashboard_address="127.0.0.1:0",
-            silence_logs="ERROR",
+            silence_logs="CRITICAL",
         )
 
 

@@ -92,12 +92,12 @@ class Grid:
     @property
     def x(self) -> NDArray[np.float64]:
         """Pixel-centre eastings, metres, shape (width,)."""
-        return self.left + (np.arange(self.width) + 0.5) * self.resolution_m
+        return self.left + (np.arange(self.width, dtype=np.float64) + 0.5) * self.resolution_m
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Pixel-centre northings, metres, shape (height,), decreasing."""
-        return self.top - (np.arange(self.height) + 0.5) * self.resolution_m
+        return self.top - (np.arange(self.height, dtype=np.float64) + 0.5) * self.resolution_m
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+# The only entry points; CI calls them too. Every target sets up .venv/ first where it is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# PyTorch: what the package index offers under the plain name, which on Linux is usually the CUDA
+# build, as a machine with a GPU wants it. On a machine without one, TORCH_INDEX names an index that
+# has the CPU build (PyTorch's own start page gives its address); without it you are told before
+# gigabytes are fetched for nothing.
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+TORCH_FLAGS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
+PIP := $(BIN)/python -m pip install --quiet
+
+.PHONY: help install demo test test-all check format bench train clean
+
+help:  ## Show what can be made
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Berthwatch needs Python 3.11 or newer, found " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	@if ! nvidia-smi -L >/dev/null 2>&1 && $(PIP) --dry-run --report - $(TORCH_FLAGS) "$(TORCH)" \
+		| grep -q '"nvidia-'; then \
+		echo "note: no GPU here, but the index offers only the CUDA build of PyTorch (gigabytes);"; \
+		echo "      stop now and set TORCH_INDEX to an index of CPU builds to avoid it"; fi
+	$(PIP) $(TORCH_FLAGS) "$(TORCH)"
+	$(PIP) --editable ".[dev]"
+	@touch $@
+
+install: $(STAMP)  ## Set up .venv/ with the berthwatch command
+
+demo: $(STAMP)  ## Simulate a small archive, run the main job on it, write the report (offline)
+	$(BIN)/berthwatch demo
+
+test: $(STAMP) check  ## Lint, types and the tests (under 15 minutes on two cores)
+	$(BIN)/python -m pytest -m "not slow and not faults and not bench"
+
+test-all: $(STAMP) check  ## The tests with the slow ones and the fault suite
+	$(BIN)/python -m pytest -m "not bench"
+
+check: $(STAMP)  ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## Run the measurements in tests/bench (needs ../shared)
+	$(BIN)/python -m pytest -m bench -s tests/bench
+
+train: $(STAMP)  ## Train the packaged model again on ../shared (about half an hour on a CPU)
+	$(BIN)/berthwatch train --output models/data/default.safetensors
+
+clean:  ## Remove .venv/ and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist build
