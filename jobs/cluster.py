@@ -24,6 +24,7 @@ WORKER_ENVIRONMENT = {
 }
 
 WAIT_FOR_WORKERS_S = 60.0
+CONNECT_TIMEOUT = "20s"
 ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
 
@@ -77,7 +78,7 @@ def _local(workers: int | None) -> LocalCluster:
 @contextmanager
 def _remote(address: str) -> Iterator[Client]:
     try:
-        client = Client(address, timeout="20s")
+        client = Client(address, timeout=CONNECT_TIMEOUT)
     except (OSError, TimeoutError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {address} ({error}); start one with "

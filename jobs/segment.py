@@ -9,11 +9,8 @@ from functools import lru_cache
 import numpy as np
 import rasterio.features
 from numpy.typing import NDArray
-from pyproj import Transformer
 from rasterio.transform import Affine
 from scipy import ndimage
-from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as reproject
 
 from jobs.domain import (
     OPAQUE,
@@ -29,6 +26,7 @@ from jobs.domain import (
     content_id,
 )
 from jobs.errors import InputError
+from jobs.ports import project
 from jobs.sensors import SENSORS
 from models.predictor import Detection, Predictor
 
@@ -137,15 +135,11 @@ def inland(port: Port, land: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return land
     distance_px = ndimage.distance_transform_edt(land)
     certain: NDArray[np.bool_] = distance_px * port.grid.resolution_m > SHORE_TOLERANCE_M
-    berths = list(_berths_in_metres(port))
-    if berths:
-        shapes = [berth.buffer(BERTH_MARGIN_M) for berth in berths]
+    if port.berths:
+        shapes = [
+            project(berth.polygon, port.grid.epsg).buffer(BERTH_MARGIN_M) for berth in port.berths
+        ]
         certain &= ~rasterio.features.rasterize(
             shapes, out_shape=port.grid.shape, transform=Affine(*port.grid.transform)
         ).astype(bool)
     return certain
-
-
-def _berths_in_metres(port: Port) -> Iterable[BaseGeometry]:
-    to_metres = Transformer.from_crs(4326, port.grid.epsg, always_xy=True).transform
-    return (reproject(to_metres, berth.polygon) for berth in port.berths)

@@ -1,0 +1,131 @@
+"""Runs killed at random moments and resumed give the same published bytes as undisturbed ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from jobs.simulate import SimulationConfig, simulate
+
+pytestmark = pytest.mark.faults
+
+KILLS = 10
+COMMAND = [sys.executable, "-c", "from jobs.cli import main; main()", "run"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated archive of one port."""
+    out = tmp_path_factory.mktemp("world")
+    config = SimulationConfig(seed=3, ports=("RUVYP",), start=date(2024, 3, 1), days=18)
+    simulate(config, out, lambda _: None)
+    return out
+
+
+def job_in(world: Path, name: str) -> Path:
+    """The world's job with an archive of its own."""
+    path = world / f"{name}.yaml"
+    text = (world / "job.yaml").read_text().replace("archive: archive", f"archive: {name}")
+    path.write_text(text)
+    assert name in text
+    return path
+
+
+def published(world: Path, name: str) -> dict[str, str]:
+    """Digest of every published file by its path; latest.json included."""
+    root = world / name / "published"
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def finish(job: Path) -> None:
+    done = subprocess.run([*COMMAND, str(job)], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def start_and_kill(job: Path, after_s: float) -> bool:
+    """Kill the whole process group after a while; False when the run was done before."""
+    process = subprocess.Popen(
+        [*COMMAND, str(job), "--commit-every", "1"],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def commits(world: Path, name: str) -> int:
+    journal = world / name / "journal" / "demo.jsonl"
+    if not journal.exists():
+        return 0
+    events = [json.loads(line) for line in journal.read_text().splitlines() if line.endswith("}")]
+    return sum(event["event"] == "committed" for event in events)
+
+
+@pytest.mark.timeout(1500)
+def test_sigkill_ten_times_and_resume_gives_the_same_bytes(world: Path) -> None:
+    calm = job_in(world, "calm")
+    started = time.monotonic()
+    finish(calm)
+    whole_s = time.monotonic() - started
+    expected = published(world, "calm")
+    assert any(path.endswith("vessels.parquet") for path in expected)
+
+    stormy = job_in(world, "stormy")
+    chance = random.Random(7)
+    moments = [chance.uniform(0.25, 0.95) * whole_s for _ in range(KILLS)]
+    killed = [start_and_kill(stormy, moment) for moment in moments]
+    print(
+        f"\nundisturbed {whole_s:.0f} s; killed {sum(killed)} times, after "
+        f"{', '.join(f'{moment:.0f}' for moment in moments)} s; "
+        f"{commits(world, 'stormy')} commits survived"
+    )
+    finish(stormy)
+    assert published(world, "stormy") == expected
+    assert sum(killed) >= 1
+
+
+def test_ctrl_c_commits_what_is_finished_and_says_how_to_go_on(world: Path) -> None:
+    job = job_in(world, "interrupted")
+    process = subprocess.Popen(
+        [*COMMAND, str(job)],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for_first_unit(world / "interrupted" / "journal" / "demo.jsonl")
+    os.kill(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "the same command goes on from here" in said
+    assert "Traceback" not in said
+    finish(job)
+
+
+def wait_for_first_unit(journal: Path, limit_s: float = 120) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if journal.exists() and '"unit"' in journal.read_text():
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no unit finished within {limit_s} s")

@@ -1,0 +1,186 @@
+"""Whole runs on a real cluster of processes: failures, limits, resuming, staleness, publishing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from jobs import run, segment
+from jobs.archive import PortArchive
+from jobs.cluster import connect
+from jobs.domain import Overpass, Period, StageName, UnitState
+from jobs.journal import Event, EventName
+from jobs.plan import Plan
+from jobs.results import collect, publish_run
+from jobs.run import Options, Summary
+from tests.scenes import GRID, NOON, noise, overpass, scene, small_port, write_band
+
+BANDS = ("blue", "green", "red", "nir")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with connect("local", workers=1) as made:
+        yield made
+
+
+def one_pass(folder: Path, day: int) -> Overpass:
+    path = folder / f"{day}.tif"
+    source = write_band(path, noise(seed=day) // 20 + 1200)
+    found = overpass(scene(dict.fromkeys(BANDS, source), id=f"item-{day}"))
+    return replace(found, id=f"TESTP-{day:03d}", acquired=NOON + timedelta(days=day))
+
+
+def a_plan(folder: Path, *days: int) -> Plan:
+    return Plan(
+        name="test",
+        period=Period(date(2024, 5, 1), date(2024, 5, 31)),
+        archive=str(folder / "archive"),
+        model=None,
+        sources=(),
+        ports=(small_port(),),
+        overpasses=tuple(one_pass(folder, day) for day in days),
+    )
+
+
+def go(
+    plan: Plan,
+    client: Client,
+    options: Options = Options(),  # noqa: B008 - a frozen value
+) -> tuple[Summary, list[Event], dict[str, PortArchive]]:
+    root = Path(plan.archive)
+    root.mkdir(exist_ok=True)
+    archives = run.open_archives(plan, root)
+    events: list[Event] = []
+    settings = run.settings_for(plan)
+    summary = run.run_units(plan, archives, settings, options, client, events.append)
+    return summary, events, archives
+
+
+@pytest.fixture(autouse=True)
+def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+
+
+def test_a_bad_scene_fails_alone_and_a_retry_mends_it(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2, 3)
+    broken = tmp_path / "2.tif"
+    good = broken.read_bytes()
+    broken.unlink()
+    summary, events, _ = go(plan, client)
+    assert (summary.done, summary.failed, summary.pending) == (2, 1, 0)
+    (failed,) = [e for e in events if e.facts.get("state") == "failed"]
+    assert failed.facts["overpass"] == "TESTP-002"
+    assert "cannot read" in str(failed.facts["reason"])
+    assert "2.tif" in str(failed.facts["reason"])
+
+    again, _, _ = go(plan, client)
+    assert again.worked == 0
+    broken.write_bytes(good)
+    mended, _, archives = go(plan, client, Options(retry_failed=True))
+    assert (mended.worked, mended.done, mended.failed) == (1, 3, 0)
+    assert archives["TESTP"].steps()["TESTP-002"].reason == ""
+
+
+def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2, 3)
+    first, _, _ = go(plan, client, Options(limit=2))
+    assert (first.worked, first.done, first.pending) == (2, 2, 1)
+    second, _, _ = go(plan, client)
+    assert (second.worked, second.done, second.pending) == (1, 3, 0)
+    third, events, _ = go(plan, client)
+    assert third.worked == 0
+    assert [event.name for event in events] == [EventName.STARTED]
+
+
+def test_a_stage_at_a_time(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1)
+    go(plan, client, Options(last_stage=StageName.TILE))
+    rows = run.status_rows(plan, Path(plan.archive))
+    assert [(row["stage"], row["done"], row["pending"]) for row in rows] == [
+        ("tile", 1, 0),
+        ("segment", 0, 1),
+    ]
+    _, events, _ = go(plan, client)
+    assert [e.facts["stage"] for e in events if e.name is EventName.UNIT] == ["segment"]
+
+
+def test_a_new_segment_version_redoes_only_segment(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    go(plan, client)
+    monkeypatch.setattr(segment, "VERSION", segment.VERSION + 1)
+    rows = run.status_rows(plan, Path(plan.archive))
+    assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
+        ("tile", 1, 0),
+        ("segment", 0, 1),
+    ]
+    (item,) = run.preview(plan, Path(plan.archive), Options())
+    assert (item.stages, item.why) == ((StageName.SEGMENT,), "stale")
+
+
+def test_a_later_plan_appends_earlier_dates(tmp_path: Path, client: Client) -> None:
+    go(a_plan(tmp_path, 5, 9), client)
+    plan = a_plan(tmp_path, 1, 5, 9)
+    summary, _, archives = go(plan, client)
+    assert (summary.worked, summary.done) == (1, 3)
+    ids = [o.id for o in plan.overpasses]
+    assert [record.overpass_id for record in archives["TESTP"].records(ids)] == ids
+
+
+def test_what_a_failing_stage_wrote_is_not_merged(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    archives = run.open_archives(plan, Path(plan.archive))
+    unit, _ = next(run.units(plan, run.all_steps(archives)))
+    settings = run.settings_for(plan)
+    tiled = run.work(StageName.TILE, unit, settings, run.Chain(store=archives["TESTP"].fork()))
+
+    def half(unit: object, settings: object, store: object) -> None:
+        store.write_pixels(unit.overpass.sensor, 0, bad)  # type: ignore[attr-defined]
+        raise ValueError("half way")
+
+    assert tiled.store is not None
+    bad = replace(
+        tiled.store.read_pixels("sentinel-2-l2a", 0), image=np.zeros((4, *GRID.shape), "u2")
+    )
+    stages = (run.STAGES[0], replace(run.STAGES[1], run=half))
+    monkeypatch.setattr(run, "STAGES", stages)
+    after = run.work(StageName.SEGMENT, unit, settings, tiled)
+    assert after.broken
+    assert after.results[-1].state is UnitState.FAILED
+    assert after.results[-1].reason == "ValueError: half way"
+    assert after.store is not None
+    assert after.store.read_pixels("sentinel-2-l2a", 0).image.all()
+
+
+def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    root = Path(plan.archive)
+    settings = run.settings_for(plan)
+    _, _, archives = go(plan, client, Options(limit=1))
+    partial = collect(plan, archives, settings, root, client)
+    assert partial.tag.startswith("partial-")
+    assert not partial.complete
+    _, _, archives = go(plan, client)
+    publication = collect(plan, archives, settings, root, client)
+    folder = publish_run(publication, archives, root)
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+    assert publish_run(collect(plan, archives, settings, root, client), archives, root) == folder
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
+    assert f"test-{publication.tag}" in archives["TESTP"].tags()
+    latest = json.loads((folder.parent / "latest.json").read_text())
+    assert latest["tag"] == publication.tag == folder.name
+    assert latest["complete"] is True
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["plan_hash"] == plan.hash
+    assert provenance["items"]["TESTP-001"] == ["item-1"]
