@@ -1,0 +1,174 @@
+"""A lawful STAC archive of synthetic port scenes, with the truth it was made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import InputError
+from jobs.ports import bundled_ports, load_port, port_geojson
+from jobs.simulate.catalog import COLLECTION, cut, encode, write_catalog, write_item
+from jobs.simulate.moorings import Harbour, harbour
+from jobs.simulate.passes import Pass, deliver, passes
+from jobs.simulate.scenery import Scenery, draw_scenery
+from jobs.simulate.settings import SimulationConfig, chance
+from jobs.simulate.traffic import Stay, poses, schedule, under_way
+from jobs.simulate.truth import (
+    LabelRow,
+    VesselRow,
+    label_rows,
+    vessel_rows,
+    visit_rows,
+    write_labels,
+    write_truth,
+)
+from jobs.simulate.weather import classify, draw_weather, view
+
+__all__ = ["SimulationConfig", "SimulationSummary", "simulate"]
+
+
+@dataclass(frozen=True)
+class SimulationSummary:
+    """What was written."""
+
+    catalog: Path
+    job: Path
+    """A job file that runs on the catalog as it is."""
+    ports: int
+    overpasses: int
+    items: int
+    visits: int
+    vessels: int
+    """Ships in all passes together, seen or not."""
+    size_bytes: int
+    """Of the images."""
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What one pass added."""
+
+    items: tuple[dict[str, Any], ...]
+    vessels: tuple[VesselRow, ...]
+    labels: tuple[LabelRow, ...]
+
+
+def simulate(
+    config: SimulationConfig, out: Path, progress: Callable[[str], None]
+) -> SimulationSummary:
+    """Write catalog, images, truth, labels and job file to a folder; equal configs, equal bytes.
+
+    Raises InputError when the folder already holds a catalog or a port is not known.
+    """
+    if (out / "catalog.json").exists():
+        raise InputError(f"{out} already holds a catalog.json; give a new folder or remove it")
+    harbours = [harbour(load_port(reference), config.margin_m) for reference in config.ports]
+    stays = schedule(config, harbours)
+    (out / COLLECTION).mkdir(parents=True, exist_ok=True)
+    taken: list[_Taken] = []
+    for index, each in enumerate(harbours):
+        found = _image_port(config, index, each, stays, out, progress)
+        write_labels(out, each.port.id, [row for part in found for row in part.labels])
+        taken.extend(found)
+    return _finish(config, harbours, stays, taken, out)
+
+
+def _image_port(
+    config: SimulationConfig,
+    index: int,
+    where: Harbour,
+    stays: tuple[Stay, ...],
+    out: Path,
+    progress: Callable[[str], None],
+) -> list[_Taken]:
+    progress(f"{where.port.id}: drawing the port")
+    scenery = draw_scenery(where, config.seed)
+    taken = []
+    for each in passes(config, where):
+        taken.append(_take(config, index, where, scenery, stays, each, out))
+        cover = taken[-1].items[0]["properties"]["eo:cloud_cover"]
+        progress(f"{where.port.id}: {each.moment:%Y-%m-%d %H:%M} UTC, {cover:.0f} % cloud")
+    return taken
+
+
+def _take(
+    config: SimulationConfig,
+    index: int,
+    where: Harbour,
+    scenery: Scenery,
+    stays: tuple[Stay, ...],
+    each: Pass,
+    out: Path,
+) -> _Taken:
+    """One pass: ships and weather of the moment, seen once, delivered as tiles."""
+    port, grid = where.port.id, where.window
+    rng = chance(config.seed, "pass", port, each.number)
+    weather = draw_weather(rng, config.cloud_share, float(rng.uniform(0, 360)))
+    ships = poses(stays, port, each.moment, weather.wind_deg)
+    ships += under_way(f"passing-{port}-{each.number}", where, scenery.coast_m, ships, rng)
+    seen = view(scenery, grid, weather, ships, each.moment, rng)
+    scl = classify(seen, scenery)
+    tiles = deliver(config, index, where, each)
+    items = tuple(
+        write_item(
+            out / COLLECTION,
+            port,
+            tile,
+            cut(encode(seen.reflectance, scl, grid, tile.baseline), tile),
+        )
+        for tile in tiles
+    )
+    current = tiles[:2]  # a superseded product shows nothing that its successor does not
+    labels = (row for tile in current for row in label_rows(port, grid, tile, ships, seen))
+    return _Taken(items, tuple(vessel_rows(port, each, grid, current, ships, seen)), tuple(labels))
+
+
+def _finish(
+    config: SimulationConfig,
+    harbours: list[Harbour],
+    stays: tuple[Stay, ...],
+    taken: list[_Taken],
+    out: Path,
+) -> SimulationSummary:
+    items = [item for part in taken for item in part.items]
+    vessels = [row for part in taken for row in part.vessels]
+    write_truth(out, visit_rows(stays), vessels)
+    return SimulationSummary(
+        catalog=write_catalog(out, items, config.seed),
+        job=_write_job(config, harbours, out),
+        ports=len(harbours),
+        overpasses=len(taken),
+        items=len(items),
+        visits=len(stays),
+        vessels=len(vessels),
+        size_bytes=sum(a["file:size"] for item in items for a in item["assets"].values()),
+    )
+
+
+def _write_job(config: SimulationConfig, harbours: list[Harbour], out: Path) -> Path:
+    """A job file beside the catalog; ports that are not bundled are copied next to it."""
+    end = config.start + timedelta(days=config.days - 1)
+    ports = ", ".join(_job_port(each, out) for each in harbours)
+    path = out / "job.yaml"
+    path.write_text(
+        "name: demo\n"
+        f"ports: [{ports}]\n"
+        f"period: {{start: {config.start}, end: {end}}}\n"
+        "sources:\n"
+        f"  - {{catalog: catalog.json, collection: {COLLECTION}}}\n"
+        "archive: archive\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def _job_port(each: Harbour, out: Path) -> str:
+    if each.port.id in bundled_ports():
+        return each.port.id
+    file = f"{each.port.id}.geojson"
+    (out / file).write_text(json.dumps(port_geojson(each.port)) + "\n", encoding="utf-8")
+    return f"{{id: {each.port.id}, file: {file}}}"

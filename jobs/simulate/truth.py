@@ -1,0 +1,229 @@
+"""What really happened, as tables: stays, the ships in every pass, and labels for training."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from jobs.domain import Grid
+from jobs.simulate.passes import Pass, Tile
+from jobs.simulate.ships import Stamp
+from jobs.simulate.traffic import Pose, Stay
+from jobs.simulate.weather import OPAQUE_FROM, View
+
+SMALL_BELOW_M = 40.0
+"""A shorter ship is labelled ``small``: what a 10 m sensor cannot be asked to find."""
+SURE_FROM, DOUBTFUL_FROM = 0.9, 0.2
+"""Visible share of a hull from which its label is certain, and from which it has one at all."""
+
+
+@dataclass(frozen=True)
+class VisitRow:
+    """A row of visits.csv."""
+
+    port: str
+    berth: str
+    ship_id: str
+    arrival: str
+    departure: str
+    length_m: float
+    beam_m: float
+    type: str
+
+
+@dataclass(frozen=True)
+class VesselRow:
+    """A row of vessels.csv: one ship in one pass, seen or not."""
+
+    port: str
+    overpass_utc: str
+    platform: str
+    items: str
+    """Item ids that show it, with ; between; empty when none does."""
+    ship_id: str
+    type: str
+    berth: str
+    x: float
+    y: float
+    lon: float
+    lat: float
+    length_m: float
+    beam_m: float
+    heading_deg: float
+    """0..180 from grid north."""
+    visible: float
+    """Share of the hull that is imaged and not under cloud."""
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """A row of labels/<port>.csv, with the columns that training reads."""
+
+    port: str
+    item: str
+    px_col: float
+    px_row: float
+    lon: float
+    lat: float
+    length_m: float
+    width_m: float
+    heading_mod180_deg: float
+    """From true north."""
+    label: str
+    """Written as ``class``."""
+    confidence: int
+    source: str
+    given_id: str
+    notes: str
+
+
+def iso(moment: datetime) -> str:
+    """UTC to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def visit_rows(stays: Sequence[Stay]) -> list[VisitRow]:
+    """Every stay, anchorages included."""
+    return [
+        VisitRow(
+            stay.port,
+            stay.berth,
+            stay.ship.id,
+            iso(stay.arrival),
+            iso(stay.departure),
+            stay.ship.length_m,
+            stay.ship.beam_m,
+            stay.ship.type.value,
+        )
+        for stay in stays
+    ]
+
+
+def vessel_rows(
+    port: str, each: Pass, grid: Grid, tiles: Sequence[Tile], ships: Sequence[Pose], seen: View
+) -> list[VesselRow]:
+    """Every ship of one pass, whether or not the pass shows it."""
+    rows = []
+    for pose, stamp in zip(ships, seen.stamps, strict=True):
+        shares = [visible_share(pose, stamp, seen.opacity, grid, [tile]) for tile in tiles]
+        items = [tile.item_id for tile, share in zip(tiles, shares, strict=True) if share > 0]
+        share = visible_share(pose, stamp, seen.opacity, grid, tiles)
+        rows.append(_vessel_row(port, each, grid, pose, items, share))
+    return rows
+
+
+def _vessel_row(
+    port: str, each: Pass, grid: Grid, pose: Pose, items: list[str], share: float
+) -> VesselRow:
+    lon, lat = Transformer.from_crs(grid.epsg, 4326, always_xy=True).transform(pose.x, pose.y)
+    return VesselRow(
+        port=port,
+        overpass_utc=iso(each.moment),
+        platform=f"sentinel-2{each.satellite}",
+        items=";".join(items),
+        ship_id=pose.ship.id,
+        type=pose.ship.type.value,
+        berth=pose.berth,
+        x=round(pose.x, 1),
+        y=round(pose.y, 1),
+        lon=round(lon, 6),
+        lat=round(lat, 6),
+        length_m=pose.ship.length_m,
+        beam_m=pose.ship.beam_m,
+        heading_deg=round(pose.bow_deg % 180, 1) % 180,
+        visible=share,
+    )
+
+
+def visible_share(
+    pose: Pose,
+    stamp: Stamp | None,
+    opacity: NDArray[np.float32],
+    grid: Grid,
+    tiles: Sequence[Tile],
+) -> float:
+    """Share of a hull that at least one of the tiles images free of cloud, in hundredths."""
+    if stamp is None:
+        return 0.0
+    x, y = np.meshgrid(grid.x[stamp.cols], grid.y[stamp.rows])
+    clear = opacity[stamp.rows, stamp.cols] < OPAQUE_FROM
+    imaged = np.logical_or.reduce([_images(tile, grid, x, y) for tile in tiles])
+    hull = stamp.cover.sum()
+    return round(float((stamp.cover * (clear & imaged)).sum() / hull), 2) if hull > 0 else 0.0
+
+
+def _images(
+    tile: Tile, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    there = Transformer.from_crs(grid.epsg, tile.grid.epsg, always_xy=True).transform(x, y)
+    inside: NDArray[np.bool_] = shapely.contains_xy(tile.imaged, *there)
+    return inside
+
+
+def label_rows(
+    port: str, grid: Grid, tile: Tile, ships: Sequence[Pose], seen: View
+) -> list[LabelRow]:
+    """The ships that one item shows, with boxes in ground metres."""
+    rows = []
+    for pose, stamp in zip(ships, seen.stamps, strict=True):
+        share = visible_share(pose, stamp, seen.opacity, grid, [tile])
+        if share >= DOUBTFUL_FROM:
+            rows.append(_label_row(port, grid, tile, pose, share))
+    return rows
+
+
+def _label_row(port: str, grid: Grid, tile: Tile, pose: Pose, share: float) -> LabelRow:
+    inverse = Transformer.from_crs(grid.epsg, 4326, always_xy=True)
+    lon, lat = inverse.transform(pose.x, pose.y)
+    north = inverse.transform(pose.x, pose.y + 100)
+    turn = math.degrees(math.atan2((north[0] - lon) * math.cos(math.radians(lat)), north[1] - lat))
+    there = Transformer.from_crs(grid.epsg, tile.grid.epsg, always_xy=True)
+    x, y = there.transform(pose.x, pose.y)
+    small = pose.ship.length_m < SMALL_BELOW_M
+    sure = share >= SURE_FROM
+    return LabelRow(
+        port=port,
+        item=tile.item_id,
+        px_col=round((x - tile.grid.left) / tile.grid.resolution_m, 1),
+        px_row=round((tile.grid.top - y) / tile.grid.resolution_m, 1),
+        lon=round(lon, 6),
+        lat=round(lat, 6),
+        length_m=pose.ship.length_m,
+        width_m=pose.ship.beam_m,
+        heading_mod180_deg=round((pose.bow_deg + turn) % 180, 1) % 180,
+        label="small" if small else "ship",
+        confidence=(2 if small else 3) if sure else 1,
+        source="simulated",
+        given_id="",
+        notes="" if sure else f"{share:.0%} visible",
+    )
+
+
+def write_truth(out: Path, visits: Sequence[VisitRow], vessels: Sequence[VesselRow]) -> None:
+    """visits.csv and vessels.csv under ``truth/``."""
+    _write(out / "truth" / "visits.csv", [f.name for f in fields(VisitRow)], visits)
+    _write(out / "truth" / "vessels.csv", [f.name for f in fields(VesselRow)], vessels)
+
+
+def write_labels(out: Path, port: str, labels: Sequence[LabelRow]) -> None:
+    """One port's labels under ``labels/``."""
+    _write(out / "labels" / f"{port}.csv", [f.name for f in fields(LabelRow)], labels)
+
+
+def _write(path: Path, columns: list[str], rows: Sequence[Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    names: Mapping[str, str] = {"label": "class"}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([names.get(column, column) for column in columns])
+        writer.writerows(asdict(row).values() for row in rows)
