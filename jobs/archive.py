@@ -219,7 +219,10 @@ class PortArchive:
     @staticmethod
     def exists(root: Path, port: Port) -> bool:
         """Whether the port has a repository in this archive."""
-        return icechunk.Repository.exists(_storage(root, port))
+        # The folder is asked first: merely naming a storage makes it.
+        return port_path(root, port.id).exists() and icechunk.Repository.exists(
+            _storage(root, port)
+        )
 
     @classmethod
     def create_or_open(cls, root: Path, port: Port, land: NDArray[np.bool_] | None) -> PortArchive:
@@ -228,14 +231,13 @@ class PortArchive:
         ``land`` may be None only where the repository exists. Raises ArchiveError where the
         existing one has another grid.
         """
-        storage = _storage(root, port)
-        if icechunk.Repository.exists(storage):
-            archive = cls(icechunk.Repository.open(storage), port)
+        if cls.exists(root, port):
+            archive = cls(icechunk.Repository.open(_storage(root, port)), port)
             archive._check_grid()
             return archive
         if land is None:
             raise ArchiveError(f"no archive of {port.id} in {root}: run the job first")
-        archive = cls(icechunk.Repository.create(storage), port)
+        archive = cls(icechunk.Repository.create(_storage(root, port)), port)
         archive._create_root(land)
         return archive
 

@@ -163,7 +163,12 @@ def _search(job: Path) -> Plan:
     from jobs.plan import make_plan
 
     with err.status("searching ...") as status:
-        return make_plan(read_job(job), progress=status.update)
+        found = make_plan(read_job(job), progress=status.update)
+    for item in found.rejected[:3]:
+        _say(f"cannot use {item.item_id}: {item.reason}")
+    if len(found.rejected) > 3:
+        _say(f"... and {len(found.rejected) - 3} more items")
+    return found
 
 
 @app.command()

@@ -33,6 +33,8 @@ LooksByDay: TypeAlias = dict[tuple[str, date], list[tuple[LookState, int]]]
 
 CELL_W, CELL_H, GAP = 10, 6, 2
 BAR_W, BAR_GAP, BAR_ROOM, LOOK_ROOM = 14, 4, 46, 30
+LABEL_W = 46
+"""What a label such as 2024-03-04 takes, with air."""
 OCCUPIED, EMPTY, PARTLY, CLOUDED, UNSEEN = "occupied", "empty", "partly", "clouded", "unseen"
 """What a day at a berth can be, from the most telling to the least."""
 
@@ -429,5 +431,6 @@ def _bars(series: xr.Dataset, visits: list[int], looks: list[int], label: str) -
 
 
 def _ticks(bars: Sequence[Bar]) -> tuple[Bar, ...]:
-    """The bars that are given a label: at most four."""
-    return tuple(bars[:: -(-len(bars) // 4)])
+    """The bars that are given a label: at most four, and none where it would run into another."""
+    apart = max(-(-len(bars) // 4), -(-LABEL_W // (BAR_W + BAR_GAP)))
+    return tuple(bars[::apart])

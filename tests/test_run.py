@@ -20,6 +20,7 @@ from jobs.journal import Event, EventName
 from jobs.plan import Plan
 from jobs.results import collect, publish_run
 from jobs.run import Options, Summary
+from jobs.verify import verify_sample
 from tests.scenes import GRID, NOON, noise, overpass, scene, small_port, write_band
 
 BANDS = ("blue", "green", "red", "nir")
@@ -184,3 +185,17 @@ def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: C
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["plan_hash"] == plan.hash
     assert provenance["items"]["TESTP-001"] == ["item-1"]
+
+
+def test_verify_tells_equal_from_changed_inputs(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    assert verify_sample(plan, Path(plan.archive), 5, seed=0) == []
+    go(plan, client)
+    rows = verify_sample(plan, Path(plan.archive), 5, seed=0)
+    assert [row["result"] for row in rows] == ["equal", "equal"]
+    write_band(tmp_path / "2.tif", noise(seed=99))
+    (tmp_path / "1.tif").unlink()
+    gone, changed = verify_sample(plan, Path(plan.archive), 5, seed=0)
+    assert gone["result"].startswith("cannot be recomputed: cannot read")
+    assert changed["result"].startswith("differs: image")
+    assert len(verify_sample(plan, Path(plan.archive), 1, seed=0)) == 1
