@@ -1,0 +1,18 @@
+"""The port archive: one Icechunk repository per port, Zarr v3 inside, opened by plain xarray.
+
+Layout of a repository: one group per sensor family (``sentinel-2``, ``sentinel-2-visual``, ...)
+with the time axis of that family's overpasses, and ``land(y, x)`` at the root. A chunk never spans
+two overpasses, so every unit writes whole chunks of its own. Status and data go into the same
+commit: what is not committed never happened.
+
+``time`` is in order of arrival, not of date: an earlier date that comes later is appended, because
+moving chunks would touch what tags hold. Readers call ``ds.sortby("time")``.
+"""
+
+from jobs.archive.fork import ForkStore
+from jobs.archive.layout import VESSELS
+from jobs.archive.lock import locked
+from jobs.archive.repository import PortArchive, port_path
+from jobs.archive.steps import Step, pending_step
+
+__all__ = ["VESSELS", "ForkStore", "PortArchive", "Step", "locked", "pending_step", "port_path"]

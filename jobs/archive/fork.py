@@ -1,0 +1,77 @@
+"""A fork of an archive's session, as a stage sees it."""
+
+from __future__ import annotations
+
+import pickle
+
+import icechunk
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from jobs.archive.layout import VESSEL_FIELDS, VESSELS, array
+from jobs.archive.steps import read_vessels
+from jobs.domain import Pixels, Vessel
+from jobs.errors import ArchiveError
+from jobs.sensors import SENSORS
+
+
+class ForkStore:
+    """A fork of a writable session: picklable, travels with its unit, visible only when merged."""
+
+    def __init__(self, session: icechunk.session.ForkSession) -> None:
+        self.session = session
+
+    def copy(self) -> ForkStore:
+        """A fork that holds what this one holds and goes its own way from here."""
+        copied: ForkStore = pickle.loads(pickle.dumps(self))
+        return copied
+
+    def _group(self, sensor: str) -> zarr.Group:
+        return zarr.open_group(self.session.store, path=SENSORS[sensor].family, mode="r+")
+
+    def write_pixels(self, sensor: str, step: int, pixels: Pixels) -> None:
+        """Store the image and its quality for one step; whole chunks only."""
+        group = self._group(sensor)
+        array(group, SENSORS[sensor].encoding.variable)[step] = pixels.image
+        array(group, "quality")[step] = pixels.quality
+
+    def read_pixels(self, sensor: str, step: int) -> Pixels:
+        """The image and quality of one step, as written."""
+        group = self._group(sensor)
+        image = array(group, SENSORS[sensor].encoding.variable)[step]
+        return Pixels(np.asarray(image), np.asarray(array(group, "quality")[step]))
+
+    def write_vessels(
+        self,
+        sensor: str,
+        step: int,
+        vessels: tuple[Vessel, ...],
+        ship_probability: NDArray[np.uint8],
+    ) -> None:
+        """Store one step's vessels and its ship probability; more than VESSELS is an error."""
+        if len(vessels) > VESSELS:
+            raise ArchiveError(
+                f"{len(vessels)} vessels in one overpass, but a step holds {VESSELS}: "
+                "draw a smaller area of interest, or raise the model's threshold"
+            )
+        group = self._group(sensor)
+        array(group, "ship_probability")[step] = ship_probability
+        for name in VESSEL_FIELDS:
+            row = np.full(VESSELS, np.nan, np.float32 if name not in "xy" else np.float64)
+            row[: len(vessels)] = [float(getattr(vessel, name)) for vessel in vessels]
+            array(group, f"vessel_{name}")[step] = row
+        corners = np.full((VESSELS, 4, 2), np.nan)
+        corners[: len(vessels)] = np.array([v.corners for v in vessels]).reshape(-1, 4, 2)
+        array(group, "vessel_corners")[step] = corners
+
+    def read_vessels(self, sensor: str, step: int) -> tuple[tuple[Vessel, ...], NDArray[np.uint8]]:
+        """The vessels and the ship probability of one step, as written."""
+        group = self._group(sensor)
+        probability = np.asarray(array(group, "ship_probability")[step])
+        return read_vessels(group, step), probability
+
+    def land(self) -> NDArray[np.bool_]:
+        """True where the land mask says land, (y, x)."""
+        root = zarr.open_group(self.session.store, mode="r")
+        return np.asarray(array(root, "land")[:]).astype(bool)

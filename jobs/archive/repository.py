@@ -1,0 +1,221 @@
+"""One port's repository, as the coordinator sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import icechunk
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+
+from jobs.archive.fork import ForkStore
+from jobs.archive.layout import (
+    FORMAT,
+    append,
+    array,
+    child,
+    create_family,
+    grid_arrays,
+    grid_json,
+    make,
+)
+from jobs.archive.steps import Step, read_record, read_steps, write_status
+from jobs.domain import (
+    Overpass,
+    OverpassRecord,
+    Pixels,
+    Port,
+    StageName,
+    UnitResult,
+    UnitState,
+)
+from jobs.errors import ArchiveError
+from jobs.sensors import SENSORS
+
+# Local commits are guarded by our own lock (see `lock`), so Icechunk's warning that they need
+# one would only alarm users.
+icechunk.set_logs_filter("error")
+
+
+def port_path(root: Path, port_id: str) -> Path:
+    """Folder of one port's repository inside an archive."""
+    return root / "ports" / port_id
+
+
+def _storage(root: Path, port: Port) -> icechunk.Storage:
+    return icechunk.local_filesystem_storage(str(port_path(root, port.id)))
+
+
+class PortArchive:
+    """One port's repository, as the coordinator sees it: grows it, forks it, commits to it."""
+
+    def __init__(self, repository: icechunk.Repository, port: Port) -> None:
+        self.repository = repository
+        self.port = port
+
+    @staticmethod
+    def exists(root: Path, port: Port) -> bool:
+        """Whether the port has a repository in this archive."""
+        # The folder is asked first: merely naming a storage makes it.
+        return port_path(root, port.id).exists() and icechunk.Repository.exists(
+            _storage(root, port)
+        )
+
+    @classmethod
+    def create_or_open(cls, root: Path, port: Port, land: NDArray[np.bool_] | None) -> PortArchive:
+        """The port's repository, made with its land mask where it does not exist yet.
+
+        ``land`` may be None only where the repository exists. Raises ArchiveError where the
+        existing one has another grid.
+        """
+        if cls.exists(root, port):
+            archive = cls(icechunk.Repository.open(_storage(root, port)), port)
+            archive._check_grid()
+            return archive
+        if land is None:
+            raise ArchiveError(f"no archive of {port.id} in {root}: run the job first")
+        archive = cls(icechunk.Repository.create(_storage(root, port)), port)
+        archive._create_root(land)
+        return archive
+
+    def _create_root(self, land: NDArray[np.bool_]) -> None:
+        session = self.repository.writable_session("main")
+        root = zarr.open_group(session.store, mode="a")
+        root.attrs.update(
+            {
+                "Conventions": "CF-1.11",
+                "title": f"Berthwatch archive of {self.port.name}",
+                "berthwatch_format": FORMAT,
+                "port": self.port.id,
+                "grid": grid_json(self.port.grid),
+            }
+        )
+        grid_arrays(root, self.port.grid)
+        make(root, "land", ("y", "x"), land.astype(np.uint8), long_name="land mask")
+        session.commit("Create the port's archive")
+
+    def _check_grid(self) -> None:
+        root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
+        found, expected = root.attrs.get("grid"), grid_json(self.port.grid)
+        if found != expected:
+            raise ArchiveError(
+                f"the archive of {self.port.id} has the grid {found}, the port now has {expected}: "
+                "its area of interest changed; give the port another id or use another archive"
+            )
+
+    # --- the template -------------------------------------------------------------------------
+
+    def ensure(self, overpasses: Iterable[Overpass]) -> None:
+        """Give every overpass a step on its sensor's time axis; known ones keep theirs."""
+        session = self.repository.writable_session("main")
+        root = zarr.open_group(session.store, mode="a")
+        added = 0
+        by_family: dict[str, list[Overpass]] = {}
+        for overpass in overpasses:
+            by_family.setdefault(SENSORS[overpass.sensor].family, []).append(overpass)
+        for family, members in sorted(by_family.items()):
+            if family not in root:
+                create_family(root, SENSORS[members[0].sensor], self.port.grid)
+            added += append(child(root, family), members)
+        if added:
+            session.commit(f"Add {added} overpasses")
+
+    # --- status -------------------------------------------------------------------------------
+
+    def steps(self) -> dict[str, Step]:
+        """Every overpass in the archive by its id, with its status in each stage."""
+        root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
+        found: dict[str, Step] = {}
+        for _, group in root.groups():
+            found.update((step.overpass_id, step) for step in read_steps(group))
+        return found
+
+    # --- work ---------------------------------------------------------------------------------
+
+    def fork(self) -> ForkStore:
+        """A fork of the newest snapshot for one unit to write into."""
+        return ForkStore(self.repository.writable_session("main").fork())
+
+    def commit(
+        self,
+        results: Sequence[tuple[UnitResult, str]],
+        forks: Sequence[ForkStore],
+        message: str,
+        metadata: Mapping[str, str],
+    ) -> str:
+        """Merge what units wrote and their status in one commit; returns the snapshot id.
+
+        ``results`` pairs each result with its stage's key. Forks may come from older snapshots
+        than the newest: their chunks are their own, so merging is safe.
+        """
+        session = self.repository.writable_session("main")
+        for fork in forks:
+            session.merge(fork.session)
+        root = zarr.open_group(session.store, mode="r+")
+        for _, group in root.groups():
+            write_status(group, results)
+        return session.commit(message, metadata=dict(metadata))
+
+    # --- tags ---------------------------------------------------------------------------------
+
+    def tag(self, name: str) -> None:
+        """Name the newest snapshot for ever; a tag that exists is left alone."""
+        if name not in self.repository.list_tags():
+            self.repository.create_tag(name, self.repository.lookup_branch("main"))
+
+    def tags(self) -> tuple[str, ...]:
+        """Names of all tags, sorted."""
+        return tuple(sorted(self.repository.list_tags()))
+
+    def store(self, tag: str | None = None) -> icechunk.IcechunkStore:
+        """A read-only Zarr store at a tag, or at the newest commit."""
+        if tag is None:
+            return self.repository.readonly_session("main").store
+        if tag not in self.repository.list_tags():
+            raise ArchiveError(
+                f"no tag {tag!r} in the archive of {self.port.id}; there are: "
+                f"{', '.join(self.tags()) or 'none yet'}"
+            )
+        return self.repository.readonly_session(tag=tag).store
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def records(self, overpass_ids: Iterable[str]) -> Iterator[OverpassRecord]:
+        """The finished overpasses among those asked for, in time order, one at a time."""
+        wanted = set(overpass_ids)
+        steps = [
+            step
+            for step in self.steps().values()
+            if step.overpass_id in wanted and step.state[StageName.SEGMENT] is UnitState.DONE
+        ]
+        root = zarr.open_group(self.store(), mode="r")
+        moments = {family: np.asarray(array(group, "time")[:]) for family, group in root.groups()}
+        steps.sort(key=lambda s: (moments[SENSORS[s.sensor].family][s.index], s.overpass_id))
+        for step in steps:
+            yield read_record(child(root, SENSORS[step.sensor].family), step)
+
+    def image(self, step: Step) -> Pixels:
+        """The pixels of one step at the newest commit."""
+        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
+        image = np.asarray(array(group, SENSORS[step.sensor].encoding.variable)[step.index])
+        return Pixels(image, np.asarray(array(group, "quality")[step.index]))
+
+    def export(self, target: Path, tag: str | None = None) -> None:
+        """Write a plain Zarr v3 copy, one chunk of one array in memory at a time.
+
+        Written beside the target first and renamed, so a copy that was cut off is never taken
+        for a whole one. Raises ArchiveError where the target exists.
+        """
+        if target.exists():
+            raise ArchiveError(f"{target} exists already: remove it or choose another name")
+        partial = target.with_name(f".{target.name}.partial")
+        store: Any = self.store(tag)  # xarray takes any Zarr store, its annotations only paths
+        tree = xr.open_datatree(
+            store, engine="zarr", consolidated=False, chunks={}, decode_cf=False
+        )
+        tree.to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
+        partial.rename(target)

@@ -1,0 +1,114 @@
+"""Steps on the time axis: their status, and what was found in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import zarr
+
+from jobs.archive.layout import STATES, STEP_TEXTS, VESSEL_FIELDS, array
+from jobs.domain import Overpass, OverpassRecord, StageName, UnitResult, UnitState, Vessel
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the archive knows of one overpass: its place on the time axis and its status."""
+
+    overpass_id: str
+    sensor: str
+    index: int
+    state: Mapping[StageName, UnitState]
+    key: Mapping[StageName, str]
+    """Digest of everything the stage's output depends on; empty until it ran."""
+    reason: str
+    """Why the last failing stage failed."""
+
+
+def pending_step(overpass: Overpass) -> Step:
+    """The step of an overpass that has no place in the archive yet."""
+    return Step(
+        overpass_id=overpass.id,
+        sensor=overpass.sensor,
+        index=-1,
+        state=dict.fromkeys(StageName, UnitState.PENDING),
+        key=dict.fromkeys(StageName, ""),
+        reason="",
+    )
+
+
+def read_steps(group: zarr.Group) -> Iterator[Step]:
+    """Every step of a sensor family, in the order of its time axis."""
+    columns = {
+        name: np.asarray(array(group, name)[:]).tolist()
+        for name in (*STEP_TEXTS, *(f"{stage}_status" for stage in StageName))
+    }
+    for index, overpass_id in enumerate(columns["overpass_id"]):
+        yield Step(
+            overpass_id=overpass_id,
+            sensor=columns["sensor"][index],
+            index=index,
+            state={stage: STATES[columns[f"{stage}_status"][index]] for stage in StageName},
+            key={stage: columns[f"{stage}_key"][index] for stage in StageName},
+            reason=columns["reason"][index],
+        )
+
+
+def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -> None:
+    """Enter the results that belong to this group; each array is read and written once."""
+    ids = np.asarray(array(group, "overpass_id")[:]).tolist()
+    index = {overpass_id: i for i, overpass_id in enumerate(ids)}
+    mine = [(index[r.overpass_id], r, key) for r, key in results if r.overpass_id in index]
+    if not mine:
+        return
+    names = ("reason", *(f"{s}_{part}" for s in StageName for part in ("status", "key")))
+    columns = {name: np.asarray(array(group, name)[:]) for name in names}
+    for i, result, key in mine:
+        columns[f"{result.stage}_status"][i] = STATES.index(result.state)
+        columns[f"{result.stage}_key"][i] = key
+        columns["reason"][i] = result.reason
+    for name, values in columns.items():
+        array(group, name)[:] = values
+
+
+def read_record(group: zarr.Group, step: Step) -> OverpassRecord:
+    """What the archive holds of one finished step."""
+
+    def scalar(name: str) -> Any:
+        return np.asarray(array(group, name)[step.index]).item()
+
+    moment = datetime.fromtimestamp(scalar("time") / 1000, UTC)
+    return OverpassRecord(
+        overpass_id=step.overpass_id,
+        sensor=step.sensor,
+        platform=scalar("platform"),
+        acquired=moment,
+        item_ids=tuple(json.loads(scalar("item_ids"))),
+        vessels=read_vessels(group, step.index),
+        quality=np.asarray(array(group, "quality")[step.index]),
+    )
+
+
+def read_vessels(group: zarr.Group, index: int) -> tuple[Vessel, ...]:
+    """One row of the padded table; padding begins at the first x that is NaN."""
+    rows = {name: np.asarray(array(group, f"vessel_{name}")[index]) for name in VESSEL_FIELDS}
+    corners = np.asarray(array(group, "vessel_corners")[index])
+    count = int(np.count_nonzero(~np.isnan(rows["x"])))
+    return tuple(
+        Vessel(
+            x=float(rows["x"][i]),
+            y=float(rows["y"][i]),
+            length_m=float(rows["length_m"][i]),
+            length_sd_m=float(rows["length_sd_m"][i]),
+            beam_m=float(rows["beam_m"][i]),
+            heading_deg=float(rows["heading_deg"][i]),
+            score=float(rows["score"][i]),
+            truncated=bool(rows["truncated"][i]),
+            corners=tuple((float(x), float(y)) for x, y in corners[i]),
+        )
+        for i in range(count)
+    )
