@@ -43,8 +43,13 @@ VERSION = 1
 """Raise it when the same inputs give other numbers: what is in the archive becomes stale."""
 
 SHIP_WIDTH_M = 80.0
-"""A patch of "cloud" narrower than this is kept as clear: scene classifications take white ships
-(beam up to 60 m, plus a 20 m pixel) for cloud, and the ship is what we are here for."""
+ALONE_M = 500.0
+"""A patch of "cloud" narrower than SHIP_WIDTH_M, with no real cloud within ALONE_M, is kept as
+clear: scene classifications take white ships (beam up to 60 m, plus a 20 m pixel) for cloud, and
+the ship is what we are here for. Small clouds come in flocks."""
+
+CLOUD_BUFFER_M = 40.0
+"""Cloud reaches this far beyond what the classification says: its thin edge looks like a hull."""
 
 GDAL_SETTINGS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing of the folder beside each file
@@ -331,9 +336,20 @@ def classify(classes: NDArray[np.uint8], sensor: Sensor, resolution_m: float) ->
     for value, flags in sensor.mask.items():
         table[value] = int(flags)
     quality = table[classes]
-    width = max(1, round(SHIP_WIDTH_M / resolution_m))
-    for bit in (Quality.CLOUD, Quality.THIN_CLOUD):
-        flagged = (quality & int(bit)) > 0
-        wide = ndimage.binary_opening(flagged, np.ones((width, width), bool))
-        quality[flagged & ~wide] &= np.uint8(~int(bit) & 255)
+    cloud = real_cloud((quality & np.uint8(Quality.CLOUD)) > 0, resolution_m)
+    quality &= np.uint8(~Quality.CLOUD & 255)
+    quality[cloud] |= np.uint8(Quality.CLOUD)
     return quality
+
+
+def real_cloud(flagged: NDArray[np.bool_], resolution_m: float) -> NDArray[np.bool_]:
+    """The flagged pixels less lonely ship-narrow patches, grown by the buffer."""
+    width = max(1, round(SHIP_WIDTH_M / resolution_m))
+    wide: NDArray[np.bool_] = ndimage.binary_opening(flagged, np.ones((width, width), bool))
+    if not wide.any():
+        return wide
+    near = ndimage.distance_transform_edt(~wide) * resolution_m <= ALONE_M
+    kept = flagged & near
+    return np.asarray(
+        ndimage.distance_transform_edt(~kept) * resolution_m <= CLOUD_BUFFER_M, dtype=bool
+    )

@@ -105,15 +105,18 @@ def test_no_data_outside_the_file_and_a_missing_band(tmp_path: Path) -> None:
     assert (pixels.quality[:, :60] == Quality.UNSCREENED).all()
 
 
-def test_wide_cloud_is_flagged_and_a_ship_taken_for_cloud_is_not() -> None:
-    classes = np.full((100, 120), 6, np.uint8)
+def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_not() -> None:
+    classes = np.full((200, 220), 6, np.uint8)
     classes[10:50, 10:60] = 9
-    classes[80:84, 20:50] = 9  # 40 m by 300 m: a white ship
-    classes[60:70, 80:90] = 3
+    classes[60:63, 20:25] = 8  # a scrap of cloud beside the cloud
+    classes[180:184, 150:180] = 9  # 40 m by 300 m, far from any cloud: a white ship
+    classes[120:130, 80:90] = 3
     quality = tile.classify(classes, S2, 10.0)
-    assert (quality[10:50, 10:60] == Quality.CLOUD).all()
-    assert (quality[80:84, 20:50] == 0).all()
-    assert (quality[60:70, 80:90] == Quality.CLOUD_SHADOW).all()
+    assert (quality[6:54, 10:60] == Quality.CLOUD).all()
+    assert (quality[60:63, 20:25] == Quality.CLOUD).all()
+    assert (quality[170:, 140:] == 0).all()
+    assert (quality[120:130, 80:90] == Quality.CLOUD_SHADOW).all()
+    assert quality[5, 30] == 0
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
