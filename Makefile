@@ -12,6 +12,7 @@ STAMP := $(VENV)/.installed
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 TORCH_FLAGS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
+REAL := ../shared/data/real-imagery
 PIP := $(BIN)/python -m pip install --quiet
 
 .PHONY: help install demo test test-all check format bench train clean
@@ -55,7 +56,8 @@ bench: $(STAMP)  ## Run the measurements in tests/bench (needs ../shared)
 	$(BIN)/python -m pytest -m bench -s tests/bench
 
 train: $(STAMP)  ## Train the packaged model again on ../shared (about half an hour on a CPU)
-	$(BIN)/berthwatch train --output models/data/default.safetensors
+	$(BIN)/berthwatch train --output models/data/default.safetensors \
+		--source $(REAL)/catalog.json,s2-ports,$(REAL)/s2-ports-labels
 
 clean:  ## Remove .venv/ and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist build

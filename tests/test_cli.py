@@ -71,7 +71,18 @@ def test_sensors_name_what_a_job_may_say() -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    for command in ("search", "plan", "run", "status", "report", "verify", "export", "demo"):
+    for command in (
+        "search",
+        "plan",
+        "run",
+        "status",
+        "report",
+        "verify",
+        "export",
+        "demo",
+        "train",
+        "evaluate",
+    ):
         assert "Usage" in call(command, "--help")
 
 
@@ -102,6 +113,8 @@ def test_a_dry_run_pins_a_plan_that_the_next_command_keeps_to(tmp_path: Path) ->
         (("run", "typo.yaml"), "line 5"),
         (("run", "store.yaml"), "object store"),
         (("ports", "show", "RUVIP"), "RUVYP"),
+        (("train", "--source", "a,b", "-o", "w"), "expected CATALOG,COLLECTION,LABELS"),
+        (("evaluate", "--source", "catalog.json,ships,labels"), "there is no labels"),
     ],
 )
 def test_a_refusal_is_one_message_and_exit_code_2(
