@@ -53,9 +53,11 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
     sensor = SENSORS[unit.overpass.sensor]
     pixels = store.read_pixels(unit.overpass.sensor, unit.step)
     image = sensor.encoding.decode(pixels.image)
+    usable = (pixels.quality & np.uint8(OPAQUE)) == 0
+    # Cloud is no part of the scene: left in, it would set the contrast that ships are judged by.
+    image[:, ~usable] = np.nan
     predictor = load_predictor(settings)
     prediction = predictor.predict(image, sensor.bands)
-    usable = (pixels.quality & np.uint8(OPAQUE)) == 0
     grid = unit.port.grid
     found = predictor.detect(prediction, pixel_m=grid.resolution_m, usable=usable)
     vessels = afloat([_vessel(d, grid) for d in found], unit.port, store.land())

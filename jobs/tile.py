@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -21,6 +22,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from scipy import ndimage
+from skimage.measure import label, regionprops
 
 from jobs.domain import (
     Grid,
@@ -43,10 +45,13 @@ VERSION = 1
 """Raise it when the same inputs give other numbers: what is in the archive becomes stale."""
 
 SHIP_WIDTH_M = 80.0
+SHIP_LENGTH_M = 450.0
+SHIP_ELONGATION = 2.0
 ALONE_M = 500.0
-"""A patch of "cloud" narrower than SHIP_WIDTH_M, with no real cloud within ALONE_M, is kept as
-clear: scene classifications take white ships (beam up to 60 m, plus a 20 m pixel) for cloud, and
-the ship is what we are here for. Small clouds come in flocks."""
+"""Scene classifications take white ships for cloud, and the ship is what we are here for. So a
+patch of "cloud" that could be one is taken back: narrower than SHIP_WIDTH_M (beam up to 60 m, and a
+20 m pixel), shorter than SHIP_LENGTH_M, at least SHIP_ELONGATION times as long as wide, and with no
+wider cloud within ALONE_M. Small clouds are round and come in flocks."""
 
 CLOUD_BUFFER_M = 40.0
 """Cloud reaches this far beyond what the classification says: its thin edge looks like a hull."""
@@ -343,13 +348,32 @@ def classify(classes: NDArray[np.uint8], sensor: Sensor, resolution_m: float) ->
 
 
 def real_cloud(flagged: NDArray[np.bool_], resolution_m: float) -> NDArray[np.bool_]:
-    """The flagged pixels less lonely ship-narrow patches, grown by the buffer."""
+    """The flagged pixels less what could be ships, grown by the buffer."""
+    if not flagged.any():
+        return flagged
     width = max(1, round(SHIP_WIDTH_M / resolution_m))
     wide: NDArray[np.bool_] = ndimage.binary_opening(flagged, np.ones((width, width), bool))
-    if not wide.any():
-        return wide
-    near = ndimage.distance_transform_edt(~wide) * resolution_m <= ALONE_M
-    kept = flagged & near
-    return np.asarray(
-        ndimage.distance_transform_edt(~kept) * resolution_m <= CLOUD_BUFFER_M, dtype=bool
+    kept = flagged.copy()
+    patches = label(flagged, connectivity=2)
+    far = _distance_m(wide, resolution_m) > ALONE_M
+    for patch in regionprops(patches):
+        window = patch.slice
+        if far[window][patch.image].all() and _could_be_a_ship(patch, resolution_m):
+            kept[window][patch.image] = False
+    return _distance_m(kept, resolution_m) <= CLOUD_BUFFER_M
+
+
+def _could_be_a_ship(patch: Any, resolution_m: float) -> bool:
+    long, short = patch.axis_major_length, max(patch.axis_minor_length, 1.0)
+    return bool(
+        long * resolution_m <= SHIP_LENGTH_M
+        and short * resolution_m <= SHIP_WIDTH_M
+        and long / short >= SHIP_ELONGATION
     )
+
+
+def _distance_m(places: NDArray[np.bool_], resolution_m: float) -> NDArray[np.float64]:
+    """Metres from every pixel to the nearest of these; infinite where there is none."""
+    if not places.any():
+        return np.full(places.shape, np.inf)
+    return np.asarray(ndimage.distance_transform_edt(~places) * resolution_m)

@@ -110,11 +110,13 @@ def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_
     classes[10:50, 10:60] = 9
     classes[60:63, 20:25] = 8  # a scrap of cloud beside the cloud
     classes[180:184, 150:180] = 9  # 40 m by 300 m, far from any cloud: a white ship
+    classes[180:186, 100:107] = 9  # as far, but round: a small cloud
     classes[120:130, 80:90] = 3
     quality = tile.classify(classes, S2, 10.0)
     assert (quality[6:54, 10:60] == Quality.CLOUD).all()
     assert (quality[60:63, 20:25] == Quality.CLOUD).all()
     assert (quality[170:, 140:] == 0).all()
+    assert (quality[180:186, 100:107] == Quality.CLOUD).all()
     assert (quality[120:130, 80:90] == Quality.CLOUD_SHADOW).all()
     assert quality[5, 30] == 0
 
