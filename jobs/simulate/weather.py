@@ -26,6 +26,9 @@ SHADOW_REACH_PX = 70
 NOISE = 0.0011
 """Standard deviation of the sensor's noise, reflectance."""
 
+CLOUD_SOFT_PX = 5.0
+"""Cloud has no detail finer than some tens of metres: no specks, soft edges."""
+
 OPAQUE_FROM = 0.35
 """Cloud this dense hides a ship."""
 
@@ -153,7 +156,8 @@ def _clouds(shape: tuple[int, int], cover: float, rng: np.random.Generator) -> t
     """Opacity and shadow; the sun stands in the south-east, so shadows fall to the north-west."""
     reach = SHADOW_REACH_PX
     canvas = (shape[0] + 2 * reach, shape[1] + 2 * reach)
-    field = cloudy_noise(canvas, rng, 2.1, 90)
+    field = gaussian_filter(cloudy_noise(canvas, rng, 2.1, 90), CLOUD_SOFT_PX)
+    field /= field.std()
     height = int(reach * rng.uniform(0.4, 1))
     if cover < 0.01:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
