@@ -55,9 +55,12 @@ format: $(STAMP)  ## Format the code
 bench: $(STAMP)  ## Run the measurements in tests/bench (needs ../shared)
 	$(BIN)/python -m pytest -m bench -s tests/bench
 
-train: $(STAMP)  ## Train the packaged model again on ../shared (about half an hour on a CPU)
+train: $(STAMP)  ## Train the packaged model again on ../shared (about an hour on one core)
+	rm -rf build/train && $(BIN)/berthwatch simulate -o build/train --seed 1001 --days 7 \
+		--start 2023-05-01 --cloud 0.04 --port KPNAM --port RUNJK --port RUVVO --port KPHGM
 	$(BIN)/berthwatch train --output models/data/default.safetensors \
-		--source $(REAL)/catalog.json,s2-ports,$(REAL)/s2-ports-labels
+		--source $(REAL)/catalog.json,s2-ports,$(REAL)/s2-ports-labels \
+		--extra-source build/train/catalog.json,sentinel-2-c1-l2a,build/train/labels
 
 clean:  ## Remove .venv/ and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist build

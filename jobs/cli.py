@@ -486,7 +486,15 @@ SourceOption = Annotated[
 def train(
     source: SourceOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="Weights file to write.")],
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimiser steps.")] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--extra-source",
+            metavar="CATALOG,COLLECTION,LABELS",
+            help="Scenes to train on but never to measure on, such as simulated ones.",
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")] = 8000,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another network.")] = 0,
     folds: Annotated[
         int,
@@ -496,6 +504,9 @@ def train(
             help="First measure and calibrate on ports left out, in N trainings; 0: do not.",
         ),
     ] = 3,
+    fold_steps: Annotated[
+        int, typer.Option("--fold-steps", min=1, help="Steps of each of those trainings.")
+    ] = 3000,
 ) -> None:
     """Train a network on labelled scenes; split by port, never by chip.
 
@@ -505,18 +516,18 @@ def train(
     """
     from dataclasses import replace
 
-    from models.evaluate import cross_validate
+    from models.evaluate import adopt, cross_validate
     from models.train import TrainConfig
     from models.train import train as fit
     from models.weights import save
 
-    config = TrainConfig(sources=_labelled(source), seed=seed)
-    config = replace(config, steps=steps or config.steps)
+    config = TrainConfig(sources=_labelled(source), seed=seed, steps=steps)
+    measured = None
     if folds:
-        found = cross_validate(config, folds, progress=_say)
-        config = replace(config, calibration=found.calibration)
-        _print_lines(found.report.lines())
-    save(fit(config, _say), output)
+        measured = cross_validate(replace(config, steps=fold_steps), folds, progress=_say)
+        _print_lines(measured.report.lines())
+    trained = fit(replace(config, sources=config.sources + _labelled(extra or [])), _say)
+    save(trained if measured is None else adopt(trained, measured), output)
     out.print(f"wrote {output}", highlight=False)
 
 

@@ -17,6 +17,7 @@ from jobs.domain import (
     Grid,
     OverpassStore,
     Port,
+    Quality,
     Settings,
     StageName,
     Unit,
@@ -37,6 +38,10 @@ SHORE_TOLERANCE_M = 150.0
 """Land nearer to the water than this still counts as water: public shorelines are off by about a
 hundred metres and know neither quays nor reclaimed ground."""
 
+CLOUD_RIM_M = 40.0
+"""No vessel is believed this near to cloud or its shadow: where they are cut out, their rims look
+like hulls."""
+
 BERTH_MARGIN_M = 60.0
 """Around a berth nothing is land, whatever the mask says."""
 
@@ -53,12 +58,12 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
     sensor = SENSORS[unit.overpass.sensor]
     pixels = store.read_pixels(unit.overpass.sensor, unit.step)
     image = sensor.encoding.decode(pixels.image)
-    usable = (pixels.quality & np.uint8(OPAQUE)) == 0
+    grid = unit.port.grid
     # Cloud is no part of the scene: left in, it would set the contrast that ships are judged by.
-    image[:, ~usable] = np.nan
+    image[:, (pixels.quality & np.uint8(OPAQUE)) > 0] = np.nan
     predictor = load_predictor(settings)
     prediction = predictor.predict(image, sensor.bands)
-    grid = unit.port.grid
+    usable = away_from_cloud(pixels.quality, grid.resolution_m)
     found = predictor.detect(prediction, pixel_m=grid.resolution_m, usable=usable)
     vessels = afloat([_vessel(d, grid) for d in found], unit.port, store.land())
     probability = np.rint(prediction.ship * 255).astype(np.uint8)
@@ -71,6 +76,16 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
         bytes_read=pixels.image.nbytes + pixels.quality.nbytes,
         vessels=len(vessels),
     )
+
+
+def away_from_cloud(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[np.bool_]:
+    """Where a vessel's centre can be told, (y, x): seen, and not on the rim of cloud or shadow."""
+    opaque = (quality & np.uint8(OPAQUE)) > 0
+    cloud = (quality & np.uint8(Quality.CLOUD | Quality.CLOUD_SHADOW)) > 0
+    if not cloud.any():
+        return ~opaque
+    rim: NDArray[np.bool_] = ndimage.distance_transform_edt(~cloud) * resolution_m <= CLOUD_RIM_M
+    return ~opaque & ~rim
 
 
 def load_predictor(settings: Settings) -> Predictor:

@@ -7,7 +7,8 @@ expressed relative to the image's own water and contrast:
     plane = asinh((value - background) / scale)
 
 - background: the dark level around the pixel, smooth over kilometres (what the water looks like);
-- scale: how bright the brighter places of this image are above their background.
+- scale: how far the visible bands of this image's brighter places stand above their background;
+  one for all bands, so that colours stay what they are.
 
 Both are taken from the whole image once, never from a tile, so tiling cannot change a pixel.
 """
@@ -21,15 +22,21 @@ from scipy import ndimage
 BANDS: tuple[str, ...] = ("blue", "green", "red", "nir")
 """The network's planes, in order."""
 
+VISIBLE = ("blue", "green", "red")
+"""The bands of which at least one must be there, and which set the scale."""
+
 CELL_PX = 32
 """Edge of a cell of the coarse grid on which the background is estimated."""
 
 _CELL_QUANTILE = 0.25
 _WINDOW_CELLS = 7
 _WINDOW_PERCENTILE = 20
-_BRIGHT_QUANTILE = 0.95
+_BRIGHT_QUANTILE = 0.99
 _BRIGHT_CELLS_QUANTILE = 0.9
-_LEAST_SCALE = 0.01
+_BRIGHTEST_SHARE = 0.35
+_KNEE = 0.25
+"""Above this share of the scale, contrast is compressed: a gain becomes nearly an offset."""
+_LEAST_SCALE = 0.02
 
 Image = NDArray[np.float32]
 
@@ -44,16 +51,17 @@ def normalise(image: Image, bands: Sequence[str]) -> Image:
     image: (band, y, x), reflectance or true colour, roughly 0..1; NaN = no data.
     bands: the name of each plane; those outside BANDS are ignored.
     Returns (len(BANDS), y, x) float32 in the order of BANDS; NaN where there is no data, and all
-    over a plane whose band is missing. Unchanged by a positive gain and by an offset of any band,
-    as long as the image's contrast stays above a hundredth.
+    over a plane whose band is missing. Unchanged by a gain common to the bands and by an offset of
+    any band, as long as the scale stays above a fiftieth.
     Raises BandError where the shapes disagree, a band is named twice or no visible band is there.
     """
     _check(image, bands)
     planes = np.full((len(BANDS), *image.shape[1:]), np.nan, dtype=np.float32)
     for index, name in enumerate(BANDS):
         if name in bands:
-            planes[index] = _relative(image[list(bands).index(name)])
-    return planes
+            planes[index] = _contrast(image[list(bands).index(name)])
+    knee = np.float32(_KNEE * _scale(planes[[BANDS.index(name) for name in VISIBLE]]))
+    return np.arcsinh(planes / knee)
 
 
 def _check(image: Image, bands: Sequence[str]) -> None:
@@ -64,21 +72,20 @@ def _check(image: Image, bands: Sequence[str]) -> None:
         )
     if len(set(bands)) != len(bands):
         raise BandError(f"a band is named twice: {', '.join(bands)}")
-    if not set(bands) & {"blue", "green", "red"}:
+    if not set(bands) & set(VISIBLE):
         raise BandError(
             f"none of blue, green and red is among the bands ({', '.join(bands) or 'none'}): "
             "name at least one visible band"
         )
 
 
-def _relative(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One band (y, x) against its background and scale; NaN stays NaN."""
+def _contrast(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One band (y, x) less its background; NaN stays NaN."""
     finite = np.isfinite(plane)
     if not finite.any():
         return np.full(plane.shape, np.nan, dtype=np.float32)
-    plane = np.where(finite, plane, np.nan)
-    contrast = plane - background(plane)
-    return np.arcsinh(contrast / _scale(contrast)).astype(np.float32)
+    plane = np.where(finite, plane, np.float32(np.nan))
+    return plane - background(plane)
 
 
 def background(plane: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -88,18 +95,25 @@ def background(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     dark = _cells_quantile(plane, _CELL_QUANTILE)
     dark = _fill_from_nearest(dark)
-    dark = ndimage.percentile_filter(
-        dark, _WINDOW_PERCENTILE, size=_WINDOW_CELLS, mode="nearest"
-    )
+    dark = ndimage.percentile_filter(dark, _WINDOW_PERCENTILE, size=_WINDOW_CELLS, mode="nearest")
     dark = ndimage.gaussian_filter(dark, 1.5, mode="nearest")
     return _interpolate(dark, plane.shape)
 
 
-def _scale(contrast: NDArray[np.float32]) -> float:
-    """The contrast of the image's brighter cells."""
-    bright = _cells_quantile(contrast, _BRIGHT_QUANTILE)
-    value = float(np.nanquantile(bright, _BRIGHT_CELLS_QUANTILE))
-    return max(value, _LEAST_SCALE)
+def _scale(contrasts: NDArray[np.float32]) -> float:
+    """The contrast of the image's brighter cells, the mean over the bands (band, y, x) there.
+
+    Where nearly all is water, the brightest cell alone sets it: else the noise would.
+    """
+    cells = (_cells_quantile(plane, _BRIGHT_QUANTILE) for plane in contrasts)
+    known = [of_band[np.isfinite(of_band)] for of_band in cells]
+    levels = [_bright_level(of_band) for of_band in known if of_band.size]
+    return max(float(np.mean(levels)), _LEAST_SCALE) if levels else _LEAST_SCALE
+
+
+def _bright_level(cells: NDArray[np.float32]) -> float:
+    usual = float(np.quantile(cells, _BRIGHT_CELLS_QUANTILE))
+    return max(usual, _BRIGHTEST_SHARE * float(cells.max()))
 
 
 def _cells_quantile(plane: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
@@ -118,9 +132,7 @@ def _fill_from_nearest(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     missing = ~np.isfinite(cells)
     if not missing.any():
         return cells
-    nearest = ndimage.distance_transform_edt(
-        missing, return_distances=False, return_indices=True
-    )
+    nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
     return np.asarray(cells[tuple(nearest)])
 
 
@@ -133,9 +145,7 @@ def _interpolate(cells: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
     part_row = (rows - low_row).astype(np.float32)[:, None]
     part_col = (cols - low_col).astype(np.float32)[None, :]
     along_rows = cells[low_row] * (1 - part_row) + cells[high_row] * part_row
-    return np.asarray(
-        along_rows[:, low_col] * (1 - part_col) + along_rows[:, high_col] * part_col
-    )
+    return np.asarray(along_rows[:, low_col] * (1 - part_col) + along_rows[:, high_col] * part_col)
 
 
 def _positions(size: int, count: int) -> NDArray[np.float64]:

@@ -1,12 +1,12 @@
 """Labelled scenes for training and evaluation, read from static STAC catalogs and CSV labels.
 
-Items of one moment whose boxes touch are mosaicked to one scene on a 10 m UTM grid: a length in
-pixels then is a length on the ground, whatever grid the catalog used.
+Items of one moment at one place are mosaicked to one scene on a 10 m UTM grid: a length in pixels
+then is a length on the ground, whatever grid the catalog used.
 """
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ import pandas as pd
 import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.transform import Affine, from_origin
+from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform, transform_bounds
 
 from models.normalise import BANDS, Image
-
-PIXEL_M = 10.0
+from models.settings import PIXEL_M
 
 
 class SceneError(ValueError):
@@ -43,7 +42,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Box:
-    """One labelled vessel or area: a rotated box. Row and column 0.0 = centre of the first pixel."""
+    """One labelled vessel or area, a rotated box; row and column 0.0 = the first pixel's centre."""
 
     row: float
     col: float
@@ -91,6 +90,7 @@ class _Band:
     scale: float
     offset: float
     nodata: float | None
+    is_8bit: bool
 
 
 @dataclass(frozen=True)
@@ -156,45 +156,42 @@ def _parse_item(path: Path) -> _Item:
         group=properties.get("port") or properties.get("grid:code") or item["id"],
         datetime=properties["datetime"],
         bbox=tuple(item["bbox"]),
-        bands=tuple(band for asset in item["assets"].values() for band in _bands(asset, path)),
+        bands=_choose(band for asset in item["assets"].values() for band in _bands(asset, path)),
     )
+
+
+def _choose(bands: Iterable[_Band]) -> tuple[_Band, ...]:
+    """One of each name: an item may hold true colour beside the reflectance it was made from."""
+    chosen: dict[str, _Band] = {}
+    for band in sorted(bands, key=lambda band: band.is_8bit):
+        chosen.setdefault(band.name, band)
+    return tuple(chosen.values())
 
 
 def _bands(asset: dict[str, Any], item: Path) -> Iterator[_Band]:
     described = asset.get("eo:bands") or asset.get("bands") or []
-    numbers = asset.get("raster:bands") or described
+    numbers = asset.get("raster:bands", described) if described else []
     for index, (band, raster) in enumerate(zip(described, numbers, strict=True), start=1):
         name = band.get("common_name") or band.get("eo:common_name") or band.get("name")
         if name in BANDS:
+            is_8bit = raster.get("data_type") == "uint8"
             yield _Band(
                 name=name,
                 href=str(item.parent / asset["href"]),
                 index=index,
-                scale=raster.get("scale") or (1 / 255 if _is_8bit(raster) else 1.0),
+                scale=raster.get("scale") or (1 / 255 if is_8bit else 1.0),
                 offset=raster.get("offset") or 0.0,
                 nodata=raster.get("nodata"),
+                is_8bit=is_8bit,
             )
 
 
-def _is_8bit(raster: dict[str, Any]) -> bool:
-    return raster.get("data_type") == "uint8"
-
-
 def _overpasses(items: Sequence[_Item]) -> list[list[_Item]]:
-    """Items of one moment whose boxes touch, directly or through others."""
-    overpasses: list[list[_Item]] = []
+    """The items of one moment at one place, ordered by id."""
+    overpasses: dict[tuple[str, str], list[_Item]] = {}
     for item in sorted(items, key=lambda item: item.id):
-        joined = [group for group in overpasses if any(_touch(item, other) for other in group)]
-        overpasses = [group for group in overpasses if group not in joined]
-        overpasses.append([member for group in joined for member in group] + [item])
-    return sorted(overpasses, key=lambda group: min(item.id for item in group))
-
-
-def _touch(one: _Item, other: _Item) -> bool:
-    west, south, east, north = one.bbox
-    west2, south2, east2, north2 = other.bbox
-    overlap = west <= east2 and west2 <= east and south <= north2 and south2 <= north
-    return overlap and one.datetime == other.datetime
+        overpasses.setdefault((item.datetime, item.group), []).append(item)
+    return list(overpasses.values())
 
 
 def _read_scene(items: Sequence[_Item], rows: pd.DataFrame) -> Scene:
@@ -205,8 +202,15 @@ def _read_scene(items: Sequence[_Item], rows: pd.DataFrame) -> Scene:
         plane = image[bands.index(band.name)]
         np.copyto(plane, _read_band(band, grid), where=np.isnan(plane))
     first = min(items, key=lambda item: item.id)
-    boxes = tuple(_box(row, grid) for row in rows.to_dict("records"))
-    return Scene(first.id, first.group, bands, image, boxes)
+    # a ship where two items overlap is labelled in both
+    rows = rows.drop_duplicates(["lon", "lat"])
+    boxes = (_box(row, grid) for row in rows.to_dict("records"))
+    inside = tuple(box for box in boxes if _inside(box, grid))
+    return Scene(first.id, first.group, bands, image, inside)
+
+
+def _inside(box: Box, grid: _Grid) -> bool:
+    return -0.5 <= box.row < grid.height - 0.5 and -0.5 <= box.col < grid.width - 0.5
 
 
 def _utm_grid(items: Sequence[_Item]) -> _Grid:
@@ -220,7 +224,7 @@ def _utm_grid(items: Sequence[_Item]) -> _Grid:
     left, bottom = (math.floor((edge + 0.5) / PIXEL_M) * PIXEL_M for edge in bounds[:2])
     right, top = (math.ceil((edge - 0.5) / PIXEL_M) * PIXEL_M for edge in bounds[2:])
     height, width = round((top - bottom) / PIXEL_M), round((right - left) / PIXEL_M)
-    return _Grid(crs, from_origin(left, top, PIXEL_M, PIXEL_M), height, width)
+    return _Grid(crs, Affine(PIXEL_M, 0.0, left, 0.0, -PIXEL_M, top), height, width)
 
 
 def _read_band(band: _Band, grid: _Grid) -> NDArray[np.float32]:
@@ -268,10 +272,9 @@ def _box(row: dict[str, Any], grid: _Grid) -> Box:
     lon, lat = float(row["lon"]), float(row["lat"])
     x, y = transform("EPSG:4326", grid.crs, [lon, lon], [lat, lat + 0.001])
     convergence = math.degrees(math.atan2(x[1] - x[0], y[1] - y[0]))
-    col, line = ~grid.transform * (x[0], y[0])
     return Box(
-        row=line - 0.5,
-        col=col - 0.5,
+        row=(grid.transform.f - y[0]) / PIXEL_M - 0.5,
+        col=(x[0] - grid.transform.c) / PIXEL_M - 0.5,
         length_m=float(row["length_m"]),
         beam_m=float(row["width_m"]),
         heading_deg=(float(row["heading_mod180_deg"]) + convergence) % 180,

@@ -1,41 +1,17 @@
 """The network: a small U-Net with full-resolution output, smallest block first."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.settings import UNetConfig
 
 Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class UNetConfig:
-    """The network's shape; the weights file carries it."""
-
-    bands: int = 4
-    widths: tuple[int, ...] = (16, 32, 64, 96)
-    outputs: int = 2
-    """ship interior, border"""
-
-    @property
-    def stride(self) -> int:
-        """Sides of the input must be multiples of this."""
-        return int(2 ** (len(self.widths) - 1))
-
-    @property
-    def reach_px(self) -> int:
-        """No output pixel depends on an input pixel farther away than this (rows or columns).
-
-        Two 3 x 3 convolutions per block reach 2 pixels of their level each, on the way down and
-        up; pooling and nearest upsampling add less than one pixel of the coarser level.
-        """
-        deepest = len(self.widths) - 1
-        down_and_up = sum(2 * 2 * 2**level for level in range(deepest))
-        resampling = sum(2**level for level in range(1, deepest + 1))
-        return down_and_up + 2 * 2**deepest + resampling
 
 
 class ConvBlock(nn.Module):
@@ -44,9 +20,9 @@ class ConvBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
+        self.norm1: nn.Module = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.norm2: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.norm1(self.conv1(x)))  # (n, outputs, y, x)
@@ -54,22 +30,25 @@ class ConvBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Doubles the resolution and merges the encoder's features of that level."""
+    """Doubles the resolution and adds the encoder's features of that level."""
 
     def __init__(self, inputs: int, skip: int) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(inputs, skip, 1)
-        self.block = ConvBlock(2 * skip, skip)
+        self.block = ConvBlock(skip, skip)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self.reduce(x)  # (n, skip, y, x)
         x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")  # (n, skip, 2y, 2x)
-        return self.block(torch.cat([x, skip], dim=1))  # type: ignore[no-any-return]
+        return self.block(x + skip)  # type: ignore[no-any-return]
 
 
 class UNet(nn.Module):
     """Normalised planes to logits of ship and border, at the input's resolution.
 
+    The first level works on blocks of 2 x 2 pixels laid side by side as channels, the last lays
+    them out again beside the input's own pixels: nothing is lost, and the costly full-resolution
+    convolutions are saved.
     The statistics of the training planes are buffers, so that weights and constants cannot part.
     """
 
@@ -81,28 +60,33 @@ class UNet(nn.Module):
         widths = config.widths
         self.register_buffer("mean", torch.zeros(config.bands))
         self.register_buffer("deviation", torch.ones(config.bands))
-        inputs = (2 * config.bands, *widths[:-1])
+        inputs = (4 * 2 * config.bands, *widths[:-1])
         self.down = nn.ModuleList(
             ConvBlock(before, after) for before, after in zip(inputs, widths, strict=True)
         )
         self.up = nn.ModuleList(
-            UpBlock(below, skip)
-            for below, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
+            UpBlock(below, skip) for below, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
-        self.head = nn.Conv2d(widths[0], config.outputs, 1)
+        self.spread = nn.Conv2d(widths[0], 4 * config.fine, 1)
+        self.head = nn.Conv2d(config.fine + 2 * config.bands, config.outputs, 3, padding=1)
+        # ships are rare: starting near that rate saves the first hundreds of steps
+        self.head.bias = nn.Parameter(torch.full((config.outputs,), -3.5))
 
     def forward(self, planes: Tensor) -> Tensor:
-        """planes (n, band, y, x), NaN = no data; logits (n, output, y, x)."""
-        x = self._inputs(planes)  # (n, 2 band, y, x)
+        """From planes (n, band, y, x), NaN = no data, to logits (n, output, y, x)."""
+        pixels = self._inputs(planes)  # (n, 2 band, y, x)
+        x = nn.functional.pixel_unshuffle(pixels, 2)  # (n, 8 band, y / 2, x / 2)
         skips: list[Tensor] = []
         for level, block in enumerate(self.down):
             if level:
-                x = nn.functional.max_pool2d(x, 2)  # (n, width[level - 1], y / 2^level, ...)
-            x = block(x)  # (n, width[level], y / 2^level, x / 2^level)
+                x = nn.functional.max_pool2d(x, 2)  # (n, width[level - 1], y / 2^(level + 1), ...)
+            x = block(x)  # (n, width[level], y / 2^(level + 1), ...)
             skips.append(x)
         for level, block in enumerate(self.up):
-            x = block(x, skips[-2 - level])  # back to (n, width[0], y, x)
-        return self.head(x)  # type: ignore[no-any-return]
+            x = block(x, skips[-2 - level])  # back to (n, width[0], y / 2, x / 2)
+        x = torch.relu(nn.functional.pixel_shuffle(self.spread(x), 2))  # (n, fine, y, x)
+        x = torch.cat([x, pixels], dim=1)  # (n, fine + 2 band, y, x)
+        return self.head(x)  # type: ignore[no-any-return]  # (n, output, y, x)
 
     def _inputs(self, planes: Tensor) -> Tensor:
         """The standardised planes with zeros for no data, and beside each where it has data."""
@@ -131,13 +115,42 @@ def to_arrays(network: UNet) -> dict[str, NDArray[np.float32]]:
 
 
 def runner(network: UNet) -> Runner:
-    """A function from planes (n, band, y, x) to probabilities (n, output, y, x), numpy on both sides."""
-    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """A function from planes (n, band, y, x) to probabilities (n, output, y, x), all numpy.
+
+    It works on one thread: the number of threads would change the last bits, and parallel work is
+    spread over images anyway.
+    """
+    network = fused(network.eval())
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(planes: NDArray[np.float32]) -> NDArray[np.float32]:
         batch = torch.from_numpy(np.ascontiguousarray(planes))
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             logits = network(batch.contiguous(memory_format=torch.channels_last))
             return np.asarray(torch.sigmoid(logits).contiguous().numpy())
 
     return run
+
+
+def fused(network: UNet) -> UNet:
+    """Work the batch normalisations, constant once trained, into the convolutions before them."""
+    for block in (module for module in network.modules() if isinstance(module, ConvBlock)):
+        block.conv1, block.norm1 = _fuse(block.conv1, block.norm1)
+        block.conv2, block.norm2 = _fuse(block.conv2, block.norm2)
+    return network
+
+
+def _fuse(convolution: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
+    assert isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, norm), nn.Identity()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread, then as many as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

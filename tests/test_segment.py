@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs import segment
-from jobs.domain import Settings, Vessel
+from jobs.domain import Quality, Settings, Vessel
 from jobs.errors import InputError
 from models.predictor import Detection
 from tests.scenes import GRID, small_port
@@ -64,3 +64,15 @@ def test_other_weights_than_the_pinned_ones_are_refused() -> None:
     settings = Settings(code_version="x", model=None, model_digest="0" * 64)
     with pytest.raises(InputError, match="give every worker the same weights"):
         segment.load_predictor(settings)
+
+
+def test_the_rim_of_cloud_is_not_believed_but_the_edge_of_the_data_is() -> None:
+    quality = np.zeros((40, 60), np.uint8)
+    quality[:, 20] = int(Quality.CLOUD)
+    quality[:, 50] = int(Quality.NODATA)
+    row = segment.away_from_cloud(quality, 10.0)[5]
+    assert row[:16].all()
+    assert not row[16:25].any()
+    assert row[25:50].all()
+    assert not row[50]
+    assert row[51:].all()

@@ -1,0 +1,223 @@
+"""How good detections are: which labelled ship each one found, and how far off it was."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from models.geometry import axes, box_corners, coverage, overlap
+from models.instances import Detection
+from models.scenes import Box
+from models.settings import PIXEL_M
+
+_DOUBT_MARGIN_M = 30.0
+
+
+class Rule(StrEnum):
+    """When a detection counts as a labelled ship."""
+
+    OVERLAP = "iou"
+    """the rotated boxes' intersection over union is at least MatchSettings.least_iou"""
+    DISTANCE = "distance"
+    """the centres are at most MatchSettings.reach_m apart"""
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """The rules of the comparison.
+
+    Truth: ships with confidence 2 or 3 of at least least_length_m. A detection that matches no
+    truth is no false alarm where its centre lies within 30 m of a doubtful box (small craft,
+    docks, areas and ships labelled with doubt or cut off), or where it is itself too short.
+    """
+
+    least_iou: float = 0.3
+    reach_m: float = 60.0
+    least_length_m: float = 40.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A detection and the ship it found."""
+
+    found: Detection
+    truth: Box
+    iou: float
+
+    @property
+    def length_error_m(self) -> float:
+        return self.found.length_m - self.truth.length_m
+
+    @property
+    def heading_error_deg(self) -> float:
+        """0..90: a ship's two ends are not told apart."""
+        return abs((self.found.heading_deg - self.truth.heading_deg + 90) % 180 - 90)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The detections of one or more scenes against their labels."""
+
+    pairs: tuple[Pair, ...]
+    missed: tuple[Box, ...]
+    false_alarms: tuple[Detection, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The figures of a comparison; NaN where nothing was matched."""
+
+    ships: int
+    precision: float
+    recall: float
+    f1: float
+    mean_iou: float
+    length_ships: int
+    """matched ships of 60 m and more, on which the length's figures rest"""
+    length_mae_m: float
+    length_bias_m: float
+    heading_median_deg: float
+    heading_within_10_deg: float
+    """share of matched ships of 60 m and more"""
+
+
+def compare(
+    found: Sequence[Detection],
+    boxes: Sequence[Box],
+    rule: Rule,
+    settings: MatchSettings | None = None,
+) -> Comparison:
+    """Match detections to ships one to one, the best total first, and sort out the rest."""
+    settings = settings or MatchSettings()
+    truth = [box for box in boxes if _counts(box, settings)]
+    doubtful = [box for box in boxes if box.kind != "wrong" and not _counts(box, settings)]
+    matched = _match(_affinity(found, truth, rule, settings))
+    pairs = tuple(Pair(found[i], truth[j], _iou(found[i], truth[j])) for i, j in matched)
+    hits, seen = {i for i, _ in matched}, {j for _, j in matched}
+    return Comparison(
+        pairs=pairs,
+        missed=tuple(box for j, box in enumerate(truth) if j not in seen),
+        false_alarms=tuple(
+            vessel
+            for i, vessel in enumerate(found)
+            if i not in hits
+            and vessel.length_m >= settings.least_length_m
+            and not any(_lies_on(vessel, box) for box in doubtful)
+        ),
+    )
+
+
+def together(comparisons: Iterable[Comparison]) -> Comparison:
+    """The comparisons of several scenes as one."""
+    several = list(comparisons)
+    return Comparison(
+        pairs=tuple(pair for one in several for pair in one.pairs),
+        missed=tuple(box for one in several for box in one.missed),
+        false_alarms=tuple(vessel for one in several for vessel in one.false_alarms),
+    )
+
+
+def summarise(comparison: Comparison) -> Scores:
+    """Count and average a comparison."""
+    pairs, hits = comparison.pairs, len(comparison.pairs)
+    precision = _ratio(hits, hits + len(comparison.false_alarms))
+    recall = _ratio(hits, hits + len(comparison.missed))
+    long_pairs = [pair for pair in pairs if pair.truth.length_m >= 60]
+    errors = np.array([pair.length_error_m for pair in long_pairs])
+    headings = np.array([pair.heading_error_deg for pair in long_pairs])
+    return Scores(
+        ships=hits + len(comparison.missed),
+        precision=precision,
+        recall=recall,
+        f1=_ratio(2 * hits, 2 * hits + len(comparison.missed) + len(comparison.false_alarms)),
+        mean_iou=_mean([pair.iou for pair in pairs]),
+        length_ships=len(long_pairs),
+        length_mae_m=_mean(np.abs(errors)),
+        length_bias_m=_mean(errors),
+        heading_median_deg=float(np.median(headings)) if len(headings) else float("nan"),
+        heading_within_10_deg=_mean(headings <= 10),
+    )
+
+
+def pixel_counts(
+    ship: NDArray[np.float32], boxes: Sequence[Box], threshold: float = 0.5
+) -> tuple[int, int]:
+    """Pixels (in both, in either) of the thresholded map and of the labelled ships.
+
+    ship: (y, x) probability. Pixels of doubtful boxes and without data count as neither.
+    """
+    truth, doubt = np.zeros(ship.shape, dtype=bool), np.zeros(ship.shape, dtype=bool)
+    for box in boxes:
+        window, share = coverage(
+            (ship.shape[0], ship.shape[1]),
+            box.row,
+            box.col,
+            box.length_m / PIXEL_M,
+            box.beam_m / PIXEL_M,
+            box.heading_deg,
+        )
+        if box.is_ship:
+            truth[window] |= share >= 0.5
+        elif box.is_doubtful:
+            doubt[window] |= share > 0
+    counted = (truth | ~doubt) & (ship > 0)
+    predicted = ship >= threshold
+    both, either = (counted & truth & predicted), (counted & (truth | predicted))
+    return int(both.sum()), int(either.sum())
+
+
+def _counts(box: Box, settings: MatchSettings) -> bool:
+    return box.is_ship and box.length_m >= settings.least_length_m
+
+
+def _affinity(
+    found: Sequence[Detection], truth: Sequence[Box], rule: Rule, settings: MatchSettings
+) -> NDArray[np.float64]:
+    """(detection, ship): above 0 where they may be matched, the greater the better."""
+    affinity = np.zeros((len(found), len(truth)))
+    for i, vessel in enumerate(found):
+        for j, box in enumerate(truth):
+            affinity[i, j] = _closeness(vessel, box, rule, settings)
+    return affinity
+
+
+def _closeness(vessel: Detection, box: Box, rule: Rule, settings: MatchSettings) -> float:
+    apart_m = float(np.hypot(vessel.row - box.row, vessel.col - box.col)) * PIXEL_M
+    if rule is Rule.DISTANCE:
+        return 1 + (settings.reach_m - apart_m) if apart_m <= settings.reach_m else 0.0
+    if apart_m > (vessel.length_m + box.length_m) / 2 + PIXEL_M:
+        return 0.0
+    iou = _iou(vessel, box)
+    return iou if iou >= settings.least_iou else 0.0
+
+
+def _iou(vessel: Detection, box: Box) -> float:
+    length_px, beam_px = box.length_m / PIXEL_M, box.beam_m / PIXEL_M
+    corners = box_corners(box.row, box.col, length_px, beam_px, box.heading_deg)
+    return overlap(vessel.corners, corners)
+
+
+def _match(affinity: NDArray[np.float64]) -> list[tuple[int, int]]:
+    rows, cols = linear_sum_assignment(affinity, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, cols, strict=True) if affinity[i, j] > 0]
+
+
+def _lies_on(vessel: Detection, box: Box) -> bool:
+    """Whether a detection's centre lies on a box, grown by the margin of doubt."""
+    (along_row, along_col), (across_row, across_col) = axes(box.heading_deg)
+    down, right = vessel.row - box.row, vessel.col - box.col
+    along = abs(down * along_row + right * along_col) * PIXEL_M
+    across = abs(down * across_row + right * across_col) * PIXEL_M
+    near_end = along <= box.length_m / 2 + _DOUBT_MARGIN_M
+    return near_end and across <= box.beam_m / 2 + _DOUBT_MARGIN_M
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _mean(values: Sequence[float] | NDArray[np.float64] | NDArray[np.bool_]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")

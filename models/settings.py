@@ -1,0 +1,56 @@
+"""What a weights file carries besides the tensors: the network's shape and its calibration."""
+
+from dataclasses import dataclass
+
+PIXEL_M = 10.0
+"""The ground pixel the network is trained on and for."""
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The network's shape; the weights file carries it."""
+
+    bands: int = 4
+    widths: tuple[int, ...] = (24, 48, 96)
+    """channels at a half, a quarter, ... of the resolution"""
+    fine: int = 8
+    """channels at full resolution, before the last convolution"""
+    outputs: int = 2
+    """ship interior, border"""
+
+    @property
+    def stride(self) -> int:
+        """Sides of the input must be multiples of this."""
+        return int(2 ** len(self.widths))
+
+    @property
+    def reach_px(self) -> int:
+        """No output pixel depends on an input pixel farther away than this (rows or columns).
+
+        Two 3 x 3 convolutions reach two cells of their level, on the way down and up; a pixel may
+        lie anywhere in a cell of the coarsest level, which adds less than one such cell. The last
+        convolution reaches one pixel more.
+        """
+        *finer, coarse = (2 ** (level + 1) for level in range(len(self.widths)))
+        return int(sum(4 * cell for cell in finer) + 2 * coarse + (coarse - 1) + 1)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How instances of the probability map become measured vessels; fitted on held-out ports."""
+
+    seed: float = 0.5
+    """a vessel needs pixels where ship * (1 - border) reaches this"""
+    grow: float = 0.35
+    """and extends over the neighbours where ship reaches this"""
+    length_offset_m: float = 0.0
+    length_factor: float = 1.0
+    beam_offset_m: float = 0.0
+    beam_factor: float = 1.0
+    length_sd_base_m: float = 10.0
+    length_sd_share: float = 0.08
+    """the length's standard deviation is the base and this share of the length"""
+    score_weights: tuple[float, ...] = (-4.0, 6.0, 0.3, 0.0, 0.0, 0.0, 0.0)
+    """of instances.evidence, in its order"""
+    least_score: float = 0.3
+    """fainter vessels are not reported"""

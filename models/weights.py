@@ -1,0 +1,123 @@
+"""Weights files: safetensors with plain metadata, and the digest that plans pin.
+
+A file holds the tensors (the normalisation constants among them) and, as JSON strings, the
+contract's version, the network's shape, the bands, the ground pixel, the calibration and the
+record of its training. Nothing in it can run code.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from models.normalise import BANDS
+from models.settings import PIXEL_M, Calibration, UNetConfig
+
+CONTRACT = "berthwatch-ships-1"
+"""Changes with whatever makes old weights give wrong vessels, such as the normalisation."""
+
+
+class WeightsError(ValueError):
+    """A weights file cannot be read, or was made for another contract."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """All that is needed to run a trained network."""
+
+    network: UNetConfig
+    calibration: Calibration
+    arrays: Mapping[str, NDArray[np.float32]]
+    training: Mapping[str, object]
+    """a record for people: data digests, settings, metrics"""
+
+
+def default_path() -> Path:
+    """The weights that come with the package."""
+    return Path(str(resources.files("models") / "data" / "default.safetensors"))
+
+
+def save(weights: Weights, path: str | Path) -> None:
+    """Write a weights file; the same weights give the same digest."""
+    arrays = {name: np.ascontiguousarray(value) for name, value in weights.arrays.items()}
+    Path(path).write_bytes(to_bytes(arrays, metadata=_metadata(weights)))
+
+
+def load(path: str | Path | None = None) -> Weights:
+    """Read a weights file; None = the packaged default.
+
+    Raises WeightsError where there is no such file, it is no safetensors file, or its contract,
+    bands or ground pixel are not the ones this code works with.
+    """
+    arrays, metadata = _read(path)
+    _check(metadata, path)
+    network = json.loads(metadata["network"])
+    return Weights(
+        network=UNetConfig(**{**network, "widths": tuple(network["widths"])}),
+        calibration=_calibration(json.loads(metadata["calibration"])),
+        arrays=arrays,
+        training=json.loads(metadata["training"]),
+    )
+
+
+def weights_digest(path: str | Path | None = None) -> str:
+    """The sha256 of a weights file's tensors and metadata, in hex; None = the packaged default.
+
+    Independent of the order in the file. Builds no network. Raises WeightsError like load.
+    """
+    arrays, metadata = _read(path)
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _calibration(values: dict[str, Any]) -> Calibration:
+    return Calibration(**{**values, "score_weights": tuple(values["score_weights"])})
+
+
+def _metadata(weights: Weights) -> dict[str, str]:
+    return {
+        "contract": CONTRACT,
+        "bands": json.dumps(BANDS),
+        "pixel_m": json.dumps(PIXEL_M),
+        "network": json.dumps(asdict(weights.network)),
+        "calibration": json.dumps(asdict(weights.calibration)),
+        "training": json.dumps(weights.training, sort_keys=True),
+    }
+
+
+def _read(path: str | Path | None) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+    path = default_path() if path is None else Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return arrays, dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a safetensors file ({error})") from error
+
+
+def _check(metadata: Mapping[str, str], path: str | Path | None) -> None:
+    expected = {
+        "contract": CONTRACT,
+        "bands": json.dumps(BANDS),
+        "pixel_m": json.dumps(PIXEL_M),
+    }
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            raise WeightsError(
+                f"{path or default_path()}: made for {key} {metadata.get(key)!r}, this version "
+                f"needs {value!r}: train new weights or use the version that made these"
+            )

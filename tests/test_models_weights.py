@@ -1,0 +1,68 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from models import unet, weights
+from models.settings import Calibration, UNetConfig
+from models.weights import Weights, WeightsError
+
+NETWORK = UNetConfig(widths=(8, 8, 8))
+
+
+def some_weights(seed: int = 0) -> Weights:
+    arrays = unet.to_arrays(unet.new(NETWORK, seed))
+    return Weights(NETWORK, Calibration(seed=0.4), arrays, {"note": "drawn"})
+
+
+def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
+    written = some_weights()
+    weights.save(written, tmp_path / "w.safetensors")
+    read = weights.load(tmp_path / "w.safetensors")
+    assert replace(read, arrays={}) == replace(written, arrays={})
+    assert set(read.arrays) == set(written.arrays)
+    for name, array in written.arrays.items():
+        np.testing.assert_array_equal(read.arrays[name], array)
+
+
+def test_the_digest_depends_on_tensors_and_metadata_only(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{k}.safetensors" for k in range(4)]
+    weights.save(some_weights(), paths[0])
+    weights.save(some_weights(), paths[1])
+    weights.save(some_weights(seed=1), paths[2])
+    weights.save(replace(some_weights(), calibration=Calibration(seed=0.6)), paths[3])
+    digests = [weights.weights_digest(path) for path in paths]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
+@pytest.mark.parametrize("key", ["contract", "bands", "pixel_m"])
+def test_another_contract_is_refused(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "w.safetensors"
+    weights.save(some_weights(), path)
+    arrays, metadata = weights._read(path)
+    save_file(arrays, path, metadata={**metadata, key: "other"})
+    with pytest.raises(WeightsError, match=f"made for {key} 'other'"):
+        weights.load(path)
+
+
+def test_no_file_and_no_safetensors_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such weights file"):
+        weights.load(tmp_path / "missing.safetensors")
+    (tmp_path / "text.safetensors").write_text("not weights")
+    with pytest.raises(WeightsError, match="not a safetensors file"):
+        weights.load(tmp_path / "text.safetensors")
+    save_file({"x": np.zeros(3)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(WeightsError, match="made for contract None"):
+        weights.load(tmp_path / "foreign.safetensors")
+
+
+def test_the_default_weights_are_there_small_and_tell_their_data() -> None:
+    path = weights.default_path()
+    assert path.stat().st_size < 4e6
+    default = weights.load()
+    assert default.training["scenes"]
+    assert len(weights.weights_digest()) == 64
+    assert set(load_file(path)) == set(default.arrays)
