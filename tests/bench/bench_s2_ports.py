@@ -1,7 +1,7 @@
 """The whole job on the ten real ports, each with a network that never saw it.
 
 python tests/bench/bench_segmentation.py folds --data ../shared/data/real-imagery --work DIR
-python tests/bench/bench_s2_ports.py --data ../shared/data/real-imagery --work DIR
+python tests/bench/bench_s2_ports.py --data ../shared/data/real-imagery --work DIR/calibrated
 
 The first command trains the networks; the second runs ``berthwatch run`` on the ports each of them
 did not see (search, plan, warp to UTM, archive, segment with the land mask, publish) and compares

@@ -34,7 +34,7 @@ from models.metrics import MatchSettings
 from models.normalise import BANDS
 from models.predictor import Predictor
 from models.scenes import Scene, Source, read_scenes
-from models.settings import PIXEL_M
+from models.settings import PIXEL_M, Calibration
 from models.train import TrainConfig, train_on
 
 FOLDS = 3
@@ -61,6 +61,8 @@ def folds(arguments: argparse.Namespace) -> None:
         held_out += predict_groups(Predictor.load(path), scenes, groups)
     match = MatchSettings(least_length_m=arguments.least_length)
     result = sum_up(held_out, match)
+    for groups in chosen:
+        _save_calibrated(arguments.work, f"{'-'.join(groups)}.safetensors", result.calibration)
     for least_score in (result.calibration.least_score, 0.5):
         calibration = replace(result.calibration, least_score=least_score)
         reports = tuple(
@@ -72,6 +74,13 @@ def folds(arguments: argparse.Namespace) -> None:
     if arguments.final:
         whole = train_on(scenes, TrainConfig(sources=(source,)), _say)
         weights.save(adopt(whole, result), arguments.final)
+
+
+def _save_calibrated(work: Path, name: str, calibration: Calibration) -> None:
+    """A fold's network with the folds' calibration, for bench_s2_ports.py."""
+    (work / "calibrated").mkdir(exist_ok=True)
+    calibrated = replace(weights.load(work / name), calibration=calibration)
+    weights.save(calibrated, work / "calibrated" / name)
 
 
 def _train(scenes: list[Scene], config: TrainConfig, path: Path) -> None:
