@@ -38,6 +38,11 @@ SHORE_TOLERANCE_M = 150.0
 """Land nearer to the water than this still counts as water: public shorelines are off by about a
 hundred metres and know neither quays nor reclaimed ground."""
 
+SHORE_SCORE = 0.5
+"""Within SHORE_TOLERANCE_M of the shoreline, away from every berth, a vessel must be more likely
+than not: rocks, piers and houses by the water are the commonest false alarms, and where berths are
+drawn somebody has said where ships lie. A port without berths is spared this."""
+
 CLOUD_RIM_M = 40.0
 """No vessel is believed this near to cloud or its shadow: where they are cut out, their rims look
 like hulls."""
@@ -134,29 +139,42 @@ def _metres(grid: Grid, row: float, col: float) -> tuple[float, float]:
 
 
 def afloat(vessels: Iterable[Vessel], port: Port, land: NDArray[np.bool_]) -> tuple[Vessel, ...]:
-    """The vessels whose centre can be water, in their order."""
-    ashore = inland(port, land)
-    height, width = ashore.shape
+    """The vessels that can be afloat where their centre is, in their order."""
+    if not land.any():
+        return tuple(vessels)
+    least = least_score(port, land)
+    height, width = least.shape
     kept = []
     for vessel in vessels:
         row = int((port.grid.top - vessel.y) // port.grid.resolution_m)
         col = int((vessel.x - port.grid.left) // port.grid.resolution_m)
-        if not ashore[min(max(row, 0), height - 1), min(max(col, 0), width - 1)]:
+        if vessel.score >= least[min(max(row, 0), height - 1), min(max(col, 0), width - 1)]:
             kept.append(vessel)
     return tuple(kept)
 
 
-def inland(port: Port, land: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Land for certain, (y, x): the mask without its uncertain shore and without the berths."""
-    if not land.any():
-        return land
-    distance_px = ndimage.distance_transform_edt(land)
-    certain: NDArray[np.bool_] = distance_px * port.grid.resolution_m > SHORE_TOLERANCE_M
+def least_score(port: Port, land: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The score from which a vessel is believed, (y, x): 0 on water, SHORE_SCORE by the shore,
+    beyond every score on what is land for certain; 0 again at the berths.
+    """
+    resolution_m = port.grid.resolution_m
+    least = np.zeros(land.shape, np.float32)
     if port.berths:
-        shapes = [
-            project(berth.polygon, port.grid.epsg).buffer(BERTH_MARGIN_M) for berth in port.berths
-        ]
-        certain &= ~rasterio.features.rasterize(
-            shapes, out_shape=port.grid.shape, transform=Affine(*port.grid.transform)
-        ).astype(bool)
-    return certain
+        by_the_shore = ndimage.distance_transform_edt(~land) * resolution_m <= SHORE_TOLERANCE_M
+        least[by_the_shore] = SHORE_SCORE
+    least[ndimage.distance_transform_edt(land) * resolution_m > SHORE_TOLERANCE_M] = np.inf
+    least[near_berths(port)] = 0
+    return least
+
+
+def near_berths(port: Port) -> NDArray[np.bool_]:
+    """True within BERTH_MARGIN_M of a berth, (y, x)."""
+    if not port.berths:
+        return np.zeros(port.grid.shape, bool)
+    shapes = [
+        project(berth.polygon, port.grid.epsg).buffer(BERTH_MARGIN_M) for berth in port.berths
+    ]
+    burnt = rasterio.features.rasterize(
+        shapes, out_shape=port.grid.shape, transform=Affine(*port.grid.transform)
+    )
+    return np.asarray(burnt, dtype=bool)

@@ -14,9 +14,9 @@ from models.predictor import Detection
 from tests.scenes import GRID, small_port
 
 
-def vessel_at(column: int, row: int) -> Vessel:
+def vessel_at(column: int, row: int, score: float = 0.9) -> Vessel:
     x, y = GRID.left + 10 * column + 5, GRID.top - 10 * row - 5
-    return Vessel(x, y, 90.0, 8.0, 15.0, 20.0, 0.9, False, ((x, y),) * 4)
+    return Vessel(x, y, 90.0, 8.0, 15.0, 20.0, score, False, ((x, y),) * 4)
 
 
 def test_a_detection_in_pixels_becomes_a_vessel_in_metres() -> None:
@@ -53,6 +53,17 @@ def test_land_keeps_out_but_not_its_shore_nor_a_berth() -> None:
     corners = [to_lon_lat(ashore.x + dx, ashore.y + dy) for dx, dy in around]
     dug = replace(port, berths=(replace(port.berths[0], polygon=Polygon(corners)),))
     assert segment.afloat([afloat, ashore, shore], dug, land) == (afloat, ashore, shore)
+
+
+def test_by_the_shore_a_vessel_must_be_likely_unless_a_berth_says_ships_lie_there() -> None:
+    land = np.zeros(GRID.shape, bool)
+    land[:, :60] = True
+    port = small_port()
+    sure, unsure = vessel_at(65, 50, 0.6), vessel_at(65, 20, 0.4)
+    open_water = vessel_at(100, 50, 0.4)
+    assert segment.afloat([sure, unsure, open_water], port, land) == (sure, open_water)
+    bare = replace(port, berths=())
+    assert segment.afloat([sure, unsure, open_water], bare, land) == (sure, unsure, open_water)
 
 
 def test_without_land_nothing_is_left_out() -> None:
