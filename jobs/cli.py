@@ -659,8 +659,8 @@ def _compare(published: Path, truth: Path) -> None:
         soft_wrap=True,
     )
     out.print(
-        "A visit between two passes, or under cloud, cannot be seen: that is why 'seen' is less "
-        "than 'true'.",
+        "A visit between two passes or under cloud cannot be seen; what is missing beyond that, "
+        "the detector missed.",
         style="dim",
     )
 
