@@ -431,7 +431,9 @@ def test_a_drawn_hull_has_the_ships_place_size_and_heading(x, y, bow_deg, length
     drawn = stamp(scene, grid, Pose(ship, "", x, y, bow_deg))
     cover = np.zeros(grid.shape)
     cover[drawn.rows, drawn.cols] = drawn.cover
-    assert cover.sum() * 100 == pytest.approx(length_m**2 / 6, rel=0.2)
+    # Hulls are drawn on 2 m samples: the beam may be off by one of them along the whole length.
+    area_m2 = length_m**2 / 6
+    assert cover.sum() * 100 == pytest.approx(area_m2, abs=0.07 * area_m2 + 2 * length_m)
     east, north = (
         axis - axis_0 for axis, axis_0 in zip(np.meshgrid(grid.x, grid.y), (x, y), strict=True)
     )
