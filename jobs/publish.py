@@ -55,8 +55,9 @@ def publish(publication: Publication, root: Path) -> Path:
     """
     home = root / _folder_name(publication.job, "job")
     folder = home / _folder_name(publication.tag, "tag")
+    home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
     if not folder.exists():
-        home.mkdir(parents=True, exist_ok=True)
         _write_whole(publication, folder)
     _replace(home / "latest.json", _json(latest(publication)))
     return folder
@@ -268,10 +269,18 @@ def _json(value: object) -> bytes:
 # --- whole or not at all ------------------------------------------------------------------------
 
 
+def _sweep(home: Path) -> None:
+    """Remove what a killed publication left behind; the archive's lock keeps others away."""
+    for path in home.glob(".*.partial"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def _write_whole(publication: Publication, folder: Path) -> None:
     """Write into a hidden folder beside, make it last, then give it its name."""
     hidden = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir()
     try:
         write_files(publication, hidden)

@@ -202,3 +202,15 @@ def test_a_tag_that_is_no_folder_name_is_refused(tag, empty, tmp_path):
     with pytest.raises(InputError, match="tag"):
         publish(dataclasses.replace(empty, tag=tag), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_publication_left_is_swept_away(tmp_path, publication):
+    home = tmp_path / publication.job
+    (home / ".old.123.partial").mkdir(parents=True)
+    (home / ".old.123.partial" / "looks.csv").write_text("half")
+    (home / ".latest.json.123.partial").write_text("{")
+    folder = publish(publication, tmp_path)
+    assert sorted(path.name for path in home.iterdir()) == sorted([folder.name, "latest.json"])
+    (home / ".late.456.partial").mkdir()
+    publish(publication, tmp_path)
+    assert not list(home.glob(".*"))
