@@ -55,7 +55,7 @@ format: $(STAMP)  ## Format the code
 bench: $(STAMP)  ## Run the measurements in tests/bench (needs ../shared)
 	$(BIN)/python -m pytest -m bench -s tests/bench
 
-train: $(STAMP)  ## Train the packaged model again on ../shared (about an hour on one core)
+train: $(STAMP)  ## Train the packaged model again on ../shared
 	rm -rf build/train && $(BIN)/berthwatch simulate -o build/train --seed 1001 --days 7 \
 		--start 2023-05-01 --cloud 0.04 --port KPNAM --port RUNJK --port RUVVO --port KPHGM
 	$(BIN)/berthwatch train --output models/data/default.safetensors \

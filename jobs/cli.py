@@ -540,17 +540,26 @@ def evaluate(
     port: Annotated[
         list[str] | None, typer.Option("--port", help="Only this port; may be repeated.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a network on labelled scenes: precision, recall, F1, IoU, length and heading.
 
     Figures on scenes that the network was trained on flatter it; `train --folds` measures on ports
     left out.
     """
+    from dataclasses import asdict
+
     from models.evaluate import EvaluateConfig
     from models.evaluate import evaluate as measure
+    from models.metrics import Rule
 
     config = EvaluateConfig(_labelled(source), weights, tuple(port or ()))
-    _print_lines(measure(config, _say).lines())
+    report = measure(config, _say)
+    if as_json:
+        rules = {rule.value: asdict(report.scores(rule)) for rule in Rule}
+        typer.echo(json.dumps({"pixel_iou": report.pixel_iou, **rules}, indent=2))
+    else:
+        _print_lines(report.lines())
 
 
 def _labelled(texts: list[str]) -> tuple[Any, ...]:

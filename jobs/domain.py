@@ -223,7 +223,7 @@ class Overpass:
     """All scenes one satellite took of one port on one pass: the unit of work."""
 
     id: str
-    """``<port>-<sensor>-<time>-<digest>``; the digest covers grid and pinned scenes."""
+    """``<port>-<sensor family>-<time>-<digest>``; the digest covers grid and pinned scenes."""
     port: str
     sensor: str
     platform: str

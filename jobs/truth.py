@@ -48,8 +48,7 @@ def match_vessels(found: pd.DataFrame, true: pd.DataFrame, ignore: pd.Series) ->
     """Match positions one to one within MATCH_M, separately for each moment.
 
     Both tables have ``time``, ``lon``, ``lat`` and ``length_m``; ``ignore`` marks rows of ``true``
-    that may be found or not. Rows wanted are matched before rows ignored. What was found and is
-    shorter than SMALL_BELOW_M is wrong nowhere: nobody lists every small craft.
+    that may be found or not. Rows wanted are matched before rows ignored.
     """
     right = wrong = missed = 0
     errors: list[float] = []
@@ -61,9 +60,7 @@ def match_vessels(found: pd.DataFrame, true: pd.DataFrame, ignore: pd.Series) ->
         rest = here.drop(here.index[[i for i, _ in pairs]])
         right += len(pairs)
         missed += len(wanted) - len(pairs)
-        excused = {i for i, _ in _pairs(rest, doubtful)}
-        claims = rest["length_m"].to_numpy() >= SMALL_BELOW_M
-        wrong += sum(bool(claim) for i, claim in enumerate(claims) if i not in excused)
+        wrong += len(rest) - len(_pairs(rest, doubtful))
     return Matches(right, wrong, missed, float(np.mean(errors)) if errors else float("nan"))
 
 

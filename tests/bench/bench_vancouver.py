@@ -3,8 +3,7 @@
 Runs ``berthwatch run`` on ``real/vancouver.yaml`` into a fresh archive, prints vessels per date and
 precision and recall against the labels drawn by eye, and draws three dates with what was found.
 Rule: ships of 40 m and more with confidence 2 or 3, away from the data's edge, are wanted; the
-others labelled may be found or not, and so may craft found shorter than 40 m (the labels do not
-list them all); a match is a centre within 60 m.
+others labelled may be found or not; a match is a centre within 60 m.
 """
 
 from __future__ import annotations
