@@ -135,3 +135,12 @@ def test_exit_codes_tell_what_happened() -> None:
     assert cli.exit_code(Summary(done=3, pending=2)) == 0
     assert cli.exit_code(Summary(done=3, failed=1)) == 1
     assert cli.exit_code(Summary(done=3, failed=1, interrupted=True)) == 130
+
+
+@pytest.mark.real_data
+def test_evaluate_gives_its_figures_as_json(shared: Path) -> None:
+    real = shared / "real-imagery"
+    source = f"{real / 'catalog.json'},s2-ports,{real / 's2-ports-labels'}"
+    figures = json.loads(call("evaluate", "--source", source, "--port", "honolulu", "--json"))
+    assert figures["distance"]["ships"] == 15
+    assert 0 <= figures["pixel_iou"] <= 1
