@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
+from math import exp
 from pathlib import Path
 
+from scipy.special import expit, logit
+
 from models.calibrate import Example, calibrate
+from models.detector_error import detector_errors
 from models.instances import Detection, Prediction, find_vessels
 from models.metrics import (
     Comparison,
@@ -17,9 +21,10 @@ from models.metrics import (
     summarise,
     together,
 )
+from models.places import Looks, Mask, Place, looks_at
 from models.predictor import Predictor
 from models.scenes import Scene, Source, read_scenes
-from models.settings import PIXEL_M, Calibration
+from models.settings import PIXEL_M, Calibration, DetectorError
 from models.train import TrainConfig, train_on
 from models.weights import Weights
 
@@ -48,6 +53,7 @@ class SceneReport:
     by_rule: dict[Rule, Comparison]
     pixels_both: int
     pixels_either: int
+    looks: Looks = field(default_factory=Looks)
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,11 @@ class Report:
         either = sum(scene.pixels_either for scene in self.scenes)
         return sum(scene.pixels_both for scene in self.scenes) / either if either else float("nan")
 
+    @property
+    def detector_errors(self) -> tuple[DetectorError, ...]:
+        """How the detector errs at each kind of place, as far as the scenes tell."""
+        return detector_errors([scene.looks for scene in self.scenes])
+
     def lines(self) -> list[str]:
         """A table for people: a line per scene, and the sum, under each rule."""
         header = (
@@ -79,7 +90,8 @@ class Report:
             for rule in Rule
         ]
         total = [_line("all", rule, self.scores(rule)) for rule in Rule]
-        return [header, *rows, *total, f"pixel IoU {self.pixel_iou:.3f}"]
+        errors = [_error_line(error) for error in self.detector_errors]
+        return [header, *rows, *total, f"pixel IoU {self.pixel_iou:.3f}", *errors]
 
 
 def _line(name: str, rule: Rule, scores: Scores) -> str:
@@ -88,6 +100,20 @@ def _line(name: str, rule: Rule, scores: Scores) -> str:
         f"{scores.f1:>6.3f} {scores.mean_iou:>5.2f} {scores.length_mae_m:>9.1f} m "
         f"{scores.length_bias_m:>5.1f} {scores.heading_median_deg:>13.1f} deg "
         f"{scores.heading_within_10_deg:>9.2f}"
+    )
+
+
+def _error_line(error: DetectorError) -> str:
+    """Recall and false alarms at one place, each with what two thirds of new ports have."""
+    low, high = (expit(logit(error.recall) + side * error.recall_sd) for side in (-1, 1))
+    spread = exp(error.false_alarms_sd)
+    unit = "berth" if error.place == Place.BERTH else "km2"
+    return (
+        f"{error.place}: a ship of 100 m is seen with {error.recall:.2f} ({low:.2f} to {high:.2f} "
+        f"at a new port), logit + {error.recall_slope:.2f} ln(length / 100 m); "
+        f"{error.false_alarms:.4f} false alarms per look at an empty {unit} "
+        f"({error.false_alarms / spread:.4f} to {error.false_alarms * spread:.3f} at a new one); "
+        f"from {error.ships} ships at {error.ports} ports and {error.empty:.0f} empty {unit}"
     )
 
 
@@ -111,12 +137,17 @@ def evaluate(config: EvaluateConfig, progress: Progress = print) -> Report:
 
 
 def judge(
-    scene: Scene, prediction: Prediction, found: Sequence[Detection], match: MatchSettings
+    scene: Scene,
+    prediction: Prediction,
+    found: Sequence[Detection],
+    match: MatchSettings,
+    ground: Mask | None = None,
 ) -> SceneReport:
-    """Compare what was found in a scene with its labels."""
+    """Compare what was found in a scene with its labels; ground as places.looks_at takes it."""
     both, either = pixel_counts(prediction.ship, scene.boxes)
     by_rule = {rule: compare(found, scene.boxes, rule, match) for rule in Rule}
-    return SceneReport(scene.name, scene.group, by_rule, both, either)
+    looks = looks_at(scene, found, match, ground)
+    return SceneReport(scene.name, scene.group, by_rule, both, either, looks)
 
 
 @dataclass(frozen=True)
@@ -178,7 +209,12 @@ def sum_up(held_out: Sequence[tuple[Scene, Prediction]], match: MatchSettings) -
 
 
 def adopt(weights: Weights, result: CrossValidation) -> Weights:
-    """The weights with the result's calibration, and its figures in their record."""
+    """The weights with the result's calibration and errors, and its figures in their record."""
     figures = {rule.value: asdict(result.report.scores(rule)) for rule in Rule}
     record = {**weights.training, "held_out": figures, "pixel_iou": result.report.pixel_iou}
-    return replace(weights, calibration=result.calibration, training=record)
+    return replace(
+        weights,
+        calibration=result.calibration,
+        training=record,
+        detector_errors=result.report.detector_errors,
+    )

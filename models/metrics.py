@@ -110,6 +110,22 @@ def compare(
     )
 
 
+def sighted(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
+    """Whether a vessel was reported at each labelled box, however wrong its size.
+
+    Its centre must lie on the box or within 30 m of it; no vessel counts for two boxes, and where
+    several boxes may claim it, small craft too, as many as possible and the nearest get one.
+    """
+    affinity = np.zeros((len(found), len(boxes)))
+    for i, vessel in enumerate(found):
+        for j, box in enumerate(boxes):
+            if box.kind != "wrong" and _lies_on(vessel, box):
+                apart_m = float(np.hypot(vessel.row - box.row, vessel.col - box.col)) * PIXEL_M
+                affinity[i, j] = 1 + 1 / (1 + apart_m)
+    seen = {j for _, j in _match(affinity)}
+    return [j in seen for j in range(len(boxes))]
+
+
 def together(comparisons: Iterable[Comparison]) -> Comparison:
     """The comparisons of several scenes as one."""
     several = list(comparisons)

@@ -1,4 +1,4 @@
-"""What a weights file carries besides the tensors: the network's shape and its calibration."""
+"""What a weights file carries besides the tensors: shape, calibration and errors of the network."""
 
 from dataclasses import dataclass
 
@@ -54,3 +54,27 @@ class Calibration:
     """of instances.evidence, in its order"""
     least_score: float = 0.3
     """fainter vessels are not reported"""
+
+
+@dataclass(frozen=True)
+class DetectorError:
+    """How often vessels are missed and invented at one kind of place, fitted on held-out ports."""
+
+    place: str
+    """berth, or anchorage (open water)"""
+    recall: float
+    """chance to report a ship of 100 m that is there, at the middle one of ports"""
+    recall_sd: float
+    """standard deviation of its logit for a port not seen before"""
+    recall_slope: float
+    """growth of the logit when the length grows e-fold"""
+    false_alarms: float
+    """vessels reported in a look at an empty berth, or at a square kilometre of empty open water,
+    at the middle one of berths and ports"""
+    false_alarms_sd: float
+    """standard deviation of its logarithm for a berth (or anchorage) of a port not seen before"""
+    ports: int
+    ships: int
+    """looks at ships on which the recall rests"""
+    empty: float
+    """empty berths, or square kilometres, looked at"""

@@ -1,8 +1,8 @@
 """Weights files: safetensors with plain metadata, and the digest that plans pin.
 
 A file holds the tensors (the normalisation constants among them) and, as JSON strings, the
-contract's version, the network's shape, the bands, the ground pixel, the calibration and the
-record of its training. Nothing in it can run code.
+contract's version, the network's shape, the bands, the ground pixel, the calibration, the record of
+its training and, where it was measured, how the detector errs. Nothing in it can run code.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from models.normalise import BANDS
-from models.settings import PIXEL_M, Calibration, UNetConfig
+from models.settings import PIXEL_M, Calibration, DetectorError, UNetConfig
 
 CONTRACT = "berthwatch-ships-1"
 """Changes with whatever makes old weights give wrong vessels, such as the normalisation."""
+
+_ERRORS = "detector_errors"
 
 
 class WeightsError(ValueError):
@@ -38,6 +40,8 @@ class Weights:
     arrays: Mapping[str, NDArray[np.float32]]
     training: Mapping[str, object]
     """a record for people: data digests, settings, metrics"""
+    detector_errors: tuple[DetectorError, ...] = ()
+    """one per place; empty where nobody has measured them"""
 
 
 def default_path() -> Path:
@@ -65,6 +69,9 @@ def load(path: str | Path | None = None) -> Weights:
         calibration=_calibration(json.loads(metadata["calibration"])),
         arrays=arrays,
         training=json.loads(metadata["training"]),
+        detector_errors=tuple(
+            DetectorError(**error) for error in json.loads(metadata.get(_ERRORS, "[]"))
+        ),
     )
 
 
@@ -87,6 +94,9 @@ def _calibration(values: dict[str, Any]) -> Calibration:
 
 
 def _metadata(weights: Weights) -> dict[str, str]:
+    errors = [asdict(error) for error in weights.detector_errors]
+    # left out where there are none, so that older files keep their digest
+    measured = {_ERRORS: json.dumps(errors)} if errors else {}
     return {
         "contract": CONTRACT,
         "bands": json.dumps(BANDS),
@@ -94,6 +104,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
         "network": json.dumps(asdict(weights.network)),
         "calibration": json.dumps(asdict(weights.calibration)),
         "training": json.dumps(weights.training, sort_keys=True),
+        **measured,
     }
 
 

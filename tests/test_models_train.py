@@ -151,10 +151,13 @@ def test_cross_validation_leaves_out_and_reports_every_port(source: Source) -> N
         "without west-port",
     ]
     assert result.report.scores(Rule.DISTANCE).ships == 4
-    assert len(result.report.lines()) == 1 + 2 * 2 + 2 + 1
+    assert len(result.report.lines()) == 1 + 2 * 2 + 2 + 1 + 1
     adopted = adopt(train(config(source, steps=1), silent), result)
     assert adopted.calibration == result.calibration
     assert "held_out" in adopted.training
+    (error,) = adopted.detector_errors
+    assert (error.place, error.ships, error.ports) == ("anchorage", 4, 2)
+    assert "4 ships at 2 ports" in result.report.lines()[-1]
 
 
 def test_dealing_keeps_every_group_once() -> None:

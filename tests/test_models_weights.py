@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from models import unet, weights
-from models.settings import Calibration, UNetConfig
+from models.settings import Calibration, DetectorError, UNetConfig
 from models.weights import Weights, WeightsError
 
 NETWORK = UNetConfig(widths=(8, 8, 8))
@@ -25,6 +25,21 @@ def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
     assert set(read.arrays) == set(written.arrays)
     for name, array in written.arrays.items():
         np.testing.assert_array_equal(read.arrays[name], array)
+
+
+def test_errors_travel_with_the_weights_and_older_files_have_none(tmp_path: Path) -> None:
+    error = DetectorError("berth", 0.2, 0.8, 1.2, 0.03, 0.6, 10, 180, 1193.5)
+    measured = replace(some_weights(), detector_errors=(error, replace(error, place="anchorage")))
+    weights.save(measured, tmp_path / "measured.safetensors")
+    assert weights.load(tmp_path / "measured.safetensors").detector_errors == (
+        measured.detector_errors
+    )
+    weights.save(some_weights(), tmp_path / "older.safetensors")
+    assert weights.load(tmp_path / "older.safetensors").detector_errors == ()
+    _, metadata = weights._read(tmp_path / "older.safetensors")
+    assert "detector_errors" not in metadata
+    digests = [weights.weights_digest(path) for path in sorted(tmp_path.iterdir())]
+    assert len(set(digests)) == 2
 
 
 def test_the_digest_depends_on_tensors_and_metadata_only(tmp_path: Path) -> None:
@@ -66,3 +81,14 @@ def test_the_default_weights_are_there_small_and_tell_their_data() -> None:
     assert default.training["scenes"]
     assert len(weights.weights_digest()) == 64
     assert set(load_file(path)) == set(default.arrays)
+
+
+def test_the_default_weights_say_how_they_err() -> None:
+    berth, anchorage = weights.load().detector_errors
+    assert (berth.place, anchorage.place) == ("berth", "anchorage")
+    for error in (berth, anchorage):
+        assert 0 < error.recall < 1
+        assert 0 < error.false_alarms < 1
+        assert min(error.recall_sd, error.false_alarms_sd) > 0.3
+        assert error.ports >= 10
+    assert berth.recall < anchorage.recall

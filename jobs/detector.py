@@ -1,0 +1,113 @@
+"""How a detector errs: the chance to find a ship that is there, and to report one that is not.
+
+Neither is known exactly, so both come with the uncertainty of their logit; what the looks say about
+them narrows it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from jobs.domain import BerthKind
+from jobs.errors import InputError
+
+REFERENCE_LENGTH_M = 100.0
+"""The ship whose chance of being found ``recall`` states."""
+
+
+@dataclass(frozen=True)
+class Detector:
+    """The errors of one sensor's detector at one kind of place, in a look without cloud."""
+
+    sensor: str
+    """Name in the sensor registry, or any other in a simulation."""
+    recall: float
+    """Chance to find a ship of REFERENCE_LENGTH_M that is there, 0 < recall < 1."""
+    recall_sd: float
+    """Standard deviation of its logit from place to place."""
+    recall_slope: float
+    """How much the logit grows when a ship's length grows e-fold."""
+    false_alarms: float
+    """Expected number of vessels reported in a look at an empty berth, 0 < value < 1; the same
+    number of a look at an anchorage is of a square kilometre."""
+    false_alarms_sd: float
+    """Standard deviation of its logarithm from place to place."""
+    source: str = ""
+    """Where the figures come from, for people."""
+
+    def recall_logit(self, length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logit of the chance to find ships of these lengths in a clear look."""
+        longer = np.log(np.asarray(length_m) / REFERENCE_LENGTH_M)
+        found: NDArray[np.float64] = logit(self.recall) + self.recall_slope * longer
+        return found
+
+    def recall_at(self, length_m: float, clear_fraction: float = 1.0) -> float:
+        """Chance to find a ship of that length where that share of the berth is clear."""
+        return float(expit(self.recall_logit(np.array(length_m)))) * clear_fraction
+
+
+# --- what the network's evaluation says ---------------------------------------------------------
+
+BERTH, ANCHORAGE = "berth", "anchorage"
+"""The kinds of place; ships alongside a quay are seen far less often than ships in open water."""
+
+UNKNOWN = {
+    BERTH: Detector("unknown", 0.5, 1.5, 1.0, 0.01, 2.0, "not measured: a broad guess"),
+    ANCHORAGE: Detector("unknown", 0.5, 1.5, 1.0, 0.05, 2.0, "not measured: a broad guess"),
+}
+"""Of a network that nobody has measured: nine of ten places have a recall of .08 to .92 at 100 m,
+and .0004 to .3 false alarms per look at an empty berth. Wide on purpose, so that looks decide."""
+
+
+class MeasuredError(Protocol):
+    """How a network errs at one kind of place; a weights file carries one for each."""
+
+    @property
+    def place(self) -> str: ...
+    @property
+    def recall(self) -> float: ...
+    @property
+    def recall_sd(self) -> float: ...
+    @property
+    def recall_slope(self) -> float: ...
+    @property
+    def false_alarms(self) -> float: ...
+    @property
+    def false_alarms_sd(self) -> float: ...
+    @property
+    def ports(self) -> int: ...
+    @property
+    def ships(self) -> int: ...
+
+
+def place_of(kind: BerthKind) -> str:
+    """The kind of place a berth is."""
+    return ANCHORAGE if kind is BerthKind.ANCHORAGE else BERTH
+
+
+def detectors_for(errors: Iterable[MeasuredError], sensor: str, place: str) -> Detector:
+    """The errors at one kind of place as measured, or UNKNOWN's where they were not.
+
+    They are those of the imagery that the network was measured on: for another sensor, give none.
+    Raises InputError for a place that is neither BERTH nor ANCHORAGE.
+    """
+    if place not in UNKNOWN:
+        raise InputError(f"a place {place!r} was found; expected {' or '.join(UNKNOWN)}")
+    for error in errors:
+        if error.place == place:
+            return Detector(
+                sensor=sensor,
+                recall=error.recall,
+                recall_sd=error.recall_sd,
+                recall_slope=error.recall_slope,
+                false_alarms=error.false_alarms,
+                false_alarms_sd=error.false_alarms_sd,
+                source=f"{error.ships} ships at {error.ports} ports the network had not seen",
+            )
+    return replace(UNKNOWN[place], sensor=sensor)

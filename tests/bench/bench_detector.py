@@ -1,0 +1,229 @@
+"""How the detector errs, by place and length, on ports the networks never saw.
+
+python tests/bench/bench_segmentation.py folds --data ../shared/data/real-imagery --work DIR
+python tests/bench/bench_detector.py --data ../shared/data/real-imagery --work DIR [--store FILE]
+
+The first command makes the networks of the folds; where DIR holds them, the second takes two
+minutes. Berths: the ten ports of s2-ports, each seen by the network that was trained without it.
+Anchorages: their open water, and English Bay seen by the packaged network, which was not trained on
+it. English Bay has no near infrared: its land is what is rough or bright in the median of its ten
+dates, in which no ship is left, and its shore has no berths.
+
+Its shore, ten times looked at, also tells how much places differ: what is taken for a ship there on
+one date is on the others.
+
+With --store the packaged weights are written to FILE with these errors, their tensors unchanged.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from models import weights
+from models.detector_error import FALSE_ALARMS_PRIOR
+from models.evaluate import Report, SceneReport, judge
+from models.instances import Prediction, find_vessels
+from models.metrics import MatchSettings, Rule
+from models.normalise import VISIBLE, normalise
+from models.places import REACH_M, STRIP_M, Looks, Place, looks_at
+from models.pooled import Observations, new_port, poisson
+from models.predictor import Predictor
+from models.scenes import Scene, Source, read_scenes
+from models.settings import PIXEL_M, Calibration
+
+CLASSES_M = (40, 70, 100, 150, 200, 400)
+SCORES = (0.1, 0.2, 0.3, 0.5)
+ROUGH = 0.12
+BRIGHT = 1.0
+LEAST_LAND_PX = 500
+SAME_M = 150.0
+
+Held = list[tuple[Scene, Prediction]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder with the folds' weights")
+    parser.add_argument("--store", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    packaged = weights.load()
+    ports, bay = predict_ports(arguments.data, arguments.work), predict_bay(arguments.data)
+    for least_score in SCORES:
+        calibration = replace(packaged.calibration, least_score=least_score)
+        report = Report((*report_ports(ports, calibration), *report_bay(bay, calibration)))
+        print(f"\nreported from score {least_score}")
+        print(*report.lines()[-len(Place) :], sep="\n")
+        if least_score == packaged.calibration.least_score:
+            print_tables(report)
+            print_scores(report_ports(ports, calibration))
+            print_repeats(bay, calibration)
+            store(packaged, report, arguments.store)
+
+
+def store(packaged: weights.Weights, report: Report, path: Path | None) -> None:
+    if path:
+        weights.save(replace(packaged, detector_errors=report.detector_errors), path)
+
+
+# --- what the networks said ---------------------------------------------------------------------
+
+
+def predict_ports(data: Path, work: Path) -> Held:
+    scenes = read_scenes(Source(data / "catalog.json", "s2-ports", data / "s2-ports-labels"))
+    fold_of = {
+        port: Predictor.load(path)
+        for path in sorted(work.glob("*.safetensors"))
+        for port in path.stem.split("-")
+    }
+    return [(s, fold_of[s.group].predict(s.image, s.bands)) for s in scenes]
+
+
+def predict_bay(data: Path) -> Held:
+    source = Source(data / "catalog.json", "s2-vancouver", data / "vancouver_ships.csv")
+    predictor = Predictor.load()
+    return [(s, predictor.predict(s.image, s.bands)) for s in read_scenes(source)]
+
+
+def report_ports(held: Held, calibration: Calibration) -> list[SceneReport]:
+    return [
+        judge(scene, prediction, find_vessels(prediction, calibration, PIXEL_M), MatchSettings())
+        for scene, prediction in held
+    ]
+
+
+def report_bay(held: Held, calibration: Calibration) -> list[SceneReport]:
+    land = land_of_dates([scene for scene, _ in held])
+    reports = [
+        judge(
+            scene,
+            prediction,
+            find_vessels(prediction, calibration, PIXEL_M),
+            MatchSettings(),
+            land,
+        )
+        for scene, prediction in held
+    ]
+    return [replace(report, looks=open_water(report.looks)) for report in reports]
+
+
+def open_water(looks: Looks) -> Looks:
+    return Looks(
+        tuple(ship for ship in looks.ships if ship.place is Place.ANCHORAGE),
+        tuple(part for part in looks.empty if part.place is Place.ANCHORAGE),
+    )
+
+
+def land_of_dates(scenes: Sequence[Scene]) -> NDArray[np.bool_]:
+    """Land, (y, x), where the median of one place's dates is rough or bright."""
+    stack = np.stack([normalise(scene.image, scene.bands)[: len(VISIBLE)] for scene in scenes])
+    known = np.isfinite(stack).any(axis=0).all(axis=0)
+    level = np.zeros(stack.shape[1:])
+    level[:, known] = np.nanmedian(stack[:, :, known], axis=0)
+    mean, square = (ndimage.uniform_filter(of, (0, 7, 7)) for of in (level, level**2))
+    rough = np.sqrt(np.maximum(square - mean**2, 0)).mean(axis=0)
+    land = known & ((rough > ROUGH) | (np.abs(level).mean(axis=0) > BRIGHT))
+    land = keep_large(ndimage.binary_closing(land, iterations=3))
+    return ~keep_large(~land)
+
+
+def keep_large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    numbered, _ = ndimage.label(mask)
+    return np.asarray(mask & (np.bincount(numbered.ravel())[numbered] >= LEAST_LAND_PX))
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def print_tables(report: Report) -> None:
+    ships = [ship for scene in report.scenes for ship in scene.looks.ships]
+    empty = [part for scene in report.scenes for part in scene.looks.empty]
+    for place in Place:
+        print(f"{place}: port, ships seen of all, false alarms in empty berths or km2")
+        for group in sorted({ship.group for ship in ships}):
+            seen = [ship.seen for ship in ships if (ship.place, ship.group) == (place, group)]
+            parts = [part for part in empty if (part.place, part.group) == (place, group)]
+            amount = sum(part.amount for part in parts)
+            alarms = sum(part.reported for part in parts)
+            print(f"  {group:11s} {sum(seen):3d} of {len(seen):3d}   {alarms:2d} in {amount:.0f}")
+        for low, high in pairwise(CLASSES_M):
+            seen = [s.seen for s in ships if s.place is place and low <= s.length_m < high]
+            print(f"  {low:3d} to {high:3d} m {sum(seen):3d} of {len(seen):3d}")
+
+
+def print_scores(reports: Sequence[SceneReport]) -> None:
+    """Whether scores are shares of ships: expected calibration error over bins of a tenth."""
+    compared = [report.by_rule[Rule.OVERLAP] for report in reports]
+    hits = [(pair.found.score, 1.0) for one in compared for pair in one.pairs]
+    alarms = [(vessel.score, 0.0) for one in compared for vessel in one.false_alarms]
+    score, right = np.array(hits + alarms).T
+    bins = np.minimum((score * 10).astype(int), 9)
+    error = 0.0
+    for index in np.unique(bins):
+        chosen = bins == index
+        error += abs(score[chosen].mean() - right[chosen].mean()) * chosen.mean()
+        print(
+            f"  score {score[chosen].mean():.2f}: {right[chosen].mean():.2f} ships "
+            f"of {chosen.sum()} vessels"
+        )
+    print(f"  expected calibration error {error:.3f}")
+
+
+def print_repeats(bay: Held, calibration: Calibration) -> None:
+    """How the false alarms of one shore are spread over its stretches of a berth's length."""
+    land = land_of_dates([scene for scene, _ in bay])
+    found = [false_alarms_ashore(scene, said, land, calibration) for scene, said in bay]
+    stretches = found[0][1]
+    at = [place for places, _ in found for place in places]
+    reports = [len(group) for group in groups_of(at)]
+    outcome = np.array(reports + [0] * (stretches - len(reports)), dtype=float)
+    names = [str(k) for k in range(len(outcome))]
+    amount = np.full(len(outcome), np.log(len(bay)))
+    fit = new_port(
+        poisson,
+        Observations(names, outcome, np.zeros_like(amount), amount),
+        FALSE_ALARMS_PRIOR[Place.BERTH],
+    )
+    print(f"  English Bay's shore, {len(bay)} dates: false alarms at one place {reports}")
+    print(f"  sd of their logarithm over {stretches} stretches {fit.level.sd:.2f}")
+
+
+def false_alarms_ashore(
+    scene: Scene, said: Prediction, land: NDArray[np.bool_], calibration: Calibration
+) -> tuple[list[tuple[float, float]], int]:
+    """Where (metres) something is reported by the empty shore, and that shore in berths."""
+    shore_m = ndimage.distance_transform_edt(~land) * PIXEL_M
+    berths, _ = looks_at(scene, [], MatchSettings(), land).empty
+    places = []
+    for vessel in find_vessels(said, calibration, PIXEL_M):
+        if shore_m[round(vessel.row), round(vessel.col)] <= STRIP_M + REACH_M:
+            look, _ = looks_at(scene, [vessel], MatchSettings(), land).empty
+            places += [(vessel.row * PIXEL_M, vessel.col * PIXEL_M)] * look.reported
+    return places, round(berths.amount)
+
+
+def groups_of(places: list[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Places within SAME_M of the first of their group; the largest group first."""
+    groups: list[list[tuple[float, float]]] = []
+    for place in places:
+        near = (group for group in groups if np.hypot(*np.subtract(group[0], place)) < SAME_M)
+        group = next(near, None)
+        if group is None:
+            groups.append([place])
+        else:
+            group.append(place)
+    return sorted(groups, key=len, reverse=True)
+
+
+if __name__ == "__main__":
+    main()
