@@ -1,0 +1,1 @@
+"""From looks to histories: hidden Markov models of berths and roads, with honest uncertainty."""

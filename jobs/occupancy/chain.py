@@ -1,0 +1,416 @@
+"""The compiled heart of the berth model: one berth as a hidden Markov chain in continuous time.
+
+A berth is empty, or holds one ship. Ships come at a rate ``rate`` (per day of empty berth) and stay
+for an Erlang time: ``stages`` stages that each end at rate ``stages / dwell``. A ship has one of a
+few length classes, drawn from ``mix`` when it comes and kept while it stays: that is how two
+sightings of different length can be two ships. Looks see it through an emission per class.
+
+The states are *empty* and (stage, class). What depends on the class is only how a ship is seen, so
+the chain without classes ("lumped": empty, stage 1..k) moves the mass, and what is left of the
+ships that were there before moves with its classes.
+
+Over a gap the lumped chain moves by uniformisation (Jensen 1953), and histories between looks are
+drawn by the same series, conditional on both ends (Hobolth and Stone 2009).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+NOTHING, VESSEL, NO_LOOK = 0, 1, 2
+"""What a look saw; NO_LOOK marks the ends of the time of interest."""
+TAIL = 1e-13
+"""Mass of the uniformisation series that may be left out."""
+
+
+@numba.njit(cache=True)
+def lumped_after(start, rate, move, gap, result, work):
+    """Mass of (empty, stage 1..k) after a gap; start, result and work are (k + 1,)."""
+    k = len(start) - 1
+    fastest = max(rate, move)
+    mean = fastest * gap
+    result[:] = 0.0
+    work[:] = start
+    # e^-mean underflows beyond 700: the weight is kept as its logarithm
+    log_weight = -mean
+    covered = 0.0
+    n = 0
+    while covered < 1.0 - TAIL and n < mean + 12.0 * math.sqrt(mean) + 30.0:
+        weight = math.exp(log_weight)
+        covered += weight
+        for s in range(k + 1):
+            result[s] += weight * work[s]
+        come, go = work[0] * rate / fastest, work[k] * move / fastest
+        for s in range(k, 1, -1):
+            work[s] += (work[s - 1] - work[s]) * move / fastest
+        work[1] += come - work[1] * move / fastest
+        work[0] += go - come
+        n += 1
+        log_weight += math.log(mean / n) if mean > 0 else -math.inf
+    result /= covered
+
+
+@numba.njit(cache=True)
+def still_there(move, gap, k, chance):
+    """chance[n]: n stages have ended in the gap, the ship is there all the time; (k,)."""
+    chance[0] = math.exp(-move * gap)
+    for n in range(1, k):
+        chance[n] = chance[n - 1] * move * gap / n
+
+
+@numba.njit(cache=True)
+def step(empty, ships, rate, move, gap, mix, scratch):
+    """Mass after a gap: the new mass of empty; ``ships`` (stage, class) is changed in place."""
+    k, classes = ships.shape
+    lumped, after, work, chance, stayed = (
+        scratch[0, : k + 1],
+        scratch[1, : k + 1],
+        scratch[2, : k + 1],
+        scratch[3, :k],
+        scratch[4, :k],
+    )
+    lumped[0] = empty
+    for j in range(k):
+        total = 0.0
+        for c in range(classes):
+            total += ships[j, c]
+        lumped[j + 1] = total
+    lumped_after(lumped, rate, move, gap, after, work)
+    still_there(move, gap, k, chance)
+    for j in range(k - 1, -1, -1):  # downwards, so that ships[i < j] are still those before the gap
+        total = 0.0
+        for i in range(j + 1):
+            total += lumped[i + 1] * chance[j - i]
+        stayed[j] = total
+        new = max(after[j + 1] - stayed[j], 0.0)
+        for c in range(classes):
+            mass = 0.0
+            for i in range(j + 1):
+                mass += ships[i, c] * chance[j - i]
+            ships[j, c] = mass + mix[c] * new
+    return after[0]
+
+
+@numba.njit(cache=True)
+def begin(ships, rate, dwell, mix):
+    """The berth in the long run: the mass of empty; fills ``ships`` (stage, class)."""
+    k, classes = ships.shape
+    occupied = rate * dwell / (1.0 + rate * dwell)
+    for j in range(k):
+        for c in range(classes):
+            ships[j, c] = occupied / k * mix[c]
+    return 1.0 - occupied
+
+
+@numba.njit(cache=True)
+def seen_by(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
+    """Chance of what the look saw, for an empty berth; fills ``emission`` (class,) for ships."""
+    if kind[look] == NO_LOOK:
+        emission[:] = 1.0
+        return 1.0
+    none = math.exp(-false_alarm * clear[look])
+    if kind[look] == NOTHING:
+        for c in range(len(emission)):
+            emission[c] = (1.0 - recall[c] * clear[look]) * none
+        return none
+    at_empty = (1.0 - none) * false_fit[look]
+    for c in range(len(emission)):
+        found = recall[c] * clear[look]
+        emission[c] = found * fits[look, c] + (1.0 - found) * at_empty
+    return at_empty
+
+
+@numba.njit(cache=True)
+def update(empty, ships, at_empty, emission):
+    """Weigh the mass with what was seen and make it sum to 1; (new empty, chance of the look)."""
+    total = empty * at_empty
+    k, classes = ships.shape
+    for j in range(k):
+        for c in range(classes):
+            ships[j, c] *= emission[c]
+            total += ships[j, c]
+    if total <= 0.0:
+        return empty, 0.0
+    ships /= total
+    return empty * at_empty / total, total
+
+
+@numba.njit(cache=True)
+def forwards(looks, errors, rate, dwell, mix, empties, ships):
+    """Mass at every look given the looks so far; fills empties (look,) and ships (look, stage,
+    class), gives the ln chance of all looks.
+    """
+    time, detector, kind, clear, fits, false_fit = looks
+    recall, false_alarm = errors
+    k, classes = ships.shape[1:]
+    move = k / dwell
+    emission = np.empty(classes)
+    scratch = np.empty((5, k + 1))
+    current = np.empty((k, classes))
+    empty = begin(current, rate, dwell, mix)
+    total = 0.0
+    for i in range(len(time)):
+        if i > 0 and time[i] > time[i - 1]:
+            empty = step(empty, current, rate, move, time[i] - time[i - 1], mix, scratch)
+        d = detector[i]
+        at_empty = seen_by(i, kind, clear, fits, false_fit, recall[d], false_alarm[d], emission)
+        empty, chance = update(empty, current, at_empty, emission)
+        total += math.log(chance) if chance > 0.0 else -math.inf
+        empties[i] = empty
+        ships[i] = current
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
+    """Log chance of all looks for each parameter point; (point,).
+
+    looks: the arrays time, detector, kind, clear (look,), fits (look, class) and false_fit (look,):
+    density of the measured length for a ship of the class, and for a false alarm. Points: rate,
+    dwell, stages (point,), mix (point, class), recall (point, detector, class), false_alarm (point,
+    detector).
+    """
+    points, classes = mix.shape
+    number = len(looks[0])
+    found = np.empty(points)
+    for p in range(points):
+        empties = np.empty(number)
+        ships = np.empty((number, stages[p], classes))
+        errors = (recall[p], false_alarm[p])
+        found[p] = forwards(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
+    return found
+
+
+# --- histories ----------------------------------------------------------------------------------
+
+
+@numba.njit(cache=True)
+def pick(weights, uniform):
+    """Index drawn with a chance proportional to its weight, from one uniform number."""
+    left = uniform * weights.sum()
+    last = 0
+    for i in range(len(weights)):
+        if weights[i] > 0.0:
+            last = i
+            left -= weights[i]
+            if left <= 0.0:
+                return i
+    return last
+
+
+@numba.njit(cache=True)
+def lumped_towards(target, k, rate, move, gap):
+    """Chance to be in the target state (0 empty, 1..k) after the gap, from each state; (k + 1,)."""
+    fastest = max(rate, move)
+    mean = fastest * gap
+    work = np.zeros(k + 1)
+    work[target] = 1.0
+    result = np.zeros(k + 1)
+    log_weight = -mean
+    covered = 0.0
+    n = 0
+    while covered < 1.0 - TAIL and n < mean + 12.0 * math.sqrt(mean) + 30.0:
+        weight = math.exp(log_weight)
+        covered += weight
+        result += weight * work
+        first = work[0]
+        work[0] += (work[1] - work[0]) * rate / fastest
+        for s in range(1, k):
+            work[s] += (work[s + 1] - work[s]) * move / fastest
+        work[k] += (first - work[k]) * move / fastest
+        n += 1
+        log_weight += math.log(mean / n)
+    return result / covered
+
+
+@numba.njit(cache=True)
+def before(empty, ships, stage, class_, rate, move, gap, mix):
+    """Weights of the states at a look, given the state at the next one; (2 k + 1,).
+
+    ``stage`` is -1 for empty. [0] the berth was empty; [1..k] a ship was in that stage and left;
+    [k + 1..2 k] the ship that is there next was in that stage.
+    """
+    k = ships.shape[0]
+    weights = np.zeros(2 * k + 1)
+    chance = np.empty(k)
+    still_there(move, gap, k, chance)
+    towards = lumped_towards(stage + 1, k, rate, move, gap)
+    share = mix[class_] if stage >= 0 else 1.0
+    weights[0] = empty * towards[0] * share
+    for j in range(k):
+        stayed = chance[stage - j] if j <= stage else 0.0
+        weights[1 + j] = ships[j].sum() * max(towards[1 + j] - stayed, 0.0) * share
+        if stage >= 0:
+            weights[1 + k + j] = ships[j, class_] * stayed
+    return weights
+
+
+@numba.njit(cache=True)
+def backwards(time, empties, ships, rate, move, mix, rng):
+    """One draw of the states at the looks given all of them.
+
+    Gives (look,): stage (-1 for empty), class, and whether the berth was empty at some moment since
+    the look before.
+    """
+    looks, k, classes = ships.shape
+    stage = np.full(looks, -1, np.int32)
+    class_ = np.zeros(looks, np.int32)
+    emptied = np.zeros(looks, np.bool_)
+    last = np.empty(1 + k * classes)
+    last[0] = empties[-1]
+    last[1:] = ships[-1].copy().reshape(k * classes)
+    chosen = pick(last, rng.random())
+    if chosen > 0:
+        stage[-1], class_[-1] = (chosen - 1) // classes, (chosen - 1) % classes
+    for i in range(looks - 2, -1, -1):
+        gap = time[i + 1] - time[i]
+        if gap <= 0.0:
+            stage[i], class_[i] = stage[i + 1], class_[i + 1]
+            continue
+        weights = before(empties[i], ships[i], stage[i + 1], class_[i + 1], rate, move, gap, mix)
+        chosen = pick(weights, rng.random())
+        emptied[i + 1] = chosen <= k
+        if chosen > k:
+            stage[i], class_[i] = chosen - k - 1, class_[i + 1]
+        elif chosen > 0:
+            stage[i], class_[i] = chosen - 1, pick(ships[i, chosen - 1], rng.random())
+    return stage, class_, emptied
+
+
+@numba.njit(cache=True)
+def bridge(origin, target, k, rate, move, gap, rng):
+    """The moments, since the gap's start, at which a ship left or came, in turn; one draw.
+
+    States: 0..k-1 the stages of the ship that was there, k empty, k+1..2k the stages of later
+    ships. A ship that was there leaves first; after an empty start one comes first.
+    """
+    fastest = max(rate, move)
+    mean = fastest * gap
+    most = int(mean + 12.0 * math.sqrt(mean) + 30.0)
+    # towards[n, s]: chance to be in the target after n more jumps of the uniformised chain
+    towards = np.zeros((most + 1, 2 * k + 1))
+    towards[0, target] = 1.0
+    weights = np.empty(most + 1)
+    log_weight = -mean
+    for n in range(most + 1):
+        if n > 0:
+            log_weight += math.log(mean / n)
+            for s in range(2 * k + 1):
+                leave = (rate if s == k else move) / fastest
+                moved = towards[n - 1, following(s, k)]
+                towards[n, s] = (1 - leave) * towards[n - 1, s] + leave * moved
+        weights[n] = math.exp(log_weight) * towards[n, origin]
+    jumps = pick(weights, rng.random())
+    clock = np.sort(rng.random(jumps)) * gap
+    moments = np.empty(jumps)
+    found = 0
+    state = origin
+    for n in range(jumps):
+        after = following(state, k)
+        leave = (rate if state == k else move) / fastest
+        stay = (1 - leave) * towards[jumps - n - 1, state]
+        go = leave * towards[jumps - n - 1, after]
+        if rng.random() * (stay + go) >= stay:
+            if k in (after, state):
+                moments[found] = clock[n]
+                found += 1
+            state = after
+    return moments[:found]
+
+
+@numba.njit(cache=True)
+def following(state, k):
+    """The state after this one, numbered as in ``bridge``."""
+    return k if state == 2 * k else state + 1
+
+
+@numba.njit(cache=True)
+def true_sighting(look, looks, recall, false_alarm, class_, rng):
+    """Whether the vessel reported at an occupied berth was the ship itself; one draw."""
+    clear, fits, false_fit = looks[3], looks[4], looks[5]
+    found = recall[class_] * clear[look]
+    real = found * fits[look, class_]
+    none = math.exp(-false_alarm * clear[look])
+    false = (1.0 - found) * (1.0 - none) * false_fit[look]
+    return rng.random() * (real + false) < real
+
+
+@numba.njit(cache=True)
+def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
+    """The stays of one history: (stay, 4) arrival, departure, class and first true sighting or
+    -1.
+    """
+    time, detector, kind = looks[0], looks[1], looks[2]
+    k = ships.shape[1]
+    move = k / dwell
+    stage, class_, emptied = backwards(time, empties, ships, rate, move, mix, rng)
+    rows = np.empty((64, 4))
+    n = 0
+    present = stage[0] >= 0
+    ship = np.empty(4)
+    ship[:] = -1.0
+    if present:
+        ship[0] = time[0] - rng.standard_gamma(stage[0] + 1.0) / move
+        ship[2] = class_[0]
+    for i in range(len(time)):
+        if emptied[i]:
+            origin = stage[i - 1] if stage[i - 1] >= 0 else k
+            target = k + 1 + stage[i] if stage[i] >= 0 else k
+            for moment in bridge(origin, target, k, rate, move, time[i] - time[i - 1], rng):
+                present = not present
+                if present:
+                    ship[0], ship[2], ship[3] = time[i - 1] + moment, pick(mix, rng.random()), -1
+                    continue
+                ship[1] = time[i - 1] + moment
+                rows = with_room(rows, n)
+                rows[n] = ship
+                n += 1
+            if present:
+                ship[2] = class_[i]
+        if present and ship[3] < 0 and kind[i] == VESSEL:
+            recall, false_alarm = errors[0][detector[i]], errors[1][detector[i]]
+            if true_sighting(i, looks, recall, false_alarm, class_[i], rng):
+                ship[3] = i
+    if present:
+        ship[1] = time[-1] + rng.standard_gamma(float(k - stage[-1])) / move
+        rows = with_room(rows, n)
+        rows[n] = ship
+        n += 1
+    return rows[:n]
+
+
+@numba.njit(cache=True)
+def with_room(rows, n):
+    """The rows, with room for one more."""
+    if n < len(rows):
+        return rows
+    wider = np.empty((2 * len(rows), rows.shape[1]))
+    wider[:n] = rows
+    return wider
+
+
+@numba.njit(cache=True, nogil=True)
+def histories(looks, rate, dwell, stages, mix, recall, false_alarm, rng):
+    """One history for each parameter point: (stay, 5) point, arrival, departure, class, sighting.
+
+    Arguments as for log_likelihoods; the first and the last look are the ends of the time of
+    interest. A stay's sighting is the first look that truly saw it, or -1.
+    """
+    points, classes = mix.shape
+    number = len(looks[0])
+    rows = np.empty((256, 5))
+    n = 0
+    for p in range(points):
+        empties = np.empty(number)
+        ships = np.empty((number, stages[p], classes))
+        errors = (recall[p], false_alarm[p])
+        forwards(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
+        for stay in stays(looks, errors, rate[p], dwell[p], mix[p], empties, ships, rng):
+            rows = with_room(rows, n)
+            rows[n, 0] = p
+            rows[n, 1:] = stay
+            n += 1
+    return rows[:n]
