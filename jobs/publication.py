@@ -16,7 +16,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from jobs.domain import Period, Port, UnitResult
+from jobs.domain import EstimateSettings, Period, Port, UnitResult
+from jobs.draws import StayDraws
+from jobs.volumes import StayVolumes
 
 WGS84 = "EPSG:4326"
 DEGREE_DECIMALS = 7
@@ -95,6 +97,117 @@ def _column(values: list[object], kind: str) -> pd.Series:
     return pd.Series(values, dtype=kind)
 
 
+ESTIMATE_COLUMNS: Mapping[str, str] = {
+    "port": TEXT,
+    "berth": TEXT,
+    "model": TEXT,
+    "usable_looks": COUNT,
+    "visits_seen": COUNT,
+    "visits": NUMBER,
+    "visits_low": NUMBER,
+    "visits_high": NUMBER,
+    "visits_low_50": NUMBER,
+    "visits_high_50": NUMBER,
+    "occupancy": NUMBER,
+    "occupancy_low": NUMBER,
+    "occupancy_high": NUMBER,
+    "dwell_days": NUMBER,
+    "dwell_low_days": NUMBER,
+    "dwell_high_days": NUMBER,
+    "recall": NUMBER,
+    "recall_low": NUMBER,
+    "recall_high": NUMBER,
+    "dwell_prior_days": NUMBER,
+    "dwell_prior_source": TEXT,
+    "dwell_learned": NUMBER,
+    "dwell_share": NUMBER,
+    "visits_half_dwell": NUMBER,
+    "visits_half_dwell_low": NUMBER,
+    "visits_half_dwell_high": NUMBER,
+    "visits_double_dwell": NUMBER,
+    "visits_double_dwell_low": NUMBER,
+    "visits_double_dwell_high": NUMBER,
+    "recall_source": TEXT,
+    "effective_points": NUMBER,
+    "barrels": NUMBER,
+    "barrels_low": NUMBER,
+    "barrels_high": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is one berth over the whole period; low and high hold 90 %, _50 hold 50 %. ``visits`` are
+the stays that began in the period, ``occupancy`` the mean number of ships there, ``recall`` that of
+a clear look of the sensor that looked most. ``dwell_learned`` is how far the looks narrowed the
+dwell (0 not at all, 1 known), ``dwell_share`` the share of the variance of visits that goes with
+it; half and double are the visits if ships stay half or twice as long as believed. Barrels only at
+oil terminals."""
+
+ESTIMATED_VISIT_COLUMNS: Mapping[str, str] = {
+    "visit_id": TEXT,
+    "probability": NUMBER,
+    "arrival_low": TIME,
+    "arrival_median": TIME,
+    "arrival_high": TIME,
+    "departure_low": TIME,
+    "departure_median": TIME,
+    "departure_high": TIME,
+}
+"""What the histories say of a seen visit: the share in which a ship was there, and 90 % of its
+times."""
+
+FULL_VISIT_COLUMNS: Mapping[str, str] = {
+    **{name: kind for name, kind in VISIT_COLUMNS.items() if kind != SHAPE},
+    **ESTIMATED_VISIT_COLUMNS,
+    "geometry": SHAPE,
+}
+"""The visits table as published."""
+
+VOYAGE_COLUMNS: Mapping[str, str] = {
+    "from_visit": TEXT,
+    "to_visit": TEXT,
+    "from_port": TEXT,
+    "to_port": TEXT,
+    "probability": NUMBER,
+    "hours_min": NUMBER,
+    "hours_median": NUMBER,
+    "hours_max": NUMBER,
+    "distance_km": NUMBER,
+    "from_length_m": NUMBER,
+    "from_length_sd_m": NUMBER,
+    "to_length_m": NUMBER,
+    "to_length_sd_m": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is a pair of visits that may be one ship's; hours are under way if it is, with 90 %;
+geometry is the shortest way by sea, not a track."""
+
+HISTORY_COLUMNS: Mapping[str, str] = {
+    "history": COUNT,
+    "port": TEXT,
+    "berth": TEXT,
+    "arrival": TIME,
+    "departure": TIME,
+    "length_m": NUMBER,
+    "visit_id": TEXT,
+}
+"""A row is one stay in one of the equally likely histories; visit_id is empty where nobody saw
+it."""
+
+
+@dataclass(frozen=True)
+class PortEstimate:
+    """What the looks at one port mean: histories of each berth, and what is read off them."""
+
+    port: Port
+    berths: gpd.GeoDataFrame
+    """ESTIMATE_COLUMNS, in the order of the port's berths."""
+    visits: pd.DataFrame
+    """ESTIMATED_VISIT_COLUMNS, a row a seen visit of a berth for one ship."""
+    stays: tuple[StayDraws, ...]
+    """By berth, in the port's order; draw i of all of them is one history of the port."""
+    volumes: tuple[StayVolumes, ...] = ()
+    """Of those of oil terminals."""
+
+
 @dataclass(frozen=True)
 class PortTables:
     """What was seen at one port; the columns are those named above."""
@@ -146,6 +259,12 @@ class Publication:
     units: UnitCounts
     tables: Mapping[str, PortTables]
     """By port id."""
+    estimates: Mapping[str, PortEstimate]
+    """By port id."""
+    voyages: gpd.GeoDataFrame
+    """VOYAGE_COLUMNS, of all ports."""
+    settings: EstimateSettings
+    """What the estimates rest on."""
     series: Mapping[str, xr.Dataset]
     """As ``series.port_visits`` gives them: day, week, month."""
     provenance: Provenance
