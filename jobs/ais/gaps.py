@@ -1,0 +1,273 @@
+"""When ships with AIS fell silent, and which silences lie around a visit that was seen.
+
+A gap is a fact about messages, not about intent: ``ships_heard`` says whether others were heard
+where and when it began, which is the least that must hold before a transponder is called off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jobs.ais.geodesy import offsets_m
+from jobs.ais.match import Tier, static_facts
+
+TIME = "datetime64[us, UTC]"
+TEXT, NUMBER, COUNT = "string", "float64", "int32"
+MIN_GAP_H = 4.0
+"""Global Fishing Watch's gap in a port visit; a ship at rest sends every 3 minutes."""
+CELL_DEG = 0.1
+"""Around a gap's start, a cell and its eight neighbours are asked for other ships: 10 to 20 km."""
+KNOT_KMH = 1.852
+
+AIS_GAP_COLUMNS: Mapping[str, str] = {
+    "mmsi": "int64",
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "length_m": NUMBER,
+    "start": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "start_lon": NUMBER,
+    "start_lat": NUMBER,
+    "end_lon": NUMBER,
+    "end_lat": NUMBER,
+    "distance_km": NUMBER,
+    "speed_kn": NUMBER,
+    "start_sog_kn": NUMBER,
+    "ships_heard": COUNT,
+}
+"""A row is one silence: from the last message before it to the first after it. An open gap has no
+end; its hours run to the end of the record. speed_kn is the least speed that covers the distance;
+ships_heard counts other ships heard near its start during its first whole hour."""
+
+VISIT_GAP_COLUMNS: Mapping[str, str] = {
+    "visit_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "relation": TEXT,
+    "probability": NUMBER,
+    "mmsi": "int64",
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "length_difference_m": NUMBER,
+    "start": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "start_km": NUMBER,
+    "end_km": NUMBER,
+    "ships_heard": COUNT,
+}
+"""A row is one gap at one visit. probability is that of the ship's match with the visit, empty for
+a candidate; length_difference_m is AIS minus imagery; start_km and end_km are from the berth."""
+
+
+class Relation(StrEnum):
+    """How a gap lies to the time a ship was certainly at the berth."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+    CANDIDATE = "candidate"
+    """Of a visit that no AIS ship was matched with: a ship silent all that time that could have
+    been there, by place, speed and length. Not a claim that it was."""
+
+
+@dataclass(frozen=True)
+class GapSettings:
+    """Which gaps are worth a row at a visit."""
+
+    around_h: float = 72.0
+    """How long before or after a matched visit a gap still belongs to it: a coaster's leg."""
+    near_km: float = 50.0
+    """A candidate must fall silent or come back this near: off the port, beyond its roads."""
+    fastest_kn: float = 16.0
+    """Product tankers of 1,000 to 9,000 dwt make 10 to 14."""
+    length_sd: float = 3.0
+    length_gate_m: float = 10.0
+    """On top of that many sds: the gate by which seen visits link looks."""
+
+
+def ais_gaps(
+    positions: pd.DataFrame, min_gap_h: float = MIN_GAP_H, until: datetime | None = None
+) -> pd.DataFrame:
+    """AIS_GAP_COLUMNS: every silence of at least ``min_gap_h`` hours, ordered by mmsi and start.
+
+    With ``until``, the end of the record in UTC, ships that were never heard again get an open gap.
+    """
+    rows = positions.reset_index(drop=True)
+    time, mmsi = rows["time"], rows["mmsi"].to_numpy(np.int64)
+    ended = pd.Timestamp(until) if until is not None else pd.NaT
+    last = np.append(mmsi[1:] != mmsi[:-1], True)[: len(mmsi)]
+    later = time.shift(-1).mask(last, ended)
+    hours = ((later - time) / pd.Timedelta(hours=1)).to_numpy(np.float64)
+    starts = np.flatnonzero(hours >= min_gap_h)
+    gaps = _gap_rows(rows, starts, last[starts], hours[starts])
+    gaps["ships_heard"] = _others_heard(rows, gaps)
+    facts = static_facts(rows[rows["mmsi"].isin(gaps["mmsi"])]).reindex(gaps["mmsi"])
+    for name in ("name", "imo", "ship_type", "length_m"):
+        gaps[name] = pd.array(facts[name].astype(AIS_GAP_COLUMNS[name]))
+    return gaps[list(AIS_GAP_COLUMNS)].astype(AIS_GAP_COLUMNS)
+
+
+def _gap_rows(
+    rows: pd.DataFrame,
+    starts: NDArray[np.int64],
+    is_open: NDArray[np.bool_],
+    hours: NDArray[np.float64],
+) -> pd.DataFrame:
+    before = rows.iloc[starts].reset_index(drop=True)
+    after = rows.iloc[np.minimum(starts + 1, len(rows) - 1)].reset_index(drop=True)
+    lon, lat = after["lon"].mask(is_open), after["lat"].mask(is_open)
+    east_m, north_m = offsets_m(before["lon"], before["lat"], lon, lat)
+    distance_km = np.hypot(east_m, north_m) / 1000
+    return pd.DataFrame(
+        {
+            "mmsi": before["mmsi"],
+            "start": before["time"],
+            "end": after["time"].mask(is_open),
+            "hours": hours,
+            "start_lon": before["lon"],
+            "start_lat": before["lat"],
+            "end_lon": lon,
+            "end_lat": lat,
+            "distance_km": distance_km,
+            "speed_kn": distance_km / KNOT_KMH / hours,
+            "start_sog_kn": before["sog_kn"],
+        }
+    )
+
+
+def _others_heard(rows: pd.DataFrame, gaps: pd.DataFrame) -> NDArray[np.int64]:
+    """Different other ships heard around each gap's start in its first whole hour, (gap,)."""
+    asked = _cells_asked(gaps)
+    keys = _cell_keys(rows["lon"], rows["lat"], rows["time"])
+    wanted = pd.Index(asked["key"].unique()).get_indexer(pd.Index(keys)) >= 0
+    heard = pd.DataFrame({"key": keys[wanted], "other": rows["mmsi"].to_numpy()[wanted]})
+    pairs = asked.merge(heard.drop_duplicates(), on="key")
+    pairs = pairs[pairs["other"] != pairs["mmsi"]].drop_duplicates(["gap", "other"])
+    return np.bincount(pairs["gap"].to_numpy(np.int64), minlength=len(gaps))
+
+
+def _cells_asked(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Nine rows a gap: its number, its ship and the key of a cell and hour."""
+    hour = gaps["start"].dt.ceil("h")
+    steps = [(east, north) for east in (-1, 0, 1) for north in (-1, 0, 1)]
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "gap": np.arange(len(gaps)),
+                "mmsi": gaps["mmsi"],
+                "key": _cell_keys(
+                    gaps["start_lon"] + east * CELL_DEG, gaps["start_lat"] + north * CELL_DEG, hour
+                ),
+            }
+        )
+        for east, north in steps
+    )
+
+
+def _cell_keys(lon: pd.Series, lat: pd.Series, time: pd.Series) -> NDArray[np.int64]:
+    """One number for a cell and an hour."""
+    column = np.floor((lon.to_numpy(np.float64) + 180) / CELL_DEG).astype(np.int64)
+    row = np.floor((lat.to_numpy(np.float64) + 90) / CELL_DEG).astype(np.int64)
+    hour = (time.astype("datetime64[us, UTC]").astype("int64") // 3_600_000_000).to_numpy(np.int64)
+    return np.asarray((hour * 4096 + column) * 4096 + row)
+
+
+# --- gaps at visits -----------------------------------------------------------------------------
+
+
+def visit_gaps(
+    visits: gpd.GeoDataFrame,
+    vessels: gpd.GeoDataFrame,
+    matches: pd.DataFrame,
+    gaps: pd.DataFrame,
+    settings: GapSettings | None = None,
+) -> pd.DataFrame:
+    """VISIT_GAP_COLUMNS: gaps before, during and after matched visits, and candidates for the rest.
+
+    Takes the visits and vessels tables of a port, ``match_ais`` of those vessels, and ``ais_gaps``.
+    """
+    rules = settings or GapSettings()
+    ships = visit_ships(vessels, matches)
+    parts = [part for part in _parts(visits, ships, gaps, rules) if len(part)]
+    found = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*VISIT_GAP_COLUMNS])
+    )
+    return found[list(VISIT_GAP_COLUMNS)].astype(VISIT_GAP_COLUMNS)
+
+
+def visit_ships(vessels: gpd.GeoDataFrame, matches: pd.DataFrame) -> pd.DataFrame:
+    """The matched ships of every visit: visit_id, mmsi, probability (the best of its sightings)."""
+    named = matches.loc[matches["tier"] == Tier.MATCHED, ["vessel_id", "mmsi", "probability"]]
+    linked = vessels.loc[vessels["visit_id"] != "", ["vessel_id", "visit_id"]].merge(named)
+    best = linked.groupby(["visit_id", "mmsi"], as_index=False)["probability"].max()
+    return best.astype({"mmsi": "int64"})
+
+
+def _parts(
+    visits: gpd.GeoDataFrame, ships: pd.DataFrame, gaps: pd.DataFrame, rules: GapSettings
+) -> Iterator[pd.DataFrame]:
+    lon, lat = visits.geometry.x.to_numpy(), visits.geometry.y.to_numpy()
+    for number, visit in enumerate(visits.to_dict("records")):
+        here = _measured(gaps, visit, lon[number], lat[number])
+        matched = ships[ships["visit_id"] == visit["visit_id"]]
+        if len(matched):
+            yield _around(here.merge(matched[["mmsi", "probability"]], on="mmsi"), visit, rules)
+        else:
+            yield _candidates(here, visit, rules)
+
+
+def _measured(
+    gaps: pd.DataFrame, visit: Mapping[str, object], lon: float, lat: float
+) -> pd.DataFrame:
+    """The gaps with their distances from one visit's place, and its names."""
+    ends = {
+        f"{end}_km": np.hypot(*offsets_m(gaps[f"{end}_lon"], gaps[f"{end}_lat"], lon, lat)) / 1000
+        for end in ("start", "end")
+    }
+    names = {name: visit[name] for name in ("visit_id", "port", "berth")}
+    return gaps.assign(**names, **ends, length_difference_m=gaps["length_m"] - visit["length_m"])
+
+
+def _around(gaps: pd.DataFrame, visit: Mapping[str, object], rules: GapSettings) -> pd.DataFrame:
+    """A matched ship's gaps that touch its stay or the hours around it."""
+    arrived, left = visit["arrival_before"], visit["departure_after"]
+    around = pd.Timedelta(hours=rules.around_h)
+    before, after = gaps["end"] <= arrived, gaps["start"] >= left
+    relation = np.select(
+        [before, after], [Relation.BEFORE.value, Relation.AFTER.value], Relation.DURING.value
+    )
+    # an open gap has no end: it comes before nothing
+    near = (gaps["start"] <= left + around) & ~(gaps["end"] < arrived - around)
+    return gaps.assign(relation=relation)[near]
+
+
+def _candidates(
+    gaps: pd.DataFrame, visit: Mapping[str, object], rules: GapSettings
+) -> pd.DataFrame:
+    """Gaps of ships that could have come, been seen and gone again, all unheard."""
+    kmh = rules.fastest_kn * KNOT_KMH
+    to_arrive_h = (visit["arrival_before"] - gaps["start"]) / pd.Timedelta(hours=1)
+    to_return_h = (gaps["end"] - visit["departure_after"]) / pd.Timedelta(hours=1)
+    fits = (to_arrive_h >= 0) & (gaps["start_km"] <= kmh * to_arrive_h)
+    fits &= gaps["end"].isna() | ((to_return_h >= 0) & (gaps["end_km"] <= kmh * to_return_h))
+    fits &= gaps[["start_km", "end_km"]].min(axis=1) <= rules.near_km
+    gate_m = rules.length_sd * float(str(visit["length_sd_m"])) + rules.length_gate_m
+    too_short, too_long = (
+        gaps["length_difference_m"] < -gate_m,
+        gaps["length_difference_m"] > gate_m,
+    )
+    # a cut vessel is only known to be at least that long
+    fits &= ~too_short & (~too_long | bool(visit["truncated"]))
+    return gaps.assign(relation=Relation.CANDIDATE.value, probability=np.nan)[fits]

@@ -1,0 +1,31 @@
+"""Distances of a harbour's size, on a flat earth between the two places."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+DEGREE_M = 111_195.0
+"""A degree of a great circle on the sphere of 6,371 km."""
+KNOT_MS = 0.514444
+
+
+def offsets_m(
+    lon: ArrayLike, lat: ArrayLike, to_lon: ArrayLike, to_lat: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Metres east and north from one place to another, broadcast.
+
+    The sphere stands for the ellipsoid, which is wrong by at most 0.7 %; the middle latitude stands
+    for the way between, which below 200 km and 70 degrees adds less than that.
+    """
+    lon, lat, to_lon, to_lat = (np.asarray(a, np.float64) for a in (lon, lat, to_lon, to_lat))
+    north_m = (to_lat - lat) * DEGREE_M
+    east_m = (to_lon - lon) * DEGREE_M * np.cos(np.radians((lat + to_lat) / 2))
+    return east_m, north_m
+
+
+def distance_m(one: pd.DataFrame, other: pd.DataFrame) -> NDArray[np.float64]:
+    """Metres between the rows of two frames of one length with lon and lat, (row,)."""
+    east_m, north_m = offsets_m(one["lon"], one["lat"], other["lon"], other["lat"])
+    return np.hypot(east_m, north_m)

@@ -1,0 +1,416 @@
+"""Port visits as AIS tells them, in Global Fishing Watch's vocabulary: entry, stop, gap, exit.
+
+A series of its own, to be held against what imagery estimates. It knows nothing of ships that were
+silent, so it is a lower bound wherever some are. Rules after GFW's anchorages_pipeline, with one
+difference: a ship already stopped at the first message heard begins its stop there, where GFW's
+events begin only with a change and a ship at rest throughout would be no visit at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
+from jobs.ais.match import static_facts
+from jobs.domain import BerthKind, Port
+from jobs.ports import project
+
+TIME = "datetime64[us, UTC]"
+TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"
+
+AIS_VISIT_COLUMNS: Mapping[str, str] = {
+    "ais_visit_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "mmsi": "int64",
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "length_m": NUMBER,
+    "start": TIME,
+    "entry": TIME,
+    "stop_begin": TIME,
+    "stop_end": TIME,
+    "gap_begin": TIME,
+    "gap_end": TIME,
+    "exit": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "messages": COUNT,
+    "confidence": COUNT,
+}
+"""A row is one ship's time in one port. start and end are the first and last message in port;
+entry, first stop_begin, last stop_end, the longest gap and exit are empty where not seen. berth is
+where it lay longest, an anchorage only where it lay at no berth; empty where at neither."""
+
+AIS_STAY_COLUMNS: Mapping[str, str] = {
+    "ais_visit_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "mmsi": "int64",
+    "begin": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "begin_seen": FLAG,
+    "end_seen": FLAG,
+    "confidence": COUNT,
+}
+"""A row is one ship stopped at one berth in one visit. begin_seen: the ship was heard before it
+stopped there, so that begin is an arrival and not the record's start; end_seen likewise."""
+
+
+class State(IntEnum):
+    """Where one message finds a ship; UNHEARD stands before its first message."""
+
+    AT_SEA = 0
+    IN_PORT = 1
+    STOPPED = 2
+    UNHEARD = 3
+
+
+class Event(IntFlag):
+    """What a message can show to have happened."""
+
+    NONE = 0
+    ENTRY = 1
+    STOP_BEGIN = 2
+    STOP_END = 4
+    EXIT = 8
+
+
+TRANSITIONS: Mapping[tuple[State, State], Event] = {
+    (State.UNHEARD, State.AT_SEA): Event.NONE,
+    (State.UNHEARD, State.IN_PORT): Event.NONE,
+    (State.UNHEARD, State.STOPPED): Event.STOP_BEGIN,
+    (State.AT_SEA, State.AT_SEA): Event.NONE,
+    (State.AT_SEA, State.IN_PORT): Event.ENTRY,
+    (State.AT_SEA, State.STOPPED): Event.ENTRY | Event.STOP_BEGIN,
+    (State.IN_PORT, State.AT_SEA): Event.EXIT,
+    (State.IN_PORT, State.IN_PORT): Event.NONE,
+    (State.IN_PORT, State.STOPPED): Event.STOP_BEGIN,
+    (State.STOPPED, State.AT_SEA): Event.STOP_END | Event.EXIT,
+    (State.STOPPED, State.IN_PORT): Event.STOP_END,
+    (State.STOPPED, State.STOPPED): Event.NONE,
+}
+CONFIDENCE: Mapping[tuple[bool, int], int] = {
+    (True, 2): 4,
+    (True, 1): 3,
+    (True, 0): 2,
+    (False, 2): 1,
+    (False, 1): 1,
+    (False, 0): 0,
+}
+"""By (a stop or a gap was seen, how many of entry and exit were), as GFW has it; 0 is no visit."""
+
+
+@dataclass(frozen=True)
+class AisVisitSettings:
+    """Thresholds, GFW's by default; two each, so that a ship on the edge does not flicker."""
+
+    entry_km: float = 3.0
+    exit_km: float = 4.0
+    stop_kn: float = 0.2
+    start_kn: float = 0.5
+    gap_h: float = 4.0
+    berth_reach_m: float = 150.0
+    """From a berth's outline to the mean place of a stopped antenna: half a ship."""
+    moved_m: float = 500.0
+    """Two stopped messages further apart are two stops: more than a ship swings at anchor."""
+
+
+@dataclass(frozen=True)
+class AisVisits:
+    """What AIS saw at one port."""
+
+    visits: pd.DataFrame
+    """AIS_VISIT_COLUMNS."""
+    stays: pd.DataFrame
+    """AIS_STAY_COLUMNS."""
+
+
+def ais_visits(
+    positions: pd.DataFrame, port: Port, settings: AisVisitSettings | None = None
+) -> AisVisits:
+    """The visits and berth stays at one port in a table of AIS_COLUMNS, ordered by start.
+
+    Distance is to the nearest berth's outline (0 inside). Needs positions ordered by mmsi and time,
+    as ``read_ais`` gives them; memory is a few arrays of the rows of ships that came near.
+    """
+    rules = settings or AisVisitSettings()
+    rows = _callers(positions, port, rules)
+    ship_begins = _begins(rows["mmsi"].to_numpy(np.int64))
+    state = _states(rows, port, ship_begins, rules)
+    runs = _runs(rows, state, ship_begins, rules)
+    runs = runs[runs["confidence"] > 0]
+    stays = _stays(rows, port, state, runs, rules)
+    return AisVisits(visits=_visit_table(rows, port, runs, stays), stays=stays)
+
+
+# --- states -------------------------------------------------------------------------------------
+
+
+def _callers(positions: pd.DataFrame, port: Port, rules: AisVisitSettings) -> pd.DataFrame:
+    """All messages of the ships that came anywhere near."""
+    near = positions.loc[_in_box(positions, port, rules), "mmsi"].unique()
+    return positions[positions["mmsi"].isin(near)].reset_index(drop=True)
+
+
+def _in_box(rows: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[np.bool_]:
+    """Outside this box a message is further from every berth than the exit."""
+    bounds = np.array([berth.polygon.bounds for berth in port.berths]).reshape(-1, 4)
+    if not len(bounds):
+        return np.zeros(len(rows), dtype=np.bool_)
+    west, south = bounds[:, :2].min(axis=0)
+    east, north = bounds[:, 2:].max(axis=0)
+    lat_deg = 1.05 * rules.exit_km * 1000 / DEGREE_M
+    lon_deg = lat_deg / np.cos(np.radians(max(abs(south), abs(north)) + lat_deg))
+    inside = rows["lon"].between(west - lon_deg, east + lon_deg)
+    return np.asarray(inside & rows["lat"].between(south - lat_deg, north + lat_deg))
+
+
+def _begins(mmsi: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """True at every ship's first message."""
+    return np.concatenate([[True], mmsi[1:] != mmsi[:-1]])[: len(mmsi)]
+
+
+def _states(
+    rows: pd.DataFrame, port: Port, ship_begins: NDArray[np.bool_], rules: AisVisitSettings
+) -> NDArray[np.int64]:
+    """The State of every message, (row,)."""
+    distance_km = _berth_distance_m(rows, port, rules) / 1000
+    in_port = _held(distance_km <= rules.entry_km, distance_km >= rules.exit_km, ship_begins)
+    speed_kn = _speeds(rows, ship_begins)
+    stopped = _held(
+        in_port & (speed_kn <= rules.stop_kn), ~in_port | (speed_kn >= rules.start_kn), ship_begins
+    )
+    return np.where(stopped, State.STOPPED, np.where(in_port, State.IN_PORT, State.AT_SEA))
+
+
+def _held(
+    on: NDArray[np.bool_], off: NDArray[np.bool_], begins: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """A switch with two thresholds: keeps its state where neither says; off at a ship's begin."""
+    decided = np.maximum.accumulate(np.where(on | off | begins, np.arange(len(on)), 0))
+    return on[decided]
+
+
+def _speeds(rows: pd.DataFrame, ship_begins: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Speed over ground in knots; where none was sent, that since the message before."""
+    speed_kn = np.array(rows["sog_kn"], dtype=np.float64)
+    missing = np.flatnonzero(np.isnan(speed_kn) & ~ship_begins)
+    now, last = rows.iloc[missing], rows.iloc[missing - 1]
+    east_m, north_m = offsets_m(last["lon"], last["lat"], now["lon"], now["lat"])
+    seconds = (now["time"].to_numpy() - last["time"].to_numpy()) / np.timedelta64(1, "s")
+    speed_kn[missing] = np.hypot(east_m, north_m) / np.maximum(seconds, 1.0) / KNOT_MS
+    return speed_kn
+
+
+def _berth_distance_m(
+    rows: pd.DataFrame, port: Port, rules: AisVisitSettings
+) -> NDArray[np.float64]:
+    """Metres from every message to the nearest berth, infinite outside the box."""
+    distance_m = np.full(len(rows), np.inf)
+    inside = _in_box(rows, port, rules)
+    # ships at rest repeat themselves: each place is measured once, to 11 m
+    east = np.rint(rows["lon"].to_numpy()[inside] * 1e4).astype(np.int64)
+    north = np.rint(rows["lat"].to_numpy()[inside] * 1e4).astype(np.int64)
+    place, places = pd.factorize(east * 4_000_000 + north)
+    row = (places + 2_000_000) % 4_000_000 - 2_000_000
+    points = _points((places - row) / 4_000_000 / 1e4, row / 1e4, port)
+    berths = shapely.union_all([project(berth.polygon, port.grid.epsg) for berth in port.berths])
+    shapely.prepare(berths)
+    distance_m[inside] = shapely.distance(points, berths)[place]
+    return distance_m
+
+
+def _points(lon: NDArray[np.float64], lat: NDArray[np.float64], port: Port) -> NDArray[np.object_]:
+    to_utm = Transformer.from_crs(4326, port.grid.epsg, always_xy=True)
+    points: NDArray[np.object_] = shapely.points(*to_utm.transform(lon, lat))
+    return points
+
+
+# --- visits -------------------------------------------------------------------------------------
+
+
+def transition_events(
+    state: NDArray[np.int64], ship_begins: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The Event flags of every message, (row,), from its state and the one before it."""
+    effect = np.zeros((len(State), len(State)), dtype=np.int64)
+    for (last, now), event in TRANSITIONS.items():
+        effect[last, now] = event
+    before = np.where(ship_begins, State.UNHEARD, np.roll(state, 1))
+    return effect[before, state]
+
+
+def _runs(
+    rows: pd.DataFrame,
+    state: NDArray[np.int64],
+    ship_begins: NDArray[np.bool_],
+    rules: AisVisitSettings,
+) -> pd.DataFrame:
+    """One row a visit: first and last row in port, the events and their times, confidence."""
+    events = transition_events(state, ship_begins)
+    in_port = state != State.AT_SEA
+    ship_ends = np.roll(ship_begins, -1)
+    first = np.flatnonzero(in_port & (ship_begins | ~np.roll(in_port, 1)))
+    last = np.flatnonzero(in_port & (ship_ends | ~np.roll(in_port, -1)))
+    time = rows["time"]
+    leaves = np.minimum(last + 1, len(rows) - 1)
+    runs = pd.DataFrame({"first": first, "last": last})
+    runs["start"], runs["end"] = _at(time, first), _at(time, last)
+    runs["entry"] = runs["start"].where((events[first] & Event.ENTRY) > 0)
+    runs["exit"] = _at(time, leaves).where(~ship_ends[last])
+    # the run a row belongs to; the message that shows the exit still belongs to its visit
+    number = np.cumsum(np.isin(np.arange(len(rows)), first)) - 1
+    runs["stop_begin"] = _event_time(time, number, events, Event.STOP_BEGIN, "first")
+    runs["stop_end"] = _event_time(time, number, events, Event.STOP_END, "last")
+    runs = runs.join(_longest_gaps(time, number, in_port & ~ship_ends, rules))
+    return runs.assign(confidence=_confidence(runs))
+
+
+def _at(time: pd.Series, rows: NDArray[np.int64]) -> pd.Series:
+    return time.iloc[rows].reset_index(drop=True)
+
+
+def _event_time(
+    time: pd.Series, number: NDArray[np.int64], events: NDArray[np.int64], event: Event, keep: str
+) -> pd.Series:
+    """Time of each visit's first or last event of a kind; the index is the visit's number."""
+    rows = np.flatnonzero(events & event)
+    times = pd.Series(_at(time, rows).array, index=number[rows])
+    return times[~times.index.duplicated(keep=keep)]
+
+
+def _longest_gaps(
+    time: pd.Series, number: NDArray[np.int64], followed: NDArray[np.bool_], rules: AisVisitSettings
+) -> pd.DataFrame:
+    """gap_begin and gap_end of the longest silence that began in each visit; index: its number."""
+    later = time.shift(-1)
+    silent = followed & (later - time >= pd.Timedelta(hours=rules.gap_h)).to_numpy()
+    rows = np.flatnonzero(silent)
+    gaps = pd.DataFrame({"gap_begin": _at(time, rows), "gap_end": _at(later, rows)})
+    gaps["visit"] = number[rows]
+    longest = (gaps["gap_begin"] - gaps["gap_end"]).sort_values(kind="stable").index
+    return gaps.loc[longest].drop_duplicates("visit").set_index("visit")
+
+
+def _confidence(runs: pd.DataFrame) -> NDArray[np.int64]:
+    lay = (runs["stop_begin"].notna() | runs["gap_begin"].notna()).to_numpy()
+    ends = runs[["entry", "exit"]].notna().sum(axis=1).to_numpy()
+    level = np.array(
+        [[CONFIDENCE[known, number] for number in range(3)] for known in (False, True)]
+    )
+    return np.asarray(level[lay.astype(np.int64), ends])
+
+
+def _visit_table(
+    rows: pd.DataFrame, port: Port, runs: pd.DataFrame, stays: pd.DataFrame
+) -> pd.DataFrame:
+    table = runs.reset_index(drop=True)
+    table["mmsi"] = rows["mmsi"].to_numpy()[table["first"]]
+    table["messages"] = table["last"] - table["first"] + 1
+    table["hours"] = (table["end"] - table["start"]) / pd.Timedelta(hours=1)
+    table["ais_visit_id"] = _ids(port, table)
+    table["port"] = port.id
+    table["berth"] = table["ais_visit_id"].map(_main_berth(stays, port)).fillna("")
+    facts = static_facts(rows).reindex(table["mmsi"])
+    for name in ("name", "imo", "ship_type", "length_m"):
+        table[name] = pd.array(facts[name].astype(AIS_VISIT_COLUMNS[name]))
+    ordered = table.sort_values(["start", "mmsi"], ignore_index=True)
+    return ordered[list(AIS_VISIT_COLUMNS)].astype(AIS_VISIT_COLUMNS)
+
+
+def _ids(port: Port, table: pd.DataFrame) -> pd.Series:
+    started = table["start"].dt.strftime("%Y%m%dT%H%M%SZ")
+    return port.id + "-" + table["mmsi"].astype(str) + "-" + started
+
+
+# --- stays at berths ----------------------------------------------------------------------------
+
+
+def _stays(
+    rows: pd.DataFrame,
+    port: Port,
+    state: NDArray[np.int64],
+    runs: pd.DataFrame,
+    rules: AisVisitSettings,
+) -> pd.DataFrame:
+    """Where and how long each visit's ship lay."""
+    stops = _stops(rows, state, rules)
+    visit = np.searchsorted(runs["first"], stops["first"], side="right") - 1
+    stops["berth"] = _berth_at(stops, port, rules)
+    stops["visit"] = visit
+    stops = stops[(visit >= 0) & (stops["berth"] != "")]
+    grouped = stops.groupby(["visit", "berth"], sort=False)
+    stays = grouped.agg(first=("first", "min"), last=("last", "max")).reset_index()
+    return _stay_table(rows, port, stays, runs.iloc[stays["visit"]])
+
+
+def _stops(rows: pd.DataFrame, state: NDArray[np.int64], rules: AisVisitSettings) -> pd.DataFrame:
+    """Unbroken stops: first and last row, mean place."""
+    lying = np.flatnonzero(state == State.STOPPED)
+    lon, lat = rows["lon"].to_numpy()[lying], rows["lat"].to_numpy()[lying]
+    mmsi = rows["mmsi"].to_numpy(np.int64)[lying]
+    east_m, north_m = offsets_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
+    breaks = (np.diff(lying) > 1) | (np.diff(mmsi) != 0)
+    breaks |= np.hypot(east_m, north_m) > rules.moved_m
+    first = np.flatnonzero(np.concatenate([[True], breaks])[: len(lying)])
+    count = np.diff(np.append(first, len(lying)))
+    return pd.DataFrame(
+        {
+            "first": lying[first],
+            "last": lying[first + count - 1],
+            "lon": np.add.reduceat(lon, first) / count,
+            "lat": np.add.reduceat(lat, first) / count,
+        }
+    )
+
+
+def _berth_at(stops: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[np.object_]:
+    """Id of the nearest berth in reach, "" where there is none; a quay goes before an anchorage."""
+    if not len(stops):
+        return np.empty(0, dtype=object)
+    points = _points(stops["lon"].to_numpy(), stops["lat"].to_numpy(), port)
+    berths = sorted(port.berths, key=lambda berth: berth.kind is BerthKind.ANCHORAGE)
+    outlines = [project(berth.polygon, port.grid.epsg) for berth in berths]
+    distance_m = np.array([shapely.distance(points, outline) for outline in outlines])
+    nearest = distance_m.argmin(axis=0)
+    reached = distance_m.min(axis=0) <= rules.berth_reach_m
+    ids = np.array([berth.id for berth in berths], dtype=object)
+    return np.where(reached, ids[nearest], "")
+
+
+def _stay_table(
+    rows: pd.DataFrame, port: Port, stays: pd.DataFrame, runs: pd.DataFrame
+) -> pd.DataFrame:
+    mmsi = rows["mmsi"].to_numpy(np.int64)
+    first, last = stays["first"].to_numpy(np.int64), stays["last"].to_numpy(np.int64)
+    table = pd.DataFrame({"mmsi": mmsi[first], "berth": stays["berth"]})
+    table["port"] = port.id
+    named = runs.reset_index(drop=True).assign(mmsi=table["mmsi"])
+    table["ais_visit_id"] = _ids(port, named)
+    table["confidence"] = named["confidence"]
+    table["begin"], table["end"] = _at(rows["time"], first), _at(rows["time"], last)
+    table["hours"] = (table["end"] - table["begin"]) / pd.Timedelta(hours=1)
+    table["begin_seen"] = (first > 0) & (mmsi[first - 1] == mmsi[first])
+    after = np.minimum(last + 1, len(mmsi) - 1)
+    table["end_seen"] = (after > last) & (mmsi[after] == mmsi[last])
+    ordered = table.sort_values(["begin", "mmsi"], ignore_index=True)
+    return ordered[list(AIS_STAY_COLUMNS)].astype(AIS_STAY_COLUMNS)
+
+
+def _main_berth(stays: pd.DataFrame, port: Port) -> pd.Series:
+    """The berth of each visit: the longest stay, quays before anchorages; index: ais_visit_id."""
+    roads = {berth.id for berth in port.berths if berth.kind is BerthKind.ANCHORAGE}
+    ranked = stays.assign(roads=stays["berth"].isin(roads), hours=-stays["hours"])
+    ranked = ranked.sort_values(["roads", "hours"], kind="stable")
+    return ranked.drop_duplicates("ais_visit_id").set_index("ais_visit_id")["berth"]
