@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from jobs.domain import Json, Period, content_id
+from jobs.domain import DEFAULT_ESTIMATES, Dwell, EstimateSettings, Json, Period, content_id
 from jobs.errors import InputError
 from jobs.sensors import sensor_named
 
@@ -55,6 +55,8 @@ class Job:
     """URL or absolute path."""
     model: str | None = None
     """Absolute path of a weights file; None for the packaged one."""
+    estimates: EstimateSettings = DEFAULT_ESTIMATES
+    """No part of what a plan pins: other beliefs need no new search."""
 
 
 def read_job(path: Path) -> Job:
@@ -63,12 +65,12 @@ def read_job(path: Path) -> Job:
 
 
 def job_digest(job: Job) -> str:
-    """Id of what the job says, paths resolved: equal jobs have equal ids."""
+    """Id of what the job asks the catalogs, paths resolved: equal questions have equal ids."""
     return content_id(job_json(job))
 
 
 def job_json(job: Job) -> dict[str, Json]:
-    """The job as plain JSON values."""
+    """What the job asks the catalogs, as plain JSON values."""
     return {
         "name": job.name,
         "ports": [{"id": p.id, "file": None if p.file is None else str(p.file)} for p in job.ports],
@@ -112,7 +114,7 @@ class _JobFile:
             self._root(),
             "the job",
             required=("name", "ports", "period", "sources", "archive"),
-            optional=("model",),
+            optional=("model", "estimates"),
         )
         return Job(
             name=self._name(fields["name"]),
@@ -121,6 +123,7 @@ class _JobFile:
             sources=tuple(self._source(node) for node in self._list(fields["sources"], "sources")),
             archive=self._place(self._text(fields["archive"], "archive")),
             model=self._model(fields.get("model")),
+            estimates=self._estimates(fields.get("estimates")),
         )
 
     def _root(self) -> yaml.Node:
@@ -223,6 +226,65 @@ class _JobFile:
             raise self._error(node, f"{what} is empty; expected text")
         return str(node.value)
 
+    def _estimates(self, node: yaml.Node | None) -> EstimateSettings:
+        if node is None:
+            return DEFAULT_ESTIMATES
+        known = ("dwell", "waiting", "draws", "seed", "cap_barrels", "cargo")
+        fields = self._fields(node, "estimates", required=(), optional=known)
+        return EstimateSettings(
+            dwell=self._dwell(fields.get("dwell"), "dwell"),
+            waiting=self._dwell(fields.get("waiting"), "waiting"),
+            draws=self._whole(fields.get("draws"), "draws", DEFAULT_ESTIMATES.draws, least=100),
+            seed=self._whole(fields.get("seed"), "seed", DEFAULT_ESTIMATES.seed, least=0),
+            cap_barrels=self._above_zero(
+                fields.get("cap_barrels"), "cap_barrels", DEFAULT_ESTIMATES.cap_barrels
+            ),
+            cargo=self._cargo(fields.get("cargo")),
+        )
+
+    def _dwell(self, node: yaml.Node | None, what: str) -> Dwell | None:
+        if node is None:
+            return None
+        names = ("median_days", "low_days", "high_days")
+        fields = self._fields(node, what, required=(*names, "source"))
+        median, low, high = (self._above_zero(fields[name], name, None) for name in names)
+        if not low < median < high:
+            raise self._error(
+                node,
+                f"{what} has low_days {low:g}, median_days {median:g}, high_days {high:g}; "
+                "expected low < median < high, the mean stay lying between them with 95 %",
+            )
+        return Dwell(median, low, high, self._text(fields["source"], "source"))
+
+    def _cargo(self, node: yaml.Node | None) -> str | None:
+        if node is None:
+            return None
+        path = self.folder / self._text(node, "cargo")
+        if not path.is_file():
+            raise self._error(node, f"cargo {path} is no file; expected a CSV of analysts' entries")
+        return str(path)
+
+    def _whole(self, node: yaml.Node | None, what: str, default: int, least: int) -> int:
+        number = self._number(node, what, default)
+        if number != int(number) or number < least:
+            raise self._error(node, f"{what} is {number:g}; expected a whole number from {least}")
+        return int(number)
+
+    def _above_zero(self, node: yaml.Node | None, what: str, default: float | None) -> float:
+        number = self._number(node, what, default)
+        if not 0 < number < math.inf:
+            raise self._error(node, f"{what} is {number:g}; expected a number above zero")
+        return number
+
+    def _number(self, node: yaml.Node | None, what: str, default: float | None) -> float:
+        if node is None and default is not None:
+            return default
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float")):
+            return float(yaml.safe_load(node.value))
+        assert node is not None, f"{what} has neither a value nor a default"
+        found = repr(node.value) if isinstance(node, yaml.ScalarNode) else f"a {_kind(node)}"
+        raise self._error(node, f"{what} is {found}; expected a number")
+
     def _date(self, node: yaml.Node, what: str) -> date:
         if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.value):
             try:
@@ -282,7 +344,9 @@ class _JobFile:
                 raise self._error(key, f"a key of {what} is {_kind(key)}; expected text")
             yield key, value
 
-    def _error(self, node: yaml.Node, problem: str) -> InputError:
+    def _error(self, node: yaml.Node | None, problem: str) -> InputError:
+        if node is None:
+            return InputError(f"{self.path}: {problem}")
         return InputError(f"{self.path}, line {node.start_mark.line + 1}: {problem}")
 
 

@@ -375,3 +375,36 @@ class Period:
 
     start: date
     end: date
+
+
+# --- what is believed before any look -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dwell:
+    """How long ships stay, as a belief: the mean stay lies between low and high with 95 %."""
+
+    median_days: float
+    low_days: float
+    high_days: float
+    source: str
+    """Where it comes from, for people; it is shown beside every number that hangs on it."""
+
+
+@dataclass(frozen=True)
+class EstimateSettings:
+    """How visits nobody saw are estimated; part of a result's identity."""
+
+    dwell: Dwell | None = None
+    """At berths for one ship; None for the built-in beliefs."""
+    waiting: Dwell | None = None
+    """At anchorages and berths that hold several ships."""
+    draws: int = 1000
+    seed: int = 0
+    cap_barrels: float = 500_000.0
+    """Per calendar year; UNSCR 2397 (2017), paragraph 5."""
+    cargo: str | None = None
+    """Absolute path of a CSV of analysts' entries on what visits carried."""
+
+
+DEFAULT_ESTIMATES = EstimateSettings()

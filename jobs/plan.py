@@ -13,7 +13,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from itertools import pairwise
@@ -28,8 +28,11 @@ from shapely.geometry import Polygon
 
 from jobs.config import Job, PortRef, SourceSpec, period_json, source_json
 from jobs.domain import (
+    DEFAULT_ESTIMATES,
     Berth,
     BerthKind,
+    Dwell,
+    EstimateSettings,
     Grid,
     Json,
     Overpass,
@@ -72,6 +75,8 @@ class Plan:
     """By port in the job's order, then by time."""
     rejected: tuple[Rejected, ...] = ()
     """Items that the catalogs gave and that cannot be used."""
+    estimates: EstimateSettings = DEFAULT_ESTIMATES
+    """How visits that nobody saw are estimated."""
 
     @cached_property
     def hash(self) -> str:
@@ -117,6 +122,7 @@ def make_plan(job: Job, *, progress: Progress | None = None) -> Plan:
         ports,
         tuple(overpasses),
         tuple(rejected),
+        job.estimates,
     )
 
 
@@ -506,7 +512,23 @@ def _header(plan: Plan) -> dict[str, Json]:
         "sources": [source_json(source) for source in plan.sources],
         "ports": [_port_json(port) for port in plan.ports],
         "rejected": [_fields(rejected) for rejected in plan.rejected],
+        **_estimates_json(plan.estimates),
     }
+
+
+def _estimates_json(settings: EstimateSettings) -> dict[str, Json]:
+    """Nothing for what is believed by default, so that plans from before the choice stand."""
+    return {} if settings == DEFAULT_ESTIMATES else {"estimates": asdict(settings)}
+
+
+def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:
+    if content is None:
+        return DEFAULT_ESTIMATES
+    dwells = {
+        name: None if content[name] is None else Dwell(**content[name])
+        for name in ("dwell", "waiting")
+    }
+    return EstimateSettings(**{**content, **dwells})
 
 
 def _plan(content: Any, overpasses: tuple[Overpass, ...]) -> Plan:
@@ -520,6 +542,7 @@ def _plan(content: Any, overpasses: tuple[Overpass, ...]) -> Plan:
         ports=tuple(_port(port) for port in content["ports"]),
         overpasses=overpasses,
         rejected=tuple(Rejected(**rejected) for rejected in content["rejected"]),
+        estimates=_estimates(content.get("estimates")),
     )
 
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -21,26 +22,43 @@ import pandas as pd
 import pystac
 import shapely
 import xarray as xr
+from numpy.typing import NDArray
 
 from jobs.domain import Json, Port
+from jobs.draws import StayDraws
 from jobs.errors import InputError
 from jobs.publication import (
     DEGREE_DECIMALS,
+    ESTIMATE_COLUMNS,
+    FULL_VISIT_COLUMNS,
+    HISTORY_COLUMNS,
     LOOK_COLUMNS,
     TIME,
     VESSEL_COLUMNS,
-    VISIT_COLUMNS,
+    VOYAGE_COLUMNS,
     Publication,
     table,
 )
 from jobs.report import render
 
-TABLES = {"vessels": VESSEL_COLUMNS, "looks": LOOK_COLUMNS, "visits": VISIT_COLUMNS}
+TABLES = {
+    "vessels": VESSEL_COLUMNS,
+    "looks": LOOK_COLUMNS,
+    "visits": FULL_VISIT_COLUMNS,
+    "estimates": ESTIMATE_COLUMNS,
+    "voyages": VOYAGE_COLUMNS,
+}
 DESCRIPTIONS = {
     "vessels": "one vessel in one overpass",
     "looks": "what one overpass could see of one berth",
     "visits": "one seen stay of one ship, with bounds for arrival and departure",
+    "estimates": "one berth over the whole period: visits seen or not, with intervals",
+    "voyages": "a visit that may be the next stop of a ship seen at another port",
 }
+HISTORIES = "histories.parquet"
+HISTORIES_KEPT = 200
+"""Enough to count anything from to a tenth of its spread; all of them would be ten times as
+large."""
 SERIES = "port_visits.zarr"
 FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 SHA256_MULTIHASH = "1220"
@@ -78,7 +96,8 @@ def write_files(publication: Publication, folder: Path) -> None:
     for name in TABLES:
         rows = whole_table(publication, name)
         rows.to_parquet(folder / f"{name}.parquet", index=False)
-        (folder / f"{name}.csv").write_bytes(as_csv(rows).encode())
+        (folder / f"{name}.csv").write_bytes(as_csv(rows, points=name != "voyages").encode())
+    histories(publication).to_parquet(folder / HISTORIES, index=False)
     _write_series(publication, folder / SERIES)
     (folder / "provenance.json").write_bytes(_json(provenance(publication)))
     (folder / "report.html").write_bytes(render(publication).encode())
@@ -98,16 +117,55 @@ def _folder_name(name: str, what: str) -> str:
 
 def whole_table(publication: Publication, name: str) -> gpd.GeoDataFrame:
     """One table of all ports, by port id and then as the port's table orders it."""
-    parts = [getattr(publication.tables[port.id], name) for port in publication.ports]
+    if name == "voyages":
+        return publication.voyages
+    if name == "estimates":
+        parts = [publication.estimates[port.id].berths for port in publication.ports]
+    else:
+        parts = [getattr(publication.tables[port.id], name) for port in publication.ports]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else table(TABLES[name], [])
 
 
-def as_csv(rows: gpd.GeoDataFrame) -> str:
-    """CSV with every float so that it reads back the same, times as 2024-03-07T02:10:00.000000Z."""
+def histories(publication: Publication) -> pd.DataFrame:
+    """HISTORY_COLUMNS: the first histories of every berth, by port, berth, history and arrival."""
+    parts = [
+        _history(stays)
+        for port in publication.ports
+        for stays in publication.estimates[port.id].stays
+    ]
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HISTORY_COLUMNS.items()})
+    return pd.concat([part for part in parts if len(part)] or [empty], ignore_index=True)
+
+
+def _history(stays: StayDraws) -> pd.DataFrame:
+    kept = stays.draw < HISTORIES_KEPT
+    names = np.array([*stays.visit_ids, ""], dtype=object)
+    columns = {
+        "history": stays.draw[kept],
+        "port": stays.port,
+        "berth": stays.berth,
+        "arrival": _moments(stays, stays.arrival[kept]),
+        "departure": _moments(stays, stays.departure[kept]),
+        "length_m": np.round(stays.length_m[kept], 1),
+        "visit_id": names[stays.visit[kept]],
+    }
+    return pd.DataFrame(columns).astype(dict(HISTORY_COLUMNS))
+
+
+def _moments(stays: StayDraws, days: NDArray[np.float64]) -> pd.DatetimeIndex:
+    """UTC, to the second."""
+    return pd.Timestamp(stays.origin) + pd.to_timedelta(np.round(days * 86_400), unit="s")
+
+
+def as_csv(rows: gpd.GeoDataFrame, points: bool = True) -> str:
+    """CSV with every float so that it reads back the same, times as 2024-03-07T02:10:00.000000Z.
+
+    points: the geometry is a point, and stands as lon and lat; else it stands as WKT.
+    """
     columns: dict[str, pd.Series] = {}
     for name in rows.columns:
-        if name == "geometry":
+        if name == "geometry" and points:
             columns |= {"lon": rows.geometry.x, "lat": rows.geometry.y}
         else:
             columns[name] = _csv_column(rows[name])
@@ -159,6 +217,7 @@ def provenance(publication: Publication) -> dict[str, Json]:
         "units": _units(publication),
         "plan_hash": origin.plan_hash,
         "code_version": origin.code_version,
+        "estimates": asdict(publication.settings),
         "model_digest": origin.model_digest,
         "ports": [_port(port) for port in publication.ports],
         "items": {overpass: list(items) for overpass, items in origin.items.items()},
@@ -202,8 +261,8 @@ def collection(publication: Publication, folder: Path) -> dict[str, Json]:
     stac = pystac.Collection(
         id=f"{publication.job}-{publication.tag}",
         title=f"Port visits seen from space: {publication.job}",
-        description="Ships at berths, found in satellite images by Berthwatch. Counts are of "
-        "what was seen; ships between looks or under cloud are in none.",
+        description="Ships at berths, found in satellite images by Berthwatch: what was seen, and "
+        "estimates with intervals that include ships between looks and under cloud.",
         extent=_extent(publication),
         license="other",
         keywords=["ships", "ports", "port visits"],
@@ -239,6 +298,16 @@ def _assets(folder: Path) -> Iterator[tuple[str, pystac.Asset]]:
         parquet = "application/vnd.apache.parquet"
         yield name, _asset(folder, f"{name}.parquet", title, parquet, "data")
         yield f"{name}-csv", _asset(folder, f"{name}.csv", title, "text/csv", "data")
+    yield (
+        "histories",
+        _asset(
+            folder,
+            HISTORIES,
+            "histories: one stay in one of the equally likely histories of a berth",
+            "application/vnd.apache.parquet",
+            "data",
+        ),
+    )
     yield (
         "port_visits",
         pystac.Asset(

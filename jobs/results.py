@@ -5,16 +5,23 @@ One task per port counts its visits; everything else is small and done by the co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+import xarray as xr
 from distributed import Client
 from numpy.typing import NDArray
 
-from jobs import publish, series, visits
+from jobs import estimate, publish, series, visits
 from jobs.archive import PortArchive
+from jobs.detector import MeasuredError
 from jobs.domain import (
+    EstimateSettings,
+    Period,
     Port,
     Settings,
     StageName,
@@ -23,10 +30,23 @@ from jobs.domain import (
     content_id,
 )
 from jobs.plan import Plan
-from jobs.publication import PortTables, Provenance, Publication, UnitCounts
-from jobs.run import all_steps, overall, units
+from jobs.publication import (
+    VOYAGE_COLUMNS,
+    PortEstimate,
+    PortTables,
+    Provenance,
+    Publication,
+    UnitCounts,
+    table,
+)
+from jobs.run import all_steps, detector_errors, overall, units
+from jobs.sea import sea_routes
 from jobs.sensors import SENSORS
+from jobs.volumes import CargoEntry, read_entries
+from jobs.voyages import link, seen_visits, voyage_table
 
+MOST_PORTS_LINKED = 40
+"""With more ports, ways by sea and matchings grow beyond what one process should do at the end."""
 EYE_GAMMA = 0.7
 """Lifts the dark water: most of a port picture lies in the lowest tenth of its range."""
 
@@ -36,10 +56,40 @@ def published_root(root: Path) -> Path:
     return root / "published"
 
 
-def count_port(root: Path, port: Port, overpass_ids: Sequence[str]) -> PortTables:
-    """The vessels, looks and visits of one port; runs on a worker, reads the newest commit."""
+@dataclass(frozen=True)
+class Basis:
+    """What estimates rest on, beside the looks."""
+
+    period: Period
+    settings: EstimateSettings
+    errors: tuple[MeasuredError, ...]
+    """Of the network, as its evaluation measured them."""
+    entries: tuple[CargoEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class PortResult:
+    """All that one port gives to a publication; a worker makes it alone."""
+
+    tables: PortTables
+    estimate: PortEstimate
+    series: Mapping[str, xr.Dataset]
+
+
+def count_port(root: Path, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
+    """What was seen at one port and what it means; runs on a worker, reads the newest commit."""
     archive = PortArchive.create_or_open(root, port, None)
-    return visits.port_tables(port, archive.records(overpass_ids))
+    seen = visits.port_tables(port, archive.records(overpass_ids))
+    found = estimate.estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
+    tables = estimate.with_estimates(seen, found)
+    return PortResult(tables, found, series.port_series(tables, found, basis.period))
+
+
+def basis_of(plan: Plan, visit_ids: Collection[str] | None = None) -> Basis:
+    """What the plan's estimates rest on; InputError for entries that cannot be used."""
+    path = plan.estimates.cargo
+    entries = () if path is None else read_entries(Path(path), visit_ids)
+    return Basis(plan.period, plan.estimates, detector_errors(plan.model), entries)
 
 
 def collect(
@@ -50,16 +100,19 @@ def collect(
     client: Client,
 ) -> Publication:
     """The state of the job as the archive holds it now, with a tag derived from its content."""
+    basis = basis_of(plan)
     steps = all_steps(archives)
     states = {u.overpass.id: overall(u, s, settings) for u, s in units(plan, steps)}
     done = [key for key, state in states.items() if state is UnitState.DONE]
-    tables = _tables(plan, done, root, client)
+    found = _results(plan, done, root, client, basis)
+    basis_of(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
     counts = UnitCounts(
         done=len(done),
         failed=sum(state is UnitState.FAILED for state in states.values()),
         pending=sum(s in (UnitState.PENDING, UnitState.STALE) for s in states.values()),
     )
-    identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done)]
+    entries = [asdict(entry) for entry in basis.entries]
+    identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done), entries]
     tag = content_id([*identity, counts.failed], 12)
     complete = counts.pending == 0
     return Publication(
@@ -68,8 +121,11 @@ def collect(
         period=plan.period,
         complete=complete and counts.failed == 0,
         units=counts,
-        tables=tables,
-        series=series.port_visits(tables, plan.period),
+        tables={port_id: result.tables for port_id, result in found.items()},
+        estimates={port_id: result.estimate for port_id, result in found.items()},
+        voyages=voyages_between(list(found.values()), plan.estimates.seed),
+        settings=plan.estimates,
+        series=series.joined([found[port_id].series for port_id in sorted(found)], plan.period),
         provenance=_provenance(plan, settings),
         imagery=ArchiveImagery(archives),
         failures=tuple(
@@ -78,6 +134,24 @@ def collect(
             if states[u.overpass.id] is UnitState.FAILED
         ),
     )
+
+
+def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
+    """Which seen visit may be which ship's next stop; no row for one port, or for too many."""
+    draws = [d for result in results for d in result.estimate.stays if (d.visit >= 0).any()]
+    ports = {d.port for d in draws}
+    if not 2 <= len(ports) <= MOST_PORTS_LINKED:
+        return table(VOYAGE_COLUMNS, [])
+    tables = pd.concat([result.tables.visits for result in results])
+    lengths = zip(tables["length_m"], tables["length_sd_m"], strict=True)
+    measured = dict(zip(tables["visit_id"], lengths, strict=True))
+    places = {
+        result.tables.port.id: result.tables.port.area.centroid.coords[0]
+        for result in results
+        if result.tables.port.id in ports
+    }
+    routes = sea_routes(places)
+    return voyage_table(link(seen_visits(draws, measured), routes, seed=seed), routes)
 
 
 def publish_run(publication: Publication, archives: Mapping[str, PortArchive], root: Path) -> Path:
@@ -91,12 +165,19 @@ def publish_run(publication: Publication, archives: Mapping[str, PortArchive], r
     return publish.publish(publication, published_root(root))
 
 
-def _tables(plan: Plan, done: Sequence[str], root: Path, client: Client) -> dict[str, PortTables]:
+def _results(
+    plan: Plan, done: Sequence[str], root: Path, client: Client, basis: Basis
+) -> dict[str, PortResult]:
     mine = {port.id: [o.id for o in plan.overpasses if o.port == port.id] for port in plan.ports}
     finished = set(done)
     futures = {
         port.id: client.submit(
-            count_port, root, port, [key for key in mine[port.id] if key in finished], pure=False
+            count_port,
+            root,
+            port,
+            [key for key in mine[port.id] if key in finished],
+            basis,
+            pure=False,
         )
         for port in plan.ports
     }

@@ -19,6 +19,7 @@ from distributed import Client, Future, as_completed
 from jobs import segment, tile
 from jobs.archive import ForkStore, PortArchive, Step, pending_step
 from jobs.cluster import code_version, has_gpu, slots
+from jobs.detector import MeasuredError
 from jobs.domain import (
     OverpassStore,
     Port,
@@ -33,6 +34,7 @@ from jobs.journal import Event, EventName, Observer
 from jobs.plan import Plan
 from jobs.ports import land_mask
 from models.predictor import weights_digest
+from models.weights import load
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ def settings_for(plan: Plan) -> Settings:
     return Settings(
         code_version=code_version(), model=plan.model, model_digest=weights_digest(plan.model)
     )
+
+
+def detector_errors(model: str | None) -> tuple[MeasuredError, ...]:
+    """How the network errs at each kind of place, as its weights say; empty if nobody knows."""
+    return load(model).detector_errors
 
 
 # --- what is to do ------------------------------------------------------------------------------

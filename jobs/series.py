@@ -1,7 +1,8 @@
-"""The port-visit time series: what was seen per berth and day, week and month. No estimates.
+"""The port-visit time series: what was seen and what it means, per berth and day, week and month.
 
 A period in which nobody looked is there, with ``looks`` = 0: a zero under ``visits_seen`` means
-something only together with the looks beneath it.
+something only together with the looks beneath it, and ``visits`` is then as wide as what was
+believed before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.domain import Berth, LookState, Period, Port
-from jobs.publication import PortTables
+from jobs.draws import StayDraws, credible
+from jobs.publication import PortEstimate, PortTables
+from jobs.volumes import StayVolumes, barrels_in
 
 FREQUENCIES = ("day", "week", "month")
 LONG_NAMES = {
@@ -23,16 +26,61 @@ LONG_NAMES = {
     "clear_looks": "looks in which all of the berth was free of cloud",
     "vessels_seen": "sightings of ships, summed over the looks",
     "visits_seen": "stays seen, each counted in the period of its first sighting",
+    "days_without_look": "days of the period on which no look saw anything of the berth",
 }
-"""The variables, in order."""
+"""The counts, in order."""
+ESTIMATES = {
+    "visits": "stays that began in the period, seen or not: mean of the histories",
+    "visits_low": "5 % of the histories have fewer visits",
+    "visits_high": "5 % of the histories have more visits",
+    "visits_low_50": "25 % of the histories have fewer visits",
+    "visits_high_50": "25 % of the histories have more visits",
+    "occupancy": "mean number of ships at the berth: mean of the histories",
+    "occupancy_low": "5 % of the histories have a lower occupancy",
+    "occupancy_high": "5 % of the histories have a higher occupancy",
+    "barrels": "barrels of the ships that came, at oil terminals: mean of the histories",
+    "barrels_low": "5 % of the histories have fewer barrels",
+    "barrels_high": "5 % of the histories have more barrels",
+}
+"""The estimates, in order; NaN for barrels where no oil is moved."""
 
 
 def port_visits(
-    port_tables_by_port: Mapping[str, PortTables], period: Period
+    port_tables_by_port: Mapping[str, PortTables],
+    estimates: Mapping[str, PortEstimate],
+    period: Period,
 ) -> dict[str, xr.Dataset]:
-    """Datasets keyed day, week (from Monday) and month, each (port_berth, period) in int32."""
-    tables = [port_tables_by_port[port_id] for port_id in sorted(port_tables_by_port)]
-    return {frequency: _series(tables, period, frequency) for frequency in FREQUENCIES}
+    """Datasets keyed day, week (from Monday) and month, each (port_berth, period)."""
+    ports = sorted(port_tables_by_port)
+    parts = [port_series(port_tables_by_port[port], estimates[port], period) for port in ports]
+    return joined(parts, period)
+
+
+def port_series(
+    tables: PortTables, estimate: PortEstimate, period: Period
+) -> dict[str, xr.Dataset]:
+    """The same for one port: what a worker can make alone."""
+    return {
+        frequency: _series([(tables, estimate)], period, frequency) for frequency in FREQUENCIES
+    }
+
+
+def joined(parts: Sequence[Mapping[str, xr.Dataset]], period: Period) -> dict[str, xr.Dataset]:
+    """The series of several ports as one, in the order given."""
+    if not parts:
+        return {frequency: _series([], period, frequency) for frequency in FREQUENCIES}
+    return {
+        frequency: xr.concat(
+            [part[frequency] for part in parts],
+            "port_berth",
+            data_vars="minimal",
+            coords="minimal",
+            compat="override",
+            join="exact",
+            combine_attrs="override",
+        )
+        for frequency in FREQUENCIES
+    }
 
 
 def period_starts(period: Period, frequency: str) -> tuple[date, ...]:
@@ -56,22 +104,79 @@ def _next_start(start: date, frequency: str) -> date:
     return start + timedelta(days=7 if frequency == "week" else 1)
 
 
-def _series(tables: Sequence[PortTables], period: Period, frequency: str) -> xr.Dataset:
-    places = [(table.port, berth) for table in tables for berth in table.port.berths]
+def _series(
+    ports: Sequence[tuple[PortTables, PortEstimate]], period: Period, frequency: str
+) -> xr.Dataset:
+    places = [(tables.port, berth) for tables, _ in ports for berth in tables.port.berths]
     starts = period_starts(period, frequency)
     counts = {name: np.zeros((len(places), len(starts)), np.int32) for name in LONG_NAMES}
     row_of = {(port.id, berth.id): row for row, (port, berth) in enumerate(places)}
-    for table in tables:
-        _count(counts, table, row_of, starts, period)
+    for tables, _ in ports:
+        _count(counts, tables, row_of, starts, period)
+    estimates = _estimates([estimate for _, estimate in ports], starts, period)
     return xr.Dataset(
-        {name: (("port_berth", "period"), counts[name], _attrs(name)) for name in LONG_NAMES},
+        {name: (("port_berth", "period"), counts[name], _attrs(name)) for name in LONG_NAMES}
+        | {name: (("port_berth", "period"), estimates[name], _attrs(name)) for name in ESTIMATES},
         coords=_place_coords(places) | _period_coords(starts, period, frequency),
         attrs={
             "Conventions": "CF-1.11",
-            "title": f"Port visits seen from space, by berth and {frequency}",
-            "comment": "Counts of what was seen; ships between looks or under cloud are in none.",
+            "title": f"Port visits from space, by berth and {frequency}",
+            "comment": "looks, vessels_seen and visits_seen are counts of what was seen; visits, "
+            "occupancy and barrels are estimates that include what was not, with 90 % intervals "
+            "(low, high) and 50 % intervals (low_50, high_50). Intervals of periods do not add up; "
+            "those of the whole are in estimates.parquet.",
         },
     )
+
+
+def _estimates(
+    estimates: Sequence[PortEstimate], starts: Sequence[date], period: Period
+) -> dict[str, NDArray[np.float64]]:
+    """Each of ESTIMATES as (port_berth, period)."""
+    edges = _edges(starts, period)
+    rows = [
+        _berth_estimates(stays, {v.stays.berth: v for v in estimate.volumes}, edges)
+        for estimate in estimates
+        for stays in estimate.stays
+    ]
+    none = np.empty((0, len(starts)))
+    return {name: np.stack([row[name] for row in rows]) if rows else none for name in ESTIMATES}
+
+
+def _edges(starts: Sequence[date], period: Period) -> NDArray[np.float64]:
+    """Where the periods begin and the last one ends, in days, cut to the job's period."""
+    days = [float((start - period.start).days) for start in starts]
+    end = float((period.end - period.start).days + 1)
+    return np.array([*np.clip(days, 0, end), end])
+
+
+def _berth_estimates(
+    stays: StayDraws, volumes: Mapping[str, StayVolumes], edges: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Each of ESTIMATES for one berth, (period,)."""
+    visits = stays.arrivals(edges)
+    ships = stays.occupied_days(edges) / np.diff(edges)
+    row = _spread("visits", visits) | _spread("occupancy", ships)
+    row["visits_low_50"], row["visits_high_50"] = _interval(visits, 0.5)
+    if stays.berth not in volumes:
+        return row | {
+            name: np.full(len(edges) - 1, np.nan) for name in ESTIMATES if name not in row
+        }
+    moments = [stays.origin + timedelta(days=float(edge)) for edge in edges]
+    return row | _spread("barrels", barrels_in([volumes[stays.berth]], moments))
+
+
+def _spread(name: str, values: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
+    low, high = _interval(values, 0.9)
+    return {name: values.mean(axis=0), f"{name}_low": low, f"{name}_high": high}
+
+
+def _interval(
+    values: NDArray[np.number], mass: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the interval of each column of (draw, period)."""
+    ends = np.array([credible(column, mass) for column in values.T], np.float64).reshape(-1, 2)
+    return ends[:, 0], ends[:, 1]
 
 
 def _count(
@@ -90,6 +195,11 @@ def _count(
     np.add.at(counts["clear_looks"], cell, (state == LookState.CLEAR.value).astype(np.int32))
     np.add.at(counts["vessels_seen"], cell, looks["vessels"].to_numpy(dtype=np.int32))
     np.add.at(counts["visits_seen"], _cells(visits, "arrival_before", row_of, starts), 1)
+    seen = looks[np.isin(state, (LookState.CLEAR.value, LookState.PARTLY.value))]
+    days = seen.assign(day=seen["time"].dt.floor("D")).drop_duplicates(["berth", "day"])
+    mine = [row_of[tables.port.id, berth.id] for berth in tables.port.berths]
+    counts["days_without_look"][mine] = np.diff(_edges(starts, period)).astype(np.int32)
+    np.add.at(counts["days_without_look"], _cells(days, "time", row_of, starts), -1)
 
 
 def _inside(table: pd.DataFrame, column: str, period: Period) -> pd.DataFrame:
@@ -112,7 +222,8 @@ def _cells(
 
 
 def _attrs(name: str) -> dict[str, str]:
-    return {"long_name": LONG_NAMES[name], "units": "1"}
+    unit = "barrel" if name.startswith("barrels") else "1"
+    return {"long_name": (LONG_NAMES | ESTIMATES)[name], "units": unit}
 
 
 def _place_coords(places: Sequence[tuple[Port, Berth]]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _distance_m(found: pd.DataFrame, true: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def compare(published: Path, truth: Path) -> tuple[Matches, list[dict[str, str | int]]]:
-    """Vessels found against vessels there, and visits per berth: true, imaged, seen."""
+    """Vessels found against vessels there, and visits per berth: true, imaged, seen, estimated."""
     there = pd.read_csv(truth / "vessels.csv")
     found = pd.read_csv(published / "vessels.csv")
     # A simulated port has one pass a day; the seconds differ between a pass and its tiles.
@@ -100,20 +101,33 @@ def compare(published: Path, truth: Path) -> tuple[Matches, list[dict[str, str |
 
 
 def _visits(published: Path, truth: Path, there: pd.DataFrame) -> list[dict[str, str | int]]:
-    true = pd.read_csv(truth / "visits.csv")
-    seen = pd.read_csv(published / "visits.csv")
+    """Of the visits that began in the period, how many there were, and what was made of them."""
+    period = json.loads((published / "provenance.json").read_text())["period"]
+    began = _between(pd.read_csv(truth / "visits.csv"), period["start"], period["end"])
     shown = there[there["visible"] >= VISIBLE_FROM]
     imaged = set(zip(shown["port"], shown["berth"], shown["ship_id"], strict=True))
+    estimates = pd.read_csv(published / "estimates.csv").set_index(["port", "berth"])
     rows: list[dict[str, str | int]] = []
-    for (port, berth), stays in true.groupby(["port", "berth"]):
+    for (port, berth), found in estimates.sort_index().iterrows():
+        stays = began[(began["port"] == port) & (began["berth"] == berth)]
         keys = {(port, berth, ship) for ship in stays["ship_id"]}
+        low, high = round(found["visits_low"]), round(found["visits_high"])
         rows.append(
             {
                 "port": port,
                 "berth": berth,
                 "true_visits": len(stays),
                 "under_a_clear_pass": len(keys & imaged),
-                "seen": int(((seen["port"] == port) & (seen["berth"] == berth)).sum()),
+                "seen": int(found["visits_seen"]),
+                "estimated": round(found["visits"]),
+                "90_%_between": f"{low} and {high}",
+                "holds": "yes" if low <= len(stays) <= high else "no",
             }
         )
     return rows
+
+
+def _between(stays: pd.DataFrame, start: str, end: str) -> pd.DataFrame:
+    """Stays that began on the days from start to end, both inclusive."""
+    day = stays["arrival"].str[:10]
+    return stays[(day >= start) & (day <= end)]

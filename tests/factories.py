@@ -5,21 +5,24 @@ pictures of them. Everything follows from a seed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
-from shapely.geometry import Polygon, box
+from shapely.geometry import LineString, Polygon, box
 
 from jobs.domain import (
     Berth,
     BerthKind,
+    EstimateSettings,
     Grid,
     OverpassRecord,
     Period,
@@ -30,13 +33,27 @@ from jobs.domain import (
     UnitState,
     Vessel,
 )
-from jobs.publication import PortTables, Provenance, Publication, UnitCounts
+from jobs.draws import StayDraws
+from jobs.estimate import estimate_port, visit_table, with_estimates
+from jobs.publication import (
+    ESTIMATE_COLUMNS,
+    VOYAGE_COLUMNS,
+    PortEstimate,
+    PortTables,
+    Provenance,
+    Publication,
+    UnitCounts,
+    table,
+)
 from jobs.series import port_visits
 from jobs.visits import port_tables
+from jobs.volumes import VolumeSettings, counted_stays, volumes_of
 
 EPSG = 32653
 LEFT, TOP = 342_000.0, 4_734_000.0
 PIXELS = 420
+DRAWS = 100
+"""Histories in a make-believe publication: enough to draw it, too few to believe it."""
 START = datetime(2024, 3, 1, 2, 10, tzinfo=UTC)
 
 # offsets in metres from the grid's north-west corner: x, y (southwards), width, height
@@ -296,8 +313,11 @@ def make_publication(
     records = {
         p.id: [] if empty else list(make_records(port=p, days=days, seed=seed)) for p in ports
     }
-    tables = {port.id: port_tables(port, records[port.id]) for port in ports}
+    seen = {port.id: port_tables(port, records[port.id]) for port in ports}
     period = Period(date(2024, 3, 1), date(2024, 3, 1) + timedelta(days=days - 1))
+    settings = EstimateSettings(draws=DRAWS, seed=seed)
+    estimates = {id: estimate_port(found, period, settings, ()) for id, found in seen.items()}
+    tables = {id: with_estimates(found, estimates[id]) for id, found in seen.items()}
     items = {r.overpass_id: r.item_ids for found in records.values() for r in found}
     return Publication(
         job="vostochny-2024",
@@ -306,7 +326,10 @@ def make_publication(
         complete=empty,
         units=UnitCounts(done=len(items), failed=0 if empty else 2, pending=0),
         tables=tables,
-        series=port_visits(tables, period),
+        estimates=estimates,
+        voyages=make_voyages(tables),
+        settings=settings,
+        series=port_visits(tables, estimates, period),
         provenance=Provenance(
             plan_hash="9a4e1f0c77d2b3e8",
             code_version="0.1.0+g1a2b3c4",
@@ -317,6 +340,68 @@ def make_publication(
         imagery=FakeImagery(tables),
         failures=() if empty else make_failures(),
     )
+
+
+def make_estimate(port: Port, days: float, draws: int = 20, seed: int = 5) -> PortEstimate:
+    """Random histories of a port that no look had a part in, for whoever reads them off."""
+    stays = tuple(
+        _random_stays(port, berth, days, draws, np.random.default_rng([seed, number]))
+        for number, berth in enumerate(port.berths)
+    )
+    believed = VolumeSettings()
+    return PortEstimate(
+        port=port,
+        berths=table(ESTIMATE_COLUMNS, []),
+        visits=visit_table(stays),
+        stays=stays,
+        volumes=volumes_of(counted_stays(stays, [port], believed), believed),
+    )
+
+
+def _random_stays(
+    port: Port, berth: Berth, days: float, draws: int, rng: np.random.Generator
+) -> StayDraws:
+    draw = np.repeat(np.arange(draws, dtype=np.int32), 12)
+    arrival = np.sort(rng.uniform(-3, days, (draws, 12)), axis=1).ravel()
+    return StayDraws(
+        port=port.id,
+        berth=berth.id,
+        origin=datetime(2024, 3, 1, tzinfo=UTC),
+        end=days,
+        draws=draws,
+        draw=draw,
+        arrival=arrival,
+        departure=arrival + rng.exponential(1.5, len(draw)),
+        length_m=rng.uniform(60, 130, len(draw)),
+        visit=np.full(len(draw), -1, np.int32),
+    )
+
+
+def make_voyages(tables: Mapping[str, PortTables]) -> gpd.GeoDataFrame:
+    """A link from the first visit of each port to the last of the next one, likely or not."""
+    visited = [found for found in tables.values() if len(found.visits)]
+    rows = [
+        {
+            "from_visit": before.visits["visit_id"].iloc[0],
+            "to_visit": after.visits["visit_id"].iloc[-1],
+            "from_port": before.port.id,
+            "to_port": after.port.id,
+            "probability": 0.62,
+            "hours_min": 14.5,
+            "hours_median": 31.0,
+            "hours_max": 77.25,
+            "distance_km": 292.4,
+            "from_length_m": 92.5,
+            "from_length_sd_m": 6.25,
+            "to_length_m": 96.0,
+            "to_length_sd_m": 9.5,
+            "geometry": LineString(
+                [before.port.area.centroid.coords[0], (132.0, 42.0), (130.0, 41.75)]
+            ),
+        }
+        for before, after in pairwise(visited)
+    ]
+    return table(VOYAGE_COLUMNS, rows)
 
 
 def make_failures() -> tuple[UnitResult, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.config import PortRef, SourceSpec, job_digest, read_job
+from jobs.domain import Dwell, EstimateSettings
 from jobs.errors import InputError
 
 JOB = """\
@@ -134,3 +135,50 @@ def test_digest_is_of_the_content_not_of_its_layout(tmp_path: Path) -> None:
     assert job_digest(read_job(write(tmp_path, reordered))) == job_digest(job)
     other = JOB.replace("max_cloud_cover: 80", "max_cloud_cover: 81")
     assert job_digest(read_job(write(tmp_path, other))) != job_digest(job)
+
+
+BELIEFS = """\
+estimates:
+  dwell: {median_days: 1.7, low_days: 1.0, high_days: 3, source: "AIS, 2023"}
+  draws: 400
+  cap_barrels: 250000
+"""
+
+
+def test_estimates_are_read_and_ask_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    job = read_job(write(tmp_path, JOB + BELIEFS))
+    assert job.estimates == EstimateSettings(
+        dwell=Dwell(1.7, 1.0, 3.0, "AIS, 2023"), draws=400, cap_barrels=250_000.0
+    )
+    assert plain.estimates == EstimateSettings()
+    assert job_digest(job) == job_digest(plain)
+
+
+def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
+    text = JOB + "estimates: {cargo: entries.csv}\n"
+    assert "entries.csv is no file" in refusal(tmp_path, text)
+    (tmp_path / "entries.csv").write_text("visit_id,what,source\n")
+    assert read_job(write(tmp_path, text)).estimates.cargo == str(tmp_path / "entries.csv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("draws:", "drows:", 11, ["'drows'", "'draws'"]),
+        ("draws: 400", "draws: 10", 11, ["10", "whole number from 100"]),
+        ("draws: 400", "draws: 400.5", 11, ["whole number"]),
+        ("cap_barrels: 250000", "cap_barrels: none", 12, ["'none'", "number"]),
+        ("cap_barrels: 250000", "cap_barrels: -1", 12, ["above zero"]),
+        ("low_days: 1.0", "low_days: 2.0", 10, ["low < median < high"]),
+        (', source: "AIS, 2023"', "", 10, ["lacks source"]),
+    ],
+)
+def test_beliefs_that_cannot_be_are_refused_with_their_line(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
+    assert (JOB + BELIEFS).count(old) == 1
+    message = refusal(tmp_path, (JOB + BELIEFS).replace(old, new))
+    assert f"job.yaml, line {line}:" in message
+    for word in words:
+        assert word in message

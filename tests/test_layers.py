@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = {"search", "tile", "segment", "visits", "series", "publish"}
+STAGES = {"search", "tile", "segment", "visits", "estimate", "series", "publish"}
 OWNERS = {
     "pystac_client": {"jobs.search"},
     "stackstac": {"jobs.tile"},
@@ -19,6 +19,7 @@ OWNERS = {
     "torch": {"models"},
     "roaring_landmask": {"jobs.ports"},
     "typer": {"jobs.cli"},
+    "numba": {"jobs.occupancy", "jobs.voyages", "jobs.fleet", "jobs.flows"},
 }
 MODEL_USERS = {"jobs.segment", "jobs.simulate", "jobs.cli", "jobs.run"}
 

@@ -13,7 +13,19 @@ from shapely.geometry import Polygon, box
 
 from jobs import plan as planning
 from jobs.config import Job, PortRef, SourceSpec, read_job
-from jobs.domain import Berth, BerthKind, Grid, Overpass, Period, Port, Scene, Source, Superseded
+from jobs.domain import (
+    Berth,
+    BerthKind,
+    Dwell,
+    EstimateSettings,
+    Grid,
+    Overpass,
+    Period,
+    Port,
+    Scene,
+    Source,
+    Superseded,
+)
 from jobs.errors import CatalogError, InputError, PlanError
 from jobs.plan import (
     Plan,
@@ -443,6 +455,7 @@ def test_the_hash_is_of_the_work_not_of_where_results_go() -> None:
     assert len(plan.hash) == 64
     assert dataclasses.replace(plan, overpasses=plan.overpasses[:1]).hash != plan.hash
     assert dataclasses.replace(plan, model=None).hash != plan.hash
+    assert dataclasses.replace(plan, estimates=BELIEFS).hash != plan.hash
     later = Period(plan.period.start, date(2024, 12, 1))
     assert dataclasses.replace(plan, period=later).hash != plan.hash
 
@@ -499,6 +512,22 @@ def test_a_port_the_plan_does_not_have() -> None:
     assert make().port("RUVYP") is PORT
     with pytest.raises(PlanError, match=r"no port 'X'.*RUVYP"):
         make().port("X")
+
+
+BELIEFS = EstimateSettings(dwell=Dwell(1.7, 1.0, 3.0, "AIS"), draws=300, cargo="/entries.csv")
+
+
+def test_a_plan_file_keeps_what_is_believed(tmp_path: Path) -> None:
+    plan = dataclasses.replace(make(), estimates=BELIEFS)
+    write_plan(plan, tmp_path / "plan.jsonl")
+    assert read_plan(tmp_path / "plan.jsonl") == plan
+
+
+def test_a_plan_from_before_there_was_a_choice_still_stands(tmp_path: Path) -> None:
+    write_plan(make(), tmp_path / "plan.jsonl")
+    header = json.loads((tmp_path / "plan.jsonl").read_text().splitlines()[0])
+    assert "estimates" not in header
+    assert read_plan(tmp_path / "plan.jsonl").estimates == EstimateSettings()
 
 
 # --- making a plan ------------------------------------------------------------------------------
