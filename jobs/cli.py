@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -234,6 +235,7 @@ def _pinned(source: Path, replan: bool = False) -> Plan:
     path = archive_root(job.archive) / "plans" / f"{job.name}-{job_digest(job)}.jsonl"
     if path.exists() and not replan:
         found = read_plan(path)
+        found = replace(found, estimates=job.estimates)
         err.print(f"plan {found.hash[:12]}, pinned before; --replan searches the catalogs again")
         return found
     found = _search(source)
@@ -348,6 +350,7 @@ def _run(found: Plan, options: Options, cluster: str, workers: int | None, as_js
             summary = run_units(found, archives, settings, options, client, observe)
         folder = None
         if summary.done and not summary.interrupted and options.last_stage is StageName.SEGMENT:
+            err.print("counting visits and estimating those that nobody saw")
             publication = collect(found, archives, settings, root, client)
             folder = publish_run(publication, archives, root)
             write(Event(EventName.PUBLISHED, {"folder": str(folder.relative_to(root))}))
@@ -429,6 +432,191 @@ def _newest(source: Path) -> Path:
     if not latest.exists():
         raise InputError(f"job {described.name!r} has no results yet: berthwatch run {source}")
     return folder / str(json.loads(latest.read_text())["tag"])
+
+
+@app.command()
+def ais(
+    source: JobOrPlan,
+    files: Annotated[
+        list[Path],
+        typer.Option("--ais", metavar="FILE", help="A table of AIS positions; may be repeated."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to make; else ARCHIVE/ais/JOB/TAG."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold AIS against the newest results: who was heard, who was dark, who fell silent.
+
+    FILE is CSV (plain, .gz, .zip, .zst) or Parquet, as MarineCadastre or the Danish Maritime
+    Authority lay it out, or with the columns mmsi, time, lon, lat (sog_kn, heading_deg, length_m,
+    name, ... where known). Messages within 30 km of a port and a day of the period are used; give
+    files with that margin, or coverage looks worse than it was.
+
+    A vessel is **matched** where an AIS ship was surely it, **possible** where one may have been,
+    **dark** where others around were heard and none was it, and of **unknown coverage** where
+    nobody was shown to listen: silence there says nothing. A gap is a silence of 4 hours, not an
+    intent.
+
+    Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays and ais_comparison (Parquet and
+    CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0: done; 2:
+    refused.
+    """
+    from jobs.published import read_published
+    from jobs.witness import check_folder, default_folder, hear, summary, write_heard
+
+    result = read_published(_newest(source))
+    folder = output or default_folder(result)
+    check_folder(folder)
+    with err.status("reading ...") as status:
+        heard = hear(result, files, status.update if err.is_terminal else _say)
+    write_heard(heard, result, folder)
+    facts = summary(heard, result)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), **facts}, indent=2))
+        return
+    _show_heard(facts)
+    out.print(f"tables {folder}", soft_wrap=True, highlight=False)
+
+
+def _show_heard(facts: Mapping[str, Any]) -> None:
+    """The two tables of one hearing, and what they stand on."""
+    read = facts["read"]
+    out.print(
+        f"{read['kept']:,} of {read['rows']:,} messages around the ports, of {read['ships']:,} "
+        f"ships; results {facts['tag']}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    vessels = ("port", "vessels", "matched", "possible", "dark", "coverage_unknown")
+    show([{name: row[name] for name in vessels} for row in facts["ports"]], False, "no port")
+    out.print()
+    gaps = ("port", "gaps", "gaps_at_matched_visits", "candidates", "ais_visits")
+    rows = [
+        {**{name: row[name] for name in gaps}, "estimated_visits": _interval(row, "visits")}
+        for row in facts["ports"]
+    ]
+    show(rows, False, "no port")
+    _print_lines(
+        [
+            "gaps: silences of 4 h and more inside the window; candidates: those that fit a visit "
+            "nobody was matched with. Visits: at berths, while AIS was heard; AIS counts tugs and "
+            "boats too."
+        ]
+    )
+
+
+def _interval(row: Mapping[str, Any], name: str, form: str = ".1f") -> str:
+    """A number with its interval, as 12.3 (8.0-17.0)."""
+    if row[name] is None or row[name] != row[name]:
+        return "-"
+    value, low, high = (format(row[f"{name}{end}"], form) for end in ("", "_low", "_high"))
+    return f"{value} ({low}-{high})"
+
+
+@app.command()
+def voyages(
+    source: JobOrPlan,
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", metavar="CSV", help="Ships' names: visit_id, name, source."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which visits may be one ship's, flows from port to port, and how many ships there are.
+
+    All from the newest results, with intervals that hold 90 %, and a word on how much the looks
+    tell of each: satellite images at 10 m name no ship. Links are shown from a probability of 0.2;
+    voyages.csv has those from 0.05.
+
+    `--names` takes what analysts know, a row a visit: visit_id as in visits.csv, the ship's name or
+    IMO number, and the source. Names that come again tell how many ships were never named.
+    """
+    from jobs.published import read_names, read_published
+
+    result = read_published(_newest(source))
+    named = None if names is None else read_names(names, result)
+    with err.status("linking, counting ...") as status:
+        facts = _voyage_facts(result, named, status.update if err.is_terminal else _say)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    _show_voyages(facts)
+
+
+def _voyage_facts(result: Any, named: Mapping[str, str] | None, progress: Any) -> dict[str, Any]:
+    """Links, flows and fleet as plain values, each with its note; flows need two ports."""
+    from jobs import published as p
+
+    columns = ["from_visit", "to_visit", "probability", "hours_min", "hours_median", "hours_max"]
+    found = p.links(result)[columns].to_dict("records")
+    facts = {"tag": result.tag, "links": {"rows": found, "note": p.LINKS_NOTE}}
+    flows: list[dict[str, Any]] = []
+    note = "Flows need two ports with berths, or more."
+    if len({stays.port for stays in result.calls()}) > 1:
+        progress("flows from port to port")
+        flows = p.flow_rows(p.flows(result))
+        note = p.flows_note(flows)
+    facts["flows"] = {"rows": flows, "note": note}
+    progress("ships behind the visits")
+    return {**facts, "fleet": _fleet_facts(result, named)}
+
+
+def _fleet_facts(result: Any, named: Mapping[str, str] | None) -> dict[str, Any]:
+    from jobs import published as p
+
+    rows, notes = [], []
+    visits = len(p.called(result))
+    if visits:
+        measured = p.ships_measured(result)
+        rows.append(p.measured_row(measured, visits))
+        notes.append(p.measured_note(measured))
+    if named is not None:
+        known = p.ships_named(result, named)
+        rows.append(p.named_row(known))
+        notes.append(p.named_note(known))
+    return {"rows": rows, "note": " ".join(notes) or "No visit was seen at a berth."}
+
+
+def _show_voyages(facts: Mapping[str, Any]) -> None:
+    _print_lines([_link_line(row) for row in facts["links"]["rows"]] or ["no link"])
+    _say_note(facts["links"])
+    flows = [
+        {
+            "from": row["from_port"],
+            "to": row["to_port"],
+            "share_of_ships": _interval(row, "share", ".2f"),
+            "trips": _interval(row, "trips", ".0f"),
+            "looks_tell": f"{'yes' if row['looks_tell'] else 'no'}, {row['told']:.0%}",
+        }
+        for row in facts["flows"]["rows"]
+    ]
+    show(flows, False, "no flow")
+    _say_note(facts["flows"])
+    fleet = [
+        {
+            "from": row["source"],
+            "visits": row["visits"],
+            "at_least": row["ships_at_least"],
+            "ships_seen": _interval(row, "ships", ".0f"),
+            "fleet": _interval(row, "fleet", ".0f"),
+        }
+        for row in facts["fleet"]["rows"]
+    ]
+    show(fleet, False, "no fleet")
+    _say_note(facts["fleet"])
+
+
+def _link_line(row: Mapping[str, Any]) -> str:
+    """One link; a line, not a row, because ids must never be cut off."""
+    hours = f"{row['hours_median']:.0f} h ({row['hours_min']:.0f}-{row['hours_max']:.0f})"
+    return f"{row['probability']:.2f}  {row['from_visit']} -> {row['to_visit']}  {hours}"
+
+
+def _say_note(part: Mapping[str, Any]) -> None:
+    out.print(part["note"], style="dim", highlight=False, markup=False)
+    out.print()
 
 
 @app.command()
@@ -668,8 +856,8 @@ def _compare(published: Path, truth: Path) -> None:
         soft_wrap=True,
     )
     out.print(
-        "A visit between two passes or under cloud cannot be seen; what is missing beyond that, "
-        "the detector missed.",
+        "A visit between two passes or under cloud cannot be seen, and the detector misses some of "
+        "the rest: the estimate is for all of them, the interval says how sure it is.",
         style="dim",
     )
 

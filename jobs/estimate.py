@@ -60,6 +60,7 @@ LEAST_CLEAR = 0.3
 """A ship seen through a hole in the cloud: the look was clear at least there."""
 SENSITIVITY_POINTS = 120.0
 """Effective points for half and double dwell: those rows show a direction, not a result."""
+SENSITIVITY_DRAWS = 200
 TWO_SIDED_95 = 2 * 1.96
 SEVERAL = "several ships"
 """Name of the road model in the table."""
@@ -171,15 +172,21 @@ def area_km2(berth: Berth) -> float:
 # --- models -------------------------------------------------------------------------------------
 
 
-def fit(panel: Panel, berth: Berth, settings: EstimateSettings, factor: float = 1.0) -> Fit:
-    """The parameters of a berth given its looks; factor lengthens the stays believed in before."""
+def fit(panel: Panel, berth: Berth, settings: EstimateSettings) -> Fit:
+    """The parameters of a berth given its looks."""
     seed = seed_of(settings, panel.port, panel.berth, "parameters")
-    least = 300.0 if factor == 1 else SENSITIVITY_POINTS
     if berth.capacity == 1:
-        prior = berth_prior(berth.kind, settings.dwell).with_dwell(factor)
-        return sample_berth(panel, prior, seed, least)
-    wait = road_prior(settings.waiting).with_dwell(factor)
-    return sample_road(panel, wait, berth.capacity, seed, least)
+        return sample_berth(panel, berth_prior(berth.kind, settings.dwell), seed)
+    return sample_road(panel, road_prior(settings.waiting), berth.capacity, seed)
+
+
+def refit(found: Fit, factor: float, seed: int) -> Fit:
+    """The same looks, had one believed in stays longer by a factor."""
+    like, least = found.sampled, SENSITIVITY_POINTS
+    if isinstance(found, BerthFit):
+        return sample_berth(found.panel, found.prior.with_dwell(factor), seed, least, like)
+    prior = found.prior.with_dwell(factor)
+    return sample_road(found.panel, prior, found.capacity, seed, least, like)
 
 
 def berth_prior(kind: BerthKind, dwell: Dwell | None) -> BerthPrior:
@@ -241,8 +248,8 @@ def berth_row(told: Told, berth: Berth, tables: PortTables, settings: EstimateSe
     row |= spread("dwell", told.dwell, "_days")
     row |= spread("recall", told.recall[:, busiest])
     for name, factor in (("half", 0.5), ("double", 2.0)):
-        other = fit(panel, berth, settings, factor)
-        number = min(settings.draws, 300)
+        other = refit(told.fit, factor, settings.seed)
+        number = min(settings.draws, SENSITIVITY_DRAWS)
         chosen = other.sampled.resample(number, np.random.default_rng(settings.seed))
         changed = other.tell(chosen, settings.seed).draws.arrivals(whole)[:, 0]
         row |= spread(f"visits_{name}_dwell", changed)

@@ -8,6 +8,7 @@ believed before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -16,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.domain import Berth, LookState, Period, Port
-from jobs.draws import StayDraws, credible
+from jobs.draws import credible
 from jobs.publication import PortEstimate, PortTables
 from jobs.volumes import StayVolumes, barrels_in
 
@@ -60,9 +61,8 @@ def port_series(
     tables: PortTables, estimate: PortEstimate, period: Period
 ) -> dict[str, xr.Dataset]:
     """The same for one port: what a worker can make alone."""
-    return {
-        frequency: _series([(tables, estimate)], period, frequency) for frequency in FREQUENCIES
-    }
+    berths = _by_day(estimate, period)
+    return {frequency: _series([(tables, berths)], period, frequency) for frequency in FREQUENCIES}
 
 
 def joined(parts: Sequence[Mapping[str, xr.Dataset]], period: Period) -> dict[str, xr.Dataset]:
@@ -105,7 +105,7 @@ def _next_start(start: date, frequency: str) -> date:
 
 
 def _series(
-    ports: Sequence[tuple[PortTables, PortEstimate]], period: Period, frequency: str
+    ports: Sequence[tuple[PortTables, Sequence[ByDay]]], period: Period, frequency: str
 ) -> xr.Dataset:
     places = [(tables.port, berth) for tables, _ in ports for berth in tables.port.berths]
     starts = period_starts(period, frequency)
@@ -113,7 +113,7 @@ def _series(
     row_of = {(port.id, berth.id): row for row, (port, berth) in enumerate(places)}
     for tables, _ in ports:
         _count(counts, tables, row_of, starts, period)
-    estimates = _estimates([estimate for _, estimate in ports], starts, period)
+    estimates = _estimates([berth for _, berths in ports for berth in berths], starts, period)
     return xr.Dataset(
         {name: (("port_berth", "period"), counts[name], _attrs(name)) for name in LONG_NAMES}
         | {name: (("port_berth", "period"), estimates[name], _attrs(name)) for name in ESTIMATES},
@@ -129,16 +129,44 @@ def _series(
     )
 
 
+@dataclass(frozen=True)
+class ByDay:
+    """What happened at one berth on every day of every history; arrays are (draw, day)."""
+
+    visits: NDArray[np.int32]
+    ship_days: NDArray[np.float64]
+    barrels: NDArray[np.float64] | None
+    """None where no oil is moved."""
+
+
+def _by_day(estimate: PortEstimate, period: Period) -> list[ByDay]:
+    """Each berth's days, counted once for all frequencies."""
+    volumes = {volume.stays.berth: volume for volume in estimate.volumes}
+    days = np.arange((period.end - period.start).days + 2, dtype=np.float64)
+    return [
+        ByDay(
+            visits=stays.arrivals(days),
+            ship_days=stays.occupied_days(days),
+            barrels=_barrels_by_day(volumes.get(stays.berth), days),
+        )
+        for stays in estimate.stays
+    ]
+
+
+def _barrels_by_day(
+    volume: StayVolumes | None, days: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    if volume is None:
+        return None
+    return barrels_in([volume], [volume.stays.origin + timedelta(days=float(day)) for day in days])
+
+
 def _estimates(
-    estimates: Sequence[PortEstimate], starts: Sequence[date], period: Period
+    berths: Sequence[ByDay], starts: Sequence[date], period: Period
 ) -> dict[str, NDArray[np.float64]]:
     """Each of ESTIMATES as (port_berth, period)."""
     edges = _edges(starts, period)
-    rows = [
-        _berth_estimates(stays, {v.stays.berth: v for v in estimate.volumes}, edges)
-        for estimate in estimates
-        for stays in estimate.stays
-    ]
+    rows = [_berth_estimates(berth, edges) for berth in berths]
     none = np.empty((0, len(starts)))
     return {name: np.stack([row[name] for row in rows]) if rows else none for name in ESTIMATES}
 
@@ -150,20 +178,16 @@ def _edges(starts: Sequence[date], period: Period) -> NDArray[np.float64]:
     return np.array([*np.clip(days, 0, end), end])
 
 
-def _berth_estimates(
-    stays: StayDraws, volumes: Mapping[str, StayVolumes], edges: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
+def _berth_estimates(berth: ByDay, edges: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Each of ESTIMATES for one berth, (period,)."""
-    visits = stays.arrivals(edges)
-    ships = stays.occupied_days(edges) / np.diff(edges)
+    first = edges[:-1].astype(np.intp)
+    visits = np.add.reduceat(berth.visits, first, axis=1)
+    ships = np.add.reduceat(berth.ship_days, first, axis=1) / np.diff(edges)
     row = _spread("visits", visits) | _spread("occupancy", ships)
     row["visits_low_50"], row["visits_high_50"] = _interval(visits, 0.5)
-    if stays.berth not in volumes:
-        return row | {
-            name: np.full(len(edges) - 1, np.nan) for name in ESTIMATES if name not in row
-        }
-    moments = [stays.origin + timedelta(days=float(edge)) for edge in edges]
-    return row | _spread("barrels", barrels_in([volumes[stays.berth]], moments))
+    if berth.barrels is None:
+        return row | {name: np.full(len(first), np.nan) for name in ESTIMATES if name not in row}
+    return row | _spread("barrels", np.add.reduceat(berth.barrels, first, axis=1))
 
 
 def _spread(name: str, values: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:

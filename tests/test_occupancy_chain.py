@@ -10,6 +10,7 @@ from scipy.linalg import expm
 
 from jobs.detector import Detector
 from jobs.occupancy import chain
+from jobs.occupancy.berth import in_order
 from jobs.occupancy.likelihood import log_likelihood, looks_of
 from jobs.occupancy.prior import BerthPrior, Points, length_classes
 from tests.panels import make_panel
@@ -51,6 +52,12 @@ def point(stages, recall=0.8, false_alarm=0.03, seed=0):
         found[None, None],
         np.array([[false_alarm]]),
     )
+
+
+def told(panel, points, seed):
+    """One history of each point."""
+    times = np.ones(len(points.rate), np.int64)
+    return chain.histories(looks_of(panel), *points.arrays, times, np.random.default_rng(seed))
 
 
 @given(
@@ -127,7 +134,7 @@ def test_histories_are_drawn_from_the_posterior_of_the_dense_chain(stages):
     number = 6000
     p = point(stages)
     many = p.take(np.zeros(number, np.intp))
-    rows = chain.histories(looks_of(PANEL), *many.arrays, np.random.default_rng(3))
+    rows = told(PANEL, many, 3)
     for moment, chance in zip(moments, exact, strict=True):
         share = np.sum((rows[:, 1] <= moment) & (moment < rows[:, 2])) / number
         assert abs(share - chance) < 4 * np.sqrt(chance * (1 - chance) / number) + 1e-9
@@ -136,7 +143,7 @@ def test_histories_are_drawn_from_the_posterior_of_the_dense_chain(stages):
 def test_without_a_look_histories_are_the_chain_in_the_long_run():
     nobody = make_panel([], [], days=200.0)
     points = point(2).take(np.zeros(3000, np.intp))
-    rows = chain.histories(looks_of(nobody), *points.arrays, np.random.default_rng(1))
+    rows = told(nobody, points, 1)
     inside = (rows[:, 1] >= 0) & (rows[:, 1] < 200)
     expected = 200 / (1 / RATE + DWELL)
     assert inside.sum() / 3000 == pytest.approx(expected, rel=0.01)
@@ -148,7 +155,7 @@ def test_without_a_look_histories_are_the_chain_in_the_long_run():
 
 def test_a_berth_holds_one_ship_at_a_time():
     points = point(4).take(np.zeros(200, np.intp))
-    rows = chain.histories(looks_of(PANEL), *points.arrays, np.random.default_rng(1))
+    rows = told(PANEL, points, 1)
     same = np.diff(rows[:, 0]) == 0
     assert (rows[:, 2] > rows[:, 1]).all()
     assert (rows[1:, 1][same] > rows[:-1, 2][same]).all()
@@ -162,10 +169,7 @@ def test_a_berth_holds_one_ship_at_a_time():
 
 def test_the_same_seed_gives_the_same_histories():
     points = point(2).take(np.zeros(50, np.intp))
-    one, two, other = (
-        chain.histories(looks_of(PANEL), *points.arrays, np.random.default_rng(seed))
-        for seed in (1, 1, 2)
-    )
+    one, two, other = (told(PANEL, points, seed) for seed in (1, 1, 2))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
 
@@ -185,3 +189,18 @@ def test_the_default_prior_gives_lawful_points():
     assert p.mix.sum(axis=1) == pytest.approx(1)
     assert ((p.recall > 0) & (p.recall < 1)).all()
     assert np.isfinite(log_likelihood(PANEL, p)).all()
+
+
+def test_a_point_may_tell_several_histories():
+    two = point(2).take(np.zeros(2, np.intp))
+    times = np.array([3, 2])
+    rng = np.random.default_rng(1)
+    rows = chain.histories(looks_of(PANEL), *two.arrays, times, rng)
+    assert set(rows[:, 0]) == {0, 1, 2, 3, 4}
+
+
+def test_histories_are_numbered_as_their_points_were_chosen():
+    # told point by point: histories 0, 1 of point 4 and history 2 of point 7
+    rows = np.array([[0.0, 1.0], [0.0, 5.0], [1.0, 2.0], [2.0, 9.0]])
+    ordered = in_order(rows, np.array([7, 4, 4]))
+    assert ordered.tolist() == [[0, 9], [1, 1], [1, 5], [2, 2]]

@@ -65,7 +65,9 @@ def test_both_ways_of_drawing_histories_agree():
     means, spreads, arrivals = [], [], []
     for limited in (True, False):
         rng = np.random.default_rng(5)
-        rows = road_chain.histories(counts_of(COUNTS), 40, limited, *points(number), rng)
+        rows = road_chain.histories(
+            counts_of(COUNTS), 40, limited, *points(1), np.array([number]), rng
+        )
         assert (rows[:, 2] > rows[:, 1]).all()
         ships = np.array(
             [

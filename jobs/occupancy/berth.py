@@ -50,8 +50,7 @@ class BerthFit:
     def tell(self, chosen: NDArray[np.intp], seed: int) -> BerthPosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
-        points = self.points.take(chosen)
-        return BerthPosterior(self, _histories(self.panel, points, rng), chosen)
+        return BerthPosterior(self, _histories(self, chosen, rng), chosen)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,11 @@ def fit_berth(panel: Panel, prior: BerthPrior, draws: int = 1000, seed: int = 0)
 
 
 def sample_berth(
-    panel: Panel, prior: BerthPrior, seed: int = 0, least_effective: float = 300.0
+    panel: Panel,
+    prior: BerthPrior,
+    seed: int = 0,
+    least_effective: float = 300.0,
+    like: Posterior | None = None,
 ) -> BerthFit:
     """The parameters of one berth given its looks."""
     detectors = panel.detectors or (NO_DETECTOR,)
@@ -113,13 +116,20 @@ def sample_berth(
         len(prior.stages),
         seed,
         least_effective=least_effective,
+        like=like,
     )
     return BerthFit(panel, prior, sampled)
 
 
-def _histories(panel: Panel, points: Points, rng: np.random.Generator) -> StayDraws:
+def _histories(fit: BerthFit, chosen: NDArray[np.intp], rng: np.random.Generator) -> StayDraws:
+    panel = fit.panel
     looks: Looks = looks_of(panel)
-    rows: NDArray[np.float64] = chain.histories(looks, *points.arrays, rng)  # type: ignore[call-arg]
+    different, times = np.unique(chosen, return_counts=True)
+    points = fit.points.take(different)
+    told: NDArray[np.float64] = chain.histories(  # type: ignore[call-arg]
+        looks, *points.arrays, times, rng
+    )
+    rows = in_order(told, chosen)
     sighting = rows[:, 4].astype(np.intp) - 1  # the first of the chain's looks is no look
     within = np.exp(LENGTH_STEP * (rng.random(len(rows)) - 0.5))
     visit = np.full(len(rows), -1, np.int32)
@@ -130,7 +140,7 @@ def _histories(panel: Panel, points: Points, rng: np.random.Generator) -> StayDr
         berth=panel.berth,
         origin=panel.origin,
         end=panel.days,
-        draws=len(points.rate),
+        draws=len(chosen),
         draw=rows[:, 0].astype(np.int32),
         arrival=rows[:, 1].copy(),
         departure=rows[:, 2].copy(),
@@ -138,3 +148,15 @@ def _histories(panel: Panel, points: Points, rng: np.random.Generator) -> StayDr
         visit=visit,
         visit_ids=panel.visit_ids,
     )
+
+
+def in_order(rows: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Rows (stay, ...) of histories told point by point, numbered and sorted as they were chosen.
+
+    The first column is the number of the history; each history keeps the order of its rows.
+    """
+    draw = np.argsort(chosen, kind="stable")[rows[:, 0].astype(np.intp)].astype(np.int32)
+    order = np.argsort(draw, kind="stable")
+    ordered = rows[order]
+    ordered[:, 0] = draw[order]
+    return ordered

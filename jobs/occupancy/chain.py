@@ -31,26 +31,41 @@ def lumped_after(start, rate, move, gap, result, work):
     """Mass of (empty, stage 1..k) after a gap; start, result and work are (k + 1,)."""
     k = len(start) - 1
     fastest = max(rate, move)
-    mean = fastest * gap
-    result[:] = 0.0
+    come, go = rate / fastest, move / fastest
+    pieces = in_pieces(fastest * gap)
+    mean = fastest * gap / pieces
     work[:] = start
-    # e^-mean underflows beyond 700: the weight is kept as its logarithm
-    log_weight = -mean
-    covered = 0.0
-    n = 0
-    while covered < 1.0 - TAIL and n < mean + 12.0 * math.sqrt(mean) + 30.0:
-        weight = math.exp(log_weight)
-        covered += weight
+    for _ in range(pieces):
+        result[:] = 0.0
+        weight = math.exp(-mean)
+        covered = 0.0
+        n = 0
+        while covered < 1.0 - TAIL and n < most_jumps(mean):
+            covered += weight
+            for s in range(k + 1):
+                result[s] += weight * work[s]
+            came, left = work[0] * come, work[k] * go
+            for s in range(k, 1, -1):
+                work[s] += (work[s - 1] - work[s]) * go
+            work[1] += came - work[1] * go
+            work[0] += left - came
+            n += 1
+            weight *= mean / n
         for s in range(k + 1):
-            result[s] += weight * work[s]
-        come, go = work[0] * rate / fastest, work[k] * move / fastest
-        for s in range(k, 1, -1):
-            work[s] += (work[s - 1] - work[s]) * move / fastest
-        work[1] += come - work[1] * move / fastest
-        work[0] += go - come
-        n += 1
-        log_weight += math.log(mean / n) if mean > 0 else -math.inf
-    result /= covered
+            result[s] /= covered
+            work[s] = result[s]
+
+
+@numba.njit(cache=True)
+def in_pieces(mean):
+    """Into how many pieces a gap with so many jumps is cut, so that e^-mean does not underflow."""
+    return int(mean / 500.0) + 1
+
+
+@numba.njit(cache=True)
+def most_jumps(mean):
+    """More jumps than this are less likely than TAIL."""
+    return mean + 12.0 * math.sqrt(mean) + 30.0
 
 
 @numba.njit(cache=True)
@@ -205,25 +220,30 @@ def pick(weights, uniform):
 def lumped_towards(target, k, rate, move, gap):
     """Chance to be in the target state (0 empty, 1..k) after the gap, from each state; (k + 1,)."""
     fastest = max(rate, move)
-    mean = fastest * gap
+    come, go = rate / fastest, move / fastest
+    pieces = in_pieces(fastest * gap)
+    mean = fastest * gap / pieces
     work = np.zeros(k + 1)
     work[target] = 1.0
     result = np.zeros(k + 1)
-    log_weight = -mean
-    covered = 0.0
-    n = 0
-    while covered < 1.0 - TAIL and n < mean + 12.0 * math.sqrt(mean) + 30.0:
-        weight = math.exp(log_weight)
-        covered += weight
-        result += weight * work
-        first = work[0]
-        work[0] += (work[1] - work[0]) * rate / fastest
-        for s in range(1, k):
-            work[s] += (work[s + 1] - work[s]) * move / fastest
-        work[k] += (first - work[k]) * move / fastest
-        n += 1
-        log_weight += math.log(mean / n)
-    return result / covered
+    for _ in range(pieces):
+        result[:] = 0.0
+        weight = math.exp(-mean)
+        covered = 0.0
+        n = 0
+        while covered < 1.0 - TAIL and n < most_jumps(mean):
+            covered += weight
+            result += weight * work
+            first = work[0]
+            work[0] += (work[1] - work[0]) * come
+            for s in range(1, k):
+                work[s] += (work[s + 1] - work[s]) * go
+            work[k] += (first - work[k]) * go
+            n += 1
+            weight *= mean / n
+        result /= covered
+        work[:] = result
+    return result
 
 
 @numba.njit(cache=True)
@@ -289,7 +309,7 @@ def bridge(origin, target, k, rate, move, gap, rng):
     """
     fastest = max(rate, move)
     mean = fastest * gap
-    most = int(mean + 12.0 * math.sqrt(mean) + 30.0)
+    most = int(most_jumps(mean))
     # towards[n, s]: chance to be in the target after n more jumps of the uniformised chain
     towards = np.zeros((most + 1, 2 * k + 1))
     towards[0, target] = 1.0
@@ -393,24 +413,28 @@ def with_room(rows, n):
 
 
 @numba.njit(cache=True, nogil=True)
-def histories(looks, rate, dwell, stages, mix, recall, false_alarm, rng):
-    """One history for each parameter point: (stay, 5) point, arrival, departure, class, sighting.
+def histories(looks, rate, dwell, stages, mix, recall, false_alarm, times, rng):
+    """Histories of each parameter point: (stay, 5) history, arrival, departure, class, sighting.
 
     Arguments as for log_likelihoods; the first and the last look are the ends of the time of
-    interest. A stay's sighting is the first look that truly saw it, or -1.
+    interest. ``times`` (point,) says how many histories each point tells. A stay's sighting is the
+    first look that truly saw it, or -1.
     """
     points, classes = mix.shape
     number = len(looks[0])
     rows = np.empty((256, 5))
     n = 0
+    history = 0
     for p in range(points):
         empties = np.empty(number)
         ships = np.empty((number, stages[p], classes))
         errors = (recall[p], false_alarm[p])
         forwards(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
-        for stay in stays(looks, errors, rate[p], dwell[p], mix[p], empties, ships, rng):
-            rows = with_room(rows, n)
-            rows[n, 0] = p
-            rows[n, 1:] = stay
-            n += 1
+        for _ in range(times[p]):
+            for stay in stays(looks, errors, rate[p], dwell[p], mix[p], empties, ships, rng):
+                rows = with_room(rows, n)
+                rows[n, 0] = history
+                rows[n, 1:] = stay
+                n += 1
+            history += 1
     return rows[:n]

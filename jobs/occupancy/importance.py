@@ -103,11 +103,16 @@ def sample_posterior(
     per_round: int = 400,
     least_effective: float = 300.0,
     most_rounds: int = 40,
+    like: Posterior | None = None,
 ) -> Posterior:
-    """Points until their effective number is reached, or the rounds are used up."""
+    """Points until their effective number is reached, or the rounds are used up.
+
+    like: a posterior that this one may resemble; the search begins there instead of everywhere.
+    """
     rng = np.random.default_rng(seed)
     even: Floats = np.full(choices, 1 / choices, np.float64)
-    proposals = [_Proposal(np.zeros(dimensions), np.eye(dimensions), even, 1.0)]
+    everywhere = _Proposal(np.zeros(dimensions), np.eye(dimensions), even, 1.0)
+    proposals = [everywhere if like is None else _fitted(like, choices)]
     normals: list[Floats] = []
     picks: list[Choices] = []
     values: list[Floats] = []

@@ -17,7 +17,7 @@ from jobs.detector import Detector
 from jobs.draws import StayDraws
 from jobs.errors import InputError
 from jobs.occupancy import road_chain
-from jobs.occupancy.berth import NO_DETECTOR
+from jobs.occupancy.berth import NO_DETECTOR, in_order
 from jobs.occupancy.chain import NO_LOOK, NOTHING
 from jobs.occupancy.importance import Posterior, sample_posterior
 from jobs.occupancy.likelihood import Looks
@@ -101,11 +101,12 @@ class RoadFit:
     def tell(self, chosen: NDArray[np.intp], seed: int) -> RoadPosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
-        points = self.prior.points(self.sampled.normal[chosen], self.detectors)
+        different, times = np.unique(chosen, return_counts=True)
+        points = self.prior.points(self.sampled.normal[different], self.detectors)
         most = most_ships(self.panel, self.capacity)
         limited = self.capacity is not None
-        rows = road_chain.histories(counts_of(self.panel), most, limited, *points, rng)
-        draws = _draws(self.panel, self.prior, rows, len(chosen), rng)
+        rows = road_chain.histories(counts_of(self.panel), most, limited, *points, times, rng)
+        draws = _draws(self.panel, self.prior, in_order(rows, chosen), len(chosen), rng)
         return RoadPosterior(self, draws, chosen)
 
 
@@ -154,6 +155,7 @@ def sample_road(
     capacity: int | None = None,
     seed: int = 0,
     least_effective: float = 300.0,
+    like: Posterior | None = None,
 ) -> RoadFit:
     """The parameters of one place given its counts."""
     if capacity is not None and capacity < 1:
@@ -169,7 +171,7 @@ def sample_road(
         return found
 
     sampled = sample_posterior(
-        log_likelihood, 2 + 2 * len(detectors), 1, seed, least_effective=least_effective
+        log_likelihood, 2 + 2 * len(detectors), 1, seed, least_effective=least_effective, like=like
     )
     return RoadFit(panel, prior, capacity, sampled)
 
@@ -197,7 +199,6 @@ def counts_of(panel: Panel) -> Looks:
 def _draws(
     panel: Panel, prior: RoadPrior, rows: Floats, draws: int, rng: np.random.Generator
 ) -> StayDraws:
-    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
     lengths = prior.length_median_m * np.exp(prior.length_sd * rng.standard_normal(len(rows)))
     return StayDraws(
         port=panel.port,

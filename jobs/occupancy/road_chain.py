@@ -12,7 +12,7 @@ import math
 import numba
 import numpy as np
 
-from jobs.occupancy.chain import NO_LOOK, TAIL, pick, with_room
+from jobs.occupancy.chain import NO_LOOK, TAIL, in_pieces, most_jumps, pick, with_room
 
 
 @numba.njit(cache=True)
@@ -50,23 +50,24 @@ def carry_limited(mass, rate, leave, gap, backwards):
     """
     most = len(mass) - 1
     chances, fastest = jump_chances(most, rate, leave)
-    mean = fastest * gap
+    pieces = in_pieces(fastest * gap)
+    mean = fastest * gap / pieces
     now, work = np.zeros(most + 3), np.zeros(most + 3)
     now[1:-1] = mass
-    mass[:] = 0.0
-    log_weight = -mean
-    covered = 0.0
-    n = 0
-    while covered < 1.0 - TAIL and n < mean + 12.0 * math.sqrt(mean) + 30.0:
-        weight = math.exp(log_weight)
-        covered += weight
-        if weight > 1e-17:
+    for _ in range(pieces):
+        mass[:] = 0.0
+        weight = math.exp(-mean)
+        covered = 0.0
+        n = 0
+        while covered < 1.0 - TAIL and n < most_jumps(mean):
+            covered += weight
             for s in range(most + 1):
                 mass[s] += weight * now[s + 1]
-        jump(now, chances, backwards, work)
-        n += 1
-        log_weight += math.log(mean / n)
-    mass /= covered
+            jump(now, chances, backwards, work)
+            n += 1
+            weight *= mean / n
+        mass /= covered
+        now[1:-1] = mass
 
 
 @numba.njit(cache=True)
@@ -182,7 +183,7 @@ def bridge_limited(origin, target, most, rate, leave, gap, rng):
     """As ``bridge``, where the greatest number is a limit."""
     chances, fastest = jump_chances(most, rate, leave)
     mean = fastest * gap
-    limit = int(mean + 12.0 * math.sqrt(mean) + 30.0)
+    limit = int(most_jumps(mean))
     # reach[n, 1 + s]: chance to reach the target from s ships by n jumps
     reach = np.zeros((limit + 1, most + 3))
     reach[0, 1 + target] = 1.0
@@ -273,46 +274,63 @@ def numbers(time, limited, masses, rate, leave, rng):
     return ships
 
 
+@numba.njit(cache=True)
+def stays(time, limited, masses, rate, dwell, rng):
+    """The stays of one history: (stay, 2) arrival, departure, by arrival."""
+    leave = 1 / dwell
+    most = masses.shape[1] - 1
+    ships = numbers(time, limited, masses, rate, leave, rng)
+    rows = np.empty((64, 2))
+    n = 0
+    present = np.empty(most + 1)
+    # exponential stays have no memory: those there at first came an exponential time before
+    for s in range(ships[0]):
+        present[s] = time[0] - rng.standard_exponential() * dwell
+    there = ships[0]
+    for i in range(1, len(time)):
+        gap = time[i] - time[i - 1]
+        if gap <= 0.0:
+            continue
+        moments, changes = bridge(ships[i - 1], ships[i], most, limited, rate, leave, gap, rng)
+        for e in range(len(moments)):
+            if changes[e] > 0:
+                if there == len(present):
+                    present = np.append(present, np.empty(len(present)))
+                present[there] = time[i - 1] + moments[e]
+                there += 1
+                continue
+            # any of those present is equally likely to be the one that leaves
+            gone = min(int(rng.random() * there), there - 1)
+            rows = with_room(rows, n)
+            rows[n, 0], rows[n, 1] = present[gone], time[i - 1] + moments[e]
+            n += 1
+            there -= 1
+            present[gone] = present[there]
+    for s in range(there):
+        rows = with_room(rows, n)
+        rows[n, 0] = present[s]
+        rows[n, 1] = time[-1] + rng.standard_exponential() * dwell
+        n += 1
+    return rows[np.argsort(rows[:n, 0])]
+
+
 @numba.njit(cache=True, nogil=True)
-def histories(looks, most, limited, rate, dwell, recall, false_alarm, rng):
-    """One history for each parameter point: (stay, 3) point, arrival, departure."""
+def histories(looks, most, limited, rate, dwell, recall, false_alarm, times, rng):
+    """Histories of each parameter point: (stay, 3) history, arrival, departure.
+
+    ``times`` (point,) says how many each point tells.
+    """
     time = looks[0]
     masses = np.empty((len(time), most + 1))
     rows = np.empty((1024, 3))
     n = 0
+    history = 0
     for p in range(len(rate)):
-        leave = 1 / dwell[p]
-        forwards(looks, limited, rate[p], leave, recall[p], false_alarm[p], masses)
-        ships = numbers(time, limited, masses, rate[p], leave, rng)
-        present = np.empty(most + 1)
-        # exponential stays have no memory: those there at first came an exponential time before
-        for s in range(ships[0]):
-            present[s] = time[0] - rng.standard_exponential() * dwell[p]
-        there = ships[0]
-        for i in range(1, len(time)):
-            gap = time[i] - time[i - 1]
-            if gap <= 0.0:
-                continue
-            moments, changes = bridge(
-                ships[i - 1], ships[i], most, limited, rate[p], leave, gap, rng
-            )
-            for e in range(len(moments)):
-                if changes[e] > 0:
-                    if there == len(present):
-                        present = np.append(present, np.empty(len(present)))
-                    present[there] = time[i - 1] + moments[e]
-                    there += 1
-                    continue
-                # any of those present is equally likely to be the one that leaves
-                gone = min(int(rng.random() * there), there - 1)
+        forwards(looks, limited, rate[p], 1 / dwell[p], recall[p], false_alarm[p], masses)
+        for _ in range(times[p]):
+            for stay in stays(time, limited, masses, rate[p], dwell[p], rng):
                 rows = with_room(rows, n)
-                rows[n, 0], rows[n, 1], rows[n, 2] = p, present[gone], time[i - 1] + moments[e]
+                rows[n, 0], rows[n, 1], rows[n, 2] = history, stay[0], stay[1]
                 n += 1
-                there -= 1
-                present[gone] = present[there]
-        for s in range(there):
-            rows = with_room(rows, n)
-            rows[n, 0], rows[n, 1] = p, present[s]
-            rows[n, 2] = time[-1] + rng.standard_exponential() * dwell[p]
-            n += 1
+            history += 1
     return rows[:n]

@@ -1,0 +1,142 @@
+"""How long estimates take: ten years of one port, and many ports as one Dask task each.
+
+Run with ``pytest -m bench -s tests/bench/bench_estimate.py``; prints seconds, and asserts nothing
+about them.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+
+from jobs.domain import EstimateSettings, Period, Port
+from jobs.estimate import estimate_port, with_estimates
+from jobs.publication import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables, table
+from jobs.series import port_series
+from tests.factories import make_port
+
+pytestmark = pytest.mark.bench
+YEARS, PORTS = 10, 12
+REVISIT_DAYS, USABLE = 2.5, 0.5
+
+
+def make_tables(port: Port, days: int, seed: int) -> PortTables:
+    """Looks every few days, half of them clouded, a ship a week at each berth; no visits table."""
+    rng = np.random.default_rng(seed)
+    start = datetime(2014, 1, 1, 2, 10, tzinfo=UTC)
+    moments = [start + timedelta(days=float(d)) for d in np.arange(0.5, days, REVISIT_DAYS)]
+    looks = []
+    vessels = []
+    for number, moment in enumerate(moments):
+        state = "clear" if rng.random() < USABLE else "clouded"
+        for berth in port.berths:
+            most = berth.capacity or 6
+            seen = int(rng.binomial(most, 0.3)) if state == "clear" else 0
+            point = berth.polygon.representative_point()
+            looks.append(
+                {
+                    "port": port.id,
+                    "berth": berth.id,
+                    "overpass_id": f"o{number}",
+                    "time": moment,
+                    "sensor": "sentinel-2-l2a",
+                    "platform": "sentinel-2a",
+                    "clear_fraction": 1.0 if state == "clear" else 0.0,
+                    "state": state,
+                    "vessels": seen,
+                    "imaged_fraction": 1.0,
+                    "thin_cloud_fraction": 0.0,
+                    "screened": True,
+                    "geometry": point,
+                }
+            )
+            vessels += [
+                {
+                    "vessel_id": f"o{number}-{berth.id}-{n}",
+                    "port": port.id,
+                    "berth": berth.id,
+                    "overpass_id": f"o{number}",
+                    "time": moment,
+                    "sensor": "sentinel-2-l2a",
+                    "platform": "sentinel-2a",
+                    "length_m": float(rng.normal(90, 18)),
+                    "length_sd_m": 12.0,
+                    "beam_m": 15.0,
+                    "heading_deg": 0.0,
+                    "score": 0.8,
+                    "truncated": False,
+                    "visit_id": "",
+                    "geometry": point,
+                    "footprint": berth.polygon,
+                }
+                for n in range(seen)
+            ]
+    return PortTables(
+        port, table(VESSEL_COLUMNS, vessels), table(LOOK_COLUMNS, looks), table(VISIT_COLUMNS, [])
+    )
+
+
+def whole_port(tables: PortTables, period: Period) -> float:
+    """Estimate and series of one port, as a worker makes them; its mean number of visits."""
+    estimate = estimate_port(tables, period, EstimateSettings(), ())
+    port_series(with_estimates(tables, estimate), estimate, period)
+    return float(estimate.berths["visits"].sum())
+
+
+def test_ten_years_of_one_port() -> None:
+    port = make_port()
+    days = 365 * YEARS
+    period = Period(date(2014, 1, 1), date(2014, 1, 1) + timedelta(days=days - 1))
+    short = make_tables(port, 60, 1)
+    whole_port(short, Period(date(2014, 1, 1), date(2014, 3, 1)))  # compiles, where it must
+    tables = make_tables(port, days, 2)
+    began = time.perf_counter()
+    estimate = estimate_port(tables, period, EstimateSettings(), ())
+    fitted = time.perf_counter()
+    port_series(with_estimates(tables, estimate), estimate, period)
+    done = time.perf_counter()
+    usable = int((tables.looks["state"] == "clear").sum()) // len(port.berths)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\n{YEARS} years of one port, {len(port.berths)} berths, {usable} usable looks each:")
+    print(
+        f"  estimates (1000 histories, sensitivity) {fitted - began:.1f} s, series of days, weeks"
+    )
+    print(f"  and months {done - fitted:.1f} s; peak memory of the process {peak_mb:.0f} MB")
+    print(estimate.berths[["berth", "usable_looks", "visits", "effective_points"]].to_string())
+    assert (estimate.berths["effective_points"] >= 300).all()
+
+
+def test_many_ports_are_one_task_each() -> None:
+    period = Period(date(2014, 1, 1), date(2014, 12, 31))
+    ports = [make_port(id=f"PORT{n}") for n in range(PORTS)]
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        warm = make_tables(ports[0], 60, 0)
+        first = Period(date(2014, 1, 1), date(2014, 3, 1))
+        client.gather(
+            [
+                client.submit(whole_port, warm, first, pure=False, workers=[address])
+                for address in client.scheduler_info()["workers"]
+            ]
+        )
+        tables = [make_tables(port, 365, n) for n, port in enumerate(ports)]
+        began = time.perf_counter()
+        found = client.gather(client.map(whole_port, tables, period=period, pure=False))
+        seconds = time.perf_counter() - began
+    print(
+        f"\n{PORTS} ports of 5 berths for a year on 2 workers: {seconds:.1f} s, "
+        f"{2 * seconds / PORTS:.1f} worker-s a port; 3,669 ports would take "
+        f"{3669 * 2 * seconds / PORTS / 3600:.1f} worker-hours (derived)"
+    )
+    assert len(found) == PORTS
+    assert not pd.isna(found).any()
