@@ -29,8 +29,8 @@ from jobs.errors import InputError
 from jobs.sea import SeaRoute
 from jobs.voyages import Transit, VoyageSettings, transit
 
-TELLS = 0.3
-"""Below this share of the prior's interval taken away, the looks cannot tell a flow."""
+TELLS = 0.5
+"""With less of the prior's interval taken away than this, the looks cannot tell a flow."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, time
+from glob import escape
 from pathlib import Path
 
 import geopandas as gpd
@@ -76,7 +78,8 @@ def publish(publication: Publication, root: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     _sweep(home)
     if not folder.exists():
-        _write_whole(publication, folder)
+        with whole_folder(folder) as hidden:
+            write_files(publication, hidden)
     _replace(home / "latest.json", _json(latest(publication)))
     return folder
 
@@ -347,17 +350,29 @@ def _sweep(home: Path) -> None:
             path.unlink()
 
 
-def _write_whole(publication: Publication, folder: Path) -> None:
-    """Write into a hidden folder beside, make it last, then give it its name."""
-    hidden = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside, to write into; it takes the name once all of it is on the disk.
+
+    A folder of that name is replaced. What a killed writer left behind is swept away first.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
+        shutil.rmtree(left)
+    hidden, old = (
+        folder.with_name(f".{folder.name}.{os.getpid()}{kind}.partial") for kind in ("", ".old")
+    )
     hidden.mkdir()
     try:
-        write_files(publication, hidden)
+        yield hidden
         for path in [*hidden.rglob("*"), hidden]:
             _sync(path)
+        if folder.exists():
+            folder.rename(old)  # a folder with files cannot be replaced in one step
         hidden.rename(folder)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     _sync(folder.parent)
 
 

@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from glob import escape
 from math import cos, radians
 from pathlib import Path
 from typing import overload
@@ -43,7 +39,7 @@ from jobs.ais.geodesy import DEGREE_M
 from jobs.domain import Json, Port
 from jobs.draws import credible, days_since
 from jobs.errors import InputError
-from jobs.publish import _sync, as_csv
+from jobs.publish import as_csv, whole_folder
 from jobs.published import PublishedResult
 
 MARGIN_KM = 30.0
@@ -328,6 +324,7 @@ def write_heard(heard: Heard, result: PublishedResult, folder: Path) -> None:
 
     An older one is replaced. InputError for a folder that holds anything else.
     """
+    check_folder(folder)
     with whole_folder(folder) as hidden:
         for name in DESCRIPTIONS:
             rows = heard.table(name)
@@ -372,27 +369,3 @@ def check_folder(folder: Path) -> None:
             f"{folder} is there already and has no {SUMMARY}; expected a new folder, or one of an "
             "earlier `berthwatch ais`, which is replaced: name another with --output"
         )
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside, to write into; it takes the name once all of it is on the disk."""
-    check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
-        shutil.rmtree(left)  # of one that was killed
-    hidden, old = (
-        folder.with_name(f".{folder.name}.{os.getpid()}{kind}.partial") for kind in ("", ".old")
-    )
-    hidden.mkdir()
-    try:
-        yield hidden
-        for path in [*hidden.iterdir(), hidden]:
-            _sync(path)
-        if folder.exists():
-            folder.rename(old)  # a folder with files cannot be replaced in one step
-        hidden.rename(folder)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-    _sync(folder.parent)
