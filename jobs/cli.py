@@ -281,7 +281,7 @@ def run(
     ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Do everything that is still missing: tile, segment, visits, series, publish.
+    """Do everything that is still missing: tile, segment, visits, estimates, publish.
 
     Live progress; Ctrl-C keeps what is finished; the same command goes on where it stopped.
     Exit code 0: all done; 1: some overpasses failed; 2: refused; 130: stopped by Ctrl-C.
@@ -745,7 +745,9 @@ def evaluate(
     report = measure(config, _say)
     if as_json:
         rules = {rule.value: asdict(report.scores(rule)) for rule in Rule}
-        typer.echo(json.dumps({"pixel_iou": report.pixel_iou, **rules}, indent=2))
+        errors = [asdict(error) for error in report.detector_errors]
+        figures = {"pixel_iou": report.pixel_iou, "detector_errors": errors, **rules}
+        typer.echo(json.dumps(figures, indent=2))
     else:
         _print_lines(report.lines())
 

@@ -77,6 +77,8 @@ def test_every_command_explains_itself() -> None:
         "run",
         "status",
         "report",
+        "ais",
+        "voyages",
         "verify",
         "export",
         "demo",
