@@ -126,3 +126,10 @@ def test_recall_is_learned_where_looks_follow_each_other_closely():
 def test_a_place_for_no_ship_is_refused():
     with pytest.raises(InputError, match="capacity 0"):
         fit_road(make_panel([], [], detectors=(GOOD,)), RoadPrior(), capacity=0)
+
+
+def test_a_crowd_at_a_quay_for_two_is_no_end_of_the_world():
+    panel = make_panel([1.0, 2.0, 5.0], [300, 1, 2], days=10.0)
+    found = fit_road(panel, RoadPrior(), capacity=2, draws=50)
+    assert np.isfinite(found.fit.sampled.weight).all()
+    assert found.fit.sampled.effective > 100

@@ -25,6 +25,9 @@ from jobs.occupancy.panel import Panel
 from jobs.occupancy.pool import Member
 
 Floats = NDArray[np.float64]
+TOO_MANY = 10
+"""More vessels than this beyond what a quay holds are no evidence of ships at it; the polygon or
+the network is wrong, and a greater number would only be less likely than a computer can tell."""
 ROOM = 12
 """Ships that may lie there beyond 2.5 times the most ever seen; more would be seen some day."""
 
@@ -105,7 +108,9 @@ class RoadFit:
         points = self.prior.points(self.sampled.normal[different], self.detectors)
         most = most_ships(self.panel, self.capacity)
         limited = self.capacity is not None
-        rows = road_chain.histories(counts_of(self.panel), most, limited, *points, times, rng)
+        rows = road_chain.histories(
+            counts_of(self.panel, self.capacity), most, limited, *points, times, rng
+        )
         draws = _draws(self.panel, self.prior, in_order(rows, chosen), len(chosen), rng)
         return RoadPosterior(self, draws, chosen)
 
@@ -161,7 +166,7 @@ def sample_road(
     if capacity is not None and capacity < 1:
         raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
     detectors = panel.detectors or (NO_DETECTOR,)
-    looks = counts_of(panel)
+    looks = counts_of(panel, capacity)
     most = most_ships(panel, capacity)
 
     def log_likelihood(normal: Floats, _: NDArray[np.intp]) -> Floats:
@@ -183,8 +188,9 @@ def most_ships(panel: Panel, capacity: int | None) -> int:
     return int(2.5 * max([0, *panel.vessels.tolist()])) + ROOM
 
 
-def counts_of(panel: Panel) -> Looks:
+def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
     """time, detector, kind, clear, vessels of the looks between two ends that saw nothing."""
+    most = np.iinfo(np.int32).max if capacity is None else capacity + TOO_MANY
     kind = np.full(len(panel) + 2, NO_LOOK, np.int8)
     kind[1:-1] = NOTHING
     return (
@@ -192,7 +198,7 @@ def counts_of(panel: Panel) -> Looks:
         np.concatenate([[0], panel.detector, [0]]),
         kind,
         np.concatenate([[1.0], panel.clear, [1.0]]),
-        np.concatenate([[0], panel.vessels, [0]]),
+        np.concatenate([[0], np.minimum(panel.vessels, most), [0]]),
     )
 
 
