@@ -133,9 +133,10 @@ def test_unknown_columns_are_refused_with_what_was_expected(tmp_path: Path) -> N
 def test_damaged_and_missing_files_are_refused_by_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_ais([tmp_path / name])
-    (tmp_path / name).write_bytes(gzip.compress(US.encode())[:60])
-    with pytest.raises(InputError, match=name):
-        read_ais([tmp_path / name])
+    for when in (0, 13, 10, 2573):  # the packed bytes hold a time: with and without line ends
+        (tmp_path / name).write_bytes(gzip.compress(US.encode(), mtime=when)[:60])
+        with pytest.raises(InputError, match=name):
+            read_ais([tmp_path / name])
 
 
 def test_nothing_inside_the_window_is_an_empty_typed_frame(tmp_path: Path) -> None:

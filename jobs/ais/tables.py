@@ -240,6 +240,7 @@ def _explained(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; expected an AIS table") from error
     except (
+        csv.Error,
         pd.errors.ParserError,
         zipfile.BadZipFile,
         zlib.error,
@@ -272,7 +273,8 @@ def _parquet_chunks(path: Path, rows: int) -> Iterator[tuple[Layout, pd.DataFram
 
 
 def _csv_chunks(path: Path, stream: BinaryIO, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
-    header = next(csv.reader([stream.readline().decode("utf-8-sig", errors="replace")]), [])
+    first = stream.readline().decode("utf-8-sig", errors="replace").splitlines()[:1]
+    header = next(csv.reader(first), [])
     layout, columns = _layout(path, header)
     chunks = pd.read_csv(
         stream,
