@@ -119,6 +119,7 @@ def test_ctrl_c_commits_what_is_finished_and_says_how_to_go_on(world: Path) -> N
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     wait_for_first_unit(world / "interrupted" / "journal" / "demo.jsonl")
     os.kill(process.pid, signal.SIGINT)
@@ -127,6 +128,11 @@ def test_ctrl_c_commits_what_is_finished_and_says_how_to_go_on(world: Path) -> N
     assert "the same command goes on from here" in said
     assert "Traceback" not in said
     finish(job)
+
+
+def hear_ctrl_c() -> None:
+    """A shell that runs the tests in the background makes its children deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for_first_unit(journal: Path, limit_s: float = 120) -> None:
