@@ -102,7 +102,7 @@ def sample_posterior(
     *,
     per_round: int = 400,
     least_effective: float = 300.0,
-    most_rounds: int = 40,
+    most_rounds: int = 60,
     like: Posterior | None = None,
 ) -> Posterior:
     """Points until their effective number is reached, or the rounds are used up.
