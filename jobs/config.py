@@ -15,7 +15,15 @@ from pathlib import Path
 
 import yaml
 
-from jobs.domain import DEFAULT_ESTIMATES, Dwell, EstimateSettings, Json, Period, content_id
+from jobs.domain import (
+    DEFAULT_ESTIMATES,
+    Access,
+    Dwell,
+    EstimateSettings,
+    Json,
+    Period,
+    content_id,
+)
 from jobs.errors import InputError
 from jobs.sensors import sensor_named
 
@@ -34,12 +42,14 @@ class SourceSpec:
     """One collection of one catalog to search."""
 
     catalog: str
-    """URL of a STAC API or static catalog, or an absolute path (catalog.json or .parquet)."""
+    """URL (also s3://) of a STAC API, static catalog or .parquet, or an absolute path."""
     collection: str
     sensor: str | None = None
     """Name in the sensor registry; None where the collection or its items tell."""
     max_cloud_cover: float | None = None
     """Per cent; items that say more are left out."""
+    access: Access | None = None
+    """How the files are reached; None for what the catalog is known for."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +97,14 @@ def period_json(period: Period) -> dict[str, Json]:
 
 
 def source_json(source: SourceSpec) -> dict[str, Json]:
-    """A source as plain JSON values."""
-    return {
+    """A source as plain JSON values; without ``access`` where none is given, as of old."""
+    values: dict[str, Json] = {
         "catalog": source.catalog,
         "collection": source.collection,
         "sensor": source.sensor,
         "max_cloud_cover": source.max_cloud_cover,
     }
+    return values if source.access is None else values | {"access": source.access.value}
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -186,14 +197,16 @@ class _JobFile:
             node,
             "a source",
             required=("catalog", "collection"),
-            optional=("sensor", "max_cloud_cover"),
+            optional=("sensor", "max_cloud_cover", "access"),
         )
         sensor, cloud = fields.get("sensor"), fields.get("max_cloud_cover")
+        access = fields.get("access")
         return SourceSpec(
             catalog=self._place(self._text(fields["catalog"], "catalog")),
             collection=self._text(fields["collection"], "collection"),
             sensor=None if sensor is None else self._sensor(sensor),
             max_cloud_cover=None if cloud is None else self._per_cent(cloud, "max_cloud_cover"),
+            access=None if access is None else self._access(access),
         )
 
     def _sensor(self, node: yaml.Node) -> str:
@@ -202,6 +215,17 @@ class _JobFile:
             return sensor_named(name).name
         except InputError as error:
             raise self._error(node, str(error)) from error
+
+    def _access(self, node: yaml.Node) -> Access:
+        name = self._text(node, "access")
+        known = [access.value for access in Access]
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise self._error(
+                node, f"unknown access {name!r}; expected one of {', '.join(known)}{hint}"
+            )
+        return Access(name)
 
     def _model(self, node: yaml.Node | None) -> str | None:
         text = "default" if node is None else self._text(node, "model")

@@ -163,6 +163,17 @@ class Encoding:
 # --- scenes, overpasses, plans ------------------------------------------------------------------
 
 
+class Access(StrEnum):
+    """How files are reached that are not simply open; None stands for what the environment has."""
+
+    PLANETARY_COMPUTER = "planetary-computer"
+    """Addresses are signed with a token just before they are read, and again when it runs out."""
+    REQUESTER_PAYS = "requester-pays"
+    """Whoever reads pays for the transfer; S3 only."""
+    ANONYMOUS = "anonymous"
+    """S3 without a signature, whatever credentials are around."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One band of one file: where it lies and what its digital numbers mean."""
@@ -206,6 +217,8 @@ class Scene:
     """Footprint, WGS 84."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What duplicates are judged by: processing_baseline, generated, sensing_start, tile."""
+    access: Access | None = None
+    """How its files are reached; never a token."""
 
 
 @dataclass(frozen=True)
@@ -328,6 +341,8 @@ class UnitResult:
     seconds: float = 0.0
     bytes_read: int = 0
     vessels: int = 0
+    retries: tuple[str, ...] = ()
+    """Why earlier attempts were given up, one line each; empty where the first one did it."""
 
     def __bool__(self) -> bool:
         return self.state is UnitState.DONE

@@ -5,8 +5,10 @@
     │   └── PlanError               a plan cannot be read, or does not fit this archive
     ├── CatalogError                a STAC catalog is down, talks nonsense, or lacks the collection
     ├── SceneError                  one scene cannot be used: an asset is missing, cut off, or lies
+    │   └── UnreachableError        a file could not be read just now; another attempt may do
     ├── ArchiveError                the port archive refuses: locked, another grid, a missing tag
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
+        └── ClusterLostError        it could, but its scheduler or its workers are gone
 
 A message says what was found, what was expected, and what to do.
 """
@@ -34,9 +36,17 @@ class SceneError(BerthwatchError):
     """One scene cannot be used; it fails its own overpass and nothing else."""
 
 
+class UnreachableError(SceneError):
+    """A file could not be read just now: its server is slow, limits, or broke off. Try again."""
+
+
 class ArchiveError(BerthwatchError):
     """The port archive refuses: it is locked, has another grid, or lacks the tag."""
 
 
 class ClusterError(BerthwatchError):
     """The Dask cluster cannot run this: no workers, or workers of another version."""
+
+
+class ClusterLostError(ClusterError):
+    """The cluster was there and is gone: its scheduler, or every worker for too long."""

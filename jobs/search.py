@@ -1,8 +1,8 @@
 """Search: what a catalog holds of an area and a period, as scenes.
 
 Three kinds of catalog behind one function: a STAC API (pystac-client), a static catalog (plain JSON
-files, on disk or on the web) and items in stac-geoparquet. Whatever a server was asked, everything
-is checked again here: servers ignore parameters, repeat items and answer nonsense.
+files, on disk, on the web or on S3) and items in stac-geoparquet. Whatever a server was asked,
+everything is checked again here: servers ignore parameters, repeat items and answer nonsense.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pyarrow as pa
@@ -34,9 +34,12 @@ from stac_geoparquet.arrow import stac_table_to_items
 from urllib3.util import Retry
 
 from jobs.config import SourceSpec
-from jobs.domain import Period, Scene
+from jobs.domain import Access, Period, Scene
 from jobs.errors import CatalogError, InputError
 from jobs.sensors import Item, acquired, scene_from_item, sensor_for
+
+if TYPE_CHECKING:
+    from botocore.config import Config
 
 Progress: TypeAlias = Callable[[str], None]
 """Is told in words what has been found so far."""
@@ -92,7 +95,7 @@ def search(
     tell = progress or _say_nothing
     wanted = _Wanted(source, area, period)
     found: dict[str, Scene | Rejected] = {}
-    with closing(_Reader(manners or Manners())) as reader:
+    with closing(_Reader(manners or Manners(), source.access)) as reader:
         for item in _items(source, area, period, reader, tell):
             entry = item if isinstance(item, Rejected) else _scene(item, source, wanted)
             if entry is not None:
@@ -111,9 +114,16 @@ def _scene(item: Any, source: SourceSpec, wanted: _Wanted) -> Scene | Rejected |
     try:
         if not wanted.has(item):
             return None
-        return scene_from_item(item, source.catalog, sensor_for(item, source.sensor))
+        scene = scene_from_item(item, source.catalog, sensor_for(item, source.sensor))
+        return replace(scene, access=source.access or _usual_access(source.catalog))
     except InputError as error:
         return Rejected(_item_id(item), source.catalog, source.collection, str(error))
+
+
+def _usual_access(catalog: str) -> Access | None:
+    """How files of a well-known catalog are reached; its name on the web says which it is."""
+    host = urlsplit(catalog).hostname
+    return Access.PLANETARY_COMPUTER if host == "planetarycomputer.microsoft.com" else None
 
 
 def _say_nothing(_: str) -> None:
@@ -389,10 +399,11 @@ def _rows_wanted(table: pa.Table, source: SourceSpec, area: Polygon, period: Per
 
 
 class _Reader:
-    """Reads JSON from disk and from servers, patiently, and reports what fails."""
+    """Reads JSON from disk, servers and S3, patiently, and reports what fails."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, manners: Manners, access: Access | None) -> None:
         self.manners = manners
+        self.access = access
         retry = Retry(
             total=manners.retries,
             backoff_factor=manners.backoff_s,
@@ -412,6 +423,8 @@ class _Reader:
         try:
             if _is_web(href):
                 content = self.io.read_json(href)
+            elif _is_s3(href):
+                content = json.loads(self._object(href))
             else:
                 content = json.loads(Path(href).read_bytes())
         except (OSError, APIError, ValueError) as error:
@@ -421,7 +434,9 @@ class _Reader:
         return content
 
     def file(self, href: str) -> Path | BytesIO:
-        """A file to open: on disk, or fetched from the web."""
+        """A file to open: on disk, or fetched from the web or S3."""
+        if _is_s3(href):
+            return BytesIO(self._object(href))
         if not _is_web(href):
             return Path(href)
         try:
@@ -430,6 +445,32 @@ class _Reader:
         except RequestException as error:
             raise _failed(href, error) from error
         return BytesIO(answer.content)
+
+    def _object(self, href: str) -> bytes:
+        """An object of a bucket, with the environment's credentials unless the access says none."""
+        import boto3  # late: few catalogs lie on S3, and it takes a while
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        url = urlsplit(href)
+        payer = {"RequestPayer": "requester"} if self.access is Access.REQUESTER_PAYS else {}
+        try:
+            client = boto3.client("s3", config=self._s3_config())
+            answer = client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"), **payer)
+            content: bytes = answer["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(href, error) from error
+        return content
+
+    def _s3_config(self) -> Config:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        return Config(
+            signature_version=UNSIGNED if self.access is Access.ANONYMOUS else None,
+            connect_timeout=self.manners.connect_s,
+            read_timeout=self.manners.read_s,
+            retries={"total_max_attempts": 1 + self.manners.retries, "mode": "standard"},
+        )
 
     def guarded(self, url: str, pages: Iterator[Item]) -> Iterator[Item]:
         """The pages of a search; what breaks while they come becomes a CatalogError."""
@@ -445,6 +486,8 @@ def _failed(href: str, error: Exception) -> CatalogError:
     what = said if status is None else f"status {status}: {said}"
     if _is_web(href):
         repair = "check the URL and the network, or try again later"
+    elif _is_s3(href):
+        repair = "check the address and the AWS credentials, or set `access: anonymous`"
     else:
         repair = "check the path; expected a STAC catalog as JSON, its URL, or a .parquet file"
     return CatalogError(f"{href} cannot be read as a STAC catalog: {what}; {repair}")
@@ -452,6 +495,10 @@ def _failed(href: str, error: Exception) -> CatalogError:
 
 def _is_web(href: str) -> bool:
     return href.startswith(("http://", "https://"))
+
+
+def _is_s3(href: str) -> bool:
+    return href.startswith("s3://")
 
 
 def _links(node: Item, rel: str) -> Iterator[Item]:
@@ -487,6 +534,8 @@ def _absolute(base: str, href: str) -> str:
         return unquote(urlsplit(href).path)
     if "://" in href or href.startswith("/vsi"):
         return href
+    if _is_s3(base):  # urljoin knows the schemes of the web alone
+        return "s3" + urljoin("http" + base.removeprefix("s3"), href).removeprefix("http")
     if "://" in base:
         return urljoin(base, href)
     return os.path.normpath(Path(base).parent / href)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import PortRef, SourceSpec, job_digest, read_job
-from jobs.domain import Dwell, EstimateSettings
+from jobs.config import PortRef, SourceSpec, job_digest, read_job, source_json
+from jobs.domain import Access, Dwell, EstimateSettings
 from jobs.errors import InputError
 
 JOB = """\
@@ -143,6 +143,27 @@ estimates:
   draws: 400
   cap_barrels: 250000
 """
+
+
+@pytest.mark.parametrize("access", Access)
+def test_access_is_read_and_asks_the_catalog_anew(tmp_path: Path, access: Access) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    job = read_job(write(tmp_path, JOB.replace("cover: 80}", f"cover: 80, access: {access}}}")))
+    assert [source.access for source in job.sources] == [access, None]
+    assert source_json(job.sources[0])["access"] == access.value
+    assert job_digest(job) != job_digest(plain)
+
+
+def test_a_source_without_access_is_written_as_of_old() -> None:
+    keys = ["catalog", "collection", "sensor", "max_cloud_cover"]
+    assert list(source_json(SourceSpec("https://earth.example/v1", "x"))) == keys
+
+
+def test_an_unknown_access_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    said = refusal(tmp_path, JOB.replace("cover: 80}", "cover: 80, access: planetary}"))
+    assert "line 5: unknown access 'planetary'" in said
+    assert "planetary-computer, requester-pays, anonymous" in said
+    assert "did you mean 'planetary-computer'?" in said
 
 
 def test_estimates_are_read_and_ask_no_catalog_anew(tmp_path: Path) -> None:

@@ -1,0 +1,157 @@
+"""A folder on this machine: files appear by renaming, and the lock dies with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+
+from jobs.errors import ArchiveError
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """A folder of the local disk, or of one that all workers share."""
+
+    path: Path
+
+    @property
+    def url(self) -> str:
+        """The folder's path."""
+        return str(self.path)
+
+    def url_of(self, name: str) -> str:
+        """The path of a file or folder."""
+        return str(self.path / name)
+
+    def exists(self, name: str) -> bool:
+        """Whether the file is there."""
+        return (self.path / name).is_file()
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write beside, have the disk keep it, rename."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            hidden.write_bytes(content)
+            _take_place(hidden, path)
+        finally:
+            hidden.unlink(missing_ok=True)
+
+    def put(self, name: str, path: Path) -> None:
+        """Move a finished file into place."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        hidden = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        try:
+            shutil.move(path, hidden)
+            _take_place(hidden, target)
+        finally:
+            hidden.unlink(missing_ok=True)
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Files below a folder, hidden ones too."""
+        below = (self.path / prefix).rglob("*")
+        return sorted(path.relative_to(self.path).as_posix() for path in below if path.is_file())
+
+    def size_bytes(self, prefix: str) -> int:
+        """Of the files' content."""
+        below = (self.path / prefix).rglob("*")
+        return sum(path.stat().st_size for path in below if path.is_file())
+
+    def local(self, name: str) -> Path:
+        """The path itself."""
+        path = self.path / name
+        if not path.exists():
+            raise FileNotFoundError(path)
+        return path
+
+    @contextmanager
+    def whole_folder(self, name: str, marker: str) -> Iterator[Path]:
+        """A hidden folder beside, renamed at the end."""
+        with whole_folder(self.path / name) as hidden:
+            yield hidden
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder by the system's own lock on a file in it.
+
+        Whoever gets it sweeps away what killed writers left half-written.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a+") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                raise being_written(self.url, handle.read().strip()) from None
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()}")
+            handle.flush()
+            self._sweep()
+            yield
+
+    def _sweep(self) -> None:
+        for pattern in ("*/.*.partial", "*/*/.*.partial"):  # plans and the like; published results
+            for left in self.path.glob(pattern):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def being_written(url: str, holder: str) -> ArchiveError:
+    """The refusal of a second run on the same archive."""
+    return ArchiveError(
+        f"{url} is being written by another run ({holder or 'unknown'}); "
+        "wait for it to end, or stop it, and try again"
+    )
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside, to write into; it takes the name once all of it is on the disk.
+
+    A folder of that name is replaced. What a killed writer left behind is swept away first.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
+        shutil.rmtree(left)
+    hidden, old = (
+        folder.with_name(f".{folder.name}.{os.getpid()}{kind}.partial") for kind in ("", ".old")
+    )
+    hidden.mkdir()
+    try:
+        yield hidden
+        for path in [*hidden.rglob("*"), hidden]:
+            _sync(path)
+        if folder.exists():
+            folder.rename(old)  # a folder with files cannot be replaced in one step
+        hidden.rename(folder)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    _sync(folder.parent)
+
+
+def _take_place(hidden: Path, path: Path) -> None:
+    """Put a finished file where readers look for it, safe against a power cut."""
+    _sync(hidden)
+    hidden.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have the disk keep a file, or a folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
