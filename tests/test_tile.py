@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from jobs import tile
-from jobs.domain import Grid, Quality, Source
+from jobs.domain import Encoding, Grid, Quality, Source
 from jobs.errors import SceneError
 from jobs.sensors import SENSORS
+from jobs.tile import files
+from jobs.tile.files import CLASS_DTYPES, unreadable
+from jobs.tile.layers import Layer
+from jobs.tile.numbers import Classes, encoded, physical
+from jobs.tile.quality import grown, opened
+from jobs.tile.warping import read_warped
+from jobs.tile.windows import read_windows
 from tests.scenes import GRID, noise, scene, write_band
 
 S2 = SENSORS["sentinel-2-l2a"]
 SOURCE = Source("x.tif", 1, GRID.epsg, GRID.transform, GRID.shape)
+
+
+def by_window(
+    source: Source, grid: Grid = GRID, *, categorical: bool = False
+) -> NDArray[np.uint16]:
+    return _read(read_windows, source, grid, categorical)
+
+
+def by_stackstac(
+    source: Source, grid: Grid = GRID, *, categorical: bool = False
+) -> NDArray[np.uint16]:
+    return _read(read_warped, source, grid, categorical)
+
+
+def _read(read: Any, source: Source, grid: Grid, categorical: bool) -> NDArray[np.uint16]:
+    layer = Layer(
+        source,
+        Classes() if categorical else S2.encoding,
+        CLASS_DTYPES,
+        np.zeros(grid.shape, np.uint16),
+        categorical,
+    )
+    read([layer], grid, None)
+    return layer.out
 
 
 def shifted(columns: int, rows: int, resolution: float = 10.0) -> tuple[float, ...]:
@@ -36,11 +72,10 @@ def test_window_and_stackstac_agree_to_the_last_digit(
     path = tmp_path / f"{columns}_{rows}_{coarse}.tif"
     source = write_band(path, noise(shape=(80, 90)), transform=shifted(columns, rows, resolution))
     assert tile.is_aligned(source, GRID)
-    fast = tile._read_window(source, GRID)
     # Repeating coarse pixels is what nearest resampling does; bilinear only has to agree on the
     # port's own resolution.
-    (general,) = tile._read_warped([source], GRID, categorical=coarse)
-    np.testing.assert_array_equal(fast, general)
+    fast = by_window(source, categorical=coarse)
+    np.testing.assert_array_equal(fast, by_stackstac(source, categorical=coarse))
 
 
 def test_a_coarse_window_may_begin_inside_a_coarse_pixel(tmp_path: Path) -> None:
@@ -48,7 +83,7 @@ def test_a_coarse_window_may_begin_inside_a_coarse_pixel(tmp_path: Path) -> None
     values = noise(shape=(40, 40))
     source = write_band(tmp_path / "c.tif", values, transform=shifted(0, 0, 20.0))
     expected = values.repeat(2, 0).repeat(2, 1)[1:22, 1:32]
-    np.testing.assert_array_equal(tile._read_window(source, grid), expected)
+    np.testing.assert_array_equal(by_window(source, grid), expected)
 
 
 def test_the_offset_is_applied_exactly_once(tmp_path: Path) -> None:
@@ -105,6 +140,34 @@ def test_no_data_outside_the_file_and_a_missing_band(tmp_path: Path) -> None:
     assert (pixels.quality[:, :60] == Quality.UNSCREENED).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    share=st.floats(0.0, 0.7),
+    width=st.integers(1, 11),
+    radius=st.integers(0, 6),
+)
+def test_shapes_by_shifts_are_those_of_scipy(
+    seed: int, share: float, width: int, radius: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    places = ndimage.uniform_filter(rng.random(rng.integers(1, 40, 2)), 3) < share
+    square = np.ones((width, width), bool)
+    np.testing.assert_array_equal(opened(places, width), ndimage.binary_opening(places, square))
+    far = ndimage.distance_transform_edt(~places) if places.any() else np.full(places.shape, 99)
+    np.testing.assert_array_equal(grown(places, radius), far <= radius)
+
+
+def test_a_ship_whose_patch_has_wide_cloud_at_its_far_end_alone_stays_cloud() -> None:
+    classes = np.full((120, 220), 6, np.uint8)
+    classes[60:64, 100:130] = 9
+    classes[50:70, 175:200] = 9  # 450 m from one end, 750 m from the other
+    near = tile.classify(classes, S2, 10.0)
+    assert (near[60:64, 100:130] == Quality.CLOUD).all()
+    classes[50:70, 175:181] = 6
+    assert not tile.classify(classes, S2, 10.0)[60:64, 100:130].any()
+
+
 def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_not() -> None:
     classes = np.full((200, 220), 6, np.uint8)
     classes[10:50, 10:60] = 9
@@ -139,15 +202,14 @@ def test_a_truncated_file_fails_instead_of_giving_zeros(tmp_path: Path) -> None:
 @pytest.mark.parametrize("aligned", [True, False])
 def test_a_file_that_is_not_what_was_declared_is_refused(tmp_path: Path, aligned: bool) -> None:
     source = write_band(tmp_path / "moved.tif", noise(), transform=shifted(3, 0))
-    sources = [replace(source, transform=GRID.transform)]
-    sources += [] if aligned else sources
+    source = replace(source, transform=GRID.transform)
     with pytest.raises(SceneError, match="the catalog declares"):
-        list(tile.read_band(sources, GRID))
+        (by_window if aligned else by_stackstac)(source)
 
 
 def test_a_query_that_may_hold_a_signature_is_not_shown() -> None:
     source = replace(SOURCE, href="https://x/y.tif?sig=secret")
-    assert "secret" not in str(tile._unreadable(source, OSError("no such host")))
+    assert "secret" not in str(unreadable(source.href, OSError("no such host")))
 
 
 def test_true_colour_of_three_bands_in_one_file(tmp_path: Path) -> None:
@@ -158,3 +220,117 @@ def test_true_colour_of_three_bands_in_one_file(tmp_path: Path) -> None:
     for scenes in ([scene(bands)], [scene(bands), scene(bands, id="again")]):
         pixels = tile.read_overpass(scenes, sensor, GRID)
         np.testing.assert_array_equal(pixels.image, rgb[::-1])
+
+
+def test_every_number_becomes_what_its_physical_value_is_encoded_as() -> None:
+    everything = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    as_floats = everything.astype(np.float32)
+    for scale, offset, nodata in (
+        (1e-4, -0.1, 0.0),
+        (1e-4, 0.0, 0.0),
+        (1e-4, -0.1, None),
+        (1 / 65535, 0.0, None),
+        (2.75e-5, -0.2, 65535.0),
+    ):
+        source = replace(SOURCE, scale=scale, offset=offset, nodata=nodata)
+        values = np.where(as_floats == nodata, np.float32("nan"), as_floats)
+        expected = S2.encoding.encode(physical(source, values))
+        np.testing.assert_array_equal(encoded(source, everything, S2.encoding), expected)
+
+
+def test_numbers_that_are_the_archives_own_are_not_touched() -> None:
+    numbers = noise()
+    own = replace(SOURCE, scale=1e-4, offset=-0.1, nodata=0.0)
+    assert encoded(own, numbers, S2.encoding) is numbers
+    assert encoded(replace(own, offset=0.0), numbers, S2.encoding) is not numbers
+    other = Encoding("reflectance", 2e-4, -0.1, "")
+    assert encoded(own, numbers, other) is not numbers
+
+
+def test_a_scene_that_can_add_nothing_is_not_opened(tmp_path: Path) -> None:
+    whole = write_band(tmp_path / "whole.tif", noise())
+    gone = replace(whole, href=str(tmp_path / "gone.tif"))
+    scenes = [scene({"blue": whole}), scene({"blue": gone}, id="later")]
+    np.testing.assert_array_equal(tile.read_overpass(scenes, S2, GRID).image[0], noise())
+
+
+def test_warped_pixels_do_not_depend_on_whether_the_file_has_a_hole(tmp_path: Path) -> None:
+    """The warp that has no holes to look after gives the numbers of the one that has."""
+    smooth = ndimage.gaussian_filter(noise(shape=(300, 300)), 2).astype(np.uint16)
+    half_a_pixel = (10.0, 0.0, GRID.left - 805.0, 0.0, -10.0, GRID.top + 805.0)
+    holed = smooth.copy()
+    holed[100:104, 150:154] = 0
+    whole = by_stackstac(write_band(tmp_path / "a.tif", smooth, transform=half_a_pixel))
+    with_hole = by_stackstac(write_band(tmp_path / "b.tif", holed, transform=half_a_pixel))
+    far = ~ndimage.binary_dilation(with_hole == 0, iterations=4)
+    assert (with_hole == 0).any()
+    assert whole.all()
+    np.testing.assert_array_equal(whole[far], with_hole[far])
+
+
+def test_a_file_without_a_nodata_tag_is_warped_as_the_catalog_says(tmp_path: Path) -> None:
+    values = noise(shape=(300, 300))
+    values[:, 150:] = 0
+    moved = (10.0, 0.0, GRID.left - 805.0, 0.0, -10.0, GRID.top + 805.0)
+    source = write_band(tmp_path / "bare.tif", values, transform=moved, nodata=None)
+    image = by_stackstac(replace(source, nodata=0.0))
+    assert image[:, :69].all()
+    assert not image[:, 70:].any()
+
+
+def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+    original = rasterio.open
+
+    def counted(name: str, *args: Any, **kwargs: Any) -> Any:
+        names.append(Path(name).name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(rasterio, "open", counted)
+    return names
+
+
+@pytest.mark.parametrize("warped", [False, True])
+def test_each_file_is_opened_once_for_an_overpass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warped: bool
+) -> None:
+    rgb = np.random.default_rng(0).integers(1, 255, (3, *GRID.shape)).astype(np.uint8)
+    transform = (10.0, 0.0, GRID.left + 5 * warped, 0.0, -10.0, GRID.top)
+    red = replace(
+        write_band(tmp_path / "tci.tif", rgb, transform=transform), scale=1 / 255, offset=0.0
+    )
+    bands = {"red": red, "green": replace(red, index=2), "blue": replace(red, index=3)}
+    names = opened_files(monkeypatch)
+    tile.read_overpass([scene(bands)], SENSORS["sentinel-2-visual"], GRID)
+    assert names == ["tci.tif"]
+
+
+def test_units_that_share_files_open_each_once_and_see_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = {b: write_band(tmp_path / f"{b}.tif", noise(seed=i)) for i, b in enumerate(S2.bands)}
+    grids = [replace(GRID, left=GRID.left + 10 * n, width=40, height=30) for n in range(5)]
+    alone = [tile.read_overpass([scene(sources)], S2, grid).image for grid in grids]
+    names = opened_files(monkeypatch)
+    with tile.sharing_files():
+        together = [tile.read_overpass([scene(sources)], S2, grid).image for grid in grids]
+    assert sorted(names) == sorted(f"{band}.tif" for band in S2.bands)
+    np.testing.assert_array_equal(alone, together)
+    tile.read_overpass([scene(sources)], S2, grids[0])
+    assert len(names) == 8  # outside, nothing is kept
+
+
+def test_shared_files_are_bounded_closed_and_not_shared_with_other_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_SHARED", 2)
+    sources = {b: write_band(tmp_path / f"{b}.tif", noise(seed=i)) for i, b in enumerate(S2.bands)}
+    with tile.sharing_files():
+        tile.read_overpass([scene(sources)], S2, GRID)
+        assert files._shared.files is not None
+        kept = list(files._shared.files.values())
+        assert len(kept) == 2
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: files._shared.files).result() is None
+        assert not any(file.closed for file in kept)
+    assert all(file.closed for file in kept)

@@ -1,0 +1,22 @@
+"""Tile: one overpass from its files onto the port's own grid, as encoded numbers and a quality.
+
+Pixels come in two ways. Files that lie on the port's own grid are read as one window each, by
+GDAL alone (`windows`); whatever must be warped goes through stackstac, one scene at a time
+(`warping`). Where both apply they agree to the last digit.
+"""
+
+from jobs.tile.files import sharing_files
+from jobs.tile.quality import classify, real_cloud
+from jobs.tile.stage import VERSION, key, read_overpass, run
+from jobs.tile.windows import is_aligned
+
+__all__ = [
+    "VERSION",
+    "classify",
+    "is_aligned",
+    "key",
+    "read_overpass",
+    "real_cloud",
+    "run",
+    "sharing_files",
+]

@@ -1,0 +1,120 @@
+"""The stage: reads, scales, mosaics and masks one overpass, and writes it to its step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.domain import (
+    Access,
+    Grid,
+    OverpassStore,
+    Pixels,
+    Quality,
+    Scene,
+    Settings,
+    StageName,
+    Unit,
+    UnitResult,
+    UnitState,
+    content_id,
+)
+from jobs.errors import SceneError
+from jobs.sensors import SENSORS, Sensor
+from jobs.tile.files import CLASS_DTYPES, DTYPES
+from jobs.tile.layers import Layer
+from jobs.tile.numbers import Classes
+from jobs.tile.quality import classify
+from jobs.tile.warping import read_warped
+from jobs.tile.windows import is_aligned, read_windows
+
+VERSION = 2
+"""Raise it when the same inputs give other numbers: what is in the archive becomes stale."""
+
+
+def key(unit: Unit, settings: Settings) -> str:
+    """Digest of all that the stage's output depends on; the overpass id covers grid and inputs."""
+    return content_id(["tile", VERSION, unit.overpass.id])
+
+
+def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
+    """Read, scale, mosaic and mask one overpass, and write it to its step.
+
+    Raises SceneError where a file is missing, unreadable or not what the catalog declared;
+    UnreachableError, which is one, where another attempt may do.
+    """
+    started = time.perf_counter()
+    sensor = SENSORS[unit.overpass.sensor]
+    pixels = read_overpass(unit.overpass.scenes, sensor, unit.port.grid)
+    store.write_pixels(unit.overpass.sensor, unit.step, pixels)
+    return UnitResult(
+        overpass_id=unit.overpass.id,
+        stage=StageName.TILE,
+        state=UnitState.DONE,
+        seconds=time.perf_counter() - started,
+        bytes_read=pixels.image.nbytes + pixels.quality.nbytes,
+    )
+
+
+def read_overpass(scenes: Sequence[Scene], sensor: Sensor, grid: Grid) -> Pixels:
+    """All bands of one overpass on the grid; a band no scene has stays without data.
+
+    Where two scenes have data, the one first in the plan's order wins; of the others no file is
+    opened that has nothing to add.
+    """
+    image = np.zeros((len(sensor.bands), *grid.shape), np.uint16)
+    classes = np.zeros(grid.shape, np.uint16) if _is_screened(scenes, sensor) else None
+    for scene in scenes:
+        gaps = list(_with_gaps(scene, sensor, image, classes))
+        _fill(gaps, grid, scene.access)
+    if not image.any():
+        raise SceneError(
+            "no pixel of the port has data in any band; expected the scenes to cover part of it: "
+            "their footprint in the catalog is larger than what they hold"
+        )
+    return Pixels(image, _quality(classes, sensor, grid, image))
+
+
+def _is_screened(scenes: Sequence[Scene], sensor: Sensor) -> bool:
+    """Whether every scene has a classification that the sensor's table explains."""
+    return sensor.mask is not None and all(scene.mask is not None for scene in scenes)
+
+
+def _with_gaps(
+    scene: Scene, sensor: Sensor, image: NDArray[np.uint16], classes: NDArray[np.uint16] | None
+) -> Iterator[Layer]:
+    """What the scene could still add to: its layers whose target has pixels without data."""
+    for target, band in zip(image, sensor.bands, strict=True):
+        if band in scene.bands and not target.all():
+            yield Layer(scene.bands[band], sensor.encoding, DTYPES[sensor.dtype_bytes], target)
+    if classes is not None and scene.mask is not None and not classes.all():
+        yield Layer(scene.mask, Classes(), CLASS_DTYPES, classes, categorical=True)
+
+
+def _fill(gaps: Sequence[Layer], grid: Grid, access: Access | None) -> None:
+    """Put a scene's pixels where its layers' targets have none yet."""
+    # The first scene is read straight into the image, later ones beside it.
+    layers = [replace(gap, out=np.zeros_like(gap.out)) if gap.out.any() else gap for gap in gaps]
+    read_windows([one for one in layers if is_aligned(one.source, grid)], grid, access)
+    warped = [one for one in layers if not is_aligned(one.source, grid)]
+    if warped:
+        read_warped(warped, grid, access)
+    for gap, layer in zip(gaps, layers, strict=True):
+        if layer is not gap:
+            np.copyto(gap.out, layer.out, where=gap.out == 0)
+
+
+def _quality(
+    classes: NDArray[np.uint16] | None, sensor: Sensor, grid: Grid, image: NDArray[np.uint16]
+) -> NDArray[np.uint8]:
+    """Bits of Quality: no data, and what the scene classification says."""
+    if classes is None:
+        flags = np.full(grid.shape, int(Quality.UNSCREENED), np.uint8)
+    else:
+        flags = classify(classes.astype(np.uint8), sensor, grid.resolution_m)
+    flags[~image.any(axis=0)] = int(Quality.NODATA)
+    return flags
