@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,74 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
-from jobs import plan as planning
 from jobs.config import Job, PortRef, SourceSpec, read_job
-from jobs.domain import (
-    Berth,
-    BerthKind,
-    Dwell,
-    EstimateSettings,
-    Grid,
-    Overpass,
-    Period,
-    Port,
-    Scene,
-    Source,
-    Superseded,
-)
-from jobs.errors import CatalogError, InputError, PlanError
+from jobs.domain import Grid, Overpass, Period, Port, Scene, Superseded
+from jobs.errors import CatalogError, InputError
 from jobs.plan import (
-    Plan,
     estimate,
     group_overpasses,
     make_plan,
-    overpass_from_json,
-    overpass_to_json,
+    making,
+    plan_to_file,
     read_plan,
     summarise,
     write_plan,
 )
 from jobs.ports import local_grid, port_geojson
 from jobs.search import Rejected, SearchResult, search
+from tests.plans import AREA, NEIGHBOUR, PORT, TILE, TIME, ZONE, make, scene, source
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "real-imagery" / "catalog.json"
-TIME = datetime(2024, 3, 7, 2, 10, 5, tzinfo=UTC)
-AREA = box(132.95, 42.70, 133.10, 42.80)
-BERTH = Berth("oil", "Oil berth", BerthKind.OIL_TERMINAL, 1, box(133.0, 42.74, 133.01, 42.75))
-PORT = Port("RUVYP", "Vostochny", "RU", AREA, (BERTH,), local_grid(AREA), locode="RUVYP")
-ZONE = PORT.grid.epsg
-TILE = (10.0, 0.0, 300000.0, 0.0, -10.0, 4800000.0)
-"""A tile of Sentinel-2's size that holds the port."""
-NEIGHBOUR = (10.0, 0.0, 800000.0, 0.0, -10.0, 4800000.0)
-"""The same in the zone to the west, 32652."""
-
-
-def source(href: str = "/d/b.tif", **change: Any) -> Source:
-    made = Source(href, 1, ZONE, TILE, (10980, 10980), 1e-4, -0.1, 0.0)
-    return dataclasses.replace(made, **change)
-
-
-def scene(item_id: str = "a", seconds: float = 0.0, **change: Any) -> Scene:
-    """A lawful scene of the port; ``grid`` changes every band, the rest changes the scene."""
-    grid: dict[str, Any] = change.pop("grid", {})
-    bands = ("blue", "green", "red", "nir")
-    acquired = TIME + timedelta(seconds=seconds)
-    made = Scene(
-        item_id=item_id,
-        collection="sentinel-2-c1-l2a",
-        catalog="https://earth.example/v1",
-        sensor="sentinel-2-l2a",
-        platform="sentinel-2a",
-        acquired=acquired,
-        bands={band: source(f"/d/{item_id}/{band}.tif", **grid) for band in bands},
-        facts={
-            "processing_baseline": "05.10",
-            "generated": "2024-03-07T05:00:00+00:00",
-            "sensing_start": acquired.isoformat(timespec="seconds"),
-            **change.pop("facts", {}),
-        },
-    )
-    return dataclasses.replace(made, **change)
 
 
 def ids(overpass: Overpass) -> list[str]:
@@ -293,19 +244,6 @@ def test_a_fresh_token_in_the_query_is_the_same_file() -> None:
 # --- estimates ----------------------------------------------------------------------------------
 
 
-def make(*scenes: Scene, **change: Any) -> Plan:
-    made = Plan(
-        name="job",
-        period=Period(date(2024, 3, 1), date(2024, 11, 30)),
-        archive="/out",
-        model=None,
-        sources=(SourceSpec("https://earth.example/v1", "sentinel-2-c1-l2a", None, 80.0),),
-        ports=(PORT,),
-        overpasses=group_overpasses(PORT, scenes),
-    )
-    return dataclasses.replace(made, **change)
-
-
 def test_bytes_are_those_of_the_windows() -> None:
     grid = PORT.grid
     counted = estimate(make(scene(mask=source("/d/scl.tif"))))
@@ -353,183 +291,6 @@ def test_summary_is_by_port_sensor_and_month() -> None:
     assert sum(r["bytes"] for r in rows) == estimate(make(*scenes)).bytes_in
 
 
-# --- the file -----------------------------------------------------------------------------------
-
-finite = st.floats(allow_nan=False, allow_infinity=False)
-words = st.text(max_size=12)
-moments = st.datetimes(datetime(2015, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
-sources = st.builds(
-    Source,
-    href=words,
-    index=st.integers(1, 9),
-    epsg=st.sampled_from([ZONE, 3857]),
-    transform=st.tuples(*[finite] * 6),
-    shape=st.tuples(st.integers(1, 20000), st.integers(1, 20000)),
-    scale=finite,
-    offset=finite,
-    nodata=st.none() | finite,
-    checksum=st.none() | words,
-    size_bytes=st.none() | st.integers(0, 2**60),
-)
-ring = [(0.1, 0.2), (1 / 3, 0.2), (1 / 3, 7.7), (0.1, 0.2)]
-hole = [(0.2, 0.3), (0.21, 0.3), (0.21, 0.4), (0.2, 0.3)]
-scenes = st.builds(
-    Scene,
-    item_id=words,
-    collection=words,
-    catalog=words,
-    sensor=st.sampled_from(["sentinel-2-l2a", "sentinel-2-visual"]),
-    platform=words,
-    acquired=moments,
-    bands=st.dictionaries(words, sources, max_size=3),
-    mask=st.none() | sources,
-    cloud_cover=st.none() | finite,
-    geometry=st.sampled_from([None, Polygon(ring), Polygon(ring, [hole])]),
-    facts=st.dictionaries(words, words, max_size=3),
-)
-overpasses = st.builds(
-    Overpass,
-    id=words,
-    port=words,
-    sensor=words,
-    platform=words,
-    acquired=moments,
-    scenes=st.lists(scenes, max_size=3).map(tuple),
-    superseded=st.lists(st.builds(Superseded, words, words, words), max_size=2).map(tuple),
-)
-
-
-@given(overpasses)
-@settings(max_examples=40, deadline=None)
-def test_overpasses_round_trip_exactly(overpass: Overpass) -> None:
-    text = json.dumps(overpass_to_json(overpass), allow_nan=False)
-    back = overpass_from_json(json.loads(text))
-    assert back == overpass
-    assert [s.geometry for s in back.scenes] == [s.geometry for s in overpass.scenes]
-    assert json.dumps(overpass_to_json(back)) == text
-
-
-def full_plan() -> Plan:
-    anchorage = Berth(
-        "roads", "Roads", BerthKind.ANCHORAGE, None, box(132.96, 42.71, 132.98, 42.73)
-    )
-    port = dataclasses.replace(PORT, berths=(BERTH, anchorage), approximate=True)
-    bare = dataclasses.replace(PORT, id="KPCHO", berths=(), locode=None)
-    rejected = Rejected("broken", "https://earth.example/v1", "sentinel-2-c1-l2a", "no red band")
-    scenes = [
-        scene("a", geometry=AREA, mask=source("/d/scl.tif")),
-        scene("b", 86400.25),
-        scene("a2"),
-    ]
-    return make(*scenes, ports=(port, bare), rejected=(rejected,), model="/w.safetensors")
-
-
-def test_plans_round_trip_exactly(tmp_path: Path) -> None:
-    plan = full_plan()
-    write_plan(plan, tmp_path / "a.jsonl")
-    back = read_plan(tmp_path / "a.jsonl")
-    assert back == plan
-    assert back.hash == plan.hash
-    assert back.ports[0].grid == PORT.grid
-    write_plan(back, tmp_path / "b.jsonl")
-    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "b.jsonl"]
-
-
-def test_an_empty_plan_round_trips(tmp_path: Path) -> None:
-    write_plan(make(), tmp_path / "p.jsonl")
-    assert read_plan(tmp_path / "p.jsonl") == make()
-
-
-def test_one_line_is_one_overpass(tmp_path: Path) -> None:
-    plan = full_plan()
-    write_plan(plan, tmp_path / "p.jsonl")
-    header, *lines = (tmp_path / "p.jsonl").read_text().splitlines()
-    assert json.loads(header)["berthwatch_plan"] == 1
-    assert [json.loads(line)["id"] for line in lines] == [o.id for o in plan.overpasses]
-
-
-def test_the_hash_is_of_the_work_not_of_where_results_go() -> None:
-    plan = full_plan()
-    assert dataclasses.replace(plan, archive="s3://elsewhere").hash == plan.hash
-    assert len(plan.hash) == 64
-    assert dataclasses.replace(plan, overpasses=plan.overpasses[:1]).hash != plan.hash
-    assert dataclasses.replace(plan, model=None).hash != plan.hash
-    assert dataclasses.replace(plan, estimates=BELIEFS).hash != plan.hash
-    later = Period(plan.period.start, date(2024, 12, 1))
-    assert dataclasses.replace(plan, period=later).hash != plan.hash
-
-
-def test_a_failed_write_leaves_the_old_plan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "p.jsonl"
-    write_plan(make(), path)
-    monkeypatch.setattr(planning.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_plan(full_plan(), path)
-    monkeypatch.undo()
-    assert read_plan(path) == make()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def damaged(path: Path, change: Any) -> str:
-    write_plan(full_plan(), path)
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(change(lines)))
-    with pytest.raises(PlanError) as caught:
-        read_plan(path)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda lines: lines[:-1], "holds 1 of 2 overpasses"),
-        (lambda lines: [*lines[:-1], lines[-1][:50]], "line 3"),
-        (lambda lines: [lines[0], "{}\n", *lines[2:]], "line 2"),
-        (lambda lines: [lines[0], "[]\n", *lines[2:]], "line 2"),
-        (lambda lines: [lines[0], lines[1].replace("-0.1", "0.0"), lines[2]], "has been changed"),
-        (lambda lines: [lines[0], lines[2], lines[1]], "has been changed"),
-        (lambda lines: [lines[0].replace('plan":1', 'plan":2'), *lines[1:]], "reads 1"),
-        (lambda lines: lines[1:], "line 1"),
-        (lambda lines: ["{}\n"], "line 1"),
-        (lambda lines: [], "line 1"),
-    ],
-)
-def test_damaged_plans_are_refused(tmp_path: Path, change: Any, words: str) -> None:
-    message = damaged(tmp_path / "p.jsonl", change)
-    assert words in message
-    assert "p.jsonl" in message
-
-
-def test_a_missing_plan_is_refused_with_the_way_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match="berthwatch plan"):
-        read_plan(tmp_path / "none.jsonl")
-
-
-def test_a_port_the_plan_does_not_have() -> None:
-    assert make().port("RUVYP") is PORT
-    with pytest.raises(PlanError, match=r"no port 'X'.*RUVYP"):
-        make().port("X")
-
-
-BELIEFS = EstimateSettings(dwell=Dwell(1.7, 1.0, 3.0, "AIS"), draws=300, cargo="/entries.csv")
-
-
-def test_a_plan_file_keeps_what_is_believed(tmp_path: Path) -> None:
-    plan = dataclasses.replace(make(), estimates=BELIEFS)
-    write_plan(plan, tmp_path / "plan.jsonl")
-    assert read_plan(tmp_path / "plan.jsonl") == plan
-
-
-def test_a_plan_from_before_there_was_a_choice_still_stands(tmp_path: Path) -> None:
-    write_plan(make(), tmp_path / "plan.jsonl")
-    header = json.loads((tmp_path / "plan.jsonl").read_text().splitlines()[0])
-    assert "estimates" not in header
-    assert read_plan(tmp_path / "plan.jsonl").estimates == EstimateSettings()
-
-
 # --- making a plan ------------------------------------------------------------------------------
 
 
@@ -551,12 +312,62 @@ def test_sources_are_searched_in_order_and_what_is_rejected_is_kept(
         found = (scene(f"of-{source.catalog}", catalog=source.catalog, collection="c"),)
         return SearchResult(found, (broken,))
 
-    monkeypatch.setattr(planning, "search", answer)
+    monkeypatch.setattr(making, "search", answer)
     plan = make_plan(job_for(tmp_path))
     assert [ids(o) for o in plan.overpasses] == [["of-first"]]
     assert [left_out.item_id for left_out in plan.superseded] == ["of-second"]
     assert plan.rejected == (broken,)
     assert plan.ports == (PORT,)
+
+
+def job_of_ports(folder: Path, *names: str) -> Job:
+    refs = []
+    for name in names:
+        file = folder / f"{name}.geojson"
+        file.write_text(json.dumps(port_geojson(dataclasses.replace(PORT, id=name))))
+        refs.append(PortRef(name, file))
+    return dataclasses.replace(job_for(folder), ports=tuple(refs))
+
+
+def answers(*lawful: int) -> Callable[..., SearchResult]:
+    """One scene and one rejected item at each search; the first search has number 0."""
+    calls = iter(range(99))
+
+    def answer(source: SourceSpec, *_: Any, **__: Any) -> SearchResult:
+        number = next(calls)
+        if lawful and number not in lawful:
+            raise CatalogError("the catalog is down")
+        broken = Rejected("broken", source.catalog, "c", "no red band")
+        return SearchResult((scene(f"item{number}", number * 86400.0),), (broken,))
+
+    return answer
+
+
+def test_a_plan_made_into_a_file_is_the_plan_made_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of_ports(tmp_path, "A", "B")
+    monkeypatch.setattr(making, "search", answers())
+    in_memory = make_plan(job)
+    monkeypatch.setattr(making, "search", answers())
+    said: list[str] = []
+    in_file = plan_to_file(job, tmp_path / "plan.jsonl.gz", progress=said.append)
+    assert in_file == in_memory
+    assert in_file.hash == in_memory.hash
+    assert [len(in_file.of(name)) for name in ("A", "B")] == [2, 2]
+    assert len(in_file.rejected) == 2  # one a source, though both ports met it
+    assert said == ["A, port 1 of 2", "B, port 2 of 2"]
+
+
+def test_a_catalog_that_fails_on_the_way_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of_ports(tmp_path, "A", "B")
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(making, "search", answers(0, 1))
+    with pytest.raises(CatalogError, match="down"):
+        plan_to_file(job, tmp_path / "plan.jsonl")
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_port_files_own_id_must_be_the_jobs(tmp_path: Path) -> None:
@@ -593,7 +404,7 @@ def test_vancouver_is_ten_overpasses_of_fifteen_tiles(tmp_path: Path) -> None:
     job = read_job(write_job(tmp_path, box(-123.28, 49.26, -123.05, 49.35), "s2-vancouver"))
     plan = make_plan(job)
     assert [len(overpass.scenes) for overpass in plan.overpasses] == [15] * 10
-    assert plan.superseded == ()
+    assert not list(plan.superseded)
     assert plan.rejected == ()
     write_plan(plan, tmp_path / "plan.jsonl")
     assert read_plan(tmp_path / "plan.jsonl") == plan

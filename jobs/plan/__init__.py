@@ -1,0 +1,41 @@
+"""The plan: every overpass pinned to its files, counted and hashed before anything runs.
+
+A plan holds the ports with their grids, and for each overpass the scenes that go into it; a run
+never asks a catalog again. A plan of millions of overpasses stays in its file and is read port by
+port.
+"""
+
+from jobs.plan.as_json import overpass_from_json, overpass_to_json
+from jobs.plan.estimates import (
+    BASE_MEMORY,
+    Estimate,
+    bytes_in,
+    estimate,
+    estimate_port,
+    summarise,
+    summary_rows,
+)
+from jobs.plan.file import read_plan, write_plan
+from jobs.plan.grouping import SAME_PASS, group_overpasses
+from jobs.plan.making import make_plan, plan_to_file
+from jobs.plan.value import FORMAT, Plan
+
+__all__ = [
+    "BASE_MEMORY",
+    "FORMAT",
+    "SAME_PASS",
+    "Estimate",
+    "Plan",
+    "bytes_in",
+    "estimate",
+    "estimate_port",
+    "group_overpasses",
+    "make_plan",
+    "overpass_from_json",
+    "overpass_to_json",
+    "plan_to_file",
+    "read_plan",
+    "summarise",
+    "summary_rows",
+    "write_plan",
+]

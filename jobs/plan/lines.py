@@ -1,0 +1,57 @@
+"""Lines of a plan file, and the digests that tell whether they have been changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shapely.errors import ShapelyError
+
+from jobs.domain import Json
+from jobs.errors import PlanError
+
+T = TypeVar("T")
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+EMPTY = hashlib.sha256().hexdigest()
+"""sha256 of no line at all."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What stands in some lines, in short."""
+
+    lines: int = 0
+    sha256: str = EMPTY
+
+
+def line(content: Mapping[str, Json]) -> str:
+    """The one way of writing a value as a line, so that equal values are equal bytes."""
+    return _ENCODER.encode(content) + "\n"
+
+
+def digest_of(lines: Iterable[str]) -> Digest:
+    """Number and sha256 of lines, held one at a time."""
+    digest, count = hashlib.sha256(), 0
+    for each in lines:
+        digest.update(each.encode())
+        count += 1
+    return Digest(count, digest.hexdigest())
+
+
+def parsed(path: Path, number: int, text: str | bytes, make: Callable[[Any], T]) -> T:
+    """What a line says; PlanError with the line's number where it does not say it."""
+    try:
+        return make(json.loads(text))
+    except PlanError as error:
+        raise PlanError(f"{path}, line {number}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, ShapelyError) as error:
+        raise PlanError(
+            f"{path}, line {number}: not a line of a plan ({type(error).__name__}: {error}); "
+            "make the plan again with `berthwatch plan`"
+        ) from error

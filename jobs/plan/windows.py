@@ -1,0 +1,50 @@
+"""Where rasters and a port's grid meet."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TypeAlias
+
+from pyproj import Transformer
+
+from jobs.domain import Grid, Source
+
+Bounds: TypeAlias = tuple[float, float, float, float]
+"""(left, bottom, right, top)."""
+
+
+def _bounds(source: Source) -> Bounds:
+    a, _, left, _, e, top = source.transform
+    rows, columns = source.shape
+    return (left, top + e * rows, left + a * columns, top)
+
+
+@cache
+def _transformer(source_epsg: int, target_epsg: int) -> Transformer:
+    return Transformer.from_crs(source_epsg, target_epsg, always_xy=True)
+
+
+@cache
+def _bounds_in(grid: Grid, epsg: int) -> Bounds:
+    """The grid's bounds in another projection, its sides divided."""
+    bounds: Bounds = _transformer(grid.epsg, epsg).transform_bounds(*grid.bounds)
+    return bounds
+
+
+def lon_lat_bounds(source: Source) -> Bounds:
+    bounds: Bounds = _transformer(source.epsg, 4326).transform_bounds(*_bounds(source))
+    return bounds
+
+
+def window(grid: Grid, source: Source) -> tuple[int, int] | None:
+    """(rows, columns) of a raster that lie under the grid; None where they do not meet."""
+    left, bottom, right, top = _bounds(source)
+    same = grid.epsg == source.epsg
+    west, south, east, north = grid.bounds if same else _bounds_in(grid, source.epsg)
+    width, height = min(right, east) - max(left, west), min(top, north) - max(bottom, south)
+    if not (width > 0 and height > 0):
+        return None
+    rows = math.ceil(height / -source.transform[4])
+    columns = math.ceil(width / source.transform[0])
+    return min(rows, source.shape[0]), min(columns, source.shape[1])
