@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, performance_report
 
 from jobs.errors import ClusterError, InputError
+from jobs.journal import Event, EventName, Observer
 
 WORKER_ENVIRONMENT = {
     # Dask's nanny makes malloc hand memory back at once, so that every large array faults its
@@ -25,6 +28,7 @@ WORKER_ENVIRONMENT = {
 
 WAIT_FOR_WORKERS_S = 60.0
 CONNECT_TIMEOUT = "20s"
+REPORT_TIMEOUT_S = 60.0
 ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
 
@@ -84,8 +88,22 @@ def _remote(address: str) -> Iterator[Client]:
             f"no Dask scheduler answers at {address} ({error}); start one with "
             "'dask scheduler' and workers with 'dask worker', or use --cluster local"
         ) from error
-    with client:
+    with _quiet(), client:
         yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask tells a lost scheduler in tracebacks; the run says it in a sentence."""
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "batched", "core")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _check(client: Client) -> None:
@@ -118,12 +136,56 @@ def _describe(versions: object) -> str:
             return f"no Berthwatch ({versions})"
 
 
-def slots(client: Client) -> int:
-    """How many tasks the cluster's workers run at once."""
-    return sum(client.nthreads().values())
+@dataclass(frozen=True)
+class Roll:
+    """Who is there to work."""
+
+    threads: int
+    """How many tasks the workers run at once."""
+    gpus: int
+    """How many workers offer the resource ``GPU``."""
 
 
-def has_gpu(client: Client) -> bool:
-    """Whether any worker offers the resource ``GPU``."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return any(worker.get("resources", {}).get("GPU") for worker in workers)
+def roll_call(client: Client, timeout_s: float) -> Roll:
+    """Ask the scheduler; OSError or TimeoutError where it does not answer in time."""
+    if client.scheduler is None:
+        raise OSError("the client is closed")
+    answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout_s)
+    workers = answer["workers"].values()
+    return Roll(
+        threads=sum(worker["nthreads"] for worker in workers),
+        gpus=sum(bool(worker.get("resources", {}).get("GPU")) for worker in workers),
+    )
+
+
+@contextmanager
+def performance(client: Client, path: Path, observe: Observer) -> Iterator[None]:
+    """Keep Dask's own report of what happens inside as an HTML file; a failure is only a warning.
+
+    Nothing is written where the client has lost its scheduler.
+    """
+    report = performance_report(filename=str(path))
+    begun = _without(path, observe, lambda: client.sync(report.__aenter__))
+    try:
+        yield
+    finally:
+        if begun and client.status == "running":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _without(
+                path,
+                observe,
+                lambda: client.sync(
+                    report.__aexit__, None, None, None, code="", callback_timeout=REPORT_TIMEOUT_S
+                ),
+            )
+
+
+def _without(path: Path, observe: Observer, step: Callable[[], object]) -> bool:
+    """Take a step that a run can do without; False, and a warning, where it fails."""
+    try:
+        step()
+    except (OSError, TimeoutError, ImportError, ValueError, TypeError, RuntimeError) as error:
+        reason = f"no performance report in {path}: {type(error).__name__}: {error}"
+        observe(Event(EventName.WARNING, {"reason": reason[:500]}))
+        return False
+    return True

@@ -48,24 +48,37 @@ class _Tally:
     """Counts kept from events; both displays speak from it."""
 
     def __init__(self) -> None:
-        self.total = self.ended = self.failed = self.vessels = 0
+        self.overpasses = self.settled = self.ended = self.failed = self.retried = self.vessels = 0
+        self.limit: int | None = None
         self.started = time.monotonic()
+
+    @property
+    def total(self) -> int:
+        """Overpasses to do; ports that were not reached yet count whole."""
+        left = self.overpasses - self.settled
+        return left if self.limit is None else min(left, self.limit)
 
     def take(self, event: Event) -> None:
         facts = event.facts
         if event.name is EventName.STARTED:
-            self.total = int(facts["todo"])
+            self.overpasses = int(facts["overpasses"])
+            self.limit = int(facts["limit"]) if "limit" in facts else None
             self.started = time.monotonic()
+        elif event.name is EventName.PORT:
+            self.settled += int(facts["overpasses"]) - int(facts["todo"])
+        elif event.name is EventName.RETRIED:
+            self.retried += 1
         elif event.name is EventName.UNIT and facts["last"]:
             self.ended += 1
             self.failed += facts["state"] == "failed"
             self.vessels += int(facts["vessels"])
 
     def facts(self) -> str:
-        """failed, vessels and rate, in words."""
+        """failed, retried, vessels and rate, in words."""
         rate = self.ended / max(time.monotonic() - self.started, 1e-9)
         failed = f"{self.failed} failed, " if self.failed else ""
-        return f"{failed}{self.vessels} vessels, {rate:.1f}/s"
+        retried = f"{self.retried} retried, " if self.retried else ""
+        return f"{failed}{retried}{self.vessels} vessels, {rate:.1f}/s"
 
 
 class _Bar:
@@ -82,7 +95,7 @@ class _Bar:
             completed=self.tally.ended,
             facts=self.tally.facts(),
         )
-        line = _failure(event)
+        line = _trouble(event)
         if line:
             self.progress.console.print(line, markup=False, highlight=False)
 
@@ -94,14 +107,15 @@ class _Lines:
         self.spoke = time.monotonic()
 
     def __call__(self, event: Event) -> None:
+        first = self.tally.ended == 0
         self.tally.take(event)
-        line = _failure(event)
+        if event.name is EventName.UNIT and first:
+            self._say(f"{self.tally.total} of {self.tally.overpasses} overpasses to do")
+        line = _trouble(event)
         if line:
             self._say(line)
         finished = self.tally.ended == self.tally.total and event.name is EventName.UNIT
-        if event.name is EventName.STARTED:
-            self._say(f"{self.tally.total} of {event.facts['overpasses']} overpasses to do")
-        elif finished or time.monotonic() - self.spoke > LINE_EVERY_S:
+        if finished or time.monotonic() - self.spoke > LINE_EVERY_S:
             self._say(f"{self.tally.ended}/{self.tally.total} overpasses, {self.tally.facts()}")
 
     def _say(self, line: str) -> None:
@@ -109,8 +123,15 @@ class _Lines:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _failure(event: Event) -> str | None:
-    """One line for a unit that failed; None for anything else."""
-    if event.name is not EventName.UNIT or event.facts["state"] != "failed":
-        return None
-    return f"failed {event.facts['stage']} {event.facts['overpass']}: {event.facts['reason']}"
+def _trouble(event: Event) -> str | None:
+    """One line for what went wrong; None for anything else."""
+    facts = event.facts
+    match event.name:
+        case EventName.UNIT if facts["state"] == "failed":
+            return f"failed {facts['stage']} {facts['overpass']}: {facts['reason']}"
+        case EventName.QUARANTINED:
+            return f"quarantined {facts['overpass']}: it killed {facts['deaths']} workers"
+        case EventName.WARNING | EventName.LOST | EventName.REFUSED:
+            return f"{event.name}: {facts['reason']}"
+        case _:
+            return None

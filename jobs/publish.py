@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, time
-from glob import escape
 from pathlib import Path
 
 import geopandas as gpd
@@ -42,6 +38,7 @@ from jobs.publication import (
     table,
 )
 from jobs.report import render
+from jobs.storage import Storage
 
 TABLES = {
     "vessels": VESSEL_COLUMNS,
@@ -62,25 +59,25 @@ HISTORIES_KEPT = 200
 """Enough to count anything from to a tenth of its spread; all of them would be ten times as
 large."""
 SERIES = "port_visits.zarr"
+MARKER = "collection.json"
+"""Holds the hashes of all others, and so is written last."""
 FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 SHA256_MULTIHASH = "1220"
 """Prefix of a multihash: sha2-256, 32 bytes."""
 
 
-def publish(publication: Publication, root: Path) -> Path:
-    """Write ``root/<job>/<tag>/`` and name it in ``latest.json``; gives that folder.
+def publish(publication: Publication, storage: Storage) -> str:
+    """Write ``published/<job>/<tag>/`` and name it in ``latest.json``; gives that folder's name.
 
     A folder that is there already is left as it is. Raises InputError for a job or a tag that is
     no plain folder name.
     """
-    home = root / _folder_name(publication.job, "job")
-    folder = home / _folder_name(publication.tag, "tag")
-    home.mkdir(parents=True, exist_ok=True)
-    _sweep(home)
-    if not folder.exists():
-        with whole_folder(folder) as hidden:
+    home = f"published/{_folder_name(publication.job, 'job')}"
+    folder = f"{home}/{_folder_name(publication.tag, 'tag')}"
+    if not storage.exists(f"{folder}/{MARKER}"):
+        with storage.whole_folder(folder, MARKER) as hidden:
             write_files(publication, hidden)
-    _replace(home / "latest.json", _json(latest(publication)))
+    storage.write(f"{home}/latest.json", _json(latest(publication)))
     return folder
 
 
@@ -104,7 +101,7 @@ def write_files(publication: Publication, folder: Path) -> None:
     _write_series(publication, folder / SERIES)
     (folder / "provenance.json").write_bytes(_json(provenance(publication)))
     (folder / "report.html").write_bytes(render(publication).encode())
-    (folder / "collection.json").write_bytes(_json(collection(publication, folder)))
+    (folder / MARKER).write_bytes(_json(collection(publication, folder)))
 
 
 def _folder_name(name: str, what: str) -> str:
@@ -336,59 +333,3 @@ def _asset(folder: Path, name: str, title: str, media_type: str, role: str) -> p
 
 def _json(value: object) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-# --- whole or not at all ------------------------------------------------------------------------
-
-
-def _sweep(home: Path) -> None:
-    """Remove what a killed publication left behind; the archive's lock keeps others away."""
-    for path in home.glob(".*.partial"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside, to write into; it takes the name once all of it is on the disk.
-
-    A folder of that name is replaced. What a killed writer left behind is swept away first.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
-        shutil.rmtree(left)
-    hidden, old = (
-        folder.with_name(f".{folder.name}.{os.getpid()}{kind}.partial") for kind in ("", ".old")
-    )
-    hidden.mkdir()
-    try:
-        yield hidden
-        for path in [*hidden.rglob("*"), hidden]:
-            _sync(path)
-        if folder.exists():
-            folder.rename(old)  # a folder with files cannot be replaced in one step
-        hidden.rename(folder)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-    _sync(folder.parent)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a small file in place of another, at once."""
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    hidden.write_bytes(content)
-    _sync(hidden)
-    hidden.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    """Have the disk keep a file, or a folder's list of names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,7 @@ One task per port counts its visits; everything else is small and done by the co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from distributed import Client
 from numpy.typing import NDArray
 
 from jobs import estimate, publish, series, visits
-from jobs.archive import PortArchive
+from jobs.archive import PortArchive, Step
+from jobs.archives import Archives
 from jobs.detector import MeasuredError
 from jobs.domain import (
     EstimateSettings,
+    OverpassRecord,
     Period,
     Port,
     Settings,
@@ -39,9 +41,11 @@ from jobs.publication import (
     UnitCounts,
     table,
 )
-from jobs.run import all_steps, detector_errors, overall, units
+from jobs.run import detector_errors
 from jobs.sea import sea_routes
 from jobs.sensors import SENSORS
+from jobs.storage import Storage
+from jobs.todo import overall, port_steps, port_units
 from jobs.volumes import CargoEntry, read_entries
 from jobs.voyages import link, seen_visits, voyage_table
 
@@ -49,11 +53,6 @@ MOST_PORTS_LINKED = 40
 """With more ports, ways by sea and matchings grow beyond what one process should do at the end."""
 EYE_GAMMA = 0.7
 """Lifts the dark water: most of a port picture lies in the lowest tenth of its range."""
-
-
-def published_root(root: Path) -> Path:
-    """Folder of the published results inside an archive."""
-    return root / "published"
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,14 @@ class PortResult:
     series: Mapping[str, xr.Dataset]
 
 
-def count_port(root: Path, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
+def count_port(root: Storage, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
     """What was seen at one port and what it means; runs on a worker, reads the newest commit."""
     archive = PortArchive.create_or_open(root, port, None)
-    seen = visits.port_tables(port, archive.records(overpass_ids))
+    return _count(archive.records(overpass_ids), port, basis)
+
+
+def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
+    seen = visits.port_tables(port, records)
     found = estimate.estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
     tables = estimate.with_estimates(seen, found)
     return PortResult(tables, found, series.port_series(tables, found, basis.period))
@@ -94,22 +97,21 @@ def basis_of(plan: Plan, visit_ids: Collection[str] | None = None) -> Basis:
 
 def collect(
     plan: Plan,
-    archives: Mapping[str, PortArchive],
+    archives: Archives,
     settings: Settings,
-    root: Path,
+    root: Storage,
     client: Client,
 ) -> Publication:
     """The state of the job as the archive holds it now, with a tag derived from its content."""
     basis = basis_of(plan)
-    steps = all_steps(archives)
-    states = {u.overpass.id: overall(u, s, settings) for u, s in units(plan, steps)}
-    done = [key for key, state in states.items() if state is UnitState.DONE]
-    found = _results(plan, done, root, client, basis)
+    standing = {port.id: _standing(plan, port, archives, settings) for port in plan.ports}
+    found = _results(plan, standing, root, client, basis)
     basis_of(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
+    done = [overpass for one in standing.values() for overpass in one.done]
     counts = UnitCounts(
         done=len(done),
-        failed=sum(state is UnitState.FAILED for state in states.values()),
-        pending=sum(s in (UnitState.PENDING, UnitState.STALE) for s in states.values()),
+        failed=sum(len(one.failures) for one in standing.values()),
+        pending=sum(one.pending for one in standing.values()),
     )
     entries = [asdict(entry) for entry in basis.entries]
     identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done), entries]
@@ -128,12 +130,31 @@ def collect(
         series=series.joined([found[port_id].series for port_id in sorted(found)], plan.period),
         provenance=_provenance(plan, settings),
         imagery=ArchiveImagery(archives),
-        failures=tuple(
-            UnitResult(u.overpass.id, StageName.TILE, UnitState.FAILED, s.reason)
-            for u, s in units(plan, steps)
-            if states[u.overpass.id] is UnitState.FAILED
-        ),
+        failures=tuple(unit for one in standing.values() for unit in one.failures),
     )
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How one port's overpasses stand."""
+
+    done: tuple[str, ...]
+    failures: tuple[UnitResult, ...]
+    pending: int
+
+
+def _standing(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _Standing:
+    done, failures, pending = [], [], 0
+    for unit, step in port_units(plan, port, port_steps(archives.existing(port.id))):
+        match overall(unit, step, settings):
+            case UnitState.DONE:
+                done.append(unit.overpass.id)
+            case UnitState.FAILED:
+                why = step.reason
+                failures.append(UnitResult(unit.overpass.id, StageName.TILE, UnitState.FAILED, why))
+            case _:
+                pending += 1
+    return _Standing(tuple(done), tuple(failures), pending)
 
 
 def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
@@ -154,34 +175,30 @@ def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFram
     return voyage_table(link(seen_visits(draws, measured), routes, seed=seed), routes)
 
 
-def publish_run(publication: Publication, archives: Mapping[str, PortArchive], root: Path) -> Path:
-    """Write the results and tag the archives they came from; returns the folder.
+def publish_run(
+    publication: Publication, archives: Mapping[str, PortArchive], root: Storage
+) -> str:
+    """Write the results and tag the archives they came from; returns the folder's name.
 
     The tags come first: a published folder always has its pixels.
     """
     if publication.units.pending == 0:
         for archive in archives.values():
             archive.tag(f"{publication.job}-{publication.tag}")
-    return publish.publish(publication, published_root(root))
+    return publish.publish(publication, root)
 
 
 def _results(
-    plan: Plan, done: Sequence[str], root: Path, client: Client, basis: Basis
+    plan: Plan, standing: Mapping[str, _Standing], root: Storage, client: Client, basis: Basis
 ) -> dict[str, PortResult]:
-    mine = {port.id: [o.id for o in plan.overpasses if o.port == port.id] for port in plan.ports}
-    finished = set(done)
     futures = {
-        port.id: client.submit(
-            count_port,
-            root,
-            port,
-            [key for key in mine[port.id] if key in finished],
-            basis,
-            pure=False,
-        )
+        port.id: client.submit(count_port, root, port, standing[port.id].done, basis, pure=False)
         for port in plan.ports
+        if standing[port.id].done
     }
-    return {port_id: future.result() for port_id, future in futures.items()}
+    empty = [port for port in plan.ports if port.id not in futures]
+    found = {port.id: _count([], port, basis) for port in empty}
+    return found | {port_id: future.result() for port_id, future in futures.items()}
 
 
 def _provenance(plan: Plan, settings: Settings) -> Provenance:
@@ -199,11 +216,13 @@ class ArchiveImagery:
 
     def __init__(self, archives: Mapping[str, PortArchive]) -> None:
         self.archives = archives
-        self.steps = all_steps(archives)
+        self._steps: dict[str, Mapping[str, Step]] = {}
 
     def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
         """(y, x, 3) on the port's grid, stretched for the eye; None where it was never tiled."""
-        step = self.steps.get(overpass_id)
+        if port_id not in self._steps:
+            self._steps[port_id] = self.archives[port_id].steps()
+        step = self._steps[port_id].get(overpass_id)
         if step is None or step.state[StageName.TILE] is not UnitState.DONE:
             return None
         sensor = SENSORS[step.sensor]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
+import heapq
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.archive import PortArchive
-from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel
+from jobs.archives import Archives
+from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel, content_id
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
-from jobs.run import STAGES, overall, settings_for, steps_so_far, units
+from jobs.run import settings_for
+from jobs.storage import Storage
+from jobs.todo import overall, port_steps, port_units
+from jobs.work import STAGES
 
 
 class MemoryStore:
@@ -48,24 +52,32 @@ class MemoryStore:
         return self._land
 
 
-def verify_sample(plan: Plan, root: Path, sample: int, seed: int) -> list[dict[str, str]]:
+def verify_sample(plan: Plan, root: Storage, sample: int, seed: int) -> list[dict[str, str]]:
     """One row per recomputed overpass: its id and equal, or what differs."""
     settings = settings_for(plan)
-    done = [
-        unit
-        for unit, step in units(plan, steps_so_far(plan, root))
-        if overall(unit, step, settings) is UnitState.DONE
-    ]
-    chosen = random.Random(seed).sample(done, min(sample, len(done)))
+    archives = Archives(plan, root)
+    chosen = heapq.nsmallest(
+        sample,
+        _done(plan, archives, settings),
+        key=lambda unit: content_id([seed, unit.overpass.id]),  # as good as drawn by lot
+    )
     rows = []
     for unit in sorted(chosen, key=lambda u: u.overpass.id):
-        archive = PortArchive.create_or_open(root, unit.port, None)
         try:
-            result = _compare(unit, archive, settings)
+            result = _compare(unit, archives[unit.port.id], settings)
         except BerthwatchError as error:
             result = f"cannot be recomputed: {error}"
         rows.append({"overpass": unit.overpass.id, "result": result})
     return rows
+
+
+def _done(plan: Plan, archives: Archives, settings: Settings) -> Iterator[Unit]:
+    """Every unit that is done, port by port."""
+    for port in plan.ports:
+        steps = port_steps(archives.existing(port.id))
+        for unit, step in port_units(plan, port, steps):
+            if overall(unit, step, settings) is UnitState.DONE:
+                yield unit
 
 
 def _compare(unit: Unit, archive: PortArchive, settings: Settings) -> str:

@@ -39,8 +39,9 @@ from jobs.ais.geodesy import DEGREE_M
 from jobs.domain import Json, Port
 from jobs.draws import credible, days_since
 from jobs.errors import InputError
-from jobs.publish import as_csv, whole_folder
+from jobs.publish import as_csv
 from jobs.published import PublishedResult
+from jobs.storage import whole_folder
 
 MARGIN_KM = 30.0
 """Around a port's area: far enough to see ships come and to know who is heard there."""
@@ -314,9 +315,9 @@ def visit_row(heard: PortHeard, result: PublishedResult) -> dict[str, str | int 
 # --- files --------------------------------------------------------------------------------------
 
 
-def default_folder(result: PublishedResult) -> Path:
-    """Where the tables go unless told otherwise: ``<archive>/ais/<job>/<tag>``."""
-    return result.folder.absolute().parents[2] / "ais" / result.job / result.tag
+def default_name(result: PublishedResult) -> str:
+    """Where in the archive the tables go unless told otherwise: ``ais/<job>/<tag>``."""
+    return f"ais/{result.job}/{result.tag}"
 
 
 def write_heard(heard: Heard, result: PublishedResult, folder: Path) -> None:
@@ -326,12 +327,17 @@ def write_heard(heard: Heard, result: PublishedResult, folder: Path) -> None:
     """
     check_folder(folder)
     with whole_folder(folder) as hidden:
-        for name in DESCRIPTIONS:
-            rows = heard.table(name)
-            rows.to_parquet(hidden / f"{name}.parquet", index=False)
-            (hidden / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
-        text = json.dumps(summary(heard, result), indent=2, sort_keys=True, ensure_ascii=False)
-        (hidden / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        write_tables(heard, result, hidden)
+
+
+def write_tables(heard: Heard, result: PublishedResult, folder: Path) -> None:
+    """Write the files into a folder that is there."""
+    for name in DESCRIPTIONS:
+        rows = heard.table(name)
+        rows.to_parquet(folder / f"{name}.parquet", index=False)
+        (folder / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
+    text = json.dumps(summary(heard, result), indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
 
 
 def summary(heard: Heard, result: PublishedResult) -> dict[str, Json]:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import icechunk
 import numpy as np
 import pytest
 import xarray as xr
 
-from jobs.archive import VESSELS, PortArchive, locked
+from jobs.archive import VESSELS, PortArchive
 from jobs.domain import (
     Overpass,
     Pixels,
@@ -24,6 +25,7 @@ from jobs.domain import (
     Vessel,
 )
 from jobs.errors import ArchiveError
+from jobs.storage import LocalFolder
 from tests.scenes import GRID, NOON, noise, overpass, scene, small_port
 
 LAND = np.zeros(GRID.shape, bool)
@@ -32,7 +34,7 @@ SENSOR = "sentinel-2-l2a"
 
 
 def archive(tmp_path: Path) -> PortArchive:
-    return PortArchive.create_or_open(tmp_path, small_port(), LAND)
+    return PortArchive.create_or_open(LocalFolder(tmp_path), small_port(), LAND)
 
 
 def passes(*days: int) -> list[Overpass]:
@@ -168,20 +170,29 @@ def test_another_grid_is_refused(tmp_path: Path) -> None:
     archive(tmp_path)
     moved = small_port(grid=replace(GRID, left=GRID.left + 20))
     with pytest.raises(ArchiveError, match="area of interest changed"):
-        PortArchive.create_or_open(tmp_path, moved, LAND)
+        PortArchive.create_or_open(LocalFolder(tmp_path), moved, LAND)
 
 
 def test_a_port_without_archive_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="run the job first"):
-        PortArchive.create_or_open(tmp_path, small_port(), None)
+        PortArchive.create_or_open(LocalFolder(tmp_path), small_port(), None)
+
+
+def test_a_repository_whose_making_was_cut_off_is_finished(tmp_path: Path) -> None:
+    where = tmp_path / "ports" / "TESTP"
+    icechunk.Repository.create(icechunk.local_filesystem_storage(str(where)))
+    assert PortArchive.existing(LocalFolder(tmp_path), small_port()) is None
+    found = archive(tmp_path)
+    found.ensure(passes(0))
+    assert list(archive(tmp_path).steps()) == ["pass-0"]
 
 
 def test_a_second_writer_is_refused_and_the_lock_ends_with_its_holder(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from jobs.archive import locked\n"
-        f"with locked(Path({str(tmp_path)!r})): pass"
+        "from pathlib import Path; from jobs.storage import LocalFolder\n"
+        f"with LocalFolder(Path({str(tmp_path)!r})).locked(): pass"
     )
-    with locked(tmp_path):
+    with LocalFolder(tmp_path).locked():
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "is being written by another run" in second.stderr
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -113,7 +113,7 @@ def test_a_dry_run_pins_a_plan_that_the_next_command_keeps_to(tmp_path: Path) ->
         (("report", "job.yaml"), "has no results yet"),
         (("export", "job.yaml", "--port", "XX", "-o", "x.zarr"), "it has RUVYP"),
         (("run", "typo.yaml"), "line 5"),
-        (("run", "store.yaml"), "object store"),
+        (("run", "store.yaml"), "expected a path or s3://bucket/prefix"),
         (("ports", "show", "RUVIP"), "RUVYP"),
         (("train", "--source", "a,b", "-o", "w"), "expected CATALOG,COLLECTION,LABELS"),
         (("evaluate", "--source", "catalog.json,ships,labels"), "there is no labels"),
@@ -125,7 +125,7 @@ def test_a_refusal_is_one_message_and_exit_code_2(
     job = empty_catalog(tmp_path)
     text = job.read_text()
     (tmp_path / "typo.yaml").write_text(text.replace("collection:", "colection:"))
-    (tmp_path / "store.yaml").write_text(text.replace("archive: archive", "archive: s3://b/c"))
+    (tmp_path / "store.yaml").write_text(text.replace("archive: archive", "archive: gs://b/c"))
     done = berthwatch(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in " ".join(done.stderr.split())

@@ -19,6 +19,9 @@ OWNERS = {
     "torch": {"models"},
     "roaring_landmask": {"jobs.ports"},
     "typer": {"jobs.cli"},
+    "boto3": {"jobs.storage", "jobs.search"},
+    "botocore": {"jobs.storage", "jobs.search"},
+    "prometheus_client": {"jobs.metrics"},
     "numba": {"jobs.occupancy", "jobs.voyages", "jobs.fleet", "jobs.flows"},
 }
 MODEL_USERS = {"jobs.segment", "jobs.simulate", "jobs.cli", "jobs.run"}

@@ -26,7 +26,8 @@ from jobs.publication import (
     VOYAGE_COLUMNS,
     Publication,
 )
-from jobs.publish import publish, whole_table
+from jobs.publish import whole_table
+from jobs.storage import LocalFolder
 from tests.factories import make_berth, make_port, make_publication
 
 TABLES = {
@@ -49,8 +50,14 @@ import sys
 from pathlib import Path
 from jobs.publish import publish
 from tests.factories import make_publication
-publish(make_publication(days=24), Path(sys.argv[1]))
+from jobs.storage import LocalFolder
+publish(make_publication(days=24), LocalFolder(Path(sys.argv[1])))
 """
+
+
+def publish(publication: Publication, root: Path) -> Path:
+    """Publish into a local archive; gives the folder."""
+    return root / publish_module.publish(publication, LocalFolder(root))
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +217,8 @@ def test_a_tag_that_is_there_is_left_alone_and_latest_follows(empty, tmp_path):
     publish(dataclasses.replace(empty, tag="newer"), tmp_path)
     assert publish(empty, tmp_path) == folder
     assert (folder / "report.html").read_text() == "as it was"
-    assert json.loads((tmp_path / empty.job / "latest.json").read_text())["tag"] == empty.tag
+    latest = tmp_path / "published" / empty.job / "latest.json"
+    assert json.loads(latest.read_text())["tag"] == empty.tag
 
 
 def test_a_publication_that_fails_leaves_nothing_behind(empty, tmp_path, monkeypatch):
@@ -220,7 +228,7 @@ def test_a_publication_that_fails_leaves_nothing_behind(empty, tmp_path, monkeyp
     monkeypatch.setattr(publish_module, "render", full_disk)
     with pytest.raises(OSError, match="no space"):
         publish(empty, tmp_path)
-    assert list((tmp_path / "vostochny-2024").iterdir()) == []
+    assert list((tmp_path / "published" / "vostochny-2024").iterdir()) == []
 
 
 @pytest.mark.parametrize("tag", ["", "../up", "a/b", ".hidden", "..", "a\\b"])
@@ -230,16 +238,14 @@ def test_a_tag_that_is_no_folder_name_is_refused(tag, empty, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_publication_left_is_swept_away(tmp_path, publication):
-    home = tmp_path / publication.job
+def test_what_a_killed_publication_left_is_swept_away_by_the_next_run(tmp_path, publication):
+    home = tmp_path / "published" / publication.job
     (home / ".old.123.partial").mkdir(parents=True)
     (home / ".old.123.partial" / "looks.csv").write_text("half")
     (home / ".latest.json.123.partial").write_text("{")
-    folder = publish(publication, tmp_path)
+    with LocalFolder(tmp_path).locked():
+        folder = publish(publication, tmp_path)
     assert sorted(path.name for path in home.iterdir()) == sorted([folder.name, "latest.json"])
-    (home / ".late.456.partial").mkdir()
-    publish(publication, tmp_path)
-    assert not list(home.glob(".*"))
 
 
 def test_histories_are_the_stays_behind_the_series(folder, publication):

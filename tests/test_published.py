@@ -19,6 +19,7 @@ from jobs.publication import Publication
 from jobs.publish import publish
 from jobs.published import PublishedResult, read_names, read_published
 from jobs.sea import SeaRoute
+from jobs.storage import LocalFolder
 from tests.factories import (
     BERTHS,
     LEFT,
@@ -62,7 +63,7 @@ def two_ports() -> Publication:
 
 def publish_job(publication: Publication, folder: Path) -> Path:
     """Publish into an archive and write the job file that belongs to it; gives the job file."""
-    publish(publication, folder / "archive" / "published")
+    publish(publication, LocalFolder(folder / "archive"))
     job = folder / "job.yaml"
     job.write_text(JOB)
     return job

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from distributed import Client
 
-from jobs import run, segment
-from jobs.archive import PortArchive
+from jobs import archives, run, segment, todo, work
+from jobs.archives import Archives
 from jobs.cluster import connect
-from jobs.domain import Overpass, Period, StageName, UnitState
-from jobs.journal import Event, EventName
-from jobs.plan import Plan
+from jobs.domain import StageName, UnitState
+from jobs.journal import EventName
 from jobs.results import collect, publish_run
-from jobs.run import Options, Summary
+from jobs.run import Options
 from jobs.verify import verify_sample
-from tests.scenes import GRID, NOON, noise, overpass, scene, small_port, write_band
-
-BANDS = ("blue", "green", "red", "nir")
+from tests.scenes import GRID, noise, write_band
+from tests.small_runs import a_plan, go, root_of
 
 
 @pytest.fixture(scope="module")
@@ -32,42 +29,9 @@ def client() -> Iterator[Client]:
         yield made
 
 
-def one_pass(folder: Path, day: int) -> Overpass:
-    path = folder / f"{day}.tif"
-    source = write_band(path, noise(seed=day) // 20 + 1200)
-    found = overpass(scene(dict.fromkeys(BANDS, source), id=f"item-{day}"))
-    return replace(found, id=f"TESTP-{day:03d}", acquired=NOON + timedelta(days=day))
-
-
-def a_plan(folder: Path, *days: int) -> Plan:
-    return Plan(
-        name="test",
-        period=Period(date(2024, 5, 1), date(2024, 5, 31)),
-        archive=str(folder / "archive"),
-        model=None,
-        sources=(),
-        ports=(small_port(),),
-        overpasses=tuple(one_pass(folder, day) for day in days),
-    )
-
-
-def go(
-    plan: Plan,
-    client: Client,
-    options: Options = Options(),  # noqa: B008 - a frozen value
-) -> tuple[Summary, list[Event], dict[str, PortArchive]]:
-    root = Path(plan.archive)
-    root.mkdir(exist_ok=True)
-    archives = run.open_archives(plan, root)
-    events: list[Event] = []
-    settings = run.settings_for(plan)
-    summary = run.run_units(plan, archives, settings, options, client, events.append)
-    return summary, events, archives
-
-
 @pytest.fixture(autouse=True)
 def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(archives, "land_mask", lambda grid: np.zeros(grid.shape, bool))
 
 
 def test_a_bad_scene_fails_alone_and_a_retry_mends_it(tmp_path: Path, client: Client) -> None:
@@ -85,9 +49,9 @@ def test_a_bad_scene_fails_alone_and_a_retry_mends_it(tmp_path: Path, client: Cl
     again, _, _ = go(plan, client)
     assert again.worked == 0
     broken.write_bytes(good)
-    mended, _, archives = go(plan, client, Options(retry_failed=True))
+    mended, _, opened = go(plan, client, Options(retry_failed=True))
     assert (mended.worked, mended.done, mended.failed) == (1, 3, 0)
-    assert archives["TESTP"].steps()["TESTP-002"].reason == ""
+    assert opened["TESTP"].steps()["TESTP-002"].reason == ""
 
 
 def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) -> None:
@@ -98,13 +62,13 @@ def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) 
     assert (second.worked, second.done, second.pending) == (1, 3, 0)
     third, events, _ = go(plan, client)
     assert third.worked == 0
-    assert [event.name for event in events] == [EventName.STARTED]
+    assert [event.name for event in events] == [EventName.STARTED, EventName.PORT]
 
 
 def test_a_stage_at_a_time(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1)
     go(plan, client, Options(last_stage=StageName.TILE))
-    rows = run.status_rows(plan, Path(plan.archive))
+    rows = run.status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["pending"]) for row in rows] == [
         ("tile", 1, 0),
         ("segment", 0, 1),
@@ -117,34 +81,36 @@ def test_a_new_segment_version_redoes_only_segment(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = a_plan(tmp_path, 1)
-    go(plan, client)
+    _, _, opened = go(plan, client)
     monkeypatch.setattr(segment, "VERSION", segment.VERSION + 1)
-    rows = run.status_rows(plan, Path(plan.archive))
+    rows = run.status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
         ("tile", 1, 0),
         ("segment", 0, 1),
     ]
-    (item,) = run.preview(plan, Path(plan.archive), Options())
+    (item,) = run.preview(plan, opened, run.settings_for(plan), Options())
     assert (item.stages, item.why) == ((StageName.SEGMENT,), "stale")
 
 
 def test_a_later_plan_appends_earlier_dates(tmp_path: Path, client: Client) -> None:
     go(a_plan(tmp_path, 5, 9), client)
     plan = a_plan(tmp_path, 1, 5, 9)
-    summary, _, archives = go(plan, client)
+    summary, _, opened = go(plan, client)
     assert (summary.worked, summary.done) == (1, 3)
     ids = [o.id for o in plan.overpasses]
-    assert [record.overpass_id for record in archives["TESTP"].records(ids)] == ids
+    assert [record.overpass_id for record in opened["TESTP"].records(ids)] == ids
 
 
 def test_what_a_failing_stage_wrote_is_not_merged(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = a_plan(tmp_path, 1)
-    archives = run.open_archives(plan, Path(plan.archive))
-    unit, _ = next(run.units(plan, run.all_steps(archives)))
+    opened = Archives(plan, root_of(plan))
+    steps = opened.begin("TESTP", plan.overpasses)
+    unit, _ = next(todo.port_units(plan, plan.ports[0], steps))
     settings = run.settings_for(plan)
-    tiled = run.work(StageName.TILE, unit, settings, run.Chain(store=archives["TESTP"].fork()))
+    fresh = work.Chain(store=opened.fork("TESTP"))
+    (tiled,) = work.work(StageName.TILE, (unit,), settings, (fresh,))
 
     def half(unit: object, settings: object, store: object) -> None:
         store.write_pixels(unit.overpass.sensor, 0, bad)  # type: ignore[attr-defined]
@@ -154,9 +120,9 @@ def test_what_a_failing_stage_wrote_is_not_merged(
     bad = replace(
         tiled.store.read_pixels("sentinel-2-l2a", 0), image=np.zeros((4, *GRID.shape), "u2")
     )
-    stages = (run.STAGES[0], replace(run.STAGES[1], run=half))
-    monkeypatch.setattr(run, "STAGES", stages)
-    after = run.work(StageName.SEGMENT, unit, settings, tiled)
+    stages = (work.STAGES[0], replace(work.STAGES[1], run=half))
+    monkeypatch.setattr(work, "STAGES", stages)
+    (after,) = work.work(StageName.SEGMENT, (unit,), settings, (tiled,))
     assert after.broken
     assert after.results[-1].state is UnitState.FAILED
     assert after.results[-1].reason == "ValueError: half way"
@@ -166,19 +132,20 @@ def test_what_a_failing_stage_wrote_is_not_merged(
 
 def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1, 2)
-    root = Path(plan.archive)
+    root = root_of(plan)
     settings = run.settings_for(plan)
-    _, _, archives = go(plan, client, Options(limit=1))
-    partial = collect(plan, archives, settings, root, client)
+    _, _, opened = go(plan, client, Options(limit=1))
+    partial = collect(plan, opened, settings, root, client)
     assert partial.tag.startswith("partial-")
     assert not partial.complete
-    _, _, archives = go(plan, client)
-    publication = collect(plan, archives, settings, root, client)
-    folder = publish_run(publication, archives, root)
+    _, _, opened = go(plan, client)
+    publication = collect(plan, opened, settings, root, client)
+    folder = tmp_path / "archive" / publish_run(publication, opened, root)
     before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
-    assert publish_run(collect(plan, archives, settings, root, client), archives, root) == folder
+    again = collect(plan, opened, settings, root, client)
+    assert tmp_path / "archive" / publish_run(again, opened, root) == folder
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
-    assert f"test-{publication.tag}" in archives["TESTP"].tags()
+    assert f"test-{publication.tag}" in opened["TESTP"].tags()
     latest = json.loads((folder.parent / "latest.json").read_text())
     assert latest["tag"] == publication.tag == folder.name
     assert latest["complete"] is True
@@ -189,13 +156,13 @@ def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: C
 
 def test_verify_tells_equal_from_changed_inputs(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1, 2)
-    assert verify_sample(plan, Path(plan.archive), 5, seed=0) == []
+    assert verify_sample(plan, root_of(plan), 5, seed=0) == []
     go(plan, client)
-    rows = verify_sample(plan, Path(plan.archive), 5, seed=0)
+    rows = verify_sample(plan, root_of(plan), 5, seed=0)
     assert [row["result"] for row in rows] == ["equal", "equal"]
     write_band(tmp_path / "2.tif", noise(seed=99))
     (tmp_path / "1.tif").unlink()
-    gone, changed = verify_sample(plan, Path(plan.archive), 5, seed=0)
+    gone, changed = verify_sample(plan, root_of(plan), 5, seed=0)
     assert gone["result"].startswith("cannot be recomputed: cannot read")
     assert changed["result"].startswith("differs: image")
-    assert len(verify_sample(plan, Path(plan.archive), 1, seed=0)) == 1
+    assert len(verify_sample(plan, root_of(plan), 1, seed=0)) == 1

@@ -11,8 +11,7 @@ moving chunks would touch what tags hold. Readers call ``ds.sortby("time")``.
 
 from jobs.archive.fork import ForkStore
 from jobs.archive.layout import VESSELS
-from jobs.archive.lock import locked
-from jobs.archive.repository import PortArchive, port_path
+from jobs.archive.repository import PortArchive, port_name
 from jobs.archive.steps import Step, pending_step
 
-__all__ = ["VESSELS", "ForkStore", "PortArchive", "Step", "locked", "pending_step", "port_path"]
+__all__ = ["VESSELS", "ForkStore", "PortArchive", "Step", "pending_step", "port_name"]

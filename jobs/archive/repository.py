@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,51 +36,103 @@ from jobs.domain import (
 )
 from jobs.errors import ArchiveError
 from jobs.sensors import SENSORS
+from jobs.storage import Bucket, LocalFolder, Storage
+from jobs.storage.bucket import endpoint, region
 
 # Local commits are guarded by our own lock (see `lock`), so Icechunk's warning that they need
 # one would only alarm users.
 icechunk.set_logs_filter("error")
 
 
-def port_path(root: Path, port_id: str) -> Path:
-    """Folder of one port's repository inside an archive."""
-    return root / "ports" / port_id
+def port_name(port_id: str) -> str:
+    """Name of one port's repository inside an archive."""
+    return f"ports/{port_id}"
 
 
-def _storage(root: Path, port: Port) -> icechunk.Storage:
-    return icechunk.local_filesystem_storage(str(port_path(root, port.id)))
+def _icechunk(storage: Storage, port: Port) -> icechunk.Storage:
+    """Where Icechunk keeps a port's repository; credentials stay in the environment."""
+    name = port_name(port.id)
+    if not isinstance(storage, Bucket):
+        return icechunk.local_filesystem_storage(storage.url_of(name))
+    server = endpoint()
+    return icechunk.s3_storage(
+        bucket=storage.bucket,
+        prefix=storage.key(name),
+        region=region(),
+        endpoint_url=server,
+        allow_http=server is not None and server.startswith("http://"),
+        force_path_style=server is not None,
+        from_env=True,
+    )
+
+
+@contextmanager
+def refusals(storage: Storage, port: Port) -> Iterator[None]:
+    """What Icechunk says, as our own error that names the archive and what to do."""
+    try:
+        yield
+    except icechunk.ConflictError as error:
+        raise ArchiveError(
+            f"another run committed to the archive of {port.id} in {storage.url} in the meantime; "
+            "nothing of it is damaged: run the same command again"
+        ) from error
+    except icechunk.IcechunkError as error:
+        said = " ".join(str(error).split())[:300]
+        raise ArchiveError(
+            f"the archive of {port.id} in {storage.url} cannot be read or written: {said}; "
+            "what was committed is safe: mend the cause (space, rights, network), and run the same "
+            "command again"
+        ) from error
 
 
 class PortArchive:
     """One port's repository, as the coordinator sees it: grows it, forks it, commits to it."""
 
-    def __init__(self, repository: icechunk.Repository, port: Port) -> None:
+    def __init__(self, repository: icechunk.Repository, port: Port, storage: Storage) -> None:
         self.repository = repository
         self.port = port
-
-    @staticmethod
-    def exists(root: Path, port: Port) -> bool:
-        """Whether the port has a repository in this archive."""
-        # The folder is asked first: merely naming a storage makes it.
-        return port_path(root, port.id).exists() and icechunk.Repository.exists(
-            _storage(root, port)
-        )
+        self.storage = storage
 
     @classmethod
-    def create_or_open(cls, root: Path, port: Port, land: NDArray[np.bool_] | None) -> PortArchive:
+    def existing(cls, root: Storage, port: Port) -> PortArchive | None:
+        """The port's repository; None where there is none, or none that was ever finished.
+
+        Raises ArchiveError where it has another grid than the port.
+        """
+        if isinstance(root, LocalFolder) and not (root.path / port_name(port.id)).exists():
+            return None  # merely naming a local storage makes its folder
+        with refusals(root, port):
+            storage = _icechunk(root, port)
+            if not icechunk.Repository.exists(storage):
+                return None
+            archive = cls(icechunk.Repository.open(storage), port, root)
+            if not archive._is_begun():
+                return None
+            archive._check_grid()
+            return archive
+
+    @classmethod
+    def exists(cls, root: Storage, port: Port) -> bool:
+        """Whether the port has a repository in this archive."""
+        return cls.existing(root, port) is not None
+
+    @classmethod
+    def create_or_open(
+        cls, root: Storage, port: Port, land: NDArray[np.bool_] | None
+    ) -> PortArchive:
         """The port's repository, made with its land mask where it does not exist yet.
 
         ``land`` may be None only where the repository exists. Raises ArchiveError where the
         existing one has another grid.
         """
-        if cls.exists(root, port):
-            archive = cls(icechunk.Repository.open(_storage(root, port)), port)
-            archive._check_grid()
-            return archive
+        found = cls.existing(root, port)
+        if found is not None:
+            return found
         if land is None:
-            raise ArchiveError(f"no archive of {port.id} in {root}: run the job first")
-        archive = cls(icechunk.Repository.create(_storage(root, port)), port)
-        archive._create_root(land)
+            raise ArchiveError(f"no archive of {port.id} in {root.url}: run the job first")
+        with refusals(root, port):
+            archive = cls(icechunk.Repository.open_or_create(_icechunk(root, port)), port, root)
+            archive._create_root(land)
         return archive
 
     def _create_root(self, land: NDArray[np.bool_]) -> None:
@@ -98,6 +151,14 @@ class PortArchive:
         make(root, "land", ("y", "x"), land.astype(np.uint8), long_name="land mask")
         session.commit("Create the port's archive")
 
+    def _is_begun(self) -> bool:
+        """False where a run was killed before the first commit.
+
+        Told from the history: a root group that cannot be read just now looks like a missing one.
+        """
+        tip = self.repository.lookup_branch("main")
+        return next(iter(self.repository.ancestry(snapshot_id=tip))).parent_id is not None
+
     def _check_grid(self) -> None:
         root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
         found, expected = root.attrs.get("grid"), grid_json(self.port.grid)
@@ -111,27 +172,32 @@ class PortArchive:
 
     def ensure(self, overpasses: Iterable[Overpass]) -> None:
         """Give every overpass a step on its sensor's time axis; known ones keep theirs."""
-        session = self.repository.writable_session("main")
-        root = zarr.open_group(session.store, mode="a")
-        added = 0
+        with refusals(self.storage, self.port):
+            session = self.repository.writable_session("main")
+            added = self._append(zarr.open_group(session.store, mode="a"), overpasses)
+            if added:
+                session.commit(f"Add {added} overpasses")
+
+    def _append(self, root: zarr.Group, overpasses: Iterable[Overpass]) -> int:
         by_family: dict[str, list[Overpass]] = {}
         for overpass in overpasses:
             by_family.setdefault(SENSORS[overpass.sensor].family, []).append(overpass)
+        added = 0
         for family, members in sorted(by_family.items()):
             if family not in root:
                 create_family(root, SENSORS[members[0].sensor], self.port.grid)
             added += append(child(root, family), members)
-        if added:
-            session.commit(f"Add {added} overpasses")
+        return added
 
     # --- status -------------------------------------------------------------------------------
 
     def steps(self) -> dict[str, Step]:
         """Every overpass in the archive by its id, with its status in each stage."""
-        root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
         found: dict[str, Step] = {}
-        for _, group in root.groups():
-            found.update((step.overpass_id, step) for step in read_steps(group))
+        with refusals(self.storage, self.port):
+            root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
+            for _, group in root.groups():
+                found.update((step.overpass_id, step) for step in read_steps(group))
         return found
 
     # --- work ---------------------------------------------------------------------------------
@@ -152,13 +218,14 @@ class PortArchive:
         ``results`` pairs each result with its stage's key. Forks may come from older snapshots
         than the newest: their chunks are their own, so merging is safe.
         """
-        session = self.repository.writable_session("main")
-        for fork in forks:
-            session.merge(fork.session)
-        root = zarr.open_group(session.store, mode="r+")
-        for _, group in root.groups():
-            write_status(group, results)
-        return session.commit(message, metadata=dict(metadata))
+        with refusals(self.storage, self.port):
+            session = self.repository.writable_session("main")
+            for fork in forks:
+                session.merge(fork.session)
+            root = zarr.open_group(session.store, mode="r+")
+            for _, group in root.groups():
+                write_status(group, results)
+            return session.commit(message, metadata=dict(metadata))
 
     # --- tags ---------------------------------------------------------------------------------
 

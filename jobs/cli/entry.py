@@ -1,0 +1,40 @@
+"""The program itself: what --help opens with, and how a refusal ends."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from jobs.cli.printing import err
+from jobs.errors import BerthwatchError
+
+app = typer.Typer(
+    name="berthwatch",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""From satellite catalogs to port-visit time series, on a Dask cluster.
+
+A first result: `berthwatch demo`. On real imagery: write a job file (ports, period, catalogs,
+archive), look with `berthwatch search JOB`, then `berthwatch run JOB` and
+`berthwatch report JOB`. A run that was stopped, killed or cut off goes on with the same command.
+""",
+)
+
+
+def main() -> None:
+    """Entry point: a refusal is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except (BerthwatchError, ValueError) as error:
+        if not _is_refusal(error):
+            raise
+        err.print(f"berthwatch: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Ours, or one of the models package's own errors, told by name to keep the start quick."""
+    return isinstance(error, BerthwatchError) or type(error).__module__.startswith("models.")

@@ -1,0 +1,56 @@
+"""What a person or a program gets to see: tables, JSON, lines, and the two consoles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+out = Console()
+err = Console(stderr=True)
+
+
+def show(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Rows as a table, or as JSON; ``empty`` is said where there are none."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=2, default=str))
+        return
+    if not rows:
+        out.print(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in rows[0]:
+        numeric = all(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)
+
+
+def print_lines(lines: list[str]) -> None:
+    """Text for the standard output, as it is: neither wrapped nor coloured."""
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def interval(row: Mapping[str, Any], name: str, form: str = ".1f") -> str:
+    """A number with its interval, as 12.3 (8.0-17.0)."""
+    if row[name] is None or row[name] != row[name]:
+        return "-"
+    value, low, high = (format(row[f"{name}{end}"], form) for end in ("", "_low", "_high"))
+    return f"{value} ({low}-{high})"
+
+
+def say(message: str) -> None:
+    """A word to the person, on standard error."""
+    err.print(message, highlight=False, markup=False)
