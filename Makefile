@@ -15,7 +15,7 @@ TORCH_FLAGS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 REAL := ../shared/data/real-imagery
 PIP := $(BIN)/python -m pip install --quiet
 
-.PHONY: help install demo test test-all check format bench train clean
+.PHONY: help install demo test test-all test-faults check format bench train clean
 
 help:  ## Show what can be made
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(STAMP) check  ## Lint, types and the tests (under 15 minutes on two core
 
 test-all: $(STAMP) check  ## The tests with the slow ones and the fault suite
 	$(BIN)/python -m pytest -m "not bench"
+
+test-faults: $(STAMP)  ## Kill, cut off, fill up, lie: runs must come out the same (prints the fault table)
+	$(BIN)/python -m pytest -m faults -s
 
 check: $(STAMP)  ## Lint, format and types
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from jobs.archive import PortArchive
 from jobs.domain import Port
 from jobs.plan import Plan, read_plan
 from jobs.results import ArchiveImagery
+from jobs.storage import LocalFolder
 from jobs.truth import match_vessels
 
 HERE = Path(__file__).parent / "real"
@@ -88,7 +89,7 @@ def draw(
 ) -> Path:
     """One date with found vessels (yellow) and wanted labels (cyan), doubtful ones in grey."""
     port = plan.ports[0]
-    archive = PortArchive.create_or_open(root, port, None)
+    archive = PortArchive.create_or_open(LocalFolder(root), port, None)
     (overpass,) = (o for o in plan.overpasses if o.acquired.date().isoformat() == day)
     rgb = ArchiveImagery({port.id: archive}).rgb(port.id, overpass.id)
     assert rgb is not None

@@ -1,0 +1,101 @@
+"""Units that do nothing, and archives that keep nothing: what is left is what the cluster costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import cycle, islice
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from jobs import work
+from jobs.archive import PortArchive
+from jobs.archives import Archives
+from jobs.domain import (
+    Overpass,
+    OverpassStore,
+    Port,
+    Settings,
+    StageName,
+    Unit,
+    UnitResult,
+    UnitState,
+)
+from jobs.plan import group_overpasses
+from jobs.storage import storage_at
+from jobs.todo import Batch, Todo
+from tests.bench.many_ports import head, many_ports, scenes
+
+PORTS = 8
+
+
+def do_nothing() -> None:
+    """From here on the stages of this process do nothing, well."""
+    work.STAGES = tuple(replace(stage, run=_stage(stage.name)) for stage in work.STAGES)
+
+
+def _stage(name: StageName) -> Any:
+    def run(unit: Unit, _settings: Settings, _store: OverpassStore) -> UnitResult:
+        return UnitResult(unit.overpass.id, name, UnitState.DONE)
+
+    return run
+
+
+class NoStore:
+    """In the place of a fork: as small, and written by nobody."""
+
+    def __init__(self) -> None:
+        self.session = b"x" * 900  # a fork of Icechunk pickles to under 1 kB
+
+    def copy(self) -> NoStore:
+        return NoStore()
+
+
+class NoArchives(dict[str, Any]):
+    """In the place of a run's archives: every port has one, and a commit is free."""
+
+    root = SimpleNamespace(url="nowhere")
+
+    def __missing__(self, port_id: str) -> Any:
+        return SimpleNamespace(commit=lambda *_: "snapshot")
+
+    def fork(self, port_id: str) -> NoStore:
+        return NoStore()
+
+    def hold(self, port_id: str) -> None:
+        pass
+
+    def release(self, port_id: str) -> None:
+        pass
+
+
+def batches(units: int, in_batch: int = 1) -> Iterator[Batch]:
+    """Units of real overpasses of a few ports, each with an id of its own."""
+    ports = many_ports(PORTS)
+    known = [(port, group_overpasses(port, list(scenes(port, 1)))) for port in ports]
+    todo = islice(_todo(known), units)
+    while group := tuple(islice(todo, in_batch)):
+        yield Batch(group)
+
+
+def _todo(known: Sequence[tuple[Port, Sequence[Overpass]]]) -> Iterator[Todo]:
+    pairs = cycle((port, overpass) for port, overpasses in known for overpass in overpasses)
+    for number, (port, overpass) in enumerate(pairs):
+        own = replace(overpass, id=f"{overpass.id}-{number}")
+        yield Todo(Unit(port, own, number), tuple(StageName), "new", UnitState.PENDING)
+
+
+def real_archives(folder: str, units: int) -> Archives:
+    """Archives of those ports on the local disk, with a step for each unit."""
+    found: dict[str, list[Overpass]] = defaultdict(list)
+    for batch in batches(units):
+        found[batch.units[0].port.id].append(batch.units[0].overpass)
+    ports = tuple(port for port in many_ports(PORTS) if port.id in found)
+    root = storage_at(f"{folder}/archive")
+    for port in ports:
+        archive = PortArchive.create_or_open(root, port, np.zeros(port.grid.shape, bool))
+        archive.ensure(found[port.id])
+    return Archives(head(ports, 1), root)
