@@ -56,7 +56,9 @@ def test_workers_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch)
 def test_a_performance_report_is_kept_and_its_failure_is_a_warning(tmp_path: Path) -> None:
     events: list[Event] = []
     with (
-        LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as made,
+        LocalCluster(
+            n_workers=1, processes=False, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as made,
         Client(made) as client,
     ):
         with cluster.performance(client, tmp_path / "new" / "report.html", events.append):

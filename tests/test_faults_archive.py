@@ -144,7 +144,8 @@ def test_two_runs_at_once_on_one_archive(tmp_path: Path) -> None:
             if second.returncode == 2:
                 assert "is being written by another run" in " ".join(said.split())
                 refused += 1
-    assert first.returncode == 0, first.communicate()[0]
+    said, _ = first.communicate()
+    assert first.returncode == 0, said
     events = [json.loads(text)["event"] for text in journal.read_text().splitlines()]
     assert events.count("unit") == len(DAYS)
     with connect("local", workers=1) as client:

@@ -21,6 +21,7 @@ from jobs.domain import Access
 from jobs.plan import write_plan
 from jobs.storage import Bucket, LocalFolder, Storage
 from jobs.storage.bucket import _client
+from tests.fault_table import line
 from tests.remote_worlds import COMMAND, berthwatch, environment, plan_on, published
 from tests.servers import s3 as s3_servers
 from tests.servers.faults import Fault, Kind
@@ -42,11 +43,6 @@ PASSING = (
 """What a server may do and be forgiven."""
 
 
-def line(fault: str, times: int, lost: int, equal: bool) -> None:
-    """A row of the fault table."""
-    print(f"\n{fault} | {times} | {lost} | {'yes' if equal else 'no'}")
-
-
 def pinned(folder: Path, archive: str, base: str, access: Access | None = None) -> Path:
     """A folder with a plan of its own for the same imagery; archive and folder apart."""
     folder.mkdir(exist_ok=True)
@@ -59,12 +55,6 @@ def finish(folder: Path, extra: Mapping[str, str], *more: str) -> dict[str, obje
     assert done.returncode == 0, done.stdout + done.stderr
     facts: dict[str, object] = json.loads(done.stdout)
     return facts
-
-
-def retried(storage: Storage) -> int:
-    """Attempts that the journal says were made again."""
-    text = b"".join(storage.read(name) for name in storage.names("journal")).decode()
-    return sum(json.loads(event)["event"] == "retried" for event in text.splitlines())
 
 
 # --- imagery over HTTP --------------------------------------------------------------------------
@@ -126,13 +116,13 @@ def test_signatures_that_run_out_in_mid_run(tmp_path: Path) -> None:
     (tmp_path / "imagery").mkdir()
     signatures = Signatures(requests=5)
     with file_server(tmp_path / "imagery") as plain:
-        base = f"{plain.url}/eastus/container"
-        folder = tmp_path / "imagery" / "eastus" / "container"
+        base = f"{plain.url}/devaccount/container"
+        folder = tmp_path / "imagery" / "devaccount" / "container"
         folder.mkdir(parents=True)
         pinned(folder, str(tmp_path / "calm"), base)
         finish(folder, {})
         plain.signatures = signatures
-        with token_server("127", signatures=signatures) as tokens:
+        with token_server("devaccount", signatures=signatures) as tokens:
             pinned(folder, str(tmp_path / "signed"), base, Access.PLANETARY_COMPUTER)
             facts = finish(folder, {"PC_SDK_SAS_URL": tokens.token_url})
             asked = len(tokens.requests)
@@ -192,21 +182,19 @@ def proxy(s3: S3, calm_s3: dict[str, str]) -> Iterator[Proxy]:
         yield server
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [*PASSING, Fault(Kind.HANG, seconds=5), Fault(Kind.RESET, late=True)],
-    ids=lambda f: f"{f.kind}-{f.status}{'-late' if f.late else ''}",
-)
-def test_an_s3_server_that_stumbles(
-    s3: S3, proxy: Proxy, calm_s3: dict[str, str], tmp_path: Path, fault: Fault
+def test_an_s3_server_that_does_everything_wrong_now_and_then(
+    s3: S3, proxy: Proxy, calm_s3: dict[str, str], tmp_path: Path
 ) -> None:
-    every = 97 if fault.kind is Kind.HANG else 13
-    made = proxy.faults.add(replace(fault, every=every, after=20, times=None))
+    storm = [*PASSING, Fault(Kind.HANG, seconds=5), Fault(Kind.RESET, late=True)]
+    made = [
+        proxy.faults.add(replace(fault, every=101, after=10 * number, times=None))
+        for number, fault in enumerate(storm, start=2)
+    ]
     facts = finish(world_on_s3(tmp_path), s3_servers.environment(proxy.url))
     equal = in_bucket(s3, tmp_path.name) == calm_s3
-    late = ", after the work was done" if fault.late else ""
-    line(f"everything on S3: {fault.kind} {fault.status}{late}", made.hits, 0, equal)
-    assert made.hits
+    hits = sum(fault.hits for fault in made)
+    line("imagery, archive and results on S3: seven kinds of fault", hits, 0, equal)
+    assert all(fault.hits for fault in made)
     assert facts["failed"] == 0
     assert equal
 

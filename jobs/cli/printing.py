@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-out = Console()
+WIDE = 200
+"""Columns of what goes into a file or a pipe, where ids must not be cut off at 80."""
+
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
 err = Console(stderr=True)
 
 
