@@ -11,8 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs import cli
+from jobs.plan import write_plan
 from jobs.ports import bundled_ports, read_port
 from jobs.run import Summary
+from tests.remote_worlds import plan_on
 
 JOB = """\
 name: english-bay
@@ -132,10 +134,25 @@ def test_a_refusal_is_one_message_and_exit_code_2(
     assert "Traceback" not in done.stderr
 
 
+def test_a_plan_says_what_it_will_cost_at_ones_own_prices(tmp_path: Path) -> None:
+    path = tmp_path / "plan.jsonl.gz"
+    write_plan(plan_on(tmp_path, "s3://bucket", "archive", (1, 2), "priced"), path)
+    plain, dear = (
+        {row["what"]: row["usd"] for row in json.loads(call("plan", str(path), *price))["cost"]}
+        for price in (["--show", "--json"], ["--show", "--json", "--price", "cpu_hour=4"])
+    )
+    assert dear["tile"] == pytest.approx(100 * plain["tile"])
+    assert dear["read requests"] == plain["read requests"]
+    done = berthwatch("plan", str(path), "--price", "cpu_hours=4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cpu_hour" in done.stderr
+
+
 def test_exit_codes_tell_what_happened() -> None:
     assert cli.exit_code(Summary(done=3)) == 0
     assert cli.exit_code(Summary(done=3, pending=2)) == 0
     assert cli.exit_code(Summary(done=3, failed=1)) == 1
+    assert cli.exit_code(Summary(done=3, failed=1, lost="the cluster was lost")) == 3
     assert cli.exit_code(Summary(done=3, failed=1, interrupted=True)) == 130
 
 

@@ -107,6 +107,14 @@ def test_the_same_command_again_does_nothing_and_the_others_read(world: Path, s3
     assert "<html" in (world / "page.html").read_text()
     verified = call("verify", "plan.jsonl", "--sample", "2", "--json")
     assert [row["result"] for row in json.loads(verified)] == ["equal", "equal"]
+    (held,) = json.loads(call("archive", "plan.jsonl", "--json"))
+    assert held["tags"] == 1
+    assert held["commits"] >= 3
+    assert held["stored_mb"] > 0
+    (cleaned,) = json.loads(
+        call("archive", "plan.jsonl", "--expire-days", "0", "--collect", "--json")
+    )
+    assert cleaned["expired"] == held["commits"] - 2  # all but the tagged tip and the first
     call("export", "plan.jsonl", "--port", "TESTP", "-o", "copy.zarr")
     tree = xr.open_datatree(world / "copy.zarr", engine="zarr", consolidated=False)
     assert tree["sentinel-2"].sizes["time"] == len(DAYS)
