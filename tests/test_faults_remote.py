@@ -43,6 +43,10 @@ PASSING = (
 """What a server may do and be forgiven."""
 
 
+def named(fault: Fault) -> str:
+    return f"status {fault.status}" if fault.kind is Kind.STATUS else str(fault.kind)
+
+
 def pinned(folder: Path, archive: str, base: str, access: Access | None = None) -> Path:
     """A folder with a plan of its own for the same imagery; archive and folder apart."""
     folder.mkdir(exist_ok=True)
@@ -81,7 +85,7 @@ def stormy(imagery: FileServer, root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("fault", PASSING, ids=lambda f: f"{f.kind}-{f.status}")
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: named(fault))
 def test_a_file_server_that_stumbles(
     imagery: FileServer, calm: dict[str, str], tmp_path: Path, fault: Fault
 ) -> None:
@@ -90,7 +94,7 @@ def test_a_file_server_that_stumbles(
     imagery.faults.clear()
     assert made.hits
     equal = published(LocalFolder(tmp_path / "archive")) == calm
-    line(f"imagery over HTTP: {fault.kind} {fault.status}", made.hits, 0, equal)
+    line(f"imagery over HTTP: {named(fault)}", made.hits, 0, equal)
     assert facts["failed"] == 0
     assert equal
 
