@@ -57,7 +57,11 @@ def test_a_performance_report_is_kept_and_its_failure_is_a_warning(tmp_path: Pat
     events: list[Event] = []
     with (
         LocalCluster(
-            n_workers=1, processes=False, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+            n_workers=1,
+            processes=False,
+            protocol="tcp://",
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
         ) as made,
         Client(made) as client,
     ):

@@ -17,7 +17,11 @@ def client() -> Iterator[Client]:
     address = "127.0.0.1:0"
     with (
         LocalCluster(
-            n_workers=0, processes=False, host="127.0.0.1", dashboard_address=address
+            n_workers=0,
+            processes=False,
+            protocol="tcp://",
+            host="127.0.0.1",
+            dashboard_address=address,
         ) as made,
         Client(made) as client,
     ):
@@ -76,7 +80,7 @@ def test_messages_of_others_are_left_alone(client: Client) -> None:
 
 def test_a_closed_client_is_no_error() -> None:
     with LocalCluster(
-        n_workers=0, processes=False, host="127.0.0.1", dashboard_address=None
+        n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=None
     ) as made:
         client = Client(made)
         with metrics(client, "gone") as observe:
