@@ -105,11 +105,12 @@ class _Lines:
         self.console = console
         self.tally = _Tally()
         self.spoke = time.monotonic()
+        self.announced = False
 
     def __call__(self, event: Event) -> None:
-        first = self.tally.ended == 0
         self.tally.take(event)
-        if event.name is EventName.UNIT and first:
+        if event.name is EventName.UNIT and not self.announced:
+            self.announced = True
             self._say(f"{self.tally.total} of {self.tally.overpasses} overpasses to do")
         line = _trouble(event)
         if line:
