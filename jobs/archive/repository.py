@@ -39,8 +39,8 @@ from jobs.sensors import SENSORS
 from jobs.storage import Bucket, LocalFolder, Storage
 from jobs.storage.bucket import endpoint, region
 
-# Local commits are guarded by our own lock (see `lock`), so Icechunk's warning that they need
-# one would only alarm users.
+# Local commits are guarded by our own lock (`LocalFolder.locked`), so Icechunk's warning that they
+# need one would only alarm users.
 icechunk.set_logs_filter("error")
 
 

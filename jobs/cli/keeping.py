@@ -60,7 +60,9 @@ def archive(
     expire_days: Annotated[
         float | None,
         typer.Option(
-            "--expire-days", min=0, help="Forget untagged commits older than this many days."
+            "--expire-days",
+            min=0,
+            help="Forget untagged commits older than this many days, then collect.",
         ),
     ] = None,
     collect: Annotated[
@@ -77,7 +79,7 @@ def archive(
     """What the port archives hold: commits, tags, sizes; and throw away what nobody can read.
 
     Published results stand on tags. Neither a tag's bytes nor the newest commit's are ever
-    touched. Commits of the last hour are left alone, and so is an archive that a run is writing.
+    touched. Nothing younger than an hour is deleted, and nothing while a run is writing.
     """
     from jobs.archive import PortArchive
     from jobs.archive.housekeeping import clean, overview
