@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,9 +16,9 @@ from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster, performance_report
+from distributed import Client, LocalCluster, Security, performance_report
 
-from jobs.errors import ClusterError, InputError
+from jobs.errors import ClusterError, ClusterLostError, InputError
 from jobs.journal import Event, EventName, Observer
 
 WORKER_ENVIRONMENT = {
@@ -29,6 +31,7 @@ WORKER_ENVIRONMENT = {
 WAIT_FOR_WORKERS_S = 60.0
 CONNECT_TIMEOUT = "20s"
 REPORT_TIMEOUT_S = 60.0
+ROLL_TIMEOUT_S = 30.0
 ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
 
@@ -45,18 +48,28 @@ def code_version() -> str:
 
 
 @contextmanager
-def connect(cluster: str, workers: int | None = None) -> Iterator[Client]:
+def connect(
+    cluster: str,
+    workers: int | None = None,
+    security: Security | None = None,
+    wait_for_workers_s: float | None = None,
+    needs: Collection[str] = (),
+) -> Iterator[Client]:
     """A client of ``local`` (a cluster of processes made and ended here) or of an address.
 
-    Raises ClusterError where nobody answers, no worker comes, or workers run other code.
+    ``security`` is for a scheduler behind TLS; Dask's own configuration holds where it is None.
+    ``needs`` names resources (CPU, GPU) that some worker must offer before it begins. Raises
+    ClusterError where nobody answers, no worker comes, or workers run other code, and
+    ClusterLostError where the scheduler vanishes meanwhile.
     """
+    wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
     if cluster == "local":
         with _local(workers) as made, Client(made) as client:
-            _check(client)
+            _check(client, wait_s, needs)
             yield client
     elif cluster.startswith(ADDRESSES):
-        with _remote(cluster) as client:
-            _check(client)
+        with _remote(cluster, security) as client:
+            _check(client, wait_s, needs)
             yield client
     else:
         raise InputError(
@@ -80,9 +93,9 @@ def _local(workers: int | None) -> LocalCluster:
 
 
 @contextmanager
-def _remote(address: str) -> Iterator[Client]:
+def _remote(address: str, security: Security | None) -> Iterator[Client]:
     try:
-        client = Client(address, timeout=CONNECT_TIMEOUT)
+        client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
     except (OSError, TimeoutError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {address} ({error}); start one with "
@@ -106,22 +119,60 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _check(client: Client) -> None:
+def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
     """Refuse a cluster without workers, or whose workers would compute something else."""
-    try:
-        client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"the cluster has no worker after {WAIT_FOR_WORKERS_S:.0f} s; "
-            "start one with 'dask worker' and the scheduler's address"
-        ) from error
+    with vanishing(client, at_once=True):
+        _wait_for_workers(client, wait_s, needs)
+        found = client.run(_versions, on_error="return")
     mine = _versions()
-    for worker, theirs in client.run(_versions, on_error="return").items():
-        if theirs != mine:
+    gone = [worker for worker, theirs in found.items() if isinstance(theirs, OSError)]
+    for worker, theirs in found.items():
+        if theirs != mine and worker not in gone:
             raise ClusterError(
                 f"worker {worker} has {_describe(theirs)}, this client has {_describe(mine)}: "
                 "install the same Berthwatch and Python on both"
             )
+    if len(gone) == len(found):
+        raise ClusterLostError(f"the cluster was lost: all {len(gone)} workers went as they came")
+
+
+def _wait_for_workers(client: Client, wait_s: float, needs: Collection[str]) -> None:
+    """Return when a worker is there, and one that offers each resource needed."""
+    until = time.monotonic() + wait_s
+    try:
+        client.wait_for_workers(1, timeout=wait_s)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"the cluster has no worker after {wait_s:.0f} s; "
+            "start one with 'dask worker' and the scheduler's address"
+        ) from error
+    while missing := sorted(set(needs) - roll_call(client, ROLL_TIMEOUT_S).offered):
+        if time.monotonic() > until:
+            raise ClusterError(
+                f"the cluster has no worker that offers {' or '.join(missing)} after "
+                f"{wait_s:.0f} s; start one with 'dask worker --resources {missing[0]}=1'"
+            )
+        time.sleep(min(1.0, wait_s / 10))
+
+
+@contextmanager
+def vanishing(client: Client, *, at_once: bool = False) -> Iterator[None]:
+    """What Dask raises when its scheduler vanishes, as ClusterLostError.
+
+    An OSError of another cause passes as it is while the client still has its scheduler, unless
+    ``at_once`` says that nothing else is touched here.
+    """
+    address = client.scheduler.address if client.scheduler else "an unknown address"
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        if client.status == "running" and not at_once:
+            raise
+        said = " ".join(str(error).split())[:200]
+        raise ClusterLostError(
+            f"the cluster was lost: the scheduler at {address} is gone ({said}); what was finished "
+            "is committed: the same command goes on from here"
+        ) from error
 
 
 def _versions() -> tuple[str, str]:
@@ -144,6 +195,15 @@ class Roll:
     """How many tasks the workers run at once."""
     gpus: int
     """How many workers offer the resource ``GPU``."""
+    cpus: int = 0
+    """How many offer the resource ``CPU``; where any does, what needs no GPU runs there only."""
+    without_gpu: int = 0
+    """How many can do what needs no GPU: they offer CPU, or nothing at all."""
+
+    @property
+    def offered(self) -> set[str]:
+        """The resources that some worker offers."""
+        return {kind for kind, count in (("CPU", self.cpus), ("GPU", self.gpus)) if count}
 
 
 def roll_call(client: Client, timeout_s: float) -> Roll:
@@ -152,9 +212,12 @@ def roll_call(client: Client, timeout_s: float) -> Roll:
         raise OSError("the client is closed")
     answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout_s)
     workers = answer["workers"].values()
+    offers = [{kind for kind, n in worker.get("resources", {}).items() if n} for worker in workers]
     return Roll(
         threads=sum(worker["nthreads"] for worker in workers),
-        gpus=sum(bool(worker.get("resources", {}).get("GPU")) for worker in workers),
+        gpus=sum("GPU" in offered for offered in offers),
+        cpus=sum("CPU" in offered for offered in offers),
+        without_gpu=sum("CPU" in offered or "GPU" not in offered for offered in offers),
     )
 
 

@@ -1,6 +1,7 @@
 """The job file: what a person asks for, read from YAML into frozen values.
 
-Every refusal names the file and the line. Relative paths are taken from the job file's folder.
+Every refusal names the file and the line. Relative paths are taken from the job file's folder, and
+``today`` and ``yesterday`` in a period are the days in UTC when the file is read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -69,6 +70,11 @@ class Job:
     """No part of what a plan pins: other beliefs need no new search."""
 
 
+def today_utc() -> date:
+    """The day it is now."""
+    return datetime.now(UTC).date()
+
+
 def read_job(path: Path) -> Job:
     """The job of a YAML file; InputError with file and line for anything it does not expect."""
     return _JobFile(path).job()
@@ -119,6 +125,8 @@ class _JobFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = path.resolve().parent
+        today = today_utc()  # once, so that a midnight in between cannot tear a period apart
+        self.days = {"today": today, "yesterday": today - timedelta(days=1)}
 
     def job(self) -> Job:
         fields = self._fields(
@@ -310,13 +318,17 @@ class _JobFile:
         raise self._error(node, f"{what} is {found}; expected a number")
 
     def _date(self, node: yaml.Node, what: str) -> date:
+        if isinstance(node, yaml.ScalarNode) and node.value in self.days:
+            return self.days[node.value]
         if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.value):
             try:
                 return date.fromisoformat(node.value)
             except ValueError:
                 pass  # the 31st of April: the same refusal as for any other text
         found = repr(node.value) if isinstance(node, yaml.ScalarNode) else f"a {_kind(node)}"
-        raise self._error(node, f"{what} is {found}; expected a day such as 2024-03-01")
+        raise self._error(
+            node, f"{what} is {found}; expected a day such as 2024-03-01, today or yesterday"
+        )
 
     def _per_cent(self, node: yaml.Node, what: str) -> float:
         number = math.nan

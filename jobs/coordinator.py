@@ -52,6 +52,7 @@ class Coordinator:
             summary.interrupted = True
             self.dispatch.cancel()
         except ClusterLostError as error:
+            self.dispatch.forget()
             summary.lost = str(error)
             self.observe(Event(EventName.LOST, {"reason": str(error)}))
         except ArchiveError as error:

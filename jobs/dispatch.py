@@ -6,23 +6,20 @@ succeed. The scheduler may vanish, and so may all workers; neither may leave a r
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from distributed import Client, Future, KilledWorker
 
-from jobs.cluster import Roll, roll_call
+from jobs.cluster import Roll
 from jobs.domain import Settings, StageName, content_id
-from jobs.errors import ClusterLostError
 from jobs.todo import Batch
+from jobs.watch import CPU, GPU, Watch
 from jobs.work import Chain, described, failure, work
 
 BEAT_S = 5.0
 """After so long without any result the scheduler is asked whether it and its workers are there."""
-SILENT_S = 60.0
-"""A scheduler that does not answer for so long is lost."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +38,25 @@ class Dispatch:
         self, client: Client, settings: Settings, archive: str, without_workers_s: float
     ) -> None:
         self.client = client
-        self.address = _address(client)
         self.settings = settings
         self.archive = archive
-        self.without_workers_s = without_workers_s
-        self.roll = self._first_roll()
-        self.needs_gpu = self.roll.gpus > 0
+        self.watch = Watch(client, without_workers_s)
+        self.watch.refuse_without_cpu()
+        self.needs_gpu = self.watch.roll.gpus > 0
         self._running: dict[str, tuple[Batch, Future[tuple[Chain, ...]]]] = {}
         self._ended: SimpleQueue[str] = SimpleQueue()
-        self._answered_at = self._manned_at = time.monotonic()
 
-    def _first_roll(self) -> Roll:
-        try:
-            return roll_call(self.client, SILENT_S)
-        except (OSError, TimeoutError):
-            raise self._lost("does not answer") from None
+    @property
+    def roll(self) -> Roll:
+        """Who is there to work, as the scheduler last said."""
+        return self.watch.roll
 
     def __len__(self) -> int:
         return len(self._running)
 
     def submit(self, batch: Batch, chains: Sequence[Chain], mark: str = "") -> None:
         """Send a batch's stages off, each waiting for the one before."""
-        if self.client.status != "running":
-            raise self._lost("is gone")
+        self.watch.check()
         before: tuple[Chain, ...] | Future[tuple[Chain, ...]] = tuple(chains)
         key = ""
         for depth, name in enumerate(batch.stages):
@@ -76,12 +69,18 @@ class Dispatch:
                 before,
                 key=key,
                 priority=depth,
-                resources={"GPU": 1} if self.needs_gpu and name is StageName.SEGMENT else None,
+                resources=self._resources(name),
                 pure=False,
             )
         assert isinstance(before, Future)
         self._running[key] = (batch, before)
         before.add_done_callback(self._note)
+
+    def _resources(self, name: StageName) -> dict[str, float] | None:
+        return {GPU: 1} if self._kind(name) == GPU else self.watch.resources
+
+    def _kind(self, name: StageName) -> str:
+        return GPU if self.needs_gpu and name is StageName.SEGMENT else CPU
 
     def _note(self, future: Future[tuple[Chain, ...]]) -> None:
         self._ended.put(str(future.key))
@@ -99,17 +98,17 @@ class Dispatch:
             try:
                 key = self._ended.get(timeout=BEAT_S)
             except Empty:
-                self._beat()
+                self.watch.beat(self._kinds())
                 continue
             batch, future = self._running.pop(key)
             if future.status == "cancelled":
-                raise self._lost("broke the connection off")
+                raise self.watch.lost("broke the connection off")
             error = future.exception()
             if isinstance(error, KilledWorker):
                 return batch, _killed(error)
             if error is not None:
                 return batch, _failed(batch, error)
-            self._answered_at = self._manned_at = time.monotonic()
+            self.watch.heard()
             return batch, future.result()
 
     def cancel(self) -> None:
@@ -119,33 +118,18 @@ class Dispatch:
         if self.client.status == "running":
             self.client.cancel(futures, force=True)
 
-    def _beat(self) -> None:
-        """Raise ClusterLostError where waiting on makes no sense."""
-        now = time.monotonic()
-        if self.client.status != "running":
-            raise self._lost("is gone")
-        try:
-            self.roll = roll_call(self.client, SILENT_S / 2)
-        except (OSError, TimeoutError):
-            if time.monotonic() - self._answered_at > SILENT_S:
-                raise self._lost(f"has not answered for {SILENT_S:.0f} s") from None
-            return
-        self._answered_at = time.monotonic()
-        if self.roll.gpus if self.needs_gpu else self.roll.threads:
-            self._manned_at = now
-        elif now - self._manned_at > self.without_workers_s:
-            kind = "no worker with a GPU" if self.roll.threads else "no worker"
-            raise self._lost(f"has had {kind} for {self.without_workers_s:.0f} s")
+    def forget(self) -> None:
+        """Let go of everything without waiting for a scheduler that may not answer.
 
-    def _lost(self, what: str) -> ClusterLostError:
-        return ClusterLostError(
-            f"the cluster was lost: the scheduler at {self.address} {what}; what was finished is "
-            "committed: the same command goes on from here"
-        )
+        Another run of this client would else be given these tasks, with what they ask of workers.
+        """
+        for _, future in self._running.values():
+            future.release()
+        self._running.clear()
 
-
-def _address(client: Client) -> str:
-    return str(client.scheduler.address) if client.scheduler else "an unknown address"
+    def _kinds(self) -> set[str]:
+        """Which workers the batches under way need, if perhaps no longer at their last stage."""
+        return {self._kind(name) for batch, _ in self._running.values() for name in batch.stages}
 
 
 def _killed(error: KilledWorker) -> Killed:

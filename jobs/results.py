@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from jobs import estimate, publish, series, visits
 from jobs.archive import PortArchive, Step
+from jobs.archive.trouble import patiently
 from jobs.archives import Archives
 from jobs.detector import MeasuredError
 from jobs.domain import (
@@ -44,6 +46,7 @@ from jobs.publication import (
 from jobs.run import detector_errors
 from jobs.sea import sea_routes
 from jobs.sensors import SENSORS
+from jobs.spread import spread
 from jobs.storage import Storage
 from jobs.todo import overall, port_steps, port_units
 from jobs.volumes import CargoEntry, read_entries
@@ -102,7 +105,10 @@ def collect(
     root: Storage,
     client: Client,
 ) -> Publication:
-    """The state of the job as the archive holds it now, with a tag derived from its content."""
+    """The state of the job as the archive holds it now, with a tag derived from its content.
+
+    Raises ClusterLostError where the cluster that counts is lost.
+    """
     basis = basis_of(plan)
     standing = {port.id: _standing(plan, port, archives, settings) for port in plan.ports}
     found = _results(plan, standing, root, client, basis)
@@ -184,21 +190,23 @@ def publish_run(
     """
     if publication.units.pending == 0:
         for archive in archives.values():
-            archive.tag(f"{publication.job}-{publication.tag}")
+            patiently(partial(archive.tag, f"{publication.job}-{publication.tag}"), _unheard)
     return publish.publish(publication, root)
+
+
+def _unheard(reason: str) -> None:
+    """Nobody is told of trouble that passes once the run itself is over."""
 
 
 def _results(
     plan: Plan, standing: Mapping[str, _Standing], root: Storage, client: Client, basis: Basis
 ) -> dict[str, PortResult]:
-    futures = {
-        port.id: client.submit(count_port, root, port, standing[port.id].done, basis, pure=False)
-        for port in plan.ports
-        if standing[port.id].done
-    }
-    empty = [port for port in plan.ports if port.id not in futures]
+    seen = [port for port in plan.ports if standing[port.id].done]
+    calls = ((root, port, standing[port.id].done, basis) for port in seen)
+    empty = [port for port in plan.ports if not standing[port.id].done]
     found = {port.id: _count([], port, basis) for port in empty}
-    return found | {port_id: future.result() for port_id, future in futures.items()}
+    counted = spread(client, count_port, calls)
+    return found | {seen[number].id: result for number, result in counted}
 
 
 def _provenance(plan: Plan, settings: Settings) -> Provenance:

@@ -9,6 +9,8 @@ loop over all of it is the `coordinator`. A unit that fails is a value with its 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from distributed import Client
 
@@ -18,11 +20,19 @@ from jobs.coordinator import Coordinator
 from jobs.detector import MeasuredError
 from jobs.dispatch import Dispatch
 from jobs.domain import Settings, UnitState
-from jobs.journal import Event, EventName, Observer
+from jobs.journal import Event, EventName, Facts, Observer
 from jobs.ledger import Ledger, Summary
 from jobs.plan import Plan
 from jobs.storage import Storage
-from jobs.todo import Backlog, Options, Todo, port_steps, port_units, state_of
+from jobs.todo import (
+    Backlog,
+    Options,
+    Todo,
+    overpasses_within,
+    port_steps,
+    port_units,
+    state_of,
+)
 from jobs.todo import still_to_do as preview
 from jobs.work import STAGES
 from models.predictor import weights_digest
@@ -33,9 +43,11 @@ __all__ = [
     "Summary",
     "Todo",
     "detector_errors",
+    "dry_rows",
     "preview",
     "run_units",
     "settings_for",
+    "stale_rows",
     "status_rows",
 ]
 
@@ -77,6 +89,52 @@ def status_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
     return rows
 
 
+def stale_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
+    """Why overpasses are stale, and how many for each reason: by port, sensor and stage."""
+    settings = settings_for(plan)
+    archives = Archives(plan, root)
+    models = _models_of(archives)
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for port in sorted(plan.ports, key=lambda port: port.id):
+        steps = port_steps(archives.existing(port.id))
+        for unit, step in port_units(plan, port, steps):
+            for stage in STAGES:
+                if state_of(stage, unit, step, settings) is UnitState.STALE:
+                    why = stage.changed(unit, settings, step.key[stage.name], models(port.id))
+                    counts[port.id, unit.overpass.sensor, str(stage.name), why] += 1
+    return [
+        {"port": port, "sensor": sensor, "stage": stage, "stale": count, "because": why}
+        for (port, sensor, stage, why), count in counts.items()
+    ]
+
+
+def dry_rows(plan: Plan, root: Storage, options: Options) -> list[dict[str, str]]:
+    """What a run would do and why, a row an overpass; changes nothing."""
+    settings = settings_for(plan)
+    archives = Archives(plan, root)
+    models = _models_of(archives)
+    return [
+        {
+            "overpass": item.unit.overpass.id,
+            "why": _why(item, settings, models),
+            "stages": " ".join(item.stages),
+        }
+        for item in preview(plan, archives, settings, options)
+    ]
+
+
+def _why(item: Todo, settings: Settings, models: Callable[[str], Sequence[str]]) -> str:
+    if item.why != "stale":
+        return item.why
+    stage = next(stage for stage in STAGES if stage.name is item.stages[0])
+    return f"stale: {stage.changed(item.unit, settings, item.key, models(item.unit.port.id))}"
+
+
+def _models_of(archives: Archives) -> Callable[[str], Sequence[str]]:
+    """Digests of the models that a port's commits were made with, each once; looked up once."""
+    return cache(lambda port_id: tuple(dict.fromkeys(archives[port_id].models())))
+
+
 def run_units(
     plan: Plan,
     archives: Archives,
@@ -85,7 +143,8 @@ def run_units(
     client: Client,
     observe: Observer,
 ) -> Summary:
-    """Bring the plan's units to their end; the summary counts the whole plan afterwards.
+    """Bring the plan's units to their end; the summary counts the plan afterwards, all of it or
+    what lies within the options' period.
 
     A lost cluster and Ctrl-C are told in the summary. Raises ArchiveError where the archive cannot
     be written; what was committed before stays.
@@ -107,10 +166,19 @@ def run_units(
     states = backlog.states
     states.update(ledger.moved)
     summary.done, summary.failed = states[UnitState.DONE], states[UnitState.FAILED]
-    summary.pending = len(plan.overpasses) - summary.done - summary.failed
+    summary.pending = states.total() - summary.done - summary.failed
     return summary
 
 
-def _sizes(plan: Plan, options: Options) -> dict[str, int]:
-    limit = {} if options.limit is None else {"limit": options.limit}
-    return {"ports": len(plan.ports), "overpasses": len(plan.overpasses), **limit}
+def _sizes(plan: Plan, options: Options) -> Facts:
+    """What is known at the beginning, for whoever shows how far it is."""
+    facts: Facts = {
+        "ports": len(plan.ports),
+        "overpasses": overpasses_within(plan, options.within),
+    }
+    if options.limit is not None:
+        facts["limit"] = options.limit
+    if options.within is not None:
+        facts["from"] = options.within.start.isoformat()
+        facts["to"] = options.within.end.isoformat()
+    return facts

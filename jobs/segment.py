@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -34,6 +34,9 @@ from models.predictor import Detection, Predictor
 VERSION = 1
 """Raise it when the same pixels give other vessels: what is in the archive becomes stale."""
 
+NEWER = 20
+"""Versions beyond our own that a newer Berthwatch may have written."""
+
 SHORE_TOLERANCE_M = 150.0
 """Land nearer to the water than this still counts as water: public shorelines are off by about a
 hundred metres and know neither quays nor reclaimed ground."""
@@ -53,8 +56,31 @@ BERTH_MARGIN_M = 60.0
 
 def key(unit: Unit, settings: Settings) -> str:
     """Digest of all that the stage's output depends on: pixels, berths, model."""
+    return _key(unit, VERSION, settings.model_digest)
+
+
+def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
+    """Why a stored key is not that of now, in words; ``models`` are digests it may be made with.
+
+    A key is a digest: what went into it is found by trying.
+    """
+    for model in (settings.model_digest, *models):
+        for version in range(VERSION + NEWER):
+            if _key(unit, version, model) == stored:
+                return " and ".join(_differences(settings.model_digest, model, version))
+    return "the berths were others, or the archive's history no longer names its model"
+
+
+def _differences(now: str, then: str, version: int) -> Iterator[str]:
+    if then != now:
+        yield f"the model is {now[:12]}, was {then[:12]}"
+    if version != VERSION:
+        yield f"the segment stage is version {VERSION}, was {version}"
+
+
+def _key(unit: Unit, version: int, model_digest: str) -> str:
     berths = [berth.polygon.wkt for berth in unit.port.berths]
-    return content_id(["segment", VERSION, unit.overpass.id, berths, settings.model_digest])
+    return content_id(["segment", version, unit.overpass.id, berths, model_digest])
 
 
 def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:

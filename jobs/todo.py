@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 from functools import partial
 from itertools import islice
 
@@ -15,7 +16,7 @@ from jobs import work
 from jobs.archive import PortArchive, Step, pending_step
 from jobs.archive.trouble import patiently
 from jobs.archives import Archives
-from jobs.domain import Port, Settings, StageName, Unit, UnitState
+from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
 from jobs.journal import Event, EventName, Observer, warner
 from jobs.plan import Plan
 from jobs.work import Stage
@@ -35,6 +36,9 @@ class Options:
 
     limit: int | None = None
     """Do at most this many overpasses now."""
+    within: Period | None = None
+    """Only overpasses acquired in this period are looked at, counted and done: a part of a
+    backfill. Whichever part finds nothing of the whole plan missing any more publishes."""
     retry_failed: bool = False
     last_stage: StageName = StageName.SEGMENT
     commit_every_s: float = 30.0
@@ -52,6 +56,8 @@ class Todo:
     """new, stale or retry."""
     before: UnitState
     """How the unit stood as a whole."""
+    key: str = ""
+    """Digest of what its first stage was last made from; empty where it never was."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,21 @@ class Batch:
 # --- one port -----------------------------------------------------------------------------------
 
 
-def port_units(plan: Plan, port: Port, steps: Mapping[str, Step]) -> Iterator[tuple[Unit, Step]]:
+def port_units(
+    plan: Plan, port: Port, steps: Mapping[str, Step], within: Period | None = None
+) -> Iterator[tuple[Unit, Step]]:
     """Every unit of a port with its step, by time; pending where it has none yet."""
     for overpass in plan.of(port.id):
+        if not is_within(overpass, within):
+            continue
         step = steps.get(overpass.id) or pending_step(overpass)
         yield Unit(port, overpass, step.index), step
+
+
+def is_within(overpass: Overpass, within: Period | None) -> bool:
+    """Whether it was acquired in the period, by its day in UTC."""
+    day = overpass.acquired.astimezone(UTC).date()
+    return within is None or within.start <= day <= within.end
 
 
 def port_steps(archive: PortArchive | None) -> Mapping[str, Step]:
@@ -132,7 +148,7 @@ def survey(
         counts[_joined(list(states.values()))] += 1
         item = todo(unit, states, options)
         if item is not None:
-            found.append(item)
+            found.append(replace(item, key=step.key[item.stages[0]]))
     return counts, found
 
 
@@ -147,10 +163,31 @@ def still_to_do(
         item
         for port in plan.ports
         for item in survey(
-            port_units(plan, port, port_steps(archives.existing(port.id))), settings, options
+            port_units(plan, port, port_steps(archives.existing(port.id)), options.within),
+            settings,
+            options,
         )[1]
     )
     return islice(found, options.limit)
+
+
+def standing(
+    plan: Plan, archives: Archives, settings: Settings, within: Period | None = None
+) -> Counter[UnitState]:
+    """How the overpasses of a plan stand now, by a fresh look at the archives."""
+    counts: Counter[UnitState] = Counter()
+    for port in plan.ports:
+        steps = port_steps(archives.existing(port.id))
+        for unit, step in port_units(plan, port, steps, within):
+            counts[overall(unit, step, settings)] += 1
+    return counts
+
+
+def overpasses_within(plan: Plan, within: Period | None) -> int:
+    """How many overpasses of a plan were acquired in a period; reads all for one."""
+    if within is None:
+        return len(plan.overpasses)
+    return sum(is_within(each, within) for port in plan.ports for each in plan.of(port.id))
 
 
 class Backlog:
@@ -184,16 +221,17 @@ class Backlog:
         """Count the ports that were not reached; changes nothing in their archives."""
         for port in self.plan.ports[self._counted :]:
             archive = self.archives.existing(port.id)
-            if archive is None:
+            if archive is None and self.options.within is None:
                 self.states[UnitState.PENDING] += self.plan.count(port.id)
                 continue
-            units = port_units(self.plan, port, archive.steps())
+            units = port_units(self.plan, port, port_steps(archive), self.options.within)
             self.states += survey(units, self.settings, self.options)[0]
 
     def _begin(self, port: Port) -> list[Todo]:
         begin = partial(self.archives.begin, port.id, self.plan.of(port.id))
         steps = patiently(begin, warner(self.observe))
-        counts, found = survey(port_units(self.plan, port, steps), self.settings, self.options)
+        units = port_units(self.plan, port, steps, self.options.within)
+        counts, found = survey(units, self.settings, self.options)
         found = found[: self._left]
         if self._left is not None:
             self._left -= len(found)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterator
 
 import numpy as np
+from distributed import Client
 from numpy.typing import NDArray
 
 from jobs.archive import PortArchive
@@ -14,6 +15,7 @@ from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel, content_id
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
 from jobs.run import settings_for
+from jobs.spread import spread
 from jobs.storage import Storage
 from jobs.todo import overall, port_steps, port_units
 from jobs.work import STAGES
@@ -52,8 +54,14 @@ class MemoryStore:
         return self._land
 
 
-def verify_sample(plan: Plan, root: Storage, sample: int, seed: int) -> list[dict[str, str]]:
-    """One row per recomputed overpass: its id and equal, or what differs."""
+def verify_sample(
+    plan: Plan, root: Storage, sample: int, seed: int, client: Client | None = None
+) -> list[dict[str, str]]:
+    """One row per recomputed overpass: its id and equal, or what differs.
+
+    With a client its workers recompute them, else this process. Raises ClusterLostError where the
+    cluster is lost over it.
+    """
     settings = settings_for(plan)
     archives = Archives(plan, root)
     chosen = heapq.nsmallest(
@@ -61,14 +69,24 @@ def verify_sample(plan: Plan, root: Storage, sample: int, seed: int) -> list[dic
         _done(plan, archives, settings),
         key=lambda unit: content_id([seed, unit.overpass.id]),  # as good as drawn by lot
     )
-    rows = []
-    for unit in sorted(chosen, key=lambda u: u.overpass.id):
-        try:
-            result = _compare(unit, archives[unit.port.id], settings)
-        except BerthwatchError as error:
-            result = f"cannot be recomputed: {error}"
-        rows.append({"overpass": unit.overpass.id, "result": result})
-    return rows
+    chosen.sort(key=lambda unit: unit.overpass.id)
+    calls = [(root, unit, settings) for unit in chosen]
+    if client is None:
+        found = dict(enumerate(_result(*call) for call in calls))
+    else:
+        found = dict(spread(client, _result, calls))
+    return [
+        {"overpass": unit.overpass.id, "result": found[number]}
+        for number, unit in enumerate(chosen)
+    ]
+
+
+def _result(root: Storage, unit: Unit, settings: Settings) -> str:
+    """``equal``, or what stands against it; also runs on a worker."""
+    try:
+        return _compare(unit, PortArchive.create_or_open(root, unit.port, None), settings)
+    except BerthwatchError as error:
+        return f"cannot be recomputed: {error}"
 
 
 def _done(plan: Plan, archives: Archives, settings: Settings) -> Iterator[Unit]:

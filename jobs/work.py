@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from jobs import segment, tile
@@ -26,11 +26,13 @@ class Stage:
     name: StageName
     run: Callable[[Unit, Settings, OverpassStore], UnitResult]
     key: Callable[[Unit, Settings], str]
+    changed: Callable[[Unit, Settings, str, Iterable[str]], str]
+    """Why a stored key is another than that of now, given the digests of models of old."""
 
 
 STAGES = (
-    Stage(StageName.TILE, tile.run, tile.key),
-    Stage(StageName.SEGMENT, segment.run, segment.key),
+    Stage(StageName.TILE, tile.run, tile.key, tile.changed),
+    Stage(StageName.SEGMENT, segment.run, segment.key, segment.changed),
 )
 
 ATTEMPTS = 3

@@ -24,14 +24,20 @@ class RemoteCluster:
     scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def add_worker(self) -> None:
+    def add_worker(self, resources: str = "") -> None:
         """One more worker process, without a nanny: what is killed stays dead."""
         options = ["--no-nanny", "--nthreads", "1", "--death-timeout", "5", "--no-dashboard"]
+        if resources:
+            options += ["--resources", resources]
         self.workers.append(_start("dask_worker", self.address, *options))
 
     def kill_scheduler(self) -> None:
         """The machine of the scheduler is gone."""
         _kill(self.scheduler)
+
+    def kill_worker(self, number: int) -> None:
+        """The machine of one worker is gone."""
+        _kill(self.workers[number])
 
     def kill_workers(self) -> None:
         """The machines of all workers are gone."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs import config
 from jobs.config import PortRef, SourceSpec, job_digest, read_job, source_json
-from jobs.domain import Access, Dwell, EstimateSettings
+from jobs.domain import Access, Dwell, EstimateSettings, Period
 from jobs.errors import InputError
 
 JOB = """\
@@ -203,3 +204,28 @@ def test_beliefs_that_cannot_be_are_refused_with_their_line(
     assert f"job.yaml, line {line}:" in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2024-03-01", "yesterday", Period(date(2024, 3, 1), date(2024, 6, 29))),
+        ("yesterday", "today", Period(date(2024, 6, 29), date(2024, 6, 30))),
+    ],
+)
+def test_a_period_may_end_with_the_day_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, end: str, expected: Period
+) -> None:
+    monkeypatch.setattr(config, "today_utc", lambda: date(2024, 6, 30))
+    text = JOB.replace("2024-03-01", start).replace("2024-11-30", end)
+    job = read_job(write(tmp_path, text))
+    assert job.period == expected
+    written_out = JOB.replace("2024-03-01", str(expected.start))
+    again = read_job(write(tmp_path, written_out.replace("2024-11-30", str(expected.end))))
+    assert job_digest(job) == job_digest(again)
+
+
+def test_a_period_that_begins_after_today_is_refused(tmp_path: Path) -> None:
+    text = JOB.replace("2024-03-01", "today").replace("2024-11-30", "yesterday")
+    assert "before it starts" in refusal(tmp_path, text)
+    assert "today or yesterday" in refusal(tmp_path, JOB.replace("2024-11-30", "tomorrow"))

@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from jobs.errors import ArchiveError, InputError
 from jobs.storage import Bucket, LocalFolder, Storage, storage_at
 from jobs.storage.bucket import _client
 from jobs.storage.lease import Lease
+from jobs.storage.parts import alone, one_of_many
 from tests.servers.faults import Fault, Kind
 from tests.servers.s3 import BUCKET, KEY_ID, S3, SECRET, environment, faulty_proxy, s3_server
 
@@ -237,3 +239,113 @@ def test_a_renewal_whose_answer_got_lost_keeps_the_lease(
             assert not held.lost
             with pytest.raises(ArchiveError, match="another run"):
                 lease(storage).held().__enter__()
+
+
+# --- parts of a backfill ------------------------------------------------------------------------
+
+
+def whole(storage: Bucket) -> AbstractContextManager[None]:
+    return alone(lease(storage))
+
+
+def part(storage: Bucket) -> AbstractContextManager[None]:
+    return one_of_many(lease(storage))
+
+
+def test_parts_hold_the_bucket_together_and_keep_an_ordinary_run_out(bucket: Bucket) -> None:
+    with part(bucket), part(bucket):
+        assert len(bucket.names(".lock-parts")) == 2
+        with pytest.raises(ArchiveError, match="2 parts of a backfill"), whole(bucket):
+            pass
+        assert not bucket.exists(".lock")
+    with whole(bucket):
+        pass
+    assert bucket.names("") == []
+
+
+def test_a_part_is_refused_while_an_ordinary_run_lives(bucket: Bucket) -> None:
+    with whole(bucket):
+        with pytest.raises(ArchiveError, match="being written by another run"), part(bucket):
+            pass
+        assert bucket.names("") == [".lock"]
+
+
+def test_what_dead_runs_left_is_swept_by_the_other_kind(bucket: Bucket) -> None:
+    dead_part = Lease(_client(0), BUCKET, bucket.key(".lock-parts/dead"), bucket.url, 0.1, 1.0)
+    dead_part._take()
+    with whole(bucket):
+        assert bucket.names("") == [".lock"]
+    lease(bucket)._take()  # an ordinary run that was killed
+    started = time.monotonic()
+    with part(bucket), part(bucket):
+        assert time.monotonic() - started >= 1.0
+        assert not bucket.exists(".lock")
+
+
+def test_a_part_waits_while_an_ordinary_run_only_asks(bucket: Bucket) -> None:
+    asks = lease(bucket)
+    asks.asking = True
+    entered = threading.Event()
+
+    def come() -> None:
+        with part(bucket):
+            entered.set()
+
+    with asks.held():
+        comes = threading.Thread(target=come)
+        comes.start()
+        assert not entered.wait(1.5)
+    assert entered.wait(5)  # the one who asked has withdrawn
+    comes.join()
+
+
+def test_parts_and_ordinary_runs_that_come_at_once_never_slip_past_each_other(
+    bucket: Bucket,
+) -> None:
+    inside: list[str] = []
+    seen: list[tuple[str, ...]] = []
+
+    def come(kind: str) -> None:
+        holding = whole if kind == "whole" else part
+        with suppress(ArchiveError), holding(bucket):
+            inside.append(kind)
+            seen.append(tuple(inside))
+            time.sleep(0.5)
+            inside.remove(kind)
+
+    for _ in range(4):
+        threads = [threading.Thread(target=come, args=(k,)) for k in ("whole", "part", "part")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert seen
+    assert not [now for now in seen if "whole" in now and len(now) > 1]
+    assert ("part", "part") in seen
+
+
+def test_who_publishes_second_waits_for_the_first(bucket: Bucket) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with lease(bucket).held(patient=True):
+            order.append("second")
+
+    with lease(bucket).held(patient=True):
+        waits = threading.Thread(target=second)
+        waits.start()
+        time.sleep(1.5)
+        order.append("first")
+    waits.join()
+    assert order == ["first", "second"]
+
+
+def test_in_a_local_folder_parts_run_one_at_a_time(tmp_path: Path) -> None:
+    storage = LocalFolder(tmp_path)
+    with (
+        storage.locked(part=True),
+        storage.publishing(),
+        pytest.raises(ArchiveError, match="where the archive lies in a bucket"),
+        LocalFolder(tmp_path).locked(part=True),
+    ):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ from jobs.errors import ArchiveError
 from jobs.sensors import SENSORS
 from jobs.storage import Bucket, LocalFolder, Storage
 from jobs.storage.bucket import endpoint, region
+
+MOST_COMMITS = 1000
+"""Commits whose metadata are looked through for what something was made of: each costs a read."""
 
 # Local commits are guarded by our own lock (`LocalFolder.locked`), so Icechunk's warning that they
 # need one would only alarm users.
@@ -137,6 +141,9 @@ class PortArchive:
 
     def _create_root(self, land: NDArray[np.bool_]) -> None:
         session = self.repository.writable_session("main")
+        if self._is_begun(session.snapshot_id):  # by another part, since we looked
+            self._check_grid()
+            return
         root = zarr.open_group(session.store, mode="a")
         root.attrs.update(
             {
@@ -151,12 +158,12 @@ class PortArchive:
         make(root, "land", ("y", "x"), land.astype(np.uint8), long_name="land mask")
         session.commit("Create the port's archive")
 
-    def _is_begun(self) -> bool:
+    def _is_begun(self, snapshot_id: str | None = None) -> bool:
         """False where a run was killed before the first commit.
 
         Told from the history: a root group that cannot be read just now looks like a missing one.
         """
-        tip = self.repository.lookup_branch("main")
+        tip = snapshot_id or self.repository.lookup_branch("main")
         return next(iter(self.repository.ancestry(snapshot_id=tip))).parent_id is not None
 
     def _check_grid(self) -> None:
@@ -231,8 +238,15 @@ class PortArchive:
 
     def tag(self, name: str) -> None:
         """Name the newest snapshot for ever; a tag that exists is left alone."""
-        if name not in self.repository.list_tags():
-            self.repository.create_tag(name, self.repository.lookup_branch("main"))
+        with refusals(self.storage, self.port):
+            if name not in self.repository.list_tags():
+                self.repository.create_tag(name, self.repository.lookup_branch("main"))
+
+    def models(self) -> Iterator[str]:
+        """Digests of the models that commits were made with, the newest first; maybe again."""
+        for info in islice(self.repository.ancestry(branch="main"), MOST_COMMITS):
+            if "model" in info.metadata:
+                yield str(info.metadata["model"])
 
     def tags(self) -> tuple[str, ...]:
         """Names of all tags, sorted."""

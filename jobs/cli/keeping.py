@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ import typer
 from jobs.cli.entry import app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.planning import pinned
-from jobs.cli.printing import out, show
+from jobs.cli.printing import out, say, show
+from jobs.codes import LOST
 from jobs.errors import InputError
 
 
@@ -19,17 +21,31 @@ def verify(
     source: JobOrPlan,
     sample: Annotated[int, typer.Option("--sample", min=1, help="How many overpasses.")] = 5,
     seed: Annotated[int, typer.Option("--seed", help="Which ones: another seed, others.")] = 0,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            help="Have the workers of a scheduler do it, such as tcp://host:8786, or of `local`.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute overpasses from the pinned inputs and compare the bytes with the archive.
 
-    Exit code 0: all equal; 1: some differ.
+    Exit code 0: all equal; 1: some differ; 2: refused; 3: the cluster was lost.
     """
+    from jobs.cluster import connect
+    from jobs.errors import ClusterLostError
     from jobs.storage import storage_at
     from jobs.verify import verify_sample
 
     found = pinned(source)
-    rows = verify_sample(found, storage_at(found.archive), sample, seed)
+    try:
+        with nullcontext() if cluster is None else connect(cluster) as client:
+            rows = verify_sample(found, storage_at(found.archive), sample, seed, client)
+    except ClusterLostError as error:
+        say(str(error))
+        raise typer.Exit(LOST) from None
     show(rows, as_json, "nothing to verify: no overpass is done")
     raise typer.Exit(int(any(row["result"] != "equal" for row in rows)))
 

@@ -140,16 +140,25 @@ class Bucket:
                 self._client().delete_object(Bucket=self.bucket, Key=self.key(name))
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold a lease on the prefix, renewed until the end."""
-        with self._refusals(".lock"), self.lease().held():
+    def locked(self, part: bool = False) -> Iterator[None]:
+        """Hold a lease on the prefix, renewed until the end: see ``storage.parts``."""
+        from jobs.storage.parts import alone, one_of_many
+
+        holding = one_of_many if part else alone
+        with self._refusals(".lock"), holding(self.lease()):
             yield
 
-    def lease(self) -> Lease:
-        """The lease of this prefix, not yet taken."""
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Hold a lease of its own kind; wait for a living holder, take a dead one's over."""
+        with self._refusals(".lock-publication"), self.lease(".lock-publication").held(True):
+            yield
+
+    def lease(self, name: str = ".lock") -> Lease:
+        """A lease of this prefix, not yet taken."""
         from jobs.storage.lease import Lease
 
-        return Lease(self._client(), self.bucket, self.key(".lock"), self.url)
+        return Lease(self._client(), self.bucket, self.key(name), self.url)
 
     # --- reaching in ----------------------------------------------------------------------------
 

@@ -52,5 +52,11 @@ class Storage(Protocol):
         folder of that name is replaced.
         """
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the archive for writing; ArchiveError where another run holds it."""
+    def locked(self, part: bool = False) -> AbstractContextManager[None]:
+        """Hold the archive for writing; ArchiveError where another run holds it.
+
+        Several parts of a backfill may hold it together, where the place allows for that.
+        """
+
+    def publishing(self) -> AbstractContextManager[None]:
+        """Held beside ``locked`` while results are published; waits for whoever holds it."""

@@ -5,7 +5,8 @@ every BEAT_S seconds. Whoever finds one watches it: an object that changes has a
 the newcomer is refused; one that stays the same for DEAD_S seconds of the newcomer's own monotonic
 clock belonged to a run that died, and is taken over. Every step is a conditional write, so that of
 two who try one gets it. The lease keeps runs apart that would do work twice; the archive's bytes do
-not hang on it, as commits to S3 are themselves conditional.
+not hang on it, as commits to S3 are themselves conditional. How an ordinary run and the parts of a
+backfill keep clear of each other is told in ``parts``.
 """
 
 from __future__ import annotations
@@ -53,14 +54,22 @@ class Lease:
         self.dead_s = dead_s
         self.holder = f"process {os.getpid()} on {socket.gethostname()}"
         self.run = uuid4().hex
+        self.asking = False
+        """Whether its holder still looks if it may go on; told in the object."""
         self._etag: str | None = None
         self._ended = threading.Event()
+        self._writing = threading.Lock()
         self.lost = False
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold it; ArchiveError where a living run does, or where it was lost on the way."""
-        self._take()
+    def held(self, patient: bool = False) -> Iterator[None]:
+        """Hold it; ArchiveError where a living run does, or where it was lost on the way.
+
+        The patient wait for a living holder to let go.
+        """
+        while (other := self._take()) is not None:
+            if not patient:
+                raise being_written(self.url, other)
         beating = threading.Thread(target=self._beat, name="lease", daemon=True)
         beating.start()
         try:
@@ -76,30 +85,51 @@ class Lease:
                 f"{self.dead_s:.0f} s; nothing is damaged: see `berthwatch status`, run it again"
             )
 
-    def _take(self) -> None:
-        if self._write(IfNoneMatch="*"):
-            return
-        dead = self._watch()
-        if not self._write(**({"IfNoneMatch": "*"} if dead is None else {"IfMatch": dead})):
-            raise being_written(self.url, _holder(self._read()[1]))
+    def confirm(self) -> None:
+        """Say that the holder goes on; ArchiveError where the lease is another's by now."""
+        self.asking = False
+        with self._writing:
+            if not self._write(IfMatch=self._etag or "") and not self._still_ours():
+                raise being_written(self.url, _holder(self._read()[1]))
 
-    def _watch(self) -> str | None:
-        """The mark of a dead holder, or None where it gave the lease back.
+    def look(self) -> tuple[str | None, dict[str, Any]]:
+        """The mark and the content of the object as it is now; (None, {}) where there is none."""
+        return self._read()
 
-        ArchiveError where it shows that it lives.
+    def sweep(self, mark: str) -> None:
+        """Delete the object of a dead holder, unless somebody was quicker and it has another mark.
+
+        Not every S3 server deletes under a condition, so it is made one's own first.
         """
+        self.asking = True
+        if self._write(IfMatch=mark):
+            self._let_go()
+
+    def _take(self) -> str | None:
+        """Get it, or the name of the living run that holds it."""
+        if self._write(IfNoneMatch="*"):
+            return None
+        dead, other = self._watch()
+        if other is not None:
+            return other
+        if self._write(**({"IfNoneMatch": "*"} if dead is None else {"IfMatch": dead})):
+            return None
+        return _holder(self._read()[1])
+
+    def _watch(self) -> tuple[str | None, str | None]:
+        """The mark of a dead holder, or None where it gave the lease back; and who lives."""
         first, _ = self._read()
         until = time.monotonic() + self.dead_s
         while time.monotonic() < until and first is not None:
             time.sleep(min(1.0, self.dead_s / 10))
             now, content = self._read()
             if now is None:
-                return None
+                return None, None
             if now != first:
-                raise being_written(self.url, _holder(content))
-        return first
+                return now, _holder(content)
+        return first, None
 
-    def _read(self) -> tuple[str | None, dict[str, str]]:
+    def _read(self) -> tuple[str | None, dict[str, Any]]:
         """The mark and the content of the object; (None, {}) where there is none."""
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
@@ -111,7 +141,12 @@ class Lease:
 
     def _write(self, **condition: str) -> bool:
         """Put the object under a condition; False where that does not hold."""
-        content = {"holder": self.holder, "run": self.run, "beat": uuid4().hex}
+        content = {
+            "holder": self.holder,
+            "run": self.run,
+            "asking": self.asking,
+            "beat": uuid4().hex,
+        }
         body = json.dumps(content).encode()
         try:
             answer = self.client.put_object(
@@ -127,10 +162,11 @@ class Lease:
     def _beat(self) -> None:
         """Renew until the end. Errors that may pass are borne: only a taken lease is lost."""
         while not self._ended.wait(self.beat_s):
-            kept = _borne(lambda: self._write(IfMatch=self._etag or ""))
-            if kept is False and not self._still_ours():
-                self.lost = True
-                return
+            with self._writing:
+                kept = _borne(lambda: self._write(IfMatch=self._etag or ""))
+                if kept is False and not self._still_ours():
+                    self.lost = True
+                    return
 
     def _still_ours(self) -> bool:
         """A renewal whose answer got lost looks like a refusal, yet the object is ours."""
@@ -145,8 +181,8 @@ class Lease:
         _borne(lambda: self.client.delete_object(Bucket=self.bucket, Key=self.key))
 
 
-def _holder(content: dict[str, str]) -> str:
-    return content.get("holder", "")
+def _holder(content: dict[str, Any]) -> str:
+    return str(content.get("holder", ""))
 
 
 def _borne(call: Callable[[], Any]) -> Any:

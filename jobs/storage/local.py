@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -83,8 +83,9 @@ class LocalFolder:
             yield hidden
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder by the system's own lock on a file in it.
+    def locked(self, part: bool = False) -> Iterator[None]:
+        """Hold the folder by the system's own lock on a file in it, parts as well one at a time:
+        Icechunk cannot keep two commits to one local folder apart.
 
         Whoever gets it sweeps away what killed writers left half-written.
         """
@@ -94,12 +95,17 @@ class LocalFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 handle.seek(0)
-                raise being_written(self.url, handle.read().strip()) from None
+                refusal = being_written(self.url, handle.read().strip())
+                raise _no_parts(refusal) if part else refusal from None
             handle.truncate(0)
             handle.write(f"process {os.getpid()}")
             handle.flush()
             self._sweep()
             yield
+
+    def publishing(self) -> AbstractContextManager[None]:
+        """Nothing more: whoever holds the folder is alone."""
+        return nullcontext()
 
     def _sweep(self) -> None:
         for pattern in ("*/.*.partial", "*/*/.*.partial"):  # plans and the like; published results
@@ -112,6 +118,13 @@ def being_written(url: str, holder: str) -> ArchiveError:
     return ArchiveError(
         f"{url} is being written by another run ({holder or 'unknown'}); "
         "wait for it to end, or stop it, and try again"
+    )
+
+
+def _no_parts(refusal: ArchiveError) -> ArchiveError:
+    return ArchiveError(
+        f"{refusal}; parts of a plan can only be run at the same time where the archive lies in a "
+        "bucket (s3://...)"
     )
 
 

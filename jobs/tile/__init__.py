@@ -7,11 +7,12 @@ GDAL alone (`windows`); whatever must be warped goes through stackstac, one scen
 
 from jobs.tile.files import sharing_files
 from jobs.tile.quality import classify, real_cloud
-from jobs.tile.stage import VERSION, key, read_overpass, run
+from jobs.tile.stage import VERSION, changed, key, read_overpass, run
 from jobs.tile.windows import is_aligned
 
 __all__ = [
     "VERSION",
+    "changed",
     "classify",
     "is_aligned",
     "key",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,10 +35,24 @@ from jobs.tile.windows import is_aligned, read_windows
 VERSION = 2
 """Raise it when the same inputs give other numbers: what is in the archive becomes stale."""
 
+NEWER = 20
+"""Versions beyond our own that a newer Berthwatch may have written."""
+
 
 def key(unit: Unit, settings: Settings) -> str:
     """Digest of all that the stage's output depends on; the overpass id covers grid and inputs."""
-    return content_id(["tile", VERSION, unit.overpass.id])
+    return _key(unit, VERSION)
+
+
+def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
+    """Why a stored key is not that of now, in words."""
+    version = next((v for v in range(VERSION + NEWER) if _key(unit, v) == stored), None)
+    was = "another one" if version is None else f"{version}"
+    return f"the tile stage is version {VERSION}, was {was}"
+
+
+def _key(unit: Unit, version: int) -> str:
+    return content_id(["tile", version, unit.overpass.id])
 
 
 def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
