@@ -8,7 +8,10 @@
     │   └── UnreachableError        a file could not be read just now; another attempt may do
     ├── ArchiveError                the port archive refuses: locked, another grid, a missing tag
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
-        └── ClusterLostError        it could, but its scheduler or its workers are gone
+        ├── ClusterLostError        it could, but its scheduler or its workers are gone
+        └── KubernetesError         Kubernetes refuses, or lacks something
+            ├── AlreadyThereError   an object of that name exists
+            └── KubernetesLostError its API cannot be reached just now (a ClusterLostError too)
 
 A message says what was found, what was expected, and what to do.
 """
@@ -50,3 +53,15 @@ class ClusterError(BerthwatchError):
 
 class ClusterLostError(ClusterError):
     """The cluster was there and is gone: its scheduler, or every worker for too long."""
+
+
+class KubernetesError(ClusterError):
+    """Kubernetes refuses, or lacks something that was expected there."""
+
+
+class KubernetesLostError(KubernetesError, ClusterLostError):
+    """The API of Kubernetes cannot be reached just now."""
+
+
+class AlreadyThereError(KubernetesError):
+    """An object of that name exists already."""

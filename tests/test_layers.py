@@ -22,6 +22,8 @@ OWNERS = {
     "boto3": {"jobs.storage", "jobs.search"},
     "botocore": {"jobs.storage", "jobs.search"},
     "prometheus_client": {"jobs.metrics"},
+    "kubernetes": {"jobs.kubernetes"},
+    "cryptography": {"jobs.kubernetes"},
     "numba": {"jobs.occupancy", "jobs.voyages", "jobs.fleet", "jobs.flows"},
 }
 MODEL_USERS = {"jobs.segment", "jobs.simulate", "jobs.cli", "jobs.run"}

@@ -4,6 +4,9 @@
 from jobs.cli import places
 from jobs.cli import planning
 from jobs.cli import running
+from jobs.cli import status
+from jobs.cli import submitting
+from jobs.cli import following
 from jobs.cli import reading
 from jobs.cli import hearing
 from jobs.cli import linking
@@ -11,6 +14,6 @@ from jobs.cli import keeping
 from jobs.cli import network
 from jobs.cli import synthetic
 from jobs.cli.entry import app, main
-from jobs.cli.running import exit_code
+from jobs.codes import exit_code
 
 __all__ = ["app", "exit_code", "main"]

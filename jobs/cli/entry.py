@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -22,6 +23,30 @@ archive), look with `berthwatch search JOB`, then `berthwatch run JOB` and
 `berthwatch report JOB`. A run that was stopped, killed or cut off goes on with the same command.
 """,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from jobs.cluster import code_version
+
+        typer.echo(code_version())
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_say_version,
+            is_eager=True,
+            help="Print the version of this code: the release, and a digest of what is here.",
+        ),
+    ] = False,
+) -> None:
+    # no docstring: what the program is for stands above, where --help takes it from
+    pass
 
 
 def main() -> None:

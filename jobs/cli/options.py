@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,4 +26,35 @@ WorkersOption = Annotated[
 ]
 Replan = Annotated[
     bool, typer.Option("--replan", help="Search the catalogs again instead of the pinned plan.")
+]
+
+JobOrRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB_OR_RUN",
+        help="A job file or a plan, for its newest run on Kubernetes; or the id of a run whose "
+        "Job is still there.",
+    ),
+]
+RunOption = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN-ID", help="This run of the job instead of the newest."),
+]
+
+
+class Form(StrEnum):
+    """How a command prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputForm = Annotated[Form, typer.Option("--output", "-o", help="Print text or JSON.")]
+NamespaceOption = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", help="Kubernetes namespace; the run's or the context's own."),
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option("--context", help="Context of the kubeconfig; the current one."),
 ]

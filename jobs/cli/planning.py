@@ -16,9 +16,11 @@ from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.printing import err, out, say, show
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.config import Job
     from jobs.costs import Prices
-    from jobs.domain import Overpass
+    from jobs.domain import Overpass, Period
     from jobs.plan import Plan
+    from jobs.storage import Storage
 
 
 @app.command()
@@ -39,13 +41,12 @@ def _search(job: Path) -> Plan:
     return _with_rejected_told(found)
 
 
-def _search_to(job: Path, output: Path) -> Plan:
+def _search_to(job: Job, output: Path) -> Plan:
     """Ask the catalogs and write what they hold to a file, port by port."""
-    from jobs.config import read_job
     from jobs.plan import plan_to_file
 
     with err.status("searching ...") as status:
-        found = plan_to_file(read_job(job), output, progress=status.update)
+        found = plan_to_file(job, output, progress=status.update)
     return _with_rejected_told(found)
 
 
@@ -86,6 +87,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again."""
+    from jobs.config import read_job
     from jobs.costs import read_prices
     from jobs.plan import read_plan, write_plan
 
@@ -93,7 +95,7 @@ def plan(
     if output is None:
         found = _search(source) if is_job(source) else read_plan(source)
     elif is_job(source):
-        found = _search_to(source, output)
+        found = _search_to(read_job(source), output)
     else:
         found = read_plan(source)
         write_plan(found, output)
@@ -145,26 +147,59 @@ def is_job(path: Path) -> bool:
     return path.suffix in (".yaml", ".yml")
 
 
-def pinned(source: Path, replan: bool = False) -> Plan:
-    """The plan to work with: as given, or the one pinned for this very job, or a new one."""
-    from jobs.config import job_digest, read_job
+def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
+    """The plan to work with: as given, or the one pinned for this very job, or a new one.
+
+    ``period`` takes the place of the job's own; a plan that was given keeps its period.
+    """
+    from jobs.config import read_job
     from jobs.plan import read_plan
     from jobs.storage import storage_at
 
     if not is_job(source):
         return read_plan(source)
     job = read_job(source)
+    if period is not None:
+        job = replace(job, period=period)
     storage = storage_at(job.archive)
-    name = f"plans/{job.name}-{job_digest(job)}.jsonl"
-    before = next((n for n in (f"{name}.gz", name) if storage.exists(n)), None)
-    if before is not None and not replan:
-        found = replace(read_plan(storage.local(before)), estimates=job.estimates)
-        err.print(f"plan {found.hash[:12]}, pinned before; --replan searches the catalogs again")
-        return found
+    before = None if replan else _kept(job, storage)
+    if before is not None:
+        err.print(f"plan {before.hash[:12]}, pinned before; --replan searches the catalogs again")
+        return before
+    name = f"{_plan_name(job)}.gz"
     with TemporaryDirectory(prefix="berthwatch-") as folder:
         path = Path(folder) / "plan.jsonl.gz"
-        _search_to(source, path)
-        storage.put(f"{name}.gz", path)
-    found = read_plan(storage.local(f"{name}.gz"))
+        _search_to(job, path)
+        storage.put(name, path)
+    found = read_plan(storage.local(name))
     err.print(f"plan {found.hash[:12]}: {len(found.overpasses)} overpasses pinned")
     return found
+
+
+def pinned_before(source: Path) -> Plan | None:
+    """The plan as given, or pinned for this very job; None where the catalogs would be asked."""
+    from jobs.config import read_job
+    from jobs.plan import read_plan
+    from jobs.storage import storage_at
+
+    if not is_job(source):
+        return read_plan(source)
+    job = read_job(source)
+    return _kept(job, storage_at(job.archive))
+
+
+def _kept(job: Job, storage: Storage) -> Plan | None:
+    """The plan in the archive that was pinned for a job, with the estimates it asks for now."""
+    from jobs.plan import read_plan
+
+    name = _plan_name(job)
+    for form in (f"{name}.gz", name):
+        if storage.exists(form):
+            return replace(read_plan(storage.local(form)), estimates=job.estimates)
+    return None
+
+
+def _plan_name(job: Job) -> str:
+    from jobs.config import job_digest
+
+    return f"plans/{job.name}-{job_digest(job)}.jsonl"

@@ -1,8 +1,9 @@
-"""Commands that do the work, or say how far it is: run and status."""
+"""The command that does the work: run."""
 
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from jobs.cli.printing import err, out, show
 from jobs.errors import InputError
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.domain import Period
     from jobs.plan import Plan
     from jobs.run import Options, Summary
 
@@ -26,6 +28,26 @@ def run(
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Do at most N overpasses now.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="Only overpasses acquired on this day (UTC) or later; the results are published "
+            "when nothing of the plan is missing any more.",
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="The same for the last day. Parts of a plan may run at the same time where the "
+            "archive lies in a bucket.",
+        ),
     ] = None,
     cluster: ClusterOption = "local",
     workers: WorkersOption = None,
@@ -52,6 +74,7 @@ def run(
     found = pinned(source, replan)
     options = Options(
         limit=limit,
+        within=_within(since, until),
         retry_failed=retry_failed,
         last_stage=_stage(stage),
         commit_every_s=commit_every,
@@ -60,6 +83,18 @@ def run(
         _dry_run(found, options, as_json)
         return
     raise typer.Exit(run_plan(found, options, cluster, workers, as_json))
+
+
+def _within(since: datetime | None, until: datetime | None) -> Period | None:
+    from jobs.domain import Period
+
+    if since is None and until is None:
+        return None
+    start = date.min if since is None else since.date()
+    end = date.max if until is None else until.date()
+    if end < start:
+        raise InputError(f"--to {end} lies before --from {start}; expected it on that day or later")
+    return Period(start, end)
 
 
 def _stage(name: str | None) -> Any:
@@ -74,71 +109,25 @@ def _stage(name: str | None) -> Any:
 
 
 def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
-    from jobs.archives import Archives
-    from jobs.run import preview, settings_for
+    from jobs.run import dry_rows
     from jobs.storage import storage_at
 
-    archives = Archives(found, storage_at(found.archive))
-    rows = [
-        {"overpass": item.unit.overpass.id, "why": item.why, "stages": " ".join(item.stages)}
-        for item in preview(found, archives, settings_for(found), options)
-    ]
+    rows = dry_rows(found, storage_at(found.archive), options)
     show(rows, as_json, "nothing to do: every overpass is done")
 
 
 def run_plan(
     found: Plan, options: Options, cluster: str, workers: int | None, as_json: bool
 ) -> int:
-    """A whole run with its journal and display; returns the exit code."""
-    from jobs.archives import Archives
+    """A whole run, and what it says at its end; returns the exit code."""
     from jobs.cluster import connect
-    from jobs.domain import StageName
-    from jobs.journal import Event, EventName
-    from jobs.logbook import kept_performance, logbook
-    from jobs.metrics import metrics
-    from jobs.progress import display
-    from jobs.results import collect, publish_run
-    from jobs.run import run_units, settings_for
     from jobs.storage import storage_at
+    from jobs.whole import whole_run
 
-    storage = storage_at(found.archive)
-    settings = settings_for(found)
-    with (
-        storage.locked(),
-        logbook(storage, found.name) as write,
-        connect(cluster, workers) as client,
-    ):
-        archives = Archives(found, storage)
-        err.print(f"dashboard {client.dashboard_link}", highlight=False)
-        with display(err) as watch, metrics(client, found.name) as measure:
-
-            def observe(event: Event) -> None:
-                write(event)
-                watch(event)
-                measure(event)
-
-            with kept_performance(client, storage, found.name, observe):
-                summary = run_units(found, archives, settings, options, client, observe)
-        folder = None
-        whole = not (summary.interrupted or summary.lost)
-        if summary.done and whole and options.last_stage is StageName.SEGMENT:
-            err.print("counting visits and estimating those that nobody saw")
-            publication = collect(found, archives, settings, storage, client)
-            folder = publish_run(publication, archives, storage)
-            write(Event(EventName.PUBLISHED, {"folder": folder}))
-        code = exit_code(summary)
-        write(Event(EventName.ENDED, {"exit": code, "done": summary.done}))
-    _report_run(summary, None if folder is None else storage.url_of(folder), as_json)
-    return code
-
-
-def exit_code(summary: Summary) -> int:
-    """0 nothing failed, 1 something failed, 3 cluster lost, 130 stopped by Ctrl-C."""
-    if summary.interrupted:
-        return 130
-    if summary.lost:
-        return 3
-    return 1 if summary.failed else 0
+    ended = whole_run(found, options, connect(cluster, workers), err)
+    folder = None if ended.folder is None else storage_at(found.archive).url_of(ended.folder)
+    _report_run(ended.summary, folder, as_json)
+    return ended.code
 
 
 def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
@@ -167,14 +156,3 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
     if folder is not None:
         out.print(f"results {folder}", soft_wrap=True, highlight=False)
         out.print(f"report  {folder}/report.html", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def status(source: JobOrPlan, as_json: AsJson = False) -> None:
-    """Per port, sensor and stage: done, pending, failed, stale."""
-    from jobs.run import status_rows
-    from jobs.storage import storage_at
-
-    found = pinned(source)
-    rows = status_rows(found, storage_at(found.archive))
-    show(rows, as_json, "the plan has no overpass")

@@ -1,0 +1,282 @@
+"""The Kubernetes API as far as Berthwatch needs it: objects in and out as plain JSON values.
+
+The only importer of the ``kubernetes`` package. Which account may do what stands in
+``infra/kubernetes/base/rights.yaml``; a refusal names the verb and the resource that lack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from jobs.errors import AlreadyThereError, KubernetesError, KubernetesLostError
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as JSON."""
+
+TIMEOUT_S = (5.0, 30.0)
+"""To connect, and between two bytes of an answer."""
+QUIET_LOG_S = 3600.0
+"""A followed log may be silent for so long."""
+ATTEMPTS = 4
+FIRST_WAIT_S = 0.5
+"""Before the second attempt where the server is out of reach; twice as long before the next."""
+DEFAULT_NAMESPACE = "berthwatch"
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object and where the API keeps it."""
+
+    api_version: str
+    name: str
+    plural: str
+
+    @property
+    def group(self) -> str:
+        """Empty for the core kinds."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def version(self) -> str:
+        """Such as v1."""
+        return self.api_version.rpartition("/")[2]
+
+
+JOBS = Kind("batch/v1", "Job", "jobs")
+SECRETS = Kind("v1", "Secret", "secrets")
+CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps")
+PODS = Kind("v1", "Pod", "pods")
+EVENTS = Kind("v1", "Event", "events")
+CLUSTERS = Kind("kubernetes.dask.org/v1", "DaskCluster", "daskclusters")
+WORKER_GROUPS = Kind("kubernetes.dask.org/v1", "DaskWorkerGroup", "daskworkergroups")
+KINDS = {
+    kind.name: kind for kind in (JOBS, SECRETS, CONFIG_MAPS, PODS, EVENTS, CLUSTERS, WORKER_GROUPS)
+}
+
+
+def reach(context: str | None = None, namespace: str | None = None) -> Api:
+    """The cluster of a kubeconfig's context, or the one this process runs in.
+
+    The namespace is the one given, else the context's or the pod's own, else ``berthwatch``.
+    KubernetesError where there is neither kubeconfig nor pod.
+    """
+    if _in_a_pod() and context is None and "KUBECONFIG" not in os.environ:
+        settings = client.Configuration()
+        config.load_incluster_config(client_configuration=settings)
+        own = POD_NAMESPACE.read_text().strip() if POD_NAMESPACE.exists() else None
+        return Api(client.ApiClient(settings), namespace or own or DEFAULT_NAMESPACE)
+    try:
+        made = config.new_client_from_config(context=context)
+        own = None if namespace else _context_namespace(context)
+    except (config.ConfigException, OSError) as error:
+        raise KubernetesError(
+            f"no Kubernetes cluster to talk to: {error}; set KUBECONFIG or ~/.kube/config as for "
+            "kubectl, and choose with --context"
+        ) from error
+    return Api(made, namespace or own or DEFAULT_NAMESPACE)
+
+
+def _in_a_pod() -> bool:
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+def _context_namespace(context: str | None) -> str | None:
+    contexts, active = config.list_kube_config_contexts()
+    chosen = next((c for c in contexts if c["name"] == context), active)
+    found = chosen["context"].get("namespace")
+    return None if found is None else str(found)
+
+
+class Api:
+    """Objects of one namespace. Whatever cannot be reached just now is tried again, a few times."""
+
+    def __init__(self, made: client.ApiClient, namespace: str) -> None:
+        self.namespace = namespace
+        # asked for raw answers, their methods return something else than they declare
+        self._core: Any = client.CoreV1Api(made)
+        self._grouped: Any = client.CustomObjectsApi(made)  # any kind with a group, Jobs as well
+
+    def create(self, manifest: Manifest) -> Manifest:
+        """Make an object; AlreadyThereError where one of that name exists."""
+        kind = KINDS[manifest["kind"]]
+        what = f"create {kind.plural} {manifest['metadata']['name']}"
+        if kind.group:
+            return self._asked(
+                what,
+                lambda: self._grouped.create_namespaced_custom_object(
+                    *self._place(kind), manifest, **_RAW
+                ),
+            )
+        call = getattr(self._core, f"create_namespaced_{kind.name.lower()}")
+        return self._asked(what, lambda: call(self.namespace, manifest, **_RAW))
+
+    def find(self, kind: Kind, name: str) -> Manifest | None:
+        """An object, or None where there is none of that name."""
+        what = f"get {kind.plural} {name}"
+        if kind.group:
+            return self._found(
+                what,
+                lambda: self._grouped.get_namespaced_custom_object(
+                    *self._place(kind), name, **_RAW
+                ),
+            )
+        call = getattr(self._core, f"read_namespaced_{_snake(kind)}")
+        return self._found(what, lambda: call(name, self.namespace, **_RAW))
+
+    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> list[Manifest]:
+        """Every object of a kind that carries these labels."""
+        selector = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
+        what = f"list {kind.plural}"
+        if kind.group:
+            found = self._asked(
+                what,
+                lambda: self._grouped.list_namespaced_custom_object(
+                    *self._place(kind), label_selector=selector or None, **_RAW
+                ),
+            )
+        else:
+            call = getattr(self._core, f"list_namespaced_{_snake(kind)}")
+            found = self._asked(
+                what, lambda: call(self.namespace, label_selector=selector or None, **_RAW)
+            )
+        return list(found["items"])
+
+    def patch(self, kind: Kind, name: str, body: Manifest) -> Manifest:
+        """Merge some fields into an object that has a group; returns it as it is then."""
+        return self._asked(
+            f"patch {kind.plural} {name}",
+            lambda: self._grouped.patch_namespaced_custom_object(
+                *self._place(kind), name, body, _content_type="application/merge-patch+json", **_RAW
+            ),
+        )
+
+    def delete(self, kind: Kind, name: str, foreground: bool = False) -> bool:
+        """Take an object that has a group away, with what it owns; False where it was not there.
+
+        ``foreground``: it stays visible until what it owns is gone.
+        """
+        how = "Foreground" if foreground else "Background"
+        gone = self._found(
+            f"delete {kind.plural} {name}",
+            lambda: self._grouped.delete_namespaced_custom_object(
+                *self._place(kind), name, propagation_policy=how, **_RAW
+            ),
+        )
+        return gone is not None
+
+    def log(self, pod: str, previous: bool = False) -> str:
+        """What a pod's container has written; KubernetesError where there is nothing to read.
+
+        ``previous``: the container before the last restart.
+        """
+        response = self._response(
+            f"get pods/log {pod}",
+            lambda: self._core.read_namespaced_pod_log(
+                pod, self.namespace, previous=previous, **_RAW
+            ),
+        )
+        return bytes(response.data).decode("utf-8", "replace")
+
+    def follow(self, pod: str) -> Iterator[str]:
+        """Lines of a pod's log from its beginning, as they come, until its container ends."""
+        response = self._response(
+            f"get pods/log {pod}",
+            lambda: self._core.read_namespaced_pod_log(
+                pod,
+                self.namespace,
+                follow=True,
+                _preload_content=False,
+                _request_timeout=(TIMEOUT_S[0], QUIET_LOG_S),
+            ),
+        )
+        kept = b""
+        try:
+            for chunk in response.stream(4096):
+                *lines, kept = (kept + chunk).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in lines)
+        except urllib3.exceptions.HTTPError as error:
+            raise KubernetesError(f"the log of {pod} broke off: {error}") from error
+        finally:
+            response.close()
+        if kept:
+            yield kept.decode("utf-8", "replace")
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    def _place(self, kind: Kind) -> tuple[str, str, str, str]:
+        return kind.group, kind.version, self.namespace, kind.plural
+
+    def _asked(self, what: str, call: Callable[[], Any]) -> Manifest:
+        return dict(json.loads(self._response(what, call).data))
+
+    def _found(self, what: str, call: Callable[[], Any]) -> Manifest | None:
+        try:
+            return self._asked(what, call)
+        except _NotFoundError:
+            return None
+
+    def _response(self, what: str, call: Callable[[], Any]) -> Any:
+        for attempt in range(ATTEMPTS):
+            try:
+                return call()
+            except ApiException as error:
+                if error.status < 500 or attempt == ATTEMPTS - 1:
+                    raise self._refusal(what, error) from error
+            except urllib3.exceptions.HTTPError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise KubernetesLostError(
+                        f"the Kubernetes API does not answer ({what}: {error}); check the network, "
+                        "--context, and whether `kubectl get pods` works"
+                    ) from error
+            time.sleep(FIRST_WAIT_S * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _refusal(self, what: str, error: ApiException) -> KubernetesError:
+        said = _said(error)
+        where = f"namespace {self.namespace}"
+        if error.status >= 500:
+            return KubernetesLostError(
+                f"the Kubernetes API answers {error.status} to: {what} in {where} ({said})"
+            )
+        if error.status == 404:
+            return _NotFoundError(f"not found: {what} in {where} ({said})")
+        if error.status == 409 and "AlreadyExists" in (error.body or ""):
+            return AlreadyThereError(f"{what}: exists already in {where}")
+        if error.status in (401, 403) and "quota" not in said:
+            return KubernetesError(
+                f"Kubernetes does not allow: {what} in {where} ({said}); ask whoever runs the "
+                "cluster for the role in infra/kubernetes/base/rights.yaml, or choose another "
+                "--context or --namespace"
+            )
+        return KubernetesError(f"Kubernetes refuses: {what} in {where} ({said})")
+
+
+class _NotFoundError(KubernetesError):
+    """There is no such object, or no such kind."""
+
+
+_RAW: Any = {"_preload_content": False, "_request_timeout": TIMEOUT_S}
+"""Answers as they came, not as the package's classes, which leave out what they do not know."""
+
+
+def _snake(kind: Kind) -> str:
+    return "config_map" if kind is CONFIG_MAPS else kind.name.lower()
+
+
+def _said(error: ApiException) -> str:
+    """The server's own words."""
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (TypeError, ValueError, KeyError):
+        return f"{error.status} {error.reason}"

@@ -1,0 +1,71 @@
+"""The Dask clusters of a run: made, found again, taken under the run's Job, removed."""
+
+from __future__ import annotations
+
+import time
+
+from jobs.errors import AlreadyThereError, KubernetesLostError
+from jobs.kubernetes.api import CLUSTERS, KINDS, WORKER_GROUPS, Api, Manifest
+from jobs.kubernetes.manifests import dask_cluster, gpu_group
+from jobs.kubernetes.spec import Run
+
+GOING_S = 120.0
+"""How long an object of an earlier submission may take to disappear."""
+POLL_S = 1.0
+
+
+def make_cluster(api: Api, run: Run, index: int, job_uid: str) -> None:
+    """The partition's DaskCluster and then its GPU group, each owned by the run's Job.
+
+    The order matters: the operator never adopts a group whose cluster was not there. What is there
+    already is left as it is, but for its owner. So a runner that follows one that was evicted goes
+    on with the same cluster.
+    """
+    _make(api, dask_cluster(run, index, job_uid))
+    group = gpu_group(run, index, job_uid)
+    if group is not None:
+        _make(api, group)
+
+
+def remove_cluster(api: Api, run: Run, index: int) -> None:
+    """Both, at once: idle GPUs cost as much as busy ones."""
+    remove_gpu_group(api, run, index)
+    api.delete(CLUSTERS, run.cluster_name(index))
+
+
+def remove_gpu_group(api: Api, run: Run, index: int) -> None:
+    """The GPU group alone, where the partition goes on without it."""
+    group = gpu_group(run, index, None)
+    if group is not None:
+        api.delete(WORKER_GROUPS, group["metadata"]["name"])
+
+
+def _make(api: Api, manifest: Manifest) -> None:
+    kind, name = KINDS[manifest["kind"]], manifest["metadata"]["name"]
+    deadline = time.monotonic() + GOING_S
+    while True:
+        try:
+            api.create(manifest)
+            return
+        except AlreadyThereError:
+            found = api.find(kind, name)
+        if found is not None and "deletionTimestamp" not in found["metadata"]:
+            _own(api, manifest, found)
+            return
+        if time.monotonic() > deadline:
+            raise KubernetesLostError(
+                f"{manifest['kind']} {name} of an earlier submission is still being deleted after "
+                f"{GOING_S:.0f} s; see `kubectl describe {kind.plural} {name}`"
+            )
+        time.sleep(POLL_S)
+
+
+def _own(api: Api, manifest: Manifest, found: Manifest) -> None:
+    """Put it under the Job, so that it goes with it; the owners the operator gave stay."""
+    wanted = manifest["metadata"]["ownerReferences"]
+    owners = found["metadata"].get("ownerReferences", [])
+    missing = [owner for owner in wanted if owner["uid"] not in {o["uid"] for o in owners}]
+    if missing:
+        kept = [owner for owner in owners if owner["kind"] != "Job"]
+        body = {"metadata": {"ownerReferences": [*kept, *missing]}}
+        api.patch(KINDS[manifest["kind"]], manifest["metadata"]["name"], body)

@@ -1,0 +1,66 @@
+"""What a run's results depend on, and the digest that names the run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from jobs.config import period_json
+from jobs.domain import Json, content_id
+from jobs.errors import InputError
+from jobs.kubernetes.partitions import Partition
+from jobs.kubernetes.settings import ClusterSettings
+from jobs.kubernetes.spec import Identity
+from jobs.plan import Plan
+
+
+def identity_of(
+    plan: Plan,
+    settings: ClusterSettings,
+    partitions: Sequence[Partition],
+    verify: int | None,
+    code: str,
+    model_digest: str,
+) -> Identity:
+    """All that decides the results, and nothing of where, how large or how long a run is.
+
+    Raises InputError where the estimates' CSV of cargo cannot be read: its content counts.
+    """
+    work: dict[str, Json] = {
+        "partitions": [_partition(part) for part in partitions],
+        "cargo": _cargo(plan),
+        "verify": verify,
+    }
+    return Identity(
+        plan=plan.hash,
+        code=code,
+        model=model_digest,
+        images=settings.images,
+        work=content_id(work),
+    )
+
+
+def digest(identity: Identity) -> str:
+    """16 hex characters; equal identities have equal digests on every machine."""
+    return content_id(asdict(identity))
+
+
+def _partition(part: Partition) -> Json:
+    return [part.name, period_json(part.period) if part.period else None]
+
+
+def _cargo(plan: Plan) -> str | None:
+    """Digest of the analysts' entries: the plan's hash covers only where they lie."""
+    cargo = plan.estimates.cargo
+    return None if cargo is None else _file_digest(Path(cargo))
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"cannot read cargo {path}: {error}; expected the CSV that the plan's estimates name"
+        ) from error

@@ -1,0 +1,310 @@
+"""What the pods of a run wrote: kept in the archive before they go, read from wherever it is."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from jobs.errors import BerthwatchError, KubernetesError
+from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
+from jobs.kubernetes.names import RUN
+from jobs.kubernetes.pods import (
+    COMPONENTS,
+    component_of,
+    condition_of,
+    containers,
+    index_of,
+    made_at,
+    name_of,
+    restarts,
+    role_by_name,
+)
+from jobs.kubernetes.records import keep_log, log_names
+from jobs.kubernetes.spec import Run
+from jobs.storage import Storage
+
+MOST_BYTES = 5_000_000
+"""Kept of one pod's log: its end."""
+SHIP_EVERY_S = 60.0
+LAST_SHIPPING_S = 60.0
+"""A run waits so long at its end for the last logs to be kept."""
+LOOK_EVERY_S = 3.0
+"""Between two looks for new pods while logs are followed."""
+MOST_FOLLOWED = 50
+"""Pods whose logs are followed at once."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which of a run's pods; None for all."""
+
+    component: str | None = None
+    index: int | None = None
+    pod: str | None = None
+
+    def takes(self, component: str, index: int | None, pod: str) -> bool:
+        """Whether a pod is one of them."""
+        return (
+            self.component in (None, component)
+            and self.index in (None, index)
+            and self.pod in (None, pod)
+        )
+
+
+EVERY_POD = Chosen()
+
+
+@dataclass(frozen=True)
+class Log:
+    """What one pod wrote."""
+
+    pod: str
+    component: str
+    index: int | None
+    live: bool
+    """From the pod itself, rather than as it was kept in the archive."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, as it came."""
+
+    pod: str
+    text: str
+
+
+# --- keeping -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What was kept in the archive, and what could not be read."""
+
+    pods: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Shipper:
+    """Keeps logs that have changed since it kept them last."""
+
+    api: Api
+    storage: Storage
+    run: Run
+    index: int | None
+    """None: of every partition."""
+    _kept: dict[str, int] = field(default_factory=dict)
+
+    def ship(self) -> Shipped:
+        """Keep what is new. KubernetesError where pods cannot be listed at all."""
+        pods, notes = [], []
+        for pod in _pods(self.api, self.run, Chosen(index=self.index)):
+            name = name_of(pod)
+            if not began(pod):
+                continue
+            try:
+                text = last_bytes(text_of(self.api, pod))
+            except KubernetesError as error:
+                notes.append(f"no log of {name}: {error}")
+                continue
+            if self._kept.get(name) != hash(text):
+                keep_log(self.storage, self.run, name, text)
+                self._kept[name] = hash(text)
+                pods.append(name)
+        return Shipped(tuple(pods), tuple(notes))
+
+
+def ship(api: Api, storage: Storage, run: Run, index: int | None = None) -> Shipped:
+    """Keep the logs of all pods of a partition, or of all partitions, in the archive."""
+    return Shipper(api, storage, run, index).ship()
+
+
+@contextmanager
+def shipping(
+    api: Api,
+    storage: Storage,
+    run: Run,
+    index: int | None,
+    every_s: float = SHIP_EVERY_S,
+    say: Say | None = None,
+) -> Iterator[None]:
+    """Keep the logs every so often and once at the end; what fails is said and ends nothing.
+
+    Logs go with their pods: ``ship`` before pods are taken away.
+    """
+    over = threading.Event()
+    shipper = Shipper(api, storage, run, index)
+
+    def keep() -> None:
+        while not over.wait(every_s):
+            _try(shipper, say)
+        _try(shipper, say)
+
+    thread = threading.Thread(target=keep, name="logs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(LAST_SHIPPING_S)
+
+
+def _try(shipper: Shipper, say: Say | None) -> None:
+    try:
+        notes = shipper.ship().notes
+    except (BerthwatchError, OSError) as error:
+        notes = (f"logs could not be kept: {error}",)
+    for note in notes:
+        if say is not None:
+            say(note)
+
+
+def began(pod: Manifest) -> bool:
+    """Whether a container of it has started, so that there is something to read."""
+    states = [
+        state for one in containers(pod) for state in (one.get("state"), one.get("lastState"))
+    ]
+    return any(state and ("running" in state or "terminated" in state) for state in states)
+
+
+def text_of(api: Api, pod: Manifest) -> str:
+    """All there is to read of a pod: the container before the last restart, then the present."""
+    name, times = name_of(pod), restarts(pod)
+    if not times:
+        return api.log(name)
+    try:
+        before = api.log(name, previous=True)
+    except KubernetesError as error:
+        before = f"(not readable any more: {error})\n"
+    now = f"==== {name} after restart {times} ====\n"
+    return f"==== {name} before restart {times} ====\n{_whole_lines(before)}{now}{api.log(name)}"
+
+
+def _whole_lines(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def last_bytes(text: str, most: int = MOST_BYTES) -> str:
+    """The end of a text, from the beginning of a line, and a line that says what was left out."""
+    content = text.encode()
+    if len(content) <= most:
+        return text
+    kept = content[-most:].partition(b"\n")[2]
+    left = len(content) - len(kept)
+    return f"(the first {left:,} bytes are left out)\n{kept.decode('utf-8', 'replace')}"
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def texts(api: Api | None, storage: Storage, run: Run, chosen: Chosen = EVERY_POD) -> Iterator[Log]:
+    """Logs by partition and component: the pod's own where it is there, the kept one otherwise."""
+    live = {} if api is None else {name_of(pod): pod for pod in _pods(api, run, chosen)}
+    kept = set(_kept(storage, run, chosen))
+    roles = {name: role_by_name(name, run.id) for name in kept}
+    roles |= {name: (component_of(pod), index_of(pod)) for name, pod in live.items()}
+    for name in sorted(roles, key=lambda name: _order(roles[name], live.get(name), name)):
+        component, index = roles[name]
+        text = None if api is None or name not in live else _read(api, live[name])
+        if text is not None:
+            yield Log(name, component, index, True, text)
+        elif name in kept:
+            content = storage.read(f"{run.folder}/logs/{name}.log")
+            yield Log(name, component, index, False, content.decode("utf-8", "replace"))
+
+
+def _read(api: Api, pod: Manifest) -> str | None:
+    """None where there is nothing to read of it, or nothing any more."""
+    try:
+        return text_of(api, pod) if began(pod) else None
+    except KubernetesError:
+        return None
+
+
+def _kept(storage: Storage, run: Run, chosen: Chosen) -> list[str]:
+    return [
+        name for name in log_names(storage, run) if chosen.takes(*role_by_name(name, run.id), name)
+    ]
+
+
+def _order(
+    role: tuple[str, int | None], pod: Manifest | None, name: str
+) -> tuple[int, int, str, str]:
+    component, index = role
+    place = COMPONENTS.index(component) if component in COMPONENTS else len(COMPONENTS)
+    return (-1 if index is None else index, place, "" if pod is None else made_at(pod), name)
+
+
+def _pods(api: Api, run: Run, chosen: Chosen) -> list[Manifest]:
+    return [
+        pod
+        for pod in api.list(PODS, {RUN: run.id})
+        if chosen.takes(component_of(pod), index_of(pod), name_of(pod))
+    ]
+
+
+# --- following -----------------------------------------------------------------------------------
+
+
+def follow(
+    api: Api, run: Run, chosen: Chosen = EVERY_POD, every_s: float = LOOK_EVERY_S
+) -> Iterator[Line]:
+    """Lines of the chosen pods as they are written, of pods that come later as well.
+
+    Ends when the run's Job has ended or is gone, and every log has been read to its end.
+    """
+    lines: queue.Queue[Line] = queue.Queue()
+    readers: dict[tuple[str, int], threading.Thread] = {}
+    looked_at = float("-inf")
+    over = False
+    while True:
+        if time.monotonic() - looked_at >= every_s:
+            over = _over(api, run)
+            _read_new(api, run, chosen, readers, lines)
+            looked_at = time.monotonic()
+        try:
+            yield lines.get(timeout=min(every_s, 0.5))
+        except queue.Empty:
+            if over and not any(thread.is_alive() for thread in readers.values()) and lines.empty():
+                return
+
+
+def _over(api: Api, run: Run) -> bool:
+    job = api.find(JOBS, run.id)
+    ends = ("Complete", "Failed")
+    return job is None or any(
+        found is not None and found["status"] == "True"
+        for found in (condition_of(job, end) for end in ends)
+    )
+
+
+def _read_new(
+    api: Api,
+    run: Run,
+    chosen: Chosen,
+    readers: dict[tuple[str, int], threading.Thread],
+    lines: queue.Queue[Line],
+) -> None:
+    """A thread for each container that has begun to write since the last look."""
+    begun = [pod for pod in _pods(api, run, chosen) if began(pod)]
+    new = [pod for pod in begun if (name_of(pod), restarts(pod)) not in readers]
+    alive = sum(thread.is_alive() for thread in readers.values())
+    for pod in sorted(new, key=made_at)[: max(MOST_FOLLOWED - alive, 0)]:
+        reader = threading.Thread(target=_pass_on, args=(api, name_of(pod), lines), daemon=True)
+        readers[name_of(pod), restarts(pod)] = reader
+        reader.start()
+
+
+def _pass_on(api: Api, pod: str, lines: queue.Queue[Line]) -> None:
+    try:
+        for text in api.follow(pod):
+            lines.put(Line(pod, text))
+    except KubernetesError as error:
+        lines.put(Line(pod, f"(the log cannot be followed further: {error})"))

@@ -1,0 +1,102 @@
+"""Environment variables of the pods: Dask is configured by them alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jobs.cluster import WORKER_ENVIRONMENT
+from jobs.kubernetes.manifests.pods import SCRATCH_FOLDER, TLS_FOLDER
+from jobs.kubernetes.spec import Run
+from jobs.kubernetes.tls import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE
+
+Variable = dict[str, Any]
+
+PRE_SPAWN = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    **WORKER_ENVIRONMENT,
+}
+"""Dask's own, and ours over them: they count only where they are set before Python starts."""
+
+SCHEDULER_ROUTES = (
+    "distributed.http.scheduler.prometheus",
+    "distributed.http.scheduler.info",
+    "distributed.http.scheduler.json",
+    "distributed.http.health",
+    "distributed.http.proxy",
+    "distributed.http.statics",
+    "distributed.http.scheduler.api",
+)
+"""Dask's own and the API, without which the operator takes workers away last in, first out, with
+the data that they hold, and knows no idle time."""
+
+JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
+
+
+def variable(name: str, value: str) -> Variable:
+    """A variable with its value."""
+    return {"name": name, "value": value}
+
+
+def field(name: str, path: str) -> Variable:
+    """A variable whose value Kubernetes takes from the pod itself."""
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+
+
+def everywhere() -> list[Variable]:
+    """Of every pod: where to write, and TLS for all that Dask says."""
+    certificate, key = f"{TLS_FOLDER}/{CERTIFICATE_FILE}", f"{TLS_FOLDER}/{KEY_FILE}"
+    tls = "DASK_DISTRIBUTED__COMM__TLS"
+    return [
+        variable("HOME", SCRATCH_FOLDER),
+        variable("NUMBA_CACHE_DIR", f"{SCRATCH_FOLDER}/numba"),
+        variable("DASK_TEMPORARY_DIRECTORY", SCRATCH_FOLDER),
+        variable("DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "tls"),
+        variable("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "True"),
+        variable(f"{tls}__MIN_VERSION", "1.3"),
+        variable(f"{tls}__CA_FILE", f"{TLS_FOLDER}/{AUTHORITY_FILE}"),
+        *(
+            entry
+            for role in ("SCHEDULER", "WORKER", "CLIENT")
+            for entry in (
+                variable(f"{tls}__{role}__CERT", certificate),
+                variable(f"{tls}__{role}__KEY", key),
+            )
+        ),
+    ]
+
+
+def of_the_runner() -> list[Variable]:
+    """Who the runner is; its index comes from Kubernetes as JOB_COMPLETION_INDEX."""
+    return [
+        field("POD_NAME", "metadata.name"),
+        field("POD_NAMESPACE", "metadata.namespace"),
+        field("BERTHWATCH_JOB_UID", f"metadata.labels['{JOB_UID_LABEL}']"),
+        variable("BERTHWATCH_TERMINATION_LOG", "/dev/termination-log"),
+    ]
+
+
+def of_the_scheduler() -> list[Variable]:
+    """The scheduler's HTTP routes."""
+    return [variable("DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES", json.dumps(SCHEDULER_ROUTES))]
+
+
+def of_a_worker(scheduler: str) -> list[Variable]:
+    """Where the scheduler is, and what the nanny gives the worker that it starts."""
+    return [
+        variable("DASK_SCHEDULER_ADDRESS", scheduler),
+        variable("DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON", json.dumps(PRE_SPAWN)),
+    ]
+
+
+def of_the_settings(run: Run) -> list[Variable]:
+    """What the platform team gives to all that read and write files."""
+    return [variable(name, value) for name, value in sorted(run.settings.environment.items())]
+
+
+def credentials(run: Run) -> dict[str, Any]:
+    """``envFrom`` the Secrets by reference, where there are any."""
+    names = run.settings.credentials
+    return {"envFrom": [{"secretRef": {"name": name}} for name in names]} if names else {}

@@ -1,0 +1,93 @@
+"""The Job of a run: one index for each partition, its pods are the runners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.kubernetes.manifests.environment import (
+    credentials,
+    everywhere,
+    of_the_runner,
+    of_the_settings,
+)
+from jobs.kubernetes.manifests.pods import pod_spec
+from jobs.kubernetes.names import ARCHIVE, RUNNER_CONTAINER, labels
+from jobs.kubernetes.spec import Run
+
+GRACE_S = 120
+"""A runner that is told to stop notes what is done and ends its tasks."""
+
+STOPPED = [130, 143]
+"""Exit codes of a runner that was told to stop: by a drained node, as a rule."""
+
+FINAL = [1, 2]
+"""Some overpasses failed, or the run was refused: another attempt would end the same way."""
+
+
+def runner_job(run: Run) -> dict[str, Any]:
+    """The Job, suspended until its Secret is there.
+
+    A runner that was evicted is replaced without being counted; one that lost its cluster is
+    tried again, ``retries`` times; one that failed or refused is not.
+    """
+    settings = run.settings
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": run.id,
+            "namespace": run.namespace,
+            "labels": labels(run.job, run.id),
+            "annotations": {ARCHIVE: run.archive},
+        },
+        "spec": {
+            "suspend": True,
+            "completionMode": "Indexed",
+            "completions": len(run.partitions),
+            "parallelism": min(run.parallel, len(run.partitions)),
+            "backoffLimitPerIndex": settings.retries,
+            "activeDeadlineSeconds": settings.deadline_s,
+            "ttlSecondsAfterFinished": settings.keep_finished_s,
+            # two runners of one partition must never live at once
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": _failure_policy(),
+            "template": _template(run),
+        },
+    }
+
+
+def _failure_policy() -> dict[str, Any]:
+    """The first rule that fits counts; what fits none counts against the retries."""
+    return {
+        "rules": [
+            {
+                "action": "Ignore",
+                "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+            },
+            {"action": "Ignore", "onExitCodes": _exit_codes(STOPPED)},
+            {"action": "FailIndex", "onExitCodes": _exit_codes(FINAL)},
+        ]
+    }
+
+
+def _exit_codes(codes: list[int]) -> dict[str, Any]:
+    return {"containerName": RUNNER_CONTAINER, "operator": "In", "values": codes}
+
+
+def _template(run: Run) -> dict[str, Any]:
+    container = {
+        "name": RUNNER_CONTAINER,
+        "image": run.settings.image,
+        "args": ["runner", run.archive, run.job, run.id],
+        "env": [*of_the_settings(run), *everywhere(), *of_the_runner()],
+        **credentials(run),
+        "terminationMessagePath": "/dev/termination-log",
+    }
+    spec = pod_spec(run, run.settings.runner, run.settings.runner_account, container, GRACE_S)
+    return {
+        "metadata": {
+            "labels": labels(run.job, run.id, "runner"),
+            "annotations": {ARCHIVE: run.archive},
+        },
+        "spec": {"restartPolicy": "Never", **spec},
+    }

@@ -1,0 +1,114 @@
+"""What a pod's JSON says of it: whose it is, how it stands, how its container ended."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jobs.kubernetes.names import COMPONENT, PARTITION
+
+if TYPE_CHECKING:  # only its types: the kubernetes package takes a while to load
+    from jobs.kubernetes.api import Manifest
+
+COMPONENTS = ("runner", "scheduler", "worker", "gpu-worker")
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+"""Label and annotation that Kubernetes gives the pods of an indexed Job."""
+
+_OF_CLUSTER = re.compile(
+    r"(?P<index>\d+)-(?:(?P<scheduler>scheduler)|(?P<gpu>gpu-worker)|(?P<cpu>default-worker))-"
+)
+_OF_JOB = re.compile(r"(?P<index>\d+)-")
+
+
+def name_of(pod: Manifest) -> str:
+    """The pod's name."""
+    return str(pod["metadata"]["name"])
+
+
+def component_of(pod: Manifest) -> str:
+    """One of COMPONENTS; empty where it does not say."""
+    return str((pod["metadata"].get("labels") or {}).get(COMPONENT, ""))
+
+
+def index_of(pod: Manifest) -> int | None:
+    """The partition it works for. A Job's pods carry Kubernetes' own index instead of our label."""
+    labels = pod["metadata"].get("labels") or {}
+    notes = pod["metadata"].get("annotations") or {}
+    found = labels.get(PARTITION) or labels.get(COMPLETION_INDEX) or notes.get(COMPLETION_INDEX)
+    return None if found is None else int(found)
+
+
+def role_by_name(pod: str, run_id: str) -> tuple[str, int | None]:
+    """Component and partition of a pod that is gone, from the name that Job or operator gave it."""
+    rest = pod.removeprefix(f"{run_id}-")
+    found = _OF_CLUSTER.match(rest)
+    if found is None:
+        job = _OF_JOB.match(rest)
+        return "runner", None if job is None else int(job["index"])
+    component = "scheduler" if found["scheduler"] else "gpu-worker" if found["gpu"] else "worker"
+    return component, int(found["index"])
+
+
+def phase_of(pod: Manifest) -> str:
+    """Pending, Running, Succeeded, Failed or Unknown."""
+    return str((pod.get("status") or {}).get("phase", "Pending"))
+
+
+def ended(pod: Manifest) -> bool:
+    """Whether its containers have ended for good."""
+    return phase_of(pod) in ("Succeeded", "Failed")
+
+
+def leaving(pod: Manifest) -> bool:
+    """Whether it was told to end and has not ended yet."""
+    return not ended(pod) and "deletionTimestamp" in pod["metadata"]
+
+
+def ready(pod: Manifest) -> bool:
+    """Whether it works: its Ready condition holds and it was not told to end."""
+    condition = condition_of(pod, "Ready")
+    return not leaving(pod) and condition is not None and condition["status"] == "True"
+
+
+def made_at(pod: Manifest) -> str:
+    """When it was made, as Kubernetes writes times (they sort as text)."""
+    return str(pod["metadata"].get("creationTimestamp") or "")
+
+
+def owner_of(pod: Manifest) -> str:
+    """Uid of the ReplicaSet or Job that made it; empty where there is none."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return str(owners[0]["uid"]) if owners else ""
+
+
+def condition_of(thing: Manifest, kind: str) -> dict[str, Any] | None:
+    """A condition in the status of a pod or a Job."""
+    conditions = (thing.get("status") or {}).get("conditions") or []
+    return next((one for one in conditions if one["type"] == kind), None)
+
+
+def containers(pod: Manifest) -> list[dict[str, Any]]:
+    """The statuses of its containers; none before a node took it."""
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def restarts(pod: Manifest) -> int:
+    """How often its containers were started again."""
+    return sum(int(one.get("restartCount", 0)) for one in containers(pod))
+
+
+def terminated(pod: Manifest) -> dict[str, Any] | None:
+    """How its container ended: exitCode, reason, message; the last time where it runs again."""
+    for one in containers(pod):
+        for state in ("state", "lastState"):
+            found = (one.get(state) or {}).get("terminated")
+            if found:
+                return dict(found)
+    return None
+
+
+def exit_of(pod: Manifest) -> int | None:
+    """Exit code of a pod that has ended; None where it runs, or was taken away before it ended."""
+    found = terminated(pod) if ended(pod) else None
+    return None if found is None else int(found["exitCode"])

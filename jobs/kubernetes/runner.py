@@ -1,0 +1,296 @@
+"""What a runner's pod does: one partition of a run, from making its Dask cluster to the records.
+
+Everything it needs to know beside the run's record comes from its pod's environment. However it
+ends, it leaves its logs and the way it ended in the archive, and its last word where Kubernetes
+shows it (``kubectl describe pod``). Evicted, it leaves the cluster standing for its successor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from types import FrameType
+
+from distributed import Client
+from rich.console import Console
+
+from jobs.archives import Archives
+from jobs.cluster import code_version
+from jobs.domain import UnitState
+from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
+from jobs.kubernetes.api import Api, reach
+from jobs.kubernetes.arrival import arrived
+from jobs.kubernetes.clusters import make_cluster, remove_cluster
+from jobs.kubernetes.logs import ship, shipping
+from jobs.kubernetes.partitions import Partition
+from jobs.kubernetes.records import Ended, ended_of, find_run, keep_ended, now
+from jobs.kubernetes.spec import Run
+from jobs.plan import Plan, read_plan
+from jobs.run import Options, preview, settings_for
+from jobs.shipped import Weights, shipped, unpacked
+from jobs.storage import Storage, storage_at
+from jobs.todo import standing
+from jobs.verify import verify_sample
+from jobs.whole import whole_run
+
+STOPPED = 143
+"""Exit code of a runner that was told to stop (SIGTERM): the Job makes another."""
+BROKEN = 70
+"""Exit code of a runner that met an error of our own making: the Job tries again."""
+FINAL = (0, 1, 2)
+"""Exit codes after which the Job makes no other runner for the partition."""
+VERIFY_SEED = 0
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What the pod's environment tells."""
+
+    name: str
+    job_uid: str
+    index: int
+    last_word: Path | None
+    """Where Kubernetes reads why a container ended."""
+
+
+def pod_from(environment: Mapping[str, str]) -> Pod:
+    """InputError where this is no runner's pod."""
+    try:
+        return Pod(
+            name=environment["POD_NAME"],
+            job_uid=environment["BERTHWATCH_JOB_UID"],
+            index=int(environment["JOB_COMPLETION_INDEX"]),
+            last_word=_path(environment.get("BERTHWATCH_TERMINATION_LOG")),
+        )
+    except KeyError as error:
+        raise InputError(
+            f"the environment has no {error}: `berthwatch runner` is what the pods of a submitted "
+            "run call; on a machine of your own use `berthwatch run`, or `berthwatch submit`"
+        ) from None
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Console) -> int:
+    """Do the pod's partition of a run; returns the exit code, which the Job acts on."""
+    storage = storage_at(archive)
+    run = find_run(storage, job, run_id)
+    if run is None:
+        raise InputError(f"{archive} has no record of run {run_id} of job {job}; submit it again")
+    before = ended_of(storage, run).get(pod.index)
+    if before is not None and before.exit in FINAL:
+        console.print(f"ended before with exit code {before.exit}", highlight=False)
+        return before.exit
+    api = reach(namespace=run.namespace)
+    with told_to_stop() as stop, shipping(api, storage, run, pod.index):
+        ended = _Runner(run, pod, storage, api, console, stop).ended()
+        _last_words(ended, pod, console)
+    if ended.exit != STOPPED:
+        keep_ended(storage, run, ended)
+    return ended.exit
+
+
+@contextmanager
+def told_to_stop() -> Iterator[Event]:
+    """SIGTERM, by which Kubernetes ends a pod, is Ctrl-C: what is finished gets committed.
+
+    The event tells later whether it came.
+    """
+    stop = Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        stop.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _last_words(ended: Ended, pod: Pod, console: Console) -> None:
+    left = f", {ended.pending} left" if ended.pending else ""
+    text = f"exit {ended.exit}: {ended.done} done, {ended.failed} failed{left}"
+    text += f"; {ended.reason}" if ended.reason else ""
+    console.print(text, highlight=False, markup=False)
+    if pod.last_word is not None:
+        pod.last_word.write_text(text[:4000])
+
+
+class _Runner:
+    """One attempt at one partition."""
+
+    def __init__(
+        self, run: Run, pod: Pod, storage: Storage, api: Api, console: Console, stop: Event
+    ) -> None:
+        self.run = run
+        self.stop = stop
+        self.pod = pod
+        self.storage = storage
+        self.api = api
+        self.console = console
+        self.began = now()
+
+    @property
+    def partition(self) -> Partition:
+        return self.run.partitions[self.pod.index]
+
+    def ended(self) -> Ended:
+        """Do it; whatever is refused or lost becomes a record."""
+        try:
+            with TemporaryDirectory(prefix="berthwatch-") as folder:
+                return self._do(Path(folder))
+        except KeyboardInterrupt:
+            return self._ended(STOPPED, reason="told to stop; another runner goes on")
+        except ClusterLostError as error:
+            return self._ended(3, reason=str(error))
+        except BerthwatchError as error:
+            with suppress(KubernetesError):  # else it goes with the Job, or when it has been idle
+                self._clear()
+            return self._ended(2, reason=str(error))
+        except Exception as error:  # whatever it is, the records must tell it
+            traceback.print_exc()
+            return self._ended(BROKEN, reason=f"{type(error).__name__}: {error}")
+
+    def _do(self, folder: Path) -> Ended:
+        self._check_code()
+        pinned = read_plan(self.storage.local(self.run.plan_name))
+        plan = unpacked(pinned, self.storage, self.run.folder, folder)
+        self._check_model(plan)
+        if self.run.verify is not None:
+            return self._verify(plan, self.run.verify)
+        if self._nothing_to_do(plan):
+            return self._ended(0, counts=self._counts(plan), reason="")
+        return self._work(plan)
+
+    def _work(self, plan: Plan) -> Ended:
+        outcome = whole_run(plan, self._options(), self._cluster(plan), self.console)
+        summary = outcome.summary
+        if summary.interrupted:
+            return self._ended(STOPPED, reason="told to stop; another runner goes on")
+        reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
+        counts = (summary.done, summary.failed, summary.pending)
+        return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
+
+    def _options(self) -> Options:
+        return Options(
+            retry_failed=self.run.retry_failed,
+            without_workers_s=self.run.settings.start_timeout_s,
+            within=self.partition.period,
+        )
+
+    @contextmanager
+    def _cluster(self, plan: Plan) -> Iterator[Client]:
+        """The partition's cluster, made or found; removed again unless another runner follows."""
+        run, index = self.run, self.pod.index
+        make_cluster(self.api, run, index, self.pod.job_uid)
+        with arrived(self.api, run, index, self._say) as client:
+            self._share_weights(client, plan)
+            yield client
+            there = client.status == "running"
+        if there and not self.stop.is_set():
+            self._clear()
+
+    def _share_weights(self, client: Client, plan: Plan) -> None:
+        """Weights of a person's own, which no image holds, on every worker."""
+        if plan.model is not None:
+            name = shipped(plan, self.storage, self.run.folder)["model"]
+            client.register_plugin(Weights(self.storage, name, plan.model))
+
+    def _clear(self) -> None:
+        """Keep what its pods wrote, then remove the cluster."""
+        with suppress(BerthwatchError):  # the periodic shipping may have kept most of it
+            ship(self.api, self.storage, self.run, self.pod.index)
+        remove_cluster(self.api, self.run, self.pod.index)
+
+    def _verify(self, plan: Plan, sample: int) -> Ended:
+        with self._cluster(plan) as client:
+            rows = verify_sample(plan, self.storage, sample, VERIFY_SEED, client)
+        content = json.dumps(rows, indent=2).encode() + b"\n"
+        self.storage.write(f"{self.run.folder}/verified.json", content)
+        other = [f"{row['overpass']} {row['result']}" for row in rows if row["result"] != "equal"]
+        for text in other:
+            self._say(text)
+        reason = f"{len(other)} of {len(rows)} are not equal: {other[0]}" if other else ""
+        counts = (len(rows) - len(other), len(other), 0)
+        return self._ended(1 if other else 0, counts=counts, reason=reason)
+
+    # --- before anything is made ----------------------------------------------------------------
+
+    def _check_code(self) -> None:
+        here = code_version()
+        if here != self.run.identity.code:
+            raise InputError(
+                f"the image holds Berthwatch {here}, the run was submitted for "
+                f"{self.run.identity.code}: submit it with --code {here} if that is what you "
+                "want, or give the image made from that version"
+            )
+
+    def _check_model(self, plan: Plan) -> None:
+        here = settings_for(plan).model_digest
+        if here != self.run.identity.model:
+            raise InputError(
+                f"the weights in the image have the digest {here[:12]}, the run was submitted for "
+                f"{self.run.identity.model[:12]}: give the image made from that version"
+            )
+
+    def _nothing_to_do(self, plan: Plan) -> bool:
+        """A part of a backfill that is finished, while others are not: no cluster is needed."""
+        settings, archives = settings_for(plan), Archives(plan, self.storage)
+        if self.partition.period is None:
+            return False
+        if next(preview(plan, archives, settings, self._options()), None) is not None:
+            return False
+        whole = standing(plan, archives, settings)
+        return bool(whole[UnitState.PENDING] or whole[UnitState.STALE])
+
+    def _counts(self, plan: Plan) -> tuple[int, int, int]:
+        settings, archives = settings_for(plan), Archives(plan, self.storage)
+        states = standing(plan, archives, settings, self.partition.period)
+        done, failed = states[UnitState.DONE], states[UnitState.FAILED]
+        return done, failed, states.total() - done - failed
+
+    # --- telling --------------------------------------------------------------------------------
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False)
+
+    def _ended(
+        self,
+        code: int,
+        reason: str,
+        counts: tuple[int, int, int] = (0, 0, 0),
+        published: str | None = None,
+    ) -> Ended:
+        done, failed, pending = counts
+        return Ended(
+            index=self.pod.index,
+            exit=code,
+            done=done,
+            failed=failed,
+            pending=pending,
+            reason=reason,
+            began=self.began,
+            ended=now(),
+            code=code_version(),
+            pod=self.pod.name,
+            submitted=self.run.submitted,
+            published=published,
+        )
+
+
+def runner(archive: str, job: str, run_id: str, console: Console) -> int:
+    """``run_partition`` in the pod this process runs in."""
+    return run_partition(archive, job, run_id, pod_from(os.environ), console)
