@@ -1,0 +1,39 @@
+"""The real operator of Dask, as a process beside the cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class Operator:
+    """``kopf run`` with the operator's controller, until it is closed; what it says is in ``log``.
+
+    It reaches schedulers by their names: ``site/sitecustomize.py`` resolves them for it too.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.log = folder / "operator.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces"),
+                    *("-m", "dask_kubernetes.operator.controller"),
+                ],
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def close(self) -> None:
+        """End it at once: it keeps nothing."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
