@@ -15,7 +15,7 @@ TORCH_FLAGS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 REAL := ../shared/data/real-imagery
 PIP := $(BIN)/python -m pip install --quiet
 
-.PHONY: help install demo test test-all test-faults check format bench train clean
+.PHONY: help install demo test test-all test-faults check format bench train image image-gpu lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,35 @@ train: $(STAMP)  ## Train the packaged model again on ../shared
 	$(BIN)/berthwatch train --output models/data/default.safetensors \
 		--source $(REAL)/catalog.json,s2-ports,$(REAL)/s2-ports-labels \
 		--extra-source build/train/catalog.json,sentinel-2-c1-l2a,build/train/labels
+
+# One commit gives one image: every file in it bears the commit's time. Pushed at once, for only a
+# registry gives an image the digest that settings.yaml wants.
+IMAGE ?=
+EPOCH = $(shell git log -1 --format=%ct)
+REVISION = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
+
+define build_image
+	@test -n "$(IMAGE)" || { echo "say where it goes: make $@ IMAGE=registry.example/berthwatch"; exit 1; }
+	@mkdir -p build
+	SOURCE_DATE_EPOCH=$(EPOCH) docker buildx build . --file infra/docker/Dockerfile --target $(1) \
+		--platform linux/amd64 --provenance=false \
+		--build-arg SOURCE_DATE_EPOCH=$(EPOCH) --build-arg REVISION=$(REVISION) \
+		--output type=image,name=$(IMAGE),push=true,rewrite-timestamp=true \
+		--metadata-file build/$@.json
+	@digest=$$(sed -n 's/.*"containerimage.digest": "\(sha256:[0-9a-f]*\)".*/\1/p' build/$@.json); \
+		echo "image: $(IMAGE)@$$digest"; \
+		echo "code: $$(docker run --rm --platform linux/amd64 $(IMAGE)@$$digest --version)"
+endef
+
+image:  ## Build and push the CPU image to IMAGE=..., print what settings.yaml needs
+	$(call build_image,cpu)
+
+image-gpu:  ## The same for the GPU image, to a name of its own
+	$(call build_image,gpu)
+
+lock: $(STAMP)  ## Renew the versions and digests that the images are made of (UPGRADE=1: the newest)
+	$(PIP) uv
+	PATH="$(CURDIR)/$(BIN):$$PATH" infra/docker/lock.sh $(if $(UPGRADE),--upgrade,)
 
 clean:  ## Remove .venv/ and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist build
