@@ -50,7 +50,8 @@ def remote_cluster(folder: Path, workers: int = 1) -> Iterator[RemoteCluster]:
     """A cluster on free ports of this machine; whatever is left of it is killed at the end."""
     file = folder / "scheduler.json"
     options = ["--scheduler-file", str(file), "--port", "0", "--host", "127.0.0.1"]
-    scheduler = _start("dask_scheduler", *options, "--no-dashboard")
+    # even without a dashboard it listens there, and two of them would meet at the usual port
+    scheduler = _start("dask_scheduler", *options, "--dashboard-address", "127.0.0.1:0")
     cluster = RemoteCluster("", scheduler)
     try:
         cluster.address = _address(file)

@@ -32,7 +32,7 @@ def test_a_word_that_is_no_cluster() -> None:
 def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "WAIT_FOR_WORKERS_S", 0.2)
     with (
-        LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(ClusterError, match="no worker after"),
         cluster.connect(empty.scheduler_address),
     ):
@@ -40,7 +40,7 @@ def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_workers_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalCluster(n_workers=1, processes=True, dashboard_address=None) as other:
+    with LocalCluster(n_workers=1, processes=True, dashboard_address="127.0.0.1:0") as other:
         with cluster.connect(other.scheduler_address) as client:
             roll = cluster.roll_call(client, timeout_s=10)
             assert roll.threads >= 1

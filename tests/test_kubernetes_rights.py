@@ -104,7 +104,7 @@ def as_a_submitter(world: World, storage: LocalFolder) -> None:
         submitted = submit(mine, storage, None, RUN)
         wait(mine, storage, submitted.run, said.append)
         assert "here" in said
-        done = cancel(mine, storage, submitted.run, 10, poll_s=0.2)
+        done = cancel(mine, storage, submitted.run, 4, poll_s=0.2)
         assert not [name for name in done.left if not name.startswith("Pod/somebody")], done
         assert not done.notes
     finally:

@@ -90,6 +90,7 @@ def test_nothing_is_left_but_the_finished_job(here: Site) -> None:
     here.world.wait_until(lambda: here.left() == [], 30)
 
 
+@pytest.mark.slow
 def test_a_run_is_verified_where_it_ran(here: Site) -> None:
     done = here.submit("--verify", "2", "--wait", timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -111,3 +112,15 @@ def test_images_by_tag_are_refused(here: Site) -> None:
     refused = here.submit("--image", "registry.test/berthwatch:latest")
     assert refused.returncode == 2
     assert "--unpinned" in refused.stderr
+
+
+def test_an_image_with_other_code_is_refused_before_anything_is_made(here: Site) -> None:
+    def made() -> int:
+        asked = [verb for _, verb, path in here.world.requests if "daskclusters" in path]
+        return asked.count("create")
+
+    before = made()
+    refused = here.submit("--code", "0.0.0+other", "--wait")
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "the run was submitted for 0.0.0+other" in " ".join(refused.stderr.split())
+    assert made() == before

@@ -135,6 +135,7 @@ def part(folder: Path, s3: S3, *period: str) -> subprocess.CompletedProcess[str]
     return berthwatch(folder, s3.environment, "run", "parts.jsonl", *options, *period)
 
 
+@pytest.mark.slow
 def test_two_parts_on_one_port_at_once_give_what_an_undivided_run_gives(
     s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

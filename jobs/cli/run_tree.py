@@ -36,7 +36,7 @@ def run_table(found: Iterable[RunStanding]) -> Table:
     for one in found:
         finished = sum(str(part.state) == "finished" for part in one.partitions)
         of = f"{finished} of {len(one.partitions)}"
-        table.add_row(one.run.id, _state(one.state), of, _time(one.run.submitted))
+        table.add_row(one.run.id, _state(one.state), of, _time(one.run.submitted_at))
     return table
 
 
@@ -76,7 +76,7 @@ def run_values(found: RunStanding) -> dict[str, Any]:
         "state": str(found.state),
         "namespace": run.namespace,
         "archive": run.archive,
-        "submitted": run.submitted,
+        "submitted": run.submitted_at,
         "plan": run.identity.plan,
         "code": run.identity.code,
         "verify": run.verify,
@@ -130,7 +130,7 @@ def _run_line(found: RunStanding) -> Text:
         facts.append(f"verifies {run.verify} overpasses")
     if len(found.partitions) > 1:
         facts.append(f"{len(found.partitions)} partitions, {run.parallel} at once")
-    facts.append(f"submitted {_time(run.submitted)}")
+    facts.append(f"submitted {_time(run.submitted_at)}")
     if not found.asked:
         facts.append("from records alone")
     return line.append(f"  {'; '.join(facts)}", style="dim")

@@ -58,7 +58,7 @@ def _lines(storage: Storage, run: Run, sessions: int) -> Iterator[dict[str, Any]
     for content in _newest_parts(storage, run.job, sessions):
         for line in content.splitlines():
             found = _parsed(line)
-            if found is not None and _since(found["time"], run.submitted):
+            if found is not None and _since(found["time"], run.submitted_at):
                 yield found
 
 

@@ -56,7 +56,13 @@ class Run:
     retry_failed: bool = False
     """Try failed overpasses again: a resumed run does."""
     submitted: str = ""
-    """When its Job was created, UTC, ISO 8601; no part of the identity. Resumed, it changes."""
+    """When its Job was created (UTC, ISO 8601), and which Job: resumed, a run gets another. No part
+    of the identity."""
+
+    @property
+    def submitted_at(self) -> str:
+        """When its Job was created, UTC, ISO 8601; empty before that."""
+        return self.submitted.partition(" ")[0]
 
     @property
     def folder(self) -> str:

@@ -191,16 +191,18 @@ def _upload(storage: Storage, plan: Plan, run: Run) -> None:
 def _let_go(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
     """Give the Job what its pods need, and let it begin; returns the run as recorded.
 
-    The Job's own time stands for the submission, so that whoever finishes it writes the same.
+    What the Job says of itself stands for the submission, so that whoever finishes it writes the
+    same.
     """
-    submitted = str(job["metadata"]["creationTimestamp"])
+    about = job["metadata"]
+    submitted = f"{about['creationTimestamp']} {about['uid'][:8]}"
     kept = find_run(storage, run.job, run.id)
     if kept is None or kept.submitted != submitted:
         kept = replace(run, submitted=submitted)
         keep_run(storage, kept)
     if job["spec"].get("suspend"):
         with suppress(AlreadyThereError):
-            api.create(tls_secret(kept, key_pair(kept.id), job["metadata"]["uid"]))
+            api.create(tls_secret(kept, key_pair(kept.id), about["uid"]))
         api.patch(JOBS, kept.id, {"spec": {"suspend": False}})
     return kept
 

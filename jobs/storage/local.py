@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class LocalFolder:
         """Write beside, have the disk keep it, rename."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        hidden = _beside(path)
         try:
             hidden.write_bytes(content)
             _take_place(hidden, path)
@@ -52,7 +53,7 @@ class LocalFolder:
         """Move a finished file into place."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        hidden = _beside(target)
         try:
             shutil.move(path, hidden)
             _take_place(hidden, target)
@@ -152,6 +153,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(hidden, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     _sync(folder.parent)
+
+
+def _beside(path: Path) -> Path:
+    """Where a file is written before it takes its place, by this thread of this process alone."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
 
 
 def _take_place(hidden: Path, path: Path) -> None:
