@@ -69,7 +69,7 @@ def test_every_worker_has_the_weights_before_its_first_task(tmp_path: Path) -> N
     name = shipped(plan, storage, FOLDER)["model"]
     path = tmp_path / "worker" / Path(name).name
     with (
-        LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=None) as made,
+        LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0") as made,
         Client(made) as client,
     ):
         client.register_plugin(Weights(storage, name, str(path)))

@@ -57,7 +57,7 @@ def account_of(header: str | None) -> Account:
     """Who sent a request, by its Authorization header."""
     scheme, _, token = (header or "").partition(" ")
     kind, _, rest = token.partition(".")
-    if scheme != "Bearer" or kind != "token" or not rest:
+    if scheme.lower() != "bearer" or kind != "token" or not rest:
         raise ProblemError(401, "Unauthorized")
     first, _, second = rest.partition(".")
     if first == "user":
