@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +20,8 @@ from jobs.cli.options import (
     RunOption,
 )
 from jobs.cli.planning import pinned
-from jobs.cli.printing import err, out, print_lines, say, show
+from jobs.cli.printing import err, say
+from jobs.cli.submitted import run_facts, say_state, show_dry_run, show_run
 from jobs.errors import InputError
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help
     from jobs.kubernetes.partitions import Partition
     from jobs.kubernetes.settings import ClusterSettings
     from jobs.kubernetes.spec import Run
-    from jobs.kubernetes.submission import Submitted
     from jobs.plan import Plan
 
 CONFIG_MAP = "berthwatch"
@@ -135,7 +134,7 @@ def submit(
         unpinned=unpinned,
     )
     if dry_run:
-        _show_dry_run(run, found, output)
+        show_dry_run(run, found, output)
         return
     assert api is not None
     _begin(api, found, run, again=again, wait=wait, output=output)
@@ -242,79 +241,11 @@ def _config_map(api: Api) -> str:
     return str(text)
 
 
-# --- telling ------------------------------------------------------------------------------------
-
-
 def _check_form(output: str, dry_run: bool) -> None:
     if output not in FORMS:
         raise InputError(f"no output {output!r}; expected one of {', '.join(FORMS)}")
     if output == "yaml" and not dry_run:
         raise InputError("-o yaml prints manifests; expected --dry-run with it")
-
-
-def _show_dry_run(run: Run, found: Plan, output: str) -> None:
-    from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job, tls_secret
-
-    cluster = [dask_cluster(run, 0, None), gpu_group(run, 0, None)]
-    made = [runner_job(run), tls_secret(run, None, None), *(one for one in cluster if one)]
-    match output:
-        case "yaml":
-            print_lines(_manifest_lines(made))
-        case "json":
-            typer.echo(json.dumps({**_facts(run, found), "manifests": made}, indent=2))
-        case _:
-            _show_run(run, found)
-            out.print("nothing was made; -o yaml prints the manifests")
-
-
-def _manifest_lines(made: Sequence[Mapping[str, Any]]) -> list[str]:
-    import yaml
-
-    lines = ["# Made by submit: the Job, suspended, then its Secret, then the Job is let go."]
-    for number, manifest in enumerate(made):
-        if number == 2:
-            lines.append(
-                "# Made by the runner of each partition (here the first), owned by the Job:"
-            )
-        lines += ["---", *yaml.safe_dump(dict(manifest), sort_keys=False).splitlines()]
-    return lines
-
-
-def _facts(run: Run, found: Plan) -> dict[str, Any]:
-    from jobs.costs import costs
-    from jobs.plan import estimate
-
-    counted = estimate(found)
-    return {
-        "run": run.id,
-        "namespace": run.namespace,
-        "identity": asdict(run.identity),
-        "partitions": [part.name for part in run.partitions],
-        "parallel": run.parallel,
-        "workers": run.workers,
-        "gpu_workers": run.settings.gpu.count,
-        "estimate": asdict(counted),
-        "cost": [asdict(line) for line in costs(counted)],
-    }
-
-
-def _show_run(run: Run, found: Plan) -> None:
-    from jobs.costs import rows_of
-    from jobs.plan import estimate
-
-    show(rows_of(estimate(found)), False, "")
-    parts = "" if len(run.partitions) == 1 else _parts(run)
-    gpus = f" and {run.settings.gpu.count} GPU" if run.settings.gpu.count else ""
-    out.print(
-        f"run {run.id} in namespace {run.namespace}{parts}, on {run.workers} CPU{gpus} workers",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _parts(run: Run) -> str:
-    first, last = run.partitions[0].name, run.partitions[-1].name
-    return f": {len(run.partitions)} parts, {first} to {last}, {run.parallel} at once"
 
 
 # --- doing --------------------------------------------------------------------------------------
@@ -328,9 +259,9 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
     pinned_now = None if run.retry_failed else found
     submitted = submit(api, storage_at(run.archive), pinned_now, run, again)
     if output == "text":
-        _show_run(submitted.run, found)
-        _say_state(submitted)
-    facts = {**_facts(submitted.run, found), "state": submitted.state}
+        show_run(submitted.run, found)
+        say_state(submitted)
+    facts = {**run_facts(submitted.run, found), "state": submitted.state}
     if wait and submitted.state in (State.SUBMITTED, State.RUNNING):
         code, reason = _waited(api, submitted.run)
         facts |= {"state": "ended", "exit": code, "reason": reason}
@@ -339,23 +270,6 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
     if output == "json":
         typer.echo(json.dumps(facts, indent=2))
     raise typer.Exit(code)
-
-
-def _say_state(submitted: Submitted) -> None:
-    from jobs.kubernetes.submission import State
-
-    run, at = submitted.run, f"-n {submitted.run.namespace}"
-    match submitted.state:
-        case State.SUBMITTED:
-            lines = ["submitted; follow and end it with"]
-            lines += [f"  berthwatch {name} {run.id} {at}" for name in ("status", "logs", "cancel")]
-        case State.RUNNING:
-            lines = [f"the same run is under way: berthwatch status {run.id} {at}"]
-        case State.FINISHED:
-            lines = ["nothing to do: the same run has finished; --again looks what is missing now"]
-        case state:
-            lines = [f"the same run has {state}; what is missing: berthwatch resume JOB {at}"]
-    print_lines(lines)
 
 
 def _waited(api: Api, run: Run) -> tuple[int, str]:

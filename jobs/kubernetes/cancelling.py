@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jobs.errors import KubernetesError
 from jobs.kubernetes.api import CLUSTERS, JOBS, PODS, WORKER_GROUPS, Api, Kind, Manifest
 from jobs.kubernetes.names import RUN
-from jobs.kubernetes.pods import condition_of
+from jobs.kubernetes.pods import job_over
 from jobs.kubernetes.records import keep_cancelled
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
@@ -49,7 +49,7 @@ def cancel(
     """
     before = set(there(api, run))
     job = api.find(JOBS, run.id)
-    recorded = job is not None and not _ended(job)
+    recorded = job is not None and not job_over(job)
     if recorded:
         keep_cancelled(storage, run)
     if job is not None:
@@ -68,11 +68,6 @@ def there(api: Api, run: Run) -> Iterator[str]:
 
 def _of_run(api: Api, kind: Kind, run: Run) -> list[Manifest]:
     return api.list(kind, {RUN: run.id})
-
-
-def _ended(job: Manifest) -> bool:
-    ends = [condition_of(job, end) for end in ("Complete", "Failed")]
-    return any(end is not None and end["status"] == "True" for end in ends)
 
 
 def _delete_unowned(api: Api, run: Run) -> Iterator[str]:

@@ -15,9 +15,9 @@ from jobs.kubernetes.names import RUN
 from jobs.kubernetes.pods import (
     COMPONENTS,
     component_of,
-    condition_of,
     containers,
     index_of,
+    job_over,
     made_at,
     name_of,
     restarts,
@@ -278,11 +278,7 @@ def follow(
 
 def _over(api: Api, run: Run) -> bool:
     job = api.find(JOBS, run.id)
-    ends = ("Complete", "Failed")
-    return job is None or any(
-        found is not None and found["status"] == "True"
-        for found in (condition_of(job, end) for end in ends)
-    )
+    return job is None or job_over(job)
 
 
 def _read_new(

@@ -87,6 +87,12 @@ def condition_of(thing: Manifest, kind: str) -> dict[str, Any] | None:
     return next((one for one in conditions if one["type"] == kind), None)
 
 
+def job_over(job: Manifest) -> bool:
+    """Whether a Job has come to its end, well or not."""
+    ends = (condition_of(job, end) for end in ("Complete", "Failed"))
+    return any(end is not None and end["status"] == "True" for end in ends)
+
+
 def containers(pod: Manifest) -> list[dict[str, Any]]:
     """The statuses of its containers; none before a node took it."""
     status = pod.get("status") or {}

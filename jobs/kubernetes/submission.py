@@ -24,6 +24,7 @@ from jobs.kubernetes.identity import digest, identity_of
 from jobs.kubernetes.manifests import runner_job, tls_secret
 from jobs.kubernetes.names import run_id
 from jobs.kubernetes.partitions import Partition
+from jobs.kubernetes.pods import job_over
 from jobs.kubernetes.records import ended_of, find_run, keep_run, was_cancelled
 from jobs.kubernetes.settings import ClusterSettings, unpinned_images
 from jobs.kubernetes.sizing import memory_trouble, workers_for
@@ -209,11 +210,7 @@ def _let_go(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
 
 def _going(job: Manifest) -> bool:
     """Not ended, and not being deleted."""
-    ended = any(
-        condition["type"] in ("Complete", "Failed") and condition["status"] == "True"
-        for condition in job.get("status", {}).get("conditions", ())
-    )
-    return not ended and "deletionTimestamp" not in job["metadata"]
+    return not job_over(job) and "deletionTimestamp" not in job["metadata"]
 
 
 def _take_away(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:

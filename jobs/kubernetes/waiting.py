@@ -12,7 +12,7 @@ from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.patience import Patience, told
-from jobs.kubernetes.pods import index_of
+from jobs.kubernetes.pods import index_of, job_over
 from jobs.kubernetes.records import ended_of, find_run
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
@@ -50,7 +50,7 @@ def wait(api: Api, storage: Storage, run: Run, say: Say) -> Verdict:
     """
     waiting = _Waiting(api, run, say)
     job = waiting.job()
-    while job is not None and not _ended(job):
+    while job is not None and not job_over(job):
         hopeless = waiting.look()
         if hopeless:
             return Verdict(2, hopeless, started=False)
@@ -76,13 +76,6 @@ def _verdict(storage: Storage, run: Run, job: Manifest | None) -> Verdict:
         (c for c in job["status"]["conditions"] if c["type"] == "Failed"), {"message": "no reason"}
     )
     return Verdict(3, f"Kubernetes gave the Job up: {condition.get('message')}")
-
-
-def _ended(job: Manifest) -> bool:
-    return any(
-        condition["type"] in ("Complete", "Failed") and condition["status"] == "True"
-        for condition in job.get("status", {}).get("conditions", ())
-    )
 
 
 class _Waiting:
