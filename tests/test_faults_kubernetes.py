@@ -95,9 +95,8 @@ def only_secret(found: Site) -> list[str]:
 
 def line_with(said: str, word: str) -> str:
     """The last line that says it, without the display's line breaks."""
-    flat = " ".join(said.split())
-    assert word in flat, said
-    return next(line for line in reversed(said.splitlines()) if word.split()[0] in line).strip()
+    assert word in " ".join(said.split()), said
+    return next(line for line in reversed(said.splitlines()) if word.split()[-1] in line).strip()
 
 
 def recovered(event: str, calm: Site, run: Waiting, seen: str = "") -> None:
@@ -168,6 +167,7 @@ def test_submitted_twice_at_once(calm: Site) -> None:
     assert [code for code, _ in ends] == [0, 0], ends
     jobs = [job for job in calm.world.list("jobs") if job["metadata"]["name"] == twice.run_id()]
     assert len(jobs) == 1
+    calm.world.wait_until(lambda: only_secret(twice) == [], 60)
     equal = twice.published() == calm.published()
     row("submitted twice at once", 0, equal, only_secret(twice), "both follow the same run")
     assert equal
@@ -179,14 +179,16 @@ def test_cancelled_in_the_middle_and_resumed(calm: Site) -> None:
     run.runner()
     ended = found.call("cancel", str(found.plan), "--yes")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    code, _ = run.end()
+    code, said = run.end()
+    assert code == 130, said
     assert found.left() == []
-    row("cancelled in the middle", code, False, found.left(), "gone: what there was; resume")
+    row("cancelled in the middle", code, False, found.left(), line_with(said, "was cancelled"))
     again = found.call(
         *("resume", str(found.plan), "--settings", str(found.plan.with_suffix(".settings.yaml"))),
         "--wait",
     )
     assert again.returncode == 0, again.stdout + again.stderr
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
     equal = found.published() == calm.published()
     row("and resumed", again.returncode, equal, only_secret(found), "only what was missing")
     assert equal

@@ -15,8 +15,13 @@ from rich.table import Table
 WIDE = 200
 """Columns of what goes into a file or a pipe, where ids must not be cut off at 80."""
 
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
-err = Console(stderr=True)
+
+def _width(terminal: bool) -> int | None:
+    return None if terminal or "COLUMNS" in os.environ else WIDE
+
+
+out = Console(width=_width(sys.stdout.isatty()))
+err = Console(stderr=True, width=_width(sys.stderr.isatty()))
 
 
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
@@ -58,4 +63,4 @@ def interval(row: Mapping[str, Any], name: str, form: str = ".1f") -> str:
 
 def say(message: str) -> None:
     """A word to the person, on standard error."""
-    err.print(message, highlight=False, markup=False)
+    err.print(message, highlight=False, markup=False, soft_wrap=True)

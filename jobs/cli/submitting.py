@@ -111,7 +111,7 @@ def submit(
     `kubectl apply -k infra/kubernetes/overlays/...` once (docs/kubernetes.md).
 
     With --wait the exit code is the run's: 0 all done; 1 some overpasses failed; 2 refused, or it
-    could not begin; 3 the cluster was lost too often; 130 stopped waiting.
+    could not begin; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
     """
     from jobs.cluster import code_version
     from jobs.kubernetes.submission import make_run

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jobs.codes import STOPPED
 from jobs.errors import KubernetesError
 from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.patience import Patience, told
 from jobs.kubernetes.pods import index_of, job_over
-from jobs.kubernetes.records import ended_of, find_run
+from jobs.kubernetes.records import ended_of, find_run, was_cancelled
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
 
@@ -70,8 +71,10 @@ def _verdict(storage: Storage, run: Run, job: Manifest | None) -> Verdict:
             f"{kept.partitions[i].name}: {one.reason}" for i, one in ended.items() if one.exit
         ]
         return Verdict(worst([one.exit for one in ended.values()]), "; ".join(reasons[:3]))
+    if was_cancelled(storage, kept):
+        return Verdict(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
     if job is None:
-        return Verdict(3, f"the Job {run.id} is gone: cancelled, or deleted by somebody")
+        return Verdict(3, f"the Job {run.id} is gone: somebody has deleted it")
     condition = next(
         (c for c in job["status"]["conditions"] if c["type"] == "Failed"), {"message": "no reason"}
     )
