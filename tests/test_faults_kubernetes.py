@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.kubernetes_runs import CREDENTIALS, GPU_IMAGE, SECRETS, Site, seen_from_here, site
+from jobs.domain import Overpass
+from jobs.plan import read_plan, write_plan
+from tests.kubernetes_runs import CREDENTIALS, GPU_IMAGE, Site, seen_from_here, site
 from tests.kubernetes_world import node
 from tests.remote_worlds import COMMAND, environment
-from tests.servers.s3 import KEY_ID
+from tests.servers.faults import answers
+from tests.servers.s3 import faulty_proxy
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
@@ -229,34 +231,37 @@ def test_secret_missing(calm: Site) -> None:
 
 
 def test_s3_denied(calm: Site) -> None:
-    key = calm.world.get("secrets", CREDENTIALS)
-    calm.world.add_secret(CREDENTIALS, dict.fromkeys(SECRETS, ""))
-    found = calm.beside("denied", environment=_elsewhere(calm))
-    try:
-        run = waiting(found)
-        code, said = run.end()
-    finally:
-        calm.world.apply(_plain(key))
-    assert KEY_ID not in said
-    assert code == 2, said + calm.world.story()
-    found.world.wait_until(lambda: only_secret(found) == [], 90)
-    row("S3 denied", code, False, only_secret(found), line_with(said, "denied"))
+    with faulty_proxy(calm.s3.url) as proxy:
+        proxy.faults.add(answers(403, path="*/denied/ports/*", method="PUT", times=None))
+        found = calm.beside("denied", environment=_through(calm, proxy.url))
+        refused("S3 denied", found, "cannot be read or written")
 
 
-def _elsewhere(calm: Site) -> dict[str, str]:
-    return dict(calm.settings["environment"])
+def test_no_right_to_write_at_all(calm: Site) -> None:
+    with faulty_proxy(calm.s3.url) as proxy:
+        proxy.faults.add(answers(403, times=None))
+        found = calm.beside("shut", environment=_through(calm, proxy.url))
+        refused("S3 denied to pods, not to whoever submits", found, "access is denied")
 
 
-def _plain(manifest: dict[str, Any]) -> dict[str, Any]:
-    about = {name: manifest["metadata"][name] for name in ("name", "namespace")}
-    return {**manifest, "metadata": about}
+def _through(calm: Site, url: str) -> dict[str, str]:
+    """The pods' environment, with another way to S3."""
+    return {**calm.settings["environment"], "AWS_ENDPOINT_URL": url}
 
 
-def test_a_unit_that_fails_ends_with_1_and_is_told(calm: Site) -> None:
+def test_an_image_that_is_missing(calm: Site) -> None:
     found = calm.beside("failing")
-    lines = found.plan.read_text().replace("imagery/3.tif", "imagery/none.tif")
-    found.plan.write_text(lines)
+    plan = read_plan(found.plan)
+    overpasses = tuple(_without_file(o) if i == 3 else o for i, o in enumerate(plan.overpasses))
+    write_plan(replace(plan, overpasses=overpasses), found.plan)
     run = waiting(found)
     code, said = run.end()
     assert code == 1, said
-    row("an image that is missing", code, False, only_secret(found), line_with(said, "exit 1"))
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
+    row("an image of the plan is gone", code, False, only_secret(found), line_with(said, "exit 1"))
+
+
+def _without_file(overpass: Overpass) -> Overpass:
+    (scene,) = overpass.scenes
+    gone = {n: replace(b, href=f"{b.href}.gone") for n, b in scene.bands.items()}
+    return replace(overpass, scenes=(replace(scene, bands=gone),))

@@ -13,12 +13,21 @@ from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.patience import Patience, told
-from jobs.kubernetes.pods import index_of, job_over
+from jobs.kubernetes.pods import (
+    condition_of,
+    exit_of,
+    index_of,
+    job_over,
+    made_at,
+    terminated,
+)
 from jobs.kubernetes.records import ended_of, find_run, was_cancelled
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
 
 POLL_S = 2.0
+MOST_SAID = 500
+"""Characters of a pod's last words."""
 LAST_LINES_S = 10.0
 """How long the last lines of a log may take when its Job has ended."""
 SEVERITY = (2, 70, 3, 1, 0)
@@ -59,26 +68,40 @@ def wait(api: Api, storage: Storage, run: Run, say: Say) -> Verdict:
         job = waiting.job()
     waiting.look()  # a runner may have come and gone since
     waiting.last_lines()
-    return _verdict(storage, run, job)
+    return _verdict(api, storage, run, job)
 
 
-def _verdict(storage: Storage, run: Run, job: Manifest | None) -> Verdict:
+def _verdict(api: Api, storage: Storage, run: Run, job: Manifest | None) -> Verdict:
     kept = find_run(storage, run.job, run.id) or run
     ended = ended_of(storage, kept)
-    missing = [i for i in range(len(kept.partitions)) if i not in ended]
-    if not missing:
-        reasons = [
-            f"{kept.partitions[i].name}: {one.reason}" for i, one in ended.items() if one.exit
-        ]
-        return Verdict(worst([one.exit for one in ended.values()]), "; ".join(reasons[:3]))
-    if was_cancelled(storage, kept):
+    ends = {index: (one.exit, one.reason) for index, one in ended.items()}
+    missing = [index for index in range(len(kept.partitions)) if index not in ends]
+    if missing and was_cancelled(storage, kept):
         return Verdict(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
-    if job is None:
+    if missing and job is None:
         return Verdict(3, f"the Job {run.id} is gone: somebody has deleted it")
-    condition = next(
-        (c for c in job["status"]["conditions"] if c["type"] == "Failed"), {"message": "no reason"}
-    )
-    return Verdict(3, f"Kubernetes gave the Job up: {condition.get('message')}")
+    if missing:
+        ends |= _last_words(api, run)
+    ends = {index: ends.get(index, (3, _given_up(job))) for index in range(len(kept.partitions))}
+    reasons = [f"{kept.partitions[i].name}: {why}" for i, (code, why) in ends.items() if code]
+    return Verdict(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
+
+
+def _last_words(api: Api, run: Run) -> dict[int, tuple[int, str]]:
+    """How runners ended that could not write it down, as their pods tell: the archive was shut."""
+    pods = api.list(PODS, {names.RUN: run.id, names.COMPONENT: "runner"})
+    found = {}
+    for pod in sorted(pods, key=made_at):
+        index, code, last = index_of(pod), exit_of(pod), terminated(pod)
+        if index is not None and code is not None and last is not None:
+            said = str(last.get("message") or last.get("reason") or "").strip()
+            found[index] = (code, " ".join(said.split())[-MOST_SAID:])
+    return found
+
+
+def _given_up(job: Manifest | None) -> str:
+    failed = None if job is None else condition_of(job, "Failed")
+    return f"Kubernetes gave the Job up: {(failed or {}).get('message', 'it does not say why')}"
 
 
 class _Waiting:
