@@ -6,8 +6,8 @@ Bytes are compared with those of a run that nothing happened to.
 
 from __future__ import annotations
 
-import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -24,9 +24,14 @@ from tests.servers.s3 import faulty_proxy
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 DAYS = tuple(range(1, 61))
-IN_THE_MIDDLE = re.compile(rf"\b([1-9]\d*)/{len(DAYS)} overpasses")
+BEGUN, OVER = f"{len(DAYS)} overpasses to do", f"{len(DAYS)}/{len(DAYS)} overpasses"
+"""Lines of a runner's log; in between are some eight seconds of work."""
+INTO_THE_WORK_S = 2.0
 GPU_NODE = node("gpu-1", gpu="1", taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},))
 GPU = {"count": 1, "cpu": "250m", "memory": "2Gi", "image": GPU_IMAGE, "wait_s": 20}
+
+
+STARTED: list[subprocess.Popen[str]] = []
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,10 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def as_before(calm: Site) -> Iterator[None]:
     """The world as it should be, before and after each event."""
     yield
+    for process in STARTED:
+        process.kill()
+        process.communicate()
+    STARTED.clear()
     calm.world.set_nodes(node("node-1"))
     calm.world.set_quota({})
     for job in calm.world.list("jobs"):
@@ -62,8 +71,9 @@ class Waiting:
         world = self.site.world
         pods = world.wait_until(lambda: self.site.pods("runner"), 60)
         name = str(pods[0]["metadata"]["name"])
-        found = world.wait_until(lambda: IN_THE_MIDDLE.findall(world.pod_log(name)), 240)
-        assert int(found[0]) < len(DAYS), "the work was over before anything could happen to it"
+        world.wait_until(lambda: BEGUN in world.pod_log(name), 240)
+        time.sleep(INTO_THE_WORK_S)
+        assert OVER not in world.pod_log(name), "the work was over before anything happened to it"
         return name
 
     def end(self, limit_s: float = 400) -> tuple[int, str]:
@@ -81,6 +91,7 @@ def waiting(site: Site, *more: str) -> Waiting:
         stderr=subprocess.STDOUT,
         text=True,
     )
+    STARTED.append(process)
     return Waiting(site, process)
 
 

@@ -118,6 +118,7 @@ def test_images_by_tag_are_refused(here: Site) -> None:
     assert "--unpinned" in refused.stderr
 
 
+@pytest.mark.slow
 def test_an_image_with_other_code_is_refused_before_anything_is_made(here: Site) -> None:
     def made() -> int:
         asked = [verb for _, verb, path in here.world.requests if "daskclusters" in path]
