@@ -20,6 +20,7 @@ from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.patience import Patience, told
 from jobs.kubernetes.spec import Run
+from jobs.watch import CPU, GPU
 
 POLL_S = 2.0
 LOOK_EVERY_S = 10.0
@@ -68,8 +69,10 @@ def arrived(api: Api, run: Run, index: int, say: Say) -> Iterator[Client]:
     address, security = scheduler_address(run, index), Security()
     _scheduler(address, lookout, run.settings.start_timeout_s)
     with _asking(address, security) as client:
-        _workers(client, run, index, lookout, say)
-    with connect(address, security=security) as client:
+        needs = _workers(client, run, index, lookout, say)
+    # what a run counts on is settled here: a GPU worker that has just gone is waited for
+    wait_s = run.settings.start_timeout_s
+    with connect(address, security=security, wait_for_workers_s=wait_s, needs=needs) as client:
         yield client
 
 
@@ -95,11 +98,12 @@ def _scheduler(address: str, lookout: Lookout, limit_s: float) -> None:
     raise ClusterLostError(_late("scheduler", limit_s, lookout))
 
 
-def _workers(client: Client, run: Run, index: int, lookout: Lookout, say: Say) -> None:
+def _workers(client: Client, run: Run, index: int, lookout: Lookout, say: Say) -> tuple[str, ...]:
+    """Which kinds of workers are there and are counted on."""
     _await(client, lookout, run.settings.start_timeout_s, "CPU worker", lambda roll: roll.cpus > 0)
     gpu = run.settings.gpu
     if not gpu.count:
-        return
+        return (CPU,)
     try:
         _await(client, lookout, gpu.wait_s, "GPU worker", lambda roll: roll.gpus > 0)
     except ClusterError as error:
@@ -107,6 +111,8 @@ def _workers(client: Client, run: Run, index: int, lookout: Lookout, say: Say) -
             raise
         say(f"{error}; going on with CPUs alone, as the settings say")
         remove_gpu_group(lookout.api, run, index)
+        return (CPU,)
+    return (CPU, GPU)
 
 
 def _await(
