@@ -25,6 +25,10 @@ class Prediction:
     """(y, x) probability that the pixel is ship; exactly 0 where, and only where, no data is"""
     border: NDArray[np.float32]
     """(y, x) probability that the pixel is the edge of a hull or the seam between two"""
+    size: NDArray[np.float32] | None = None
+    """(5, y, x), what each pixel of a hull says of the ship it belongs to: logarithm of its length
+    and of its beam in metres, cosine and sine of twice its heading, logarithm of the relative
+    error of that length; None of a network that does not say"""
 
 
 @dataclass(frozen=True)

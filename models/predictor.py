@@ -50,6 +50,7 @@ class Predictor:
         self.digest = digest
         """sha256 of the weights' tensors and metadata, in hex"""
         self._calibration: Calibration = weights.calibration
+        self._outputs = weights.network.outputs
         self._run: Runner = runner(from_arrays(weights.network, weights.arrays))
 
     @classmethod
@@ -68,13 +69,13 @@ class Predictor:
         """
         planes = normalise(image, bands)
         known = np.isfinite(planes).any(axis=0)
-        maps = np.zeros((2, *known.shape), dtype=np.float32)
+        maps = np.zeros((self._outputs, *known.shape), dtype=np.float32)
         for window, tile in _tiles(planes):
             found = self._run(tile[None])[0, :, HALO_PX:-HALO_PX, HALO_PX:-HALO_PX]
             part = maps[:, window[0], window[1]]
             part[:] = found[:, : part.shape[1], : part.shape[2]]
-        maps = np.where(known, np.maximum(maps, _LEAST_PROBABILITY), np.float32(0))
-        return Prediction(ship=maps[0], border=maps[1])
+        maps[:2] = np.where(known, np.maximum(maps[:2], _LEAST_PROBABILITY), np.float32(0))
+        return Prediction(maps[0], maps[1], maps[2:] if self._outputs > 2 else None)
 
     def detect(
         self,

@@ -88,6 +88,11 @@ class UNet(nn.Module):
         x = torch.cat([x, pixels], dim=1)  # (n, fine + 2 band, y, x)
         return self.head(x)  # type: ignore[no-any-return]  # (n, output, y, x)
 
+    def maps(self, planes: Tensor) -> Tensor:
+        """What forward gives, with ship and border as probabilities and the rest as it is."""
+        outputs = self(planes)
+        return torch.cat([torch.sigmoid(outputs[:, :2]), outputs[:, 2:]], dim=1)
+
     def _inputs(self, planes: Tensor) -> Tensor:
         """The standardised planes with zeros for no data, and beside each where it has data."""
         known = torch.isfinite(planes)
@@ -115,7 +120,7 @@ def to_arrays(network: UNet) -> dict[str, NDArray[np.float32]]:
 
 
 def runner(network: UNet) -> Runner:
-    """A function from planes (n, band, y, x) to probabilities (n, output, y, x), all numpy.
+    """A function from planes (n, band, y, x) to UNet.maps (n, output, y, x), all numpy.
 
     It works on one thread: the number of threads would change the last bits, and parallel work is
     spread over images anyway.
@@ -126,8 +131,8 @@ def runner(network: UNet) -> Runner:
     def run(planes: NDArray[np.float32]) -> NDArray[np.float32]:
         batch = torch.from_numpy(np.ascontiguousarray(planes))
         with torch.inference_mode(), one_thread():
-            logits = network(batch.contiguous(memory_format=torch.channels_last))
-            return np.asarray(torch.sigmoid(logits).contiguous().numpy())
+            maps = network.maps(batch.contiguous(memory_format=torch.channels_last))
+            return np.asarray(maps.contiguous().numpy())
 
     return run
 

@@ -11,7 +11,8 @@ from jobs.cli import reading
 from jobs.cli import hearing
 from jobs.cli import linking
 from jobs.cli import keeping
-from jobs.cli import network
+from jobs.cli import training
+from jobs.cli import evaluating
 from jobs.cli import synthetic
 from jobs.cli.entry import app, main
 from jobs.codes import exit_code
