@@ -12,6 +12,7 @@ import pystac
 import pytest
 import rasterio
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from pyproj import Transformer
 from pystac.validation import validate_dict
@@ -21,6 +22,7 @@ from jobs.domain import Grid
 from jobs.errors import InputError
 from jobs.ports import load_port, local_grid, project
 from jobs.simulate import SimulationConfig, simulate
+from jobs.simulate.layouts import lay_out
 from jobs.simulate.passes import mgrs_square
 from jobs.simulate.ships import stamp
 from jobs.simulate.traffic import BUILDS, Pose, Ship, ShipType, build_ship
@@ -482,3 +484,44 @@ def test_a_folder_with_a_catalog_is_not_overwritten(config, archive):
     with pytest.raises(InputError, match="already holds a catalog"):
         simulate(config, archive[0], lambda message: None)
     assert digests(archive[0]) == before
+
+
+# --- harbours by lot ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    config = SimulationConfig(seed=3, harbours=3, days=1, cloud_share=0)
+    return config, [lay_out(config, number) for number in range(config.harbours)]
+
+
+def hull_of(ship, x, y, bow_deg):
+    half, deep = ship.length_m / 2, ship.beam_m / 2
+    hull = shapely.box(x - deep, y - half, x + deep, y + half)
+    return shapely.affinity.rotate(hull, -bow_deg, origin=(x, y))
+
+
+def test_harbours_by_lot_differ_and_come_out_the_same_again(drawn):
+    config, harbours = drawn
+    quays = [[round(m.length_m) for m in harbour.moorings] for harbour, _ in harbours]
+    assert len({tuple(lengths) for lengths in quays}) == len(harbours)
+    again, stays = lay_out(config, 1)
+    assert (again.moorings, stays) == (harbours[1][0].moorings, harbours[1][1])
+
+
+def test_ships_of_a_harbour_by_lot_neither_overlap_nor_stand_on_piers(drawn):
+    for harbour, stays in drawn[1]:
+        moored = [s for s in stays if s.bow_deg is not None]
+        hulls = [hull_of(s.ship, s.x, s.y, s.bow_deg) for s in moored]
+        assert len(hulls) > 10
+        for number, hull in enumerate(hulls):
+            others = [*hulls[:number], *harbour.breakwaters]
+            assert not any(hull.intersects(other) for other in others)
+
+
+def test_harbours_by_lot_are_delivered_whole_with_labels(tmp_path):
+    config = SimulationConfig(seed=3, harbours=1, days=1, cloud_share=0)
+    summary = simulate(config, tmp_path, lambda message: None)
+    assert (summary.ports, summary.items) == (1, 1)
+    assert len(table(tmp_path / "labels" / "HARBOUR000.csv")) > 10
+    assert load_port(tmp_path / "HARBOUR000.geojson").berths

@@ -23,6 +23,14 @@ def simulate(
     port: Annotated[
         list[str] | None, typer.Option("--port", help="Bundled id or GeoJSON; may be repeated.")
     ] = None,
+    harbours: Annotated[
+        int,
+        typer.Option(
+            "--harbours",
+            min=0,
+            help="So many harbours drawn by lot instead of ports: scenes to train on.",
+        ),
+    ] = 0,
     start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")] = "2024-03-01",
     days: Annotated[int, typer.Option("--days", min=1)] = 30,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
@@ -34,6 +42,7 @@ def simulate(
     config = SimulationConfig(
         seed=seed,
         ports=tuple(port) if port else defaults.ports,
+        harbours=harbours,
         start=date.fromisoformat(start),
         days=days,
         cloud_share=cloud,

@@ -12,6 +12,7 @@ from typing import Any
 from jobs.errors import InputError
 from jobs.ports import bundled_ports, load_port, port_geojson
 from jobs.simulate.catalog import COLLECTION, cut, encode, write_catalog, write_item
+from jobs.simulate.layouts import lay_out
 from jobs.simulate.moorings import Harbour, harbour
 from jobs.simulate.passes import Pass, deliver, passes
 from jobs.simulate.scenery import Scenery, draw_scenery
@@ -66,8 +67,7 @@ def simulate(
     """
     if (out / "catalog.json").exists():
         raise InputError(f"{out} already holds a catalog.json; give a new folder or remove it")
-    harbours = [harbour(load_port(reference), config.margin_m) for reference in config.ports]
-    stays = schedule(config, harbours)
+    harbours, stays = _populate(config)
     (out / COLLECTION).mkdir(parents=True, exist_ok=True)
     taken: list[_Taken] = []
     for index, each in enumerate(harbours):
@@ -75,6 +75,15 @@ def simulate(
         write_labels(out, each.port.id, [row for part in found for row in part.labels])
         taken.extend(found)
     return _finish(config, harbours, stays, taken, out)
+
+
+def _populate(config: SimulationConfig) -> tuple[list[Harbour], tuple[Stay, ...]]:
+    """The harbours to image and every stay in them."""
+    if config.harbours:
+        drawn = [lay_out(config, number) for number in range(config.harbours)]
+        return [each for each, _ in drawn], tuple(stay for _, stays in drawn for stay in stays)
+    harbours = [harbour(load_port(reference), config.margin_m) for reference in config.ports]
+    return harbours, schedule(config, harbours)
 
 
 def _image_port(
@@ -112,7 +121,8 @@ def _take(
     ships += under_way(f"passing-{port}-{each.number}", where, scenery.coast_m, ships, rng)
     seen = view(scenery, grid, weather, ships, each.moment, rng)
     scl = classify(seen, scenery)
-    tiles = deliver(config, index, where, each)
+    # the first port's pass comes as two tiles; a harbour drawn by lot as one
+    tiles = deliver(config, index + bool(config.harbours), where, each)
     items = tuple(
         write_item(
             out / COLLECTION,

@@ -78,6 +78,9 @@ class Harbour:
     """What the images show: the port's grid and a margin."""
     land: NDArray[np.bool_]
     """(y, x) of the window."""
+    piers: tuple[Polygon, ...] = ()
+    """Solid ground that stands out into the water, UTM metres."""
+    breakwaters: tuple[Polygon, ...] = ()
 
     @property
     def anchorage(self) -> Mooring | None:

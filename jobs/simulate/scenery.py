@@ -128,6 +128,8 @@ def draw_scenery(harbour: Harbour, seed: int) -> Scenery:
     """The standing picture of a harbour; the same seed draws the same town."""
     rng = chance(seed, "scenery", harbour.port.id)
     canvas = _land(harbour, rng)
+    canvas.build(harbour.breakwaters, SHORE)
+    canvas.build(harbour.piers, CONCRETE)
     _town(canvas, harbour, rng)
     for mooring in harbour.moorings:
         if not mooring.is_anchorage:

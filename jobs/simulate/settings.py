@@ -19,6 +19,8 @@ class SimulationConfig:
     ports: tuple[str, ...] = ("RUVYP", "KPCHO")
     """Bundled ids or GeoJSON files. The first port's passes come as two overlapping tiles, one of
     them reprocessed; of the others' passes every fourth ends at the swath's edge."""
+    harbours: int = 0
+    """So many harbours drawn by lot instead of the ports, for training; each pass is one tile."""
     start: date = date(2024, 3, 1)
     days: int = 30
     revisit_days: tuple[int, ...] = (2, 3)
