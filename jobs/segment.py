@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 import rasterio.features
+from distributed import get_worker
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 from scipy import ndimage
@@ -29,6 +31,7 @@ from jobs.domain import (
 from jobs.errors import InputError
 from jobs.ports import project
 from jobs.sensors import SENSORS
+from jobs.watch import GPU
 from models.predictor import Detection, Predictor
 
 VERSION = 1
@@ -121,7 +124,8 @@ def away_from_cloud(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[
 
 def load_predictor(settings: Settings) -> Predictor:
     """The run's model, loaded once per process; refused when it is not the pinned one."""
-    predictor = _load(settings.model)
+    with _LOADING:  # threads that share a GPU must share the model
+        predictor = _load(settings.model, _offers_gpu())
     if predictor.digest != settings.model_digest:
         raise InputError(
             f"the model here has digest {predictor.digest[:12]}, the run was planned with "
@@ -130,9 +134,20 @@ def load_predictor(settings: Settings) -> Predictor:
     return predictor
 
 
+_LOADING = Lock()
+
+
 @lru_cache(maxsize=1)
-def _load(path: str | None) -> Predictor:
-    return Predictor.load(path)
+def _load(path: str | None, prefer_gpu: bool) -> Predictor:
+    return Predictor.load(path, prefer_gpu=prefer_gpu)
+
+
+def _offers_gpu() -> bool:
+    """Whether this is a worker that was started with the resource GPU."""
+    try:
+        return GPU in get_worker().state.total_resources
+    except ValueError:  # no worker's thread
+        return False
 
 
 # --- pixels to metres ---------------------------------------------------------------------------

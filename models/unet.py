@@ -1,17 +1,13 @@
 """The network: a small U-Net with full-resolution output, smallest block first."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.settings import UNetConfig
-
-Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class ConvBlock(nn.Module):
@@ -117,45 +113,3 @@ def from_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[np.float32]]) -
 def to_arrays(network: UNet) -> dict[str, NDArray[np.float32]]:
     """The network's weights and constants as plain arrays, by name."""
     return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
-
-
-def runner(network: UNet) -> Runner:
-    """A function from planes (n, band, y, x) to UNet.maps (n, output, y, x), all numpy.
-
-    It works on one thread: the number of threads would change the last bits, and parallel work is
-    spread over images anyway.
-    """
-    network = fused(network.eval())
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def run(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(np.ascontiguousarray(planes))
-        with torch.inference_mode(), one_thread():
-            maps = network.maps(batch.contiguous(memory_format=torch.channels_last))
-            return np.asarray(maps.contiguous().numpy())
-
-    return run
-
-
-def fused(network: UNet) -> UNet:
-    """Work the batch normalisations, constant once trained, into the convolutions before them."""
-    for block in (module for module in network.modules() if isinstance(module, ConvBlock)):
-        block.conv1, block.norm1 = _fuse(block.conv1, block.norm1)
-        block.conv2, block.norm2 = _fuse(block.conv2, block.norm2)
-    return network
-
-
-def _fuse(convolution: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
-    assert isinstance(norm, nn.BatchNorm2d)
-    return fuse_conv_bn_eval(convolution, norm), nn.Identity()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread, then as many as before."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -1,0 +1,343 @@
+"""Megapixels a second of the network, ours and others', in one run; and where a stage's time goes.
+
+python -m tests.bench.bench_inference [--quick] [--weights FILE]
+
+On one thread, methods take turns, so that what else the machine does hits all alike; the median and
+the extremes of the rounds are printed. A megapixel is one of the image, halos not counted.
+onnxruntime needs the extra ``bench``; what is not there or fails is named, not hidden.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from jobs import segment
+from models import predictor as predictor_module
+from models import weights as weights_files
+from models.engine import Engine, OneThread
+from models.inference import fused
+from models.normalise import normalise
+from models.predictor import Predictor
+from models.scenes import Scene, Source, read_scenes
+from models.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels_of
+from models.unet import UNet, from_arrays
+from tests.bench import bench_costs
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
+SIDE_PX = 512
+COMPILE_AT_MOST_S = 240.0
+
+Image = NDArray[np.float32]
+Run = Callable[[Image], object]
+
+pytestmark = [
+    pytest.mark.bench,
+    pytest.mark.real_data,
+    pytest.mark.skipif(not DATA.is_dir(), reason="no recorded imagery beside the checkout"),
+]
+
+
+@pytest.mark.timeout(3600)
+def test_inference() -> None:
+    measure(None, rounds=5, quick=False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="four scenes, three rounds")
+    parser.add_argument("--weights", type=Path, help="default: the packaged ones")
+    chosen = parser.parse_args()
+    measure(chosen.weights, rounds=3 if chosen.quick else 5, quick=chosen.quick)
+
+
+def measure(weights: Path | None, rounds: int, quick: bool) -> None:
+    torch.set_num_threads(1)
+    scenes = list(_scenes(quick))
+    print(f"{len(scenes)} scenes, {_megapixels(scenes):.1f} Mpx; weights {weights or 'packaged'}")
+    changed = skipping(scenes, weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # exporters warn of their own future
+        throughput(scenes, weights, rounds)
+    if torch.cuda.is_available():
+        on_gpu(scenes, weights)
+    else:
+        print("no GPU here: no GPU rows")
+    stage(overpasses=3 if quick else 8)
+    assert not changed, f"skipping changes what is found on {', '.join(changed)}"
+
+
+def _scenes(quick: bool) -> Iterator[Scene]:
+    ports = Source(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
+    bay = Source(DATA / "catalog.json", "s2-vancouver", DATA / "vancouver_ships.csv")
+    for source in (ports, bay):
+        found = list(read_scenes(source))
+        yield from found[:2] if quick else found
+
+
+def _megapixels(scenes: Sequence[Scene]) -> float:
+    return sum(scene.image[0].size for scene in scenes) / 1e6
+
+
+# --- what skipping does -------------------------------------------------------------------------
+
+
+def skipping(scenes: Sequence[Scene], weights: Path | None) -> list[str]:
+    """The share of pixels not looked at, and the scenes where that changes a detection."""
+    predictor = Predictor.load(weights)
+    print("\nscene                            no look  likeliest there  vessels")
+    changed, left_out, known_pixels = [], 0, 0
+    for scene in scenes:
+        planes = normalise(scene.image, scene.bands)
+        with mock.patch.object(predictor_module, "busy_cells", _all_busy):
+            whole = predictor.predict(scene.image, scene.bands)
+        skipped = predictor.predict(scene.image, scene.bands)
+        known = np.isfinite(planes).any(axis=0)
+        empty = known & ~pixels_of(busy_cells(planes), known.shape)
+        before, after = predictor.detect(whole), predictor.detect(skipped)
+        if not _alike(before, after):
+            changed.append(scene.name)
+        left_out, known_pixels = left_out + int(empty.sum()), known_pixels + int(known.sum())
+        likeliest = float(whole.ship[empty].max(initial=0.0))
+        print(f"{scene.name:<32} {empty.sum() / known.sum():7.2f}  {likeliest:15.3f}  {len(after)}")
+    print(f"all: {left_out / known_pixels:.3f} of the pixels with data; changed on: {changed}")
+    return changed
+
+
+def _all_busy(planes: Image) -> NDArray[np.bool_]:
+    return np.ones_like(busy_cells(planes))
+
+
+def _alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """The same vessels, but for the last bits that another cut into tiles may change."""
+    return len(before) == len(after) and all(
+        np.hypot(one.row - other.row, one.col - other.col) < 0.01
+        and abs(one.score - other.score) < 1e-3
+        and abs(one.length_m - other.length_m) < 0.1
+        for one, other in zip(before, after, strict=True)
+    )
+
+
+# --- methods by turns ---------------------------------------------------------------------------
+
+
+def throughput(scenes: Sequence[Scene], weights: Path | None, rounds: int) -> None:
+    """Network alone, on planes that are normalised beforehand."""
+    images = [normalise(scene.image, scene.bands) for scene in scenes]
+    methods = dict(_methods(weights))
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
+    for run in methods.values():
+        run(images[0])
+    for _ in range(rounds):
+        for name, run in methods.items():
+            started = time.perf_counter()
+            for image in images:
+                run(image)
+            seconds[name].append(time.perf_counter() - started)
+    print(f"\nMpx/s, median of {rounds} rounds (least to most)")
+    for name, spent in seconds.items():
+        speeds = _megapixels(scenes) / np.array(spent)
+        print(f"{name:<44} {np.median(speeds):.2f} ({speeds.min():.2f} to {speeds.max():.2f})")
+
+
+def _methods(weights: Path | None) -> Iterator[tuple[str, Run]]:
+    ours = OneThread(_ready(weights))
+    yield "plain eager loop", _loop(_network(weights).maps)
+    yield "ours", lambda image: _through(ours, image, busy_cells(image))
+    yield "ours, nothing skipped", lambda image: _through(ours, image, _all_busy(image))
+    yield "ours, one by one like the eager loop", _loop(_channels_last(_ready(weights)))
+    yield "torch.jit.freeze", _loop(_frozen(_ready(weights)))
+    for name, make in (("torch.compile", _compiled), ("onnxruntime", _onnx)):
+        try:
+            yield name, make(_ready(weights))
+        except (RuntimeError, ImportError, OSError, subprocess.SubprocessError) as error:
+            print(f"{name}: not measured ({type(error).__name__}: {str(error)[:100]})")
+
+
+def _network(weights: Path | None) -> UNet:
+    found = weights_files.load(weights)
+    return from_arrays(found.network, found.arrays).eval()
+
+
+def _ready(weights: Path | None) -> UNet:
+    return fused(_network(weights))
+
+
+def _through(engine: Engine, image: Image, busy: NDArray[np.bool_]) -> None:
+    for _ in engine.maps(cut(image, cover(busy, engine.cost))):
+        pass
+
+
+def _loop(run: Callable[[torch.Tensor], object]) -> Run:
+    """Every tile of SIDE_PX with its halo, one by one."""
+
+    def over(image: Image) -> None:
+        tiles = tuple(
+            Tile(row, col, SIDE_PX, SIDE_PX)
+            for row in range(0, image.shape[1], SIDE_PX)
+            for col in range(0, image.shape[2], SIDE_PX)
+        )
+        with torch.inference_mode():
+            for tile in cut(image, tiles):
+                run(torch.from_numpy(tile[None]))
+
+    return over
+
+
+def _channels_last(network: UNet) -> Callable[[torch.Tensor], object]:
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return lambda batch: network.maps(batch.contiguous(memory_format=torch.channels_last))
+
+
+class _Maps(torch.nn.Module):
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        return self.network.maps(planes)
+
+
+def _example() -> torch.Tensor:
+    side = SIDE_PX + 2 * HALO_PX
+    return torch.zeros(1, 4, side, side)
+
+
+def _frozen(network: UNet) -> Callable[[torch.Tensor], object]:
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    example = _example().contiguous(memory_format=torch.channels_last)
+    graph = torch.jit.freeze(torch.jit.trace(_Maps(network).eval(), example))
+    return lambda batch: graph(batch.contiguous(memory_format=torch.channels_last))
+
+
+def _compiled(network: UNet) -> Run:
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    compiled = torch.compile(_Maps(network).eval(), dynamic=False)
+    started = time.perf_counter()
+    with torch.inference_mode():
+        compiled(_example().contiguous(memory_format=torch.channels_last))
+    seconds = time.perf_counter() - started
+    print(f"torch.compile: first call {seconds:.0f} s")
+    if seconds > COMPILE_AT_MOST_S:
+        raise RuntimeError("its first call takes too long")
+    return _loop(lambda batch: compiled(batch.contiguous(memory_format=torch.channels_last)))
+
+
+def _onnx(network: UNet) -> Run:
+    import onnxruntime
+
+    file = io.BytesIO()
+    torch.onnx.export(_Maps(network).eval(), (_example(),), file, dynamo=False, input_names=["x"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        file.getvalue(), options, providers=["CPUExecutionProvider"]
+    )
+    return _loop(lambda batch: session.run(None, {"x": batch.numpy()}))
+
+
+# --- a GPU, where there is one ------------------------------------------------------------------
+
+
+def on_gpu(scenes: Sequence[Scene], weights: Path | None) -> None:
+    """Whole images through the predictor from 1 to 16 threads, and how busy the GPU was."""
+    predictor = Predictor.load(weights, prefer_gpu=True)
+    images, bands = [scene.image for scene in scenes], [scene.bands for scene in scenes]
+    for threads in (1, 4, 16):
+        with ThreadPoolExecutor(threads) as pool, _utilisation() as busy:
+            started = time.perf_counter()
+            list(pool.map(predictor.predict, 4 * images, 4 * bands))
+            seconds = time.perf_counter() - started
+        share = np.mean(busy) if busy else float("nan")
+        speed = 4 * _megapixels(scenes) / seconds
+        print(
+            f"GPU, {threads} threads, with normalise: {speed:.1f} Mpx/s, "
+            f"busy {share:.0f} % of the time by nvidia-smi"
+        )
+
+
+@contextmanager
+def _utilisation() -> Iterator[list[float]]:
+    """Per cent of time with a kernel running, as nvidia-smi says it again and again."""
+    found: list[float] = []
+    over = threading.Event()
+    command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+
+    def ask() -> None:
+        while not over.wait(0.2):
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            found.append(float(said.split()[0]))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        asking.join()
+
+
+# --- the whole stage ----------------------------------------------------------------------------
+
+
+def stage(overpasses: int, side: int = 1024) -> None:
+    """The segment stage over an archive of simulated overpasses, and where its time goes."""
+    spent: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, _timed(spent):
+        sources = bench_costs._files(Path(folder))
+        bench_costs._measure(Path(folder), sources, side, overpasses)
+    whole = spent.pop("segment")
+    print(f"segment of {overpasses + 1} overpasses of {side} x {side}: {whole:.1f} s, of which")
+    for name, seconds in spent.items():
+        print(f"  {name:<12} {seconds / whole:.2f}")
+    print(f"  {'the rest':<12} {1 - sum(spent.values()) / whole:.2f}")
+
+
+@contextmanager
+def _timed(spent: dict[str, float]) -> Iterator[None]:
+    places: tuple[tuple[str, Any, str], ...] = (
+        ("segment", segment, "run"),
+        ("reading", bench_costs.ForkStore, "read_pixels"),
+        ("normalise", predictor_module, "normalise"),
+        ("network", OneThread, "_one"),
+        ("instances", Predictor, "detect"),
+        ("writing", bench_costs.ForkStore, "write_vessels"),
+    )
+    with ExitStack() as patches:
+        for name, owner, attribute in places:
+            watched = _watched(getattr(owner, attribute), name, spent)
+            patches.enter_context(mock.patch.object(owner, attribute, watched))
+        yield
+
+
+def _watched(function: Callable[..., Any], name: str, spent: dict[str, float]) -> Any:
+    spent[name] = 0.0
+
+    def watched(*args: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return function(*args, **named)
+        finally:
+            spent[name] += time.perf_counter() - started
+
+    return watched
+
+
+if __name__ == "__main__":
+    main()
