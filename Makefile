@@ -59,8 +59,8 @@ bench: $(STAMP)  ## Run the measurements in tests/bench (needs ../shared)
 	$(BIN)/python -m pytest -m bench -s tests/bench
 
 train: $(STAMP)  ## Train the packaged model again on ../shared
-	rm -rf build/train && $(BIN)/berthwatch simulate -o build/train --seed 1001 --days 7 \
-		--start 2023-05-01 --cloud 0.04 --port KPNAM --port RUNJK --port RUVVO --port KPHGM
+	rm -rf build/train && $(BIN)/berthwatch simulate -o build/train --seed 1001 --days 1 \
+		--start 2023-05-01 --cloud 0 --harbours 40
 	$(BIN)/berthwatch train --output models/data/default.safetensors \
 		--source $(REAL)/catalog.json,s2-ports,$(REAL)/s2-ports-labels \
 		--extra-source build/train/catalog.json,sentinel-2-c1-l2a,build/train/labels

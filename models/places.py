@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from models.chips import draw_labels
 from models.geometry import box_corners
 from models.instances import Detection
 from models.metrics import MatchSettings, sighted
 from models.normalise import Image
 from models.scenes import Box, Scene
 from models.settings import PIXEL_M
+from models.targets import draw_labels
 
 ALONGSIDE_M = 100.0
 """A ship whose hull is nearer to solid ground than this lies at a berth."""

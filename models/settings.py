@@ -36,6 +36,21 @@ class UNetConfig:
 
 
 @dataclass(frozen=True)
+class ChipSettings:
+    """How training chips are drawn."""
+
+    size_px: int = 96
+    on_ship: float = 0.7
+    """share of chips that hold a given ship; the others are anywhere"""
+    turned: float = 0.6
+    """share of chips turned and scaled freely; the others keep the scene's own pixels"""
+    scale: float = 0.25
+    """those are scaled by up to this power of e, either way"""
+    paste: float = 0.6
+    """share of chips that foreign ships are set down on"""
+
+
+@dataclass(frozen=True)
 class Calibration:
     """How instances of the probability map become measured vessels; fitted on held-out ports."""
 

@@ -12,13 +12,15 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 
 from models import weights
-from models.chips import alter, draw_chip, draw_labels, prepare
+from models.alter import alter
+from models.chips import draw_chip, prepare
 from models.evaluate import EvaluateConfig, adopt, cross_validate, deal, evaluate
 from models.geometry import coverage
 from models.metrics import Rule
 from models.normalise import BANDS
 from models.scenes import Box, SceneError, Source, read_scenes
-from models.settings import UNetConfig
+from models.settings import ChipSettings, UNetConfig
+from models.targets import draw_labels
 from models.train import TrainConfig, train
 
 SIZE = 120
@@ -86,7 +88,11 @@ def source(tmp_path: Path) -> Source:
 
 def config(source: Source, **changes: object) -> TrainConfig:
     small = TrainConfig(
-        (source,), steps=20, batch=4, chip_px=64, network=UNetConfig(widths=(8, 8, 8))
+        (source,),
+        steps=20,
+        batch=4,
+        chips=ChipSettings(size_px=64),
+        network=UNetConfig(widths=(8, 8, 8)),
     )
     return replace(small, **changes)  # type: ignore[arg-type]
 
@@ -184,7 +190,7 @@ def test_chips_keep_their_shape_and_their_labels_in_range(source: Source) -> Non
     random = np.random.default_rng(0)
     for size in (64, 160):
         for _ in range(20):
-            chip = draw_chip(canvases, size, random)
+            chip = draw_chip(canvases, ChipSettings(size_px=size), random)
             assert chip.planes.shape == (4, size, size)
             assert chip.labels.shape == (3, size, size)
             assert chip.planes.dtype == chip.labels.dtype == np.float32
