@@ -13,6 +13,9 @@ from models.instances import Detection
 from models.scenes import Box
 from models.settings import PIXEL_M
 
+LONG_M = 60.0
+"""Ships from this length on are what sizes and headings are judged by."""
+
 _DOUBT_MARGIN_M = 30.0
 
 
@@ -52,6 +55,15 @@ class Pair:
         return self.found.length_m - self.truth.length_m
 
     @property
+    def beam_error_m(self) -> float:
+        return self.found.beam_m - self.truth.beam_m
+
+    @property
+    def length_error_sd(self) -> float:
+        """The length's error, without its sign, in standard deviations that were reported."""
+        return abs(self.length_error_m) / max(self.found.length_sd_m, 1e-9)
+
+    @property
     def heading_error_deg(self) -> float:
         """0..90: a ship's two ends are not told apart."""
         return abs((self.found.heading_deg - self.truth.heading_deg + 90) % 180 - 90)
@@ -76,12 +88,18 @@ class Scores:
     f1: float
     mean_iou: float
     length_ships: int
-    """matched ships of 60 m and more, on which the length's figures rest"""
+    """matched ships of 60 m and more, on which all of the following rest"""
     length_mae_m: float
     length_bias_m: float
+    """reported less true: above 0 where ships are reported too long"""
+    length_within_1_sd: float
+    """share of true lengths within one reported standard deviation; .68 of an honest one"""
+    length_within_2_sd: float
+    """the same within two; .95 of an honest one"""
+    beam_mae_m: float
+    beam_bias_m: float
     heading_median_deg: float
     heading_within_10_deg: float
-    """share of matched ships of 60 m and more"""
 
 
 def compare(
@@ -136,13 +154,28 @@ def together(comparisons: Iterable[Comparison]) -> Comparison:
     )
 
 
+def at_least(comparison: Comparison, length_m: float) -> Comparison:
+    """What a comparison says of ships of that length and more.
+
+    Their hits and misses count however long they were reported. What was found of a shorter ship
+    is neither a hit nor a false alarm, and what matches nothing is one where it claims the length.
+    """
+    return Comparison(
+        pairs=tuple(pair for pair in comparison.pairs if pair.truth.length_m >= length_m),
+        missed=tuple(box for box in comparison.missed if box.length_m >= length_m),
+        false_alarms=tuple(v for v in comparison.false_alarms if v.length_m >= length_m),
+    )
+
+
 def summarise(comparison: Comparison) -> Scores:
     """Count and average a comparison."""
     pairs, hits = comparison.pairs, len(comparison.pairs)
     precision = _ratio(hits, hits + len(comparison.false_alarms))
     recall = _ratio(hits, hits + len(comparison.missed))
-    long_pairs = [pair for pair in pairs if pair.truth.length_m >= 60]
+    long_pairs = [pair for pair in pairs if pair.truth.length_m >= LONG_M]
     errors = np.array([pair.length_error_m for pair in long_pairs])
+    errors_sd = np.array([pair.length_error_sd for pair in long_pairs])
+    beams = np.array([pair.beam_error_m for pair in long_pairs])
     headings = np.array([pair.heading_error_deg for pair in long_pairs])
     return Scores(
         ships=hits + len(comparison.missed),
@@ -153,6 +186,10 @@ def summarise(comparison: Comparison) -> Scores:
         length_ships=len(long_pairs),
         length_mae_m=_mean(np.abs(errors)),
         length_bias_m=_mean(errors),
+        length_within_1_sd=_mean(errors_sd <= 1),
+        length_within_2_sd=_mean(errors_sd <= 2),
+        beam_mae_m=_mean(np.abs(beams)),
+        beam_bias_m=_mean(beams),
         heading_median_deg=float(np.median(headings)) if len(headings) else float("nan"),
         heading_within_10_deg=_mean(headings <= 10),
     )

@@ -1,5 +1,6 @@
 """The matching against a brute force over all assignments, and the figures by hand."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -9,7 +10,15 @@ from hypothesis import strategies as st
 
 from models.geometry import box_corners, coverage, overlap
 from models.instances import Detection
-from models.metrics import MatchSettings, Rule, compare, pixel_counts, summarise, together
+from models.metrics import (
+    MatchSettings,
+    Rule,
+    at_least,
+    compare,
+    pixel_counts,
+    summarise,
+    together,
+)
 from models.scenes import Box
 
 
@@ -113,3 +122,28 @@ def test_pixel_counts_by_hand() -> None:
     ships = [Box(20, 17, 150, 30, 90, "ship", 3), Box(35, 50, 30, 30, 0, "small", 3)]
     both, either = pixel_counts(ship, ships)
     assert (both, either) == (30, 45)
+
+
+def test_of_long_ships_short_ones_are_neither_hits_nor_false_alarms() -> None:
+    """Found: a 150 m ship as 55 m, a 50 m one as 90 m; nothing: 55 m and 70 m; missed: 80, 45 m."""
+    boxes = [box(20, 20), box(20, 80, 50), box(90, 20, 80), box(90, 80, 45)]
+    found = [detection(20, 20, 55), detection(20, 80, 90), detection(140, 20, 55)]
+    every = compare([*found, detection(140, 80, 70)], boxes, Rule.DISTANCE)
+    assert (summarise(every).precision, summarise(every).recall) == (0.5, 0.5)
+    long = at_least(every, 60)
+    assert [pair.truth.length_m for pair in long.pairs] == [150]
+    assert [ship.length_m for ship in long.missed] == [80]
+    assert [vessel.length_m for vessel in long.false_alarms] == [70]
+    assert at_least(every, 0) == every
+
+
+def test_beams_and_what_the_error_bar_of_a_length_is_worth() -> None:
+    """Errors of 8, 15 and 25 m with error bars of 10 m: one within one of them, two within two."""
+    boxes = [box(20, 20), box(20, 60), box(20, 100)]
+    found = [detection(20, 20, 158), detection(20, 60, 135), detection(20, 100, 175)]
+    found = [replace(found[0], beam_m=24), replace(found[1], beam_m=32), found[2]]
+    scores = summarise(compare(found, boxes, Rule.DISTANCE))
+    assert scores.length_within_1_sd == pytest.approx(1 / 3)
+    assert scores.length_within_2_sd == pytest.approx(2 / 3)
+    assert scores.beam_mae_m == pytest.approx((6 + 2 + 0) / 3)
+    assert scores.beam_bias_m == pytest.approx((-6 + 2 + 0) / 3)
