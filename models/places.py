@@ -3,7 +3,7 @@ and water where nothing lies, with what was reported there all the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -102,7 +102,7 @@ def looks_at(
     if ground is None:
         return Looks()
     known: Mask = np.asarray(np.isfinite(scene.image).any(axis=0))
-    shore_m = _distance_m(ground)
+    shore_m = distance_m(ground)
     return Looks(
         ships=_ship_looks(scene, found, match, shore_m),
         empty=(
@@ -181,9 +181,21 @@ def _corners_m(box: Box) -> list[tuple[float, float]]:
 
 
 def _place(box: Box, shore_m: Image) -> Place:
-    hull = _hulls([box], shore_m.shape)
-    alongside = hull.any() and float(shore_m[hull].min()) <= ALONGSIDE_M
-    return Place.BERTH if alongside else Place.ANCHORAGE
+    return Place.BERTH if to_ground_m(box, shore_m) <= ALONGSIDE_M else Place.ANCHORAGE
+
+
+def to_ground_m(box: Box, shore_m: Image) -> float:
+    """How near the hull, or the pixel around it, comes to solid ground; endless beside the image.
+
+    shore_m: (y, x), each pixel's distance to solid ground, as distance_m gives it.
+    """
+    reach = int(np.hypot(box.length_m, box.beam_m) / (2 * PIXEL_M)) + 3
+    top, left = max(0, round(box.row) - reach), max(0, round(box.col) - reach)
+    near = shore_m[top : round(box.row) + reach + 1, left : round(box.col) + reach + 1]
+    if not near.size:
+        return float("inf")
+    hull = _hulls([replace(box, row=box.row - top, col=box.col - left)], near.shape)
+    return float(near[hull].min(initial=np.inf))
 
 
 # --- where nothing lies -------------------------------------------------------------------------
@@ -196,7 +208,7 @@ def _empty_berths(
     free = known & (_from_labels_m(scene, shore_m.shape) > _EMPTY_FROM_M)
     strip = free & ~ground & (shore_m <= STRIP_M)
     length_m = np.count_nonzero(strip) * PIXEL_M**2 / STRIP_M
-    inland_m = _distance_m(~ground)
+    inland_m = distance_m(~ground)
     near = free & (shore_m <= STRIP_M + REACH_M) & (inland_m <= REACH_M + PIXEL_M)
     berths = length_m / (BERTH_LENGTH_M + 2 * REACH_M)
     return EmptyLook(scene.group, Place.BERTH, berths, _centres_on(near, found))
@@ -214,7 +226,7 @@ def _from_labels_m(scene: Scene, shape: tuple[int, ...]) -> Image:
     """Distance to the nearest labelled vessel of any kind, doubtful ones too."""
     boxes = [box for box in scene.boxes if box.kind != "wrong"]
     ships, _, trusted = draw_labels(boxes, (shape[0], shape[1]))
-    return _distance_m((ships > 0) | (trusted == 0))
+    return distance_m((ships > 0) | (trusted == 0))
 
 
 def _centres_on(mask: Mask, found: Sequence[Detection]) -> int:
@@ -223,7 +235,7 @@ def _centres_on(mask: Mask, found: Sequence[Detection]) -> int:
     return sum(bool(mask[row, col]) for row, col in at if 0 <= row < height and 0 <= col < width)
 
 
-def _distance_m(mask: Mask) -> Image:
+def distance_m(mask: Mask) -> Image:
     """Distance of each pixel to the nearest True one, 0 on it; endless where there is none."""
     if not mask.any():
         return np.full(mask.shape, np.inf, dtype=np.float32)

@@ -8,7 +8,16 @@ from models.geometry import box_corners
 from models.instances import Detection
 from models.metrics import MatchSettings, sighted
 from models.normalise import BANDS
-from models.places import EmptyLook, Looks, Place, ShipLook, looks_at, solid_ground
+from models.places import (
+    EmptyLook,
+    Looks,
+    Place,
+    ShipLook,
+    distance_m,
+    looks_at,
+    solid_ground,
+    to_ground_m,
+)
 from models.scenes import Box, Scene
 
 SIZE, QUAY = 240, 60
@@ -134,3 +143,15 @@ def test_berths_differ_around_their_ports_mean() -> None:
     mean = error.false_alarms * np.exp(error.false_alarms_sd**2 / 2)
     assert mean == pytest.approx(0.1, rel=0.2)
     assert error.false_alarms < 0.05
+
+
+def test_the_hull_and_not_its_middle_is_what_lies_near_the_ground() -> None:
+    """Its bow points at a wall 100 m off: 2 pixels of hull, and the one around it, nearer."""
+    ground = np.zeros((60, 90), bool)
+    ground[:, 40:] = True
+    shore_m = distance_m(ground)
+    assert to_ground_m(Box(30, 20, 200, 20, 90, "ship", 3), shore_m) == pytest.approx(90)
+    assert to_ground_m(Box(30, 20, 200, 20, 0, "ship", 3), shore_m) == pytest.approx(180)
+    assert to_ground_m(Box(30, 50, 200, 20, 0, "ship", 3), shore_m) == 0
+    assert to_ground_m(Box(500, 20, 200, 20, 0, "ship", 3), shore_m) == float("inf")
+    assert to_ground_m(Box(1, 1, 200, 20, 0, "ship", 3), distance_m(~ground & ground)) == np.inf
