@@ -45,7 +45,7 @@ def train(
     dock, ignore, wrong), confidence (1-3) and item. The file holds the settings, the digests of the
     data and the figures, and a job takes it with `model: FILE`.
     """
-    from models.evaluate import adopt, cross_validate
+    from models.leave_out import adopt, cross_validate
     from models.train import TrainConfig
     from models.train import train as fit
     from models.weights import save

@@ -19,17 +19,9 @@ import numpy as np
 import torch
 
 from models import weights
-from models.evaluate import (
-    EvaluateConfig,
-    Report,
-    adopt,
-    deal,
-    evaluate,
-    judge,
-    predict_groups,
-    sum_up,
-)
+from models.evaluate import EvaluateConfig, Report, evaluate, judge
 from models.instances import find_vessels
+from models.leave_out import adopt, deal, predict_groups, sum_up
 from models.metrics import MatchSettings
 from models.normalise import BANDS
 from models.predictor import Predictor

@@ -1,0 +1,193 @@
+"""Measuring on ports left out: by networks, and with a calibration, that have not seen them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from models import weights as weights_files
+from models.calibrate import Example, calibrate
+from models.evaluate import EvaluateConfig, Progress, Watch, judge, tell
+from models.instances import Prediction, find_vessels
+from models.metrics import MatchSettings, Rule
+from models.predictor import Predictor
+from models.report import Report
+from models.scenes import Scene, read_scenes
+from models.settings import PIXEL_M, Calibration
+from models.train import TrainConfig, train_on
+from models.weights import Weights
+
+Held = Sequence[tuple[Scene, Prediction]]
+"""Scenes with what a network that was trained without their group says of them."""
+
+
+class FoldsError(ValueError):
+    """The networks at hand do not leave every port out once."""
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Each group predicted by a network trained on the others.
+
+    In the report each group is calibrated on the predictions of all others, so that neither the
+    network nor the calibration has seen it. The calibration kept is fitted on all together: it is
+    what a network trained on all of them goes out with.
+    """
+
+    report: Report
+    calibration: Calibration
+
+
+def cross_validate(
+    config: TrainConfig,
+    folds: int | None = None,
+    match: MatchSettings | None = None,
+    progress: Progress = print,
+) -> CrossValidation:
+    """Predict every scene by a network that was trained without its group (port).
+
+    folds: how many networks to train, each without its share of the groups; None = one for each
+    group, leaving out that one alone.
+    """
+    scenes = [scene for source in config.sources for scene in read_scenes(source)]
+    held_out: list[tuple[Scene, Prediction]] = []
+    for groups in deal({scene.group for scene in scenes}, folds):
+        progress(f"without {', '.join(groups)}")
+        weights = train_on(scenes, replace(config, held_out=groups), progress)
+        held_out += predict_groups(Predictor(weights, digest=""), scenes, groups)
+    return sum_up(held_out, match or MatchSettings(), progress)
+
+
+def evaluate_folds(
+    config: EvaluateConfig, folder: Path, progress: Progress = print, watch: Watch | None = None
+) -> Report:
+    """Measure every port by the one network in a folder that was trained without it.
+
+    config.groups limits the report, not what the others are calibrated on; config.weights is not
+    used. All scenes and predictions are in memory at once. Raises FoldsError where a port is left
+    out by no network or by several.
+    """
+    networks = held_out_by(folder)
+    scenes = [scene for source in config.sources for scene in read_scenes(source)]
+    shares = assign({scene.group for scene in scenes}, networks)
+    held_out: list[tuple[Scene, Prediction]] = []
+    for path, groups in shares.items():
+        progress(f"{path.name} on {', '.join(groups)}")
+        held_out += predict_groups(Predictor.load(path), scenes, groups)
+    return report_on(held_out, config.match, progress, watch, config.groups)
+
+
+def held_out_by(folder: Path) -> dict[Path, tuple[str, ...]]:
+    """The groups that each weights file of a folder was trained without."""
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise FoldsError(
+            f"{folder}: no weights files (*.safetensors); expected networks that were each trained "
+            "without some ports: make them with `berthwatch train --folds N --keep DIR`"
+        )
+    return {path: _held_out(weights_files.load(path)) for path in paths}
+
+
+def _held_out(weights: Weights) -> tuple[str, ...]:
+    settings = weights.training.get("settings")
+    groups = settings.get("held_out", ()) if isinstance(settings, Mapping) else ()
+    return tuple(str(group) for group in groups)
+
+
+def assign(
+    groups: Iterable[str], networks: Mapping[Path, tuple[str, ...]]
+) -> dict[Path, tuple[str, ...]]:
+    """The groups that each network is to be measured on; each must be left out by exactly one."""
+    shares: dict[Path, tuple[str, ...]] = {}
+    for group in sorted(groups):
+        fit = [path for path, held_out in networks.items() if group in held_out]
+        if len(fit) != 1:
+            raise FoldsError(_not_one(group, fit, networks))
+        shares[fit[0]] = (*shares.get(fit[0], ()), group)
+    return shares
+
+
+def _not_one(group: str, fit: Sequence[Path], networks: Mapping[Path, tuple[str, ...]]) -> str:
+    if fit:
+        names = ", ".join(path.name for path in fit)
+        return (
+            f"port {group} is left out by {len(fit)} networks ({names}); expected exactly one: "
+            "keep the networks of one set of folds in the folder"
+        )
+    known = "; ".join(f"{p.name} without {', '.join(of) or 'none'}" for p, of in networks.items())
+    return (
+        f"port {group} is left out by no network ({known}); expected exactly one: add the network "
+        "that was trained without it, or leave its scenes out of the sources"
+    )
+
+
+def deal(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...]]:
+    """The groups in order, dealt into so many runs of neighbours; None = each alone."""
+    ordered = sorted(groups)
+    folds = min(folds or len(ordered), len(ordered))
+    ends = [round(len(ordered) * k / folds) for k in range(folds + 1)]
+    return [tuple(ordered[first:last]) for first, last in pairwise(ends)]
+
+
+def predict_groups(
+    predictor: Predictor, scenes: Sequence[Scene], groups: Sequence[str]
+) -> list[tuple[Scene, Prediction]]:
+    """The scenes of some groups, each with its prediction."""
+    chosen = [scene for scene in scenes if scene.group in groups]
+    return [(scene, predictor.predict(scene.image, scene.bands)) for scene in chosen]
+
+
+def sum_up(
+    held_out: Held, match: MatchSettings, progress: Progress | None = None
+) -> CrossValidation:
+    """Report on each group with the calibration of all others, and calibrate on all together.
+
+    Raises FoldsError like report_on.
+    """
+    return CrossValidation(report_on(held_out, match, progress), _calibrate(held_out))
+
+
+def report_on(
+    held_out: Held,
+    match: MatchSettings,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    only: Sequence[str] = (),
+) -> Report:
+    """Report on each group with the calibration of all others.
+
+    only: these groups alone; the others still calibrate them. Raises FoldsError where there is one
+    group only, for then nothing is left to calibrate it on.
+    """
+    say = progress or (lambda _: None)
+    groups = sorted({scene.group for scene, _ in held_out})
+    if len(groups) < 2:
+        raise FoldsError(
+            f"only {', '.join(groups) or 'no port'} was left out; expected two ports or more, "
+            "since each is calibrated on the others: add ports, or more folds"
+        )
+    reports = []
+    for group in [group for group in groups if not only or group in only]:
+        say(f"calibrating for {group} on the others")
+        calibration = _calibrate([held for held in held_out if held[0].group != group])
+        for scene, prediction in (held for held in held_out if held[0].group == group):
+            found = find_vessels(prediction, calibration, PIXEL_M)
+            reports.append(judge(scene, prediction, found, match))
+            tell(scene, reports[-1], say, watch)
+    return Report(tuple(reports), match)
+
+
+def _calibrate(held_out: Held) -> Calibration:
+    return calibrate([Example(prediction, scene.boxes) for scene, prediction in held_out])
+
+
+def adopt(weights: Weights, result: CrossValidation) -> Weights:
+    """The weights with the result's calibration and errors, and its figures in their record."""
+    figures = {rule.value: asdict(result.report.scores(rule)) for rule in Rule}
+    record = {**weights.training, "held_out": figures, "pixel_iou": result.report.pixel_iou}
+    return replace(
+        weights,
+        calibration=result.calibration,
+        training=record,
+        detector_errors=result.report.detector_errors,
+    )
