@@ -239,20 +239,22 @@ def test_ships_of_a_mask_are_told_apart(catalog: Path) -> None:
     values[80:83, 20:40] = 2  # the same number elsewhere
     values[0:10, 100:103] = 3  # cut by the edge
     values[100, 60] = 4  # one pixel
+    values[range(60, 65), range(90, 95)] = 5  # corner to corner
     add_mask(catalog, NAMES[0], values)
     boxes = sorted(read(catalog, Mask("ships"))[NAMES[0]], key=lambda box: box.row)
     assert [(round(b.row, 2), round(b.col, 2)) for b in boxes] == [
         (4.5, 101.0),
         (41.0, 29.5),
         (44.0, 29.5),
+        (62.0, 92.0),
         (81.0, 29.5),
         (100.0, 60.0),
     ]
-    assert [b.at_edge for b in boxes] == [True, False, False, False, False]
+    assert [b.at_edge for b in boxes] == [True] + 5 * [False]
     assert boxes[1].length_m == pytest.approx(200)
     assert boxes[1].beam_m == pytest.approx(30)
     assert boxes[1].heading_deg == pytest.approx(90)
-    assert boxes[4].length_m == boxes[4].beam_m == pytest.approx(10)
+    assert boxes[5].length_m == boxes[5].beam_m == pytest.approx(10)
 
 
 def test_an_empty_mask_says_that_there_is_no_ship(catalog: Path) -> None:
