@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from models.geometry import axes, box_corners, coverage, overlap
+from models.geometry import Corners, axes, box_corners, coverage, overlap
 from models.instances import Detection
 from models.scenes import Box
 from models.settings import PIXEL_M
@@ -112,18 +113,24 @@ def compare(
     settings = settings or MatchSettings()
     truth = [box for box in boxes if _counts(box, settings)]
     doubtful = [box for box in boxes if box.kind != "wrong" and not _counts(box, settings)]
-    matched = _match(_affinity(found, truth, rule, settings))
-    pairs = tuple(Pair(found[i], truth[j], _iou(found[i], truth[j])) for i, j in matched)
+    affinity = _affinity(found, truth, rule, settings)
+    matched = _match(affinity)
     hits, seen = {i for i, _ in matched}, {j for _, j in matched}
+    excused = np.asarray(_lies_on(found, doubtful).any(axis=1))
     return Comparison(
-        pairs=pairs,
+        pairs=tuple(
+            Pair(
+                found[i],
+                truth[j],
+                float(affinity[i, j]) if rule is Rule.OVERLAP else _iou(found[i], truth[j]),
+            )
+            for i, j in matched
+        ),
         missed=tuple(box for j, box in enumerate(truth) if j not in seen),
         false_alarms=tuple(
             vessel
             for i, vessel in enumerate(found)
-            if i not in hits
-            and vessel.length_m >= settings.least_length_m
-            and not any(_lies_on(vessel, box) for box in doubtful)
+            if i not in hits and vessel.length_m >= settings.least_length_m and not excused[i]
         ),
     )
 
@@ -134,13 +141,9 @@ def sighted(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
     Its centre must lie on the box or within 30 m of it; no vessel counts for two boxes, and where
     several boxes may claim it, small craft too, as many as possible and the nearest get one.
     """
-    affinity = np.zeros((len(found), len(boxes)))
-    for i, vessel in enumerate(found):
-        for j, box in enumerate(boxes):
-            if box.kind != "wrong" and _lies_on(vessel, box):
-                apart_m = float(np.hypot(vessel.row - box.row, vessel.col - box.col)) * PIXEL_M
-                affinity[i, j] = 1 + 1 / (1 + apart_m)
-    seen = {j for _, j in _match(affinity)}
+    real = np.array([box.kind != "wrong" for box in boxes], dtype=bool)
+    nearness = 1 + 1 / (1 + _apart_m(found, boxes))
+    seen = {j for _, j in _match(np.where(_lies_on(found, boxes) & real, nearness, 0.0))}
     return [j in seen for j in range(len(boxes))]
 
 
@@ -230,27 +233,45 @@ def _affinity(
     found: Sequence[Detection], truth: Sequence[Box], rule: Rule, settings: MatchSettings
 ) -> NDArray[np.float64]:
     """(detection, ship): above 0 where they may be matched, the greater the better."""
-    affinity = np.zeros((len(found), len(truth)))
-    for i, vessel in enumerate(found):
-        for j, box in enumerate(truth):
-            affinity[i, j] = _closeness(vessel, box, rule, settings)
-    return affinity
-
-
-def _closeness(vessel: Detection, box: Box, rule: Rule, settings: MatchSettings) -> float:
-    apart_m = float(np.hypot(vessel.row - box.row, vessel.col - box.col)) * PIXEL_M
+    apart_m = _apart_m(found, truth)
     if rule is Rule.DISTANCE:
-        return 1 + (settings.reach_m - apart_m) if apart_m <= settings.reach_m else 0.0
-    if apart_m > (vessel.length_m + box.length_m) / 2 + PIXEL_M:
-        return 0.0
-    iou = _iou(vessel, box)
-    return iou if iou >= settings.least_iou else 0.0
+        return np.where(apart_m <= settings.reach_m, 1 + settings.reach_m - apart_m, 0.0)
+    iou = _ious(found, truth, apart_m)
+    return np.where(iou >= settings.least_iou, iou, 0.0)
+
+
+def _apart_m(found: Sequence[Detection], truth: Sequence[Box]) -> NDArray[np.float64]:
+    """(detection, ship): metres between their centres."""
+    here = np.array([(vessel.row, vessel.col) for vessel in found]).reshape(-1, 1, 2)
+    there = np.array([(box.row, box.col) for box in truth]).reshape(1, -1, 2)
+    offset = here - there
+    return np.asarray(np.hypot(offset[..., 0], offset[..., 1]) * PIXEL_M)
+
+
+def _ious(
+    found: Sequence[Detection], truth: Sequence[Box], apart_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(detection, ship): their boxes' intersection over union; worked out for neighbours only."""
+    iou = np.zeros(apart_m.shape)
+    lengths_m = [np.array([hull.length_m for hull in hulls]) for hulls in (found, truth)]
+    i, j = np.nonzero(apart_m <= np.add.outer(*lengths_m) / 2 + PIXEL_M)
+    if len(i):
+        hulls, ships = (
+            shapely.polygons(np.array(corners))
+            for corners in ([v.corners for v in found], [_corners(box) for box in truth])
+        )
+        shared = shapely.area(shapely.intersection(hulls[i], ships[j]))
+        iou[i, j] = shared / (shapely.area(hulls[i]) + shapely.area(ships[j]) - shared)
+    return iou
 
 
 def _iou(vessel: Detection, box: Box) -> float:
+    return overlap(vessel.corners, _corners(box))
+
+
+def _corners(box: Box) -> Corners:
     length_px, beam_px = box.length_m / PIXEL_M, box.beam_m / PIXEL_M
-    corners = box_corners(box.row, box.col, length_px, beam_px, box.heading_deg)
-    return overlap(vessel.corners, corners)
+    return box_corners(box.row, box.col, length_px, beam_px, box.heading_deg)
 
 
 def _match(affinity: NDArray[np.float64]) -> list[tuple[int, int]]:
@@ -258,14 +279,19 @@ def _match(affinity: NDArray[np.float64]) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in zip(rows, cols, strict=True) if affinity[i, j] > 0]
 
 
-def _lies_on(vessel: Detection, box: Box) -> bool:
-    """Whether a detection's centre lies on a box, grown by the margin of doubt."""
-    (along_row, along_col), (across_row, across_col) = axes(box.heading_deg)
-    down, right = vessel.row - box.row, vessel.col - box.col
-    along = abs(down * along_row + right * along_col) * PIXEL_M
-    across = abs(down * across_row + right * across_col) * PIXEL_M
-    near_end = along <= box.length_m / 2 + _DOUBT_MARGIN_M
-    return near_end and across <= box.beam_m / 2 + _DOUBT_MARGIN_M
+def _lies_on(found: Sequence[Detection], boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """(detection, box): whether the centre lies on the box, grown by the margin of doubt."""
+    down, right = (
+        np.subtract.outer([getattr(v, at) for v in found], [getattr(box, at) for box in boxes])
+        for at in ("row", "col")
+    )
+    directions = np.array([axes(box.heading_deg) for box in boxes]).reshape(-1, 2, 2)
+    sizes_m = np.array([(box.length_m, box.beam_m) for box in boxes]).reshape(-1, 2)
+    inside = np.ones(down.shape, dtype=bool)
+    for side in (0, 1):  # along the hull, across it
+        off_m = np.abs(down * directions[:, side, 0] + right * directions[:, side, 1]) * PIXEL_M
+        inside &= off_m <= sizes_m[:, side] / 2 + _DOUBT_MARGIN_M
+    return inside
 
 
 def _ratio(part: int, whole: int) -> float:
