@@ -21,7 +21,7 @@ Hull = Box | Detection
 class Zone(StrEnum):
     """How far a hull lies from land, quays and breakwaters."""
 
-    ALONGSIDE = "to 100 m"
+    ALONGSIDE = "within 100 m"
     NEAR = "100 to 500 m"
     FAR = "beyond 500 m"
 
