@@ -77,7 +77,13 @@ class Predictor:
         and contrast are taken from all of it.
         Raises BandError, a ValueError. The same image gives the same bytes.
         """
-        planes = normalise(image, bands)
+        return self.predict_planes(normalise(image, bands))
+
+    def predict_planes(self, planes: Image) -> Prediction:
+        """The same of an image that is normalised already, or made from several that are.
+
+        planes: (4, y, x) float32 as ``normalise`` gives them, in the order of BANDS; NaN = no data.
+        """
         known = np.isfinite(planes).any(axis=0)
         busy = busy_cells(planes)
         tiles = cover(busy, self._engine.cost)

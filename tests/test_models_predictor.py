@@ -260,3 +260,12 @@ def test_planning_needs_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_planes_that_are_normalised_already_give_the_same() -> None:
+    image = harbour()
+    whole, again = (
+        default().predict(image, BANDS),
+        default().predict_planes(normalise(image, BANDS)),
+    )
+    assert content(whole) == content(again)
