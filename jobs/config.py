@@ -21,6 +21,7 @@ from jobs.domain import (
     Access,
     Dwell,
     EstimateSettings,
+    FixedStructure,
     Json,
     Period,
     content_id,
@@ -68,6 +69,8 @@ class Job:
     """Absolute path of a weights file; None for the packaged one."""
     estimates: EstimateSettings = DEFAULT_ESTIMATES
     """No part of what a plan pins: other beliefs need no new search."""
+    fixed_structure: FixedStructure = FixedStructure.REJECT
+    """Neither is what becomes of vessels that never move."""
 
 
 def today_utc() -> date:
@@ -133,7 +136,7 @@ class _JobFile:
             self._root(),
             "the job",
             required=("name", "ports", "period", "sources", "archive"),
-            optional=("model", "estimates"),
+            optional=("model", "estimates", "fixed_structure"),
         )
         return Job(
             name=self._name(fields["name"]),
@@ -143,6 +146,7 @@ class _JobFile:
             archive=self._place(self._text(fields["archive"], "archive")),
             model=self._model(fields.get("model")),
             estimates=self._estimates(fields.get("estimates")),
+            fixed_structure=self._fixed_structure(fields.get("fixed_structure")),
         )
 
     def _root(self) -> yaml.Node:
@@ -225,15 +229,23 @@ class _JobFile:
             raise self._error(node, str(error)) from error
 
     def _access(self, node: yaml.Node) -> Access:
-        name = self._text(node, "access")
-        known = [access.value for access in Access]
+        return Access(self._one_of([access.value for access in Access], node, "access"))
+
+    def _fixed_structure(self, node: yaml.Node | None) -> FixedStructure:
+        if node is None:
+            return FixedStructure.REJECT
+        known = [choice.value for choice in FixedStructure]
+        return FixedStructure(self._one_of(known, node, "fixed_structure"))
+
+    def _one_of(self, known: list[str], node: yaml.Node, what: str) -> str:
+        name = self._text(node, what)
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise self._error(
-                node, f"unknown access {name!r}; expected one of {', '.join(known)}{hint}"
+                node, f"unknown {what} {name!r}; expected one of {', '.join(known)}{hint}"
             )
-        return Access(name)
+        return name
 
     def _model(self, node: yaml.Node | None) -> str | None:
         text = "default" if node is None else self._text(node, "model")

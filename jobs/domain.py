@@ -268,6 +268,11 @@ class Vessel:
     """Cut by the image's edge or by cloud: length is a lower bound."""
     corners: tuple[tuple[float, float], ...]
     """The rotated box, four (x, y) in metres."""
+    background: float | None = None
+    """How much the port looks like a ship there when nothing lies there, 0..1; None if unknown.
+    This and ``fixed`` are told from many looks together, and are in no archive."""
+    fixed: bool = False
+    """Taken for a part of the port that never moves: no ship."""
 
 
 @dataclass(frozen=True)
@@ -390,6 +395,15 @@ class Period:
 
     start: date
     end: date
+
+
+class FixedStructure(StrEnum):
+    """What becomes of vessels that lie where the port itself looks like a ship."""
+
+    REJECT = "reject"
+    """They stay in the table of vessels, marked, and count nowhere else."""
+    KEEP = "keep"
+    """Nobody asks: they are vessels like any other."""
 
 
 # --- what is believed before any look -----------------------------------------------------------

@@ -151,7 +151,7 @@ def panel_of(
 
 def _likeliest(tables: PortTables, berth_id: str) -> pd.DataFrame:
     """The vessel with the highest score of each overpass at the berth, by overpass id."""
-    here = pd.DataFrame(tables.vessels.loc[tables.vessels["berth"] == berth_id])
+    here = pd.DataFrame(tables.ships.loc[tables.ships["berth"] == berth_id])
     here = here.sort_values(["score", "vessel_id"], kind="stable")
     return here.drop_duplicates("overpass_id", keep="last").set_index("overpass_id")
 

@@ -55,6 +55,8 @@ class Overview:
     overpass_id: str
     berths: tuple[Outline, ...]
     vessels: tuple[Outline, ...]
+    fixed: tuple[Outline, ...]
+    """What was found and is taken for fixed structure."""
     scale_m: int
     scale_px: float
 
@@ -119,7 +121,8 @@ def _overview(
             outline(berth.polygon, part, str(number))
             for number, berth in enumerate(tables.port.berths, start=1)
         ),
-        vessels=tuple(outline(shape, part) for shape in seen["footprint"]),
+        vessels=tuple(outline(shape, part) for shape in seen.loc[~seen["fixed"], "footprint"]),
+        fixed=tuple(outline(shape, part) for shape in seen.loc[seen["fixed"], "footprint"]),
         scale_m=scale_m,
         scale_px=scale_m / part.resolution_m,
     )
@@ -174,7 +177,7 @@ def outline(shape: Polygon, grid: Grid, label: str = "") -> Outline:
 
 def chips(tables: PortTables, imagery: Imagery, limit: int) -> tuple[Chip, ...]:
     """The newest vessels at berths that have a picture, the surest of each overpass first."""
-    vessels = tables.vessels[tables.vessels["berth"] != ""].sort_values(
+    vessels = tables.ships[tables.ships["berth"] != ""].sort_values(
         ["time", "overpass_id", "score", "vessel_id"], ascending=[False, False, False, True]
     )
     found = _chips(tables.port, vessels, imagery)

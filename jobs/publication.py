@@ -41,11 +41,15 @@ VESSEL_COLUMNS: Mapping[str, str] = {
     "heading_deg": NUMBER,
     "score": NUMBER,
     "truncated": FLAG,
+    "background": NUMBER,
+    "fixed": FLAG,
     "visit_id": TEXT,
     "geometry": SHAPE,
     "footprint": SHAPE,
 }
-"""A row is one vessel in one overpass; berth and visit_id are empty away from every berth."""
+"""A row is one vessel in one overpass; berth and visit_id are empty away from every berth.
+``background`` is how much the port itself looks like a ship there, 0..1, missing where that is
+unknown; ``fixed`` ones are taken for a part of the port and count nowhere else."""
 
 LOOK_COLUMNS: Mapping[str, str] = {
     "port": TEXT,
@@ -216,6 +220,11 @@ class PortTables:
     vessels: gpd.GeoDataFrame
     looks: gpd.GeoDataFrame
     visits: gpd.GeoDataFrame
+
+    @property
+    def ships(self) -> gpd.GeoDataFrame:
+        """The vessels that are not taken for fixed structure."""
+        return self.vessels[~self.vessels["fixed"]].reset_index(drop=True)
 
 
 class Imagery(Protocol):

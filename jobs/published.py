@@ -122,6 +122,7 @@ def read_published(folder: Path) -> PublishedResult:
     _check_folder(folder)
     provenance = _provenance(folder / PROVENANCE)
     tables = {name: _table(folder / f"{name}.parquet") for name in TABLES}
+    tables["vessels"] = _judged(tables["vessels"])
     period = _period(provenance["period"])
     ports = tuple(_port(facts) for facts in provenance["ports"])
     histories = _plain_table(folder / HISTORIES)
@@ -175,6 +176,11 @@ def _provenance(path: Path) -> dict[str, Any]:
 def _table(path: Path) -> gpd.GeoDataFrame:
     with _explained(path):
         return gpd.read_parquet(path)
+
+
+def _judged(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The vessels; of results from before fixed structure was told apart, all are ships."""
+    return vessels if "fixed" in vessels else vessels.assign(background=np.nan, fixed=False)
 
 
 def _plain_table(path: Path) -> pd.DataFrame:

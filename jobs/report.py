@@ -184,6 +184,10 @@ class PortPage:
     visits_of_all: int
     vessels_at_berths: int
     vessels_elsewhere: int
+    fixed: int
+    """Detections taken for fixed structure, in all looks."""
+    background_known: bool
+    """Whether that could be told of any vessel."""
     unscreened_looks: int
     chips: tuple[Chip, ...]
 
@@ -222,7 +226,8 @@ def port_page(publication: Publication, port: Port) -> PortPage:
     """What the page shows of one port."""
     tables, estimate = publication.tables[port.id], publication.estimates[port.id]
     series, frequency = _bars_of(publication, port)
-    at_berths = int((tables.vessels["berth"] != "").sum())
+    ships = tables.ships
+    at_berths = int((ships["berth"] != "").sum())
     per_port = max(1, min(MAX_CHIPS, MAX_CHIPS_OF_ALL // len(publication.tables)))
     rows = list(zip(port.berths, _rows(estimate.berths), strict=True))
     sources = _sources(row for _, row in rows)
@@ -247,7 +252,9 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         visit_rows=visit_rows(tables),
         visits_of_all=len(tables.visits),
         vessels_at_berths=at_berths,
-        vessels_elsewhere=len(tables.vessels) - at_berths,
+        vessels_elsewhere=len(ships) - at_berths,
+        fixed=len(tables.vessels) - len(ships),
+        background_known=bool(tables.vessels["background"].notna().any()),
         unscreened_looks=int((~tables.looks["screened"]).sum()),
         chips=chips(tables, publication.imagery, per_port),
     )

@@ -5,7 +5,7 @@ One task per port counts its visits; everything else is small and done by the co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,14 @@ import xarray as xr
 from distributed import Client
 from numpy.typing import NDArray
 
-from jobs import estimate, publish, series, visits
+from jobs import estimate, publish, segment, series, visits
 from jobs.archive import PortArchive, Step
 from jobs.archive.trouble import patiently
 from jobs.archives import Archives
 from jobs.detector import MeasuredError
 from jobs.domain import (
     EstimateSettings,
+    FixedStructure,
     OverpassRecord,
     Period,
     Port,
@@ -67,6 +68,8 @@ class Basis:
     errors: tuple[MeasuredError, ...]
     """Of the network, as its evaluation measured them."""
     entries: tuple[CargoEntry, ...] = ()
+    apart: Settings | None = None
+    """The run's, by whose model fixed structure is told from ships; None: all are ships."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,27 @@ class PortResult:
 def count_port(root: Storage, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
     """What was seen at one port and what it means; runs on a worker, reads the newest commit."""
     archive = PortArchive.create_or_open(root, port, None)
-    return _count(archive.records(overpass_ids), port, basis)
+    if basis.apart is None:
+        return _count(archive.records(overpass_ids), port, basis)
+    return _count(judged(archive, overpass_ids, basis.apart), port, basis)
+
+
+def judged(
+    archive: PortArchive, overpass_ids: Sequence[str], settings: Settings
+) -> Iterator[OverpassRecord]:
+    """The records of overpasses, in time order, their vessels told from fixed structure.
+
+    That hangs on all these overpasses together and so is in no archive: one more may change it.
+    """
+    steps = archive.steps()
+    found = segment.structures(
+        archive.records(overpass_ids),
+        lambda overpass_id: archive.image(steps[overpass_id]),
+        archive.port.grid,
+        settings,
+    )
+    for record in archive.records(overpass_ids):
+        yield found[record.sensor].judged(record)
 
 
 def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
@@ -91,11 +114,17 @@ def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortR
     return PortResult(tables, found, series.port_series(tables, found, basis.period))
 
 
-def basis_of(plan: Plan, visit_ids: Collection[str] | None = None) -> Basis:
+def basis_of(plan: Plan, settings: Settings) -> Basis:
     """What the plan's estimates rest on; InputError for entries that cannot be used."""
+    apart = settings if plan.fixed_structure is FixedStructure.REJECT else None
+    errors = detector_errors(plan.model)
+    return Basis(plan.period, plan.estimates, errors, _entries(plan), apart)
+
+
+def _entries(plan: Plan, visit_ids: Collection[str] | None = None) -> tuple[CargoEntry, ...]:
+    """What analysts entered; once the visits are known, each entry must name one of them."""
     path = plan.estimates.cargo
-    entries = () if path is None else read_entries(Path(path), visit_ids)
-    return Basis(plan.period, plan.estimates, detector_errors(plan.model), entries)
+    return () if path is None else read_entries(Path(path), visit_ids)
 
 
 def collect(
@@ -109,10 +138,10 @@ def collect(
 
     Raises ClusterLostError where the cluster that counts is lost.
     """
-    basis = basis_of(plan)
+    basis = basis_of(plan, settings)
     standing = {port.id: _standing(plan, port, archives, settings) for port in plan.ports}
     found = _results(plan, standing, root, client, basis)
-    basis_of(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
+    _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
     done = [overpass for one in standing.values() for overpass in one.done]
     counts = UnitCounts(
         done=len(done),

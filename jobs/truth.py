@@ -93,6 +93,7 @@ def compare(published: Path, truth: Path) -> tuple[Matches, list[dict[str, str |
     """Vessels found against vessels there, and visits per berth: true, imaged, seen, estimated."""
     there = pd.read_csv(truth / "vessels.csv")
     found = pd.read_csv(published / "vessels.csv")
+    found = found[~found["fixed"]].reset_index(drop=True)
     # A simulated port has one pass a day; the seconds differ between a pass and its tiles.
     there["time"] = there["port"] + " " + there["overpass_utc"].str[:10]
     found["time"] = found["port"] + " " + found["time"].str[:10]

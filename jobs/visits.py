@@ -145,13 +145,16 @@ class BerthArea:
 
 
 def port_tables(port: Port, records: Iterable[OverpassRecord]) -> PortTables:
-    """Vessels, looks and seen visits of one port; records are read once and not kept."""
+    """Vessels, looks and seen visits of one port; records are read once and not kept.
+
+    Vessels that are fixed structure stand in the first table alone.
+    """
     areas = berth_areas(port)
     looks: list[Look] = []
     vessels: list[Row] = []
     for record in records:
         sightings = place_vessels(record, areas)
-        looks += [look_at(record, area, sightings[area.berth.id]) for area in areas]
+        looks += [look_at(record, area, ships(sightings[area.berth.id])) for area in areas]
         vessels += vessel_rows(port, record, sightings)
     looks.sort(key=lambda look: (look.time, look.overpass_id))
     vessels.sort(key=lambda row: (row["time"], row["vessel_id"]))
@@ -221,6 +224,11 @@ def place_vessels(
         sighting = Sighting(name, record.overpass_id, record.acquired, vessel)
         placed[berth_of(vessel, areas)] += (sighting,)
     return placed
+
+
+def ships(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
+    """Those that are not fixed structure."""
+    return tuple(sighting for sighting in sightings if not sighting.vessel.fixed)
 
 
 def berth_of(vessel: Vessel, areas: Sequence[BerthArea]) -> str:
@@ -403,6 +411,8 @@ def vessel_rows(
             "heading_deg": sighting.vessel.heading_deg,
             "score": sighting.vessel.score,
             "truncated": sighting.vessel.truncated,
+            "background": sighting.vessel.background,
+            "fixed": sighting.vessel.fixed,
             "geometry": Point(sighting.vessel.x, sighting.vessel.y),
             "footprint": Polygon(sighting.vessel.corners),
         }

@@ -179,7 +179,7 @@ class _Announced(Sequence[Path]):
 def hear_port(result: PublishedResult, port: Port, positions: pd.DataFrame) -> PortHeard:
     """What messages around one port say of its vessels and visits."""
     seen = result.of_port(port.id)
-    matches = match_ais(seen.vessels, positions)
+    matches = match_ais(seen.ships, positions)
     gaps = silences(positions, port, window_of(port, result))
     inside = gaps[~gaps["may_have_left"]]
     visits = ais_visits(positions, port)
@@ -189,7 +189,7 @@ def hear_port(result: PublishedResult, port: Port, positions: pd.DataFrame) -> P
         port=port,
         matches=matches,
         gaps=gaps,
-        visit_gaps=visit_gaps(seen.visits, seen.vessels, matches, inside),
+        visit_gaps=visit_gaps(seen.visits, seen.ships, matches, inside),
         visits=visits,
         comparison=_comparison(result, port, positions, visits.stays, months),
         total=(mean, low, high),

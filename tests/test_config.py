@@ -7,7 +7,7 @@ import pytest
 
 from jobs import config
 from jobs.config import PortRef, SourceSpec, job_digest, read_job, source_json
-from jobs.domain import Access, Dwell, EstimateSettings, Period
+from jobs.domain import Access, Dwell, EstimateSettings, FixedStructure, Period
 from jobs.errors import InputError
 
 JOB = """\
@@ -229,3 +229,14 @@ def test_a_period_that_begins_after_today_is_refused(tmp_path: Path) -> None:
     text = JOB.replace("2024-03-01", "today").replace("2024-11-30", "yesterday")
     assert "before it starts" in refusal(tmp_path, text)
     assert "today or yesterday" in refusal(tmp_path, JOB.replace("2024-11-30", "tomorrow"))
+
+
+def test_what_becomes_of_fixed_structure_is_read_and_asks_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    kept = read_job(write(tmp_path, JOB + "fixed_structure: keep\n"))
+    assert plain.fixed_structure is FixedStructure.REJECT
+    assert kept.fixed_structure is FixedStructure.KEEP
+    assert job_digest(kept) == job_digest(plain)
+    said = refusal(tmp_path, JOB + "fixed_structure: kept\n")
+    assert "line 9: unknown fixed_structure 'kept'" in said
+    assert "did you mean 'keep'?" in said

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 
 from jobs.config import SourceSpec
-from jobs.domain import Access, EstimateSettings, Overpass, Period
+from jobs.domain import Access, EstimateSettings, FixedStructure, Overpass, Period
 from jobs.errors import PlanError
 from jobs.plan import (
     Plan,
@@ -31,6 +31,7 @@ from jobs.plan import (
     write_plan,
 )
 from jobs.plan import file as plan_file
+from jobs.plan.header import header_json
 from tests.plans import BELIEFS, PORT, full_plan, make, overpasses, scene
 
 OLD = Path(__file__).parent / "data" / "plan-format-1.jsonl"
@@ -104,6 +105,18 @@ def test_how_files_are_reached_is_kept_and_left_out_where_it_is_not_said(tmp_pat
     assert back.overpasses[0].scenes[0].access is Access.PLANETARY_COMPUTER
     assert signed.hash != bare.hash
     assert signed.overpasses[0].id == bare.overpasses[0].id
+
+
+@either_name
+def test_what_becomes_of_fixed_structure_is_kept_and_left_out_by_default(
+    tmp_path: Path, name: str
+) -> None:
+    plain = full_plan()
+    kept = dataclasses.replace(plain, fixed_structure=FixedStructure.KEEP)
+    assert "fixed_structure" not in header_json(plain)
+    assert kept.hash != plain.hash
+    write_plan(kept, tmp_path / name)
+    assert read_plan(tmp_path / name) == kept
 
 
 def test_one_line_is_one_overpass_and_packing_changes_no_line(tmp_path: Path) -> None:

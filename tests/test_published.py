@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from shapely.geometry import box
@@ -150,6 +151,14 @@ def test_more_histories_than_are_kept_come_back_as_those_kept(result, folder, tm
     (copy / "provenance.json").write_text(json.dumps(facts))
     assert {stays.draws for stays in read_published(copy).stays} == {200}
     assert {stays.draws for stays in result.stays} == {100}
+
+
+def test_vessels_from_before_fixed_structure_was_told_apart_are_all_ships(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    path = tmp_path / "old" / "vessels.parquet"
+    gpd.read_parquet(path).drop(columns=["fixed", "background"]).to_parquet(path)
+    old = read_published(tmp_path / "old").of_port("RUVYP")
+    assert len(old.ships) == len(old.vessels) > 0
 
 
 def test_a_ports_tables_hold_its_rows_alone(result):

@@ -591,3 +591,23 @@ def test_chips_are_the_newest_and_no_more_than_asked_for(publication):
     assert len(found) == 3
     assert found[0].time == newest
     assert all(a.time >= b.time for a, b in itertools.pairwise(found))
+
+
+def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
+    port = make_port(berths=(make_berth(),))
+    plain = make_publication(ports=[port], days=24)
+    tables = plain.tables[port.id]
+    assert "taken for fixed structure struck out" not in render(plain)
+    there = tables.vessels["overpass_id"] == tables.vessels["overpass_id"].iloc[-1]
+    judged = tables.vessels.assign(fixed=there, background=np.where(there, 0.8, 0.0))
+    looks = tables.looks[tables.looks["overpass_id"].isin(judged.loc[there, "overpass_id"])]
+    marked = dataclasses.replace(tables, vessels=judged, looks=looks)
+    page = render(dataclasses.replace(plain, tables={port.id: marked}))
+    count = int(there.sum())
+    view = overview(marked, plain.imagery)
+    assert (len(view.vessels), len(view.fixed)) == (0, count) != (0, 0)
+    assert f"{count} taken for fixed structure struck out in grey" in page
+    assert f"{count} detection" in page
+    assert not {chip.vessel_id for chip in chips(marked, plain.imagery, 60)} & set(
+        judged.loc[there, "vessel_id"]
+    )

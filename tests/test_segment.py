@@ -10,6 +10,7 @@ import pytest
 from jobs import segment
 from jobs.domain import Quality, Settings, Vessel
 from jobs.errors import InputError
+from jobs.segment.stage import in_metres
 from models.predictor import Detection
 from tests.scenes import GRID, small_port
 
@@ -32,7 +33,7 @@ def test_a_detection_in_pixels_becomes_a_vessel_in_metres() -> None:
         truncated=False,
         corners=corners,
     )
-    vessel = segment._vessel(found, GRID)
+    vessel = in_metres(found, GRID)
     assert (vessel.x, vessel.y) == (GRID.left + 15, GRID.top - 25)
     assert vessel.corners[2] == (GRID.left + 25, GRID.top - 45)
 

@@ -189,13 +189,17 @@ def pinned_before(source: Path) -> Plan | None:
 
 
 def _kept(job: Job, storage: Storage) -> Plan | None:
-    """The plan in the archive that was pinned for a job, with the estimates it asks for now."""
+    """The plan in the archive that was pinned for a job, with what it asks of the results now."""
     from jobs.plan import read_plan
 
     name = _plan_name(job)
     for form in (f"{name}.gz", name):
         if storage.exists(form):
-            return replace(read_plan(storage.local(form)), estimates=job.estimates)
+            return replace(
+                read_plan(storage.local(form)),
+                estimates=job.estimates,
+                fixed_structure=job.fixed_structure,
+            )
     return None
 
 

@@ -8,7 +8,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from jobs.config import SourceSpec, period_json, source_json
-from jobs.domain import DEFAULT_ESTIMATES, Access, Dwell, EstimateSettings, Json, Period
+from jobs.domain import (
+    DEFAULT_ESTIMATES,
+    Access,
+    Dwell,
+    EstimateSettings,
+    FixedStructure,
+    Json,
+    Period,
+)
 from jobs.plan.as_json import fields_of, port_from_json, port_to_json
 from jobs.plan.lines import line
 from jobs.search import Rejected
@@ -29,6 +37,7 @@ def header_json(plan: Plan) -> dict[str, Json]:
         "sources": [source_json(source) for source in plan.sources],
         "ports": [port_to_json(port) for port in plan.ports],
         **_estimates_json(plan.estimates),
+        **_fixed_structure_json(plan.fixed_structure),
     }
 
 
@@ -58,12 +67,18 @@ def plan_fields(content: Mapping[str, Any]) -> dict[str, Any]:
         "sources": tuple(_source_spec(source) for source in content["sources"]),
         "ports": tuple(port_from_json(port) for port in content["ports"]),
         "estimates": _estimates(content.get("estimates")),
+        "fixed_structure": FixedStructure(content.get("fixed_structure", FixedStructure.REJECT)),
     }
 
 
 def _estimates_json(settings: EstimateSettings) -> dict[str, Json]:
     """Nothing for what is believed by default, so that plans from before the choice stand."""
     return {} if settings == DEFAULT_ESTIMATES else {"estimates": asdict(settings)}
+
+
+def _fixed_structure_json(choice: FixedStructure) -> dict[str, Json]:
+    """Nothing for what is done by default, for the same reason."""
+    return {} if choice is FixedStructure.REJECT else {"fixed_structure": choice.value}
 
 
 def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:

@@ -55,6 +55,7 @@ def _plan(
         overpasses=overpasses,
         rejected=rejected,
         estimates=job.estimates,
+        fixed_structure=job.fixed_structure,
     )
 
 

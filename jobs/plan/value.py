@@ -13,6 +13,7 @@ from jobs.config import SourceSpec
 from jobs.domain import (
     DEFAULT_ESTIMATES,
     EstimateSettings,
+    FixedStructure,
     Json,
     Overpass,
     Period,
@@ -64,6 +65,8 @@ class Plan:
     """Items that the catalogs gave and that cannot be used."""
     estimates: EstimateSettings = DEFAULT_ESTIMATES
     """How visits that nobody saw are estimated."""
+    fixed_structure: FixedStructure = FixedStructure.REJECT
+    """What becomes of vessels that lie where the port itself looks like a ship."""
     format: int = FORMAT
     """Version of its file, and of the rule by which it is hashed."""
 

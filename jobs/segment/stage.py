@@ -18,6 +18,7 @@ from jobs.domain import (
     OPAQUE,
     Grid,
     OverpassStore,
+    Pixels,
     Port,
     Quality,
     Settings,
@@ -30,7 +31,7 @@ from jobs.domain import (
 )
 from jobs.errors import InputError
 from jobs.ports import project
-from jobs.sensors import SENSORS
+from jobs.sensors import SENSORS, Sensor
 from jobs.watch import GPU
 from models.predictor import Detection, Predictor
 
@@ -91,15 +92,12 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
     started = time.perf_counter()
     sensor = SENSORS[unit.overpass.sensor]
     pixels = store.read_pixels(unit.overpass.sensor, unit.step)
-    image = sensor.encoding.decode(pixels.image)
     grid = unit.port.grid
-    # Cloud is no part of the scene: left in, it would set the contrast that ships are judged by.
-    image[:, (pixels.quality & np.uint8(OPAQUE)) > 0] = np.nan
     predictor = load_predictor(settings)
-    prediction = predictor.predict(image, sensor.bands)
+    prediction = predictor.predict(visible(pixels, sensor), sensor.bands)
     usable = away_from_cloud(pixels.quality, grid.resolution_m)
     found = predictor.detect(prediction, pixel_m=grid.resolution_m, usable=usable)
-    vessels = afloat([_vessel(d, grid) for d in found], unit.port, store.land())
+    vessels = afloat([in_metres(d, grid) for d in found], unit.port, store.land())
     probability = np.rint(prediction.ship * 255).astype(np.uint8)
     store.write_vessels(unit.overpass.sensor, unit.step, vessels, probability)
     return UnitResult(
@@ -110,6 +108,16 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
         bytes_read=pixels.image.nbytes + pixels.quality.nbytes,
         vessels=len(vessels),
     )
+
+
+def visible(pixels: Pixels, sensor: Sensor) -> NDArray[np.float32]:
+    """What the network is shown, (band, y, x) in physical units; NaN is cloud, shadow, no data.
+
+    Cloud is no part of the scene: left in, it would set the contrast that ships are judged by.
+    """
+    image = sensor.encoding.decode(pixels.image)
+    image[:, (pixels.quality & np.uint8(OPAQUE)) > 0] = np.nan
+    return image
 
 
 def away_from_cloud(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[np.bool_]:
@@ -153,7 +161,8 @@ def _offers_gpu() -> bool:
 # --- pixels to metres ---------------------------------------------------------------------------
 
 
-def _vessel(detection: Detection, grid: Grid) -> Vessel:
+def in_metres(detection: Detection, grid: Grid) -> Vessel:
+    """A detection on the grid as a vessel in its UTM zone."""
     x, y = _metres(grid, detection.row, detection.col)
     return Vessel(
         x=x,

@@ -1,0 +1,38 @@
+"""Segment: the vessels in one overpass, and which of them are no ships but fixed structure.
+
+``stage`` is the per-overpass stage. ``background`` and ``structure`` look at many overpasses of one
+port together once they are done, and are no stage: what they tell is in no archive.
+"""
+
+from __future__ import annotations
+
+from jobs.segment.stage import (
+    SHORE_TOLERANCE_M,
+    VERSION,
+    afloat,
+    away_from_cloud,
+    changed,
+    key,
+    least_score,
+    load_predictor,
+    near_berths,
+    run,
+    visible,
+)
+from jobs.segment.structure import Structure, structures
+
+__all__ = [
+    "SHORE_TOLERANCE_M",
+    "VERSION",
+    "Structure",
+    "afloat",
+    "away_from_cloud",
+    "changed",
+    "key",
+    "least_score",
+    "load_predictor",
+    "near_berths",
+    "run",
+    "structures",
+    "visible",
+]
