@@ -67,9 +67,11 @@ def test_vancouver(shared: Path, tmp_path: Path) -> None:
 
 
 def read_found(path: Path) -> pd.DataFrame:
+    """The vessels that count: without those taken for fixed structure."""
     found = pd.read_csv(path)
     found["time"] = found["time"].str[:10]
-    return found
+    print(f"\n{len(found)} vessels, {found['fixed'].sum()} of them fixed structure")
+    return found[~found["fixed"]].reset_index(drop=True)
 
 
 def read_labels(path: Path) -> pd.DataFrame:
@@ -105,7 +107,7 @@ def draw(
         for column, row in pixels(port, rows):
             box = (column - radius, row - radius, column + radius, row + radius)
             pen.ellipse(box, outline=colour)
-    covered = np.asarray(picture).any(axis=2)
+    covered = np.asarray(picture).astype(bool).any(axis=2)
     rows_used, columns_used = np.where(covered.any(axis=1))[0], np.where(covered.any(axis=0))[0]
     picture.crop((columns_used[0], rows_used[0], columns_used[-1] + 1, rows_used[-1] + 1)).save(
         path

@@ -1,0 +1,246 @@
+"""What the background brings: fixed structure told from ships, on real and on simulated ports.
+
+Runs the whole job on English Bay (ten dates of true colour, labels by eye) and on a simulated port
+of a month whose berths are occupied most of the time, and prints for both, at scores from .3 and
+.5, precision, recall and F1 with and without what lies on fixed structure: of the network alone
+(its detections on each date, cloud left out) and of the job's published vessels. A last table
+compares quantiles and thresholds on the dates that may be tuned on and on the simulated port: how
+many right and wrong vessels of the job each would reject. Labels as in bench_vancouver.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyproj import Transformer
+
+from jobs.archive import PortArchive
+from jobs.domain import OPAQUE, Grid, OverpassRecord, Settings, StageName, UnitState, Vessel
+from jobs.plan import Plan, read_plan
+from jobs.run import settings_for
+from jobs.segment import away_from_cloud, load_predictor, structures, visible
+from jobs.segment.background import Candidate, background, chosen
+from jobs.segment.stage import in_metres
+from jobs.segment.structure import Structure, likeness, normalised
+from jobs.sensors import SENSORS
+from jobs.simulate import SimulationConfig, simulate
+from jobs.storage import LocalFolder
+from jobs.truth import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
+from tests.bench.bench_vancouver import HERE, read_labels, wanted
+
+TUNED_ON = ("2019-03-17", "2019-07-20")
+SCORES = (0.3, 0.5)
+SHARES = (0.1, 0.2, 0.35, 0.5)
+THRESHOLDS = (0.4, 0.5, 0.6, 0.7)
+MOSTLY = 0.6
+"""Share of the passes from which a simulated berth counts as mostly occupied."""
+BUSY = SimulationConfig(
+    seed=5,
+    ports=("RUVYP",),
+    start=date(2024, 3, 1),
+    days=30,
+    cloud_share=0.25,
+    visits_per_week=3.0,
+    median_dwell_days=4.0,
+)
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
+
+
+@dataclass(frozen=True)
+class World:
+    """One port's archive after a run, and what really was there."""
+
+    plan: Plan
+    archive: PortArchive
+    published: Path
+    there: pd.DataFrame
+    """time (day), lon, lat, length_m, and ``ignore``: may be found or not."""
+
+    @property
+    def settings(self) -> Settings:
+        return settings_for(self.plan)
+
+    @property
+    def grid(self) -> Grid:
+        return self.archive.port.grid
+
+    @property
+    def ids(self) -> list[str]:
+        steps = self.archive.steps().values()
+        return [s.overpass_id for s in steps if s.state[StageName.SEGMENT] is UnitState.DONE]
+
+    def records(self) -> Iterator[OverpassRecord]:
+        return self.archive.records(self.ids)
+
+    def count(self, found: pd.DataFrame) -> tuple[int, int, int]:
+        """Right, wrong and missed."""
+        true = self.there[self.there["time"].isin(set(found["time"]) | set(self.there["time"]))]
+        matches = match_vessels(found, true, true["ignore"])
+        return matches.right, matches.wrong, matches.missed
+
+
+def test_english_bay(shared: Path, tmp_path: Path) -> None:
+    for name in ("vancouver.yaml", "english_bay.geojson"):
+        shutil.copy(HERE / name, tmp_path)
+    job = tmp_path / "vancouver.yaml"
+    text = job.read_text()
+    catalog = shared / "real-imagery" / "catalog.json"
+    job.write_text(text.replace("../../../../shared/data/real-imagery/catalog.json", str(catalog)))
+    labels = read_labels(shared / "real-imagery" / "vancouver_ships.csv")
+    world = ran(job, labels.assign(ignore=~wanted(labels)))
+    print("\nEnglish Bay, ten dates")
+    report(world)
+    sweep(world, lambda found: found[found["time"].isin(TUNED_ON)])
+
+
+def test_simulated_port_of_busy_berths(tmp_path: Path) -> None:
+    made = simulate(BUSY, tmp_path, lambda said: None)
+    there = pd.read_csv(tmp_path / "truth" / "vessels.csv")
+    there["time"] = there["overpass_utc"].str[:10]
+    unseen = there["visible"] < VISIBLE_FROM
+    world = ran(made.job, there.assign(ignore=unseen | (there["length_m"] < SMALL_BELOW_M)))
+    print(f"\nsimulated, {made.overpasses} passes")
+    report(world)
+    busy_berths(world)
+    sweep(world, lambda found: found)
+
+
+def ran(job: Path, there: pd.DataFrame) -> World:
+    command = [sys.executable, "-c", "from jobs.cli import main; main()", "run", str(job), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    root = job.parent / "archive"
+    (plan,) = (read_plan(path) for path in (root / "plans").iterdir())
+    archive = PortArchive.create_or_open(LocalFolder(root), plan.ports[0], None)
+    return World(plan, archive, Path(json.loads(done.stdout)["published"]), there)
+
+
+# --- with and without ---------------------------------------------------------------------------
+
+
+def report(world: World) -> None:
+    print(
+        "what          score  background  precision  recall    F1  right  wrong  missed  rejected"
+    )
+    of_job = pd.read_csv(world.published / "vessels.csv")
+    of_job["time"] = of_job["time"].str[:10]
+    for what, found in (("network alone", network_alone(world)), ("whole job", of_job)):
+        for score in SCORES:
+            believed = found[found["score"] >= score]
+            for name, kept in (("without", believed), ("with", believed[~believed["fixed"]])):
+                right, wrong, missed = world.count(kept.reset_index(drop=True))
+                precision, recall = right / max(right + wrong, 1), right / max(right + missed, 1)
+                f1 = 2 * right / (2 * right + wrong + missed)
+                print(
+                    f"{what:13s}  {score:4.1f}  {name:10s}  {precision:9.3f}  {recall:6.3f} "
+                    f"{f1:5.3f}  {right:5d}  {wrong:5d}  {missed:6d}  "
+                    f"{len(believed) - len(kept):8d}"
+                )
+
+
+def network_alone(world: World) -> pd.DataFrame:
+    """Everything the network detects, without land or berths, and whether it is fixed."""
+    found = structures(world.records(), pixels_of(world), world.grid, world.settings)
+    predictor, rows = load_predictor(world.settings), []
+    for record in world.records():
+        sensor, pixels = SENSORS[record.sensor], pixels_of(world)(record.overpass_id)
+        prediction = predictor.predict(visible(pixels, sensor), sensor.bands)
+        usable = away_from_cloud(pixels.quality, world.grid.resolution_m)
+        vessels = [in_metres(d, world.grid) for d in predictor.detect(prediction, usable=usable)]
+        rows += [row(world, record, v, found[record.sensor]) for v in vessels]
+    return pd.DataFrame(rows)
+
+
+def pixels_of(world: World) -> Callable:  # type: ignore[type-arg]
+    steps = world.archive.steps()
+    return lambda overpass_id: world.archive.image(steps[overpass_id])
+
+
+def row(world: World, record: OverpassRecord, vessel: Vessel, by: Structure) -> dict[str, object]:
+    lon, lat = Transformer.from_crs(world.grid.epsg, 4326, always_xy=True).transform(
+        vessel.x, vessel.y
+    )
+    under = by.under(vessel)
+    return {
+        "time": record.acquired.date().isoformat(),
+        "lon": lon,
+        "lat": lat,
+        "length_m": vessel.length_m,
+        "score": vessel.score,
+        "under": np.nan if under is None else under,
+        "fixed": by.of(vessel).fixed,
+    }
+
+
+def busy_berths(world: World) -> None:
+    """Right vessels of the job at berths that are occupied in most passes, and those rejected."""
+    found = pd.read_csv(world.published / "vessels.csv")
+    found["time"] = found["time"].str[:10]
+    there = world.there[~world.there["ignore"]]
+    passes = world.there["time"].nunique()
+    for berth, rows in world.there[world.there["berth"].notna()].groupby("berth"):
+        share = rows["time"].nunique() / passes
+        if share < MOSTLY:
+            continue
+        here, true = (
+            found[found["berth"] == berth].reset_index(drop=True),
+            there[there["berth"] == berth],
+        )
+        kept = here[~here["fixed"]].reset_index(drop=True)
+        none = pd.Series(False, index=true.index)
+        before, after = match_vessels(here, true, none), match_vessels(kept, true, none)
+        print(
+            f"berth {berth}: occupied in {share:.0%} of the passes, {before.right} of "
+            f"{len(true)} visible ships found, {before.right - after.right} of them rejected, "
+            f"{before.wrong - after.wrong} of {before.wrong} others rejected"
+        )
+
+
+# --- other rules --------------------------------------------------------------------------------
+
+
+def sweep(world: World, part: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Right and wrong vessels that other quantiles and thresholds would reject."""
+    print("quantile  rejects from  right  wrong   (of the job's vessels)")
+    for share in SHARES:
+        found = part(with_share(world, share)).reset_index(drop=True)
+        days = set(found["time"])
+        here = World(
+            world.plan,
+            world.archive,
+            world.published,
+            world.there[world.there["time"].isin(days)],
+        )
+        right, wrong, _ = here.count(found)
+        for least in THRESHOLDS:
+            kept = found[~(found["under"] >= least)].reset_index(drop=True)
+            still_right, still_wrong, _ = here.count(kept)
+            print(
+                f"{share:8.2f}  {least:12.1f}  {right - still_right:3d}/{right:<4d} "
+                f"{wrong - still_wrong:3d}/{wrong:<4d}"
+            )
+
+
+def with_share(world: World, share: float) -> pd.DataFrame:
+    """The job's vessels and how much the background of another quantile looks like a ship there."""
+    candidates, sensor_name = [], ""
+    for record in world.records():
+        clear = float(np.mean((record.quality & np.uint8(OPAQUE)) == 0))
+        candidates.append(Candidate(record.overpass_id, clear))
+        sensor_name = record.sensor
+    sensor = SENSORS[sensor_name]
+    still = background(normalised(chosen(candidates), pixels_of(world), sensor), share)
+    assert still is not None
+    by = Structure(world.grid, likeness(still, load_predictor(world.settings)))
+    rows = [row(world, record, v, by) for record in world.records() for v in record.vessels]
+    return pd.DataFrame(rows)
