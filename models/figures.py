@@ -7,7 +7,16 @@ from typing import Any
 
 from models.bootstrap import Interval, bootstrap
 from models.breakdown import Part, by_length, by_zone
-from models.metrics import LONG_M, Comparison, MatchSettings, Rule, Scores, summarise, together
+from models.metrics import (
+    LONG_M,
+    Comparison,
+    MatchSettings,
+    Rule,
+    Scores,
+    at_least,
+    summarise,
+    together,
+)
 from models.reliability import Tenth, reliability
 from models.report import Report
 from models.settings import DetectorError
@@ -23,7 +32,7 @@ BOUNDED = (
     "heading_within_10_deg",
     "ece",
 )
-"""The figures that get an interval over ports."""
+"""The figures that get an interval over ports, or over the scenes of a single one."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,11 @@ class Figures:
     ports: tuple[PortFigures, ...]
     detector_errors: tuple[DetectorError, ...]
 
+    @property
+    def drawn(self) -> str:
+        """What the intervals are over: other ports, or other scenes of the one there is."""
+        return "ports" if len(self.ports) > 1 else "scenes of this one port"
+
 
 def figures_of(report: Report) -> Figures:
     """Work out every figure; most of the time goes into the intervals, a few seconds."""
@@ -102,6 +116,7 @@ def to_json(figures: Figures) -> dict[str, Any]:
     rest = {
         "scenes": figures.scenes,
         "scenes_with_ground": figures.scenes_with_ground,
+        "intervals_over": figures.drawn,
         "match": asdict(figures.match),
         "pixel_iou": figures.pixel_iou,
         "ports": [asdict(port) for port in figures.ports],
@@ -124,15 +139,18 @@ def _rule_figures(report: Report, rule: Rule) -> RuleFigures:
 
 
 def _summary(report: Report, rule: Rule, least_length_m: float) -> Summary:
-    ports = [report.comparison(rule, group, least_length_m) for group in report.groups]
-    whole = together(ports)
+    whole = report.comparison(rule, None, least_length_m)
+    if len(report.groups) > 1:
+        units = [report.comparison(rule, group, least_length_m) for group in report.groups]
+    else:
+        units = [at_least(scene.by_rule[rule], least_length_m) for scene in report.scenes]
     return Summary(
-        least_length_m, summarise(whole), reliability(whole).ece, bootstrap(ports, _bounded)
+        least_length_m, summarise(whole), reliability(whole).ece, bootstrap(units, _bounded)
     )
 
 
-def _bounded(ports: Sequence[Comparison]) -> dict[str, float]:
-    whole = together(ports)
+def _bounded(units: Sequence[Comparison]) -> dict[str, float]:
+    whole = together(units)
     every = asdict(summarise(whole)) | {"ece": reliability(whole).ece}
     return {name: every[name] for name in BOUNDED}
 

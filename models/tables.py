@@ -62,8 +62,8 @@ def number(value: float, form: str, interval: Interval | None = None) -> str:
 def _overview(figures: Figures) -> list[str]:
     match = figures.match
     return [
-        f"{figures.scenes} scenes of {len(figures.ports)} ports; in brackets 90 % intervals over "
-        "ports drawn anew",
+        f"{figures.scenes} scenes, {len(figures.ports)} ports; in brackets 90 % intervals over "
+        f"{figures.drawn}, drawn anew",
         f"found by {Rule.OVERLAP}: rotated boxes overlap by {match.least_iou:.2g} and more; "
         f"by {Rule.DISTANCE}: centres within {match.reach_m:.0f} m",
         f"pixel IoU {number(figures.pixel_iou, '.3f')}",

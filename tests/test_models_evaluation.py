@@ -180,6 +180,16 @@ def test_figures_add_up_over_ports() -> None:
     assert distance["by_length"][0]["recall"] is None
 
 
+def test_of_one_port_the_intervals_are_over_its_scenes() -> None:
+    """One scene with all found, one with half of two: with both drawn alike, from .5 to 1."""
+    scenes = [replace(one, group="a") for one in two_ports().scenes]
+    figures = figures_of(Report(tuple(scenes)))
+    assert figures.drawn == "scenes of this one port"
+    assert figures.by_rule[Rule.DISTANCE].every.intervals["recall"] == Interval(0.5, 1.0)
+    alone = figures_of(Report(tuple(scenes[:1])))
+    assert np.isnan(alone.by_rule[Rule.DISTANCE].every.intervals["recall"].low)
+
+
 def test_tables_say_what_there_is_and_dashes_elsewhere() -> None:
     lines = two_ports().lines()
     (f1,) = (line for line in lines if line.startswith("F1"))

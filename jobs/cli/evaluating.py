@@ -64,7 +64,7 @@ def evaluate(
 
     **Length and beam** are told in metres on the ground, mean error and bias; **calibration** as
     the share of ships among reports of each score. In brackets stand 90 % intervals: what the
-    figures would be had other ports of this kind been drawn.
+    figures would be had other ports of this kind been drawn (of a single port, other scenes of it).
 
     Figures on scenes that the network was trained on flatter it; `--folds` measures on ports left
     out.
