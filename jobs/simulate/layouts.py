@@ -33,6 +33,7 @@ RAFTED = 0.18
 STERN_TO = 0.12
 """Chance of a quay at which ships lie side by side, sterns to the quay."""
 LONGEST_M = 380.0
+SURF_CHANCE = 0.4
 _KINDS = tuple(kind for kind in BerthKind if kind in CALLERS and kind is not BerthKind.ANCHORAGE)
 
 
@@ -130,6 +131,7 @@ def lay_out(config: SimulationConfig, number: int) -> tuple[Harbour, tuple[Stay,
         _land(frame, window, rng),
         tuple(works.piers),
         tuple(works.breakwaters),
+        float(rng.uniform(0.1, 1)) if rng.random() < SURF_CHANCE else 0.0,
     )
     fleet = _Fleet(config, name, [*works.breakwaters, *_jetties(moorings)], rng)
     for mooring in moorings:

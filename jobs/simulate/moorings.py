@@ -81,6 +81,8 @@ class Harbour:
     piers: tuple[Polygon, ...] = ()
     """Solid ground that stands out into the water, UTM metres."""
     breakwaters: tuple[Polygon, ...] = ()
+    surf: float = 0.0
+    """0..1, how much of the open coast breaks waves"""
 
     @property
     def anchorage(self) -> Mooring | None:

@@ -70,6 +70,8 @@ class Scenery:
     """Share of each pixel that changes with the season."""
     coast_m: Plane
     """Distance of water from the coast; 0 on land."""
+    surf: Plane
+    """Share of each pixel of water that is foam of breaking waves."""
 
 
 @dataclass
@@ -134,10 +136,10 @@ def draw_scenery(harbour: Harbour, seed: int) -> Scenery:
     for mooring in harbour.moorings:
         if not mooring.is_anchorage:
             _terminal(canvas, mooring, rng)
-    return _seen(canvas)
+    return _seen(canvas, harbour, rng)
 
 
-def _seen(canvas: _Canvas) -> Scenery:
+def _seen(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> Scenery:
     """The picture as the sensor would see it: blurred and averaged to 10 m."""
     dry = canvas.dry.astype(np.float32)
     coarse_dry = _coarse(dry)
@@ -147,7 +149,25 @@ def _seen(canvas: _Canvas) -> Scenery:
         dry=coarse_dry,
         vegetated=_coarse((canvas.vegetated & canvas.dry).astype(np.float32)),
         coast_m=coast_m.astype(np.float32),
+        surf=_surf(harbour, coast_m.astype(np.float32), rng),
     )
+
+
+def _surf(harbour: Harbour, coast_m: Plane, rng: np.random.Generator) -> Plane:
+    """Broken lines of foam along open coasts, away from berths."""
+    if not harbour.surf:
+        return np.zeros_like(coast_m)
+    x, y = np.meshgrid(harbour.window.x, harbour.window.y)
+    open_coast = np.ones(coast_m.shape, dtype=bool)
+    for mooring in harbour.moorings:
+        open_coast &= np.hypot(x - mooring.x, y - mooring.y) > mooring.length_m / 2 + 250
+    breadth = np.clip(0.7 + 0.5 * cloudy_noise(coast_m.shape, rng, 1.5, 60), 0, 2)
+    reach = 150 * harbour.surf * breadth
+    lines = np.sin(coast_m / 9 + 2.5 * cloudy_noise(coast_m.shape, rng, 1.4, 30)) > 0.1
+    torn = cloudy_noise(coast_m.shape, rng, 1.0, 12) > -0.2
+    foam = open_coast & (coast_m > 0) & (coast_m < reach) & lines & torn
+    blurred: Plane = gaussian_filter(foam.astype(np.float32), 0.6)
+    return blurred * (coast_m > 0)
 
 
 def _coarse(fine: Plane) -> Plane:

@@ -117,7 +117,8 @@ def _water(scenery: Scenery, weather: Weather, rng: np.random.Generator) -> Plan
     rough = (0.0012 + 0.10 * weather.glint) * (0.4 + weather.wind)
     sheen = glint * patches + rough * _swell(shape, weather.wind_deg, rng)
     foam = (rng.random(shape, dtype=np.float32) < 4e-4 * weather.wind**2) * rng.uniform(0.01, 0.06)
-    water: Plane = (base + silt + sheen + foam).astype(np.float32)
+    white = scenery.surf * rng.uniform(0.12, 0.4)
+    water: Plane = (base + silt + sheen + foam + white).astype(np.float32)
     return water
 
 
