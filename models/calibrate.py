@@ -1,19 +1,18 @@
 """Fit what turns instances into measured vessels, on scenes the network has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.instances import Detection, Prediction, Shape, evidence, measure, separate, to_vessel
+from models.grouping import Prediction, Shape, shapes
+from models.instances import Detection, evidence, to_vessel
 from models.metrics import Comparison, MatchSettings, Rule, compare, summarise, together
 from models.scenes import Box
 from models.settings import PIXEL_M, Calibration
 
-_SEEDS = (0.2, 0.3, 0.4, 0.5)
-_GROWS = (0.2, 0.3, 0.4)
+_GROWS = (0.1, 0.15, 0.2, 0.3, 0.4)
 _RIDGE = 0.1
 _SD_OF_MEDIAN = 1.4826
 """Standard deviation of a normal error over its median size."""
@@ -25,6 +24,13 @@ class Example:
 
     prediction: Prediction
     boxes: tuple[Box, ...]
+    _shapes: dict[float, tuple[Shape, ...]] = field(default_factory=dict, compare=False)
+
+    def shapes(self, grow: float) -> tuple[Shape, ...]:
+        """Its instances; found once, for they are the same whatever else is calibrated on."""
+        if grow not in self._shapes:
+            self._shapes[grow] = shapes(self.prediction, grow)
+        return self._shapes[grow]
 
 
 @dataclass(frozen=True)
@@ -37,34 +43,26 @@ class _Candidates:
 
 
 def calibrate(examples: Sequence[Example]) -> Calibration:
-    """The thresholds that promise the best F1 (by overlap), with sizes and scores fitted to them.
+    """The threshold that promises the best F1 (by overlap), with sizes and scores fitted to them.
 
     The least score stays as it is by default: it says how sure one wants to be, not what is there.
     """
-    fits = [
-        _fit(examples, Calibration(seed=seed, grow=grow, least_score=0.0))
-        for seed, grow in product(_SEEDS, _GROWS)
-        if grow <= seed
-    ]
+    fits = [_fit(examples, Calibration(grow=grow, least_score=0.0)) for grow in _GROWS]
     best, _ = max(fits, key=lambda fit: fit[1])
     return replace(best, least_score=Calibration.least_score)
 
 
 def _fit(examples: Sequence[Example], start: Calibration) -> tuple[Calibration, float]:
-    """A calibration for given thresholds, and the F1 it promises."""
-    shapes = [_shapes(example.prediction, start) for example in examples]
+    """A calibration for a given threshold, and the F1 it promises."""
+    found = [example.shapes(start.grow) for example in examples]
 
     def candidates(calibration: Calibration) -> list[_Candidates]:
-        pairs = zip(examples, shapes, strict=True)
-        return [_candidates(example, found, calibration) for example, found in pairs]
+        pairs = zip(examples, found, strict=True)
+        return [_candidates(example, those, calibration) for example, those in pairs]
 
     sized = _fit_sizes(candidates(start), start)
     scored = _fit_score(candidates(sized), sized)
     return scored, _best_f1(candidates(scored))
-
-
-def _shapes(prediction: Prediction, calibration: Calibration) -> tuple[Shape, ...]:
-    return tuple(measure(separate(prediction, calibration), prediction.ship, PIXEL_M))
 
 
 def _candidates(
@@ -97,14 +95,15 @@ def _fit_sizes(candidates: Sequence[_Candidates], start: Calibration) -> Calibra
     length_factor, length_offset = _robust_line(measured[:, 0], truth[:, 0])
     beam_factor, beam_offset = _robust_line(measured[:, 1], truth[:, 1])
     length_m = length_factor * measured[:, 0] + length_offset
-    share, base = _robust_line(length_m, _SD_OF_MEDIAN * np.abs(length_m - truth[:, 0]))
+    expected_m = np.array([p.found.length_sd_m - start.length_sd_base_m for p in pairs])
+    share, base = _robust_line(expected_m, _SD_OF_MEDIAN * np.abs(length_m - truth[:, 0]))
     return replace(
         start,
         length_offset_m=length_offset,
         length_factor=length_factor,
         beam_offset_m=beam_offset,
         beam_factor=beam_factor,
-        length_sd_base_m=max(base, 5.0),
+        length_sd_base_m=max(base, 2.0),
         length_sd_share=max(share, 0.0),
     )
 

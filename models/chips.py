@@ -14,7 +14,7 @@ from models.geometry import axes
 from models.normalise import Image, normalise
 from models.scenes import Box, Scene
 from models.settings import PIXEL_M, ChipSettings
-from models.targets import TRUSTED, draw_labels
+from models.targets import TRUSTED, draw_hulls, draw_labels
 
 _MARGIN_PX = 4.0
 """How far beyond a chip's edge a hull may end and still touch it with its border."""
@@ -26,7 +26,7 @@ _MOST_SHIPS = 40
 
 @dataclass(frozen=True)
 class Chip:
-    """planes: (band, y, x), NaN = no data. labels: (3, y, x), ship, border, trusted; 0..1."""
+    """planes: (band, y, x), NaN = no data. labels: (10, y, x), as targets names them."""
 
     planes: Image
     labels: NDArray[np.float32]
@@ -79,21 +79,27 @@ def prepare(scene: Scene) -> Canvas:
 
 
 def draw_chip(
-    canvases: Sequence[Canvas], settings: ChipSettings, random: np.random.Generator
+    canvases: Sequence[Canvas],
+    chances: NDArray[np.float64],
+    settings: ChipSettings,
+    random: np.random.Generator,
 ) -> Chip:
-    """One altered chip; the generator's state decides everything."""
-    weights = np.array([canvas.weight for canvas in canvases])
-    canvas = canvases[int(random.choice(len(canvases), p=weights / weights.sum()))]
+    """One altered chip; the generator's state decides everything.
+
+    chances: of each canvas to be drawn from, their sum 1; foreign ships come by the same chances.
+    """
+    canvas = canvases[int(random.choice(len(canvases), p=chances))]
     view = _draw_view(canvas, settings, random)
     planes, boxes = _look(canvas, view), seen_boxes(canvas.boxes, view)
     shape = (settings.size_px, settings.size_px)
     labels = draw_labels(boxes, shape)
     if random.random() < settings.paste:
-        cutouts = [cut for other in canvases for cut in other.cutouts]
+        cutouts = canvases[int(random.choice(len(canvases), p=chances))].cutouts
         added = list(set_down(planes, labels, cutouts, random)) if cutouts else []
-        labels = draw_labels([*boxes, *added], shape) if added else labels
+        boxes = [*boxes, *added]
+        labels = draw_labels(boxes, shape) if added else labels
     labels[TRUSTED] *= np.isfinite(planes[:3]).any(axis=0)
-    return Chip(alter(planes, random), labels)
+    return Chip(alter(planes, random), np.concatenate([labels, draw_hulls(boxes, shape)]))
 
 
 def _draw_view(canvas: Canvas, settings: ChipSettings, random: np.random.Generator) -> View:

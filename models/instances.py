@@ -1,34 +1,19 @@
-"""From the probability map to vessels: separate the hulls, measure each, say how sure it is."""
+"""From instances to vessels: calibrated sizes, how sure they are, and whether they are cut."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 from models.geometry import Corners, axes, box_corners
-from models.settings import Calibration
+from models.grouping import Prediction, Shape, shapes
+from models.settings import PIXEL_M, Calibration
 
-_LEAST_PIXELS = 3
+__all__ = ["Detection", "Prediction", "find_vessels"]
+
 _END_REACH_PX = 1.5
 _BROAD_M = 45.0
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of each pixel."""
-
-    ship: NDArray[np.float32]
-    """(y, x) probability that the pixel is ship; exactly 0 where, and only where, no data is"""
-    border: NDArray[np.float32]
-    """(y, x) probability that the pixel is the edge of a hull or the seam between two"""
-    size: NDArray[np.float32] | None = None
-    """(5, y, x), what each pixel of a hull says of the ship it belongs to: logarithm of its length
-    and of its beam in metres, cosine and sine of twice its heading, logarithm of the relative
-    error of that length; None of a network that does not say"""
 
 
 @dataclass(frozen=True)
@@ -50,21 +35,6 @@ class Detection:
     """4 (row, col) of the rotated box"""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """One instance as measured on the map, before calibration."""
-
-    row: float
-    col: float
-    length_m: float
-    beam_m: float
-    heading_deg: float
-    mean_probability: float
-    pixels: int
-    fill: float
-    """share of its box (of moments) that its pixels cover; about 1 for a hull"""
-
-
 def find_vessels(
     prediction: Prediction,
     calibration: Calibration,
@@ -78,82 +48,36 @@ def find_vessels(
     open_pixels = prediction.ship > 0
     if usable is not None:
         open_pixels = open_pixels & usable
-    shapes = measure(separate(prediction, calibration), prediction.ship, pixel_m)
     found = [
         to_vessel(shape, calibration, pixel_m, open_pixels)
-        for shape in shapes
+        for shape in shapes(prediction, calibration.grow)
         if _holds(open_pixels, shape.row, shape.col)
     ]
     found = [vessel for vessel in found if vessel.score >= calibration.least_score]
     return tuple(sorted(found, key=lambda vessel: (vessel.row, vessel.col)))
 
 
-def separate(prediction: Prediction, calibration: Calibration) -> NDArray[np.int32]:
-    """Number the vessels' pixels 1, 2, ... (y, x); 0 = no vessel.
-
-    Seeds are what is left of the hulls without their borders; each grows to its hull's edge.
-    """
-    inner = prediction.ship * (1 - prediction.border)
-    seeds, _ = ndimage.label(inner >= calibration.seed)
-    hull = prediction.ship >= calibration.grow
-    grown = watershed(-inner, seeds, mask=hull)
-    return np.asarray(grown, dtype=np.int32)
-
-
-def measure(
-    numbered: NDArray[np.int32], ship: NDArray[np.float32], pixel_m: float
-) -> Iterator[Shape]:
-    """Position, size and heading of each numbered vessel, from its second moments.
-
-    A rectangle of length L has the variance L^2 / 12 along its axis; weighting by probability
-    makes the size vary smoothly with what the network sees, unlike a count of pixels.
-    """
-    for number, window in enumerate(ndimage.find_objects(numbered), start=1):
-        if window is None:
-            continue
-        weights = np.where(numbered[window] == number, ship[window], 0)
-        if np.count_nonzero(weights) >= _LEAST_PIXELS:
-            yield _moments(weights, window[0].start, window[1].start, pixel_m)
-
-
-def _moments(weights: NDArray[np.float32], top: int, left: int, pixel_m: float) -> Shape:
-    rows, cols = np.nonzero(weights)
-    mass = weights[rows, cols].astype(np.float64)
-    row, col = np.average(rows, weights=mass), np.average(cols, weights=mass)
-    spread = np.cov(np.stack([rows, cols]), aweights=mass, ddof=0) + np.eye(2) / 12
-    variances, directions = np.linalg.eigh(spread)
-    along_row, along_col = directions[:, 1]
-    beam_m, length_m = (math.sqrt(12 * variance) * pixel_m for variance in variances)
-    return Shape(
-        row=top + float(row),
-        col=left + float(col),
-        length_m=length_m,
-        beam_m=beam_m,
-        heading_deg=math.degrees(math.atan2(along_col, -along_row)) % 180,
-        mean_probability=float(mass.mean()),
-        pixels=len(mass),
-        fill=len(mass) * pixel_m**2 / (length_m * beam_m),
-    )
-
-
 def to_vessel(
     shape: Shape, calibration: Calibration, pixel_m: float, open_pixels: NDArray[np.bool_]
 ) -> Detection:
-    beam_m = max(calibration.beam_offset_m + calibration.beam_factor * shape.beam_m, pixel_m / 2)
+    """A measured vessel; the network's metres are those of PIXEL_M, the image's may be others."""
+    per_m = pixel_m / PIXEL_M
+    beam_m = max(calibration.beam_offset_m + calibration.beam_factor * shape.beam_m, PIXEL_M / 2)
     length_m = calibration.length_offset_m + calibration.length_factor * shape.length_m
     length_m = max(length_m, beam_m)
-    corners = box_corners(
-        shape.row, shape.col, length_m / pixel_m, beam_m / pixel_m, shape.heading_deg
-    )
+    length_px, beam_px = length_m / PIXEL_M, beam_m / PIXEL_M
+    corners = box_corners(shape.row, shape.col, length_px, beam_px, shape.heading_deg)
+    expected_m = shape.length_error * shape.length_m
     return Detection(
         row=shape.row,
         col=shape.col,
-        length_m=length_m,
-        length_sd_m=calibration.length_sd_base_m + calibration.length_sd_share * length_m,
-        beam_m=beam_m,
+        length_m=length_m * per_m,
+        length_sd_m=(calibration.length_sd_base_m + calibration.length_sd_share * expected_m)
+        * per_m,
+        beam_m=beam_m * per_m,
         heading_deg=shape.heading_deg,
         score=score(shape, calibration),
-        truncated=_is_cut(shape, length_m / pixel_m, open_pixels),
+        truncated=_is_cut(shape, length_px, open_pixels),
         corners=corners,
     )
 
@@ -166,20 +90,23 @@ def score(shape: Shape, calibration: Calibration) -> float:
 
 
 def evidence(shape: Shape) -> tuple[float, ...]:
-    """What speaks for a ship: how sure the network is, and how much it looks like a hull.
+    """What speaks for a ship: how sure the network is, how much its pixels agree, how it is built.
 
-    Pieces of quays and breakwaters are what is mistaken for ships; they are too broad, too long
-    for their breadth, or bent, so that they fill little of their box.
+    Pieces of quays and breakwaters are what is mistaken for ships: their pixels disagree about
+    centre and length, and they are too broad or too long for their breadth.
     """
     slender = math.log(shape.length_m / shape.beam_m)
+    sure = min(max(shape.mean_probability, 0.01), 0.99)
     return (
         1.0,
-        shape.mean_probability,
+        math.log(sure / (1 - sure)),
         math.log(shape.pixels),
         shape.fill,
         slender,
         slender**2,
         max(0.0, shape.beam_m - _BROAD_M) / 10,
+        math.log(shape.length_error),
+        math.log(0.5 + shape.agreement_px),
     )
 
 

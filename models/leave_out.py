@@ -4,25 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from models import weights as weights_files
 from models.calibrate import Example, calibrate
 from models.evaluate import EvaluateConfig, Progress, Watch, judge, tell
+from models.folds import FoldsError, train_without
 from models.instances import Prediction, find_vessels
 from models.metrics import MatchSettings, Rule
 from models.predictor import Predictor
 from models.report import Report
 from models.scenes import Scene, read_scenes
 from models.settings import PIXEL_M, Calibration
-from models.train import TrainConfig, train_on
+from models.train import TrainConfig
 from models.weights import Weights
 
 Held = Sequence[tuple[Scene, Prediction]]
 """Scenes with what a network that was trained without their group says of them."""
-
-
-class FoldsError(ValueError):
-    """The networks at hand do not leave every port out once."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +41,44 @@ def cross_validate(
     folds: int | None = None,
     match: MatchSettings | None = None,
     progress: Progress = print,
+    keep: Path | None = None,
+    parallel: int = 1,
 ) -> CrossValidation:
     """Predict every scene by a network that was trained without its group (port).
 
     folds: how many networks to train, each without its share of the groups; None = one for each
-    group, leaving out that one alone.
+    group, leaving out that one alone. keep: a folder in which the networks stay, calibrated on the
+    ports that others left out, and from which those that are there already are taken. parallel:
+    how many are trained at once, each in a process of its own. Raises FoldsError.
     """
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
+    shares = deal({scene.group for scene in scenes}, folds)
+    if len(shares) < 2:
+        raise FoldsError(
+            f"{len(shares)} fold of {', '.join(*shares) if shares else 'no port'}; expected two or "
+            "more, each trained without some ports: add ports, ask for more folds, or for none (0)"
+        )
     held_out: list[tuple[Scene, Prediction]] = []
-    for groups in deal({scene.group for scene in scenes}, folds):
-        progress(f"without {', '.join(groups)}")
-        weights = train_on(scenes, replace(config, held_out=groups), progress)
-        held_out += predict_groups(Predictor(weights, digest=""), scenes, groups)
+    with TemporaryDirectory() as scratch:
+        folder = keep or Path(scratch)
+        networks = train_without(config, shares, folder, progress, parallel)
+        for groups, path in zip(shares, networks, strict=True):
+            held_out += predict_groups(Predictor.load(path), scenes, groups)
+        if keep:
+            _keep_calibrations(held_out, dict(zip(networks, shares, strict=True)))
     return sum_up(held_out, match or MatchSettings(), progress)
+
+
+def _keep_calibrations(held_out: Held, shares: Mapping[Path, tuple[str, ...]]) -> None:
+    """Give each kept network the calibration of the ports that others left out, to work with."""
+    examples = _examples(held_out)
+    for path, groups in shares.items():
+        others = [
+            e for e, (scene, _) in zip(examples, held_out, strict=True) if scene.group not in groups
+        ]
+        if others:
+            calibrated = replace(weights_files.load(path), calibration=calibrate(others))
+            weights_files.save(calibrated, path)
 
 
 def evaluate_folds(
@@ -144,7 +167,9 @@ def sum_up(
 
     Raises FoldsError like report_on.
     """
-    return CrossValidation(report_on(held_out, match, progress), _calibrate(held_out))
+    examples = _examples(held_out)
+    report = report_on(held_out, match, progress, examples=examples)
+    return CrossValidation(report, calibrate(examples))
 
 
 def report_on(
@@ -153,10 +178,12 @@ def report_on(
     progress: Progress | None = None,
     watch: Watch | None = None,
     only: Sequence[str] = (),
+    examples: Sequence[Example] | None = None,
 ) -> Report:
     """Report on each group with the calibration of all others.
 
-    only: these groups alone; the others still calibrate them. Raises FoldsError where there is one
+    only: these groups alone; the others still calibrate them. examples: of held_out, where they
+    are there already. Raises FoldsError where there is one
     group only, for then nothing is left to calibrate it on.
     """
     say = progress or (lambda _: None)
@@ -166,10 +193,13 @@ def report_on(
             f"only {', '.join(groups) or 'no port'} was left out; expected two ports or more, "
             "since each is calibrated on the others: add ports, or more folds"
         )
+    examples = examples or _examples(held_out)
+    of_group = [scene.group for scene, _ in held_out]
     reports = []
     for group in [group for group in groups if not only or group in only]:
         say(f"calibrating for {group} on the others")
-        calibration = _calibrate([held for held in held_out if held[0].group != group])
+        others = [one for one, its in zip(examples, of_group, strict=True) if its != group]
+        calibration = calibrate(others)
         for scene, prediction in (held for held in held_out if held[0].group == group):
             found = find_vessels(prediction, calibration, PIXEL_M)
             reports.append(judge(scene, prediction, found, match))
@@ -177,8 +207,8 @@ def report_on(
     return Report(tuple(reports), match)
 
 
-def _calibrate(held_out: Held) -> Calibration:
-    return calibrate([Example(prediction, scene.boxes) for scene, prediction in held_out])
+def _examples(held_out: Held) -> list[Example]:
+    return [Example(prediction, scene.boxes) for scene, prediction in held_out]
 
 
 def adopt(weights: Weights, result: CrossValidation) -> Weights:

@@ -94,7 +94,7 @@ class Predictor:
         # a tile may hold empty cells that another tiling would have left out
         maps *= pixels_of(busy, known.shape)
         maps[:2] = np.where(known, np.maximum(maps[:2], _LEAST_PROBABILITY), np.float32(0))
-        return Prediction(maps[0], maps[1], maps[2:] if self._outputs > 2 else None)
+        return Prediction(maps[0], maps[1], maps[2:])
 
     def detect(
         self,

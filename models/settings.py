@@ -13,10 +13,10 @@ class UNetConfig:
     bands: int = 4
     widths: tuple[int, ...] = (24, 48, 96)
     """channels at a half, a quarter, ... of the resolution"""
-    fine: int = 8
+    fine: int = 16
     """channels at full resolution, before the last convolution"""
-    outputs: int = 2
-    """ship interior, border"""
+    outputs: int = 9
+    """ship, border, and what each pixel says of its ship: targets.HULL_PLANES"""
 
     @property
     def stride(self) -> int:
@@ -54,18 +54,16 @@ class ChipSettings:
 class Calibration:
     """How instances of the probability map become measured vessels; fitted on held-out ports."""
 
-    seed: float = 0.5
-    """a vessel needs pixels where ship * (1 - border) reaches this"""
-    grow: float = 0.35
-    """and extends over the neighbours where ship reaches this"""
+    grow: float = 0.3
+    """pixels are asked for their ship where they are ship with this probability"""
     length_offset_m: float = 0.0
     length_factor: float = 1.0
     beam_offset_m: float = 0.0
     beam_factor: float = 1.0
-    length_sd_base_m: float = 10.0
-    length_sd_share: float = 0.08
-    """the length's standard deviation is the base and this share of the length"""
-    score_weights: tuple[float, ...] = (-4.0, 6.0, 0.3, 0.0, 0.0, 0.0, 0.0)
+    length_sd_base_m: float = 5.0
+    length_sd_share: float = 1.0
+    """the length's standard deviation is the base and this share of what the network expects"""
+    score_weights: tuple[float, ...] = (0.0, 1.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     """of instances.evidence, in its order"""
     least_score: float = 0.3
     """fainter vessels are not reported"""

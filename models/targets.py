@@ -10,8 +10,18 @@ from models.geometry import axes
 from models.scenes import Box
 from models.settings import PIXEL_M
 
-SHIP, BORDER, TRUSTED = range(3)
+SHIP, BORDER, TRUSTED, SIZED = range(4)
+"""The planes of a chip's labels that come first; HULL_PLANES follow."""
 
+HULL_PLANES = ("length", "beam", "cosine", "sine", "error", "down", "right")
+"""What each pixel of a hull says of its ship: logarithms of its length over USUAL_LENGTH_M and of
+its beam over USUAL_BEAM_M, cosine and sine of twice its heading, logarithm of the relative error
+that the length may have, and the way to its centre in units of REACH_PX."""
+
+USUAL_LENGTH_M, USUAL_BEAM_M = 100.0, 20.0
+REACH_PX = 10.0
+
+_LARGE_PX = 30.0
 _BORDER_PX = 1.0
 _DOUBT_MARGIN_PX = 1.0
 
@@ -35,6 +45,53 @@ def draw_labels(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.floa
     border = np.clip(claims - ship, 0, 1)
     trusted = (doubt == 0) | (claims > 0)
     return np.stack([ship, border, trusted.astype(np.float32)])
+
+
+def draw_hulls(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """How much each pixel's ship is known, and what it should say of it, (7, y, x).
+
+    The first plane is the pixel's weight: the share of it that the hull covers, less for the many
+    pixels of large hulls, 0 where the image does not hold the whole hull. The others are
+    HULL_PLANES without the error, which has no truth.
+    """
+    planes = np.zeros((len(HULL_PLANES), *shape), dtype=np.float32)
+    best = np.zeros(shape, dtype=np.float32)
+    for box in boxes:
+        if not box.is_ship:
+            continue
+        window = _reach(box, shape)
+        share = _share(box, window, 0.0)
+        mine = share > best[window]
+        best[window][mine] = share[mine]
+        for plane, value in zip(planes, _says(box, window, share, shape), strict=True):
+            plane[window][mine] = np.broadcast_to(value, share.shape)[mine]
+    return planes
+
+
+def _says(
+    box: Box, window: Window, share: NDArray[np.float32], shape: tuple[int, int]
+) -> Sequence[NDArray[np.float32] | float]:
+    many = box.length_m * box.beam_m / PIXEL_M**2 / _LARGE_PX
+    weight = share * (_is_whole(box, shape) / math.sqrt(max(1.0, many)))
+    double = math.radians(2 * box.heading_deg)
+    return (
+        weight,
+        math.log(box.length_m / USUAL_LENGTH_M),
+        math.log(box.beam_m / USUAL_BEAM_M),
+        math.cos(double),
+        math.sin(double),
+        (box.row - np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None])
+        / REACH_PX,
+        (box.col - np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :])
+        / REACH_PX,
+    )
+
+
+def _is_whole(box: Box, shape: tuple[int, int]) -> bool:
+    """Whether both ends of a hull lie in the image."""
+    along = np.array(axes(box.heading_deg)[0]) * box.length_m / (2 * PIXEL_M)
+    ends = np.array([box.row, box.col]) + np.array([[1.0], [-1.0]]) * along
+    return bool((ends >= -0.5).all() and (ends <= np.array(shape) - 0.5).all())
 
 
 def _reach(box: Box, shape: tuple[int, int]) -> Window:

@@ -1,22 +1,30 @@
 """Training: one loop from labelled scenes to a weights file."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models import unet
+from models import weights as weights_files
 from models.chips import Canvas, draw_chip, prepare
-from models.losses import segmentation_loss
+from models.losses import loss as total_loss
 from models.scenes import Scene, Source, read_scenes
 from models.settings import Calibration, ChipSettings, UNetConfig
-from models.weights import Weights
+from models.weights import Weights, weights_digest
 
 Progress = Callable[[str], None]
+
+
+class TrainingError(ValueError):
+    """A training cannot be done as asked."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,12 @@ class TrainConfig:
     """What a training run depends on; the same settings and data give the same weights."""
 
     sources: tuple[Source, ...]
+    extra: tuple[Source, ...] = ()
+    """scenes to learn from beside the others, never to measure on, such as simulated ones"""
+    extra_share: float = 0.35
+    """share of the chips that come from them"""
+    start: Path | None = None
+    """a weights file to go on from, instead of from nothing"""
     held_out: tuple[str, ...] = ()
     """groups (ports) to leave out"""
     steps: int = 8000
@@ -35,6 +49,9 @@ class TrainConfig:
     one less this share: it is steadier than the last step's."""
     seed: int = 0
     threads: int = 1
+    half: bool = True
+    """Convolutions in bfloat16: half as long again on CPUs that know it (avx512_bf16, amx) and on
+    GPUs, slower on others."""
     device: str = "cpu"
     """cpu or cuda; the same device, build of torch and number of threads give the same weights"""
     chips: ChipSettings = field(default_factory=ChipSettings)
@@ -46,29 +63,74 @@ def train(config: TrainConfig, progress: Progress = print) -> Weights:
     """Train a network on the sources' scenes.
 
     progress is called with a line about every fiftieth of the way. Raises SceneError where the
-    catalogs or labels cannot be read, ValueError where nothing is left to train on.
+    catalogs or labels cannot be read, TrainingError where nothing is left to train on
+    or the device is not there.
     """
-    scenes = [scene for source in config.sources for scene in read_scenes(source)]
-    return train_on(scenes, config, progress)
+    scenes, extra = (
+        [scene for source in sources for scene in read_scenes(source)]
+        for sources in (config.sources, config.extra)
+    )
+    return train_on(scenes, config, progress, extra)
 
 
-def train_on(scenes: Sequence[Scene], config: TrainConfig, progress: Progress = print) -> Weights:
+def train_on(
+    scenes: Sequence[Scene],
+    config: TrainConfig,
+    progress: Progress = print,
+    extra: Sequence[Scene] = (),
+) -> Weights:
     """Train on scenes already read, the held-out groups aside."""
+    _check_device(config.device)
     scenes = [scene for scene in scenes if scene.group not in config.held_out]
-    canvases = [prepare(scene) for scene in scenes]
+    canvases = [prepare(scene) for scene in (*scenes, *extra)]
     if not any(canvas.ships for canvas in canvases):
-        raise ValueError("no labelled ship to train on: check the sources and the held-out groups")
-    progress(f"training on {len(scenes)} scenes, {sum(len(c.ships) for c in canvases)} ships")
+        raise TrainingError(
+            "no labelled ship to train on: check the sources and the held-out groups"
+        )
+    progress(f"training on {len(canvases)} scenes, {sum(len(c.ships) for c in canvases)} ships")
     torch.set_num_threads(config.threads)
-    network = unet.new(config.network, config.seed)
-    _set_constants(network, canvases)
-    losses = _optimise(network, canvases, config, progress)
+    network = _begin(config, canvases)
+    chances = _chances(canvases[: len(scenes)], canvases[len(scenes) :], config.extra_share)
+    losses = _optimise(network, canvases, chances, config, progress)
     return Weights(
-        network=config.network,
+        network=network.config,
         calibration=config.calibration,
         arrays=unet.to_arrays(network),
-        training=_record(scenes, config, losses),
+        training=_record([*scenes, *extra], config, losses),
     )
+
+
+def _check_device(name: str) -> None:
+    if name not in ("cpu", "cuda"):
+        raise TrainingError(f"there is no device {name!r}: say cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("PyTorch finds no GPU here: train on cpu, or install its CUDA build")
+
+
+def _chances(
+    canvases: Sequence[Canvas], extra: Sequence[Canvas], extra_share: float
+) -> NDArray[np.float64]:
+    """How often each canvas is drawn from; the extra ones have a fixed share together."""
+    shares = (extra_share if extra else 0.0, extra_share if canvases else 1.0)
+    parts = [
+        share * weights / weights.sum()
+        for share, weights in (
+            (1 - shares[0], np.array([canvas.weight for canvas in canvases])),
+            (shares[1], np.array([canvas.weight for canvas in extra])),
+        )
+        if weights.size
+    ]
+    return np.concatenate(parts)
+
+
+def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> unet.UNet:
+    """The network to train: a new one, or that of a weights file with its constants."""
+    if config.start is not None:
+        start = weights_files.load(config.start)
+        return unet.from_arrays(start.network, start.arrays)
+    network = unet.new(config.network, config.seed)
+    _set_constants(network, canvases)
+    return network
 
 
 def _set_constants(network: unet.UNet, canvases: Sequence[Canvas]) -> None:
@@ -82,7 +144,11 @@ def _set_constants(network: unet.UNet, canvases: Sequence[Canvas]) -> None:
 
 
 def _optimise(
-    network: unet.UNet, canvases: Sequence[Canvas], config: TrainConfig, progress: Progress
+    network: unet.UNet,
+    canvases: Sequence[Canvas],
+    chances: NDArray[np.float64],
+    config: TrainConfig,
+    progress: Progress,
 ) -> list[float]:
     """The loop; leaves the averaged weights in the network and returns the loss of each step."""
     network.train().to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -100,8 +166,10 @@ def _optimise(
     losses: list[float] = []
     pace = _Pace(config, progress)
     for step in range(config.steps):
-        planes, labels = _batch(canvases, config, random)
-        loss = segmentation_loss(network(planes), labels[:, :2], labels[:, 2])
+        planes, labels = _batch(canvases, chances, config, random)
+        with torch.autocast(config.device, torch.bfloat16, enabled=config.half):
+            outputs = network(planes)
+        loss = total_loss(outputs.float(), labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -142,10 +210,13 @@ class _Pace:
 
 
 def _batch(
-    canvases: Sequence[Canvas], config: TrainConfig, random: np.random.Generator
+    canvases: Sequence[Canvas],
+    chances: NDArray[np.float64],
+    config: TrainConfig,
+    random: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Planes (n, band, y, x) and labels (n, 3, y, x)."""
-    chips = [draw_chip(canvases, config.chips, random) for _ in range(config.batch)]
+    """Planes (n, band, y, x) and labels (n, 10, y, x)."""
+    chips = [draw_chip(canvases, chances, config.chips, random) for _ in range(config.batch)]
     planes = torch.from_numpy(np.stack([chip.planes for chip in chips])).to(config.device)
     labels = torch.from_numpy(np.stack([chip.labels for chip in chips])).to(config.device)
     return planes.contiguous(memory_format=torch.channels_last), labels
@@ -155,16 +226,23 @@ def _record(
     scenes: Sequence[Scene], config: TrainConfig, losses: Sequence[float]
 ) -> dict[str, object]:
     """What to know about the training later; no path of this machine in it."""
-    settings = asdict(config)
-    for key in ("sources", "network", "calibration"):
-        del settings[key]
     return {
-        "settings": settings,
+        "settings": settings_of(config),
         "collections": sorted({source.collection for source in config.sources}),
         "scenes": {scene.name: _digest(scene) for scene in scenes},
         "ships": sum(len(scene.ships) for scene in scenes),
         "last_loss": round(float(np.mean(losses[-100:])), 4),
     }
+
+
+def settings_of(config: TrainConfig) -> dict[str, object]:
+    """What a weights file keeps of the configuration, as it is read back from it."""
+    settings = asdict(config)
+    for key in ("sources", "extra", "network", "calibration"):
+        del settings[key]
+    settings["start"] = None if config.start is None else weights_digest(config.start)
+    plain: dict[str, object] = json.loads(json.dumps(settings))
+    return plain
 
 
 def _digest(scene: Scene) -> str:

@@ -53,6 +53,7 @@ class UNet(nn.Module):
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
+        self.config = config
         widths = config.widths
         self.register_buffer("mean", torch.zeros(config.bands))
         self.register_buffer("deviation", torch.ones(config.bands))
@@ -66,7 +67,9 @@ class UNet(nn.Module):
         self.spread = nn.Conv2d(widths[0], 4 * config.fine, 1)
         self.head = nn.Conv2d(config.fine + 2 * config.bands, config.outputs, 3, padding=1)
         # ships are rare: starting near that rate saves the first hundreds of steps
-        self.head.bias = nn.Parameter(torch.full((config.outputs,), -3.5))
+        bias = torch.zeros(config.outputs)
+        bias[:2] = -3.5
+        self.head.bias = nn.Parameter(bias)
 
     def forward(self, planes: Tensor) -> Tensor:
         """From planes (n, band, y, x), NaN = no data, to logits (n, output, y, x)."""

@@ -21,8 +21,9 @@ from safetensors.numpy import save as to_bytes
 from models.normalise import BANDS
 from models.settings import PIXEL_M, Calibration, DetectorError, UNetConfig
 
-CONTRACT = "berthwatch-ships-1"
-"""Changes with whatever makes old weights give wrong vessels, such as the normalisation."""
+CONTRACT = "berthwatch-ships-2"
+"""Changes with whatever makes old weights give wrong vessels, such as the normalisation or what is
+read from the network's outputs. 2: pixels say what ship is theirs."""
 
 _ERRORS = "detector_errors"
 

@@ -22,6 +22,7 @@ from models.normalise import BANDS
 from models.reliability import Tenth
 from models.report import Report
 from models.scenes import Box, Scene
+from models.targets import HULL_PLANES
 
 
 def detection(row: float, col: float, length_m: float, score: float) -> Detection:
@@ -50,7 +51,9 @@ def page(limit: int = 24, seen: int = 0) -> str:
         detection(20, 80, 90, 0.83),
     ]
     ship = np.full((120, 120), 1e-6, np.float32)
-    report = judge(scene(), Prediction(ship, ship), found, MatchSettings())
+    report = judge(
+        scene(), Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))), found, MatchSettings()
+    )
     album = Album()
     album.add(scene(), report)
     return album.render(figures_of(Report((report,))), "a network", limit, seen)
@@ -91,7 +94,15 @@ def test_a_network_that_saw_the_scenes_is_named_for_it() -> None:
 def test_a_chip_has_its_ship_in_the_middle_under_its_outline() -> None:
     album = Album()
     ship = np.full((120, 120), 1e-6, np.float32)
-    album.add(scene(), judge(scene(), Prediction(ship, ship), [], MatchSettings()))
+    album.add(
+        scene(),
+        judge(
+            scene(),
+            Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))),
+            [],
+            MatchSettings(),
+        ),
+    )
     (chip,) = (chip for chip in album._chips if chip.failure.row == 40)
     assert chip.pixels.shape == (CHIP_PX, CHIP_PX, 3)
     middle = CHIP_PX // 2
@@ -106,7 +117,15 @@ def test_a_chip_has_its_ship_in_the_middle_under_its_outline() -> None:
 def test_a_chip_at_the_edge_is_black_beyond_it() -> None:
     album = Album()
     ship = np.full((120, 120), 1e-6, np.float32)
-    album.add(scene(), judge(scene(), Prediction(ship, ship), [], MatchSettings()))
+    album.add(
+        scene(),
+        judge(
+            scene(),
+            Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))),
+            [],
+            MatchSettings(),
+        ),
+    )
     (chip,) = (chip for chip in album._chips if chip.failure.row == 100)
     assert not chip.pixels[-8:].any()
     assert not chip.pixels[:, -8:].any()

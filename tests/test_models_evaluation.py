@@ -22,6 +22,7 @@ from models.report import Report, SceneReport
 from models.scenes import Box, Scene
 from models.settings import Calibration, UNetConfig
 from models.shore import Shore, Water, Zone, alarm_rates, shore_of
+from models.targets import HULL_PLANES
 from models.weights import Weights, save
 
 
@@ -152,7 +153,7 @@ def report_of(group: str, found: list[Detection], *boxes: Box) -> SceneReport:
     ship = np.full((200, 200), 1e-6, np.float32)
     return judge(
         scene(group, *boxes),
-        Prediction(ship, ship),
+        Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))),
         found,
         MatchSettings(),
         shore_on_the_left(),
@@ -255,7 +256,7 @@ def test_no_port_is_calibrated_on_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(leave_out, "calibrate", calibrate)
     ship = np.full((60, 60), 1e-6, np.float32)
     ship[28:32, 20:40] = 0.95
-    said = Prediction(ship, np.zeros_like(ship))
+    said = Prediction(ship, np.zeros_like(ship), np.stack([ship] * len(HULL_PLANES)))
     held = [(scene(group, box(29.5, 29.5, 200), size=60), said) for group in ("a", "b", "b", "c")]
     report = report_on(held, MatchSettings())
     assert fits == [3, 2, 3]

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.geometry import box_corners, coverage, overlap
-from models.instances import Detection, Prediction, find_vessels
+from models.geometry import box_corners, overlap
+from models.grouping import Prediction
+from models.instances import Detection, find_vessels
+from models.scenes import Box
 from models.settings import Calibration
+from models.targets import HULL_PLANES, draw_hulls, draw_labels
 
 CALIBRATION = Calibration(least_score=0.0)
 SHAPE = (120, 140)
@@ -16,13 +19,11 @@ SHAPE = (120, 140)
 
 def draw(*ships: tuple[float, float, float, float, float]) -> Prediction:
     """A perfect prediction of (row, col, length_px, beam_px, heading) ships."""
-    ship, claims = np.full(SHAPE, 1e-6, np.float32), np.zeros(SHAPE, np.float32)
-    for row, col, length, beam, heading in ships:
-        window, share = coverage(SHAPE, row, col, length, beam, heading)
-        ship[window] = np.maximum(ship[window], share)
-        window, share = coverage(SHAPE, row, col, length + 2, beam + 2, heading)
-        claims[window] += share
-    return Prediction(ship, np.clip(claims - ship, 0, 1).astype(np.float32))
+    boxes = [Box(r, c, 10 * long, 10 * beam, turn, "ship", 3) for r, c, long, beam, turn in ships]
+    ship, border, _ = draw_labels(boxes, SHAPE)
+    _, *says = draw_hulls(boxes, SHAPE)
+    says.insert(HULL_PLANES.index("error"), np.full(SHAPE, np.log(0.05), np.float32))
+    return Prediction(np.maximum(ship, np.float32(1e-6)), border, np.stack(says))
 
 
 def find(prediction: Prediction, usable: NDArray[np.bool_] | None = None) -> tuple[Detection, ...]:
@@ -56,6 +57,39 @@ def test_two_hulls_side_by_side_are_two(heading: float) -> None:
 def test_two_hulls_bow_to_stern_are_two() -> None:
     found = find(draw((60, 40, 20, 3, 90), (60, 61, 20, 3, 90)))
     assert [round(vessel.col) for vessel in found] == [40, 61]
+
+
+@pytest.mark.parametrize("heading", [0.0, 40.0, 90.0])
+def test_hulls_without_a_seam_are_told_apart_by_where_their_pixels_point(heading: float) -> None:
+    """Three abreast, as in crowded basins: the map shows one broad patch."""
+    across = np.array([np.sin(np.radians(heading)), np.cos(np.radians(heading))]) * 2.5
+    centres = [np.array([60.0, 70.0]) + side * across for side in (-1, 0, 1)]
+    found = find(draw(*((*centre, 15, 2.5, heading) for centre in centres)))
+    assert len(found) == 3
+    for vessel in found:
+        nearest = min(np.hypot(vessel.row - r, vessel.col - c) for r, c in centres)
+        assert nearest < 0.3
+        assert vessel.length_m == pytest.approx(150, abs=5)
+        assert vessel.beam_m == pytest.approx(25, abs=3)
+
+
+def test_a_hull_seen_in_two_pieces_is_measured_whole() -> None:
+    """A bridge's shadow across the deck: each piece alone knows the whole ship."""
+    whole = draw((60, 70, 20, 3, 90))
+    ship = whole.ship.copy()
+    ship[:, 74:76] = 1e-6
+    (first, *_) = sorted(find(replace(whole, ship=ship)), key=lambda vessel: -vessel.score)
+    assert first.length_m == pytest.approx(200, abs=5)
+    assert first.col == pytest.approx(70, abs=0.3)
+
+
+def test_the_length_is_as_uncertain_as_the_network_says() -> None:
+    sure = draw((60, 70, 20, 3, 90))
+    unsure = replace(sure, hull=sure.hull.copy())
+    unsure.hull[HULL_PLANES.index("error")] = np.log(0.2)
+    (one,), (other,) = find(sure), find(unsure)
+    assert one.length_sd_m == pytest.approx(CALIBRATION.length_sd_base_m + 0.05 * 200, rel=0.05)
+    assert other.length_sd_m == pytest.approx(CALIBRATION.length_sd_base_m + 0.2 * 200, rel=0.05)
 
 
 def test_the_order_is_by_row_and_column_and_repeats() -> None:
@@ -98,11 +132,12 @@ def test_a_ship_cut_by_cloud_or_missing_data_is_truncated() -> None:
 
 def test_an_empty_map_holds_nothing() -> None:
     assert find(draw()) == ()
-    assert find(Prediction(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32))) == ()
+    nothing = np.zeros(SHAPE, np.float32)
+    assert find(Prediction(nothing, nothing, np.stack([nothing] * len(HULL_PLANES)))) == ()
 
 
 def test_faint_vessels_are_left_out() -> None:
-    strict = replace(CALIBRATION, score_weights=(-50.0, 0, 0, 0, 0, 0, 0), least_score=0.5)
+    strict = replace(CALIBRATION, score_weights=(-50.0, *8 * (0.0,)), least_score=0.5)
     assert find_vessels(draw((60, 70, 20, 3, 90)), strict, 10.0) == ()
 
 

@@ -58,8 +58,7 @@ def with_engine(engine: Engine) -> Predictor:
 
 
 def content(prediction: Prediction) -> bytes:
-    size = b"" if prediction.size is None else prediction.size.tobytes()
-    return prediction.ship.tobytes() + prediction.border.tobytes() + size
+    return prediction.ship.tobytes() + prediction.border.tobytes() + prediction.hull.tobytes()
 
 
 def harbour(height: int = 210, width: int = 330) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import torch
 from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 
@@ -15,14 +16,16 @@ from models import weights
 from models.alter import alter
 from models.chips import draw_chip, prepare
 from models.evaluate import EvaluateConfig, evaluate
+from models.folds import FoldsError, train_without
 from models.geometry import coverage
 from models.leave_out import adopt, cross_validate, deal
+from models.losses import hull_loss
 from models.metrics import Rule
 from models.normalise import BANDS
 from models.scenes import Box, SceneError, Source, read_scenes
 from models.settings import ChipSettings, UNetConfig
-from models.targets import draw_labels
-from models.train import TrainConfig, train
+from models.targets import draw_hulls, draw_labels
+from models.train import TrainConfig, TrainingError, _chances, train
 
 SIZE = 120
 SHIPS = ((30.0, 40.0, 16.0, 3.0, 20.0), (80.0, 70.0, 22.0, 4.0, 110.0))
@@ -146,17 +149,24 @@ def test_the_same_seed_gives_the_same_weights(source: Source) -> None:
 
 
 def test_nothing_to_train_on_is_refused(source: Source) -> None:
-    with pytest.raises(ValueError, match="no labelled ship"):
+    with pytest.raises(TrainingError, match="no labelled ship"):
         train(config(source, held_out=("east", "west-port")), silent)
+
+
+def test_a_training_that_cannot_be_is_refused_before_it_begins(source: Source) -> None:
+    with pytest.raises(TrainingError, match="no device 'tpu': say cpu or cuda"):
+        train(config(source, device="tpu"), silent)
+    with pytest.raises(FoldsError, match="1 fold of east, west-port; expected two or more"):
+        cross_validate(config(source), 1, progress=silent)
 
 
 def test_cross_validation_leaves_out_and_reports_every_port(source: Source) -> None:
     lines: list[str] = []
     result = cross_validate(config(source, steps=2), progress=lines.append)
-    assert [line for line in lines if line.startswith("without")] == [
+    assert {line.split(":")[0] for line in lines if line.startswith("without")} == {
         "without east",
         "without west-port",
-    ]
+    }
     assert result.report.scores(Rule.DISTANCE).ships == 4
     assert [line for line in lines if line.startswith("calibrating")] == [
         "calibrating for east on the others",
@@ -168,6 +178,36 @@ def test_cross_validation_leaves_out_and_reports_every_port(source: Source) -> N
     (error,) = adopted.detector_errors
     assert (error.place, error.ships, error.ports) == ("anchorage", 4, 2)
     assert "4 ships at 2 ports" in result.report.lines()[-1]
+
+
+def test_networks_of_folds_are_kept_and_not_trained_again(source: Source, tmp_path: Path) -> None:
+    lines: list[str] = []
+    tiny, folder = config(source, steps=2), tmp_path / "folds"
+    shares = [("east",), ("west-port",)]
+    paths = train_without(tiny, shares, folder, lines.append, parallel=2)
+    assert [path.name for path in paths] == ["east.safetensors", "west-port.safetensors"]
+    assert any(line.startswith("without east: training on 1 scenes") for line in lines)
+    before = [weights.weights_digest(path) for path in paths]
+    paths[1].unlink()
+    lines.clear()
+    train_without(tiny, shares, folder, lines.append)
+    assert "east.safetensors is there already" in lines
+    assert [weights.weights_digest(path) for path in paths] == before
+    with pytest.raises(FoldsError, match=r"other settings \(steps\)"):
+        train_without(replace(tiny, steps=3), shares, folder, lines.append)
+
+
+def test_training_goes_on_from_other_weights(source: Source, tmp_path: Path) -> None:
+    first = train(config(source, steps=2, seed=5), silent)
+    weights.save(first, tmp_path / "first.safetensors")
+    still = config(source, steps=1, learning_rate=0.0, start=tmp_path / "first.safetensors")
+    second = train(still, silent)
+    for name, array in first.arrays.items():
+        if "running" not in name and "batches" not in name:
+            np.testing.assert_array_equal(array, second.arrays[name])
+    settings = second.training["settings"]
+    assert isinstance(settings, dict)
+    assert settings["start"] == weights.weights_digest(tmp_path / "first.safetensors")
 
 
 def test_dealing_keeps_every_group_once() -> None:
@@ -189,16 +229,59 @@ def test_labels_mark_seams_and_doubt() -> None:
     assert trusted[30, 30] == trusted[10, 10] == 1
 
 
+def test_pixels_of_a_hull_are_to_say_what_ship_is_theirs() -> None:
+    box = Box(30.5, 42.0, 240, 30, 120, "ship", 3)
+    weight, length, beam, cosine, sine, down, right = draw_hulls([box], (80, 90))
+    inside = weight > 0
+    assert weight.sum() * np.sqrt(24 * 3 / 30) == pytest.approx(24 * 3, rel=0.05)
+    assert np.unique(length[inside]) == pytest.approx(np.log(2.4))
+    assert np.unique(beam[inside]) == pytest.approx(np.log(1.5))
+    assert np.unique(cosine[inside]) == pytest.approx(-0.5)
+    assert np.unique(sine[inside]) == pytest.approx(-np.sqrt(0.75))
+    rows, cols = np.nonzero(inside)
+    assert rows + 10 * down[inside] == pytest.approx(30.5)
+    assert cols + 10 * right[inside] == pytest.approx(42.0)
+
+
+def test_a_hull_cut_by_the_edge_teaches_no_size() -> None:
+    cut, doubtful = Box(5, 40, 240, 30, 0, "ship", 3), Box(50, 40, 240, 30, 0, "ignore", 1)
+    assert not draw_hulls([cut, doubtful], (80, 90))[0].any()
+
+
+def test_the_hull_loss_is_least_at_the_truth_and_wants_an_honest_error() -> None:
+    truth = torch.from_numpy(draw_hulls([Box(30, 40, 100, 20, 45, "ship", 3)], (60, 80)))[None]
+    weight, planes = truth[:, 0], truth[:, 1:]
+
+    def says(off: float, error: float) -> torch.Tensor:
+        first, rest = planes[:, :4] + off, planes[:, 4:]
+        return torch.cat([first, torch.full_like(weight[:, None], error), rest], dim=1)
+
+    right = hull_loss(says(0.0, -4.0), planes, weight)
+    assert right < hull_loss(says(0.1, -4.0), planes, weight)
+    wrong = [
+        float(hull_loss(says(0.2, np.log(scale)), planes, weight)) for scale in (0.05, 0.2, 0.8)
+    ]
+    assert wrong[1] < min(wrong[0], wrong[2])
+
+
+def test_extra_scenes_have_their_share_of_the_chips(source: Source) -> None:
+    canvases = [prepare(scene) for scene in read_scenes(source)]
+    chances = _chances(canvases[:1], canvases[1:], 0.35)
+    assert chances == pytest.approx([0.65, 0.35])
+    assert _chances(canvases, [], 0.35) == pytest.approx([0.5, 0.5])
+    assert _chances([], canvases, 0.35) == pytest.approx([0.5, 0.5])
+
+
 def test_chips_keep_their_shape_and_their_labels_in_range(source: Source) -> None:
     canvases = [prepare(scene) for scene in read_scenes(source)]
     random = np.random.default_rng(0)
     for size in (64, 160):
         for _ in range(20):
-            chip = draw_chip(canvases, ChipSettings(size_px=size), random)
+            chip = draw_chip(canvases, np.array([0.5, 0.5]), ChipSettings(size_px=size), random)
             assert chip.planes.shape == (4, size, size)
-            assert chip.labels.shape == (3, size, size)
+            assert chip.labels.shape == (10, size, size)
             assert chip.planes.dtype == chip.labels.dtype == np.float32
-            assert 0 <= chip.labels.min() <= chip.labels.max() <= 1
+            assert 0 <= chip.labels[:4].min() <= chip.labels[:4].max() <= 1
             assert np.isfinite(chip.planes).any()
 
 

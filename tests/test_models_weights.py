@@ -14,7 +14,7 @@ NETWORK = UNetConfig(widths=(8, 8, 8))
 
 def some_weights(seed: int = 0) -> Weights:
     arrays = unet.to_arrays(unet.new(NETWORK, seed))
-    return Weights(NETWORK, Calibration(seed=0.4), arrays, {"note": "drawn"})
+    return Weights(NETWORK, Calibration(grow=0.4), arrays, {"note": "drawn"})
 
 
 def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_digest_depends_on_tensors_and_metadata_only(tmp_path: Path) -> None
     weights.save(some_weights(), paths[0])
     weights.save(some_weights(), paths[1])
     weights.save(some_weights(seed=1), paths[2])
-    weights.save(replace(some_weights(), calibration=Calibration(seed=0.6)), paths[3])
+    weights.save(replace(some_weights(), calibration=Calibration(grow=0.6)), paths[3])
     digests = [weights.weights_digest(path) for path in paths]
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3
