@@ -60,10 +60,13 @@ bench: $(STAMP)  ## Run the measurements in tests/bench (needs ../shared)
 
 train: $(STAMP)  ## Train the packaged model again on ../shared
 	rm -rf build/train && $(BIN)/berthwatch simulate -o build/train --seed 1001 --days 1 \
-		--start 2023-05-01 --cloud 0 --harbours 40
+		--start 2023-05-01 --cloud 0 --harbours 120
+	$(BIN)/berthwatch train --output build/train/simulated.safetensors --folds 0 --steps 7000 \
+		--source build/train/catalog.json,sentinel-2-c1-l2a,build/train/labels
 	$(BIN)/berthwatch train --output models/data/default.safetensors \
 		--source $(REAL)/catalog.json,s2-ports,$(REAL)/s2-ports-labels \
-		--extra-source build/train/catalog.json,sentinel-2-c1-l2a,build/train/labels
+		--start build/train/simulated.safetensors --steps 4000 \
+		--folds 10 --fold-steps 3500 --keep build/folds --parallel 2
 
 # One commit gives one image: every file in it bears the commit's time. Pushed at once, for only a
 # registry gives an image the digest that settings.yaml wants.
