@@ -1,10 +1,11 @@
-"""How the detector errs, by place and length, on ports the networks never saw.
+r"""How the detector errs, by place and length, on ports the networks never saw.
 
-python tests/bench/bench_segmentation.py folds --data ../shared/data/real-imagery --work DIR
-python tests/bench/bench_detector.py --data ../shared/data/real-imagery --work DIR [--store FILE]
+make train
+python tests/bench/bench_detector.py --data ../shared/data/real-imagery --work build/folds \
+    [--store FILE]
 
-The first command makes the networks of the folds; where DIR holds them, the second takes two
-minutes. Berths: the ten ports of s2-ports, each seen by the network that was trained without it.
+The first command makes the networks of the folds (or `berthwatch train --keep DIR`).
+Berths: the ten ports of s2-ports, each seen by the network that was trained without it.
 Anchorages: their open water, and English Bay seen by the packaged network, which was not trained on
 it. English Bay has no near infrared: its land is what is rough or bright in the median of its ten
 dates, in which no ship is left, and its shore has no berths.
