@@ -99,8 +99,9 @@ def sighting(vessel_id: str = "v1", visit_id: str = "visit-1") -> dict[str, obje
     texts = {name: "" for name, kind in VESSEL_COLUMNS.items() if kind == "string"}
     numbers = {name: 1.0 for name, kind in VESSEL_COLUMNS.items() if kind == "float64"}
     place = {"geometry": Point(LON, LAT), "footprint": box(LON, LAT, LON + 1, LAT + 1)}
-    named = {"vessel_id": vessel_id, "visit_id": visit_id, "time": at(48), "truncated": False}
-    return {**texts, **numbers, **place, **named}
+    named = {"vessel_id": vessel_id, "visit_id": visit_id, "time": at(48)}
+    flags = {"truncated": False, "fixed": False}
+    return {**texts, **numbers, **place, **named, **flags}
 
 
 def matches(tier: str, mmsi: int | None = TANKER) -> pd.DataFrame:

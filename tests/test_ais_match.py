@@ -55,6 +55,8 @@ def seen(
                 "heading_deg": heading_deg,
                 "score": 0.9,
                 "truncated": truncated,
+                "background": None,
+                "fixed": False,
                 "visit_id": "",
                 "geometry": Point(LON + east * METRE_LON, LAT + north * METRE_LAT),
                 "footprint": box(LON, LAT, LON + 1e-3, LAT + 1e-3),

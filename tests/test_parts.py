@@ -104,11 +104,11 @@ def test_why_something_is_stale(
         (row,) = stale_rows(plan, root_of(plan))
         assert (row["stage"], row["stale"]) == ("segment", 2)
         assert row["because"] == f"the model is {'f' * 12}, was {model[:12]}"
-        other.setattr(segment, "VERSION", segment.VERSION + 1)
+        other.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
         for dry in dry_rows(plan, root_of(plan), Options()):
             assert dry["why"] == (
                 f"stale: the model is {'f' * 12}, was {model[:12]} and the segment stage is "
-                f"version {segment.VERSION}, was {segment.VERSION - 1}"
+                f"version {segment.VERSION + 1}, was {segment.VERSION}"
             )
     with monkeypatch.context() as other:
         other.setattr("jobs.tile.stage.VERSION", 3)

@@ -82,7 +82,7 @@ def test_a_new_segment_version_redoes_only_segment(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     _, _, opened = go(plan, client)
-    monkeypatch.setattr(segment, "VERSION", segment.VERSION + 1)
+    monkeypatch.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
     rows = run.status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
         ("tile", 1, 0),

@@ -252,6 +252,8 @@ def vessel_table(
                 "heading_deg": heading_deg[i],
                 "score": 0.9,
                 "truncated": False,
+                "background": None,
+                "fixed": False,
                 "visit_id": "",
                 "geometry": Point(lon[i], lat[i]),
                 "footprint": box(lon[i] - step, lat[i] - step, lon[i] + step, lat[i] + step),

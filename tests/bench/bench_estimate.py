@@ -71,6 +71,8 @@ def make_tables(port: Port, days: int, seed: int) -> PortTables:
                     "heading_deg": 0.0,
                     "score": 0.8,
                     "truncated": False,
+                    "background": None,
+                    "fixed": False,
                     "visit_id": "",
                     "geometry": point,
                     "footprint": berth.polygon,
