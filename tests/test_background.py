@@ -169,6 +169,18 @@ def test_a_hull_is_judged_by_its_area_and_only_where_half_of_it_is_known() -> No
     assert found.under(vessel((60.0, -30.0, 12.0, 4.0, 90.0))) is None
 
 
+def test_a_ship_beside_what_looks_like_one_is_not_that() -> None:
+    """A jetty's head, a ship alongside it, a longer one around it, and a faint background."""
+    head = (60.0, 60.0, 15.0, 3.0, 90.0)
+    sure = Structure(GRID, np.full(GRID.shape, 0.9, np.float32), (vessel(head).corners,))
+    assert sure.of(vessel(head)).fixed
+    assert sure.of(vessel((60.5, 61.0, 14.0, 3.0, 90.0))).fixed
+    assert not sure.of(vessel((63.0, 60.0, 15.0, 3.0, 90.0))).fixed
+    assert not sure.of(vessel((60.0, 64.0, 32.0, 4.0, 90.0))).fixed
+    faint = replace(sure, probability=np.full(GRID.shape, 0.4, np.float32))
+    assert not faint.of(vessel(head)).fixed
+
+
 # --- the background -----------------------------------------------------------------------------
 
 

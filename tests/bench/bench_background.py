@@ -31,7 +31,7 @@ from jobs.run import settings_for
 from jobs.segment import away_from_cloud, load_predictor, structures, visible
 from jobs.segment.background import Candidate, background, chosen
 from jobs.segment.stage import in_metres
-from jobs.segment.structure import Structure, likeness, normalised
+from jobs.segment.structure import Structure, normalised, structure_in
 from jobs.sensors import SENSORS
 from jobs.simulate import SimulationConfig, simulate
 from jobs.storage import LocalFolder
@@ -177,7 +177,7 @@ def row(world: World, record: OverpassRecord, vessel: Vessel, by: Structure) -> 
         "lat": lat,
         "length_m": vessel.length_m,
         "score": vessel.score,
-        "under": np.nan if under is None else under,
+        "under": under if under is not None and by.shows(vessel) else np.nan,
         "fixed": by.of(vessel).fixed,
     }
 
@@ -241,6 +241,6 @@ def with_share(world: World, share: float) -> pd.DataFrame:
     sensor = SENSORS[sensor_name]
     still = background(normalised(chosen(candidates), pixels_of(world), sensor), share)
     assert still is not None
-    by = Structure(world.grid, likeness(still, load_predictor(world.settings)))
+    by = structure_in(still, world.grid, load_predictor(world.settings))
     rows = [row(world, record, v, by) for record in world.records() for v in record.vessels]
     return pd.DataFrame(rows)
