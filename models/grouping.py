@@ -8,6 +8,7 @@ broad and turned it is: where most voices agree a ship is told first, then the n
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from models.geometry import axes
 from models.settings import PIXEL_M
 from models.targets import HULL_PLANES, REACH_PX, USUAL_BEAM_M, USUAL_LENGTH_M
 
+_ERROR = HULL_PLANES.index("error")
 _LEAST_PIXELS = 3
 _BLUR_PX = 1.0
 _NEAR_PX = 1.5
@@ -72,6 +74,14 @@ def shapes(prediction: Prediction, grow: float) -> tuple[Shape, ...]:
     return tuple(found)
 
 
+class _Box(NamedTuple):
+    row: float
+    col: float
+    length_px: float
+    beam_px: float
+    heading_deg: float
+
+
 @dataclass(frozen=True)
 class _Patch:
     """Connected pixels: (pixel, 2) or (pixel,) each."""
@@ -124,22 +134,20 @@ def _members(patch: _Patch, core: NDArray[np.bool_], free: NDArray[np.bool_]) ->
     """The free pixels that lie in the box which the core describes and agree about its centre."""
     box = _mean_box(patch, core)
     along, across = _in_box(patch.at, box)
-    lies = (along <= box[2] / 2 + _RIM_PX) & (across <= box[3] / 2 + _RIM_PX)
+    lies = (along <= box.length_px / 2 + _RIM_PX) & (across <= box.beam_px / 2 + _RIM_PX)
     apart_along, apart_across = _in_box(patch.centre, box)
-    agrees = (apart_along <= max(_NEAR_PX, _ALONG_SHARE * box[2])) & (
-        apart_across <= max(_NEAR_PX, box[3] / 2)
+    agrees = (apart_along <= max(_NEAR_PX, _ALONG_SHARE * box.length_px)) & (
+        apart_across <= max(_NEAR_PX, box.beam_px / 2)
     )
     return core | (free & lies & agrees)
 
 
-def _mean_box(
-    patch: _Patch, members: NDArray[np.bool_]
-) -> tuple[float, float, float, float, float]:
-    """Row, column, length and beam in pixels, heading, as the members say it together."""
-    says, weight = patch.says[members], patch.ship[members] * np.exp(-patch.says[members, 4])
+def _mean_box(patch: _Patch, members: NDArray[np.bool_]) -> _Box:
+    """The box that the members tell of together; those weigh more that are surer of its length."""
+    says, weight = patch.says[members], patch.ship[members] * np.exp(-patch.says[members, _ERROR])
     row, col = np.average(patch.centre[members], axis=0, weights=weight)
     length, beam, cosine, sine = np.average(says[:, :4], axis=0, weights=weight)
-    return (
+    return _Box(
         float(row),
         float(col),
         math.exp(length) * USUAL_LENGTH_M / PIXEL_M,
@@ -148,10 +156,10 @@ def _mean_box(
     )
 
 
-def _in_box(at: Floats, box: tuple[float, float, float, float, float]) -> tuple[Floats, Floats]:
+def _in_box(at: Floats, box: _Box) -> tuple[Floats, Floats]:
     """How far positions lie from a box's centre, along it and across."""
-    (along_row, along_col), (across_row, across_col) = axes(box[4])
-    down, right = at[:, 0] - box[0], at[:, 1] - box[1]
+    (along_row, along_col), (across_row, across_col) = axes(box.heading_deg)
+    down, right = at[:, 0] - box.row, at[:, 1] - box.col
     return (
         np.abs(down * along_row + right * along_col),
         np.abs(down * across_row + right * across_col),
@@ -162,19 +170,19 @@ def _shape(patch: _Patch, members: NDArray[np.bool_]) -> tuple[Shape, NDArray[np
     """What the members make, and which pixels of the patch its box covers."""
     box = _mean_box(patch, members)
     along, across = _in_box(patch.at, box)
-    inside = (along <= box[2] / 2) & (across <= box[3] / 2)
+    inside = (along <= box.length_px / 2) & (across <= box.beam_px / 2)
     mass = patch.ship[members]
-    apart = patch.centre[members] - np.array(box[:2])
+    apart = patch.centre[members] - np.array([box.row, box.col])
     shape = Shape(
-        row=box[0],
-        col=box[1],
-        length_m=box[2] * PIXEL_M,
-        beam_m=box[3] * PIXEL_M,
-        heading_deg=box[4],
-        length_error=math.exp(float(np.average(patch.says[members, 4], weights=mass))),
+        row=box.row,
+        col=box.col,
+        length_m=box.length_px * PIXEL_M,
+        beam_m=box.beam_px * PIXEL_M,
+        heading_deg=box.heading_deg,
+        length_error=math.exp(float(np.average(patch.says[members, _ERROR], weights=mass))),
         mean_probability=float(mass.mean()),
         pixels=len(mass),
-        fill=float(mass.sum()) / (box[2] * box[3]),
+        fill=float(mass.sum()) / (box.length_px * box.beam_px),
         agreement_px=math.sqrt(float(np.average((apart**2).sum(axis=1), weights=mass))),
     )
     return shape, inside
