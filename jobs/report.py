@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from math import floor, log10
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -18,6 +17,7 @@ from jobs import charts
 from jobs.charts import Block, Chart, YearCurve, calendar, chart, year_curves
 from jobs.domain import Berth, BerthKind, EstimateSettings, LookState, Port
 from jobs.draws import credible
+from jobs.pages import pages
 from jobs.pictures import Chip, Overview, chips, overview
 from jobs.publication import PortEstimate, PortTables, Publication
 from jobs.volumes import (
@@ -194,14 +194,7 @@ class PortPage:
 
 def render(publication: Publication) -> str:
     """The page as HTML; the same publication gives the same text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    environment = pages(TEMPLATE.parent)
     environment.filters["utc"] = utc
     environment.filters["words"] = lambda text: text.replace("_", " ")
     estimates = [publication.estimates[port.id] for port in publication.ports]

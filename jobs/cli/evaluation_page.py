@@ -9,11 +9,11 @@ from io import BytesIO
 from math import sqrt
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from jobs.pages import pages
 from jobs.results import stretch
 from models.evaluate import SceneReport
 from models.failures import Failure, FailureKind, failures_of, worst
@@ -101,14 +101,7 @@ class Album:
         subject: what was measured, in words; limit: so many pictures of each kind; seen: how many
         of the scenes the network was trained on.
         """
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATE.parent),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-            keep_trailing_newline=True,
-        )
+        environment = pages(TEMPLATE.parent)
         environment.filters["number"] = number
         return environment.get_template(TEMPLATE.name).render(
             figures=figures,
