@@ -19,6 +19,9 @@ from models.settings import PIXEL_M
 from models.targets import HULL_PLANES, REACH_PX, USUAL_BEAM_M, USUAL_LENGTH_M
 
 _ERROR = HULL_PLANES.index("error")
+_WILDEST = 20.0
+"""What no pixel of a network that has learned says; it bounds the memory that an unlearned one's
+wild ways would take."""
 _LEAST_PIXELS = 3
 _BLUR_PX = 1.0
 _NEAR_PX = 1.5
@@ -98,7 +101,7 @@ class _Patch:
 
 def _patch(prediction: Prediction, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> _Patch:
     at = np.stack([rows, cols], axis=1).astype(np.float64)
-    says = prediction.hull[:, rows, cols].T.astype(np.float64)
+    says = np.clip(prediction.hull[:, rows, cols].T.astype(np.float64), -_WILDEST, _WILDEST)
     ship = prediction.ship[rows, cols].astype(np.float64)
     centre = at + REACH_PX * says[:, HULL_PLANES.index("down") :]
     return _Patch(at, ship, says, centre, _support(centre, ship))

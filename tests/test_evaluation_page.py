@@ -91,18 +91,16 @@ def test_a_network_that_saw_the_scenes_is_named_for_it() -> None:
     assert "flatter" not in page()
 
 
-def test_a_chip_has_its_ship_in_the_middle_under_its_outline() -> None:
-    album = Album()
+def nothing_found() -> Album:
     ship = np.full((120, 120), 1e-6, np.float32)
-    album.add(
-        scene(),
-        judge(
-            scene(),
-            Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))),
-            [],
-            MatchSettings(),
-        ),
-    )
+    said = Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES)))
+    album = Album()
+    album.add(scene(), judge(scene(), said, [], MatchSettings()))
+    return album
+
+
+def test_a_chip_has_its_ship_in_the_middle_under_its_outline() -> None:
+    album = nothing_found()
     (chip,) = (chip for chip in album._chips if chip.failure.row == 40)
     assert chip.pixels.shape == (CHIP_PX, CHIP_PX, 3)
     middle = CHIP_PX // 2
@@ -115,17 +113,7 @@ def test_a_chip_has_its_ship_in_the_middle_under_its_outline() -> None:
 
 
 def test_a_chip_at_the_edge_is_black_beyond_it() -> None:
-    album = Album()
-    ship = np.full((120, 120), 1e-6, np.float32)
-    album.add(
-        scene(),
-        judge(
-            scene(),
-            Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))),
-            [],
-            MatchSettings(),
-        ),
-    )
+    album = nothing_found()
     (chip,) = (chip for chip in album._chips if chip.failure.row == 100)
     assert not chip.pixels[-8:].any()
     assert not chip.pixels[:, -8:].any()

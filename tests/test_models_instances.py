@@ -92,6 +92,13 @@ def test_the_length_is_as_uncertain_as_the_network_says() -> None:
     assert other.length_sd_m == pytest.approx(CALIBRATION.length_sd_base_m + 0.2 * 200, rel=0.05)
 
 
+def test_wild_pixels_take_no_more_than_they_may() -> None:
+    """An unlearned network may say anything; its vessels are nonsense, its memory is bounded."""
+    tame = draw((60, 70, 20, 3, 90))
+    assert isinstance(find(replace(tame, hull=np.full_like(tame.hull, 1e30))), tuple)
+    assert isinstance(find(replace(tame, hull=np.sign(tame.hull) * np.float32(1e6))), tuple)
+
+
 def test_the_order_is_by_row_and_column_and_repeats() -> None:
     prediction = draw((90, 20, 12, 3, 10), (30, 100, 12, 3, 80), (30, 40, 12, 3, 80))
     found = find(prediction)
