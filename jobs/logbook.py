@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from distributed import Client
 
-from jobs.cluster import performance
-from jobs.journal import Event, EventName, Observer, journal
+from jobs.run.cluster import performance
+from jobs.run.journal import Event, EventName, Observer, journal
 from jobs.storage import LocalFolder, Storage
 
 CLOSING = (EventName.COMMITTED, EventName.PUBLISHED, EventName.ENDED)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from models.normalise import BANDS
-from models.settings import PIXEL_M, Calibration, DetectorError, UNetConfig
+from models.config import PIXEL_M, Calibration, DetectorError, UNetConfig
+from models.network.normalise import BANDS
 
 CONTRACT = "berthwatch-ships-2"
 """Changes with whatever makes old weights give wrong vessels, such as the normalisation or what is

@@ -11,12 +11,12 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.support.places import SHARED
+
 # CI draws the same examples every time, so that a red run is the change's; people draw new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
-
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def _is_local(address: Any) -> bool:

@@ -12,21 +12,26 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"search", "tile", "segment", "visits", "estimate", "series", "publish"}
 OWNERS = {
-    "pystac_client": {"jobs.search"},
+    "pystac_client": {"jobs.catalog.search"},
     "stackstac": {"jobs.tile"},
     "rioxarray": {"jobs.tile"},
     "icechunk": {"jobs.archive"},
     "torch": {"models"},
-    "roaring_landmask": {"jobs.ports"},
+    "roaring_landmask": {"jobs.domain.ports"},
     "typer": {"jobs.cli"},
-    "boto3": {"jobs.storage", "jobs.search"},
-    "botocore": {"jobs.storage", "jobs.search"},
-    "prometheus_client": {"jobs.metrics"},
+    "boto3": {"jobs.storage", "jobs.catalog.search"},
+    "botocore": {"jobs.storage", "jobs.catalog.search"},
+    "prometheus_client": {"jobs.run.prometheus"},
     "kubernetes": {"jobs.kubernetes"},
     "cryptography": {"jobs.kubernetes"},
-    "numba": {"jobs.occupancy", "jobs.voyages", "jobs.fleet", "jobs.flows"},
+    "numba": {
+        "jobs.visits.occupancy",
+        "jobs.visits.voyages.linking",
+        "jobs.visits.voyages.fleet",
+        "jobs.visits.voyages.flows",
+    },
 }
-MODEL_USERS = {"jobs.segment", "jobs.simulate", "jobs.cli", "jobs.run"}
+MODEL_USERS = {"jobs.segment", "jobs.simulate", "jobs.cli", "jobs.run.execute"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -57,7 +62,7 @@ def within(name: str, places: set[str]) -> bool:
 def test_imports_keep_to_the_house(name: str) -> None:
     found = ALL[name]
     ours = {i for i in found if i.split(".")[0] in ("jobs", "models")}
-    if name == "jobs.domain":
+    if name == "jobs.domain.types":
         assert not ours
     if name.startswith("models"):
         assert not {i for i in ours if i.startswith("jobs")}
@@ -81,4 +86,4 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(tmp_path: Path) -> No
     assert {top for top in tops if not top.endswith(".dist-info")} == {"jobs", "models"}
     for needed in ("jobs/py.typed", "models/py.typed", "models/data/default.safetensors"):
         assert needed in names
-    assert any(name.startswith("jobs/data/ports/") for name in names)
+    assert any(name.startswith("jobs/domain/bundled_ports/") for name in names)

@@ -15,7 +15,7 @@ from jobs.ais.gaps import (
     visit_gaps,
 )
 from jobs.ais.match import AIS_MATCH_COLUMNS, MatchSettings, Tier, match_ais
-from jobs.ais.tables import AIS_COLUMNS, ReadSummary, Window, read_ais
+from jobs.ais.reader import AIS_COLUMNS, ReadSummary, Window, read_ais
 from jobs.ais.visits import (
     AIS_STAY_COLUMNS,
     AIS_VISIT_COLUMNS,

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from jobs.draws import StayDraws, credible, days_since
+from jobs.visits.occupancy.draws import StayDraws, credible, days_since
 
 TIME = "datetime64[us, UTC]"
 TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"

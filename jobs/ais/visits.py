@@ -21,7 +21,7 @@ from pyproj import Transformer
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
 from jobs.ais.match import static_facts
 from jobs.domain import BerthKind, Port
-from jobs.ports import project
+from jobs.domain.ports import project
 
 TIME = "datetime64[us, UTC]"
 TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"

@@ -10,8 +10,8 @@ moving chunks would touch what tags hold. Readers call ``ds.sortby("time")``.
 """
 
 from jobs.archive.fork import ForkStore
-from jobs.archive.layout import VESSELS
 from jobs.archive.repository import PortArchive, port_name
+from jobs.archive.schema import VESSELS
 from jobs.archive.steps import Step, pending_step
 
 __all__ = ["VESSELS", "ForkStore", "PortArchive", "Step", "pending_step", "port_name"]

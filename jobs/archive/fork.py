@@ -9,11 +9,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from jobs.archive.layout import VESSEL_FIELDS, VESSELS, array
+from jobs.archive.schema import VESSEL_FIELDS, VESSELS, array
 from jobs.archive.steps import read_vessels
 from jobs.domain import Pixels, Vessel
+from jobs.domain.sensors import SENSORS
 from jobs.errors import ArchiveError
-from jobs.sensors import SENSORS
 
 
 class ForkStore:

@@ -15,7 +15,7 @@ import zarr
 from numpy.typing import NDArray
 
 from jobs.archive.fork import ForkStore
-from jobs.archive.layout import (
+from jobs.archive.schema import (
     FORMAT,
     append,
     array,
@@ -35,10 +35,10 @@ from jobs.domain import (
     UnitResult,
     UnitState,
 )
+from jobs.domain.sensors import SENSORS
 from jobs.errors import ArchiveError
-from jobs.sensors import SENSORS
 from jobs.storage import Bucket, LocalFolder, Storage
-from jobs.storage.bucket import endpoint, region
+from jobs.storage.s3 import endpoint, region
 
 MOST_COMMITS = 1000
 """Commits whose metadata are looked through for what something was made of: each costs a read."""

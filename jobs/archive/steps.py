@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from jobs.archive.layout import STATES, STEP_TEXTS, VESSEL_FIELDS, array
+from jobs.archive.schema import STATES, STEP_TEXTS, VESSEL_FIELDS, array
 from jobs.domain import Overpass, OverpassRecord, StageName, UnitResult, UnitState, Vessel
 
 

@@ -1,20 +1,20 @@
 """The command line: one sub-command per step, each a call of what a notebook could call as well."""
 
 # ruff: noqa: F401, I001 - importing a module adds its commands, and in this order --help lists them
-from jobs.cli import places
-from jobs.cli import planning
-from jobs.cli import running
+from jobs.cli import ports
+from jobs.cli import plan
+from jobs.cli import run
 from jobs.cli import status
-from jobs.cli import submitting
-from jobs.cli import following
-from jobs.cli import reading
-from jobs.cli import hearing
-from jobs.cli import linking
-from jobs.cli import keeping
-from jobs.cli import training
-from jobs.cli import evaluating
-from jobs.cli import synthetic
-from jobs.cli.entry import app, main
-from jobs.codes import exit_code
+from jobs.cli import submit
+from jobs.cli import runs
+from jobs.cli import report
+from jobs.cli import ais
+from jobs.cli import voyages
+from jobs.cli import archive
+from jobs.cli import train
+from jobs.cli import evaluate
+from jobs.cli import simulate
+from jobs.cli.app import app, main
+from jobs.run.exit_codes import exit_code
 
 __all__ = ["app", "exit_code", "main"]

@@ -13,20 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.pages import pages
-from jobs.results import stretch
-from models.evaluate import SceneReport
-from models.failures import Failure, FailureKind, failures_of, worst
-from models.figures import Figures
+from jobs.publish.html import pages
+from jobs.run.results import stretch
+from models.config import PIXEL_M
+from models.dataset.boxes import Box
+from models.dataset.scenes import Scene
+from models.evaluation.failures import Failure, FailureKind, failures_of, worst
+from models.evaluation.metrics import Rule
+from models.evaluation.reliability import Tenth
+from models.evaluation.report import SceneReport
+from models.evaluation.summary import Figures
+from models.evaluation.text import ROWS, error_line, figure, number
 from models.geometry import Corners, box_corners
-from models.instances import Detection
-from models.metrics import Rule
-from models.reliability import Tenth
-from models.scenes import Box, Scene
-from models.settings import PIXEL_M
-from models.tables import ROWS, error_line, figure, number
+from models.inference.vessels import Detection
 
-TEMPLATE = Path(__file__).parents[1] / "data" / "evaluation.html.j2"
+TEMPLATE = Path(__file__).parent / "evaluation.html.j2"
 CHIP_PX = 56
 """Edge of a picture; the page shows it about six times as large."""
 PLOT_PX = 260

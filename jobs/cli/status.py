@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from jobs.cli.entry import app
-from jobs.cli.following import asked_standing, is_file
+from jobs.cli.app import app
 from jobs.cli.options import (
     AsJson,
     ContextOption,
@@ -19,9 +18,10 @@ from jobs.cli.options import (
     OutputForm,
     RunOption,
 )
-from jobs.cli.planning import pinned, pinned_before
-from jobs.cli.printing import out, show
-from jobs.cli.run_tree import run_tree, run_values
+from jobs.cli.output import out, show
+from jobs.cli.plan import pinned, pinned_before
+from jobs.cli.run_view import run_tree, run_values
+from jobs.cli.runs import asked_standing, is_file
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.plan import Plan
@@ -66,14 +66,14 @@ def _plan(source: str, submitted: bool) -> Plan | None:
 
 
 def _rows(found: Plan) -> list[dict[str, Any]]:
-    from jobs.run import status_rows
+    from jobs.run.execute import status_rows
     from jobs.storage import storage_at
 
     return [dict(row) for row in status_rows(found, storage_at(found.archive))]
 
 
 def _show_units(found: Plan) -> None:
-    from jobs.run import stale_rows
+    from jobs.run.execute import stale_rows
     from jobs.storage import storage_at
 
     rows = _rows(found)

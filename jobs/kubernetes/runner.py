@@ -22,24 +22,25 @@ from types import FrameType
 from distributed import Client
 from rich.console import Console
 
-from jobs.archives import Archives
-from jobs.cluster import code_version
+from jobs.archive.pool import Archives
 from jobs.domain import UnitState
 from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
 from jobs.kubernetes.api import Api, reach
-from jobs.kubernetes.arrival import arrived
-from jobs.kubernetes.clusters import make_cluster, remove_cluster
+from jobs.kubernetes.attachments import Weights, shipped, unpacked
+from jobs.kubernetes.cluster_startup import arrived
+from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
 from jobs.kubernetes.logs import ship, shipping
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.records import Ended, ended_of, find_run, keep_ended, now
 from jobs.kubernetes.spec import Run
 from jobs.plan import Plan, read_plan
-from jobs.run import Options, preview, settings_for
-from jobs.shipped import Weights, shipped, unpacked
+from jobs.run.backlog import Options, standing
+from jobs.run.backlog import still_to_do as preview
+from jobs.run.cluster import code_version
+from jobs.run.execute import settings_for
+from jobs.run.pipeline import whole_run
+from jobs.run.verify import verify_sample
 from jobs.storage import Storage, storage_at
-from jobs.todo import standing
-from jobs.verify import verify_sample
-from jobs.whole import whole_run
 
 STOPPED = 143
 """Exit code of a runner that was told to stop (SIGTERM): the Job makes another."""

@@ -21,9 +21,9 @@ from typing import Any
 import yaml
 
 from jobs.domain import Json
+from jobs.domain.yaml_reader import Fields, Reader
 from jobs.kubernetes.names import checked_label_key, checked_label_value, checked_name
 from jobs.kubernetes.quantities import quantity, size_bytes
-from jobs.kubernetes.reading import Fields, Reader
 
 LONGEST_S = 28 * 86_400
 """The run's certificate is valid for 30 days."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from jobs.costs import SEGMENT_CPU_S, TILE_CPU_S
 from jobs.kubernetes.quantities import size_bytes
 from jobs.kubernetes.settings import ClusterSettings, Group
 from jobs.plan import BASE_MEMORY, Estimate
+from jobs.plan.cost import SEGMENT_CPU_S, TILE_CPU_S
 
 AIM_S = 3_600.0
 """A partition's work is to take about so long, by its CPU seconds."""

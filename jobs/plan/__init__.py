@@ -5,20 +5,20 @@ never asks a catalog again. A plan of millions of overpasses stays in its file a
 port.
 """
 
-from jobs.plan.as_json import overpass_from_json, overpass_to_json
-from jobs.plan.estimates import (
+from jobs.plan.estimate import (
     BASE_MEMORY,
     Estimate,
     bytes_in,
-    estimate,
+    estimate_plan,
     estimate_port,
     summarise,
     summary_rows,
 )
 from jobs.plan.file import read_plan, write_plan
 from jobs.plan.grouping import SAME_PASS, group_overpasses
-from jobs.plan.making import make_plan, plan_to_file
-from jobs.plan.value import FORMAT, Plan
+from jobs.plan.make import make_plan, plan_to_file
+from jobs.plan.plan import FORMAT, Plan
+from jobs.plan.serialise import overpass_from_json, overpass_to_json
 
 __all__ = [
     "BASE_MEMORY",
@@ -27,7 +27,7 @@ __all__ = [
     "Estimate",
     "Plan",
     "bytes_in",
-    "estimate",
+    "estimate_plan",
     "estimate_port",
     "group_overpasses",
     "make_plan",

@@ -15,17 +15,17 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
+from jobs.catalog.search import Rejected
 from jobs.domain import Overpass
 from jobs.errors import PlanError
 from jobs.plan import format_1
-from jobs.plan.as_json import overpass_to_json
-from jobs.plan.estimates import noted
+from jobs.plan.estimate import noted
 from jobs.plan.header import REJECTED, header_json, plan_fields, rejected_from_json, rejected_line
-from jobs.plan.in_file import OverpassesInFile
+from jobs.plan.lazy_overpasses import OverpassesInFile
 from jobs.plan.lines import line, parsed
+from jobs.plan.plan import FORMAT, WHOLE_HASH, Plan, hash_of_hashes
 from jobs.plan.sections import Section, SectionFile, SectionWriter
-from jobs.plan.value import FORMAT, WHOLE_HASH, Plan, hash_of_hashes
-from jobs.search import Rejected
+from jobs.plan.serialise import overpass_to_json
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 import shapely
 
 from jobs.domain import Json, Overpass, Port, Scene, Source, Superseded, content_id
-from jobs.plan.as_json import fields_of, source_to_json
-from jobs.plan.windows import lon_lat_bounds, window
-from jobs.sensors import SENSORS, baseline_key
+from jobs.domain.sensors import SENSORS, baseline_key
+from jobs.plan.overlap import lon_lat_bounds, window
+from jobs.plan.serialise import fields_of, source_to_json
 
 _PLAIN = re.compile(r"[a-z][a-z0-9]*://[a-z0-9.-]+/[A-Za-z0-9./_+-]*")
 """Addresses that taking apart and putting together again leaves as they are; it takes long."""

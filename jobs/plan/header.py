@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from jobs.config import SourceSpec, period_json, source_json
+from jobs.catalog.search import Rejected
 from jobs.domain import (
     DEFAULT_ESTIMATES,
     Access,
@@ -17,12 +17,12 @@ from jobs.domain import (
     Json,
     Period,
 )
-from jobs.plan.as_json import fields_of, port_from_json, port_to_json
+from jobs.domain.job import SourceSpec, period_json, source_json
 from jobs.plan.lines import line
-from jobs.search import Rejected
+from jobs.plan.serialise import fields_of, port_from_json, port_to_json
 
 if TYPE_CHECKING:
-    from jobs.plan.value import Plan
+    from jobs.plan.plan import Plan
 
 REJECTED = "rejected"
 """What marks the lines of rejected items, and the name of their section."""

@@ -6,6 +6,7 @@ port together once they are done, and are no stage: what they tell is in no arch
 
 from __future__ import annotations
 
+from jobs.segment.fixed_structure import Structure, structures
 from jobs.segment.stage import (
     SHORE_TOLERANCE_M,
     VERSION,
@@ -19,7 +20,6 @@ from jobs.segment.stage import (
     run,
     visible,
 )
-from jobs.segment.structure import Structure, structures
 
 __all__ = [
     "SHORE_TOLERANCE_M",

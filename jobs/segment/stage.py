@@ -29,11 +29,12 @@ from jobs.domain import (
     Vessel,
     content_id,
 )
+from jobs.domain.ports import project
+from jobs.domain.sensors import SENSORS, Sensor
 from jobs.errors import InputError
-from jobs.ports import project
-from jobs.sensors import SENSORS, Sensor
-from jobs.watch import GPU
-from models.predictor import Detection, Predictor
+from jobs.run.watchdog import GPU
+from models.inference.predictor import Predictor
+from models.inference.vessels import Detection
 
 VERSION = 1
 """Raise it when the same pixels give other vessels: what is in the archive becomes stale."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from jobs.domain import Berth, BerthKind, Grid, Port
-from jobs.ports import land_mask, project
+from jobs.domain.ports import land_mask, project
 
 QUAY_SHARE = 0.42
 """The quay takes this share of a berth's width, from its landward side; ships lie on the rest."""

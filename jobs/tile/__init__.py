@@ -5,10 +5,10 @@ GDAL alone (`windows`); whatever must be warped goes through stackstac, one scen
 (`warping`). Where both apply they agree to the last digit.
 """
 
-from jobs.tile.files import sharing_files
-from jobs.tile.quality import classify, real_cloud
+from jobs.tile.aligned import is_aligned
+from jobs.tile.cloud_mask import classify, real_cloud
+from jobs.tile.raster import sharing_files
 from jobs.tile.stage import VERSION, changed, key, read_overpass, run
-from jobs.tile.windows import is_aligned
 
 __all__ = [
     "VERSION",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.domain import Source
-from jobs.tile.numbers import Encoder
+from jobs.tile.encoding import Encoder
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ from jobs.domain import (
     UnitState,
     content_id,
 )
+from jobs.domain.sensors import SENSORS, Sensor
 from jobs.errors import SceneError
-from jobs.sensors import SENSORS, Sensor
-from jobs.tile.files import CLASS_DTYPES, DTYPES
+from jobs.tile.aligned import is_aligned, read_windows
+from jobs.tile.cloud_mask import classify
+from jobs.tile.encoding import Classes
 from jobs.tile.layers import Layer
-from jobs.tile.numbers import Classes
-from jobs.tile.quality import classify
-from jobs.tile.warping import read_warped
-from jobs.tile.windows import is_aligned, read_windows
+from jobs.tile.raster import CLASS_DTYPES, DTYPES
+from jobs.tile.warped import read_warped
 
 VERSION = 2
 """Raise it when the same inputs give other numbers: what is in the archive becomes stale."""

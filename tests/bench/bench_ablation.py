@@ -21,12 +21,12 @@ import torch
 
 from jobs.simulate import SimulationConfig, simulate
 from models import weights
-from models.folds import train_without
-from models.leave_out import Held, predict_groups, report_on
-from models.metrics import MatchSettings, Rule
-from models.predictor import Predictor
-from models.scenes import Scene, Source, read_scenes
-from models.train import TrainConfig, train
+from models.dataset.scenes import Scene, Source, read_scenes
+from models.evaluation.cross_validation import Held, predict_groups, report_on
+from models.evaluation.metrics import MatchSettings, Rule
+from models.inference.predictor import Predictor
+from models.training.folds import train_without
+from models.training.train import TrainConfig, train
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
 SHARES = (("athens", "durban", "hedland"), ("gdynia", "genoa", "casablanca", "honolulu"))

@@ -20,11 +20,11 @@ from shapely.geometry import Point, box
 
 from jobs.ais import Window, ais_gaps, ais_visits, match_ais, read_ais
 from jobs.ais.geodesy import DEGREE_M, offsets_m
-from jobs.ais.tables import AIS_COLUMNS
+from jobs.ais.reader import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, Fixes, fixes_at, tracks_of
 from jobs.domain import Berth, BerthKind, Port
-from jobs.ports import local_grid
-from jobs.publication import VESSEL_COLUMNS, table
+from jobs.domain.ports import local_grid
+from jobs.publish.publication import VESSEL_COLUMNS, table
 
 pytestmark = pytest.mark.bench
 

@@ -26,16 +26,16 @@ from pyproj import Transformer
 
 from jobs.archive import PortArchive
 from jobs.domain import OPAQUE, Grid, OverpassRecord, Settings, StageName, UnitState, Vessel
+from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan, read_plan
-from jobs.run import settings_for
+from jobs.run.execute import settings_for
 from jobs.segment import away_from_cloud, load_predictor, structures, visible
 from jobs.segment.background import Candidate, background, chosen
+from jobs.segment.fixed_structure import Structure, normalised, structure_in
 from jobs.segment.stage import in_metres
-from jobs.segment.structure import Structure, normalised, structure_in
-from jobs.sensors import SENSORS
 from jobs.simulate import SimulationConfig, simulate
+from jobs.simulate.score import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
 from jobs.storage import LocalFolder
-from jobs.truth import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
 from tests.bench.bench_vancouver import HERE, read_labels, wanted
 
 TUNED_ON = ("2019-03-17", "2019-07-20")

@@ -28,8 +28,8 @@ from jobs import segment, tile
 from jobs.archive import ForkStore, PortArchive
 from jobs.domain import Grid, Overpass, Settings, Source, Unit
 from jobs.storage import storage_at
-from models.predictor import weights_digest
-from tests.scenes import GRID, NOON, overpass, scene, small_port
+from models.weights import weights_digest
+from tests.support.scenes import GRID, NOON, overpass, scene, small_port
 
 SIDES = (512, 1024)
 """Pixels along the side of the port's grid; two, to tell a part per overpass from one per pixel."""

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from jobs.draws import StayDraws
-from jobs.volumes import BeamMeasure, VolumeSettings, deadweight_t, volumes_of
+from jobs.visits.cargo import BeamMeasure, VolumeSettings, deadweight_t, volumes_of
+from jobs.visits.occupancy.draws import StayDraws
 
 DRAWS = 2000
 CLASSES_M = ((40, 60), (60, 80), (80, 100), (100, 130), (130, 150), (150, 200))

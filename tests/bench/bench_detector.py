@@ -30,16 +30,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from models import weights
-from models.detector_error import FALSE_ALARMS_PRIOR
-from models.evaluate import Report, SceneReport, judge
-from models.instances import Prediction, find_vessels
-from models.metrics import MatchSettings, Rule
-from models.normalise import VISIBLE, normalise
-from models.places import REACH_M, STRIP_M, Looks, Place, looks_at
-from models.pooled import Observations, new_port, poisson
-from models.predictor import Predictor
-from models.scenes import Scene, Source, read_scenes
-from models.settings import PIXEL_M, Calibration
+from models.config import PIXEL_M, Calibration
+from models.dataset.scenes import Scene, Source, read_scenes
+from models.evaluation.detector_error import FALSE_ALARMS_PRIOR
+from models.evaluation.evaluate import judge
+from models.evaluation.hierarchical import Observations, new_port, poisson
+from models.evaluation.looks import REACH_M, STRIP_M, Looks, Place, looks_at
+from models.evaluation.metrics import MatchSettings, Rule
+from models.evaluation.report import Report, SceneReport
+from models.inference.instances import Prediction
+from models.inference.predictor import Predictor
+from models.inference.vessels import find_vessels
+from models.network.normalise import VISIBLE, normalise
 
 CLASSES_M = (40, 70, 100, 150, 200, 400)
 SCORES = (0.1, 0.2, 0.3, 0.5)

@@ -16,10 +16,10 @@ import pytest
 from distributed import Client, LocalCluster
 
 from jobs.domain import EstimateSettings, Period, Port
-from jobs.estimate import estimate_port, with_estimates
-from jobs.publication import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables, table
-from jobs.series import port_series
-from tests.factories import make_port
+from jobs.publish.publication import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables, table
+from jobs.visits.estimate import estimate_port, with_estimates
+from jobs.visits.series import port_series
+from tests.support.factories import make_port
 
 pytestmark = pytest.mark.bench
 YEARS, PORTS = 10, 12

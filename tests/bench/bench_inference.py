@@ -29,15 +29,15 @@ import torch
 from numpy.typing import NDArray
 
 from jobs import segment
-from models import predictor as predictor_module
 from models import weights as weights_files
-from models.engine import Engine, OneThread
-from models.inference import fused
-from models.normalise import normalise
-from models.predictor import Predictor
-from models.scenes import Scene, Source, read_scenes
-from models.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels_of
-from models.unet import UNet, from_arrays
+from models.dataset.scenes import Scene, Source, read_scenes
+from models.inference import predictor as predictor_module
+from models.inference.engine import Engine, OneThread
+from models.inference.fuse import fused
+from models.inference.predictor import Predictor
+from models.inference.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels_of
+from models.network.normalise import normalise
+from models.network.unet import UNet, from_arrays
 from tests.bench import bench_costs
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"

@@ -23,10 +23,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from jobs.draws import StayDraws, credible
-from jobs.occupancy.berth import BerthPrior, fit_berth
-from jobs.occupancy.panel import Panel
-from jobs.volumes import (
+from jobs.visits.cargo import (
     StayVolumes,
     VolumeSettings,
     barrels_in,
@@ -34,6 +31,10 @@ from jobs.volumes import (
     volumes_of,
     year_to_date,
 )
+from jobs.visits.occupancy.berth import fit_berth
+from jobs.visits.occupancy.draws import StayDraws, credible
+from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.prior import BerthPrior
 from tests.bench.visits.baselines import (
     Estimate,
     Known,

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.boxes import Box
-from models.catalog import Item, overpasses, read_items
-from models.labels import Mask, open_labels
-from models.scenes import utm_grid
+from models.dataset.boxes import Box
+from models.dataset.catalog import Item, overpasses, read_items
+from models.dataset.labels import Mask, open_labels
+from models.dataset.scenes import utm_grid
 
 NEAR_M = 60.0
 BANDS_M = ((0, 80), (80, 150), (150, 250), (250, 500))

@@ -12,7 +12,7 @@ from pyproj import Transformer
 from scipy import ndimage
 from shapely.geometry import box
 
-from jobs.ports import land_mask, local_grid
+from jobs.domain.ports import land_mask, local_grid
 from jobs.segment import SHORE_TOLERANCE_M
 
 MARGIN_DEG = 0.01

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from jobs.detector import Detector
-from jobs.occupancy.likelihood import log_likelihood
-from jobs.occupancy.panel import Panel
-from jobs.occupancy.prior import Points, length_classes
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.likelihood import log_likelihood
+from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.prior import Points, length_classes
 from tests.bench.visits.berth_years import Eye, Looks, observe, random_orbits, simulate_history
 
 pytestmark = pytest.mark.bench

@@ -27,12 +27,12 @@ from rasterio.transform import Affine
 
 from jobs import tile
 from jobs.domain import Grid, Scene, Source
-from jobs.sensors import SENSORS
-from jobs.tile import files
-from tests.scenes import scene
-from tests.servers.files import file_server
-from tests.servers.s3 import environment, faulty_proxy, s3_server
-from tests.servers.server import Server
+from jobs.domain.sensors import SENSORS
+from jobs.tile import raster
+from tests.support.scenes import scene
+from tests.support.servers.files import file_server
+from tests.support.servers.s3 import environment, faulty_proxy, s3_server
+from tests.support.servers.server import Server
 
 S2 = SENSORS["sentinel-2-l2a"]
 BLOCK = 1024
@@ -192,8 +192,8 @@ class Figures:
 def work(case: Case) -> tuple[float, float]:
     """Read every port; wall and CPU seconds. Runs in a process of its own."""
     os.environ.update(case.environment)
-    files.GDAL_SETTINGS.clear()
-    files.GDAL_SETTINGS.update(case.settings)
+    raster.GDAL_SETTINGS.clear()
+    raster.GDAL_SETTINGS.update(case.settings)
     wall, cpu = time.perf_counter(), time.process_time()
     with tile.sharing_files() if case.sharing else nullcontext():
         for grid in case.grids:
@@ -246,7 +246,7 @@ def report(case: Case, figures: Figures, local: Scene) -> dict[str, object]:
 
 def cases(there: Scene, grids: Sequence[Grid], around: Mapping[str, str]) -> Iterator[Case]:
     """All that is measured on one server."""
-    usual = dict(files.GDAL_SETTINGS)
+    usual = dict(raster.GDAL_SETTINGS)
     first = (grids[0],)
     yield Case("jobs/tile as it is", there, first, usual, around)
     for name, value in ONE_AT_A_TIME:

@@ -25,14 +25,14 @@ from pathlib import Path
 import numpy as np
 
 from jobs.archive import PortArchive
-from jobs.archives import Archives
-from jobs.costs import rows_of
+from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitResult, UnitState
-from jobs.plan import Plan, estimate, estimate_port, read_plan
+from jobs.plan import Plan, estimate_plan, estimate_port, read_plan
+from jobs.plan.cost import rows_of
 from jobs.plan.file import write_findings
+from jobs.run.backlog import Options, port_units, still_to_do
+from jobs.run.task import STAGES
 from jobs.storage import Storage, storage_at
-from jobs.todo import Options, port_units, still_to_do
-from jobs.work import STAGES
 from tests.bench.many_ports import findings, head, many_ports
 
 PORTS, YEARS = 3669, 10
@@ -111,7 +111,7 @@ def _list_one(chosen: argparse.Namespace) -> None:
 def _estimate(chosen: argparse.Namespace) -> None:
     plan = _plan(chosen)
     with _measured("estimate") as facts:
-        facts["units"] = estimate(plan).units
+        facts["units"] = estimate_plan(plan).units
 
 
 def _go_through(chosen: argparse.Namespace) -> None:
@@ -155,7 +155,7 @@ def _bill(chosen: argparse.Namespace) -> None:
     port = plan.ports[0]
     for title, counted in (
         ("one port", estimate_port(port, plan.of(port.id))),
-        (f"{len(plan.ports)} ports", estimate(plan)),
+        (f"{len(plan.ports)} ports", estimate_plan(plan)),
     ):
         print(f"\n{title}, {chosen.years} years")
         for row in rows_of(counted):

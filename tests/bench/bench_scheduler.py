@@ -27,11 +27,11 @@ import dask
 import psutil
 from distributed import Client, Scheduler, Worker
 
-from jobs.coordinator import Coordinator
-from jobs.dispatch import Dispatch
 from jobs.domain import Settings
-from jobs.journal import Event
-from jobs.ledger import Ledger
+from jobs.run.committer import Ledger
+from jobs.run.coordinator import Coordinator
+from jobs.run.executor import Dispatch
+from jobs.run.journal import Event
 from tests.bench.no_op import NoArchives, batches, do_nothing, real_archives
 
 PER_PROCESS = 250

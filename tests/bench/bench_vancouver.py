@@ -22,9 +22,9 @@ from PIL import Image, ImageDraw
 from jobs.archive import PortArchive
 from jobs.domain import Port
 from jobs.plan import Plan, read_plan
-from jobs.results import ArchiveImagery
+from jobs.run.results import ArchiveImagery
+from jobs.simulate.score import match_vessels
 from jobs.storage import LocalFolder
-from jobs.truth import match_vessels
 
 HERE = Path(__file__).parent / "real"
 DRAWN = ("2019-07-20", "2020-02-20", "2020-03-11")

@@ -25,9 +25,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from jobs.draws import StayDraws, credible
-from jobs.occupancy.berth import BerthPrior, fit_berth
-from jobs.occupancy.panel import Panel
+from jobs.visits.occupancy.berth import fit_berth
+from jobs.visits.occupancy.draws import StayDraws, credible
+from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.prior import BerthPrior
 from tests.bench.visits.baselines import (
     Estimate,
     Known,

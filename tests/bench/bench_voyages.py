@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jobs.voyages import Linkage, link
-from tests.test_voyages import QUICK, ROUTES, Fleet, Truth, hits, simulate
+from jobs.visits.voyages.linking import Linkage, link
+from tests.visits.voyages.test_linking import QUICK, ROUTES, Fleet, Truth, hits, simulate
 
 FLEETS = 20
 LENGTH_SD_M = (15.0, 5.0)

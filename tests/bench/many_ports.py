@@ -16,11 +16,11 @@ from random import Random
 from pyproj import Transformer
 from shapely.geometry import Polygon, box
 
-from jobs.config import SourceSpec
 from jobs.domain import Period, Port, Scene, Source
+from jobs.domain.job import SourceSpec
+from jobs.domain.ports import local_grid
 from jobs.plan import Plan, group_overpasses
 from jobs.plan.file import PortFindings
-from jobs.ports import local_grid
 
 REVISIT = timedelta(days=365.25 / 145)
 """145 overpasses a year, as at middle latitudes with two satellites."""

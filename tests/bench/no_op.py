@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs import work
 from jobs.archive import PortArchive
-from jobs.archives import Archives
+from jobs.archive.pool import Archives
 from jobs.domain import (
     Overpass,
     OverpassStore,
@@ -25,8 +24,9 @@ from jobs.domain import (
     UnitState,
 )
 from jobs.plan import group_overpasses
+from jobs.run import task
+from jobs.run.backlog import Batch, Todo
 from jobs.storage import storage_at
-from jobs.todo import Batch, Todo
 from tests.bench.many_ports import head, many_ports, scenes
 
 PORTS = 8
@@ -34,7 +34,7 @@ PORTS = 8
 
 def do_nothing() -> None:
     """From here on the stages of this process do nothing, well."""
-    work.STAGES = tuple(replace(stage, run=_stage(stage.name)) for stage in work.STAGES)
+    task.STAGES = tuple(replace(stage, run=_stage(stage.name)) for stage in task.STAGES)
 
 
 def _stage(name: StageName) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from distributed import Client
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from jobs.cluster import WORKER_ENVIRONMENT, connect
+from jobs.run.cluster import WORKER_ENVIRONMENT, connect
 from tests.bench.ingest import floor
 from tests.bench.ingest.archive import MadeArchive, make
 from tests.bench.ingest.methods import METHODS

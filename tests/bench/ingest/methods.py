@@ -30,13 +30,14 @@ from zarr.codecs import BloscCodec
 
 from jobs import tile
 from jobs.archive import ForkStore, PortArchive
-from jobs.archive.layout import CHUNK as CHUNK_OURS
-from jobs.archives import Archives
-from jobs.config import SourceSpec
+from jobs.archive.pool import Archives
+from jobs.archive.schema import CHUNK as CHUNK_OURS
 from jobs.domain import Period, Port, Settings, StageName, Unit, UnitResult
+from jobs.domain.job import SourceSpec
+from jobs.domain.sensors import SENSORS, scene_from_item
 from jobs.plan import Plan, group_overpasses
-from jobs.run import Options, run_units
-from jobs.sensors import SENSORS, scene_from_item
+from jobs.run.backlog import Options
+from jobs.run.execute import run_units
 from jobs.storage.local import LocalFolder
 from tests.bench.ingest.archive import BANDS, MadeArchive, port_grid
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gamma, norm
 
-from jobs.occupancy.panel import Panel
+from jobs.visits.occupancy.panel import Panel
 
 MAX_GAP_DAYS = 4.0
 """Longest time between two sightings of one stay, as the stage that merges them has it."""

@@ -15,8 +15,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit, gamma, logit
 
-from jobs.detector import REFERENCE_LENGTH_M, Detector
-from jobs.occupancy.panel import Panel
+from jobs.visits.occupancy.detector import REFERENCE_LENGTH_M, Detector
+from jobs.visits.occupancy.panel import Panel
 
 Days = NDArray[np.float64]
 

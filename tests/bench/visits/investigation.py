@@ -15,8 +15,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from jobs.detector import Detector
-from jobs.occupancy.panel import Panel
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.panel import Panel
 from tests.bench.visits.berth_years import (
     DWELL_SHAPES,
     Days,

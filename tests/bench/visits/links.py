@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.draws import StayDraws
-from jobs.occupancy.panel import Panel
-from jobs.sea import SeaRoute, sea_routes
-from jobs.voyages import Linkage, link, seen_visits
+from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.occupancy.panel import Panel
+from jobs.visits.voyages.linking import Linkage, link, seen_visits
+from jobs.visits.voyages.sea_routes import SeaRoute, sea_routes
 from tests.bench.visits.investigation import LOADING, Twin, Watched
 
 PLACES = {"RUVYP": (133.08, 42.73), "KPCHO": (129.82, 41.76), "KPNAM": (125.40, 38.71)}

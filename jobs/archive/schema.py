@@ -1,0 +1,249 @@
+"""What a repository looks like inside: every array, its chunks and its CF attributes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyproj
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from jobs.domain import Grid, Overpass, Quality, StageName, UnitState
+from jobs.domain.sensors import Sensor
+from jobs.errors import ArchiveError
+
+FORMAT = 1
+"""Version of this layout, kept in the root group's attributes."""
+
+CHUNK = 512
+"""Pixels along y and x of a chunk: a berth is read through time without whole overpasses."""
+
+VESSELS = 1024
+"""Length of the padded ``vessel`` axis; a chunk of padding compresses to almost nothing."""
+
+STEPS = 4096
+"""Chunk length of the small per-overpass variables; only the coordinator writes them."""
+
+STATES = (UnitState.PENDING, UnitState.DONE, UnitState.FAILED)
+"""As stored: the index in this tuple. Stale is never stored, it follows from the keys."""
+
+VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
+    "x": ("m", "easting of the vessel's centre"),
+    "y": ("m", "northing of the vessel's centre"),
+    "length_m": ("m", "length"),
+    "length_sd_m": ("m", "standard deviation of the length"),
+    "beam_m": ("m", "beam"),
+    "heading_deg": ("degree", "heading clockwise from grid north, modulo 180"),
+    "score": ("1", "probability that this is a ship"),
+    "truncated": ("1", "1 where the vessel is cut by the image's edge or by cloud"),
+}
+
+STEP_TEXTS = ("overpass_id", "item_ids", "platform", "sensor", "reason", "tile_key", "segment_key")
+
+CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+
+
+# --- reaching in -------------------------------------------------------------------------------
+
+
+def array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """The array of that name; ArchiveError where a group stands in its place."""
+    found = group[name]
+    if not isinstance(found, zarr.Array):
+        raise ArchiveError(f"{group.path}/{name} is a group, expected an array: not our archive")
+    return found
+
+
+def child(root: zarr.Group, name: str) -> zarr.Group:
+    """The group of that name; ArchiveError where an array stands in its place."""
+    found = root[name]
+    if not isinstance(found, zarr.Group):
+        raise ArchiveError(f"{name} is an array, expected a group: not our archive")
+    return found
+
+
+# --- the template ------------------------------------------------------------------------------
+
+
+def grid_json(grid: Grid) -> dict[str, Any]:
+    """The grid as the root group's attribute, by which another one is known."""
+    return {
+        "epsg": grid.epsg,
+        "left": grid.left,
+        "top": grid.top,
+        "width": grid.width,
+        "height": grid.height,
+        "resolution_m": grid.resolution_m,
+    }
+
+
+def make(
+    group: zarr.Group, name: str, dims: tuple[str, ...], data: NDArray[Any], **attrs: Any
+) -> None:
+    """One small array, written whole."""
+    group.create_array(
+        name, shape=data.shape, dtype=data.dtype, dimension_names=dims, attributes=attrs
+    )[...] = data
+
+
+def grid_arrays(group: zarr.Group, grid: Grid) -> None:
+    """Coordinates x, y and the CF grid mapping, as rioxarray and GDAL both read them."""
+    for name, values in (("x", grid.x), ("y", grid.y)):
+        make(
+            group,
+            name,
+            (name,),
+            values,
+            units="m",
+            standard_name=f"projection_{name}_coordinate",
+            axis=name.upper(),
+        )
+    crs = pyproj.CRS.from_epsg(grid.epsg)
+    a, b, c, d, e, f = grid.transform
+    mapping = {**crs.to_cf(), "GeoTransform": f"{c} {a} {b} {f} {d} {e}"}
+    make(group, "spatial_ref", (), np.array(0, np.int32), **mapping)
+
+
+def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
+    """Metadata of one sensor family: every array, no chunk yet."""
+    group = root.create_group(
+        sensor.family, attributes={"Conventions": "CF-1.11", "sensor_family": sensor.family}
+    )
+    grid_arrays(group, grid)
+    bands = np.array(sensor.bands, dtype=np.dtypes.StringDType())
+    group.create_array("band", shape=bands.shape, dtype=str, dimension_names=("band",))[...] = bands
+    _create_pixel_arrays(group, sensor, grid)
+    _create_vessel_arrays(group)
+    _create_step_arrays(group)
+
+
+def _create_pixel_arrays(group: zarr.Group, sensor: Sensor, grid: Grid) -> None:
+    edge = (min(CHUNK, grid.height), min(CHUNK, grid.width))
+    encoding = sensor.encoding
+    group.create_array(
+        encoding.variable,
+        shape=(0, len(sensor.bands), *grid.shape),
+        chunks=(1, len(sensor.bands), *edge),
+        dtype="uint16",
+        fill_value=0,
+        compressors=CODECS,
+        dimension_names=("time", "band", "y", "x"),
+        attributes={
+            "scale_factor": encoding.scale,
+            "add_offset": encoding.offset,
+            "_FillValue": 0,
+            "long_name": encoding.long_name,
+            "units": encoding.units,
+            "grid_mapping": "spatial_ref",
+        },
+    )
+    flags = list(Quality)
+    quality: dict[str, Any] = {
+        "long_name": "what is wrong with the pixel, 0 = clear",
+        "flag_masks": [int(flag) for flag in flags],
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in flags),
+        "grid_mapping": "spatial_ref",
+    }
+    probability: dict[str, Any] = {
+        "long_name": "probability that the pixel is part of a ship",
+        "scale_factor": 1 / 255,
+        "units": "1",
+        "grid_mapping": "spatial_ref",
+    }
+    for name, fill, attributes in (
+        ("quality", int(Quality.NODATA), quality),
+        ("ship_probability", 0, probability),
+    ):
+        group.create_array(
+            name,
+            shape=(0, *grid.shape),
+            chunks=(1, *edge),
+            dtype="uint8",
+            fill_value=fill,
+            compressors=CODECS,
+            dimension_names=("time", "y", "x"),
+            attributes=attributes,
+        )
+
+
+def _create_vessel_arrays(group: zarr.Group) -> None:
+    for name, (units, long_name) in VESSEL_FIELDS.items():
+        group.create_array(
+            f"vessel_{name}",
+            shape=(0, VESSELS),
+            chunks=(1, VESSELS),
+            dtype="float64" if name in "xy" else "float32",
+            fill_value=np.nan,
+            compressors=CODECS,
+            dimension_names=("time", "vessel"),
+            attributes={"units": units, "long_name": long_name},
+        )
+    group.create_array(
+        "vessel_corners",
+        shape=(0, VESSELS, 4, 2),
+        chunks=(1, VESSELS, 4, 2),
+        dtype="float64",
+        fill_value=np.nan,
+        compressors=CODECS,
+        dimension_names=("time", "vessel", "corner", "xy"),
+        attributes={"units": "m", "long_name": "corners of the vessel's rotated box (x, y)"},
+    )
+
+
+def _create_step_arrays(group: zarr.Group) -> None:
+    group.create_array(
+        "time",
+        shape=(0,),
+        chunks=(STEPS,),
+        dtype="int64",
+        dimension_names=("time",),
+        attributes={
+            "units": "milliseconds since 1970-01-01T00:00:00",
+            "calendar": "proleptic_gregorian",
+            "standard_name": "time",
+        },
+    )
+    for name in STEP_TEXTS:
+        group.create_array(name, shape=(0,), chunks=(STEPS,), dtype=str, dimension_names=("time",))
+    for stage in StageName:
+        group.create_array(
+            f"{stage}_status",
+            shape=(0,),
+            chunks=(STEPS,),
+            dtype="uint8",
+            fill_value=0,
+            dimension_names=("time",),
+            attributes={
+                "flag_values": list(range(len(STATES))),
+                "flag_meanings": " ".join(STATES),
+            },
+        )
+
+
+def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
+    """Add the overpasses that have no step yet, in time order; returns how many."""
+    known = set(array(group, "overpass_id")[:].tolist())  # type: ignore[union-attr]
+    new = sorted((o for o in overpasses if o.id not in known), key=lambda o: (o.acquired, o.id))
+    if not new:
+        return 0
+    start = len(known)
+    for _, each in group.arrays():
+        names = each.metadata.dimension_names or ()  # type: ignore[union-attr]
+        if names and names[0] == "time":
+            each.resize((start + len(new), *each.shape[1:]))
+    columns: dict[str, list[str]] = {
+        "overpass_id": [o.id for o in new],
+        "item_ids": [json.dumps([s.item_id for s in o.scenes]) for o in new],
+        "platform": [o.platform for o in new],
+        "sensor": [o.sensor for o in new],
+    }
+    for name, values in columns.items():
+        array(group, name)[start:] = np.array(values, dtype=np.dtypes.StringDType())
+    array(group, "time")[start:] = np.array(
+        [round(o.acquired.timestamp() * 1000) for o in new], np.int64
+    )
+    return len(new)

@@ -1,0 +1,1 @@
+"""Search: what STAC catalogs hold of a port, read item by item into scenes."""

@@ -1,0 +1,96 @@
+"""The command that holds AIS against the newest results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import AsJson, JobOrPlan
+from jobs.cli.output import err, interval, out, print_lines, say, show
+from jobs.cli.report import newest_results
+
+
+@app.command()
+def ais(
+    source: JobOrPlan,
+    files: Annotated[
+        list[Path],
+        typer.Option("--ais", metavar="FILE", help="A table of AIS positions; may be repeated."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to make; else ARCHIVE/ais/JOB/TAG."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold AIS against the newest results: who was heard, who was dark, who fell silent.
+
+    FILE is CSV (plain, .gz, .zip, .zst) or Parquet, as MarineCadastre or the Danish Maritime
+    Authority lay it out, or with the columns mmsi, time, lon, lat (sog_kn, heading_deg, length_m,
+    name, ... where known). Messages within 30 km of a port and a day of the period are used; give
+    files with that margin, or coverage looks worse than it was.
+
+    A vessel is **matched** where an AIS ship was surely it, **possible** where one may have been,
+    **dark** where others around were heard and none was it, and of **unknown coverage** where
+    nobody was shown to listen: silence there says nothing. A gap is a silence of 4 hours, not an
+    intent.
+
+    Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays and ais_comparison (Parquet and
+    CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0: done; 2:
+    refused.
+    """
+    from jobs.ais import crosscheck
+    from jobs.publish.read import read_published
+
+    storage, newest = newest_results(source)
+    result = read_published(storage.local(newest))
+    if output is not None:
+        crosscheck.check_folder(output)
+    with err.status("reading ...") as status:
+        heard = crosscheck.hear(result, files, status.update if err.is_terminal else say)
+    if output is None:
+        name = crosscheck.default_name(result)
+        with storage.whole_folder(name, crosscheck.SUMMARY) as hidden:
+            crosscheck.write_tables(heard, result, hidden)
+        folder = storage.url_of(name)
+    else:
+        crosscheck.write_heard(heard, result, output)
+        folder = str(output)
+    facts = crosscheck.summary(heard, result)
+    if as_json:
+        typer.echo(json.dumps({"folder": folder, **facts}, indent=2))
+        return
+    _show_heard(facts)
+    out.print(f"tables {folder}", soft_wrap=True, highlight=False)
+
+
+def _show_heard(facts: Mapping[str, Any]) -> None:
+    """The two tables of one hearing, and what they stand on."""
+    read = facts["read"]
+    out.print(
+        f"{read['kept']:,} of {read['rows']:,} messages around the ports, of {read['ships']:,} "
+        f"ships; results {facts['tag']}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    vessels = ("port", "vessels", "matched", "possible", "dark", "coverage_unknown")
+    show([{name: row[name] for name in vessels} for row in facts["ports"]], False, "no port")
+    out.print()
+    gaps = ("port", "gaps", "gaps_at_matched_visits", "candidates", "ais_visits")
+    rows = [
+        {**{name: row[name] for name in gaps}, "estimated_visits": interval(row, "visits")}
+        for row in facts["ports"]
+    ]
+    show(rows, False, "no port")
+    print_lines(
+        [
+            "gaps: silences of 4 h and more inside the window; candidates: those that fit a visit "
+            "nobody was matched with. Visits: at berths, while AIS was heard; AIS counts tugs and "
+            "boats too."
+        ]
+    )

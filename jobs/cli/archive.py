@@ -1,0 +1,116 @@
+"""Commands on the archives: verify, export, and what they hold."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import AsJson, JobOrPlan
+from jobs.cli.output import out, say, show
+from jobs.cli.plan import pinned
+from jobs.errors import InputError
+from jobs.run.exit_codes import LOST
+
+
+@app.command()
+def verify(
+    source: JobOrPlan,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="How many overpasses.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Which ones: another seed, others.")] = 0,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            help="Have the workers of a scheduler do it, such as tcp://host:8786, or of `local`.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute overpasses from the pinned inputs and compare the bytes with the archive.
+
+    Exit code 0: all equal; 1: some differ; 2: refused; 3: the cluster was lost.
+    """
+    from jobs.errors import ClusterLostError
+    from jobs.run.cluster import connect
+    from jobs.run.verify import verify_sample
+    from jobs.storage import storage_at
+
+    found = pinned(source)
+    try:
+        with nullcontext() if cluster is None else connect(cluster) as client:
+            rows = verify_sample(found, storage_at(found.archive), sample, seed, client)
+    except ClusterLostError as error:
+        say(str(error))
+        raise typer.Exit(LOST) from None
+    show(rows, as_json, "nothing to verify: no overpass is done")
+    raise typer.Exit(int(any(row["result"] != "equal" for row in rows)))
+
+
+@app.command()
+def export(
+    source: JobOrPlan,
+    port: Annotated[str, typer.Option("--port", help="Id of the port.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, X.zarr.")],
+    tag: Annotated[str | None, typer.Option("--tag", help="A tag; the newest commit else.")] = None,
+) -> None:
+    """A plain Zarr v3 copy of one port's archive, for tools that do not know Icechunk."""
+    from jobs.archive import PortArchive
+    from jobs.storage import storage_at
+
+    found = pinned(source)
+    known = {p.id: p for p in found.ports}
+    if port not in known:
+        raise InputError(f"no port {port!r} in this job; it has {', '.join(known)}")
+    archive = PortArchive.create_or_open(storage_at(found.archive), known[port], None)
+    archive.export(output, tag)
+    typer.echo(output)
+
+
+@app.command()
+def archive(
+    source: JobOrPlan,
+    expire_days: Annotated[
+        float | None,
+        typer.Option(
+            "--expire-days",
+            min=0,
+            help="Forget untagged commits older than this many days, then collect.",
+        ),
+    ] = None,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Delete what no commit and no tag reaches any more.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Every commit, instead of a line per port.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the port archives hold: commits, tags, sizes; and throw away what nobody can read.
+
+    Published results stand on tags. Neither a tag's bytes nor the newest commit's are ever
+    touched. Nothing younger than an hour is deleted, and nothing while a run is writing.
+    """
+    from jobs.archive import PortArchive
+    from jobs.archive.maintenance import clean, overview
+    from jobs.storage import storage_at
+
+    found = pinned(source)
+    storage = storage_at(found.archive)
+    archives = [a for port in found.ports if (a := PortArchive.existing(storage, port))]
+    if expire_days is None and not collect:
+        rows = [overview(each) for each in archives]
+        facts = [row for one in rows for row in (one.history() if history else [one.row()])]
+        show(facts, as_json, "no port has an archive yet")
+        return
+    with storage.locked():
+        cleaned = [clean(each, expire_days, dry_run=dry_run) for each in archives]
+    show([one.row() for one in cleaned], as_json, "no port has an archive yet")
+    if dry_run and not as_json:
+        out.print("nothing was removed; without --dry-run it would be", style="dim")

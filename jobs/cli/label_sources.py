@@ -1,0 +1,65 @@
+"""Labelled scenes as the commands on the network name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.errors import InputError
+
+ASSET = "asset:"
+SHAVE = ":shave="
+
+SourceOption = Annotated[
+    list[str],
+    typer.Option(
+        "--source",
+        metavar="CATALOG,COLLECTION,LABELS",
+        help="Labelled scenes: a catalog.json, a collection in it, and CSV or GeoJSON labels (a "
+        "file or a folder) or asset:NAME, an instance mask of each item. May be repeated.",
+    ),
+]
+
+
+def labelled(texts: list[str]) -> tuple[Any, ...]:
+    """The sources of CATALOG,COLLECTION,LABELS texts; InputError where one is not of that form."""
+    from models.dataset.scenes import Source
+
+    sources = []
+    for text in texts:
+        parts = text.split(",")
+        if len(parts) != 3:
+            raise InputError(
+                f"--source {text!r} has {len(parts)} parts; expected CATALOG,COLLECTION,LABELS, "
+                "for example data/catalog.json,s2-ports,data/labels"
+            )
+        catalog, collection, labels = parts
+        sources.append(Source(_there(catalog, text), collection, _labels(labels, text)))
+    return tuple(sources)
+
+
+def _labels(labels: str, text: str) -> Any:
+    """A path, or the mask of asset:NAME or asset:NAME:shave=PIXELS."""
+    if not labels.startswith(ASSET):
+        return _there(labels, text)
+    from models.dataset.labels import Mask
+
+    name, shaved, pixels = labels.removeprefix(ASSET).partition(SHAVE)
+    try:
+        shave = float(pixels) if shaved else 0.0
+    except ValueError:
+        shave = -1.0
+    if not name or not 0 <= shave < 10:
+        raise InputError(
+            f"--source {text!r}: the labels are {labels!r}; expected asset:NAME, or "
+            "asset:NAME:shave=1 for a mask that is 1 pixel too wide on every side"
+        )
+    return Mask(name, shave)
+
+
+def _there(path: str, text: str) -> Path:
+    if not Path(path).exists():
+        raise InputError(f"--source {text!r}: there is no {path}")
+    return Path(path)

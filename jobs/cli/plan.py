@@ -1,0 +1,209 @@
+"""Commands that look before a run: search and plan; and the plan pinned for a job."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import AsJson, JobFile, JobOrPlan
+from jobs.cli.output import err, out, say, show
+
+if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.domain import Overpass, Period
+    from jobs.domain.job import Job
+    from jobs.plan import Plan
+    from jobs.plan.cost import Prices
+    from jobs.storage import Storage
+
+
+@app.command()
+def search(job: JobFile, as_json: AsJson = False) -> None:
+    """What the catalogs hold: overpasses per port, sensor and month, cloud, bytes."""
+    from jobs.plan import summarise
+
+    show(summarise(_search(job)), as_json, "no overpass: no scene of these ports in this period")
+
+
+def _search(job: Path) -> Plan:
+    """Ask the catalogs and keep what they hold in memory."""
+    from jobs.domain.job import read_job
+    from jobs.plan import make_plan
+
+    with err.status("searching ...") as status:
+        found = make_plan(read_job(job), progress=status.update)
+    return _with_rejected_told(found)
+
+
+def _search_to(job: Job, output: Path) -> Plan:
+    """Ask the catalogs and write what they hold to a file, port by port."""
+    from jobs.plan import plan_to_file
+
+    with err.status("searching ...") as status:
+        found = plan_to_file(job, output, progress=status.update)
+    return _with_rejected_told(found)
+
+
+def _with_rejected_told(found: Plan) -> Plan:
+    for item in found.rejected[:3]:
+        say(f"cannot use {item.item_id}: {item.reason}")
+    if len(found.rejected) > 3:
+        say(f"... and {len(found.rejected) - 3} more items")
+    return found
+
+
+MOST_SHOWN = 200
+"""Overpasses that a person is shown of a plan; --json gives them all."""
+
+
+@app.command()
+def plan(
+    source: JobOrPlan,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where to write the plan: JSON Lines, X.jsonl or X.jsonl.gz."
+        ),
+    ] = None,
+    details: Annotated[
+        bool, typer.Option("--show", help="Print units, and what they will cost.")
+    ] = False,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--price",
+            metavar="NAME=USD",
+            help="A price of your own for --show, such as cpu_hour=0.031; may be repeated. Names: "
+            "get_1000, put_1000, gb_out, cpu_hour, gpu_hour, gb_month; and gpu_megapixels_s, how "
+            "fast your GPU is.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again."""
+    from jobs.domain.job import read_job
+    from jobs.plan import read_plan, write_plan
+    from jobs.plan.cost import read_prices
+
+    prices = read_prices(price or [])
+    if output is None:
+        found = _search(source) if is_job(source) else read_plan(source)
+    elif is_job(source):
+        found = _search_to(read_job(source), output)
+    else:
+        found = read_plan(source)
+        write_plan(found, output)
+    if output is not None:
+        err.print(f"wrote {output}: {len(found.overpasses)} overpasses, plan {found.hash[:12]}")
+    if details or output is None:
+        _show_plan(found, prices, as_json)
+
+
+def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
+    from jobs.plan import estimate_plan
+    from jobs.plan.cost import costs, rows_of
+
+    counted = estimate_plan(found)
+    if as_json:
+        facts = {
+            "hash": found.hash,
+            "estimate": asdict(counted),
+            "cost": [asdict(cost) for cost in costs(counted, prices)],
+            "units": [_overpass_row(overpass) for overpass in found.overpasses],
+        }
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    rows = [_overpass_row(overpass) for overpass in islice(found.overpasses, MOST_SHOWN)]
+    show(rows, False, "no overpass: no scene of these ports in this period")
+    if len(found.overpasses) > len(rows):
+        out.print(f"... and {len(found.overpasses) - len(rows):,} more; --json gives them all")
+    out.print()
+    show(rows_of(counted, prices), False, "")
+    out.print(
+        "Rates as measured on two cores (tests/bench); prices are examples: give your own with "
+        "--price.",
+        style="dim",
+    )
+
+
+def _overpass_row(overpass: Overpass) -> dict[str, Any]:
+    return {
+        "overpass": overpass.id,
+        "platform": overpass.platform,
+        "acquired": overpass.acquired.isoformat(),
+        "scenes": len(overpass.scenes),
+        "superseded": len(overpass.superseded),
+    }
+
+
+def is_job(path: Path) -> bool:
+    """A job file, rather than a plan made from one."""
+    return path.suffix in (".yaml", ".yml")
+
+
+def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
+    """The plan to work with: as given, or the one pinned for this very job, or a new one.
+
+    ``period`` takes the place of the job's own; a plan that was given keeps its period.
+    """
+    from jobs.domain.job import read_job
+    from jobs.plan import read_plan
+    from jobs.storage import storage_at
+
+    if not is_job(source):
+        return read_plan(source)
+    job = read_job(source)
+    if period is not None:
+        job = replace(job, period=period)
+    storage = storage_at(job.archive)
+    before = None if replan else _kept(job, storage)
+    if before is not None:
+        err.print(f"plan {before.hash[:12]}, pinned before; --replan searches the catalogs again")
+        return before
+    name = f"{_plan_name(job)}.gz"
+    with TemporaryDirectory(prefix="berthwatch-") as folder:
+        path = Path(folder) / "plan.jsonl.gz"
+        _search_to(job, path)
+        storage.put(name, path)
+    found = read_plan(storage.local(name))
+    err.print(f"plan {found.hash[:12]}: {len(found.overpasses)} overpasses pinned")
+    return found
+
+
+def pinned_before(source: Path) -> Plan | None:
+    """The plan as given, or pinned for this very job; None where the catalogs would be asked."""
+    from jobs.domain.job import read_job
+    from jobs.plan import read_plan
+    from jobs.storage import storage_at
+
+    if not is_job(source):
+        return read_plan(source)
+    job = read_job(source)
+    return _kept(job, storage_at(job.archive))
+
+
+def _kept(job: Job, storage: Storage) -> Plan | None:
+    """The plan in the archive that was pinned for a job, with what it asks of the results now."""
+    from jobs.plan import read_plan
+
+    name = _plan_name(job)
+    for form in (f"{name}.gz", name):
+        if storage.exists(form):
+            return replace(
+                read_plan(storage.local(form)),
+                estimates=job.estimates,
+                fixed_structure=job.fixed_structure,
+            )
+    return None
+
+
+def _plan_name(job: Job) -> str:
+    from jobs.domain.job import job_digest
+
+    return f"plans/{job.name}-{job_digest(job)}.jsonl"

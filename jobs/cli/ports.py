@@ -1,0 +1,63 @@
+"""Commands on what comes along: the bundled ports, the known sensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import AsJson
+from jobs.cli.output import show
+
+ports_app = typer.Typer(
+    help="List the bundled ports, or show one as GeoJSON.", invoke_without_command=True
+)
+app.add_typer(ports_app, name="ports")
+
+
+@ports_app.callback()
+def ports(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the bundled ports."""
+    if context.invoked_subcommand:
+        return
+    from jobs.domain.ports import bundled_ports, load_port
+
+    show([_port_row(load_port(port_id)) for port_id in bundled_ports()], as_json, "none")
+
+
+def _port_row(port: Any) -> dict[str, Any]:
+    return {
+        "id": port.id,
+        "name": port.name,
+        "country": port.country,
+        "berths": len(port.berths),
+        "area_km2": round(port.grid.width * port.grid.height / 1e4, 1),
+        "checked": "approximate" if port.approximate else "yes",
+    }
+
+
+@ports_app.command("show")
+def ports_show(
+    port: Annotated[str, typer.Argument(help="Id, or a GeoJSON file of one's own.")],
+) -> None:
+    """Print one port as the GeoJSON that a file of one's own looks like."""
+    from jobs.domain.ports import load_port, port_geojson, read_port
+
+    path = Path(port)
+    found = read_port(path) if path.suffix in (".json", ".geojson") else load_port(port)
+    typer.echo(json.dumps(port_geojson(found), indent=2))
+
+
+@app.command()
+def sensors(as_json: AsJson = False) -> None:
+    """List the sensors: names for `sensor:` in a job file."""
+    from jobs.domain.sensors import SENSORS
+
+    rows = [
+        {"name": s.name, "bands": " ".join(s.bands), "title": s.title, "archive_group": s.family}
+        for s in SENSORS.values()
+    ]
+    show(rows, as_json, "none")

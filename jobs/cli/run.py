@@ -1,0 +1,159 @@
+"""The command that does the work: run."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
+from jobs.cli.output import err, out, show
+from jobs.cli.plan import pinned
+from jobs.errors import InputError
+
+if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.domain import Period
+    from jobs.plan import Plan
+    from jobs.run.backlog import Options
+    from jobs.run.committer import Summary
+
+
+@app.command()
+def run(
+    source: JobOrPlan,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="Stop behind this stage: tile or segment.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Do at most N overpasses now.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="Only overpasses acquired on this day (UTC) or later; the results are published "
+            "when nothing of the plan is missing any more.",
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="The same for the last day. Parts of a plan may run at the same time where the "
+            "archive lies in a bucket.",
+        ),
+    ] = None,
+    cluster: ClusterOption = "local",
+    workers: WorkersOption = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the failed overpasses again.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    replan: Replan = False,
+    commit_every: Annotated[
+        float, typer.Option("--commit-every", min=0, help="Seconds between commits.")
+    ] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Do everything that is still missing: tile, segment, visits, estimates, publish.
+
+    Live progress; Ctrl-C keeps what is finished; the same command goes on where it stopped.
+    Exit code 0: all done; 1: some overpasses failed; 2: refused; 3: the cluster was lost;
+    130: stopped by Ctrl-C.
+    """
+    from jobs.run.backlog import Options
+
+    found = pinned(source, replan)
+    options = Options(
+        limit=limit,
+        within=_within(since, until),
+        retry_failed=retry_failed,
+        last_stage=_stage(stage),
+        commit_every_s=commit_every,
+    )
+    if dry_run:
+        _dry_run(found, options, as_json)
+        return
+    raise typer.Exit(run_plan(found, options, cluster, workers, as_json))
+
+
+def _within(since: datetime | None, until: datetime | None) -> Period | None:
+    from jobs.domain import Period
+
+    if since is None and until is None:
+        return None
+    start = date.min if since is None else since.date()
+    end = date.max if until is None else until.date()
+    if end < start:
+        raise InputError(f"--to {end} lies before --from {start}; expected it on that day or later")
+    return Period(start, end)
+
+
+def _stage(name: str | None) -> Any:
+    from jobs.domain import StageName
+
+    if name is None:
+        return StageName.SEGMENT
+    try:
+        return StageName(name)
+    except ValueError:
+        raise InputError(f"no stage {name!r}; expected one of {', '.join(StageName)}") from None
+
+
+def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
+    from jobs.run.execute import dry_rows
+    from jobs.storage import storage_at
+
+    rows = dry_rows(found, storage_at(found.archive), options)
+    show(rows, as_json, "nothing to do: every overpass is done")
+
+
+def run_plan(
+    found: Plan, options: Options, cluster: str, workers: int | None, as_json: bool
+) -> int:
+    """A whole run, and what it says at its end; returns the exit code."""
+    from jobs.run.cluster import connect
+    from jobs.run.pipeline import whole_run
+    from jobs.storage import storage_at
+
+    ended = whole_run(found, options, connect(cluster, workers), err)
+    folder = None if ended.folder is None else storage_at(found.archive).url_of(ended.folder)
+    _report_run(ended.summary, folder, as_json)
+    return ended.code
+
+
+def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
+    facts = {
+        "done": summary.done,
+        "failed": summary.failed,
+        "pending": summary.pending,
+        "published": folder,
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    out.print(f"{summary.done} done, {summary.failed} failed, {summary.pending} pending")
+    for reason, count in summary.reasons.most_common(5):
+        out.print(f"  {count} x {reason}", markup=False, highlight=False)
+    if summary.interrupted:
+        out.print("stopped; what was finished is committed: the same command goes on from here")
+    elif summary.lost:
+        out.print(summary.lost, markup=False, highlight=False)
+    elif summary.pending:
+        out.print("the same command does the rest")
+    for overpass in summary.quarantined:
+        out.print(f"quarantined {overpass}: it kills its worker", markup=False, highlight=False)
+    if summary.failed:
+        out.print("--retry-failed tries the failed ones again")
+    if folder is not None:
+        out.print(f"results {folder}", soft_wrap=True, highlight=False)
+        out.print(f"report  {folder}/report.html", soft_wrap=True, highlight=False)

@@ -1,0 +1,229 @@
+"""A run on Kubernetes as a person sees it, a tree; and as a program does, plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.kubernetes.diagnosis import Trouble
+    from jobs.kubernetes.status import PartitionStanding, RunStanding, State
+    from jobs.kubernetes.throughput import Pace
+    from jobs.kubernetes.unit_counts import PortStage
+
+MOST_PORTS = 8
+"""Ports shown below a partition, those with the most to do; JSON has them all."""
+
+MOST_PARTITIONS = 24
+"""Of more, those that finished or wait for their turn are only counted."""
+
+COLOURS = {"finished": "green", "failed": "red", "lost": "red", "unknown": "yellow"}
+QUIET = ("finished", "submitted")
+COUNTS = ("done", "failed", "stale", "pending")
+
+
+def run_table(found: Iterable[RunStanding]) -> Table:
+    """Runs, a line each. Ids are never cut off: people copy them."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for name in ("state", "finished", "submitted"):
+        table.add_column(name, no_wrap=True)
+    for one in found:
+        finished = sum(str(part.state) == "finished" for part in one.partitions)
+        of = f"{finished} of {len(one.partitions)}"
+        table.add_row(one.run.id, _state(one.state), of, _time(one.run.submitted_at))
+    return table
+
+
+def run_tree(found: RunStanding) -> Tree:
+    """Run, what keeps it from working, partitions with their pods, ports with their stages."""
+    tree = Tree(_run_line(found), guide_style="dim")
+    for trouble in found.troubles:
+        tree.add(_trouble_line(trouble))
+    for part in _shown(found):
+        branch = tree.add(_partition_line(part))
+        for line in _below(part):
+            branch.add(line)
+    hidden = _hidden(found)
+    if hidden:
+        tree.add(Text(f"{len(hidden)} more partitions: {state_counts(hidden)}", style="dim"))
+    return tree
+
+
+def _shown(found: RunStanding) -> list[PartitionStanding]:
+    if len(found.partitions) <= MOST_PARTITIONS:
+        return list(found.partitions)
+    telling = [part for part in found.partitions if str(part.state) not in QUIET]
+    return telling[:MOST_PARTITIONS]
+
+
+def _hidden(found: RunStanding) -> list[PartitionStanding]:
+    shown = {part.index for part in _shown(found)}
+    return [part for part in found.partitions if part.index not in shown]
+
+
+def run_values(found: RunStanding) -> dict[str, Any]:
+    """The same, whole, as JSON values."""
+    run = found.run
+    return {
+        "run": run.id,
+        "job": run.job,
+        "state": str(found.state),
+        "namespace": run.namespace,
+        "archive": run.archive,
+        "submitted": run.submitted_at,
+        "plan": run.identity.plan,
+        "code": run.identity.code,
+        "verify": run.verify,
+        "asked_kubernetes": found.asked,
+        "troubles": [asdict(trouble) for trouble in found.troubles],
+        "partitions": [_partition_values(found, part) for part in found.partitions],
+    }
+
+
+def _partition_values(found: RunStanding, part: PartitionStanding) -> dict[str, Any]:
+    period = found.run.partitions[part.index].period
+    return {
+        "index": part.index,
+        "name": part.name,
+        "start": None if period is None else period.start.isoformat(),
+        "end": None if period is None else period.end.isoformat(),
+        "state": str(part.state),
+        "why": part.why,
+        "pods": [asdict(count) for count in part.pods],
+        "record": None if part.record is None else asdict(part.record),
+        "stages": [asdict(row) for row in part.stages],
+        "pace": None
+        if part.pace is None
+        else {**asdict(part.pace), "minutes_left": minutes_left(part)},
+    }
+
+
+def state_counts(partitions: Iterable[PartitionStanding]) -> str:
+    """Such as ``3 finished, 1 running``."""
+    states = [part.state for part in partitions]
+    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+
+
+def minutes_left(part: PartitionStanding) -> float | None:
+    """Until its last stage has nothing to do, at the present pace; None where nobody knows."""
+    if part.pace is None or not part.pace.per_minute or not part.stages:
+        return None
+    last = part.stages[-1].stage
+    todo = sum(row.pending + row.stale for row in part.stages if row.stage == last)
+    return todo / part.pace.per_minute
+
+
+# --- lines ---------------------------------------------------------------------------------------
+
+
+def _run_line(found: RunStanding) -> Text:
+    run = found.run
+    line = Text(run.id, style="bold").append("  ").append_text(_state(found.state))
+    facts = []
+    if run.verify is not None:
+        facts.append(f"verifies {run.verify} overpasses")
+    if len(found.partitions) > 1:
+        facts.append(f"{len(found.partitions)} partitions, {run.parallel} at once")
+    facts.append(f"submitted {_time(run.submitted_at)}")
+    if not found.asked:
+        facts.append("from records alone")
+    return line.append(f"  {'; '.join(facts)}", style="dim")
+
+
+def _trouble_line(trouble: Trouble) -> Text:
+    line = Text(f"{trouble.about}: ", style="red" if trouble.fatal else "yellow")
+    return line.append(Text(trouble.what, style="default"))
+
+
+def _partition_line(part: PartitionStanding) -> Text:
+    line = Text(part.name).append("  ").append_text(_state(part.state))
+    facts = [part.why] if part.why else []
+    facts += _record_facts(part)
+    if part.pods:
+        facts.append(", ".join(f"{one.component} {one.ready}/{one.wanted}" for one in part.pods))
+    if part.pace is not None:
+        facts.append(_pace(part.pace, minutes_left(part)))
+    return line.append(f"  {'; '.join(facts)}" if facts else "")
+
+
+def _record_facts(part: PartitionStanding) -> list[str]:
+    record = part.record
+    if record is None or part.stages:
+        return []
+    counts = {"done": record.done, "failed": record.failed, "pending": record.pending}
+    return [_numbers(counts)]
+
+
+def _pace(pace: Pace, left: float | None) -> str:
+    if not pace.per_minute:
+        return f"last overpass at {_time(pace.newest)}"
+    rest = "" if left is None else f", {_duration(left)} left"
+    return f"{pace.per_minute:.1f} overpasses a minute{rest}; last at {_time(pace.newest)}"
+
+
+def _below(part: PartitionStanding) -> Iterator[Text]:
+    """The stages of all its ports together, then the ports with the most to do."""
+    ports: dict[str, list[PortStage]] = {}
+    for row in part.stages:
+        ports.setdefault(row.port, []).append(row)
+    if len(ports) > 1:
+        yield Text(f"{len(ports)} ports  {_stages(_summed(part.stages))}")
+    unfinished = [port for port, rows in ports.items() if _missing(rows)]
+    wanted = list(ports) if len(ports) == 1 else unfinished
+    wanted.sort(key=lambda port: -_missing(ports[port]))
+    for port in wanted[:MOST_PORTS]:
+        yield Text(f"{port}  {_stages(ports[port])}")
+    if len(wanted) > MOST_PORTS:
+        more = f"and {len(wanted) - MOST_PORTS} more ports with something to do; --output json"
+        yield Text(more, style="dim")
+
+
+def _summed(rows: Iterable[PortStage]) -> list[PortStage]:
+    from jobs.kubernetes.unit_counts import PortStage
+
+    stages: dict[str, list[PortStage]] = {}
+    for row in rows:
+        stages.setdefault(row.stage, []).append(row)
+    return [
+        PortStage("", stage, **{name: sum(getattr(row, name) for row in each) for name in COUNTS})
+        for stage, each in stages.items()
+    ]
+
+
+def _missing(rows: Iterable[PortStage]) -> int:
+    return sum(row.failed + row.stale + row.pending for row in rows)
+
+
+def _stages(rows: Iterable[PortStage]) -> str:
+    said = ((row.stage, {name: getattr(row, name) for name in COUNTS}) for row in rows)
+    return "; ".join(f"{stage}: {_numbers(counts)}" for stage, counts in said)
+
+
+def _numbers(counts: dict[str, int]) -> str:
+    """Such as ``12 done, 1 failed``; what is zero is left out, but for an empty lot."""
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "0 done"
+
+
+def _state(state: State) -> Text:
+    return Text(str(state), style=COLOURS.get(str(state), ""))
+
+
+def _time(iso: str) -> str:
+    """An ISO time in UTC, to the minute."""
+    return f"{iso[:10]} {iso[11:16]} UTC" if len(iso) >= 16 else iso or "?"
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1:
+        return "less than a minute"
+    hours, rest = divmod(round(minutes), 60)
+    if not hours:
+        return f"{rest} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {rest:02d} min"

@@ -1,0 +1,109 @@
+"""Commands on worlds whose truth is known: simulate and demo."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import ClusterOption, WorkersOption
+from jobs.cli.output import err, out, say, show
+from jobs.cli.plan import pinned
+from jobs.cli.report import newest_results
+from jobs.cli.run import run_plan
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another world.")] = 1,
+    port: Annotated[
+        list[str] | None, typer.Option("--port", help="Bundled id or GeoJSON; may be repeated.")
+    ] = None,
+    harbours: Annotated[
+        int,
+        typer.Option(
+            "--harbours",
+            min=0,
+            help="So many harbours drawn by lot instead of ports: scenes to train on.",
+        ),
+    ] = 0,
+    start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")] = "2024-03-01",
+    days: Annotated[int, typer.Option("--days", min=1)] = 30,
+    cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
+) -> None:
+    """Make a lawful STAC archive of synthetic port scenes, with its truth and a job file."""
+    from jobs.simulate import SimulationConfig
+
+    defaults = SimulationConfig()
+    config = SimulationConfig(
+        seed=seed,
+        ports=tuple(port) if port else defaults.ports,
+        harbours=harbours,
+        start=date.fromisoformat(start),
+        days=days,
+        cloud_share=cloud,
+    )
+    _simulate(config, output)
+    out.print(f"now: berthwatch run {output / 'job.yaml'}", highlight=False)
+
+
+def _simulate(config: Any, output: Path) -> None:
+    from jobs.simulate import simulate as make
+
+    with err.status("simulating ...") as status:
+        made = make(config, output, status.update if err.is_terminal else say)
+    err.print(
+        f"{made.items} items of {made.overpasses} passes over {made.ports} ports, "
+        f"{made.visits} visits, {made.size_bytes / 1e6:.0f} MB in {output}"
+    )
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all of it.")] = Path(
+        "demo"
+    ),
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another world.")] = 1,
+    days: Annotated[int, typer.Option("--days", min=1, help="How long to watch.")] = 24,
+    cluster: ClusterOption = "local",
+    workers: WorkersOption = None,
+) -> None:
+    """Simulate two ports, run the whole job on them, compare with the truth. Offline.
+
+    Takes a few minutes on two cores; run it again and it goes on, or shows what is there.
+    """
+    from jobs.run.backlog import Options
+    from jobs.simulate import SimulationConfig
+
+    if not (output / "job.yaml").exists():
+        _simulate(SimulationConfig(seed=seed, days=days), output)
+    found = pinned(output / "job.yaml")
+    code = run_plan(found, Options(), cluster, workers, as_json=False)
+    if code == 0:
+        storage, newest = newest_results(output / "job.yaml")
+        _compare(storage.local(newest), output / "truth")
+    raise typer.Exit(code)
+
+
+def _compare(published: Path, truth: Path) -> None:
+    from jobs.simulate.score import compare
+
+    matches, visits = compare(published, truth)
+    out.print()
+    show(visits, False, "no visit in the truth")
+    out.print(
+        f"vessels: {matches.right} found, {matches.missed} missed, {matches.wrong} false; "
+        f"precision {matches.precision:.2f}, recall {matches.recall:.2f}, "
+        f"mean length error {matches.length_error_m:.0f} m",
+        highlight=False,
+        soft_wrap=True,
+    )
+    out.print(
+        "A visit between two passes or under cloud cannot be seen, and the detector misses some of "
+        "the rest: the estimate is for all of them, the interval says how sure it is.",
+        style="dim",
+    )

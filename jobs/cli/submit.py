@@ -1,0 +1,292 @@
+"""Commands that put a run on Kubernetes: submit, resume, and what the runner's pod itself calls."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.options import (
+    ContextOption,
+    JobOrPlan,
+    JobOrRun,
+    NamespaceOption,
+    Replan,
+    RunOption,
+)
+from jobs.cli.output import err, say
+from jobs.cli.plan import pinned
+from jobs.cli.runs import chosen_run
+from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
+from jobs.errors import InputError
+
+if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
+    from jobs.domain import Period
+    from jobs.kubernetes.api import Api
+    from jobs.kubernetes.partitions import Partition
+    from jobs.kubernetes.settings import ClusterSettings
+    from jobs.kubernetes.spec import Run
+    from jobs.plan import Plan
+
+CONFIG_MAP = "berthwatch"
+SETTINGS_KEY = "settings.yaml"
+FORMS = ("text", "json", "yaml")
+CANCEL_S = 120.0
+"""How long a run that never began may take to disappear."""
+
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", help="`text`, `json`, or with --dry-run `yaml`: manifests."),
+]
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        help="Settings of the cluster, instead of those in its ConfigMap `berthwatch`.",
+    ),
+]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Show the run's progress and exit with its code. Ctrl-C leaves."),
+]
+
+
+@app.command()
+def submit(
+    source: JobOrPlan,
+    backfill: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FROM..TO", help="Do these years, months or days in parts, as 2017..2024."
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(help="What a part is: year, quarter or month.")] = "year",
+    some: Annotated[
+        str | None,
+        typer.Option(
+            "--slice", metavar="A:B:C", help="Only some of the parts, as 1::10: the 2nd, 12th, ..."
+        ),
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="Parts at once, each on a cluster of its own.")
+    ] = 1,
+    verify: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Recompute N overpasses and compare the bytes."),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Instead of the settings' image, NAME@sha256:...")
+    ] = None,
+    unpinned: Annotated[
+        bool, typer.Option("--unpinned", help="Take images by tag: not to be reproduced.")
+    ] = False,
+    code: Annotated[
+        str | None,
+        typer.Option(help="Code version that the image holds; this machine's unless given."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="CPU workers, instead of what the plan asks for.")
+    ] = None,
+    settings: Settings = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run once more what has ended: what is missing then.")
+    ] = False,
+    replan: Replan = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
+    ] = False,
+    wait: Wait = False,
+    namespace: NamespaceOption = None,
+    context: ContextOption = None,
+    output: Output = "text",
+) -> None:
+    """Do a job on Kubernetes: one Job, which makes its own Dask cluster and removes it.
+
+    The same plan, settings of the work, code and images are the same run: submitted twice, it runs
+    once; when it has finished, nothing is done. Needs the dask-kubernetes operator and
+    `kubectl apply -k infra/kubernetes/overlays/...` once (docs/kubernetes.md).
+
+    With --wait the exit code is the run's: 0 all done; 1 some overpasses failed; 2 refused, or it
+    could not begin; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
+    """
+    from jobs.kubernetes.submit import make_run
+    from jobs.run.cluster import code_version
+    from jobs.run.execute import settings_for
+
+    _check_form(output, dry_run)
+    found, parts = _what(source, replan, backfill, by, some)
+    api = None if dry_run and settings is not None else _reach(context, namespace)
+    chosen = _settings(settings, api, image)
+    run = make_run(
+        found,
+        chosen,
+        _namespace(api, namespace),
+        parts,
+        settings_for(found).model_digest,
+        code or chosen.code or code_version(),
+        parallel=parallel,
+        workers=workers,
+        verify=verify,
+        unpinned=unpinned,
+    )
+    if dry_run:
+        show_dry_run(run, found, output)
+        return
+    assert api is not None
+    _begin(api, found, run, again=again, wait=wait, output=output)
+
+
+@app.command()
+def resume(
+    source: JobOrRun,
+    run_id: RunOption = None,
+    settings: Settings = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="CPU workers, instead of as many as before.")
+    ] = None,
+    wait: Wait = False,
+    namespace: NamespaceOption = None,
+    context: ContextOption = None,
+    output: Output = "text",
+) -> None:
+    """Take up a run on Kubernetes that ended, failed or was cancelled: only what is missing.
+
+    Overpasses that failed are tried again. The run, its plan and its images stay what they were;
+    sizes, limits and nodes are those of the cluster's settings now.
+    """
+    from jobs.kubernetes.submit import resized
+    from jobs.plan import read_plan
+
+    _check_form(output, dry_run=False)
+    storage, before = chosen_run(source, run_id, context, namespace)
+    api = _reach(context, namespace or before.namespace)
+    run = resized(before, _settings(settings, api, None), workers)
+    found = read_plan(storage.local(run.plan_name))
+    _begin(api, found, run, again=True, wait=wait, output=output)
+
+
+@app.command(hidden=True)
+def runner(archive: str, job: str, run_id: str) -> None:
+    """Do one partition of a submitted run: what the pods of its Job call."""
+    from jobs.kubernetes.runner import runner as run_in_pod
+
+    raise typer.Exit(run_in_pod(archive, job, run_id, err))
+
+
+# --- what to run --------------------------------------------------------------------------------
+
+
+def _what(
+    source: Path, replan: bool, backfill: str | None, by: str, some: str | None
+) -> tuple[Plan, tuple[Partition, ...]]:
+    """The pinned plan and its parts; a backfill's range is the period of the job it pins."""
+    from jobs.kubernetes.partitions import WHOLE, covered, partitions, sliced
+
+    if backfill is None:
+        if some is not None:
+            raise InputError("--slice takes parts of a backfill; add --backfill, as 2017..2024")
+        return pinned(source, replan), (WHOLE,)
+    asked: Period = covered(backfill)
+    found = pinned(source, replan, asked)
+    parts = partitions(backfill, by, found.period)
+    return found, parts if some is None else sliced(parts, some)
+
+
+def _reach(context: str | None, namespace: str | None) -> Api:
+    from jobs.kubernetes.api import reach
+    from jobs.kubernetes.names import checked_namespace
+
+    return reach(context, None if namespace is None else checked_namespace(namespace))
+
+
+def _namespace(api: Api | None, namespace: str | None) -> str:
+    from jobs.kubernetes.api import DEFAULT_NAMESPACE
+
+    return api.namespace if api is not None else namespace or DEFAULT_NAMESPACE
+
+
+def _settings(path: Path | None, api: Api | None, image: str | None) -> ClusterSettings:
+    from jobs.kubernetes.settings import read_settings
+
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot read the settings {path}: {error}; expected YAML as in "
+                "infra/kubernetes/base/settings.yaml"
+            ) from error
+        found = read_settings(text, str(path))
+    else:
+        assert api is not None
+        found = read_settings(_config_map(api), f"ConfigMap {CONFIG_MAP}, {SETTINGS_KEY}")
+    return found if image is None else replace(found, image=image)
+
+
+def _config_map(api: Api) -> str:
+    from jobs.kubernetes.api import CONFIG_MAPS
+
+    found = api.find(CONFIG_MAPS, CONFIG_MAP)
+    text = ((found or {}).get("data") or {}).get(SETTINGS_KEY)
+    if text is None:
+        raise InputError(
+            f"namespace {api.namespace} has no ConfigMap {CONFIG_MAP!r} with {SETTINGS_KEY}; set "
+            "it up with `kubectl apply -k infra/kubernetes/overlays/...`, choose another "
+            "--namespace, or give --settings FILE"
+        )
+    return str(text)
+
+
+def _check_form(output: str, dry_run: bool) -> None:
+    if output not in FORMS:
+        raise InputError(f"no output {output!r}; expected one of {', '.join(FORMS)}")
+    if output == "yaml" and not dry_run:
+        raise InputError("-o yaml prints manifests; expected --dry-run with it")
+
+
+# --- doing --------------------------------------------------------------------------------------
+
+
+def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: str) -> None:
+    """Submit, say what came of it, and wait where that is wanted; ends with the exit code."""
+    from jobs.kubernetes.submit import State, submit
+    from jobs.storage import storage_at
+
+    pinned_now = None if run.retry_failed else found
+    submitted = submit(api, storage_at(run.archive), pinned_now, run, again)
+    if output == "text":
+        show_run(submitted.run, found)
+        say_state(submitted)
+    facts = {**run_facts(submitted.run, found), "state": submitted.state}
+    if wait and submitted.state in (State.SUBMITTED, State.RUNNING):
+        code, reason = _waited(api, submitted.run)
+        facts |= {"state": "ended", "exit": code, "reason": reason}
+    else:
+        code = 1 if submitted.state in (State.FAILED, State.CANCELLED) else 0
+    if output == "json":
+        typer.echo(json.dumps(facts, indent=2))
+    raise typer.Exit(code)
+
+
+def _waited(api: Api, run: Run) -> tuple[int, str]:
+    """The run's exit code and why; what never began is cancelled, so that nothing is left."""
+    from jobs.kubernetes.cancel import cancel
+    from jobs.kubernetes.wait import wait
+    from jobs.storage import storage_at
+
+    storage = storage_at(run.archive)
+    try:
+        verdict = wait(api, storage, run, say)
+    except KeyboardInterrupt:
+        say(f"stopped waiting; the run goes on: berthwatch status {run.id} -n {run.namespace}")
+        return 130, "stopped waiting"
+    if verdict.reason:
+        say(verdict.reason)
+    if not verdict.started:
+        cancel(api, storage, run, CANCEL_S, say)
+        say("cancelled: nothing of it is left")
+    return verdict.code, verdict.reason

@@ -1,0 +1,103 @@
+"""What a person or a program is told of a run that is submitted: facts, cost, manifests, state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from jobs.cli.output import out, print_lines, show
+
+if TYPE_CHECKING:  # the real imports happen inside the functions, so that --help is quick
+    from jobs.kubernetes.spec import Run
+    from jobs.kubernetes.submit import Submitted
+    from jobs.plan import Plan
+
+
+def show_dry_run(run: Run, found: Plan, output: str) -> None:
+    """What would be made, as text, JSON or YAML."""
+    from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job, tls_secret
+
+    cluster = [dask_cluster(run, 0, None), gpu_group(run, 0, None)]
+    made = [runner_job(run), tls_secret(run, None, None), *(one for one in cluster if one)]
+    match output:
+        case "yaml":
+            print_lines(_manifest_lines(made))
+        case "json":
+            typer.echo(json.dumps({**run_facts(run, found), "manifests": made}, indent=2))
+        case _:
+            show_run(run, found)
+            out.print("nothing was made; -o yaml prints the manifests")
+
+
+def _manifest_lines(made: Sequence[Mapping[str, Any]]) -> list[str]:
+    import yaml
+
+    lines = ["# Made by submit: the Job, suspended, then its Secret, then the Job is let go."]
+    for number, manifest in enumerate(made):
+        if number == 2:
+            lines.append(
+                "# Made by the runner of each partition (here the first), owned by the Job:"
+            )
+        lines += ["---", *yaml.safe_dump(dict(manifest), sort_keys=False).splitlines()]
+    return lines
+
+
+def run_facts(run: Run, found: Plan) -> dict[str, Any]:
+    """The run and what its plan costs, as JSON values."""
+    from jobs.plan import estimate_plan
+    from jobs.plan.cost import costs
+
+    counted = estimate_plan(found)
+    return {
+        "run": run.id,
+        "namespace": run.namespace,
+        "identity": asdict(run.identity),
+        "partitions": [part.name for part in run.partitions],
+        "parallel": run.parallel,
+        "workers": run.workers,
+        "gpu_workers": run.settings.gpu.count,
+        "estimate": asdict(counted),
+        "cost": [asdict(line) for line in costs(counted)],
+    }
+
+
+def show_run(run: Run, found: Plan) -> None:
+    """The same for a person."""
+    from jobs.plan import estimate_plan
+    from jobs.plan.cost import rows_of
+
+    show(rows_of(estimate_plan(found)), False, "")
+    parts = "" if len(run.partitions) == 1 else _parts(run)
+    gpus = f" and {run.settings.gpu.count} GPU" if run.settings.gpu.count else ""
+    out.print(
+        f"run {run.id} in namespace {run.namespace}{parts}, on {run.workers} CPU{gpus} workers",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _parts(run: Run) -> str:
+    first, last = run.partitions[0].name, run.partitions[-1].name
+    return f": {len(run.partitions)} parts, {first} to {last}, {run.parallel} at once"
+
+
+def say_state(submitted: Submitted) -> None:
+    """What submitting did, and the next commands."""
+    from jobs.kubernetes.submit import State
+
+    run, at = submitted.run, f"-n {submitted.run.namespace}"
+    match submitted.state:
+        case State.SUBMITTED:
+            lines = ["submitted; follow and end it with"]
+            lines += [f"  berthwatch {name} {run.id} {at}" for name in ("status", "logs", "cancel")]
+        case State.RUNNING:
+            lines = [f"the same run is under way: berthwatch status {run.id} {at}"]
+        case State.FINISHED:
+            lines = ["nothing to do: the same run has finished; --again looks what is missing now"]
+        case state:
+            lines = [f"the same run has {state}; what is missing: berthwatch resume JOB {at}"]
+    print_lines(lines)

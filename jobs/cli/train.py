@@ -1,0 +1,101 @@
+"""The command that trains the network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.cli.app import app
+from jobs.cli.label_sources import SourceOption, labelled
+from jobs.cli.output import out, print_lines, say
+
+
+@app.command()
+def train(
+    source: SourceOption,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Weights file to write.")],
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--extra-source",
+            metavar="CATALOG,COLLECTION,LABELS",
+            help="Scenes to train on but never to measure on, such as simulated ones.",
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")] = 8000,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another network.")] = 0,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="Weights to go on from, such as ones of simulated harbours."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Of the CPU; another number, other last bits.")
+    ] = 1,
+    half: Annotated[
+        bool,
+        typer.Option(
+            "--half/--full",
+            help="bfloat16: faster on GPUs and on CPUs that know it, slower on others.",
+        ),
+    ] = True,
+    folds: Annotated[
+        int,
+        typer.Option(
+            "--folds",
+            min=0,
+            help="First measure and calibrate on ports left out, in N trainings; 0: do not.",
+        ),
+    ] = 3,
+    fold_steps: Annotated[
+        int | None,
+        typer.Option("--fold-steps", min=1, help="Steps of each of those trainings; as --steps."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="DIR",
+            help="Keep those networks here, for `evaluate --folds DIR`; those here are not "
+            "trained again.",
+        ),
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option("--parallel", min=1, help="How many of them to train at once.")
+    ] = 1,
+) -> None:
+    """Train a network on labelled scenes; split by port, never by chip.
+
+    Labels are GeoJSON hulls (Polygon features with `item` or `datetime`, and if you like `class`:
+    ship, small, dock, ignore, wrong; `confidence`: 1-3; `at_data_edge`), an instance mask among the
+    items' assets (`asset:NAME`, or `asset:NAME:shave=1` where it is a pixel too wide on every
+    side), or CSV rows with lon, lat, length_m, width_m, heading_mod180_deg, class, confidence and
+    item or date_utc. Water without a label counts as water without a ship. The file holds the
+    settings, the digests of the data and the figures, and a job takes it with `model: FILE`.
+    """
+    from models.evaluation.cross_validation import adopt, cross_validate
+    from models.training.train import TrainConfig
+    from models.training.train import train as fit
+    from models.weights import save
+
+    config = TrainConfig(
+        labelled(source),
+        labelled(extra or []),
+        start=start,
+        seed=seed,
+        steps=steps,
+        threads=threads,
+        half=half,
+        device=device,
+    )
+    measured = None
+    if folds:
+        of_folds = replace(config, steps=fold_steps or steps, threads=1)
+        measured = cross_validate(of_folds, folds, progress=say, keep=keep, parallel=parallel)
+        print_lines(measured.report.lines())
+    trained = fit(config, say)
+    save(trained if measured is None else adopt(trained, measured), output)
+    out.print(f"wrote {output}", highlight=False)

@@ -1,0 +1,161 @@
+"""Following a run to its end: its runners' words as they come, and then its exit code."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jobs.errors import KubernetesError
+from jobs.kubernetes import names
+from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
+from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
+from jobs.kubernetes.grace_period import Patience, told
+from jobs.kubernetes.pods import (
+    condition_of,
+    exit_of,
+    index_of,
+    job_over,
+    made_at,
+    terminated,
+)
+from jobs.kubernetes.records import ended_of, find_run, was_cancelled
+from jobs.kubernetes.spec import Run
+from jobs.run.exit_codes import STOPPED
+from jobs.storage import Storage
+
+POLL_S = 2.0
+MOST_SAID = 500
+"""Characters of a pod's last words."""
+LAST_LINES_S = 10.0
+"""How long the last lines of a log may take when its Job has ended."""
+SEVERITY = (2, 70, 3, 1, 0)
+"""Exit codes, the worst first: of several partitions the worst one counts."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run that was waited for ended."""
+
+    code: int
+    """The run's exit code."""
+    reason: str
+    """Why it did not end well; empty where it did."""
+    started: bool = True
+    """False where no runner ever began: the run only waits for something that does not come."""
+
+
+def worst(codes: list[int]) -> int:
+    """The exit code that stands for all of them; an unknown one is a lost cluster's."""
+    known = [code if code in SEVERITY else 3 for code in codes]
+    return min(known, key=SEVERITY.index, default=3)
+
+
+def wait(api: Api, storage: Storage, run: Run, say: Say) -> Verdict:
+    """Until the run's Job has ended. Ctrl-C leaves the run alone.
+
+    A run none of whose runners begins within ``start_timeout_s`` is given up: ``started`` is False.
+    """
+    waiting = _Waiting(api, run, say)
+    job = waiting.job()
+    while job is not None and not job_over(job):
+        hopeless = waiting.look()
+        if hopeless:
+            return Verdict(2, hopeless, started=False)
+        time.sleep(POLL_S)
+        job = waiting.job()
+    waiting.look()  # a runner may have come and gone since
+    waiting.last_lines()
+    return _verdict(api, storage, run, job)
+
+
+def _verdict(api: Api, storage: Storage, run: Run, job: Manifest | None) -> Verdict:
+    kept = find_run(storage, run.job, run.id) or run
+    ended = ended_of(storage, kept)
+    ends = {index: (one.exit, one.reason) for index, one in ended.items()}
+    missing = [index for index in range(len(kept.partitions)) if index not in ends]
+    if missing and was_cancelled(storage, kept):
+        return Verdict(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
+    if missing and job is None:
+        return Verdict(3, f"the Job {run.id} is gone: somebody has deleted it")
+    if missing:
+        ends |= _last_words(api, run)
+    ends = {index: ends.get(index, (3, _given_up(job))) for index in range(len(kept.partitions))}
+    reasons = [f"{kept.partitions[i].name}: {why}" for i, (code, why) in ends.items() if code]
+    return Verdict(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
+
+
+def _last_words(api: Api, run: Run) -> dict[int, tuple[int, str]]:
+    """How runners ended that could not write it down, as their pods tell: the archive was shut."""
+    pods = api.list(PODS, {names.RUN: run.id, names.COMPONENT: "runner"})
+    found = {}
+    for pod in sorted(pods, key=made_at):
+        index, code, last = index_of(pod), exit_of(pod), terminated(pod)
+        if index is not None and code is not None and last is not None:
+            said = str(last.get("message") or last.get("reason") or "").strip()
+            found[index] = (code, " ".join(said.split())[-MOST_SAID:])
+    return found
+
+
+def _given_up(job: Manifest | None) -> str:
+    failed = None if job is None else condition_of(job, "Failed")
+    return f"Kubernetes gave the Job up: {(failed or {}).get('message', 'it does not say why')}"
+
+
+class _Waiting:
+    """Follows the logs of runners as they appear, and looks at what keeps them from appearing."""
+
+    def __init__(self, api: Api, run: Run, say: Say) -> None:
+        self.api = api
+        self.run = run
+        self.say = say
+        self._followed: dict[str, threading.Thread] = {}
+        self._patience = Patience(say)
+        self._began = time.monotonic()
+
+    def job(self) -> Manifest | None:
+        return self.api.find(JOBS, self.run.id)
+
+    def look(self) -> str:
+        """Follow new runners; why the wait is hopeless, or nothing."""
+        labels = {names.RUN: self.run.id, names.COMPONENT: "runner"}
+        pods = self.api.list(PODS, labels)
+        for pod in pods:
+            name = pod["metadata"]["name"]
+            if name not in self._followed and pod["status"].get("phase") != "Pending":
+                self._follow(name, pod)
+        return "" if self._followed else self._hopeless(pods)
+
+    def _hopeless(self, pods: list[Manifest]) -> str:
+        found = self._troubles(pods)
+        lasting = self._patience.hear(found)
+        if lasting:
+            return f"no runner begins: {lasting}"
+        limit_s = self.run.settings.start_timeout_s
+        if time.monotonic() - self._began > limit_s:
+            return f"no runner began within {limit_s} s: {told(found)}"
+        return ""
+
+    def _troubles(self, pods: list[Manifest]) -> list[Trouble]:
+        return troubles(pods, events_of(self.run.id, self.api.list(EVENTS)))
+
+    def _follow(self, name: str, pod: Manifest) -> None:
+        index = index_of(pod) or 0
+        parts = self.run.partitions
+        prefix = f"{parts[index].name}: " if len(parts) > 1 else ""
+        thread = threading.Thread(target=self._read, args=(name, prefix), daemon=True)
+        self._followed[name] = thread
+        thread.start()
+
+    def _read(self, name: str, prefix: str) -> None:
+        try:
+            for line in self.api.follow(name):
+                self.say(f"{prefix}{line}")
+        except KubernetesError as error:
+            self.say(f"{prefix}{error}")
+
+    def last_lines(self) -> None:
+        for thread in self._followed.values():
+            thread.join(LAST_LINES_S)

@@ -1,0 +1,166 @@
+"""What a plan will cost: requests, bytes, CPU and GPU hours, storage, and money for given prices.
+
+The rates are measured, each by the bench that it names; prices are a user's own. What cannot be
+known before a run, the speed of a GPU nobody has tried, is asked for and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+
+from jobs.errors import InputError
+from jobs.plan import Estimate, Plan, estimate_plan
+
+REQUESTS_PER_FILE = 3.0
+"""One for the header and ranges for the blocks under the window; tests/bench/bench_remote.py."""
+
+TILE_CPU_S = 0.25
+"""Per megapixel of the port's grid, four bands and the mask; tests/bench/bench_costs.py."""
+
+SEGMENT_CPU_S = 1.5
+"""Per megapixel, on a CPU; tests/bench/bench_costs.py."""
+
+ARCHIVE_RATIO = 2.3
+"""Uncompressed bytes of an archive to those it takes; tests/bench/bench_costs.py."""
+
+OBJECTS_PER_OVERPASS = 1.2
+"""Objects written for an overpass beside its pixels; tests/bench/bench_costs.py."""
+
+OBJECTS_PER_MEGAPIXEL = 11.5
+"""Objects that hold the pixels; tests/bench/bench_costs.py."""
+
+GB = 1e9
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars. The defaults are examples in the order of public list prices, not quotes.
+
+    Look up what your provider, region and contract ask, and give it: ``--price cpu_hour=0.031``.
+    """
+
+    get_1000: float = 0.0004
+    """1,000 read requests; many open buckets charge the reader nothing."""
+    put_1000: float = 0.005
+    """1,000 write requests."""
+    gb_out: float = 0.0
+    """1 GB read from the catalogs' files: nothing for open data within its region, some .02 to .09
+    across regions or to the outside where the reader pays."""
+    cpu_hour: float = 0.04
+    """One core for an hour."""
+    gpu_hour: float = 1.0
+    """One GPU for an hour; counts only where ``gpu_megapixels_s`` is given."""
+    gb_month: float = 0.023
+    """1 GB kept for a month."""
+    gpu_megapixels_s: float = 0.0
+    """Not a price but what it needs: megapixels that your GPU segments in a second, by your own
+    measurement. 0: segment runs on CPUs."""
+
+
+DEFAULT_PRICES = Prices()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One line of the bill."""
+
+    what: str
+    amount: float
+    unit: str
+    usd: float | None = None
+    """None for what has no price of its own."""
+
+
+def read_prices(texts: Iterable[str], prices: Prices = DEFAULT_PRICES) -> Prices:
+    """Prices with some replaced, each as ``name=value``; InputError names what is wrong."""
+    for text in texts:
+        name, _, value = text.partition("=")
+        prices = replace(prices, **{_known(name.strip()): _amount(text, value)})
+    return prices
+
+
+def _known(name: str) -> str:
+    names = [field.name for field in fields(Prices)]
+    if name in names:
+        return name
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}"
+    raise InputError(f"unknown price {name!r}; {hint}")
+
+
+def _amount(text: str, value: str) -> float:
+    try:
+        amount = float(value)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise InputError(f"price {text!r}: expected name=number, such as cpu_hour=0.04")
+    return amount
+
+
+def costs(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> tuple[Cost, ...]:
+    """The bill of a run from nothing, line by line; the last but one is the sum of those before."""
+    work = (*_transfers(counted, prices), *_hours(counted, prices))
+    total = sum(line.usd or 0.0 for line in work)
+    stored = counted.bytes_out / ARCHIVE_RATIO / GB
+    return (
+        *work,
+        Cost("the run, once", total, "USD", total),
+        Cost("archive kept, a month", stored, "GB", stored * prices.gb_month),
+    )
+
+
+def _transfers(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
+    gets = counted.files * REQUESTS_PER_FILE
+    puts = counted.units * OBJECTS_PER_OVERPASS + counted.pixels / 1e6 * OBJECTS_PER_MEGAPIXEL
+    read = counted.bytes_fetched / GB
+    return (
+        Cost("read requests", gets, "GET", gets / 1000 * prices.get_1000),
+        Cost("bytes read", read, "GB", read * prices.gb_out),
+        Cost("write requests", puts, "PUT", puts / 1000 * prices.put_1000),
+        Cost("bytes written", counted.bytes_out / ARCHIVE_RATIO / GB, "GB"),
+    )
+
+
+def _hours(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
+    megapixels = counted.pixels / 1e6
+    tile = megapixels * TILE_CPU_S / 3600
+    if prices.gpu_megapixels_s > 0:
+        hours = megapixels / prices.gpu_megapixels_s / 3600
+        segment = Cost("segment", hours, "GPU hours", hours * prices.gpu_hour)
+    else:
+        hours = megapixels * SEGMENT_CPU_S / 3600
+        segment = Cost("segment", hours, "CPU hours", hours * prices.cpu_hour)
+    return (Cost("tile", tile, "CPU hours", tile * prices.cpu_hour), segment)
+
+
+def estimate_rows(plan: Plan, prices: Prices = DEFAULT_PRICES) -> list[dict[str, str]]:
+    """What a plan needs and costs, in units that a person reads."""
+    return rows_of(estimate_plan(plan), prices)
+
+
+def rows_of(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> list[dict[str, str]]:
+    """The same of an estimate."""
+    sizes = (
+        Cost("overpasses", counted.units, ""),
+        Cost("scenes", counted.scenes, ""),
+        Cost("files opened", counted.files, ""),
+        Cost("tasks", counted.tasks, ""),
+        Cost("memory of a worker", counted.peak_memory / GB, "GB"),
+    )
+    return [_row(line) for line in (*sizes, *costs(counted, prices))]
+
+
+def _row(line: Cost) -> dict[str, str]:
+    usd = "" if line.usd is None else f"{line.usd:,.2f}"
+    amount = "" if line.unit == "USD" else f"{_readable(line.amount)} {line.unit}".strip()
+    return {"estimate": line.what, "amount": amount, "usd": usd}
+
+
+def _readable(amount: float) -> str:
+    """Three digits that count, and whole numbers whole."""
+    if amount == int(amount) or amount >= 100:
+        return f"{amount:,.0f}"
+    return f"{amount:.3g}"

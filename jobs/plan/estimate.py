@@ -1,0 +1,187 @@
+"""What a plan will cost, known before it runs, and what the catalogs hold, month by month."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from jobs.domain import Grid, Json, Overpass, Port, Scene, Source
+from jobs.domain.sensors import SENSORS
+from jobs.plan.overlap import window
+from jobs.plan.plan import ByPort, Plan
+
+BASE_MEMORY = 600 * 2**20
+"""Bytes of a worker that has torch, GDAL and the model loaded and does nothing."""
+
+VERSION = 1
+"""Raise it when the same overpasses give another estimate: what files have noted is not taken."""
+
+BLOCK = 1024
+"""Pixels along each side of a block of the cloud-optimised files that Earth Search lists."""
+
+STAGES = 2
+"""Tasks per overpass: tile, segment."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan will cost, known before it runs. Estimates of parts add up with ``+``."""
+
+    units: int = 0
+    tasks: int = 0
+    bytes_in: int = 0
+    """The windows under the ports: by the files' sizes where the catalog gives them, else
+    uncompressed, an upper bound."""
+    bytes_out: int = 0
+    """Uncompressed, an upper bound."""
+    peak_memory: int = BASE_MEMORY
+    """Bytes in one worker with one thread, at the largest port."""
+    scenes: int = 0
+    files: int = 0
+    """Opened, each once per overpass that needs it."""
+    pixels: int = 0
+    """Of the ports' grids, one for all bands, over all overpasses."""
+    bytes_fetched: int = 0
+    """As ``bytes_in``, but with all of the blocks that the windows touch, on average."""
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(
+            units=self.units + other.units,
+            tasks=self.tasks + other.tasks,
+            bytes_in=self.bytes_in + other.bytes_in,
+            bytes_out=self.bytes_out + other.bytes_out,
+            peak_memory=max(self.peak_memory, other.peak_memory),
+            scenes=self.scenes + other.scenes,
+            files=self.files + other.files,
+            pixels=self.pixels + other.pixels,
+            bytes_fetched=self.bytes_fetched + other.bytes_fetched,
+        )
+
+
+def estimate_plan(plan: Plan) -> Estimate:
+    """Units, tasks, bytes, files and memory of a plan.
+
+    What was noted in its file is taken from there; a plan without goes through its overpasses.
+    """
+    return sum((_of_port(plan, port) for port in plan.ports), start=Estimate())
+
+
+def _of_port(plan: Plan, port: Port) -> Estimate:
+    note: dict[str, Any] = {}
+    if isinstance(plan.overpasses, ByPort):
+        note = dict(plan.overpasses.note(port.id))
+    if note.pop("version", None) == VERSION:
+        return Estimate(**note)
+    return estimate_port(port, plan.of(port.id))
+
+
+def noted(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]:
+    """A port's estimate as the index of a plan file keeps it."""
+    return {"version": VERSION, **asdict(estimate_port(port, overpasses))}
+
+
+def estimate_port(port: Port, overpasses: Iterable[Overpass]) -> Estimate:
+    """The same of one port's overpasses."""
+    return sum((_estimate(overpass, port.grid) for overpass in overpasses), start=Estimate())
+
+
+def _estimate(overpass: Overpass, grid: Grid) -> Estimate:
+    scenes = [_windows(scene, grid) for scene in overpass.scenes]
+    files = [file for windows in scenes for file in windows.values()]
+    return Estimate(
+        units=1,
+        tasks=STAGES,
+        bytes_in=sum(_total(windows) for windows in scenes),
+        bytes_out=_bytes_out(overpass, grid),
+        peak_memory=_peak_memory(overpass, grid),
+        scenes=len(scenes),
+        files=sum(file.bytes > 0 for file in files),
+        pixels=grid.width * grid.height,
+        bytes_fetched=round(sum(file.bytes * file.touched for file in files)),
+    )
+
+
+def bytes_in(overpass: Overpass, grid: Grid) -> int:
+    """Bytes to be read of one overpass's files."""
+    return sum(_total(_windows(scene, grid)) for scene in overpass.scenes)
+
+
+def _total(windows: Mapping[str, _Window]) -> int:
+    return math.ceil(sum(file.bytes for file in windows.values()))
+
+
+class _Window(NamedTuple):
+    """What of one file lies under a port."""
+
+    bytes: float = 0.0
+    touched: float = 1.0
+    """Pixels of the blocks it touches, on average over where it lies, as a multiple of its own."""
+
+
+def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
+    """By file; one whose size is known is counted once for all its bands."""
+    files: dict[str, _Window] = defaultdict(_Window)
+    sample = SENSORS[scene.sensor].dtype_bytes
+    for source in scene.bands.values():
+        files[source.href] = _window(source, grid, sample, files[source.href].bytes)
+    if scene.mask is not None:
+        files[scene.mask.href] = _window(scene.mask, grid, 1, 0.0)
+    return files
+
+
+def _window(source: Source, grid: Grid, sample_bytes: int, other_bands: float) -> _Window:
+    rows, columns = window(grid, source) or (0, 0)
+    if not rows * columns:
+        return _Window(other_bands)
+    touched = _touched(rows, source.shape[0]) * _touched(columns, source.shape[1])
+    if source.size_bytes is None:
+        return _Window(other_bands + rows * columns * sample_bytes, touched)
+    share = rows * columns / (source.shape[0] * source.shape[1])
+    return _Window(source.size_bytes * share, touched)
+
+
+def _touched(pixels: int, most: int) -> float:
+    """Pixels along one side of the blocks under a window that lies anywhere, to its own."""
+    return min(pixels + BLOCK - 1, most) / pixels
+
+
+def _bytes_out(overpass: Overpass, grid: Grid) -> int:
+    bands = len(SENSORS[overpass.sensor].bands)
+    return grid.width * grid.height * (bands * 2 + 2)  # + quality and ship probability
+
+
+def _peak_memory(overpass: Overpass, grid: Grid) -> int:
+    """Per pixel and band: encoded, as float, and warped once more; and 16 bytes of masks."""
+    bands = len(SENSORS[overpass.sensor].bands)
+    return BASE_MEMORY + grid.width * grid.height * (bands * (2 + 4 + 4) + 16)
+
+
+def summarise(plan: Plan) -> list[dict[str, Json]]:
+    """What the catalogs hold: a row per port, sensor and month, in that order."""
+    return list(summary_rows(plan))
+
+
+def summary_rows(plan: Plan) -> Iterator[dict[str, Json]]:
+    """The same, one port in memory at a time."""
+    for port in sorted(plan.ports, key=lambda port: port.id):
+        months: dict[tuple[str, str], list[Overpass]] = defaultdict(list)
+        for overpass in plan.of(port.id):
+            months[overpass.sensor, f"{overpass.acquired:%Y-%m}"].append(overpass)
+        yield from (_row(port, *key, months[key]) for key in sorted(months))
+
+
+def _row(port: Port, sensor: str, month: str, overpasses: Sequence[Overpass]) -> dict[str, Json]:
+    scenes = [scene for overpass in overpasses for scene in overpass.scenes]
+    clouds = [scene.cloud_cover for scene in scenes if scene.cloud_cover is not None]
+    return {
+        "port": port.id,
+        "sensor": sensor,
+        "month": month,
+        "overpasses": len(overpasses),
+        "scenes": len(scenes),
+        "mean_cloud": round(sum(clouds) / len(clouds), 1) if clouds else None,
+        "bytes": sum(bytes_in(overpass, port.grid) for overpass in overpasses),
+    }

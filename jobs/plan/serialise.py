@@ -1,0 +1,140 @@
+"""Overpasses and ports as plain JSON values, and back, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import shapely
+from shapely.geometry import Polygon
+
+from jobs.domain import (
+    Access,
+    Berth,
+    BerthKind,
+    Grid,
+    Json,
+    Overpass,
+    Port,
+    Scene,
+    Source,
+    Superseded,
+)
+from jobs.domain.ports import port_geojson
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def overpass_to_json(overpass: Overpass) -> dict[str, Json]:
+    """An overpass as plain JSON values; ``overpass_from_json`` gives it back exactly."""
+    return {
+        **fields_of(overpass),
+        "acquired": overpass.acquired.isoformat(),
+        "scenes": [_scene_json(scene) for scene in overpass.scenes],
+        "superseded": [fields_of(superseded) for superseded in overpass.superseded],
+    }
+
+
+def overpass_from_json(content: Mapping[str, Any]) -> Overpass:
+    """The overpass of ``overpass_to_json``."""
+    return Overpass(
+        **{
+            **content,
+            "acquired": datetime.fromisoformat(content["acquired"]),
+            "scenes": tuple(_scene(scene) for scene in content["scenes"]),
+            "superseded": tuple(Superseded(**left_out) for left_out in content["superseded"]),
+        }
+    )
+
+
+def _scene_json(scene: Scene) -> dict[str, Json]:
+    content = fields_of(scene)
+    if scene.access is None:  # as in plans from before there was a choice
+        del content["access"]
+    return {
+        **content,
+        "acquired": scene.acquired.isoformat(),
+        "bands": {name: source_to_json(source) for name, source in scene.bands.items()},
+        "mask": None if scene.mask is None else source_to_json(scene.mask),
+        "geometry": None if scene.geometry is None else _rings(scene.geometry),
+        "facts": dict(scene.facts),
+    }
+
+
+def _scene(content: Mapping[str, Any]) -> Scene:
+    mask, geometry = content["mask"], content["geometry"]
+    return Scene(
+        **{
+            **content,
+            "acquired": datetime.fromisoformat(content["acquired"]),
+            "bands": {name: _source(source) for name, source in content["bands"].items()},
+            "mask": None if mask is None else _source(mask),
+            "geometry": None if geometry is None else _polygon(geometry),
+            "access": Access(content["access"]) if "access" in content else None,
+        }
+    )
+
+
+def source_to_json(source: Source) -> dict[str, Json]:
+    return {
+        **fields_of(source),
+        "transform": list(source.transform),
+        "shape": list(source.shape),
+    }
+
+
+def _source(content: Mapping[str, Any]) -> Source:
+    rows, columns = content["shape"]
+    a, b, c, d, e, f = content["transform"]
+    return Source(**{**content, "transform": (a, b, c, d, e, f), "shape": (rows, columns)})
+
+
+def _rings(polygon: Polygon) -> Json:
+    rings = [polygon.exterior, *polygon.interiors]
+    return [[[float(x), float(y)] for x, y in ring.coords] for ring in rings]
+
+
+def _polygon(rings: Any) -> Polygon:
+    # half the time of Polygon(...), which counts with millions of them
+    polygon: Polygon = shapely.polygons(rings[0], rings[1:] or None)
+    return polygon
+
+
+def port_to_json(port: Port) -> Json:
+    """The port as its GeoJSON, and its grid, which is pinned and not computed again."""
+    return {"geojson": port_geojson(port), "grid": fields_of(port.grid)}
+
+
+def port_from_json(content: Mapping[str, Any]) -> Port:
+    area, *berths = content["geojson"]["features"]
+    facts = area["properties"]
+    return Port(
+        id=facts["id"],
+        name=facts["name"],
+        country=facts["country"],
+        area=_polygon(area["geometry"]["coordinates"]),
+        berths=tuple(_berth(berth) for berth in berths),
+        grid=Grid(**content["grid"]),
+        locode=facts.get("locode"),
+        approximate=facts.get("approximate", False),
+    )
+
+
+def _berth(feature: Mapping[str, Any]) -> Berth:
+    facts = feature["properties"]
+    polygon = _polygon(feature["geometry"]["coordinates"])
+    return Berth(facts["id"], facts["name"], BerthKind(facts["kind"]), facts["capacity"], polygon)
+
+
+def fields_of(value: DataclassInstance) -> dict[str, Any]:
+    """The fields of a dataclass as they are; those that are not JSON are replaced by the caller."""
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

@@ -1,0 +1,1 @@
+"""Run: a plan's overpasses through the stages on a Dask cluster, committed as they finish."""

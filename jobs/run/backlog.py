@@ -1,0 +1,285 @@
+"""What is to do: how each overpass of a plan stands, and the batches that are still missing.
+
+Everything goes port by port, so that memory does not grow with the number of ports or overpasses.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from functools import partial
+from itertools import islice
+
+from jobs.archive import PortArchive, Step, pending_step
+from jobs.archive.pool import Archives
+from jobs.archive.retry import patiently
+from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
+from jobs.plan import Plan
+from jobs.run import task
+from jobs.run.journal import Event, EventName, Observer, warner
+from jobs.run.task import Stage
+
+WINDOW_PORTS = 16
+WINDOW_OVERPASSES = 10_000
+"""Ports whose work is laid side by side, to find units that read the same scenes: neighbours in the
+plan, together with no more overpasses than this (a single port may have more)."""
+
+MOST_IN_BATCH = 16
+"""Units in one batch: enough that opening a file is shared, few enough to lose with a worker."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose for one run; none of it changes the results."""
+
+    limit: int | None = None
+    """Do at most this many overpasses now."""
+    within: Period | None = None
+    """Only overpasses acquired in this period are looked at, counted and done: a part of a
+    backfill. Whichever part finds nothing of the whole plan missing any more publishes."""
+    retry_failed: bool = False
+    last_stage: StageName = StageName.SEGMENT
+    commit_every_s: float = 30.0
+    without_workers_s: float = 300.0
+    """Give the cluster up when it has had no worker for this long."""
+
+
+@dataclass(frozen=True)
+class Todo:
+    """One unit and the stages it still needs, in order."""
+
+    unit: Unit
+    stages: tuple[StageName, ...]
+    why: str
+    """new, stale or retry."""
+    before: UnitState
+    """How the unit stood as a whole."""
+    key: str = ""
+    """Digest of what its first stage was last made from; empty where it never was."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Units that go through their stages together, in one task per stage."""
+
+    items: tuple[Todo, ...]
+
+    @property
+    def stages(self) -> tuple[StageName, ...]:
+        """The same for all its units."""
+        return self.items[0].stages
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Its units, in order."""
+        return tuple(item.unit for item in self.items)
+
+
+# --- one port -----------------------------------------------------------------------------------
+
+
+def port_units(
+    plan: Plan, port: Port, steps: Mapping[str, Step], within: Period | None = None
+) -> Iterator[tuple[Unit, Step]]:
+    """Every unit of a port with its step, by time; pending where it has none yet."""
+    for overpass in plan.of(port.id):
+        if not is_within(overpass, within):
+            continue
+        step = steps.get(overpass.id) or pending_step(overpass)
+        yield Unit(port, overpass, step.index), step
+
+
+def is_within(overpass: Overpass, within: Period | None) -> bool:
+    """Whether it was acquired in the period, by its day in UTC."""
+    day = overpass.acquired.astimezone(UTC).date()
+    return within is None or within.start <= day <= within.end
+
+
+def port_steps(archive: PortArchive | None) -> Mapping[str, Step]:
+    """The steps of a port by overpass id; none where no run has begun it."""
+    return {} if archive is None else archive.steps()
+
+
+def state_of(stage: Stage, unit: Unit, step: Step, settings: Settings) -> UnitState:
+    """Where a unit stands in a stage: as stored, or stale when it was made from other things."""
+    stored = step.state[stage.name]
+    if stored is UnitState.PENDING or step.key[stage.name] == stage.key(unit, settings):
+        return stored
+    return UnitState.STALE
+
+
+def overall(unit: Unit, step: Step, settings: Settings) -> UnitState:
+    """One state for a unit: failed if any stage is, done if the last is, else pending or stale."""
+    return _joined([state_of(stage, unit, step, settings) for stage in task.STAGES])
+
+
+def _joined(states: Sequence[UnitState]) -> UnitState:
+    for state in (UnitState.FAILED, UnitState.STALE, UnitState.PENDING):
+        if state in states:
+            return state
+    return UnitState.DONE
+
+
+def todo(unit: Unit, states: Mapping[StageName, UnitState], options: Options) -> Todo | None:
+    """What is still to do for one unit; None when nothing is, or when it failed before."""
+    whole = _joined(list(states.values()))
+    if whole is UnitState.FAILED and not options.retry_failed:
+        return None
+    wanted = list(StageName)[: list(StageName).index(options.last_stage) + 1]
+    missing = [name for name in wanted if states[name] is not UnitState.DONE]
+    if not missing:
+        return None
+    # A stage that runs again makes those behind it run again.
+    again = tuple(wanted[wanted.index(missing[0]) :])
+    why = {UnitState.STALE: "stale", UnitState.FAILED: "retry"}.get(states[missing[0]], "new")
+    return Todo(unit, again, why, whole)
+
+
+def survey(
+    units: Iterable[tuple[Unit, Step]], settings: Settings, options: Options
+) -> tuple[Counter[UnitState], list[Todo]]:
+    """How a port's units stand as a whole, and what is to do for them."""
+    counts: Counter[UnitState] = Counter()
+    found = []
+    for unit, step in units:
+        states = {s.name: state_of(s, unit, step, settings) for s in task.STAGES}
+        counts[_joined(list(states.values()))] += 1
+        item = todo(unit, states, options)
+        if item is not None:
+            found.append(replace(item, key=step.key[item.stages[0]]))
+    return counts, found
+
+
+# --- a plan -------------------------------------------------------------------------------------
+
+
+def still_to_do(
+    plan: Plan, archives: Archives, settings: Settings, options: Options
+) -> Iterator[Todo]:
+    """What a run with these options would do, in the plan's order; changes nothing."""
+    found = (
+        item
+        for port in plan.ports
+        for item in survey(
+            port_units(plan, port, port_steps(archives.existing(port.id)), options.within),
+            settings,
+            options,
+        )[1]
+    )
+    return islice(found, options.limit)
+
+
+def standing(
+    plan: Plan, archives: Archives, settings: Settings, within: Period | None = None
+) -> Counter[UnitState]:
+    """How the overpasses of a plan stand now, by a fresh look at the archives."""
+    counts: Counter[UnitState] = Counter()
+    for port in plan.ports:
+        steps = port_steps(archives.existing(port.id))
+        for unit, step in port_units(plan, port, steps, within):
+            counts[overall(unit, step, settings)] += 1
+    return counts
+
+
+def overpasses_within(plan: Plan, within: Period | None) -> int:
+    """How many overpasses of a plan were acquired in a period; reads all for one."""
+    if within is None:
+        return len(plan.overpasses)
+    return sum(is_within(each, within) for port in plan.ports for each in plan.of(port.id))
+
+
+class Backlog:
+    """Batches of what is to do, and how the overpasses of the ports gone through so far stood."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        archives: Archives,
+        settings: Settings,
+        options: Options,
+        observe: Observer,
+    ) -> None:
+        self.plan = plan
+        self.archives = archives
+        self.settings = settings
+        self.options = options
+        self.observe = observe
+        self.states: Counter[UnitState] = Counter()
+        self._left = options.limit
+        self._counted = 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Everything to do, window by window; ports are begun as they are reached."""
+        for ports in windows(self.plan):
+            if self._left == 0:
+                return
+            yield from in_batches([item for port in ports for item in self._begin(port)])
+
+    def count_rest(self) -> None:
+        """Count the ports that were not reached; changes nothing in their archives."""
+        for port in self.plan.ports[self._counted :]:
+            archive = self.archives.existing(port.id)
+            if archive is None and self.options.within is None:
+                self.states[UnitState.PENDING] += self.plan.count(port.id)
+                continue
+            units = port_units(self.plan, port, port_steps(archive), self.options.within)
+            self.states += survey(units, self.settings, self.options)[0]
+
+    def _begin(self, port: Port) -> list[Todo]:
+        begin = partial(self.archives.begin, port.id, self.plan.of(port.id))
+        steps = patiently(begin, warner(self.observe))
+        units = port_units(self.plan, port, steps, self.options.within)
+        counts, found = survey(units, self.settings, self.options)
+        found = found[: self._left]
+        if self._left is not None:
+            self._left -= len(found)
+        self.states += counts
+        self._counted += 1
+        self.observe(
+            Event(
+                EventName.PORT,
+                {
+                    "port": port.id,
+                    "overpasses": counts.total(),
+                    "done": counts[UnitState.DONE],
+                    "failed": counts[UnitState.FAILED],
+                    "todo": len(found),
+                },
+            )
+        )
+        return found
+
+
+def windows(plan: Plan) -> Iterator[list[Port]]:
+    """The plan's ports in its order, some neighbours at a time."""
+    window: list[Port] = []
+    size = 0
+    for port in plan.ports:
+        count = plan.count(port.id)
+        if window and (len(window) == WINDOW_PORTS or size + count > WINDOW_OVERPASSES):
+            yield window
+            window, size = [], 0
+        window.append(port)
+        size += count
+    if window:
+        yield window
+
+
+def in_batches(items: Iterable[Todo]) -> Iterator[Batch]:
+    """Units that read the same scene together, in the order of their first; others alone."""
+    groups: dict[object, list[Todo]] = {}
+    for item in items:
+        groups.setdefault(_together(item), []).append(item)
+    for group in groups.values():
+        for start in range(0, len(group), MOST_IN_BATCH):
+            yield Batch(tuple(group[start : start + MOST_IN_BATCH]))
+
+
+def _together(item: Todo) -> object:
+    """Equal for units that go into one batch."""
+    if StageName.TILE not in item.stages:  # nothing to share: the pixels are in the archive
+        return item.unit.overpass.id
+    scene = item.unit.overpass.scenes[0]
+    return (item.stages, scene.catalog, scene.collection, scene.item_id)

@@ -1,0 +1,254 @@
+"""The Dask cluster of a run: made here for this machine, or somebody else's by its address."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster, Security, performance_report
+
+from jobs.errors import ClusterError, ClusterLostError, InputError
+from jobs.run.journal import Event, EventName, Observer
+
+WORKER_ENVIRONMENT = {
+    # Dask's nanny makes malloc hand memory back at once, so that every large array faults its
+    # pages in anew: a third more CPU on the same job. One setting without the other does not help.
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+}
+
+WAIT_FOR_WORKERS_S = 60.0
+CONNECT_TIMEOUT = "20s"
+REPORT_TIMEOUT_S = 60.0
+ROLL_TIMEOUT_S = 30.0
+ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
+
+
+@cache
+def code_version() -> str:
+    """``<version>+<digest>`` of the code that runs here; the same on every machine with it."""
+    digest = hashlib.sha256()
+    for package in ("jobs", "models"):
+        folder = Path(__file__).resolve().parents[2] / package
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(folder.parent).as_posix().encode())
+            digest.update(path.read_bytes())
+    return f"{metadata.version('berthwatch')}+{digest.hexdigest()[:10]}"
+
+
+@contextmanager
+def connect(
+    cluster: str,
+    workers: int | None = None,
+    security: Security | None = None,
+    wait_for_workers_s: float | None = None,
+    needs: Collection[str] = (),
+) -> Iterator[Client]:
+    """A client of ``local`` (a cluster of processes made and ended here) or of an address.
+
+    ``security`` is for a scheduler behind TLS; Dask's own configuration holds where it is None.
+    ``needs`` names resources (CPU, GPU) that some worker must offer before it begins. Raises
+    ClusterError where nobody answers, no worker comes, or workers run other code, and
+    ClusterLostError where the scheduler vanishes meanwhile.
+    """
+    wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
+    if cluster == "local":
+        with _local(workers) as made, Client(made) as client:
+            _check(client, wait_s, needs)
+            yield client
+    elif cluster.startswith(ADDRESSES):
+        with _remote(cluster, security) as client:
+            _check(client, wait_s, needs)
+            yield client
+    else:
+        raise InputError(
+            f"cluster {cluster!r} is neither 'local' nor an address such as tcp://host:8786"
+        )
+
+
+def _local(workers: int | None) -> LocalCluster:
+    environment = {
+        **dask.config.get("distributed.nanny.pre-spawn-environ", {}),
+        **WORKER_ENVIRONMENT,
+    }
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
+        return LocalCluster(
+            n_workers=workers or CPU_COUNT,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs="CRITICAL",
+        )
+
+
+@contextmanager
+def _remote(address: str, security: Security | None) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
+    except (OSError, TimeoutError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({error}); start one with "
+            "'dask scheduler' and workers with 'dask worker', or use --cluster local"
+        ) from error
+    with _quiet(), client:
+        yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask tells a lost scheduler in tracebacks; the run says it in a sentence."""
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "batched", "core")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
+    """Refuse a cluster without workers, or whose workers would compute something else."""
+    with vanishing(client, at_once=True):
+        _wait_for_workers(client, wait_s, needs)
+        found = client.run(_versions, on_error="return")
+    mine = _versions()
+    gone = [worker for worker, theirs in found.items() if isinstance(theirs, OSError)]
+    for worker, theirs in found.items():
+        if theirs != mine and worker not in gone:
+            raise ClusterError(
+                f"worker {worker} has {_describe(theirs)}, this client has {_describe(mine)}: "
+                "install the same Berthwatch and Python on both"
+            )
+    if len(gone) == len(found):
+        raise ClusterLostError(f"the cluster was lost: all {len(gone)} workers went as they came")
+
+
+def _wait_for_workers(client: Client, wait_s: float, needs: Collection[str]) -> None:
+    """Return when a worker is there, and one that offers each resource needed."""
+    until = time.monotonic() + wait_s
+    try:
+        client.wait_for_workers(1, timeout=wait_s)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"the cluster has no worker after {wait_s:.0f} s; "
+            "start one with 'dask worker' and the scheduler's address"
+        ) from error
+    while missing := sorted(set(needs) - roll_call(client, ROLL_TIMEOUT_S).offered):
+        if time.monotonic() > until:
+            raise ClusterError(
+                f"the cluster has no worker that offers {' or '.join(missing)} after "
+                f"{wait_s:.0f} s; start one with 'dask worker --resources {missing[0]}=1'"
+            )
+        time.sleep(min(1.0, wait_s / 10))
+
+
+@contextmanager
+def vanishing(client: Client, *, at_once: bool = False) -> Iterator[None]:
+    """What Dask raises when its scheduler vanishes, as ClusterLostError.
+
+    An OSError of another cause passes as it is while the client still has its scheduler, unless
+    ``at_once`` says that nothing else is touched here.
+    """
+    address = client.scheduler.address if client.scheduler else "an unknown address"
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        if client.status == "running" and not at_once:
+            raise
+        said = " ".join(str(error).split())[:200]
+        raise ClusterLostError(
+            f"the cluster was lost: the scheduler at {address} is gone ({said}); what was finished "
+            "is committed: the same command goes on from here"
+        ) from error
+
+
+def _versions() -> tuple[str, str]:
+    return code_version(), f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _describe(versions: object) -> str:
+    match versions:
+        case (str(code), str(python)):
+            return f"Berthwatch {code} on Python {python}"
+        case _:
+            return f"no Berthwatch ({versions})"
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Who is there to work."""
+
+    threads: int
+    """How many tasks the workers run at once."""
+    gpus: int
+    """How many workers offer the resource ``GPU``."""
+    cpus: int = 0
+    """How many offer the resource ``CPU``; where any does, what needs no GPU runs there only."""
+    without_gpu: int = 0
+    """How many can do what needs no GPU: they offer CPU, or nothing at all."""
+
+    @property
+    def offered(self) -> set[str]:
+        """The resources that some worker offers."""
+        return {kind for kind, count in (("CPU", self.cpus), ("GPU", self.gpus)) if count}
+
+
+def roll_call(client: Client, timeout_s: float) -> Roll:
+    """Ask the scheduler; OSError or TimeoutError where it does not answer in time."""
+    if client.scheduler is None:
+        raise OSError("the client is closed")
+    answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout_s)
+    workers = answer["workers"].values()
+    offers = [{kind for kind, n in worker.get("resources", {}).items() if n} for worker in workers]
+    return Roll(
+        threads=sum(worker["nthreads"] for worker in workers),
+        gpus=sum("GPU" in offered for offered in offers),
+        cpus=sum("CPU" in offered for offered in offers),
+        without_gpu=sum("CPU" in offered or "GPU" not in offered for offered in offers),
+    )
+
+
+@contextmanager
+def performance(client: Client, path: Path, observe: Observer) -> Iterator[None]:
+    """Keep Dask's own report of what happens inside as an HTML file; a failure is only a warning.
+
+    Nothing is written where the client has lost its scheduler.
+    """
+    report = performance_report(filename=str(path))
+    begun = _without(path, observe, lambda: client.sync(report.__aenter__))
+    try:
+        yield
+    finally:
+        if begun and client.status == "running":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _without(
+                path,
+                observe,
+                lambda: client.sync(
+                    report.__aexit__, None, None, None, code="", callback_timeout=REPORT_TIMEOUT_S
+                ),
+            )
+
+
+def _without(path: Path, observe: Observer, step: Callable[[], object]) -> bool:
+    """Take a step that a run can do without; False, and a warning, where it fails."""
+    try:
+        step()
+    except (OSError, TimeoutError, ImportError, ValueError, TypeError, RuntimeError) as error:
+        reason = f"no performance report in {path}: {type(error).__name__}: {error}"
+        observe(Event(EventName.WARNING, {"reason": reason[:500]}))
+        return False
+    return True

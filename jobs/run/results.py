@@ -1,0 +1,280 @@
+"""Results: from what the archive holds to one published state of a job.
+
+One task per port counts its visits; everything else is small and done by the coordinator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from distributed import Client
+from numpy.typing import NDArray
+
+from jobs import segment
+from jobs.archive import PortArchive, Step
+from jobs.archive.pool import Archives
+from jobs.archive.retry import patiently
+from jobs.domain import (
+    EstimateSettings,
+    FixedStructure,
+    OverpassRecord,
+    Period,
+    Port,
+    Settings,
+    StageName,
+    UnitResult,
+    UnitState,
+    content_id,
+)
+from jobs.domain.sensors import SENSORS
+from jobs.plan import Plan
+from jobs.publish import write
+from jobs.publish.publication import (
+    VOYAGE_COLUMNS,
+    PortEstimate,
+    PortTables,
+    Provenance,
+    Publication,
+    UnitCounts,
+    table,
+)
+from jobs.run.backlog import overall, port_steps, port_units
+from jobs.run.execute import detector_errors
+from jobs.run.parallel_map import spread
+from jobs.storage import Storage
+from jobs.visits import estimate, series, stays
+from jobs.visits.cargo import CargoEntry, read_entries
+from jobs.visits.occupancy.detector import MeasuredError
+from jobs.visits.voyages.linking import link, seen_visits, voyage_table
+from jobs.visits.voyages.sea_routes import sea_routes
+
+MOST_PORTS_LINKED = 40
+"""With more ports, ways by sea and matchings grow beyond what one process should do at the end."""
+EYE_GAMMA = 0.7
+"""Lifts the dark water: most of a port picture lies in the lowest tenth of its range."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What estimates rest on, beside the looks."""
+
+    period: Period
+    settings: EstimateSettings
+    errors: tuple[MeasuredError, ...]
+    """Of the network, as its evaluation measured them."""
+    entries: tuple[CargoEntry, ...] = ()
+    apart: Settings | None = None
+    """The run's, by whose model fixed structure is told from ships; None: all are ships."""
+
+
+@dataclass(frozen=True)
+class PortResult:
+    """All that one port gives to a publication; a worker makes it alone."""
+
+    tables: PortTables
+    estimate: PortEstimate
+    series: Mapping[str, xr.Dataset]
+
+
+def count_port(root: Storage, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
+    """What was seen at one port and what it means; runs on a worker, reads the newest commit."""
+    archive = PortArchive.create_or_open(root, port, None)
+    if basis.apart is None:
+        return _count(archive.records(overpass_ids), port, basis)
+    return _count(judged(archive, overpass_ids, basis.apart), port, basis)
+
+
+def judged(
+    archive: PortArchive, overpass_ids: Sequence[str], settings: Settings
+) -> Iterator[OverpassRecord]:
+    """The records of overpasses, in time order, their vessels told from fixed structure.
+
+    That hangs on all these overpasses together and so is in no archive: one more may change it.
+    """
+    steps = archive.steps()
+    found = segment.structures(
+        archive.records(overpass_ids),
+        lambda overpass_id: archive.image(steps[overpass_id]),
+        archive.port.grid,
+        settings,
+    )
+    for record in archive.records(overpass_ids):
+        yield found[record.sensor].judged(record)
+
+
+def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
+    seen = stays.port_tables(port, records)
+    found = estimate.estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
+    tables = estimate.with_estimates(seen, found)
+    return PortResult(tables, found, series.port_series(tables, found, basis.period))
+
+
+def basis_of(plan: Plan, settings: Settings) -> Basis:
+    """What the plan's estimates rest on; InputError for entries that cannot be used."""
+    apart = settings if plan.fixed_structure is FixedStructure.REJECT else None
+    errors = detector_errors(plan.model)
+    return Basis(plan.period, plan.estimates, errors, _entries(plan), apart)
+
+
+def _entries(plan: Plan, visit_ids: Collection[str] | None = None) -> tuple[CargoEntry, ...]:
+    """What analysts entered; once the visits are known, each entry must name one of them."""
+    path = plan.estimates.cargo
+    return () if path is None else read_entries(Path(path), visit_ids)
+
+
+def collect(
+    plan: Plan,
+    archives: Archives,
+    settings: Settings,
+    root: Storage,
+    client: Client,
+) -> Publication:
+    """The state of the job as the archive holds it now, with a tag derived from its content.
+
+    Raises ClusterLostError where the cluster that counts is lost.
+    """
+    basis = basis_of(plan, settings)
+    standing = {port.id: _standing(plan, port, archives, settings) for port in plan.ports}
+    found = _results(plan, standing, root, client, basis)
+    _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
+    done = [overpass for one in standing.values() for overpass in one.done]
+    counts = UnitCounts(
+        done=len(done),
+        failed=sum(len(one.failures) for one in standing.values()),
+        pending=sum(one.pending for one in standing.values()),
+    )
+    entries = [asdict(entry) for entry in basis.entries]
+    identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done), entries]
+    tag = content_id([*identity, counts.failed], 12)
+    complete = counts.pending == 0
+    return Publication(
+        job=plan.name,
+        tag=tag if complete else f"partial-{tag}",
+        period=plan.period,
+        complete=complete and counts.failed == 0,
+        units=counts,
+        tables={port_id: result.tables for port_id, result in found.items()},
+        estimates={port_id: result.estimate for port_id, result in found.items()},
+        voyages=voyages_between(list(found.values()), plan.estimates.seed),
+        settings=plan.estimates,
+        series=series.joined([found[port_id].series for port_id in sorted(found)], plan.period),
+        provenance=_provenance(plan, settings),
+        imagery=ArchiveImagery(archives),
+        failures=tuple(unit for one in standing.values() for unit in one.failures),
+    )
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How one port's overpasses stand."""
+
+    done: tuple[str, ...]
+    failures: tuple[UnitResult, ...]
+    pending: int
+
+
+def _standing(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _Standing:
+    done, failures, pending = [], [], 0
+    for unit, step in port_units(plan, port, port_steps(archives.existing(port.id))):
+        match overall(unit, step, settings):
+            case UnitState.DONE:
+                done.append(unit.overpass.id)
+            case UnitState.FAILED:
+                why = step.reason
+                failures.append(UnitResult(unit.overpass.id, StageName.TILE, UnitState.FAILED, why))
+            case _:
+                pending += 1
+    return _Standing(tuple(done), tuple(failures), pending)
+
+
+def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
+    """Which seen visit may be which ship's next stop; no row for one port, or for too many."""
+    draws = [d for result in results for d in result.estimate.stays if (d.visit >= 0).any()]
+    ports = {d.port for d in draws}
+    if not 2 <= len(ports) <= MOST_PORTS_LINKED:
+        return table(VOYAGE_COLUMNS, [])
+    tables = pd.concat([result.tables.visits for result in results])
+    lengths = zip(tables["length_m"], tables["length_sd_m"], strict=True)
+    measured = dict(zip(tables["visit_id"], lengths, strict=True))
+    places = {
+        result.tables.port.id: result.tables.port.area.centroid.coords[0]
+        for result in results
+        if result.tables.port.id in ports
+    }
+    routes = sea_routes(places)
+    return voyage_table(link(seen_visits(draws, measured), routes, seed=seed), routes)
+
+
+def publish_run(
+    publication: Publication, archives: Mapping[str, PortArchive], root: Storage
+) -> str:
+    """Write the results and tag the archives they came from; returns the folder's name.
+
+    The tags come first: a published folder always has its pixels.
+    """
+    if publication.units.pending == 0:
+        for archive in archives.values():
+            patiently(partial(archive.tag, f"{publication.job}-{publication.tag}"), _unheard)
+    return write.publish(publication, root)
+
+
+def _unheard(reason: str) -> None:
+    """Nobody is told of trouble that passes once the run itself is over."""
+
+
+def _results(
+    plan: Plan, standing: Mapping[str, _Standing], root: Storage, client: Client, basis: Basis
+) -> dict[str, PortResult]:
+    seen = [port for port in plan.ports if standing[port.id].done]
+    calls = ((root, port, standing[port.id].done, basis) for port in seen)
+    empty = [port for port in plan.ports if not standing[port.id].done]
+    found = {port.id: _count([], port, basis) for port in empty}
+    counted = spread(client, count_port, calls)
+    return found | {seen[number].id: result for number, result in counted}
+
+
+def _provenance(plan: Plan, settings: Settings) -> Provenance:
+    return Provenance(
+        plan_hash=plan.hash,
+        code_version=settings.code_version,
+        model_digest=settings.model_digest,
+        items={o.id: tuple(s.item_id for s in o.scenes) for o in plan.overpasses},
+        attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
+    )
+
+
+class ArchiveImagery:
+    """Pictures of overpasses for people, straight from the port archives."""
+
+    def __init__(self, archives: Mapping[str, PortArchive]) -> None:
+        self.archives = archives
+        self._steps: dict[str, Mapping[str, Step]] = {}
+
+    def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
+        """(y, x, 3) on the port's grid, stretched for the eye; None where it was never tiled."""
+        if port_id not in self._steps:
+            self._steps[port_id] = self.archives[port_id].steps()
+        step = self._steps[port_id].get(overpass_id)
+        if step is None or step.state[StageName.TILE] is not UnitState.DONE:
+            return None
+        sensor = SENSORS[step.sensor]
+        image = sensor.encoding.decode(self.archives[port_id].image(step).image)
+        visible = image[[sensor.bands.index(band) for band in ("red", "green", "blue")]]
+        return stretch(visible)
+
+
+def stretch(visible: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(y, x, 3) from (band, y, x): the 1st to 99.5th percentile of all bands as one range."""
+    if np.isnan(visible).all():
+        return np.zeros((*visible.shape[1:], 3), np.uint8)
+    low, high = np.nanpercentile(visible, [1.0, 99.5])
+    unit = np.clip((visible - low) / max(high - low, 1e-6), 0, 1) ** EYE_GAMMA
+    shown = np.nan_to_num(1 + unit * 254, nan=0)
+    return np.moveaxis(np.rint(shown).astype(np.uint8), 0, -1)

@@ -1,0 +1,109 @@
+"""The fast way: windows of files that lie on the port's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from jobs.domain import Access, Grid, Source
+from jobs.tile.encoding import encoded, keeps_numbers
+from jobs.tile.layers import Layer
+from jobs.tile.raster import Place, use
+
+
+def is_aligned(source: Source, grid: Grid) -> bool:
+    """Whether the source's pixels are the grid's own, or whole multiples of them, edge on edge."""
+    a, b, c, d, e, f = source.transform
+    factor = a / grid.resolution_m
+    return (
+        source.epsg == grid.epsg
+        and b == d == 0
+        and a == -e
+        and factor >= 1
+        and factor.is_integer()
+        and ((grid.left - c) / grid.resolution_m).is_integer()
+        and ((f - grid.top) / grid.resolution_m).is_integer()
+    )
+
+
+def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> None:
+    """Fill the layers from aligned files, each opened once for all of its bands."""
+    by_file: dict[tuple[Place, bool], list[Layer]] = {}
+    for layer in layers:
+        by_file.setdefault((Place(layer.source.href, access), layer.categorical), []).append(layer)
+    for (place, _), members in by_file.items():
+        first = members[0]
+        sources = [member.source for member in members]
+        use(place, sources, first.dtypes, partial(_read, layers=members, grid=grid))
+
+
+def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
+    """All wanted bands of one open file."""
+    source = layers[0].source
+    part = _part(source, grid)
+    if part is None:
+        return
+    if _goes_straight(file, layers, part, grid):
+        file.read([source.index], window=part.window, out=layers[0].out[None])
+        return
+    values = file.read([layer.source.index for layer in layers], window=part.window)
+    for layer, numbers in zip(layers, values, strict=True):
+        layer.out[part.target] = part.cut(encoded(layer.source, numbers, layer.encoder))
+
+
+def _goes_straight(file: DatasetReader, layers: Sequence[Layer], part: _Part, grid: Grid) -> bool:
+    """Whether the file's numbers can be read into the layer as they are."""
+    layer = layers[0]
+    dtype = np.dtype(file.dtypes[layer.source.index - 1])
+    return (
+        len(layers) == 1
+        and dtype == layer.out.dtype
+        and (part.window.height, part.window.width) == grid.shape
+        and keeps_numbers(layer.source, dtype, layer.encoder)
+    )
+
+
+class _Part:
+    """The part of an aligned file that the grid covers, coarser pixels repeated."""
+
+    def __init__(
+        self, factor: int, rows: tuple[int, int], columns: tuple[int, int], origin: tuple[int, int]
+    ) -> None:
+        self.factor = factor
+        top, left = rows[0] // factor, columns[0] // factor
+        bottom, right = -(-rows[1] // factor), -(-columns[1] // factor)
+        self.window = Window(left, top, right - left, bottom - top)
+        inner = rows[0] % factor, columns[0] % factor
+        height, width = rows[1] - rows[0], columns[1] - columns[0]
+        self.inner = np.s_[inner[0] : inner[0] + height, inner[1] : inner[1] + width]
+        start = rows[0] - origin[0], columns[0] - origin[1]
+        self.target = np.s_[start[0] : start[0] + height, start[1] : start[1] + width]
+
+    def cut(self, values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """The window's values at the grid's own resolution, without what lies beside the grid."""
+        if self.factor == 1:
+            return values
+        return values.repeat(self.factor, axis=0).repeat(self.factor, axis=1)[self.inner]
+
+
+def _part(source: Source, grid: Grid) -> _Part | None:
+    """The part of a source on the grid, or None where they do not meet."""
+    factor = round(source.transform[0] / grid.resolution_m)
+    column = round((grid.left - source.transform[2]) / grid.resolution_m)
+    row = round((source.transform[5] - grid.top) / grid.resolution_m)
+    rows = _overlap(row, grid.height, source.shape[0] * factor)
+    columns = _overlap(column, grid.width, source.shape[1] * factor)
+    if rows is None or columns is None:
+        return None
+    return _Part(factor, rows, columns, (row, column))
+
+
+def _overlap(start: int, length: int, extent: int) -> tuple[int, int] | None:
+    """The part of start..start+length inside 0..extent, or None."""
+    low, high = max(start, 0), min(start + length, extent)
+    return (low, high) if low < high else None

@@ -1,0 +1,274 @@
+"""Opening scene files: each checked against its declaration, each failure a SceneError by name."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from pathlib import PurePosixPath
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import numpy as np
+import rasterio
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.session import DummySession
+
+from jobs.domain import Access, Source
+from jobs.errors import SceneError, UnreachableError
+from jobs.tile.access import address, gdal_settings, without_query
+
+T = TypeVar("T")
+
+GDAL_SETTINGS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing of the folder beside each file
+    "GDAL_HTTP_MAX_RETRY": "4",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    # A stalled answer is given up here and the whole unit tried again: GDAL's own retries would
+    # wait for each request of each file anew.
+    "GDAL_HTTP_LOW_SPEED_TIME": "30",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GDAL_HTTP_TIMEOUT": "300",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    # A file that is closed is forgotten: another attempt asks the server, not GDAL's cache.
+    "CPL_VSIL_CURL_NON_CACHED": "/vsis3/",
+}
+
+BLOCK_LIMIT_BYTES = 256 * 2**20
+"""A block is decoded whole, so a file of larger ones could break a worker; COGs have 0.5-8 MB."""
+
+MAX_SHARED = 32
+"""Files kept open at once by `sharing_files`: six scenes of four bands and a mask."""
+
+DTYPES = {1: ("uint8",), 2: ("uint16",)}
+"""Sample types by a sensor's ``dtype_bytes``."""
+
+CLASS_DTYPES = ("uint8", "uint16")
+"""Sample types of a scene classification."""
+
+_REMOTE = re.compile(r"(https?|s3|gs|az|abfss?)://|/vsi(curl|s3|gs|az|adls|oss|swift)/", re.I)
+_REFUSED = re.compile(r"\b40[13]\b|AccessDenied|Forbidden|Unauthorized|InvalidAccessKeyId", re.I)
+_MISSING = re.compile(r"\b404\b|NoSuchKey|NoSuchBucket|specified key does not exist", re.I)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, and how it is reached: what tells open files apart."""
+
+    href: str
+    access: Access | None = None
+
+
+def settings_of(access: Access | None) -> rasterio.Env:
+    """The GDAL environment in which files of this access are opened and read."""
+    # Without a session of its own rasterio makes one of boto3's, 17 ms each, wherever AWS
+    # credentials are around; GDAL finds these itself.
+    return rasterio.Env(DummySession(), **GDAL_SETTINGS, **gdal_settings(access))
+
+
+def use(
+    place: Place,
+    sources: Sequence[Source],
+    dtypes: Sequence[str],
+    read: Callable[[DatasetReader], T],
+) -> T:
+    """What `read` makes of the open file, which was found to be what `sources` declare.
+
+    Where a signed address fails it is signed anew and tried once more: GDAL does not tell a
+    refusal in the midst of a file from other failures. Raises UnreachableError where another
+    attempt may do, else SceneError.
+    """
+    try:
+        return _attempt(place, sources, dtypes, read, renew=False)
+    except (RasterioError, OSError) as error:
+        failure = unreadable(place.href, error)
+    if _is_signed(place):
+        try:
+            return _attempt(place, sources, dtypes, read, renew=True)
+        except (RasterioError, OSError) as error:
+            failure = unreadable(place.href, error)
+    # Raised down here, it does not take GDAL's error along, which quotes the signature and which
+    # no other process can unpickle.
+    raise failure
+
+
+def _attempt(
+    place: Place,
+    sources: Sequence[Source],
+    dtypes: Sequence[str],
+    read: Callable[[DatasetReader], T],
+    *,
+    renew: bool,
+) -> T:
+    with settings_of(place.access), _dataset(place, renew) as file:
+        for source in sources:
+            _check(file, source, dtypes)
+        return read(file)
+
+
+def _is_signed(place: Place) -> bool:
+    return address(place.href, place.access) != place.href
+
+
+# --- sharing ------------------------------------------------------------------------------------
+
+
+class _Shared(threading.local):
+    """The files this thread keeps open, the longest unused first; None outside `sharing_files`."""
+
+    files: OrderedDict[Place, DatasetReader] | None = None
+
+
+_shared = _Shared()
+
+
+@contextmanager
+def sharing_files() -> Iterator[None]:
+    """Within it, units that read the same files open each once; they are closed at the end.
+
+    Only for the thread that entered it. Inside another one it adds nothing.
+    """
+    if _shared.files is not None:
+        yield
+        return
+    _shared.files = OrderedDict()
+    try:
+        yield
+    finally:
+        files, _shared.files = _shared.files, None
+        for file in files.values():
+            file.close()
+
+
+@contextmanager
+def _dataset(place: Place, renew: bool) -> Iterator[DatasetReader]:
+    """An open file, out of those shared where there are such; one that failed is not kept."""
+    shared = _shared.files
+    if shared is None:
+        with _open(place, renew) as file:
+            yield file
+        return
+    file = shared.pop(place, None) or _open(place, renew)
+    try:
+        yield file
+    except BaseException:
+        file.close()
+        raise
+    shared[place] = file
+    if len(shared) > MAX_SHARED:
+        shared.popitem(last=False)[1].close()
+
+
+def _open(place: Place, renew: bool) -> DatasetReader:
+    # GDAL finds S3's credentials itself and keeps them; rasterio would ask boto3 for each file.
+    href = re.sub(r"^s3://", "/vsis3/", address(place.href, place.access, renew=renew))
+    if re.match(r"https?://", href):
+        # A fragment is not sent. Each opening having its own, GDAL takes nothing for known from
+        # one that failed; the setting that says so costs a request more for each file. It asks
+        # for EMPTY_DIR above: a fragment would make a sidecar's address that of the file itself.
+        suffix = PurePosixPath(urlsplit(href).path).suffix  # CPL_VSIL_CURL_ALLOWED_EXTENSIONS
+        href = f"/vsicurl/{href}#{next(_openings)}{suffix}"
+    return rasterio.open(href, sharing=False)
+
+
+_openings = count()
+
+
+# --- what was declared --------------------------------------------------------------------------
+
+
+def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
+    """Refuse a file that is not what was declared: its pixels would land elsewhere, or lie."""
+    name = without_query(source.href)
+    transform = tuple(file.transform)[:6]
+    tolerance = 1e-3 * abs(source.transform[0])
+    close = np.allclose(transform, source.transform, rtol=0, atol=tolerance)
+    if file.shape != tuple(source.shape) or not close:
+        raise SceneError(
+            f"{name} has shape {file.shape} and transform {transform}, the catalog declares "
+            f"{tuple(source.shape)} and {source.transform}: report it to the catalog's keeper"
+        )
+    if not _is_crs(file.crs, source.epsg):
+        raise SceneError(
+            f"{name} has the projection {_crs_name(file.crs)}, the catalog declares "
+            f"EPSG:{source.epsg}: report it to the catalog's keeper"
+        )
+    if source.index > file.count:
+        raise SceneError(
+            f"{name} has {file.count} bands, expected at least {source.index}: "
+            "the job's source names another sensor than the catalog's files are of"
+        )
+    _check_samples(file, source, dtypes)
+
+
+def _check_samples(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
+    dtype = file.dtypes[source.index - 1]
+    if dtype not in dtypes:
+        raise SceneError(
+            f"{without_query(source.href)} holds {dtype} samples, expected {' or '.join(dtypes)}: "
+            "the job's source names another sensor than the catalog's files are of"
+        )
+    rows, columns = file.block_shapes[source.index - 1]
+    samples = rows * columns * (file.count if file.interleaving is _PIXEL else 1)
+    size = samples * np.dtype(dtype).itemsize
+    if size > BLOCK_LIMIT_BYTES:
+        raise SceneError(
+            f"{without_query(source.href)} has blocks of {rows} x {columns} pixels, "
+            f"{size / 2**20:.0f} MB each; expected at most {BLOCK_LIMIT_BYTES / 2**20:.0f}: "
+            "write it anew as a COG with tiles of 512 or 1024"
+        )
+
+
+_PIXEL = rasterio.enums.Interleaving.pixel
+
+
+def _is_crs(crs: CRS | None, epsg: int) -> bool:
+    if crs is None:
+        return False
+    return bool(crs == _crs(epsg) or crs.to_epsg() == epsg)
+
+
+@lru_cache(maxsize=128)
+def _crs(epsg: int) -> CRS:
+    return CRS.from_epsg(epsg)
+
+
+def _crs_name(crs: CRS | None) -> str:
+    return "none" if crs is None else str(crs.to_string())[:80]
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+def unreadable(href: str, error: Exception) -> SceneError:
+    """The error to raise for a file that could not be read: what it said, without any signature.
+
+    From afar all but a refusal and a missing file may pass: UnreachableError.
+    """
+    text = _text(error)
+    message = f"cannot read {without_query(href)}: {without_query(text)}"
+    if not _REMOTE.match(href):
+        return SceneError(f"{message}; expected a whole, readable raster: fetch it again")
+    if _REFUSED.search(text):
+        return SceneError(f"{message}; expected to be let in: check the credentials and `access`")
+    if _MISSING.search(text):
+        return SceneError(f"{message}; expected the file the catalog names: plan again")
+    return UnreachableError(f"{message}; the server may do better later: try again")
+
+
+def _text(error: BaseException) -> str:
+    """What an error and those it came from say, the first cause last."""
+    said: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        said.append(str(current).strip() or type(current).__name__)
+        current = current.__cause__ or current.__context__
+    return ": ".join(dict.fromkeys(said))

@@ -1,0 +1,201 @@
+"""The general way: files of another projection or another pixel raster, through stackstac.
+
+One stack per scene, all its bands in it, computed at once in this thread. rioxarray holds the
+stack against the port's grid: stackstac guesses a grid of its own where it is not told enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import rioxarray  # noqa: F401  (the accessor `.rio`)
+import stackstac
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window
+
+from jobs.domain import Access, Grid, Source
+from jobs.errors import SceneError
+from jobs.tile.encoding import physical
+from jobs.tile.layers import Layer
+from jobs.tile.raster import Place, sharing_files, use
+
+REACH_PX = 3
+"""Bilinear resampling asks for one neighbour; the rest covers the warp's own tolerance."""
+
+
+def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> None:
+    """Fill the layers from files of one scene that lie on another grid than the port's."""
+    reads = tuple(BandRead(layer.source, layer.categorical, layer.dtypes) for layer in layers)
+    with sharing_files():  # several bands may lie in one file
+        stack = _stack(reads, grid, access)
+        if not stack.sizes["band"]:  # stackstac drops what nowhere meets the grid
+            return
+        _check_grid(stack, grid)
+        values = stack.compute(scheduler="synchronous")
+    found = {str(name): array for name, array in zip(values.band.values, values[0], strict=True)}
+    for number, layer in enumerate(layers):
+        if str(number) in found:
+            numbers = found[str(number)].to_numpy()
+            layer.out[...] = layer.encoder.encode(physical(layer.source, numbers))
+
+
+def _stack(reads: Sequence[BandRead], grid: Grid, access: Access | None) -> xr.DataArray:
+    """The scene's bands on the grid, lazily: (time 1, band, y, x), float32, NaN without data."""
+    stack: xr.DataArray = stackstac.stack(
+        [_stac_item([read.source for read in reads])],
+        assets=[str(number) for number in range(len(reads))],
+        epsg=grid.epsg,
+        resolution=grid.resolution_m,
+        bounds=grid.bounds,
+        dtype=np.dtype("float32"),
+        fill_value=np.float32("nan"),
+        rescale=False,
+        sortby_date=False,
+        chunksize=(1, 1, grid.height, grid.width),
+        reader=partial(BandReader, reads, access),
+        xy_coords="center",
+        properties=False,
+        band_coords=False,
+    )
+    return stack
+
+
+def _stac_item(sources: Sequence[Source]) -> dict[str, object]:
+    """The least item stackstac takes: where one band of one file lies, under its number.
+
+    It spells ``proj:epsg``, the only form stackstac 0.5 reads.
+    """
+    return {
+        "id": "scene",
+        "type": "Feature",
+        "bbox": None,
+        "geometry": None,
+        "links": [],
+        "properties": {"datetime": "2000-01-01T00:00:00Z"},
+        "assets": {
+            str(number): {
+                "href": str(number),
+                "type": "image/tiff",
+                "proj:epsg": source.epsg,
+                "proj:shape": list(source.shape),
+                "proj:transform": list(source.transform),
+            }
+            for number, source in enumerate(sources)
+        },
+    }
+
+
+def _check_grid(stack: xr.DataArray, grid: Grid) -> None:
+    """Refuse a stack that does not lie on the grid, edge on edge."""
+    transform = stack.rio.transform(recalc=True)
+    same = transform.almost_equals(Affine(*grid.transform), precision=1e-6)
+    if not same or stack.rio.shape != grid.shape or stack.rio.crs.to_epsg() != grid.epsg:
+        raise SceneError(
+            f"stackstac made a grid of {stack.rio.shape} in {stack.rio.crs} at "
+            f"{tuple(transform)[:6]}, expected {grid.shape} in EPSG:{grid.epsg} at "
+            f"{grid.transform}: please report this"
+        )
+
+
+# --- one band -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BandRead:
+    """What stackstac is to read of one file."""
+
+    source: Source
+    categorical: bool
+    dtypes: Sequence[str]
+
+
+class Spec(Protocol):
+    """The grid as stackstac tells it to its readers."""
+
+    epsg: int
+    bounds: tuple[float, float, float, float]
+    resolutions_xy: tuple[float, float]
+    vrt_params: dict[str, object]
+
+
+class BandReader:
+    """A stackstac reader for one band of a file, also of a multi-band one, as float32 with NaN.
+
+    stackstac's own reader refuses files of several bands (true colour is one), rounds to the
+    file's integers before values are scaled, and warps twice, the second time for the mask.
+    """
+
+    def __init__(
+        self, reads: Sequence[BandRead], access: Access | None, *, url: str, spec: Spec, **_: object
+    ) -> None:
+        self.wanted = reads[int(url)]
+        self.access = access
+        self.spec = spec
+
+    def read(self, window: Window, **_: object) -> NDArray[np.float32]:
+        """One window of the spec's grid."""
+        source = self.wanted.source
+        return use(
+            Place(source.href, self.access),
+            [source],
+            self.wanted.dtypes,
+            lambda file: self._warped(file, window),
+        )
+
+    def _warped(self, file: DatasetReader, window: Window) -> NDArray[np.float32]:
+        source = self.wanted.source
+        # GDAL warps twice as fast where it has no holes to look after, to the same numbers.
+        whole = _is_whole(file, source, self.spec)
+        with WarpedVRT(
+            file,
+            resampling=Resampling.nearest if self.wanted.categorical else Resampling.bilinear,
+            src_nodata=None if whole else source.nodata,
+            nodata=None if whole else np.nan,
+            dtype="float32",
+            **self.spec.vrt_params,
+        ) as warped:
+            values: NDArray[np.float32] = warped.read(source.index, window=window)
+        return values
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+
+
+def _is_whole(file: DatasetReader, source: Source, spec: Spec) -> bool:
+    """Whether the file has data wherever the grid's pixels reach."""
+    rows, columns = _reach(file, spec)
+    inside = 0 <= rows[0] < rows[1] <= file.height and 0 <= columns[0] < columns[1] <= file.width
+    if not inside or source.nodata is None:
+        return bool(inside)
+    # What is decoded here, GDAL's cache keeps for the warp.
+    values = file.read(source.index, window=Window.from_slices(rows, columns))
+    return not bool((values == source.nodata).any())
+
+
+def _reach(file: DatasetReader, spec: Spec) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The file's rows and columns that the grid's pixels reach; may lie beyond the file."""
+    left, bottom, right, top = transform_bounds(
+        f"EPSG:{spec.epsg}", file.crs, *spec.bounds, densify_pts=21
+    )
+    corners = [~file.transform * (x, y) for x in (left, right) for y in (bottom, top)]
+    columns, rows = zip(*corners, strict=True)
+    return (
+        (int(np.floor(min(rows))) - REACH_PX, int(np.ceil(max(rows))) + REACH_PX),
+        (int(np.floor(min(columns))) - REACH_PX, int(np.ceil(max(columns))) + REACH_PX),
+    )

@@ -1,0 +1,1 @@
+"""Visits: looks at berths, stays, and the estimates and series made of them."""

@@ -1,0 +1,220 @@
+"""The road model: anchorages and berths that hold several ships, of which only the number is read.
+
+Which ship is which is not asked: the length of one among thirty at anchor tells little at 10 m.
+What the counts give is the ship-days, the arrivals, the queue and, by Little's law, the wait;
+recall is learned where looks follow each other faster than ships change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from jobs.errors import InputError
+from jobs.visits.occupancy import birth_death
+from jobs.visits.occupancy.berth import NO_DETECTOR, in_order
+from jobs.visits.occupancy.berth_hmm import NO_LOOK, NOTHING
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterior
+from jobs.visits.occupancy.likelihood import Looks
+from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.partial_pooling import Member
+
+Floats = NDArray[np.float64]
+TOO_MANY = 10
+"""More vessels than this beyond what a quay holds are no evidence of ships at it; the polygon or
+the network is wrong, and a greater number would only be less likely than a computer can tell."""
+ROOM = 12
+"""Ships that may lie there beyond 2.5 times the most ever seen; more would be seen some day."""
+
+
+@dataclass(frozen=True)
+class RoadPrior:
+    """Lognormal beliefs about a place for several ships; ``*_sd`` are of the natural logarithm."""
+
+    rate_median_per_day: float = 0.5
+    rate_sd: float = 1.2
+    dwell_median_days: float = 2.0
+    dwell_sd: float = 0.6
+    """95 % of .6 to 6.5 days: ships wait for hours or for weeks."""
+    length_median_m: float = 120.0
+    length_sd: float = 0.4
+    source: str = "a wide guess: waiting times at anchor are not published for these ports"
+
+    def __post_init__(self) -> None:
+        for name in ("rate_median_per_day", "dwell_median_days", "length_median_m"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be above zero")
+
+    def with_dwell(self, factor: float) -> RoadPrior:
+        """The same with every dwell longer by a factor."""
+        return replace(self, dwell_median_days=self.dwell_median_days * factor)
+
+    def points(
+        self, normal: Floats, detectors: tuple[Detector, ...]
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Rate, dwell (point,), recall and false alarms (point, detector) from normal numbers."""
+        g = len(detectors)
+        typical = np.array(self.length_median_m)
+        recall = [
+            expit(float(d.recall_logit(typical)) + d.recall_sd * normal[:, 2 + i])
+            for i, d in enumerate(detectors)
+        ]
+        false = [
+            d.false_alarms * np.exp(d.false_alarms_sd * normal[:, 2 + g + i])
+            for i, d in enumerate(detectors)
+        ]
+        return (
+            self.rate_median_per_day * np.exp(self.rate_sd * normal[:, 0]),
+            self.dwell_median_days * np.exp(self.dwell_sd * normal[:, 1]),
+            np.stack(recall, axis=1),
+            np.stack(false, axis=1),
+        )
+
+
+@dataclass(frozen=True)
+class RoadFit:
+    """Parameters of one place that agree with its counts, before any history is told."""
+
+    panel: Panel
+    prior: RoadPrior
+    capacity: int | None
+    sampled: Posterior
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Those of the panel, or one that stands for none."""
+        return self.panel.detectors or (NO_DETECTOR,)
+
+    @property
+    def member(self) -> Member:
+        """The fit as one of its port's berths; open water is seen better than quays."""
+        place = "at quays" if self.capacity is not None else "in the road"
+        sensors = [detector.sensor for detector in self.detectors]
+        recall = [f"recall {sensor} {place}" for sensor in sensors]
+        false = [f"false_alarms {sensor} {place}" for sensor in sensors]
+        return Member(
+            self.sampled, (f"rate of several {place}", f"dwell of several {place}", *recall, *false)
+        )
+
+    def tell(self, chosen: NDArray[np.intp], seed: int) -> RoadPosterior:
+        """Histories under the chosen points, one for each."""
+        rng = np.random.default_rng([seed, 3])
+        different, times = np.unique(chosen, return_counts=True)
+        points = self.prior.points(self.sampled.normal[different], self.detectors)
+        most = most_ships(self.panel, self.capacity)
+        limited = self.capacity is not None
+        rows = birth_death.histories(
+            counts_of(self.panel, self.capacity), most, limited, *points, times, rng
+        )
+        draws = _draws(self.panel, self.prior, in_order(rows, chosen), len(chosen), rng)
+        return RoadPosterior(self, draws, chosen)
+
+
+@dataclass(frozen=True)
+class RoadPosterior:
+    """What the counts say of one place."""
+
+    fit: RoadFit
+    draws: StayDraws
+    chosen: NDArray[np.intp]
+    """(draw,), the sampled point behind each history."""
+
+    @property
+    def dwell(self) -> Floats:
+        """(draw,), mean stay in days: the wait, where ships wait for a berth."""
+        return self._points[1]
+
+    @property
+    def recall(self) -> Floats:
+        """(draw, detector), chance to find a ship that is there in a clear look."""
+        return self._points[2]
+
+    @property
+    def _points(self) -> tuple[Floats, Floats, Floats, Floats]:
+        return self.fit.prior.points(self.fit.sampled.normal[self.chosen], self.fit.detectors)
+
+
+def fit_road(
+    panel: Panel,
+    prior: RoadPrior,
+    capacity: int | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> RoadPosterior:
+    """Histories of a place for several ships that agree with the counts; None = any number.
+
+    The same seed gives the same draws. Raises InputError for a capacity below one.
+    """
+    fit = sample_road(panel, prior, capacity, seed)
+    return fit.tell(fit.sampled.resample(draws, np.random.default_rng([seed, 2])), seed)
+
+
+def sample_road(
+    panel: Panel,
+    prior: RoadPrior,
+    capacity: int | None = None,
+    seed: int = 0,
+    least_effective: float = 300.0,
+    like: Posterior | None = None,
+) -> RoadFit:
+    """The parameters of one place given its counts."""
+    if capacity is not None and capacity < 1:
+        raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
+    detectors = panel.detectors or (NO_DETECTOR,)
+    looks = counts_of(panel, capacity)
+    most = most_ships(panel, capacity)
+
+    def log_likelihood(normal: Floats, _: NDArray[np.intp]) -> Floats:
+        found: Floats = birth_death.log_likelihoods(
+            looks, most, capacity is not None, *prior.points(normal, detectors)
+        )
+        return found
+
+    sampled = sample_posterior(
+        log_likelihood, 2 + 2 * len(detectors), 1, seed, least_effective=least_effective, like=like
+    )
+    return RoadFit(panel, prior, capacity, sampled)
+
+
+def most_ships(panel: Panel, capacity: int | None) -> int:
+    """The greatest number of ships the model allows for."""
+    if capacity is not None:
+        return capacity
+    return int(2.5 * max([0, *panel.vessels.tolist()])) + ROOM
+
+
+def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
+    """time, detector, kind, clear, vessels of the looks between two ends that saw nothing."""
+    most = np.iinfo(np.int32).max if capacity is None else capacity + TOO_MANY
+    kind = np.full(len(panel) + 2, NO_LOOK, np.int8)
+    kind[1:-1] = NOTHING
+    return (
+        np.concatenate([[0.0], panel.time, [panel.days]]),
+        np.concatenate([[0], panel.detector, [0]]),
+        kind,
+        np.concatenate([[1.0], panel.clear, [1.0]]),
+        np.concatenate([[0], np.minimum(panel.vessels, most), [0]]),
+    )
+
+
+def _draws(
+    panel: Panel, prior: RoadPrior, rows: Floats, draws: int, rng: np.random.Generator
+) -> StayDraws:
+    lengths = prior.length_median_m * np.exp(prior.length_sd * rng.standard_normal(len(rows)))
+    return StayDraws(
+        port=panel.port,
+        berth=panel.berth,
+        origin=panel.origin,
+        end=panel.days,
+        draws=draws,
+        draw=rows[:, 0].astype(np.int32),
+        arrival=rows[:, 1].copy(),
+        departure=rows[:, 2].copy(),
+        length_m=lengths,
+        visit=np.full(len(rows), -1, np.int32),
+    )

@@ -1,0 +1,98 @@
+"""Labelled vessels as rotated boxes, and the 10 m UTM grid of a scene on which they lie."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from rasterio.crs import CRS
+from rasterio.transform import Affine
+from shapely.geometry import Polygon
+
+from models.config import PIXEL_M
+
+
+@dataclass(frozen=True)
+class Box:
+    """One labelled vessel or area, a rotated box; row and column 0.0 = the first pixel's centre."""
+
+    row: float
+    col: float
+    length_m: float
+    beam_m: float
+    heading_deg: float
+    """0 <= heading < 180, clockwise from the grid's north"""
+    kind: str
+    confidence: int
+    at_edge: bool = False
+
+    @property
+    def is_ship(self) -> bool:
+        """A vessel that counts as truth."""
+        return self.kind == "ship" and self.confidence >= 2 and not self.at_edge
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Neither a hit nor a miss: what is found or not found here proves nothing."""
+        return not self.is_ship and self.kind != "wrong"
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """A rotated rectangle on a grid's own ground metres (easting x, northing y of its centre)."""
+
+    x: float
+    y: float
+    length_m: float
+    beam_m: float
+    heading_deg: float
+    """0 <= heading < 180 of the longer side, clockwise from the grid's north"""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The pixels of a scene: PIXEL_M wide, north up, in a UTM zone."""
+
+    crs: CRS
+    transform: Affine
+    height: int
+    width: int
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Row and column of an easting and northing; 0.0 = the first pixel's centre."""
+        return (
+            (self.transform.f - y) / PIXEL_M - 0.5,
+            (x - self.transform.c) / PIXEL_M - 0.5,
+        )
+
+    def box(self, on: Rectangle, kind: str, confidence: int, at_edge: bool) -> Box:
+        """A rectangle in the grid's metres as a labelled box in its pixels."""
+        row, col = self.place(on.x, on.y)
+        return Box(
+            row, col, on.length_m, on.beam_m, on.heading_deg, kind, confidence, at_edge=at_edge
+        )
+
+    def holds(self, box: Box) -> bool:
+        """Whether a box's centre lies on one of the pixels."""
+        return -0.5 <= box.row < self.height - 0.5 and -0.5 <= box.col < self.width - 0.5
+
+
+def rectangle_around(hull: Polygon) -> Rectangle | None:
+    """The rotated rectangle of least area around a hull in ground metres; None without an area."""
+    around = shapely.oriented_envelope(hull)
+    if around.geom_type != "Polygon":
+        return None
+    sides = np.diff(np.asarray(around.exterior.coords)[:3], axis=0)
+    beam, length = sorted(sides, key=lambda side: math.hypot(*side))
+    return Rectangle(
+        x=float(around.centroid.x),
+        y=float(around.centroid.y),
+        length_m=math.hypot(*length),
+        beam_m=math.hypot(*beam),
+        heading_deg=heading_of(*length),
+    )
+
+
+def heading_of(east: float, north: float) -> float:
+    """The direction of a vector in degrees clockwise from north, 0 <= heading < 180."""
+    return math.degrees(math.atan2(east, north)) % 180

@@ -1,0 +1,132 @@
+"""Static STAC catalogs on disk: the items of a collection, and the bands in their files."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from models.network.normalise import BANDS
+
+
+class SceneError(ValueError):
+    """A catalog or a labels file is not what training and evaluation need."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One plane of a file, with what makes reflectance of its numbers."""
+
+    name: str
+    href: str
+    index: int
+    scale: float
+    offset: float
+    nodata: float | None
+    is_8bit: bool
+
+
+@dataclass(frozen=True)
+class Item:
+    """One STAC item, as far as training needs it."""
+
+    id: str
+    group: str
+    """what must not be split between training and evaluation: the port, else the tile"""
+    datetime: str
+    bbox: tuple[float, float, float, float]
+    """west, south, east, north in degrees"""
+    bands: tuple[Band, ...]
+    files: Mapping[str, str]
+    """the path of each asset, by the asset's name"""
+
+
+def read_items(catalog: Path, collection: str) -> list[Item]:
+    """The items of a collection of a static catalog; SceneError where one is not there."""
+    path = _collection_path(catalog, collection)
+    return [_parse_item(path.parent / href) for href in _links(_read_json(path), "item")]
+
+
+def overpasses(items: Sequence[Item]) -> list[list[Item]]:
+    """The items of one moment at one place, ordered by id."""
+    found: dict[tuple[str, str], list[Item]] = {}
+    for item in sorted(items, key=lambda item: item.id):
+        found.setdefault((item.datetime, item.group), []).append(item)
+    return list(found.values())
+
+
+def instant(text: object) -> datetime | None:
+    """The moment that an ISO 8601 text names, UTC where it says no zone; None where it is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def few(names: Iterable[str]) -> str:
+    """Some names to choose from, for a message."""
+    found = sorted(set(names))
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return ", ".join(found[:5]) + more
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SceneError(f"{path}: no such file")
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def _links(document: dict[str, Any], rel: str) -> list[str]:
+    return [link["href"] for link in document["links"] if link["rel"] == rel]
+
+
+def _collection_path(catalog: Path, collection: str) -> Path:
+    found = []
+    for href in _links(_read_json(catalog), "child"):
+        path = catalog.parent / href
+        found.append(_read_json(path)["id"])
+        if found[-1] == collection:
+            return path
+    raise SceneError(f"{catalog}: no collection {collection!r}; there are {', '.join(found)}")
+
+
+def _parse_item(path: Path) -> Item:
+    item = _read_json(path)
+    properties, assets = item["properties"], item["assets"]
+    return Item(
+        id=item["id"],
+        group=properties.get("port") or properties.get("grid:code") or item["id"],
+        datetime=properties["datetime"],
+        bbox=tuple(item["bbox"]),
+        bands=_choose(band for asset in assets.values() for band in _bands(asset, path)),
+        files={name: str(path.parent / asset["href"]) for name, asset in assets.items()},
+    )
+
+
+def _choose(bands: Iterable[Band]) -> tuple[Band, ...]:
+    """One of each name: an item may hold true colour beside the reflectance it was made from."""
+    chosen: dict[str, Band] = {}
+    for band in sorted(bands, key=lambda band: band.is_8bit):
+        chosen.setdefault(band.name, band)
+    return tuple(chosen.values())
+
+
+def _bands(asset: dict[str, Any], item: Path) -> Iterator[Band]:
+    described = asset.get("eo:bands") or asset.get("bands") or []
+    numbers = asset.get("raster:bands", described) if described else []
+    for index, (band, raster) in enumerate(zip(described, numbers, strict=True), start=1):
+        name = band.get("common_name") or band.get("eo:common_name") or band.get("name")
+        if name in BANDS:
+            is_8bit = raster.get("data_type") == "uint8"
+            yield Band(
+                name=name,
+                href=str(item.parent / asset["href"]),
+                index=index,
+                scale=raster.get("scale") or (1 / 255 if is_8bit else 1.0),
+                offset=raster.get("offset") or 0.0,
+                nodata=raster.get("nodata"),
+                is_8bit=is_8bit,
+            )

@@ -1,0 +1,86 @@
+"""Labels as CSV: a row is a rotated box by its centre, its sides in metres and its heading."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rasterio.warp import transform
+
+from models.dataset.boxes import Box, Grid, Rectangle
+from models.dataset.catalog import Item, SceneError
+
+COLUMNS = (
+    "lon",
+    "lat",
+    "length_m",
+    "width_m",
+    "heading_mod180_deg",
+    "class",
+    "confidence",
+)
+"""Beside them either item or date_utc, and at_data_edge where a box is cut."""
+
+
+def read_tables(files: Sequence[Path]) -> "TableLabels":
+    """The rows of some CSV files; SceneError where a column is missing."""
+    return TableLabels(pd.concat([_read_table(file) for file in files], ignore_index=True))
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(file)
+    except (OSError, ValueError) as error:
+        raise SceneError(
+            f"{file}: cannot be read as CSV ({error}); expected .csv or .geojson"
+        ) from error
+    missing = [name for name in COLUMNS if name not in table]
+    if not {"item", "date_utc"} & set(table):
+        missing.append("item (or date_utc)")
+    if missing:
+        raise SceneError(
+            f"{file}: no column {', '.join(missing)}; it has {', '.join(map(str, table))}"
+        )
+    return table
+
+
+@dataclass(frozen=True)
+class TableLabels:
+    """Rows with the COLUMNS, matched to items by id or by the text of their datetime."""
+
+    rows: pd.DataFrame
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Nothing: rows of other items are left aside, a table may serve several collections."""
+
+    def boxes(self, overpass: Sequence[Item], grid: Grid) -> tuple[Box, ...] | None:
+        """The boxes of the overpass's rows; None without any."""
+        rows = self._of(overpass)
+        if not len(rows):
+            return None
+        # a ship where two items overlap is labelled in both
+        rows = rows.drop_duplicates(["lon", "lat"])
+        return tuple(_box(row, grid) for row in rows.to_dict("records"))
+
+    def _of(self, overpass: Sequence[Item]) -> pd.DataFrame:
+        if "item" in self.rows:
+            return self.rows[self.rows["item"].isin([item.id for item in overpass])]
+        return self.rows[self.rows["date_utc"] == overpass[0].datetime]
+
+
+def _box(row: dict[str, Any], grid: Grid) -> Box:
+    """A label row on the grid; its heading is turned from true north to the grid's."""
+    lon, lat = float(row["lon"]), float(row["lat"])
+    x, y = transform("EPSG:4326", grid.crs, [lon, lon], [lat, lat + 0.001])
+    convergence = math.degrees(math.atan2(x[1] - x[0], y[1] - y[0]))
+    rectangle = Rectangle(
+        x=x[0],
+        y=y[0],
+        length_m=float(row["length_m"]),
+        beam_m=float(row["width_m"]),
+        heading_deg=(float(row["heading_mod180_deg"]) + convergence) % 180,
+    )
+    at_edge = str(row.get("at_data_edge", False)) == "True"
+    return grid.box(rectangle, str(row["class"]), int(row["confidence"]), at_edge)

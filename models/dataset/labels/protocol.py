@@ -1,0 +1,20 @@
+"""What a label may say, and what every way of labelling must answer."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from models.dataset.boxes import Box, Grid
+from models.dataset.catalog import Item
+
+KINDS = ("ship", "small", "dock", "ignore", "wrong")
+"""ship: a vessel; small, dock, ignore: neither hit nor miss; wrong: looked at, and no vessel."""
+
+
+class Labels(Protocol):
+    """The labels of a collection."""
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Raise SceneError where the labels do not fit a collection of these items."""
+
+    def boxes(self, overpass: Sequence[Item], grid: Grid) -> tuple[Box, ...] | None:
+        """The boxes of one overpass on its grid; None where nobody labelled it."""

@@ -1,0 +1,1 @@
+"""Evaluation: what a network finds, misses and invents on labelled scenes."""

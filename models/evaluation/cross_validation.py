@@ -1,0 +1,224 @@
+"""Measuring on ports left out: by networks, and with a calibration, that have not seen them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from models import weights as weights_files
+from models.config import PIXEL_M, Calibration
+from models.dataset.scenes import Scene, read_scenes
+from models.evaluation.evaluate import EvaluateConfig, Progress, Watch, judge, tell
+from models.evaluation.metrics import MatchSettings, Rule
+from models.evaluation.report import Report
+from models.inference.instances import Prediction
+from models.inference.predictor import Predictor
+from models.inference.vessels import find_vessels
+from models.training.calibrate import Example, calibrate
+from models.training.folds import FoldsError, train_without
+from models.training.train import TrainConfig
+from models.weights import Weights
+
+Held = Sequence[tuple[Scene, Prediction]]
+"""Scenes with what a network that was trained without their group says of them."""
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Each group predicted by a network trained on the others.
+
+    In the report each group is calibrated on the predictions of all others, so that neither the
+    network nor the calibration has seen it. The calibration kept is fitted on all together: it is
+    what a network trained on all of them goes out with.
+    """
+
+    report: Report
+    calibration: Calibration
+
+
+def cross_validate(
+    config: TrainConfig,
+    folds: int | None = None,
+    match: MatchSettings | None = None,
+    progress: Progress = print,
+    keep: Path | None = None,
+    parallel: int = 1,
+) -> CrossValidation:
+    """Predict every scene by a network that was trained without its group (port).
+
+    folds: how many networks to train, each without its share of the groups; None = one for each
+    group, leaving out that one alone. keep: a folder in which the networks stay, calibrated on the
+    ports that others left out, and from which those that are there already are taken. parallel:
+    how many are trained at once, each in a process of its own. Raises FoldsError.
+    """
+    scenes = [scene for source in config.sources for scene in read_scenes(source)]
+    shares = deal({scene.group for scene in scenes}, folds)
+    if len(shares) < 2:
+        raise FoldsError(
+            f"{len(shares)} fold of {', '.join(*shares) if shares else 'no port'}; expected two or "
+            "more, each trained without some ports: add ports, ask for more folds, or for none (0)"
+        )
+    held_out: list[tuple[Scene, Prediction]] = []
+    with TemporaryDirectory() as scratch:
+        folder = keep or Path(scratch)
+        networks = train_without(config, shares, folder, progress, parallel)
+        for groups, path in zip(shares, networks, strict=True):
+            held_out += predict_groups(Predictor.load(path), scenes, groups)
+        if keep:
+            _keep_calibrations(held_out, dict(zip(networks, shares, strict=True)))
+    return sum_up(held_out, match or MatchSettings(), progress)
+
+
+def _keep_calibrations(held_out: Held, shares: Mapping[Path, tuple[str, ...]]) -> None:
+    """Give each kept network the calibration of the ports that others left out, to work with."""
+    examples = _examples(held_out)
+    for path, groups in shares.items():
+        others = [
+            e for e, (scene, _) in zip(examples, held_out, strict=True) if scene.group not in groups
+        ]
+        if others:
+            calibrated = replace(weights_files.load(path), calibration=calibrate(others))
+            weights_files.save(calibrated, path)
+
+
+def evaluate_folds(
+    config: EvaluateConfig, folder: Path, progress: Progress = print, watch: Watch | None = None
+) -> Report:
+    """Measure every port by the one network in a folder that was trained without it.
+
+    config.groups limits the report, not what the others are calibrated on; config.weights is not
+    used. All scenes and predictions are in memory at once. Raises FoldsError where a port is left
+    out by no network or by several.
+    """
+    networks = held_out_by(folder)
+    scenes = [scene for source in config.sources for scene in read_scenes(source)]
+    shares = assign({scene.group for scene in scenes}, networks)
+    held_out: list[tuple[Scene, Prediction]] = []
+    for path, groups in shares.items():
+        progress(f"{path.name} on {', '.join(groups)}")
+        held_out += predict_groups(Predictor.load(path), scenes, groups)
+    return report_on(held_out, config.match, progress, watch, config.groups)
+
+
+def held_out_by(folder: Path) -> dict[Path, tuple[str, ...]]:
+    """The groups that each weights file of a folder was trained without."""
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise FoldsError(
+            f"{folder}: no weights files (*.safetensors); expected networks that were each trained "
+            "without some ports: make them with `berthwatch train --folds N --keep DIR`"
+        )
+    return {path: _held_out(weights_files.load(path)) for path in paths}
+
+
+def _held_out(weights: Weights) -> tuple[str, ...]:
+    settings = weights.training.get("settings")
+    groups = settings.get("held_out", ()) if isinstance(settings, Mapping) else ()
+    return tuple(str(group) for group in groups)
+
+
+def assign(
+    groups: Iterable[str], networks: Mapping[Path, tuple[str, ...]]
+) -> dict[Path, tuple[str, ...]]:
+    """The groups that each network is to be measured on; each must be left out by exactly one."""
+    shares: dict[Path, tuple[str, ...]] = {}
+    for group in sorted(groups):
+        fit = [path for path, held_out in networks.items() if group in held_out]
+        if len(fit) != 1:
+            raise FoldsError(_not_one(group, fit, networks))
+        shares[fit[0]] = (*shares.get(fit[0], ()), group)
+    return shares
+
+
+def _not_one(group: str, fit: Sequence[Path], networks: Mapping[Path, tuple[str, ...]]) -> str:
+    if fit:
+        names = ", ".join(path.name for path in fit)
+        return (
+            f"port {group} is left out by {len(fit)} networks ({names}); expected exactly one: "
+            "keep the networks of one set of folds in the folder"
+        )
+    known = "; ".join(f"{p.name} without {', '.join(of) or 'none'}" for p, of in networks.items())
+    return (
+        f"port {group} is left out by no network ({known}); expected exactly one: add the network "
+        "that was trained without it, or leave its scenes out of the sources"
+    )
+
+
+def deal(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...]]:
+    """The groups in order, dealt into so many runs of neighbours; None = each alone."""
+    ordered = sorted(groups)
+    folds = min(folds or len(ordered), len(ordered))
+    ends = [round(len(ordered) * k / folds) for k in range(folds + 1)]
+    return [tuple(ordered[first:last]) for first, last in pairwise(ends)]
+
+
+def predict_groups(
+    predictor: Predictor, scenes: Sequence[Scene], groups: Sequence[str]
+) -> list[tuple[Scene, Prediction]]:
+    """The scenes of some groups, each with its prediction."""
+    chosen = [scene for scene in scenes if scene.group in groups]
+    return [(scene, predictor.predict(scene.image, scene.bands)) for scene in chosen]
+
+
+def sum_up(
+    held_out: Held, match: MatchSettings, progress: Progress | None = None
+) -> CrossValidation:
+    """Report on each group with the calibration of all others, and calibrate on all together.
+
+    Raises FoldsError like report_on.
+    """
+    examples = _examples(held_out)
+    report = report_on(held_out, match, progress, examples=examples)
+    return CrossValidation(report, calibrate(examples))
+
+
+def report_on(
+    held_out: Held,
+    match: MatchSettings,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    only: Sequence[str] = (),
+    examples: Sequence[Example] | None = None,
+) -> Report:
+    """Report on each group with the calibration of all others.
+
+    only: these groups alone; the others still calibrate them. examples: of held_out, where they
+    are there already. Raises FoldsError where there is one
+    group only, for then nothing is left to calibrate it on.
+    """
+    say = progress or (lambda _: None)
+    groups = sorted({scene.group for scene, _ in held_out})
+    if len(groups) < 2:
+        raise FoldsError(
+            f"only {', '.join(groups) or 'no port'} was left out; expected two ports or more, "
+            "since each is calibrated on the others: add ports, or more folds"
+        )
+    examples = examples or _examples(held_out)
+    of_group = [scene.group for scene, _ in held_out]
+    reports = []
+    for group in [group for group in groups if not only or group in only]:
+        say(f"calibrating for {group} on the others")
+        others = [one for one, its in zip(examples, of_group, strict=True) if its != group]
+        calibration = calibrate(others)
+        for scene, prediction in (held for held in held_out if held[0].group == group):
+            found = find_vessels(prediction, calibration, PIXEL_M)
+            reports.append(judge(scene, prediction, found, match))
+            tell(scene, reports[-1], say, watch)
+    return Report(tuple(reports), match)
+
+
+def _examples(held_out: Held) -> list[Example]:
+    return [Example(prediction, scene.boxes) for scene, prediction in held_out]
+
+
+def adopt(weights: Weights, result: CrossValidation) -> Weights:
+    """The weights with the result's calibration and errors, and its figures in their record."""
+    figures = {rule.value: asdict(result.report.scores(rule)) for rule in Rule}
+    record = {**weights.training, "held_out": figures, "pixel_iou": result.report.pixel_iou}
+    return replace(
+        weights,
+        calibration=result.calibration,
+        training=record,
+        detector_errors=result.report.detector_errors,
+    )

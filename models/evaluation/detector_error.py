@@ -1,0 +1,99 @@
+"""How often the detector misses and invents, with what a new port may differ by, from its looks."""
+
+from collections.abc import Sequence
+from math import exp, hypot, log
+
+import numpy as np
+from scipy.special import expit
+
+from models.config import DetectorError
+from models.evaluation.hierarchical import (
+    NewPort,
+    Normal,
+    Observations,
+    bernoulli,
+    new_port,
+    poisson,
+)
+from models.evaluation.looks import EmptyLook, Looks, Place, ShipLook
+
+REFERENCE_LENGTH_M = 100.0
+"""The ship whose chance of being seen DetectorError.recall states."""
+
+RECALL_PRIOR = Normal(0.0, 1.5)
+"""Logit: any recall from .05 to .95 is held possible."""
+
+SLOPE_PRIOR = Normal(1.0, 1.0)
+"""Long ships are usually seen more easily."""
+
+FALSE_ALARMS_PRIOR = {
+    Place.BERTH: Normal(log(0.02), 1.5),
+    Place.ANCHORAGE: Normal(log(0.05), 2.0),
+}
+"""Logarithm of vessels per look at an empty berth, the mean over a port's berths, and at a square
+kilometre of open water."""
+
+BETWEEN_BERTHS_SD = 1.7
+"""Standard deviation of the logarithm of false alarms from berth to berth of one port: what is
+taken for a ship stays where it is. One date cannot show it: measured on the shore of English Bay on
+ten dates (tests/bench/bench_detector.py), where 2 of 39 stretches had 18 of the 39 reports."""
+
+_MOST_FALSE_ALARMS = 0.95
+
+
+def detector_errors(looks: Sequence[Looks]) -> tuple[DetectorError, ...]:
+    """One for each place at which ships were looked at, fitted over the ports."""
+    ships = [ship for one in looks for ship in one.ships]
+    empty = [part for one in looks for part in one.empty]
+    return tuple(
+        _error(
+            place,
+            [ship for ship in ships if ship.place is place],
+            [part for part in empty if part.place is place and part.amount > 0],
+        )
+        for place in Place
+        if any(ship.place is place for ship in ships)
+    )
+
+
+def _error(place: Place, ships: Sequence[ShipLook], empty: Sequence[EmptyLook]) -> DetectorError:
+    recall, alarms = _recall(ships), _false_alarms(place, empty)
+    if place is Place.BERTH:
+        alarms = _of_one_berth(alarms)
+    return DetectorError(
+        place=place.value,
+        recall=float(expit(recall.level.mean)),
+        recall_sd=recall.level.sd,
+        recall_slope=recall.slope,
+        false_alarms=min(exp(alarms.mean), _MOST_FALSE_ALARMS),
+        false_alarms_sd=alarms.sd,
+        ports=len({ship.group for ship in ships}),
+        ships=len(ships),
+        empty=float(sum(part.amount for part in empty)),
+    )
+
+
+def _recall(ships: Sequence[ShipLook]) -> NewPort:
+    observations = Observations(
+        port=[ship.group for ship in ships],
+        outcome=np.array([float(ship.seen) for ship in ships]),
+        covariate=np.log([ship.length_m / REFERENCE_LENGTH_M for ship in ships]),
+        offset=np.zeros(len(ships)),
+    )
+    return new_port(bernoulli, observations, RECALL_PRIOR, SLOPE_PRIOR)
+
+
+def _false_alarms(place: Place, empty: Sequence[EmptyLook]) -> Normal:
+    observations = Observations(
+        port=[part.group for part in empty],
+        outcome=np.array([float(part.reported) for part in empty]),
+        covariate=np.zeros(len(empty)),
+        offset=np.log([part.amount for part in empty]),
+    )
+    return new_port(poisson, observations, FALSE_ALARMS_PRIOR[place]).level
+
+
+def _of_one_berth(port: Normal) -> Normal:
+    """The logarithm of a berth's false alarms, whose mean over a port's berths is the port's."""
+    middle = port.mean - BETWEEN_BERTHS_SD**2 / 2
+    return Normal(middle, hypot(port.sd, BETWEEN_BERTHS_SD))

@@ -1,0 +1,78 @@
+"""Recall and precision class by class: by length, and by distance to solid ground."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from models.dataset.boxes import Box
+from models.evaluation.metrics import Comparison
+from models.evaluation.shore import Hull, Shore, Zone
+
+LENGTHS_M = (40.0, 60.0, 100.0, 150.0, 200.0, float("inf"))
+"""A class holds its lower bound and not its upper one."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One class: ships that belong to it by their truth, reports that do by what they claim."""
+
+    name: str
+    ships: int
+    seen: int
+    """of those ships, however they were reported"""
+    reports: int
+    """hits and false alarms"""
+    right: int
+    """of those reports, whatever ship they found"""
+
+    @property
+    def recall(self) -> float:
+        """NaN without a ship."""
+        return self.seen / self.ships if self.ships else float("nan")
+
+    @property
+    def precision(self) -> float:
+        """NaN without a report."""
+        return self.right / self.reports if self.reports else float("nan")
+
+
+def by_length(comparison: Comparison) -> tuple[Part, ...]:
+    """Recall by true length, precision by reported length; reports under 40 m are in no class."""
+    return tuple(_length_class(comparison, low, high) for low, high in pairwise(LENGTHS_M))
+
+
+def by_zone(cases: Iterable[tuple[Comparison, Shore]]) -> tuple[Part, ...]:
+    """The same by the distance of the hull, as labelled or as reported, to solid ground.
+
+    Scenes whose ground is unknown are left out; there is no class where all are.
+    """
+    known = [(comparison, shore) for comparison, shore in cases if shore.is_known]
+    return tuple(_zone_class(known, zone) for zone in Zone) if known else ()
+
+
+def _length_class(comparison: Comparison, low_m: float, high_m: float) -> Part:
+    name = f"{low_m:.0f} m and more" if high_m == float("inf") else f"{low_m:.0f} to {high_m:.0f} m"
+    return _part(name, comparison, lambda hull: low_m <= hull.length_m < high_m)
+
+
+def _zone_class(cases: Sequence[tuple[Comparison, Shore]], zone: Zone) -> Part:
+    parts = [_zone_part(comparison, shore, zone) for comparison, shore in cases]
+    return Part(
+        zone.value,
+        ships=sum(part.ships for part in parts),
+        seen=sum(part.seen for part in parts),
+        reports=sum(part.reports for part in parts),
+        right=sum(part.right for part in parts),
+    )
+
+
+def _zone_part(comparison: Comparison, shore: Shore, zone: Zone) -> Part:
+    return _part(zone.value, comparison, lambda hull: shore.zones[hull] is zone)
+
+
+def _part(name: str, comparison: Comparison, belongs: Callable[[Hull], bool]) -> Part:
+    seen: list[Box] = [pair.truth for pair in comparison.pairs if belongs(pair.truth)]
+    missed = [box for box in comparison.missed if belongs(box)]
+    right = [pair.found for pair in comparison.pairs if belongs(pair.found)]
+    wrong = [vessel for vessel in comparison.false_alarms if belongs(vessel)]
+    return Part(name, len(seen) + len(missed), len(seen), len(right) + len(wrong), len(right))

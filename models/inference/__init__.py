@@ -1,0 +1,1 @@
+"""Inference: an image in, a map of probabilities and vessels out."""

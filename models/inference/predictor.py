@@ -1,0 +1,136 @@
+"""The door to the trained network: an image in, probabilities and vessels out, all numpy.
+
+Whatever the image's size, the network sees tiles with a halo wider than its reach: the result does
+not depend on where tiles begin, and memory hardly on the image. Open water in which nothing stands
+out is not looked at.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import weights as weights_files
+from models.config import Calibration
+from models.inference.instances import Prediction
+from models.inference.tiles import CELL_PX, HALO_PX, busy_cells, cover, cut, pixels_of
+from models.inference.vessels import Detection, find_vessels
+from models.network.normalise import Image, normalise
+from models.weights import Weights, weights_digest
+
+if TYPE_CHECKING:
+    from models.inference.engine import Device, Engine
+
+__all__ = ["DEVICE", "Detection", "DeviceError", "Prediction", "Predictor", "weights_digest"]
+
+DEVICE = "BERTHWATCH_DEVICE"
+"""The environment variable that names the device, cpu or cuda, instead of the program's choice."""
+
+_LEAST_PROBABILITY = np.float32(1e-6)
+"""Where there is data: so that 0 means no data."""
+
+
+class DeviceError(ValueError):
+    """The network cannot run where it is to."""
+
+
+class Predictor:
+    """Trained weights ready to use. Costs a second to load: keep it for many images.
+
+    It may be used from several threads at once; a GPU then works on tiles of all their images.
+    """
+
+    def __init__(self, weights: Weights, digest: str, *, prefer_gpu: bool = False) -> None:
+        # torch takes a second to import, and planning a run never needs it
+        from models.inference.engine import engine
+        from models.network.unet import from_arrays
+
+        if weights.network.reach_px > HALO_PX or CELL_PX % weights.network.stride:
+            raise weights_files.WeightsError(
+                f"a network that reaches {weights.network.reach_px} px in steps of "
+                f"{weights.network.stride} does not fit a halo of {HALO_PX} px"
+            )
+        self.digest = digest
+        """sha256 of the weights' tensors and metadata, in hex"""
+        self._calibration: Calibration = weights.calibration
+        self._outputs = weights.network.outputs
+        network = from_arrays(weights.network, weights.arrays)
+        self._engine: Engine = engine(network, _device(prefer_gpu))
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, prefer_gpu: bool = False) -> "Predictor":
+        """Load a weights file; None = the packaged default.
+
+        It runs on a GPU where one is preferred and there, else on a CPU; the variable
+        BERTHWATCH_DEVICE, cpu or cuda, overrides that. Raises WeightsError and DeviceError.
+        """
+        return cls(weights_files.load(path), weights_digest(path), prefer_gpu=prefer_gpu)
+
+    def predict(self, image: Image, bands: Sequence[str]) -> Prediction:
+        """The probability of ship and border for each pixel; the least one on empty open water.
+
+        image: (band, y, x) float32, reflectance or true colour, roughly 0..1; NaN = no data.
+        bands: the planes' names, of blue, green, red, nir in any order; at least one visible one
+        must be there, others are ignored. Give the whole image, not pieces of it: its background
+        and contrast are taken from all of it.
+        Raises BandError, a ValueError. The same image gives the same bytes.
+        """
+        return self.predict_planes(normalise(image, bands))
+
+    def predict_planes(self, planes: Image) -> Prediction:
+        """The same of an image that is normalised already, or made from several that are.
+
+        planes: (4, y, x) float32 as ``normalise`` gives them, in the order of BANDS; NaN = no data.
+        """
+        known = np.isfinite(planes).any(axis=0)
+        busy = busy_cells(planes)
+        tiles = cover(busy, self._engine.cost)
+        maps = np.zeros((self._outputs, *known.shape), dtype=np.float32)
+        for tile, found in zip(tiles, self._engine.maps(cut(planes, tiles)), strict=True):
+            part = maps[:, *tile.place]
+            part[:] = found[:, : part.shape[1], : part.shape[2]]
+        # a tile may hold empty cells that another tiling would have left out
+        maps *= pixels_of(busy, known.shape)
+        maps[:2] = np.where(known, np.maximum(maps[:2], _LEAST_PROBABILITY), np.float32(0))
+        return Prediction(maps[0], maps[1], maps[2:])
+
+    def detect(
+        self,
+        prediction: Prediction,
+        *,
+        pixel_m: float = 10.0,
+        usable: NDArray[np.bool_] | None = None,
+    ) -> tuple[Detection, ...]:
+        """The vessels of a prediction, ordered by row and column.
+
+        pixel_m: ground size of a pixel. usable: (y, x), False where no vessel's centre may lie
+        (cloud, land). A prediction and its mask must have one shape, else ValueError.
+        """
+        if usable is not None and usable.shape != prediction.ship.shape:
+            raise ValueError(
+                f"usable has shape {usable.shape}, the prediction {prediction.ship.shape}: "
+                "give one value per pixel"
+            )
+        return find_vessels(prediction, self._calibration, pixel_m, usable)
+
+
+def _device(prefer_gpu: bool) -> "Device":
+    import torch
+
+    from models.inference.engine import Device
+
+    named = os.environ.get(DEVICE, "")
+    if named not in ("", *Device):
+        raise DeviceError(f"{DEVICE} is {named!r}: set it to {' or '.join(Device)}, or not at all")
+    there = torch.cuda.is_available()
+    if named == Device.CUDA and not there:
+        raise DeviceError(
+            f"{DEVICE} is cuda and PyTorch finds no GPU: use the image with CUDA on a node that "
+            "has one, or unset the variable"
+        )
+    if named:
+        return Device(named)
+    return Device.CUDA if prefer_gpu and there else Device.CPU

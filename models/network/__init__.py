@@ -1,0 +1,1 @@
+"""The network, and the normalisation of its input."""

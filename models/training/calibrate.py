@@ -1,0 +1,159 @@
+"""Fit what turns instances into measured vessels, on scenes the network has not seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.config import PIXEL_M, Calibration
+from models.dataset.boxes import Box
+from models.evaluation.metrics import Comparison, MatchSettings, Rule, compare, summarise, together
+from models.inference.instances import Prediction, Shape, shapes
+from models.inference.vessels import Detection, evidence, to_vessel
+
+_GROWS = (0.1, 0.15, 0.2, 0.3, 0.4)
+_RIDGE = 0.1
+_SD_OF_MEDIAN = 1.4826
+"""Standard deviation of a normal error over its median size."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A held-out scene: what the network said, and the labels."""
+
+    prediction: Prediction
+    boxes: tuple[Box, ...]
+    _shapes: dict[float, tuple[Shape, ...]] = field(default_factory=dict, compare=False)
+
+    def shapes(self, grow: float) -> tuple[Shape, ...]:
+        """Its instances; found once, for they are the same whatever else is calibrated on."""
+        if grow not in self._shapes:
+            self._shapes[grow] = shapes(self.prediction, grow)
+        return self._shapes[grow]
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """All instances of one example, sure or not."""
+
+    shapes: tuple[Shape, ...]
+    vessels: tuple[Detection, ...]
+    boxes: tuple[Box, ...]
+
+
+def calibrate(examples: Sequence[Example]) -> Calibration:
+    """The threshold that promises the best F1 (by overlap), with sizes and scores fitted to them.
+
+    The least score stays as it is by default: it says how sure one wants to be, not what is there.
+    """
+    fits = [_fit(examples, Calibration(grow=grow, least_score=0.0)) for grow in _GROWS]
+    best, _ = max(fits, key=lambda fit: fit[1])
+    return replace(best, least_score=Calibration.least_score)
+
+
+def _fit(examples: Sequence[Example], start: Calibration) -> tuple[Calibration, float]:
+    """A calibration for a given threshold, and the F1 it promises."""
+    found = [example.shapes(start.grow) for example in examples]
+
+    def candidates(calibration: Calibration) -> list[_Candidates]:
+        pairs = zip(examples, found, strict=True)
+        return [_candidates(example, those, calibration) for example, those in pairs]
+
+    sized = _fit_sizes(candidates(start), start)
+    scored = _fit_score(candidates(sized), sized)
+    return scored, _best_f1(candidates(scored))
+
+
+def _candidates(
+    example: Example, shapes: tuple[Shape, ...], calibration: Calibration
+) -> _Candidates:
+    known = example.prediction.ship > 0
+    vessels = tuple(to_vessel(shape, calibration, PIXEL_M, known) for shape in shapes)
+    return _Candidates(shapes, vessels, example.boxes)
+
+
+def _compare(candidates: Sequence[_Candidates], rule: Rule, least_score: float) -> Comparison:
+    return together(
+        compare([v for v in one.vessels if v.score >= least_score], one.boxes, rule)
+        for one in candidates
+    )
+
+
+def _fit_sizes(candidates: Sequence[_Candidates], start: Calibration) -> Calibration:
+    """Straight lines from measured to labelled sizes, and how the length scatters about its own."""
+    settings = MatchSettings(least_length_m=0)
+    compared = (
+        compare(one.vessels, [_as_ship(box) for box in one.boxes], Rule.DISTANCE, settings)
+        for one in candidates
+    )
+    pairs = [pair for pair in together(compared).pairs if pair.iou > 0.2]
+    if len(pairs) < 10:
+        return start
+    measured = np.array([(p.found.length_m, p.found.beam_m) for p in pairs])
+    truth = np.array([(p.truth.length_m, p.truth.beam_m) for p in pairs])
+    length_factor, length_offset = _robust_line(measured[:, 0], truth[:, 0])
+    beam_factor, beam_offset = _robust_line(measured[:, 1], truth[:, 1])
+    length_m = length_factor * measured[:, 0] + length_offset
+    expected_m = np.array([p.found.length_sd_m - start.length_sd_base_m for p in pairs])
+    share, base = _robust_line(expected_m, _SD_OF_MEDIAN * np.abs(length_m - truth[:, 0]))
+    return replace(
+        start,
+        length_offset_m=length_offset,
+        length_factor=length_factor,
+        beam_offset_m=beam_offset,
+        beam_factor=beam_factor,
+        length_sd_base_m=max(base, 2.0),
+        length_sd_share=max(share, 0.0),
+    )
+
+
+def _as_ship(box: Box) -> Box:
+    """Small craft too say how measured and true sizes relate, at the lower end."""
+    return replace(box, kind="ship") if box.kind == "small" else box
+
+
+def _robust_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Factor and offset of least absolute deviation, by reweighting."""
+    columns = np.stack([x, np.ones_like(x)], axis=1)
+    weight = np.ones_like(x)
+    for _ in range(20):
+        scaled = columns * weight[:, None]
+        factor, offset = np.linalg.solve(scaled.T @ columns, scaled.T @ y)
+        weight = 1 / np.maximum(np.abs(y - factor * x - offset), 1.0)
+    return float(factor), float(offset)
+
+
+def _fit_score(candidates: Sequence[_Candidates], start: Calibration) -> Calibration:
+    """A logistic regression of "is a ship" on the evidence (Platt's scaling)."""
+    features, labels = [], []
+    for one in candidates:
+        comparison = compare(one.vessels, one.boxes, Rule.OVERLAP)
+        hits = {id(pair.found) for pair in comparison.pairs}
+        judged = hits | {id(vessel) for vessel in comparison.false_alarms}
+        for shape, vessel in zip(one.shapes, one.vessels, strict=True):
+            if id(vessel) in judged:
+                features.append(evidence(shape))
+                labels.append(float(id(vessel) in hits))
+    if len(set(labels)) < 2:
+        return start
+    weights = _logistic(np.array(features), np.array(labels))
+    return replace(start, score_weights=weights)
+
+
+def _logistic(features: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, ...]:
+    """Newton's method with a little ridge, so that separable classes stay finite."""
+    weights = np.zeros(features.shape[1])
+    for _ in range(30):
+        probability = 1 / (1 + np.exp(-features @ weights))
+        gradient = features.T @ (labels - probability) - _RIDGE * weights
+        curvature = (features.T * (probability * (1 - probability))) @ features
+        weights = weights + np.linalg.solve(curvature + _RIDGE * np.eye(len(weights)), gradient)
+    return tuple(float(weight) for weight in weights)
+
+
+def _best_f1(candidates: Sequence[_Candidates]) -> float:
+    """The best F1 that any least score would give."""
+    levels = (step / 20 for step in range(1, 19))
+    scores = (summarise(_compare(candidates, Rule.OVERLAP, level)) for level in levels)
+    return max((one.f1 for one in scores if one.ships), default=0.0)

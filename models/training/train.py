@@ -1,0 +1,252 @@
+"""Training: one loop from labelled scenes to a weights file."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import weights as weights_files
+from models.config import Calibration, ChipSettings, UNetConfig
+from models.dataset.chips import Canvas, draw_chip, prepare
+from models.dataset.scenes import Scene, Source, read_scenes
+from models.network import unet
+from models.training.losses import loss as total_loss
+from models.weights import Weights, weights_digest
+
+Progress = Callable[[str], None]
+
+
+class TrainingError(ValueError):
+    """A training cannot be done as asked."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a training run depends on; the same settings and data give the same weights."""
+
+    sources: tuple[Source, ...]
+    extra: tuple[Source, ...] = ()
+    """scenes to learn from beside the others, never to measure on, such as simulated ones"""
+    extra_share: float = 0.35
+    """share of the chips that come from them"""
+    start: Path | None = None
+    """a weights file to go on from, instead of from nothing"""
+    held_out: tuple[str, ...] = ()
+    """groups (ports) to leave out"""
+    steps: int = 8000
+    batch: int = 8
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    averaging: float = 0.998
+    """The weights kept are a running mean of those of each step, in which the last ones count with
+    one less this share: it is steadier than the last step's."""
+    seed: int = 0
+    threads: int = 1
+    half: bool = True
+    """Convolutions in bfloat16: half as long again on CPUs that know it (avx512_bf16, amx) and on
+    GPUs, slower on others."""
+    device: str = "cpu"
+    """cpu or cuda; the same device, build of torch and number of threads give the same weights"""
+    chips: ChipSettings = field(default_factory=ChipSettings)
+    network: UNetConfig = field(default_factory=UNetConfig)
+    calibration: Calibration = field(default_factory=Calibration)
+
+
+def train(config: TrainConfig, progress: Progress = print) -> Weights:
+    """Train a network on the sources' scenes.
+
+    progress is called with a line about every fiftieth of the way. Raises SceneError where the
+    catalogs or labels cannot be read, TrainingError where nothing is left to train on
+    or the device is not there.
+    """
+    scenes, extra = (
+        [scene for source in sources for scene in read_scenes(source)]
+        for sources in (config.sources, config.extra)
+    )
+    return train_on(scenes, config, progress, extra)
+
+
+def train_on(
+    scenes: Sequence[Scene],
+    config: TrainConfig,
+    progress: Progress = print,
+    extra: Sequence[Scene] = (),
+) -> Weights:
+    """Train on scenes already read, the held-out groups aside."""
+    _check_device(config.device)
+    scenes = [scene for scene in scenes if scene.group not in config.held_out]
+    canvases = [prepare(scene) for scene in (*scenes, *extra)]
+    if not any(canvas.ships for canvas in canvases):
+        raise TrainingError(
+            "no labelled ship to train on: check the sources and the held-out groups"
+        )
+    progress(f"training on {len(canvases)} scenes, {sum(len(c.ships) for c in canvases)} ships")
+    torch.set_num_threads(config.threads)
+    network = _begin(config, canvases)
+    chances = _chances(canvases[: len(scenes)], canvases[len(scenes) :], config.extra_share)
+    losses = _optimise(network, canvases, chances, config, progress)
+    return Weights(
+        network=network.config,
+        calibration=config.calibration,
+        arrays=unet.to_arrays(network),
+        training=_record([*scenes, *extra], config, losses),
+    )
+
+
+def _check_device(name: str) -> None:
+    if name not in ("cpu", "cuda"):
+        raise TrainingError(f"there is no device {name!r}: say cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("PyTorch finds no GPU here: train on cpu, or install its CUDA build")
+
+
+def _chances(
+    canvases: Sequence[Canvas], extra: Sequence[Canvas], extra_share: float
+) -> NDArray[np.float64]:
+    """How often each canvas is drawn from; the extra ones have a fixed share together."""
+    shares = (extra_share if extra else 0.0, extra_share if canvases else 1.0)
+    parts = [
+        share * weights / weights.sum()
+        for share, weights in (
+            (1 - shares[0], np.array([canvas.weight for canvas in canvases])),
+            (shares[1], np.array([canvas.weight for canvas in extra])),
+        )
+        if weights.size
+    ]
+    return np.concatenate(parts)
+
+
+def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> unet.UNet:
+    """The network to train: a new one, or that of a weights file with its constants."""
+    if config.start is not None:
+        start = weights_files.load(config.start)
+        return unet.from_arrays(start.network, start.arrays)
+    network = unet.new(config.network, config.seed)
+    _set_constants(network, canvases)
+    return network
+
+
+def _set_constants(network: unet.UNet, canvases: Sequence[Canvas]) -> None:
+    """Give the network the mean and deviation of its training planes, where they have data."""
+    views = [canvas.filled[0, :, ::4, ::4].flatten(1).numpy() for canvas in canvases]
+    sample = np.concatenate(views, axis=1)
+    for band in range(len(network.mean)):
+        values = sample[band][sample[band + len(network.mean)] > 0]
+        if values.size:
+            network.mean[band], network.deviation[band] = float(values.mean()), float(values.std())
+
+
+def _optimise(
+    network: unet.UNet,
+    canvases: Sequence[Canvas],
+    chances: NDArray[np.float64],
+    config: TrainConfig,
+    progress: Progress,
+) -> list[float]:
+    """The loop; leaves the averaged weights in the network and returns the loss of each step."""
+    network.train().to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(
+        network.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=config.steps, pct_start=0.1
+    )
+    random = np.random.default_rng(config.seed)
+    mean = {name: value.clone() for name, value in network.state_dict().items()}
+    losses: list[float] = []
+    pace = _Pace(config, progress)
+    for step in range(config.steps):
+        planes, labels = _batch(canvases, chances, config, random)
+        with torch.autocast(config.device, torch.bfloat16, enabled=config.half):
+            outputs = network(planes)
+        loss = total_loss(outputs.float(), labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        _average(mean, network, min(config.averaging, (step + 1) / (step + 10)))
+        losses.append(loss.item())
+        pace.tell(losses)
+    network.load_state_dict(mean)
+    return losses
+
+
+def _average(mean: dict[str, Tensor], network: unet.UNet, kept: float) -> None:
+    """Move a running mean of the weights towards the network's own."""
+    for name, value in network.state_dict().items():
+        if value.dtype.is_floating_point:
+            mean[name].lerp_(value.detach(), 1 - kept)
+        else:
+            mean[name].copy_(value)
+
+
+class _Pace:
+    """Tells about every fiftieth of the way how far it is, how fast and how long still."""
+
+    def __init__(self, config: TrainConfig, progress: Progress) -> None:
+        self._config, self._progress = config, progress
+        self._began = time.monotonic()
+
+    def tell(self, losses: Sequence[float]) -> None:
+        done, steps = len(losses), self._config.steps
+        if done % max(1, steps // 50):
+            return
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        self._progress(
+            f"step {done} of {steps}: {done * self._config.batch / seconds:.0f} chips/s, "
+            f"{seconds / done * (steps - done) / 60:.0f} min left, loss {np.mean(losses[-50:]):.3f}"
+        )
+
+
+def _batch(
+    canvases: Sequence[Canvas],
+    chances: NDArray[np.float64],
+    config: TrainConfig,
+    random: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Planes (n, band, y, x) and labels (n, 10, y, x)."""
+    chips = [draw_chip(canvases, chances, config.chips, random) for _ in range(config.batch)]
+    planes = torch.from_numpy(np.stack([chip.planes for chip in chips])).to(config.device)
+    labels = torch.from_numpy(np.stack([chip.labels for chip in chips])).to(config.device)
+    return planes.contiguous(memory_format=torch.channels_last), labels
+
+
+def _record(
+    scenes: Sequence[Scene], config: TrainConfig, losses: Sequence[float]
+) -> dict[str, object]:
+    """What to know about the training later; no path of this machine in it."""
+    return {
+        "settings": settings_of(config),
+        "collections": sorted({source.collection for source in config.sources}),
+        "scenes": {scene.name: _digest(scene) for scene in scenes},
+        "ships": sum(len(scene.ships) for scene in scenes),
+        "last_loss": round(float(np.mean(losses[-100:])), 4),
+    }
+
+
+def settings_of(config: TrainConfig) -> dict[str, object]:
+    """What a weights file keeps of the configuration, as it is read back from it."""
+    settings = asdict(config)
+    for key in ("sources", "extra", "network", "calibration"):
+        del settings[key]
+    settings["start"] = None if config.start is None else weights_digest(config.start)
+    plain: dict[str, object] = json.loads(json.dumps(settings))
+    return plain
+
+
+def _digest(scene: Scene) -> str:
+    """The sha256 of a scene's pixels and labels, in hex."""
+    digest = hashlib.sha256(scene.image.tobytes())
+    digest.update(repr(scene.boxes).encode())
+    return digest.hexdigest()

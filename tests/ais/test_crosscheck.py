@@ -1,0 +1,270 @@
+"""AIS held against a published result, and `berthwatch ais`: a few ships heard, a few not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from jobs import cli
+from jobs.ais import Window, crosscheck
+from jobs.errors import InputError
+from jobs.publish.read import PublishedResult, read_published
+from tests.publish.test_read import call, publish_job, two_ports
+
+NIGHT = pd.Timestamp("2024-03-13T00:00Z")
+"""Chongjin's overpass of 02:10 that day saw two ships in the roads and one at the berth."""
+LAIN, CALLER, LEAVER, BYSTANDERS = 512_000_001, 512_000_002, 512_000_003, 512_000_010
+"""The ship of a vessel seen; one that calls later; one that goes and comes back; others."""
+
+
+def messages(mmsi: int, hours: np.ndarray, lon: float, lat: float, **facts: object) -> pd.DataFrame:
+    """A ship's messages, hours after NIGHT, at one place."""
+    time = (NIGHT + pd.to_timedelta(np.round(hours * 3600), "s")).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return pd.DataFrame({"mmsi": mmsi, "time": time, "lon": lon, "lat": lat, **facts})
+
+
+def heard_around(result: PublishedResult) -> pd.DataFrame:
+    """A day of AIS at Chongjin, none at Vostochny."""
+    port = result.of_port("KPCHO")
+    lain = port.vessels[port.vessels["vessel_id"].str.contains("20240313T02.*-000$")].iloc[0]
+    lon, lat = port.port.area.centroid.coords[0]
+    berth = port.port.berths[0].polygon.centroid
+    edge = crosscheck.window_of(port.port, result)
+    every = np.arange(0, 6, 0.05)
+    ship = {"sog_kn": 0.0, "length_m": lain["length_m"], "heading_deg": lain["heading_deg"]}
+    stays = np.concatenate([np.arange(0, 12, 0.05), np.arange(30, 36, 0.05)])  # 18 h silent
+    away = np.array([3.0, 20.0])
+    coming, lying = np.arange(24, 26, 0.05), np.arange(26, 36, 0.05)
+    return pd.concat(
+        [
+            messages(LAIN, stays, lain.geometry.x, lain.geometry.y, name="CHON MA SAN", **ship),
+            messages(CALLER, coming, berth.x, berth.y - 0.1, sog_kn=8.0),
+            messages(CALLER, lying, berth.x, berth.y, sog_kn=0.0),
+            messages(LEAVER, away, edge.west + 0.01, lat, sog_kn=12.0),
+            *(
+                messages(BYSTANDERS + i, every, lon + 0.02 * i, lat - 0.06, sog_kn=0.0)
+                for i in range(4)
+            ),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A published job and AIS files for it."""
+
+    job: Path
+    result: PublishedResult
+    files: tuple[Path, Path]
+
+    @property
+    def options(self) -> list[object]:
+        return [part for path in self.files for part in ("--ais", path)]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = tmp_path_factory.mktemp("witness")
+    publication = two_ports()
+    job = publish_job(publication, folder)
+    published = folder / "archive" / "published" / publication.job / publication.tag
+    result = read_published(published)
+    rows = heard_around(result)
+    files = (folder / "early.csv", folder / "late.csv")
+    early = rows["time"] < "2024-03-14"
+    rows[early].to_csv(files[0], index=False)
+    rows[~early].to_csv(files[1], index=False)
+    return Case(job, result, files)
+
+
+@pytest.fixture(scope="module")
+def heard(case: Case) -> crosscheck.Heard:
+    return crosscheck.hear(case.result, case.files)
+
+
+def at(heard: crosscheck.Heard, port_id: str) -> crosscheck.PortHeard:
+    return next(port for port in heard.ports if port.port.id == port_id)
+
+
+# --- hearing ------------------------------------------------------------------------------------
+
+
+def test_vessels_are_named_dark_or_unknown(heard):
+    port = at(heard, "KPCHO")
+    tiers = port.matches.set_index("vessel_id")["tier"]
+    night = tiers[tiers.index.str.contains("20240313T02")]
+    assert night.to_list() == ["matched", "dark", "dark"]
+    assert port.matches.set_index("vessel_id").loc[night.index[0], "mmsi"] == LAIN
+    assert set(tiers.drop(night.index)) == {"unknown_coverage"}
+    assert set(at(heard, "RUVYP").matches["tier"]) == {"unknown_coverage"}
+
+
+def test_a_silence_at_a_visit_is_listed_with_its_ship(heard):
+    rows = at(heard, "KPCHO").visit_gaps
+    named = rows[rows["relation"] == "during"]
+    assert named["mmsi"].to_list() == [LAIN]
+    assert named["hours"].iloc[0] == pytest.approx(18.05, abs=0.1)
+
+
+def test_a_ship_that_only_left_the_window_is_not_called_silent(heard):
+    gaps = at(heard, "KPCHO").gaps.set_index("mmsi")
+    assert gaps.loc[LEAVER, "may_have_left"].tolist() == [True, True]  # away, and gone for good
+    assert not gaps.loc[[LAIN], "may_have_left"].any()
+    assert LEAVER not in set(at(heard, "KPCHO").visit_gaps["mmsi"])
+    assert set(gaps["port"]) == {"KPCHO"}
+
+
+def test_an_edge_is_as_near_as_the_nearest_side():
+    window = Window(129.0, 41.0, 131.0, 42.0)
+    lon, lat = pd.Series([130.0, 129.1, 130.0, np.nan]), pd.Series([41.5, 41.5, 41.98, np.nan])
+    found = crosscheck.edge_km(lon, lat, window)
+    north_km, west_km = 0.5 * 111.195, 0.1 * 111.195 * np.cos(np.radians(41.5))
+    np.testing.assert_allclose(found, [north_km, west_km, 0.02 * 111.195, np.nan], rtol=1e-9)
+
+
+def test_visits_are_compared_only_while_there_was_a_record(heard, case):
+    compared = at(heard, "KPCHO").comparison.set_index("berth")
+    assert set(compared.index) == {"oil-1", "roads"}
+    assert compared.loc["oil-1", "start"] == NIGHT
+    assert compared.loc["oil-1", "days"] == pytest.approx(1.5, abs=0.01)
+    assert compared.loc["oil-1", "days_heard"] == 2
+    assert compared.loc["oil-1", "ais_visits"] == 1
+    # one and a half days of the 24: the estimate is of that time, not of the month
+    mean, low, high = at(heard, "KPCHO").total
+    assert mean == pytest.approx(compared.loc["oil-1", "visits"])
+    assert low <= mean <= high < 5
+    assert at(heard, "RUVYP").comparison.empty
+    assert np.isnan(at(heard, "RUVYP").total).all()
+
+
+def test_a_record_without_a_message_here_says_nothing(case, tmp_path):
+    elsewhere = messages(LAIN, np.arange(0, 5, 0.1), 12.0, 55.0, sog_kn=0.0)
+    elsewhere.to_csv(tmp_path / "far.csv", index=False)
+    heard = crosscheck.hear(case.result, [tmp_path / "far.csv"])
+    assert (heard.summary.kept, heard.summary.outside) == (0, len(elsewhere))
+    rows = [crosscheck.vessel_row(port) for port in heard.ports]
+    assert [row["coverage_unknown"] for row in rows] == [row["vessels"] for row in rows]
+    crosscheck.write_heard(heard, case.result, tmp_path / "out")
+    assert pd.read_parquet(tmp_path / "out" / "ais_visits.parquet").empty
+
+
+def test_months_end_where_the_period_or_the_record_does(case):
+    def edges(*times: str) -> list[str]:
+        frame = pd.DataFrame({"time": pd.to_datetime(list(times), utc=True)})
+        return [f"{edge:%m-%dT%H}" for edge in crosscheck.month_edges(case.result, frame)]
+
+    assert edges("2024-02-20", "2024-05-01") == ["03-01T00", "03-25T00"]
+    assert edges("2024-03-05T06:00Z", "2024-03-07T08:00Z") == ["03-05T06", "03-07T08"]
+    assert edges("2024-04-01", "2024-05-01") == []
+    assert edges() == []
+
+
+def test_windows_are_read_together_and_held_apart():
+    frame = pd.DataFrame({"lon": [1.0, 5.0, 9.0], "lat": 0.0, "time": NIGHT})
+    parts = (Window(0, -1, 2, 1), Window(8, -1, 10, 1))
+    assert crosscheck.AnyWindow(parts=parts).holds(frame).tolist() == [True, False, True]
+
+
+def test_files_are_announced_as_they_are_read(case):
+    said: list[str] = []
+    crosscheck.hear(case.result, case.files, said.append)
+    assert said[:2] == ["reading early.csv (1 of 2)", "reading late.csv (2 of 2)"]
+    assert said[2].startswith("KPCHO")
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def test_ais_prints_and_writes_what_it_heard(case):
+    text = call("ais", case.job, *case.options)
+    folder = case.job.parent / "archive" / "ais" / "vostochny-2024" / case.result.tag
+    assert {path.name for path in folder.iterdir()} == {
+        *(f"{name}.{kind}" for name in crosscheck.DESCRIPTIONS for kind in ("parquet", "csv")),
+        "ais_summary.json",
+    }
+    lines = [line.split() for line in text.splitlines()]
+    tiers = pd.read_csv(folder / "ais_matches.csv").query("port == 'KPCHO'")["tier"].value_counts()
+    unknown = str(tiers["unknown_coverage"])
+    assert ["KPCHO", str(tiers.sum()), "1", "0", "2", unknown] in lines
+    assert f"tables {folder}" in text
+
+
+def test_csv_twins_hold_the_same_rows(case, heard, tmp_path):
+    crosscheck.write_heard(heard, case.result, tmp_path / "out")
+    for name in crosscheck.DESCRIPTIONS:
+        rows = pd.read_parquet(tmp_path / "out" / f"{name}.parquet")
+        twin = pd.read_csv(tmp_path / "out" / f"{name}.csv")
+        assert list(twin.columns) == list(rows.columns)
+        assert len(twin) == len(rows) > 0
+        pd.testing.assert_frame_equal(rows, heard.table(name))
+
+
+def test_the_summary_tells_the_files_and_the_tag(case, tmp_path):
+    facts = json.loads(call("ais", case.job, *case.options, "-o", tmp_path / "x", "--json"))
+    written = json.loads((tmp_path / "x" / "ais_summary.json").read_text())
+    assert facts == {"folder": str(tmp_path / "x"), **written}
+    assert (written["job"], written["tag"]) == ("vostochny-2024", case.result.tag)
+    early = written["files"][0]
+    assert early["name"] == "early.csv"
+    assert early["sha256"] == hashlib.sha256(case.files[0].read_bytes()).hexdigest()
+    rows = sum(len(pd.read_csv(path)) for path in case.files)
+    assert written["read"]["rows"] == written["read"]["kept"] == rows
+    silent = written["ports"][1]
+    assert (silent["port"], silent["visits"]) == ("RUVYP", None)  # JSON has no NaN
+
+
+def test_the_same_files_give_the_same_bytes_again(case, heard, tmp_path):
+    folder = tmp_path / "out"
+    taken = []
+    for _ in range(2):
+        crosscheck.write_heard(heard, case.result, folder)
+        taken.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert taken[0] == taken[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_hearing_that_fails_leaves_the_older_one(case, heard, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    crosscheck.write_heard(heard, case.result, folder)
+    (tmp_path / ".out.1.partial").mkdir()  # of one that was killed
+    before = (folder / "ais_summary.json").read_bytes()
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(crosscheck, "as_csv", full)
+    with pytest.raises(OSError, match="no space left"):
+        crosscheck.write_heard(heard, case.result, folder)
+    assert (folder / "ais_summary.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_of_something_else_is_left_alone(case, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"has no ais_summary\.json"):
+        crosscheck.check_folder(tmp_path)
+    outcome = CliRunner().invoke(
+        cli.app, ["ais", str(case.job), "--ais", "nowhere.csv", "-o", str(tmp_path)]
+    )
+    assert isinstance(outcome.exception, InputError)  # before any file is read
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_no_file_and_a_missing_one_are_refused(case):
+    with pytest.raises(InputError, match="no AIS file"):
+        crosscheck.hear(case.result, [])
+    with pytest.raises(InputError, match="there is no such file"):
+        crosscheck.hear(case.result, [Path("nowhere.csv")])
+
+
+def test_help_says_what_the_words_mean():
+    text = " ".join(call("ais", "--help").split())
+    for word in ("matched", "dark", "unknown coverage", "30 km", "MarineCadastre"):
+        assert word in text

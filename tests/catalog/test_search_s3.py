@@ -1,0 +1,104 @@
+"""Search over catalogs that lie in a bucket, and how scenes are said to be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.catalog import search as search_module
+from jobs.catalog.search import Manners, search
+from jobs.domain import Access
+from jobs.domain.job import SourceSpec
+from jobs.errors import CatalogError
+from tests.catalog.test_search import (
+    AREA,
+    COLLECTION,
+    PERIOD,
+    WRITERS,
+    catalog,
+    ids,
+    item_on,
+    month,
+)
+from tests.support.servers.faults import answers
+from tests.support.servers.s3 import S3, Proxy, environment, faulty_proxy, s3_server
+
+HASTY = Manners(retries=1, connect_s=2, read_s=2)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    with faulty_proxy(s3.url) as server:
+        for name, value in environment(server.url).items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.mark.parametrize("write_as", WRITERS)
+def test_every_kind_of_file_is_read_from_a_bucket(
+    s3: S3,
+    proxy: Proxy,
+    tmp_path: Path,
+    write_as: Callable[[Path, list[dict[str, Any]]], str],
+) -> None:
+    place = Path(write_as(tmp_path, month()))
+    s3.put(tmp_path, write_as.__name__)
+    found = search(
+        SourceSpec(f"s3://berthwatch/{write_as.__name__}/{place.name}", COLLECTION), AREA, PERIOD
+    )
+    assert ids(found) == [f"item-{day:02d}" for day in range(3, 13)]
+    assert all(request.path.startswith("/berthwatch/") for request in proxy.requests)
+
+
+def test_relative_hrefs_stay_in_the_bucket(s3: S3, proxy: Proxy, tmp_path: Path) -> None:
+    item = item_on(5)
+    item["assets"]["red"]["href"] = "./red.tif"
+    catalog(tmp_path, [item])
+    s3.put(tmp_path, "relative")
+    place = "s3://berthwatch/relative/catalog.json"
+    found = search(SourceSpec(place, COLLECTION, access=Access.REQUESTER_PAYS), AREA, PERIOD)
+    folder = f"s3://berthwatch/relative/sub/{COLLECTION}/2025/{item['id']}"
+    assert found.scenes[0].bands["red"].href == f"{folder}/red.tif"
+    assert found.scenes[0].access is Access.REQUESTER_PAYS
+    assert {r.headers.get("x-amz-request-payer") for r in proxy.requests} == {"requester"}
+
+
+def test_anonymous_access_signs_nothing(proxy: Proxy) -> None:
+    source = SourceSpec("s3://berthwatch/x.parquet", COLLECTION, access=Access.ANONYMOUS)
+    with pytest.raises(CatalogError, match=r"s3://berthwatch/x\.parquet.*access: anonymous"):
+        search(source, AREA, PERIOD, manners=HASTY)
+    assert not any("authorization" in request.headers for request in proxy.requests)
+
+
+def test_a_bucket_that_is_slow_is_asked_again_and_given_up(proxy: Proxy) -> None:
+    fault = proxy.faults.add(answers(503, times=None))
+    with pytest.raises(CatalogError, match=r"s3://berthwatch/catalog\.json cannot be read"):
+        search(SourceSpec("s3://berthwatch/catalog.json", COLLECTION), AREA, PERIOD, manners=HASTY)
+    assert fault.hits == 1 + HASTY.retries
+
+
+@pytest.mark.parametrize(
+    ("catalog", "access"),
+    [
+        ("https://planetarycomputer.microsoft.com/api/stac/v1", Access.PLANETARY_COMPUTER),
+        ("https://planetarycomputer.microsoft.com.evil.example/api", None),
+        ("https://earth-search.aws.element84.com/v1", None),
+        ("/data/planetarycomputer.microsoft.com/catalog.json", None),
+    ],
+)
+def test_planetary_computer_is_known_by_its_host(catalog: str, access: Access | None) -> None:
+    assert search_module._usual_access(catalog) is access
+
+
+def test_without_access_a_scene_has_none(tmp_path: Path) -> None:
+    found = search(SourceSpec(str(catalog(tmp_path, [item_on(5)])), COLLECTION), AREA, PERIOD)
+    assert found.scenes[0].access is None

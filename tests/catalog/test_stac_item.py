@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.domain import Quality
+from jobs.domain.sensors import SENSORS, scene_from_item, sensor_for
+from jobs.errors import InputError
+from tests.support.places import STAC_ITEMS
+
+L2A = SENSORS["sentinel-2-l2a"]
+VISUAL = SENSORS["sentinel-2-visual"]
+
+
+def recorded(name: str, number: int = 0) -> dict[str, Any]:
+    text = (STAC_ITEMS / f"{name}.json").read_text(encoding="utf-8")
+    item: dict[str, Any] = json.loads(text)["features"][number]
+    return item
+
+
+def earth_search_v0() -> dict[str, Any]:
+    return recorded("earth-search_v0__sentinel-s2-l2a-cogs")
+
+
+def earth_search_v1() -> dict[str, Any]:
+    return recorded("earth-search_v1__sentinel-2-l2a")
+
+
+def collection_1() -> dict[str, Any]:
+    return recorded("earth-search_v1__sentinel-2-c1-l2a")
+
+
+def planetary_computer() -> dict[str, Any]:
+    return recorded("planetary-computer__sentinel-2-l2a")
+
+
+def generic() -> dict[str, Any]:
+    """A collection of one's own, as s2-ports: projection v2 at the item, numbers / 65535."""
+    bands = {"b": "blue", "g": "green", "r": "red", "n": "nir"}
+    values = {"data_type": "uint16", "scale": 1 / 65535, "offset": 0.0}
+    return {
+        "id": "port_20230821",
+        "collection": "my-own",
+        "geometry": None,
+        "bbox": [30.9, -29.9, 31.1, -29.8],
+        "properties": {
+            "datetime": "2023-08-21T00:00:00Z",
+            "platform": "Sentinel-2",
+            "proj:code": "EPSG:3857",
+            "proj:shape": [1038, 1334],
+            "proj:transform": [9.998, 0.0, 3447023.28, 0.0, -9.996, -3482757.7],
+        },
+        "assets": {
+            key: {
+                "href": f"/d/{key}.tif",
+                "eo:bands": [{"common_name": name}],
+                "raster:bands": [dict(values)],
+            }
+            for key, name in bands.items()
+        },
+    }
+
+
+def stac_1_1() -> dict[str, Any]:
+    """STAC 1.1: common ``bands``, values in ``raster:scale``, nodata beside the bands."""
+    item = generic()
+    for asset in item["assets"].values():
+        name = asset.pop("eo:bands")[0]["common_name"]
+        del asset["raster:bands"]
+        asset["bands"] = [{"eo:common_name": name, "raster:scale": 2e-4, "raster:offset": -0.2}]
+        asset["nodata"] = 0
+        asset["data_type"] = "uint16"
+    return item
+
+
+def tiles() -> dict[str, Any]:
+    """8-bit true colour alone, as the fixed tiles of s2-vancouver."""
+    item = generic()
+    names = ("red", "green", "blue")
+    item["assets"] = {
+        "visual": {
+            "href": "/d/visual.tif",
+            "eo:bands": [{"common_name": name} for name in names],
+            "raster:bands": [{"data_type": "uint8", "nodata": 0}] * 3,
+        }
+    }
+    return item
+
+
+def scene(item: dict[str, Any], name: str | None = None) -> Any:
+    return scene_from_item(item, "the catalog", sensor_for(item, name))
+
+
+# --- scale and offset: the numbers of each flavour, at digital number 1,400 ---------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "reflectance"),
+    [
+        (earth_search_v0(), 0.14),  # offset applied already, says sentinel:boa_offset_applied
+        (earth_search_v1(), 0.14),  # declares -0.1 and says it is applied
+        (collection_1(), 0.04),  # declares -0.1
+        (planetary_computer(), 0.14),  # baseline 02.12, nothing declared
+        (generic(), 1400 / 65535),
+        (stac_1_1(), 0.08),
+    ],
+    ids=["es-v0", "es-v1", "es-c1", "pc", "generic", "stac-1.1"],
+)
+def test_reflectance_of_every_flavour(item: dict[str, Any], reflectance: float) -> None:
+    bands = scene(item).bands
+    assert list(bands) == ["blue", "green", "red", "nir"]
+    for source in bands.values():
+        assert 1400 * source.scale + source.offset == pytest.approx(reflectance)
+
+
+def test_earth_search_without_the_flag_applies_what_it_declares() -> None:
+    item = earth_search_v1()
+    item["properties"]["earthsearch:boa_offset_applied"] = False
+    assert scene(item).bands["red"].offset == -0.1
+
+
+@pytest.mark.parametrize(
+    ("date", "baseline", "offset"),
+    [
+        ("2022-01-24T23:59:59Z", "03.01", 0.0),
+        ("2022-01-25T00:00:01Z", "04.00", -0.1),
+        ("2022-01-25T00:00:01Z", "03.01", 0.0),
+        ("2018-06-01T10:00:00Z", "05.00", -0.1),  # an old date, processed again
+        ("2024-06-01T10:00:00Z", "05.10", -0.1),
+        ("2019-01-01T10:00:00Z", "02.12", 0.0),
+        ("2030-01-01T10:00:00Z", "10.00", -0.1),  # by number, not by text
+    ],
+)
+def test_planetary_computer_is_judged_by_baseline_never_by_date(
+    date: str, baseline: str, offset: float
+) -> None:
+    item = planetary_computer()
+    item["properties"] |= {"datetime": date, "s2:processing_baseline": baseline}
+    assert scene(item).bands["blue"].offset == offset
+
+
+def test_the_baseline_may_stand_in_the_product_name_alone() -> None:
+    item = planetary_computer()
+    del item["properties"]["s2:processing_baseline"]
+    assert scene(item).bands["red"].offset == 0.0
+    item["properties"]["s2:product_uri"] = "S2A_MSIL2A_20240101T000001_N0510_R116_T60VUK_x.SAFE"
+    assert scene(item).bands["red"].offset == -0.1
+
+
+def test_an_offset_that_cannot_be_told_is_refused_not_guessed() -> None:
+    item = planetary_computer()
+    del item["properties"]["s2:processing_baseline"]
+    del item["properties"]["s2:product_uri"]
+    with pytest.raises(InputError, match="1000 is to be subtracted"):
+        scene(item)
+
+
+def test_v0_without_the_flag_is_judged_by_baseline() -> None:
+    item = earth_search_v0()
+    item["properties"]["sentinel:boa_offset_applied"] = False
+    assert scene(item).bands["red"].offset == -0.1
+
+
+def test_collection_1_numbers_survive_the_encoding_exactly() -> None:
+    source = scene(collection_1()).bands["red"]
+    numbers = np.arange(1, 12_000, dtype=np.uint16)
+    physical = numbers.astype(np.float64) * source.scale + source.offset
+    assert (L2A.encoding.encode(physical) == numbers).all()
+
+
+def test_true_colour_numbers_survive_the_encoding_exactly() -> None:
+    source = scene(tiles()).bands["red"]
+    numbers = np.arange(1, 256, dtype=np.uint8)
+    physical = numbers * source.scale + source.offset
+    assert (VISUAL.encoding.encode(physical) == numbers).all()
+    assert VISUAL.encoding.encode(np.array([np.nan])) == 0
+
+
+# --- which sensor -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        (earth_search_v0(), L2A.name),
+        (earth_search_v1(), L2A.name),
+        (collection_1(), L2A.name),
+        (planetary_computer(), L2A.name),
+        (generic(), L2A.name),
+        (stac_1_1(), L2A.name),
+        (tiles(), VISUAL.name),
+    ],
+)
+def test_sensor_is_told_by_collection_or_assets(item: dict[str, Any], name: str) -> None:
+    assert sensor_for(item).name == name
+
+
+def test_a_named_sensor_wins() -> None:
+    assert sensor_for(earth_search_v1(), "sentinel-2-visual") is VISUAL
+
+
+def test_an_unknown_sensor_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'sentinel-2-visual'"):
+        sensor_for(tiles(), "sentinel-2-visible")
+
+
+def test_another_satellite_is_not_taken_for_sentinel_2() -> None:
+    landsat = recorded("earth-search_v1__landsat-c2-l2")
+    with pytest.raises(InputError, match=r"sentinel-2-l2a, sentinel-2-visual"):
+        sensor_for(landsat)
+    disguised = generic()
+    disguised["properties"]["platform"] = "landsat-8"
+    with pytest.raises(InputError, match="cannot tell the sensor"):
+        sensor_for(disguised)
+
+
+def test_reflectance_never_comes_from_a_picture() -> None:
+    item = generic()
+    picture = tiles()["assets"]["visual"]
+    item["assets"] = {"preview-8bit": picture} | item["assets"]
+    assert scene(item).bands["red"].href == "/d/r.tif"
+
+
+def test_narrow_infrared_is_not_taken_for_nir() -> None:
+    item = earth_search_v1()
+    del item["assets"]["nir"]
+    with pytest.raises(InputError, match="no nir band"):
+        scene(item)
+
+
+# --- pixels: where and in which file ------------------------------------------------------------
+
+
+def test_visual_bands_are_three_of_one_file() -> None:
+    bands = scene(earth_search_v1(), "sentinel-2-visual").bands
+    assert {name: source.index for name, source in bands.items()} == {
+        "blue": 3,
+        "green": 2,
+        "red": 1,
+    }
+    assert len({source.href for source in bands.values()}) == 1
+    assert {(source.scale, source.offset, source.nodata) for source in bands.values()} == {
+        (1 / 255, 0.0, 0.0)
+    }
+
+
+def test_visual_bands_follow_what_the_item_says() -> None:
+    item = tiles()
+    item["assets"]["visual"]["eo:bands"].reverse()
+    assert scene(item).bands["blue"].index == 1
+
+
+def test_bands_of_one_file_are_told_by_common_name() -> None:
+    item = generic()
+    raster = {"data_type": "uint16", "scale": 1e-4, "offset": 0.0}
+    names = ("nir", "red", "green", "blue")
+    item["assets"] = {
+        "image": {
+            "href": "/d/image.tif",
+            "eo:bands": [{"common_name": name} for name in names],
+            "raster:bands": [raster | {"scale": 1e-4 * (i + 1)} for i in range(4)],
+        }
+    }
+    red = scene(item).bands["red"]
+    assert (red.index, red.scale) == (2, 2e-4)
+
+
+def test_collection_1_is_pinned_with_size_and_checksum() -> None:
+    source = scene(collection_1()).bands["red"]
+    assert source.size_bytes == 22_232_203
+    assert source.checksum is not None
+    assert source.checksum.startswith("1220")
+    assert source.nodata == 0.0
+
+
+def test_nodata_that_a_catalog_does_not_declare_is_not_invented() -> None:
+    assert scene(generic()).bands["red"].nodata is None
+    assert scene(planetary_computer()).bands["red"].nodata == 0.0  # says nothing of its values
+
+
+def test_nine_numbers_and_item_level_projection() -> None:
+    source = scene(earth_search_v0()).bands["red"]
+    assert source.transform == (10.0, 0.0, 600000.0, 0.0, -10.0, 3300040.0)
+    assert (source.epsg, source.shape) == (32720, (10980, 10980))
+
+
+def test_what_the_asset_says_of_its_projection_beats_the_item() -> None:
+    item = generic()
+    own = {"proj:epsg": 32735, "proj:shape": [5, 6], "proj:transform": [20, 0, 0, 0, -20, 90]}
+    item["assets"]["r"] |= own
+    bands = scene(item).bands
+    assert (bands["red"].epsg, bands["red"].shape) == (32735, (5, 6))
+    assert bands["red"].transform == (20.0, 0.0, 0.0, 0.0, -20.0, 90.0)
+    assert bands["blue"].epsg == 3857
+
+
+def test_a_coarser_asset_does_not_take_the_items_transform() -> None:
+    item = generic()
+    item["properties"]["proj:bbox"] = [0.0, 0.0, 13340.0, 10380.0]
+    item["assets"]["scl"] = {"href": "/d/scl.tif", "proj:shape": [519, 667]}
+    assert scene(item).mask.transform == (20.0, 0.0, 0.0, 0.0, -20.0, 10380.0)
+
+
+def test_transform_from_bbox_and_shape() -> None:
+    item = generic()
+    del item["properties"]["proj:transform"]
+    item["properties"] |= {"proj:bbox": [100.0, 0.0, 13440.0, 10380.0]}
+    assert scene(item).bands["red"].transform == (10.0, 0.0, 100.0, 0.0, -10.0, 10380.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"proj:transform": None}, "proj:transform"),
+        ({"proj:shape": None}, "proj:shape"),
+        ({"proj:code": None}, "proj:code"),
+        ({"proj:code": "IAU_2015:30100"}, "IAU_2015"),
+        ({"proj:code": "EPSG:999999"}, "does not know"),
+        ({"proj:transform": [10, 1, 0, 1, -10, 0]}, "rotated"),
+        ({"proj:transform": [10, 0, 0]}, "3 numbers"),
+        ({"platform": None}, "platform"),
+        ({"datetime": None}, "datetime"),
+        ({"datetime": "yesterday"}, "yesterday"),
+        ({"eo:cloud_cover": "much"}, "malformed"),
+        ({"proj:shape": [0, 10], "proj:transform": None, "proj:bbox": [0, 0, 1, 1]}, "malformed"),
+    ],
+)
+def test_items_that_cannot_be_placed_are_refused(change: dict[str, Any], words: str) -> None:
+    item = generic()
+    item["properties"] |= change
+    with pytest.raises(InputError, match=words):
+        scene(item, "sentinel-2-l2a")
+
+
+@pytest.mark.parametrize("value", [float("nan"), 0, -1e-4, "wide"])
+def test_a_scale_that_is_none_is_refused(value: object) -> None:
+    item = generic()
+    item["assets"]["r"]["raster:bands"] = [{"scale": value}]
+    with pytest.raises(InputError, match=r"scale|malformed"):
+        scene(item)
+
+
+def test_nan_is_not_a_number_worth_pinning() -> None:
+    item = generic()
+    item["properties"]["eo:cloud_cover"] = float("nan")
+    item["assets"]["r"]["raster:bands"][0]["nodata"] = "nan"
+    found = scene(item)
+    assert found.cloud_cover is None
+    assert found.bands["red"].nodata is None
+
+
+def test_an_asset_without_href_is_refused() -> None:
+    item = generic()
+    del item["assets"]["r"]["href"]
+    with pytest.raises(InputError, match="no href"):
+        scene(item)
+
+
+def test_nulls_of_stac_geoparquet_count_as_absent() -> None:
+    item = collection_1()
+    plain = scene(item)
+    item["assets"]["nothing"] = None
+    item["properties"]["proj:code"] = None
+    item["assets"]["red"]["proj:bbox"] = None
+    assert scene(item) == plain
+
+
+# --- mask and facts -----------------------------------------------------------------------------
+
+
+def test_the_scene_classification_comes_along_where_there_is_one() -> None:
+    for item in (earth_search_v0(), earth_search_v1(), collection_1(), planetary_computer()):
+        mask = scene(item).mask
+        assert mask.href.lower().rsplit("_20m", 1)[0].removesuffix(".tif").endswith("scl")
+        assert (mask.scale, mask.offset, mask.transform[0]) == (1.0, 0.0, 20.0)
+    assert scene(generic()).mask is None
+
+
+def test_scene_classes_become_quality() -> None:
+    mask = L2A.mask
+    assert mask is not None
+    assert mask[3] is Quality.CLOUD_SHADOW
+    assert mask[8] is mask[9] is Quality.CLOUD
+    assert mask[10] is Quality.THIN_CLOUD
+    assert not {4, 5, 6, 7} & mask.keys()
+
+
+def test_facts_for_duplicates_agree_between_catalogs() -> None:
+    """Earth Search's two collections hold the same acquisition under other ids."""
+    ours, theirs = scene(earth_search_v1()), scene(collection_1())
+    assert ours.item_id != theirs.item_id
+    assert ours.facts["sensing_start"] == theirs.facts["sensing_start"]
+    assert ours.facts["tile"] == theirs.facts["tile"] == "24MUV"
+    assert ours.facts["processing_baseline"] == "05.11"
+    assert ours.platform == theirs.platform == "sentinel-2b"
+
+
+def test_sensing_start_is_the_strips_not_the_products() -> None:
+    found = scene(planetary_computer())
+    assert found.facts["sensing_start"] == "2018-12-31T23:59:57+00:00"
+    assert found.acquired == datetime(2019, 1, 1, 0, 0, 1, 24000, tzinfo=UTC)
+    assert found.platform == "sentinel-2a"
+
+
+def test_times_are_utc_whatever_the_item_writes() -> None:
+    item = generic()
+    item["properties"]["datetime"] = "2023-08-21T09:00:00+09:00"
+    assert scene(item).acquired == datetime(2023, 8, 21, tzinfo=UTC)
+    item["properties"] |= {"datetime": None, "start_datetime": "2023-08-21T00:00:00.5Z"}
+    found = scene(item)
+    assert found.acquired == datetime(2023, 8, 21, 0, 0, 0, 500000, tzinfo=UTC)
+    assert found.facts["sensing_start"] == "2023-08-21T00:00:00+00:00"
+
+
+def test_the_item_is_not_changed() -> None:
+    item = earth_search_v1()
+    before = copy.deepcopy(item)
+    scene(item)
+    assert item == before

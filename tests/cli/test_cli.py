@@ -1,0 +1,165 @@
+"""The command line: what it prints, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from jobs import cli
+from jobs.domain.ports import bundled_ports, read_port
+from jobs.plan import write_plan
+from jobs.run.committer import Summary
+from tests.support.remote_worlds import plan_on
+
+JOB = """\
+name: english-bay
+ports: [RUVYP]
+period: {{start: 2024-03-01, end: 2024-03-31}}
+sources:
+  - {{catalog: {catalog}, collection: nothing}}
+archive: archive
+"""
+
+
+def call(*arguments: str) -> str:
+    result = CliRunner().invoke(cli.app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def berthwatch(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from jobs.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def empty_catalog(folder: Path) -> Path:
+    """A static catalog with one empty collection, and a job that asks it."""
+    links = [{"rel": "child", "href": "./collection.json"}]
+    catalog = {"type": "Catalog", "id": "c", "stac_version": "1.0.0", "description": "x"}
+    extent = {
+        "spatial": {"bbox": [[-180, -90, 180, 90]]},
+        "temporal": {"interval": [["2017-01-01T00:00:00Z", None]]},
+    }
+    collection = {**catalog, "type": "Collection", "id": "nothing", "license": "other"}
+    (folder / "catalog.json").write_text(json.dumps({**catalog, "links": links}))
+    (folder / "collection.json").write_text(
+        json.dumps({**collection, "extent": extent, "links": []})
+    )
+    job = folder / "job.yaml"
+    job.write_text(JOB.format(catalog="catalog.json"))
+    return job
+
+
+def test_ports_as_a_table_and_as_json() -> None:
+    assert "Vostochny" in call("ports")
+    rows = json.loads(call("ports", "--json"))
+    assert {row["id"] for row in rows} == set(bundled_ports())
+
+
+def test_ports_show_prints_a_file_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "port.geojson"
+    path.write_text(call("ports", "show", "RUVYP"))
+    assert read_port(path).id == "RUVYP"
+
+
+def test_sensors_name_what_a_job_may_say() -> None:
+    rows = json.loads(call("sensors", "--json"))
+    assert "sentinel-2-l2a" in {row["name"] for row in rows}
+
+
+def test_every_command_explains_itself() -> None:
+    for command in (
+        "search",
+        "plan",
+        "run",
+        "status",
+        "report",
+        "ais",
+        "voyages",
+        "verify",
+        "export",
+        "demo",
+        "train",
+        "evaluate",
+    ):
+        assert "Usage" in call(command, "--help")
+
+
+def test_a_job_without_overpasses_says_so_and_runs_to_nothing(tmp_path: Path) -> None:
+    job = empty_catalog(tmp_path)
+    assert "no overpass" in call("search", str(job))
+    assert json.loads(call("search", str(job), "--json")) == []
+    plan = tmp_path / "plan.jsonl"
+    call("plan", str(job), "-o", str(plan))
+    assert "nothing to do" in call("run", str(plan), "--dry-run")
+    assert not (tmp_path / "archive" / "ports").exists()
+
+
+def test_a_dry_run_pins_a_plan_that_the_next_command_keeps_to(tmp_path: Path) -> None:
+    job = empty_catalog(tmp_path)
+    call("run", str(job), "--dry-run")
+    (tmp_path / "catalog.json").unlink()
+    assert json.loads(call("status", str(job), "--json")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "nowhere.yaml"), "nowhere.yaml"),
+        (("run", "job.yaml", "--stage", "tiles", "--dry-run"), "expected one of tile, segment"),
+        (("report", "job.yaml"), "has no results yet"),
+        (("export", "job.yaml", "--port", "XX", "-o", "x.zarr"), "it has RUVYP"),
+        (("run", "typo.yaml"), "line 5"),
+        (("run", "store.yaml"), "expected a path or s3://bucket/prefix"),
+        (("ports", "show", "RUVIP"), "RUVYP"),
+        (("train", "--source", "a,b", "-o", "w"), "expected CATALOG,COLLECTION,LABELS"),
+        (("evaluate", "--source", "catalog.json,ships,labels"), "there is no labels"),
+    ],
+)
+def test_a_refusal_is_one_message_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    job = empty_catalog(tmp_path)
+    text = job.read_text()
+    (tmp_path / "typo.yaml").write_text(text.replace("collection:", "colection:"))
+    (tmp_path / "store.yaml").write_text(text.replace("archive: archive", "archive: gs://b/c"))
+    done = berthwatch(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_plan_says_what_it_will_cost_at_ones_own_prices(tmp_path: Path) -> None:
+    path = tmp_path / "plan.jsonl.gz"
+    write_plan(plan_on(tmp_path, "s3://bucket", "archive", (1, 2), "priced"), path)
+    plain, dear = (
+        {row["what"]: row["usd"] for row in json.loads(call("plan", str(path), *price))["cost"]}
+        for price in (["--show", "--json"], ["--show", "--json", "--price", "cpu_hour=4"])
+    )
+    assert dear["tile"] == pytest.approx(100 * plain["tile"])
+    assert dear["read requests"] == plain["read requests"]
+    done = berthwatch("plan", str(path), "--price", "cpu_hours=4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cpu_hour" in done.stderr
+
+
+def test_exit_codes_tell_what_happened() -> None:
+    assert cli.exit_code(Summary(done=3)) == 0
+    assert cli.exit_code(Summary(done=3, pending=2)) == 0
+    assert cli.exit_code(Summary(done=3, failed=1)) == 1
+    assert cli.exit_code(Summary(done=3, failed=1, lost="the cluster was lost")) == 3
+    assert cli.exit_code(Summary(done=3, failed=1, interrupted=True)) == 130
+
+
+@pytest.mark.real_data
+def test_evaluate_gives_its_figures_as_json(shared: Path) -> None:
+    real = shared / "real-imagery"
+    source = f"{real / 'catalog.json'},s2-ports,{real / 's2-ports-labels'}"
+    figures = json.loads(call("evaluate", "--source", source, "--port", "honolulu", "--json"))
+    assert figures["distance"]["ships"] == 15
+    assert 0 <= figures["pixel_iou"] <= 1

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from jobs.domain import Access, Dwell, EstimateSettings, FixedStructure, Period
+from jobs.domain import job as config
+from jobs.domain.job import PortRef, SourceSpec, job_digest, read_job, source_json
+from jobs.errors import InputError
+
+JOB = """\
+name: vostochny-2024
+ports: [RUVYP, KPCHO, {id: my-port, file: ports/my_port.geojson}]
+period: {start: 2024-03-01, end: 2024-11-30}
+sources:
+  - {catalog: "https://earth.example/v1", collection: sentinel-2-c1-l2a, max_cloud_cover: 80}
+  - {catalog: catalog.json, collection: s2-ports, sensor: sentinel-2-l2a}
+archive: s3://bucket/berthwatch
+model: default
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "job.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        read_job(write(folder, text))
+    return str(caught.value)
+
+
+def test_a_job_as_documented(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB))
+
+    assert job.name == "vostochny-2024"
+    assert job.ports == (
+        PortRef("RUVYP"),
+        PortRef("KPCHO"),
+        PortRef("my-port", tmp_path / "ports" / "my_port.geojson"),
+    )
+    assert (job.period.start, job.period.end) == (date(2024, 3, 1), date(2024, 11, 30))
+    assert job.sources == (
+        SourceSpec("https://earth.example/v1", "sentinel-2-c1-l2a", None, 80.0),
+        SourceSpec(str(tmp_path / "catalog.json"), "s2-ports", "sentinel-2-l2a", None),
+    )
+    assert job.archive == "s3://bucket/berthwatch"
+    assert job.model is None
+
+
+def test_model_is_optional_and_may_be_a_file(tmp_path: Path) -> None:
+    assert read_job(write(tmp_path, JOB.replace("model: default\n", ""))).model is None
+    other = JOB.replace("model: default", "model: weights.safetensors")
+    assert read_job(write(tmp_path, other)).model == str(tmp_path / "weights.safetensors")
+
+
+def test_paths_belong_to_the_job_file_not_to_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, JOB.replace("s3://bucket/berthwatch", "out"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert read_job(Path("../job.yaml")).archive == str(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("archive:", "archve:", 7, ["archve", "'archive'"]),
+        ("max_cloud_cover: 80", "max_clouds: 80", 5, ["max_clouds", "'max_cloud_cover'"]),
+        ("end: 2024-11-30", "ende: 2024-11-30", 3, ["ende", "'end'"]),
+        ("file: ports/my_port.geojson", "path: p.geojson", 2, ["path", "file"]),
+        ("collection: s2-ports, ", "", 6, ["a source lacks collection"]),
+        ("model: default", "name: twice", 8, ["'name'", "twice"]),
+        ("name: vostochny-2024", "name: Vostochny 2024", 1, ["Vostochny 2024", "a-z"]),
+        ("name: vostochny-2024", "name: " + "x" * 54, 1, ["at most 53"]),
+        ("name: vostochny-2024", "name: 2024", 1, ["'2024'", "number", "quotes"]),
+        ("[RUVYP,", "[no,", 2, ["'no'", "yes or no", "quotes"]),
+        ("KPCHO", "RUVYP", 2, ["'RUVYP'", "twice"]),
+        ("end: 2024-11-30", "end: 2024-02-29", 3, ["2024-02-29", "before it starts"]),
+        ("end: 2024-11-30", "end: 2024-11-31", 3, ["2024-11-31", "expected a day"]),
+        ("end: 2024-11-30", "end: 2024-11-30T10:00:00Z", 3, ["expected a day"]),
+        ("end: 2024-11-30", "end: [1]", 3, ["list", "expected a day"]),
+        ("max_cloud_cover: 80", "max_cloud_cover: 101", 5, ["'101'", "0 to 100"]),
+        ("max_cloud_cover: 80", "max_cloud_cover: .nan", 5, ["0 to 100"]),
+        ("max_cloud_cover: 80", "max_cloud_cover: much", 5, ["'much'", "0 to 100"]),
+        ("sensor: sentinel-2-l2a", "sensor: sentinel-2-12a", 6, ["did you mean 'sentinel-2-l2a'"]),
+        ("s3://bucket/berthwatch", "{a: b}", 7, ["archive", "mapping", "expected text"]),
+        ("s3://bucket/berthwatch", "", 7, ["archive", "nothing"]),
+        ("catalog: catalog.json", "catalog: 12", 6, ["catalog", "number"]),
+    ],
+)
+def test_refusals_name_the_line_and_the_repair(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
+    assert JOB.count(old) == 1
+    message = refusal(tmp_path, JOB.replace(old, new))
+    assert f"job.yaml, line {line}:" in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("key", ["ports", "sources"])
+def test_empty_lists_are_refused(tmp_path: Path, key: str) -> None:
+    lists = {"ports": "[RUVYP]", "sources": "[{catalog: c.json, collection: c}]", key: "[]"}
+    text = (
+        f"name: a\nports: {lists['ports']}\nperiod: {{start: 2024-01-01, end: 2024-01-01}}\n"
+        f"sources: {lists['sources']}\narchive: out\n"
+    )
+    assert f"{key} is empty" in refusal(tmp_path, text)
+
+
+def test_a_period_of_one_day_is_allowed(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB.replace("2024-11-30", "2024-03-01")))
+    assert job.period.start == job.period.end
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "name: [unclosed"])
+def test_what_is_no_job_is_refused(tmp_path: Path, text: str) -> None:
+    assert "job.yaml" in refusal(tmp_path, text)
+
+
+def test_a_missing_job_file_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml"):
+        read_job(tmp_path / "nowhere.yaml")
+
+
+def test_digest_is_of_the_content_not_of_its_layout(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB))
+    reordered = "# a comment\nmodel: default\n" + JOB.replace("model: default\n", "")
+    assert job_digest(read_job(write(tmp_path, reordered))) == job_digest(job)
+    other = JOB.replace("max_cloud_cover: 80", "max_cloud_cover: 81")
+    assert job_digest(read_job(write(tmp_path, other))) != job_digest(job)
+
+
+BELIEFS = """\
+estimates:
+  dwell: {median_days: 1.7, low_days: 1.0, high_days: 3, source: "AIS, 2023"}
+  draws: 400
+  cap_barrels: 250000
+"""
+
+
+@pytest.mark.parametrize("access", Access)
+def test_access_is_read_and_asks_the_catalog_anew(tmp_path: Path, access: Access) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    job = read_job(write(tmp_path, JOB.replace("cover: 80}", f"cover: 80, access: {access}}}")))
+    assert [source.access for source in job.sources] == [access, None]
+    assert source_json(job.sources[0])["access"] == access.value
+    assert job_digest(job) != job_digest(plain)
+
+
+def test_a_source_without_access_is_written_as_of_old() -> None:
+    keys = ["catalog", "collection", "sensor", "max_cloud_cover"]
+    assert list(source_json(SourceSpec("https://earth.example/v1", "x"))) == keys
+
+
+def test_an_unknown_access_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    said = refusal(tmp_path, JOB.replace("cover: 80}", "cover: 80, access: planetary}"))
+    assert "line 5: unknown access 'planetary'" in said
+    assert "planetary-computer, requester-pays, anonymous" in said
+    assert "did you mean 'planetary-computer'?" in said
+
+
+def test_estimates_are_read_and_ask_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    job = read_job(write(tmp_path, JOB + BELIEFS))
+    assert job.estimates == EstimateSettings(
+        dwell=Dwell(1.7, 1.0, 3.0, "AIS, 2023"), draws=400, cap_barrels=250_000.0
+    )
+    assert plain.estimates == EstimateSettings()
+    assert job_digest(job) == job_digest(plain)
+
+
+def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
+    text = JOB + "estimates: {cargo: entries.csv}\n"
+    assert "entries.csv is no file" in refusal(tmp_path, text)
+    (tmp_path / "entries.csv").write_text("visit_id,what,source\n")
+    assert read_job(write(tmp_path, text)).estimates.cargo == str(tmp_path / "entries.csv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("draws:", "drows:", 11, ["'drows'", "'draws'"]),
+        ("draws: 400", "draws: 10", 11, ["10", "whole number from 100"]),
+        ("draws: 400", "draws: 400.5", 11, ["whole number"]),
+        ("cap_barrels: 250000", "cap_barrels: none", 12, ["'none'", "number"]),
+        ("cap_barrels: 250000", "cap_barrels: -1", 12, ["above zero"]),
+        ("low_days: 1.0", "low_days: 2.0", 10, ["low < median < high"]),
+        (', source: "AIS, 2023"', "", 10, ["lacks source"]),
+    ],
+)
+def test_beliefs_that_cannot_be_are_refused_with_their_line(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
+    assert (JOB + BELIEFS).count(old) == 1
+    message = refusal(tmp_path, (JOB + BELIEFS).replace(old, new))
+    assert f"job.yaml, line {line}:" in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2024-03-01", "yesterday", Period(date(2024, 3, 1), date(2024, 6, 29))),
+        ("yesterday", "today", Period(date(2024, 6, 29), date(2024, 6, 30))),
+    ],
+)
+def test_a_period_may_end_with_the_day_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, end: str, expected: Period
+) -> None:
+    monkeypatch.setattr(config, "today_utc", lambda: date(2024, 6, 30))
+    text = JOB.replace("2024-03-01", start).replace("2024-11-30", end)
+    job = read_job(write(tmp_path, text))
+    assert job.period == expected
+    written_out = JOB.replace("2024-03-01", str(expected.start))
+    again = read_job(write(tmp_path, written_out.replace("2024-11-30", str(expected.end))))
+    assert job_digest(job) == job_digest(again)
+
+
+def test_a_period_that_begins_after_today_is_refused(tmp_path: Path) -> None:
+    text = JOB.replace("2024-03-01", "today").replace("2024-11-30", "yesterday")
+    assert "before it starts" in refusal(tmp_path, text)
+    assert "today or yesterday" in refusal(tmp_path, JOB.replace("2024-11-30", "tomorrow"))
+
+
+def test_what_becomes_of_fixed_structure_is_read_and_asks_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    kept = read_job(write(tmp_path, JOB + "fixed_structure: keep\n"))
+    assert plain.fixed_structure is FixedStructure.REJECT
+    assert kept.fixed_structure is FixedStructure.KEEP
+    assert job_digest(kept) == job_digest(plain)
+    said = refusal(tmp_path, JOB + "fixed_structure: kept\n")
+    assert "line 9: unknown fixed_structure 'kept'" in said
+    assert "did you mean 'keep'?" in said

@@ -1,0 +1,307 @@
+import copy
+import json
+import re
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from pyproj import Transformer
+from shapely.geometry import box
+
+from jobs.domain import BerthKind, Grid
+from jobs.domain.ports import (
+    bundled_ports,
+    land_mask,
+    load_port,
+    local_grid,
+    port_geojson,
+    project,
+    read_port,
+)
+from jobs.errors import InputError
+
+PORT = {"role": "port", "id": "my-port", "name": "My port", "country": "Nowhere"}
+BERTH = {"role": "berth", "id": "oil", "name": "Oil berth", "kind": "oil_terminal"}
+
+
+def rectangle(west, south, east, north):
+    return [[[west, south], [east, south], [east, north], [west, north], [west, south]]]
+
+
+def feature(facts, coordinates, kind="Polygon"):
+    geometry = {"type": kind, "coordinates": coordinates}
+    return {"type": "Feature", "properties": dict(facts), "geometry": geometry}
+
+
+def document():
+    area = feature(PORT, rectangle(20.0, 40.0, 20.1, 40.1))
+    berth = feature(BERTH, rectangle(20.01, 40.01, 20.012, 40.013))
+    return {"type": "FeatureCollection", "features": [area, berth]}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def write_and_read(value):
+        path = tmp_path / "port.geojson"
+        path.write_text(value if isinstance(value, str) else json.dumps(value))
+        return read_port(path)
+
+    return write_and_read
+
+
+# --- a port of one's own ------------------------------------------------------------------------
+
+
+def test_a_valid_file_is_read(read):
+    port = read(document())
+    assert (port.id, port.name, port.country, port.locode) == (
+        "my-port",
+        "My port",
+        "Nowhere",
+        None,
+    )
+    assert not port.approximate
+    assert port.grid.epsg == 32634
+    [berth] = port.berths
+    assert (berth.id, berth.kind, berth.capacity) == ("oil", BerthKind.OIL_TERMINAL, 1)
+
+
+@pytest.mark.parametrize(
+    ("facts", "capacity"),
+    [
+        ({}, 1),
+        ({"capacity": 3}, 3),
+        ({"kind": "anchorage"}, None),
+        ({"kind": "anchorage", "capacity": None}, None),
+        ({"kind": "anchorage", "capacity": 4}, 4),
+    ],
+)
+def test_capacity_has_its_defaults(read, facts, capacity):
+    value = document()
+    value["features"][1]["properties"].update(facts)
+    assert read(value).berths[0].capacity == capacity
+
+
+def change(path, new):
+    """A document with one value replaced; ``path`` leads to it."""
+    value = document()
+    target = value
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = new
+    return value
+
+
+FIRST, SECOND = ("features", 0), ("features", 1)
+WRONG = {
+    "not JSON": ("{oops", "not JSON.*line 1"),
+    "not a collection": ({"type": "Feature"}, "a Feature; expected a GeoJSON FeatureCollection"),
+    "a list": ("[]", "a list; expected a GeoJSON FeatureCollection"),
+    "unknown role": (change((*SECOND, "properties", "role"), "quay"), "feature 2 has role 'quay'"),
+    "no properties": (change((*SECOND, "properties"), None), "feature 2 has role None"),
+    "two ports": (
+        change((*SECOND, "properties"), PORT),
+        '2 features have "role": "port"; expected exactly one',
+    ),
+    "no id": (change((*SECOND, "properties"), {"role": "berth"}), 'berth has no "id"'),
+    "id with a slash": (
+        change((*SECOND, "properties", "id"), "a/b"),
+        "id 'a/b'; expected letters, digits",
+    ),
+    "no name": (change((*SECOND, "properties", "name"), " "), "berth oil: \"name\" is ' '"),
+    "no country": (change((*FIRST, "properties", "country"), None), 'my-port: "country" is None'),
+    "unknown kind": (
+        change((*SECOND, "properties", "kind"), "oil_termnal"),
+        "kind 'oil_termnal'; did you mean oil_terminal",
+    ),
+    "capacity of text": (change((*SECOND, "properties", "capacity"), "2"), "capacity '2'"),
+    "capacity of zero": (change((*SECOND, "properties", "capacity"), 0), "capacity 0"),
+    "capacity true": (change((*SECOND, "properties", "capacity"), True), "capacity True"),
+    "capacity null at a quay": (
+        change((*SECOND, "properties", "capacity"), None),
+        "null is for an anchorage only",
+    ),
+    "a point": (
+        change((*SECOND, "geometry"), {"type": "Point", "coordinates": [20.01, 40.01]}),
+        "berth oil: geometry is a Point; expected a Polygon",
+    ),
+    "no geometry": (change((*SECOND, "geometry"), None), "geometry is a None; expected a Polygon"),
+    "a multipolygon": (
+        change((*SECOND, "geometry", "type"), "MultiPolygon"),
+        "a MultiPolygon; expected one Polygon.*a berth of its own",
+    ),
+    "no rings": (change((*SECOND, "geometry", "coordinates"), []), "not rings"),
+    "text for numbers": (
+        change((*SECOND, "geometry", "coordinates"), [[["a", "b"]] * 4]),
+        "not rings",
+    ),
+    "no area": (
+        change((*SECOND, "geometry", "coordinates"), [[[20.01, 40.01]] * 4]),
+        "the outline has no area",
+    ),
+    "a bow tie": (
+        change(
+            (*SECOND, "geometry", "coordinates"),
+            [[[20.01, 40.01], [20.02, 40.02], [20.03, 40.01], [20.01, 40.03], [20.01, 40.01]]],
+        ),
+        "Self-intersection",
+    ),
+    "metres": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(335000, 4730000, 340000, 4735000)),
+        "not degrees; expected WGS 84.*EPSG:4326",
+    ),
+    "over the date line": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(179.95, 40, 180.05, 40.1)),
+        "cross the antimeridian",
+    ),
+    "around the world": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(-179.95, 40, 179.95, 40.1)),
+        "cross the antimeridian",
+    ),
+    "at the pole": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(20, 84.5, 20.1, 84.6)),
+        "UTM covers",
+    ),
+    "too large": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(19.5, 39.9, 20.5, 40.1)),
+        "at most 60 km",
+    ),
+    "too small": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(20.0, 40.0, 20.003, 40.02)),
+        "at least 500 m",
+    ),
+    "berth half outside": (
+        change((*SECOND, "geometry", "coordinates"), rectangle(19.99, 40.01, 20.01, 40.012)),
+        "berth oil: 50% of it lies outside",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_refused_with_what_and_where(read, tmp_path, name):
+    value, message = WRONG[name]
+    with pytest.raises(InputError, match=message) as caught:
+        read(value)
+    assert str(caught.value).startswith(str(tmp_path / "port.geojson"))
+
+
+def test_two_berths_of_one_id_are_refused(read):
+    value = document()
+    value["features"].append(copy.deepcopy(value["features"][1]))
+    with pytest.raises(InputError, match="more than one berth has id 'oil'"):
+        read(value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=re.escape("gone.geojson: cannot be read")):
+        load_port(tmp_path / "gone.geojson")
+
+
+def test_a_port_survives_being_written_and_read(read):
+    value = document()
+    hole = rectangle(20.05, 40.05, 20.06, 40.06)[0]
+    value["features"][0]["geometry"]["coordinates"].append(hole)
+    value["features"][0]["properties"] |= {"locode": "XXABC", "approximate": True}
+    roads = feature(
+        {**BERTH, "id": "roads", "kind": "anchorage"}, rectangle(20.02, 40.02, 20.03, 40.03)
+    )
+    value["features"].append(roads)
+    port = read(value)
+    assert port.approximate
+    assert len(port.area.interiors) == 1
+    assert read(port_geojson(port)) == port
+
+
+# --- bundled ports ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reference", ["RUVYP", "ruvyp", "RuVyp"])
+def test_bundled_ids_are_found_in_any_case(reference):
+    assert load_port(reference).id == "RUVYP"
+
+
+def test_an_unknown_id_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match="no bundled port 'RUVPY'; did you mean RUVYP"):
+        load_port("RUVPY")
+
+
+def test_a_file_may_be_given_as_text(tmp_path):
+    path = tmp_path / "mine.geojson"
+    path.write_text(json.dumps(document()))
+    assert load_port(str(path)).id == "my-port"
+
+
+@pytest.mark.parametrize("identity", bundled_ports())
+def test_bundled_ports_are_sound(read, identity):
+    port = load_port(identity)
+    assert (port.id, port.locode, port.approximate) == (identity, identity, True)
+    assert all(400 <= size <= 1300 for size in port.grid.shape)
+    kinds = {berth.kind for berth in port.berths}
+    assert {BerthKind.OIL_TERMINAL, BerthKind.ANCHORAGE} <= kinds
+    assert read(port_geojson(port)) == port
+    pairs = [(a, b) for a in port.berths for b in port.berths if a.id < b.id]
+    assert not [(a.id, b.id) for a, b in pairs if a.polygon.intersects(b.polygon)]
+
+
+def test_vostochny_has_the_oil_berth():
+    assert {"oil", "kozmino"} <= {berth.id for berth in load_port("RUVYP").berths}
+
+
+@pytest.mark.parametrize("identity", bundled_ports())
+def test_bundled_berths_lie_on_water(identity):
+    port = load_port(identity)
+    land = land_mask(port.grid)
+    assert 0.1 < land.mean() < 0.9
+    x, y = np.meshgrid(port.grid.x, port.grid.y)
+    for berth in port.berths:
+        inside = shapely.contains_xy(project(berth.polygon, port.grid.epsg), x, y)
+        least = 0.9 if berth.kind is BerthKind.ANCHORAGE else 0.5
+        assert inside.any()
+        assert 1 - land[inside].mean() >= least, berth.id
+
+
+# --- grid and land ------------------------------------------------------------------------------
+
+
+@st.composite
+def areas(draw):
+    lon, lat = draw(st.floats(-179, 179)), draw(st.floats(-75, 75))
+    width, height = draw(st.floats(0.01, 0.3)), draw(st.floats(0.01, 0.3))
+    return box(lon, lat, lon + width, lat + height)
+
+
+@given(areas())
+@settings(deadline=None, max_examples=60)
+def test_the_grid_is_the_smallest_on_20_m_around_the_area(area):
+    grid = local_grid(area)
+    outline = project(area, grid.epsg).bounds
+    for edge, inner, outward in zip(grid.bounds, outline, (-1, -1, 1, 1), strict=True):
+        assert edge % 20 == 0
+        assert 0 <= (edge - inner) * outward <= 20
+    assert grid.epsg % 100 == int((area.centroid.x + 180) // 6) + 1
+    assert grid.epsg // 100 == (326 if area.centroid.y >= 0 else 327)
+
+
+def test_an_area_across_two_zones_takes_its_centroids():
+    assert local_grid(box(131.9, 43.0, 132.05, 43.1)).epsg == 32652
+    assert local_grid(box(131.95, 43.0, 132.1, 43.1)).epsg == 32653
+
+
+def test_a_parallel_that_bends_below_its_ends_stays_inside_the_grid():
+    grid = local_grid(box(20.5, 60.0, 21.5, 60.1))
+    to_utm = Transformer.from_crs(4326, grid.epsg, always_xy=True)
+    _, middle = to_utm.transform(21.0, 60.0)
+    _, corner = to_utm.transform(20.5, 60.0)
+    assert corner - middle > 100
+    assert grid.bounds[1] <= middle
+
+
+def test_land_is_land_and_north_is_up():
+    # Kozmino, Vostochny: hills in the south-east corner, Nakhodka Bay in the north-west
+    port = load_port("RUVYP")
+    land = land_mask(Grid(port.grid.epsg, port.grid.left, port.grid.top, 92, 80, 100.0))
+    assert land.shape == (80, 92)
+    assert land[-20:, -20:].all()
+    assert not land[:20, :20].any()

@@ -1,0 +1,278 @@
+"""What breaks on Kubernetes, one event after another: what a user sees, what stays, what it costs.
+
+Prints the table of docs/kubernetes.md: ``event | exit code | recovered | left behind | seen``.
+Bytes are compared with those of a run that nothing happened to.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from jobs.domain import Overpass
+from jobs.plan import read_plan, write_plan
+from tests.support.kubernetes.runs import CREDENTIALS, GPU_IMAGE, Site, seen_from_here, site
+from tests.support.remote_worlds import COMMAND, environment
+from tests.support.servers.faults import answers
+from tests.support.servers.kubernetes.defaults import node
+from tests.support.servers.s3 import faulty_proxy
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
+
+DAYS = tuple(range(1, 61))
+BEGUN, OVER = f"{len(DAYS)} overpasses to do", f"{len(DAYS)}/{len(DAYS)} overpasses"
+"""Lines of a runner's log; in between are some eight seconds of work."""
+INTO_THE_WORK_S = 2.0
+GPU_NODE = node("gpu-1", gpu="1", taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},))
+GPU = {"count": 1, "cpu": "250m", "memory": "2Gi", "image": GPU_IMAGE, "wait_s": 20}
+
+
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site where the job was done once, undisturbed."""
+    folder = tmp_path_factory.mktemp("site")
+    with site(folder, DAYS, berths=False) as made, seen_from_here(made.s3):
+        done = made.submit("--wait")
+        assert done.returncode == 0, done.stdout + done.stderr + made.world.story()
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def as_before(calm: Site) -> Iterator[None]:
+    """The world as it should be, before and after each event."""
+    yield
+    for process in STARTED:
+        process.kill()
+        process.communicate()
+    STARTED.clear()
+    calm.world.set_nodes(node("node-1"))
+    calm.world.set_quota({})
+    for job in calm.world.list("jobs"):
+        calm.world.delete("jobs", job["metadata"]["name"])
+    calm.world.wait_until(lambda: calm.left() == [], 90)
+
+
+@dataclass
+class Waiting:
+    """``submit --wait`` of one site, in the background."""
+
+    site: Site
+    process: subprocess.Popen[str]
+
+    def runner(self) -> str:
+        """Name of the runner's pod, once some of its overpasses are done and others are not."""
+        world = self.site.world
+        pods = world.wait_until(lambda: self.site.pods("runner"), 60)
+        name = str(pods[0]["metadata"]["name"])
+        world.wait_until(lambda: BEGUN in world.pod_log(name), 240)
+        time.sleep(INTO_THE_WORK_S)
+        assert OVER not in world.pod_log(name), "the work was over before anything happened to it"
+        return name
+
+    def end(self, limit_s: float = 400) -> tuple[int, str]:
+        """Exit code and everything that was said."""
+        said, _ = self.process.communicate(timeout=limit_s)
+        return self.process.returncode, said
+
+
+def waiting(site: Site, *more: str) -> Waiting:
+    process = subprocess.Popen(
+        [*COMMAND, *site.submission("--wait", *more)],
+        cwd=site.folder,
+        env=environment(site.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    STARTED.append(process)
+    return Waiting(site, process)
+
+
+def row(event: str, code: int, recovered: bool, left: list[str], seen: str) -> None:
+    """One line of the table."""
+    nothing = "nothing" if not left else f"{len(left)}: {', '.join(left)}"
+    print(f"\n{event} | {code} | {'yes' if recovered else 'no'} | {nothing} | {seen}")
+
+
+def only_secret(found: Site) -> list[str]:
+    """What is left, the Secret of a finished Job aside: it goes when the Job goes."""
+    return [name for name in found.left() if not name.endswith("-tls")]
+
+
+def line_with(said: str, word: str) -> str:
+    """The last line that says it, without the display's line breaks."""
+    assert word in " ".join(said.split()), said
+    return next(line for line in reversed(said.splitlines()) if word.split()[-1] in line).strip()
+
+
+def recovered(event: str, calm: Site, run: Waiting, seen: str = "") -> None:
+    """The run came to its end, with the same bytes, and nothing is left."""
+    code, said = run.end()
+    assert code == 0, said + calm.world.story()
+    found = run.site
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
+    equal = found.published() == calm.published()
+    row(event, code, equal, only_secret(found), seen or "progress goes on")
+    assert equal
+
+
+# --- what passes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("abrupt", [False, True], ids=["drained", "node lost"])
+def test_runner_evicted(calm: Site, abrupt: bool) -> None:
+    name = f"runner-{int(abrupt)}"
+    run = waiting(calm.beside(name))
+    pod = run.runner()
+    (cluster,) = calm.world.list("daskclusters")
+    calm.world.kill_pod(pod, abrupt=abrupt)
+    fresh = calm.world.wait_until(
+        lambda: [p for p in run.site.pods("runner") if p["metadata"]["name"] != pod], 120
+    )
+    same = calm.world.list("daskclusters")
+    assert [one["metadata"]["uid"] for one in same] == [cluster["metadata"]["uid"]]
+    assert fresh
+    event = "runner's node lost" if abrupt else "runner evicted"
+    recovered(event, calm, run, "a second runner's log follows the first, on the same cluster")
+
+
+def test_scheduler_lost(calm: Site) -> None:
+    run = waiting(calm.beside("scheduler"))
+    run.runner()
+    (pod,) = run.site.pods("scheduler")
+    calm.world.kill_pod(pod["metadata"]["name"], abrupt=True)
+    recovered("scheduler lost", calm, run, "'the cluster was lost', exit 3 of that runner; another")
+
+
+def test_cpu_worker_lost(calm: Site) -> None:
+    run = waiting(calm.beside("worker"))
+    run.runner()
+    (pod,) = run.site.pods("worker")
+    calm.world.kill_pod(pod["metadata"]["name"], abrupt=True)
+    recovered("CPU worker lost", calm, run)
+
+
+def test_gpu_worker_lost(calm: Site) -> None:
+    calm.world.set_nodes(node("node-1"), GPU_NODE)
+    run = waiting(calm.beside("gpu-worker", gpu={**GPU, "wait_s": 120}))
+    run.runner()
+    (pod,) = run.site.pods("gpu-worker")
+    calm.world.kill_pod(pod["metadata"]["name"], abrupt=True)
+    recovered("GPU worker lost", calm, run)
+
+
+def test_no_gpu_comes_and_cpus_will_do(calm: Site) -> None:
+    run = waiting(calm.beside("gpu-cpu", gpu={**GPU, "otherwise": "cpu"}))
+    recovered("GPU never scheduled, otherwise: cpu", calm, run, "'going on with CPUs alone'")
+
+
+def test_submitted_twice_at_once(calm: Site) -> None:
+    twice = calm.beside("twice")
+    runs = [waiting(twice), waiting(twice)]
+    ends = [run.end() for run in runs]
+    assert [code for code, _ in ends] == [0, 0], ends
+    jobs = [job for job in calm.world.list("jobs") if job["metadata"]["name"] == twice.run_id()]
+    assert len(jobs) == 1
+    calm.world.wait_until(lambda: only_secret(twice) == [], 60)
+    equal = twice.published() == calm.published()
+    row("submitted twice at once", 0, equal, only_secret(twice), "both follow the same run")
+    assert equal
+
+
+def test_cancelled_in_the_middle_and_resumed(calm: Site) -> None:
+    found = calm.beside("cancelled")
+    run = waiting(found)
+    run.runner()
+    ended = found.call("cancel", str(found.plan), "--yes")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    code, said = run.end()
+    assert code == 130, said
+    assert found.left() == []
+    row("cancelled in the middle", code, False, found.left(), line_with(said, "was cancelled"))
+    again = found.call(
+        *("resume", str(found.plan), "--settings", str(found.plan.with_suffix(".settings.yaml"))),
+        "--wait",
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
+    equal = found.published() == calm.published()
+    row("and resumed", again.returncode, equal, only_secret(found), "only what was missing")
+    assert equal
+
+
+# --- what does not pass --------------------------------------------------------------------------
+
+
+def refused(event: str, found: Site, word: str, *more: str, code: int = 2) -> str:
+    """The run ends with this exit code, says why, and leaves nothing."""
+    run = waiting(found, *more)
+    ended, said = run.end()
+    assert ended == code, said + found.world.story()
+    found.world.wait_until(lambda: only_secret(found) == [], 90)
+    row(event, ended, False, only_secret(found), line_with(said, word))
+    return said
+
+
+def test_image_missing(calm: Site) -> None:
+    found = calm.beside("image", start_timeout_s=15)
+    missing = f"registry.test/nobody@sha256:{'c' * 64}"
+    refused("image missing", found, "cannot be pulled", "--image", missing)
+
+
+def test_gpu_never_scheduled(calm: Site) -> None:
+    refused("GPU never scheduled", calm.beside("no-gpu", gpu=GPU), "no GPU worker came")
+
+
+def test_quota_exceeded(calm: Site) -> None:
+    found = calm.beside("quota", start_timeout_s=20)
+    calm.world.set_quota({"pods": "2"})
+    refused("quota exceeded", found, "quota")
+
+
+def test_secret_missing(calm: Site) -> None:
+    found = calm.beside("secret", credentials=[CREDENTIALS, "nobody"], start_timeout_s=15)
+    refused("secret missing", found, "nobody")
+
+
+def test_s3_denied(calm: Site) -> None:
+    with faulty_proxy(calm.s3.url) as proxy:
+        proxy.faults.add(answers(403, path="*/denied/ports/*", method="PUT", times=None))
+        found = calm.beside("denied", environment=_through(calm, proxy.url))
+        refused("S3 denied", found, "cannot be read or written")
+
+
+def test_no_right_to_write_at_all(calm: Site) -> None:
+    with faulty_proxy(calm.s3.url) as proxy:
+        proxy.faults.add(answers(403, times=None))
+        found = calm.beside("shut", environment=_through(calm, proxy.url))
+        refused("S3 denied to pods, not to whoever submits", found, "access is denied")
+
+
+def _through(calm: Site, url: str) -> dict[str, str]:
+    """The pods' environment, with another way to S3."""
+    return {**calm.settings["environment"], "AWS_ENDPOINT_URL": url}
+
+
+def test_an_image_that_is_missing(calm: Site) -> None:
+    found = calm.beside("failing")
+    plan = read_plan(found.plan)
+    overpasses = tuple(_without_file(o) if i == 3 else o for i, o in enumerate(plan.overpasses))
+    write_plan(replace(plan, overpasses=overpasses), found.plan)
+    run = waiting(found)
+    code, said = run.end()
+    assert code == 1, said
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
+    row("an image of the plan is gone", code, False, only_secret(found), line_with(said, "exit 1"))
+
+
+def _without_file(overpass: Overpass) -> Overpass:
+    (scene,) = overpass.scenes
+    gone = {n: replace(b, href=f"{b.href}.gone") for n, b in scene.bands.items()}
+    return replace(overpass, scenes=(replace(scene, bands=gone),))

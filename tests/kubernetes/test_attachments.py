@@ -1,0 +1,102 @@
+"""A plan's own files: sent into the archive, fetched elsewhere, and by every worker that joins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from jobs.errors import ArchiveError
+from jobs.kubernetes.attachments import Weights, ship, shipped, unpacked
+from jobs.plan import Plan
+from jobs.storage import LocalFolder
+from models.weights import default_path
+from tests.support.small_runs import a_plan
+
+FOLDER = "runs/test/bw-test-1"
+
+
+def with_files(plan: Plan, folder: Path) -> Plan:
+    """The plan with weights and entries of a person's own."""
+    model, cargo = folder / "mine.safetensors", folder / "cargo.csv"
+    model.write_bytes(default_path().read_bytes())
+    cargo.write_text("visit_id,barrels\n")
+    estimates = replace(plan.estimates, cargo=str(cargo))
+    return replace(plan, model=str(model), estimates=estimates)
+
+
+def test_files_travel_through_the_archive_and_the_plan_stays_the_same(tmp_path: Path) -> None:
+    plan = with_files(a_plan(tmp_path, 1), tmp_path)
+    storage = LocalFolder(tmp_path / "archive")
+    ship(plan, storage, FOLDER)
+    ship(plan, storage, FOLDER)
+    content = Path(str(plan.model)).read_bytes()
+    (tmp_path / "mine.safetensors").unlink()  # the other machine does not have it
+    moved = unpacked(plan, storage, FOLDER, tmp_path / "there")
+    assert moved.hash == plan.hash
+    assert Path(str(moved.model)).read_bytes() == content
+    assert str(moved.model).startswith(str(tmp_path / "there"))
+    assert Path(str(moved.estimates.cargo)).read_text() == "visit_id,barrels\n"
+    assert len(storage.names(FOLDER)) == 3
+
+
+def test_a_plan_without_files_of_its_own_needs_none(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, 1)
+    storage = LocalFolder(tmp_path / "archive")
+    ship(plan, storage, FOLDER)
+    assert unpacked(plan, storage, FOLDER, tmp_path / "there") is plan
+
+
+def test_files_that_were_never_sent_are_missed(tmp_path: Path) -> None:
+    plan = with_files(a_plan(tmp_path, 1), tmp_path)
+    with pytest.raises(ArchiveError, match=r"lacks .*mine\.safetensors"):
+        unpacked(plan, LocalFolder(tmp_path / "archive"), FOLDER, tmp_path / "there")
+    (tmp_path / "mine.safetensors").unlink()
+    with pytest.raises(ArchiveError, match="cannot send"):
+        ship(plan, LocalFolder(tmp_path / "archive"), FOLDER)
+
+
+def size(path: str) -> int:
+    return Path(path).stat().st_size
+
+
+def test_every_worker_has_the_weights_before_its_first_task(tmp_path: Path) -> None:
+    plan = with_files(a_plan(tmp_path, 1), tmp_path)
+    storage = LocalFolder(tmp_path / "archive")
+    ship(plan, storage, FOLDER)
+    name = shipped(plan, storage, FOLDER)["model"]
+    path = tmp_path / "worker" / Path(name).name
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0") as made,
+        Client(made) as client,
+    ):
+        client.register_plugin(Weights(storage, name, str(path)))
+        early = client.submit(lambda: path.stat().st_size)
+        made.scale(1)
+        assert early.result(timeout=60) == default_path().stat().st_size
+        path.unlink()
+        made.scale(2)
+        client.wait_for_workers(2, timeout=60)
+        assert path.exists()
+
+
+def test_a_worker_that_cannot_fetch_the_weights_takes_no_task(tmp_path: Path) -> None:
+    storage = LocalFolder(tmp_path / "archive")
+    with (
+        LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp://",
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+        ) as made,
+        Client(made) as client,
+    ):
+        client.register_plugin(Weights(storage, "files/none", str(tmp_path / "none")))
+        task = client.submit(lambda: 1)
+        made.scale(1)
+        with pytest.raises(TimeoutError):
+            task.result(timeout=3)

@@ -1,0 +1,90 @@
+"""Cancelling leaves nothing behind, or says what it left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.kubernetes.cancel import cancel, counted
+from jobs.kubernetes.records import was_cancelled
+from jobs.storage import LocalFolder
+from tests.support.kubernetes.objects import Objects, cluster, group, job, pod, run
+
+RUN = run()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalFolder:
+    return LocalFolder(tmp_path)
+
+
+def whole(*more: dict) -> Objects:
+    pods = [pod(RUN, component) for component in ("runner", "scheduler", "worker", "gpu-worker")]
+    return Objects(job(RUN, active=1), cluster(RUN, "Running"), group(RUN), *pods, *more)
+
+
+def test_everything_of_the_run_goes_with_its_job(storage: LocalFolder) -> None:
+    other = pod(run(id="bw-other-11111111"))
+    api = whole(other)
+    done = cancel(api, storage, RUN, poll_s=0)
+    assert len(done.gone) == 7
+    assert f"Job/{RUN.id}" in done.gone
+    assert (done.left, done.notes, done.recorded) == ((), (), True)
+    assert api.objects == [other]
+    assert was_cancelled(storage, RUN)
+
+
+def test_what_no_job_owns_is_deleted_as_well(storage: LocalFolder) -> None:
+    api = Objects(cluster(RUN, "Running", owned=False), group(RUN, owned=False))
+    done = cancel(api, storage, RUN, poll_s=0)
+    assert done.gone == (f"DaskCluster/{RUN.id}-0", f"DaskWorkerGroup/{RUN.id}-0-gpu")
+    assert not api.objects
+
+
+def test_what_the_account_may_not_delete_is_told_and_left(storage: LocalFolder) -> None:
+    api = whole(cluster(RUN, "Pending", index=1, owned=False))
+    api.refused.add(("delete", "daskclusters"))
+    done = cancel(api, storage, RUN, wait_s=0)
+    assert done.left == (f"DaskCluster/{RUN.id}-1",)
+    assert "does not allow" in done.notes[0]
+    assert len(done.gone) == 7
+
+
+def test_a_pod_that_does_not_go_is_left_when_the_wait_is_over(storage: LocalFolder) -> None:
+    api = whole()
+    stuck = pod(RUN)["metadata"]["name"]
+    api.stays.add(stuck)
+    said: list[str] = []
+    done = cancel(api, storage, RUN, wait_s=0.05, progress=said.append, poll_s=0.01)
+    assert done.left == (f"Pod/{stuck}",)
+    assert said == ["waiting for 1 Pod to go"]
+
+
+def test_a_run_that_is_over_is_cleared_away_but_was_not_cancelled(storage: LocalFolder) -> None:
+    complete = {"type": "Complete", "status": "True"}
+    api = Objects(job(RUN, conditions=[complete]), pod(RUN, "runner", phase="Succeeded"))
+    done = cancel(api, storage, RUN, poll_s=0)
+    assert (len(done.gone), done.recorded) == (2, False)
+    assert not was_cancelled(storage, RUN)
+    again = cancel(api, storage, RUN, poll_s=0)
+    assert (again.gone, again.left) == ((), ())
+
+
+def test_the_record_is_written_before_anything_is_deleted(storage: LocalFolder) -> None:
+    """So that a runner that is told to end by it is known to be cancelled, not lost."""
+    api = whole()
+    plain = api.delete
+    known: list[bool] = []
+
+    def delete(*args: object, **more: object) -> bool:
+        known.append(was_cancelled(storage, RUN))
+        return plain(*args, **more)
+
+    api.delete = delete
+    cancel(api, storage, RUN, poll_s=0)
+    assert known[0]
+
+
+def test_counted() -> None:
+    assert counted({"Pod/a", "Pod/b", "Job/x"}) == "1 Job, 2 Pods"

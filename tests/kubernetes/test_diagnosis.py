@@ -1,0 +1,269 @@
+"""From the words of Kubernetes to a sentence for a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
+from tests.support.kubernetes.objects import IMAGE, event, pod, run, terminated, unplaced, waiting
+
+RUN = run()
+LATER = "2026-11-24T02:05:00Z"
+QUOTA = (
+    'Error creating: pods "bw-east-sea-0a1b2c3d-0-gpu-worker-1-abc" is forbidden: exceeded quota: '
+    "gpu, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=4, limited: "
+    "requests.nvidia.com/gpu=4"
+)
+NO_GPU = (
+    "0/5 nodes are available: 2 Insufficient nvidia.com/gpu, 3 node(s) had untolerated taint "
+    "{dedicated: ml}. preemption: 0/5 nodes are available: 2 No preemption victims found for "
+    "incoming pod, 3 Preemption is not helpful for scheduling."
+)
+
+
+def only(found: list[Trouble]) -> Trouble:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_nothing_wrong_is_no_trouble() -> None:
+    pods = [pod(RUN, "runner"), pod(RUN, "scheduler"), pod(RUN), pod(RUN, phase="Succeeded")]
+    assert troubles(pods, [event(pods[2], "Pulled", "Successfully pulled image")]) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "said", "fatal"),
+    [
+        (
+            "ErrImagePull",
+            f'failed to pull and unpack image "{IMAGE}": failed to resolve reference: not found',
+            "no such image",
+            True,
+        ),
+        (
+            "ErrImagePull",
+            "rpc error: code = Unknown desc = manifest for registry.example/berthwatch:x not found:"
+            " manifest unknown: manifest unknown",
+            "no such image",
+            True,
+        ),
+        (
+            "ImagePullBackOff",
+            f'Back-off pulling image "{IMAGE}": ErrImagePull: pull access denied, repository does '
+            "not exist or may require authorization: server message: insufficient_scope: "
+            "authorization failed",
+            "imagePullSecrets",
+            True,
+        ),
+        (
+            "ErrImagePull",
+            'rpc error: code = Unknown desc = Get "https://registry.example/v2/": net/http: TLS '
+            "handshake timeout",
+            "out of reach",
+            False,
+        ),
+        (
+            "ErrImagePull",
+            "toomanyrequests: You have reached your pull rate limit",
+            "limits",
+            False,
+        ),
+        ("InvalidImageName", 'couldn\'t parse image name "x//y"', "no name of an image", True),
+    ],
+)
+def test_images(reason: str, message: str, said: str, fatal: bool) -> None:
+    broken = pod(RUN, phase="Pending", state=waiting(reason, message))
+    found = only(troubles([broken], []))
+    assert said in found.what
+    assert IMAGE[: -64 + 12] in found.what
+    assert found.fatal is fatal
+    assert found.about == broken["metadata"]["name"]
+
+
+def test_while_the_kubelet_backs_off_the_cause_stands_in_an_event() -> None:
+    broken = pod(
+        RUN, phase="Pending", state=waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')
+    )
+    told = [
+        event(broken, "BackOff", f'Back-off pulling image "{IMAGE}"', LATER),
+        event(broken, "Failed", f'Failed to pull image "{IMAGE}": rpc error: code = NotFound'),
+    ]
+    assert only(troubles([broken], told)).fatal
+    assert not only(troubles([broken], [])).fatal  # nobody knows: it may pass
+
+
+def test_forty_workers_with_one_trouble_are_one_line() -> None:
+    message = 'secret "berthwatch-s3" not found'
+    pods = [
+        pod(
+            RUN,
+            number=number,
+            phase="Pending",
+            state=waiting("CreateContainerConfigError", message),
+        )
+        for number in range(40)
+    ]
+    found = only(troubles(pods, []))
+    assert found.count == 40
+    assert found.about == "40 pods (worker)"
+    assert "secret 'berthwatch-s3' is not in the namespace" in found.what
+    assert found.fatal
+
+
+def test_a_key_that_a_secret_lacks() -> None:
+    message = "couldn't find key AWS_SECRET_ACCESS_KEY in Secret team/berthwatch-s3"
+    broken = pod(RUN, phase="Pending", state=waiting("CreateContainerConfigError", message))
+    what = only(troubles([broken], [])).what
+    assert "secret team/berthwatch-s3 has no key AWS_SECRET_ACCESS_KEY" in what
+
+
+def test_no_node_has_a_gpu() -> None:
+    found = only(troubles([unplaced(RUN, NO_GPU)], []))
+    assert "2 nodes with too little nvidia.com/gpu" in found.what
+    assert "3 nodes with a taint {dedicated: ml}" in found.what
+    assert "preemption" not in found.what.lower()
+    assert "toleration" in found.what
+    assert not found.fatal
+
+
+def test_of_scheduling_events_the_newest_counts_and_numbers_of_nodes_do_not_divide() -> None:
+    pods = [unplaced(RUN, NO_GPU), unplaced(RUN, NO_GPU, number=1)]
+    newer = NO_GPU.replace("0/5", "0/6").replace("3 node(s)", "4 node(s)")
+    repeated = event(pods[0], "FailedScheduling", newer, new_style=True)
+    repeated["series"] = {"count": 7, "lastObservedTime": LATER.replace("Z", ".000001Z")}
+    told = [
+        event(pods[0], "FailedScheduling", NO_GPU, "2026-11-24T02:03:00Z", new_style=True),
+        repeated,
+    ]
+    found = only(troubles(pods, told))
+    assert found.count == 2
+    assert "4 nodes with a taint" in found.what
+
+
+def test_a_node_on_its_way_is_worth_waiting_for() -> None:
+    broken = unplaced(RUN, "0/1 nodes are available: 1 Insufficient cpu.")
+    coming = event(broken, "TriggeredScaleUp", "pod triggered scale-up: [{pool 0->1 (max: 4)}]")
+    assert "on its way" in only(troubles([broken], [coming])).what
+    over = event(broken, "NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max limit", LATER)
+    assert "on its way" not in only(troubles([broken], [coming, over])).what
+
+
+def test_a_node_selector_that_fits_no_node() -> None:
+    message = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."
+    assert "node selector" in only(troubles([unplaced(RUN, message)], [])).what
+
+
+def test_a_quota_keeps_pods_from_being_made_until_one_is_made() -> None:
+    replicas = f"{RUN.id}-0-gpu-worker-1"
+    full = event(replicas, "FailedCreate", QUOTA, kind="ReplicaSet")
+    found = only(troubles([], [full]))
+    assert "quota 'gpu' of the namespace is used up" in found.what
+    assert "limited to requests.nvidia.com/gpu=4" in found.what
+    assert not found.fatal
+    made = event(replicas, "SuccessfulCreate", "Created pod: x", LATER, kind="ReplicaSet")
+    assert troubles([], [full, made]) == []
+
+
+def test_a_service_account_that_is_missing() -> None:
+    message = (
+        'Error creating: pods "bw-east-sea-0a1b2c3d-0-" is forbidden: error looking up service '
+        'account team/berthwatch-runner: serviceaccount "berthwatch-runner" not found'
+    )
+    found = only(troubles([], [event(RUN.id, "FailedCreate", message, kind="Job")]))
+    assert "ServiceAccount 'berthwatch-runner'" in found.what
+    assert found.fatal
+
+
+def test_a_worker_killed_for_memory_tells_its_limit() -> None:
+    killed = pod(
+        RUN,
+        ready=False,
+        state=waiting("CrashLoopBackOff", "back-off 10s restarting failed container"),
+        last=terminated(137, "OOMKilled"),
+        restarts=1,
+    )
+    found = only(troubles([killed], []))
+    assert "killed for memory (exit 137)" in found.what
+    assert "limit of 4Gi" in found.what
+    assert not found.fatal
+
+
+def test_a_container_that_ends_again_and_again() -> None:
+    broken = pod(
+        RUN,
+        "scheduler",
+        ready=False,
+        state=waiting("CrashLoopBackOff", "back-off 5m0s restarting failed container"),
+        last=terminated(1),
+        restarts=4,
+    )
+    assert "exit 1, started 5 times" in only(troubles([broken], [])).what
+
+
+def test_what_has_become_ready_is_in_no_trouble() -> None:
+    well = pod(RUN, last=terminated(137, "OOMKilled"), restarts=1)
+    told = [event(well, "FailedScheduling", NO_GPU), event(well, "Failed", "Failed to pull image")]
+    assert troubles([well], told) == []
+
+
+def test_an_evicted_runner_is_told_until_its_successor_works() -> None:
+    evicted = pod(RUN, "runner", phase="Failed", state=terminated(143))
+    evicted["status"]["conditions"].append(
+        {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "message": "Eviction API: evicting",
+        }
+    )
+    found = only(troubles([evicted], []))
+    assert "the node is being drained" in found.what
+    successor = pod(RUN, "runner", number=1, made=LATER)
+    assert troubles([evicted, successor], []) == []
+    of_another = pod(RUN, "runner", 1, number=1, made=LATER)
+    assert only(troubles([evicted, of_another], [])) == found
+
+
+def test_a_node_short_of_memory_evicts() -> None:
+    evicted = pod(RUN, phase="Failed", ready=False)
+    evicted["status"] |= {
+        "reason": "Evicted",
+        "message": "The node was low on resource: memory. Threshold quantity: 100Mi",
+    }
+    assert "low on resource: memory)" in only(troubles([evicted], [])).what
+
+
+def test_a_runner_that_refused_says_its_last_line() -> None:
+    line = "exit 2: 0 done, 0 failed; the image holds Berthwatch 0.2"
+    ended = pod(RUN, "runner", phase="Failed", ready=False, state=terminated(2, message=line))
+    found = only(troubles([ended], []))
+    assert line in found.what
+    assert found.fatal
+
+
+def test_a_volume_that_cannot_be_mounted() -> None:
+    broken = pod(RUN, phase="Pending", state=waiting("ContainerCreating"))
+    message = f'MountVolume.SetUp failed for volume "tls" : secret "{RUN.id}-tls" not found'
+    found = only(troubles([broken], [event(broken, "FailedMount", message)]))
+    assert f"secret '{RUN.id}-tls'" in found.what
+    slow = event(broken, "FailedMount", 'Unable to mount "cache": timed out', LATER)
+    assert "cannot be mounted yet" in only(troubles([broken], [slow])).what
+
+
+def test_a_run_past_its_deadline() -> None:
+    told = event(RUN.id, "DeadlineExceeded", "Job was active longer than specified", kind="Job")
+    assert only(troubles([], [told])).fatal
+
+
+def test_what_waits_in_vain_comes_first() -> None:
+    pods = [
+        *(unplaced(RUN, NO_GPU, number=number) for number in range(3)),
+        pod(RUN, phase="Pending", state=waiting("InvalidImageName")),
+    ]
+    assert [found.fatal for found in troubles(pods, [])] == [True, False]
+
+
+def test_events_of_other_runs_are_left_out() -> None:
+    mine = event(f"{RUN.id}-0-scheduler", "FailedCreate", QUOTA, kind="ReplicaSet")
+    other = event("bw-other-00000000-0-scheduler", "FailedCreate", QUOTA, kind="ReplicaSet")
+    assert events_of(RUN.id, [mine, other]) == [mine]

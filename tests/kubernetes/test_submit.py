@@ -1,0 +1,233 @@
+"""Submitting, again and again, in halves and at once: one run, or a refusal that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kubernetes import config
+
+from jobs.domain import Period
+from jobs.errors import InputError
+from jobs.kubernetes import submit as submission
+from jobs.kubernetes.api import JOBS, Api
+from jobs.kubernetes.cancel import cancel
+from jobs.kubernetes.manifests import runner_job
+from jobs.kubernetes.partitions import WHOLE, partitions
+from jobs.kubernetes.records import Ended, find_run, keep_ended, runs_of
+from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
+from jobs.kubernetes.spec import Run, run_from_json, run_to_json
+from jobs.kubernetes.submit import State, make_run, resized, submit
+from jobs.kubernetes.wait import worst
+from jobs.plan import Plan
+from jobs.storage import LocalFolder
+from tests.support.kubernetes.world import DASK, World, kubernetes_world
+from tests.support.remote_worlds import plan_on
+
+IMAGE = f"registry.test/shell@sha256:{'e' * 64}"
+SETTINGS = ClusterSettings(
+    image=IMAGE, runner_account="default", workers=Workers(count=3), keep_finished_s=60
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    # its containers know no `runner`: they end with an error, which is all that is needed here
+    with kubernetes_world(tmp_path_factory.mktemp("world"), images={IMAGE: DASK}) as made:
+        yield made
+
+
+@pytest.fixture
+def api(world: World) -> Iterator[Api]:
+    made = Api(config.new_client_from_config(str(world.kubeconfig())), world.namespace)
+    yield made
+    for job in made.list(JOBS):
+        made.delete(JOBS, job["metadata"]["name"])
+    world.wait_until(lambda: not world.list("jobs") + world.list("secrets"), 30)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalFolder:
+    return LocalFolder(tmp_path / "archive")
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return plan_on(tmp_path, "s3://bucket/imagery", "s3://bucket/archive", (1, 3), "small")
+
+
+@pytest.fixture
+def run(plan: Plan, world: World) -> Run:
+    return made(plan, world.namespace)
+
+
+def made(plan: Plan, namespace: str = "ocean", settings: ClusterSettings = SETTINGS) -> Run:
+    return make_run(plan, settings, namespace, (WHOLE,), "m" * 16, "0.1.0+abc")
+
+
+def ended(run: Run, code: int) -> Ended:
+    return Ended(0, code, 2, 0, 0, "", "", "", run.identity.code, "pod", run.submitted)
+
+
+# --- what is refused before anything is made ------------------------------------------------------
+
+
+def test_an_archive_in_a_folder_is_refused(plan: Plan) -> None:
+    with pytest.raises(InputError, match="a folder of this machine, which no pod sees"):
+        made(replace(plan, archive="/data/archive"))
+
+
+def test_imagery_in_a_folder_is_refused(tmp_path: Path) -> None:
+    local = plan_on(tmp_path, str(tmp_path), "s3://bucket/archive", (1,), "small")
+    with pytest.raises(InputError, match="a file of this machine"):
+        made(local)
+
+
+def test_a_plan_that_needs_more_memory_than_a_worker_has_is_refused(plan: Plan) -> None:
+    small = replace(SETTINGS, workers=Workers(memory="300Mi"))
+    with pytest.raises(InputError, match=r"set workers\.memory to"):
+        made(plan, settings=small)
+
+
+def test_an_image_by_tag_is_refused_unless_wanted(plan: Plan) -> None:
+    loose = replace(SETTINGS, image="registry.test/shell:latest")
+    with pytest.raises(InputError, match="--unpinned"):
+        made(plan, settings=loose)
+    found = make_run(plan, loose, "ocean", (WHOLE,), "m" * 16, "0.1.0+abc", unpinned=True)
+    assert found.identity.images == ("registry.test/shell:latest",)
+
+
+def test_the_same_plan_in_another_archive_is_another_run_with_the_same_identity(plan: Plan) -> None:
+    here, there = made(plan), made(replace(plan, archive="s3://bucket/other"))
+    assert here.identity == there.identity
+    assert here.id != there.id
+
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+def test_a_run_reads_back_as_it_was_written(plan: Plan) -> None:
+    within = Period(plan.period.start, plan.period.end)
+    parts = partitions("2024-05", "month", within)
+    found = replace(made(plan), partitions=parts, verify=3, submitted="2024-01-01T00:00:00Z")
+    assert run_from_json(run_to_json(found)) == found
+
+
+def test_a_record_of_a_newer_format_is_refused(plan: Plan) -> None:
+    content = run_to_json(made(plan)).replace(b'"format": 1', b'"format": 2')
+    with pytest.raises(InputError, match="a newer Berthwatch wrote it"):
+        run_from_json(content)
+
+
+# --- submitting -----------------------------------------------------------------------------------
+
+
+def test_the_job_owns_the_key_and_is_let_go(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
+) -> None:
+    done = submit(api, storage, plan, run)
+    assert done.state is State.SUBMITTED
+    job = world.job(run.id)
+    assert job["spec"]["suspend"] is False
+    (secret,) = world.list("secrets")
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
+    assert find_run(storage, run.job, run.id) == done.run
+    assert done.run.submitted.startswith(job["metadata"]["creationTimestamp"])
+    assert storage.exists(run.plan_name)
+
+
+def test_what_is_under_way_is_left_alone(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
+) -> None:
+    first = submit(api, storage, plan, run)
+    uid = world.job(run.id)["metadata"]["uid"]
+    second = submit(api, storage, plan, run, again=True)
+    assert second == replace(first, state=State.RUNNING)
+    assert world.job(run.id)["metadata"]["uid"] == uid
+
+
+def test_two_at_once_make_one_run(api: Api, storage: LocalFolder, plan: Plan, run: Run) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: submit(api, storage, plan, run), range(4)))
+    assert sorted(one.state for one in done).count(State.SUBMITTED) == 1
+    assert len(api.list(JOBS)) == 1
+    assert len(runs_of(storage, run.job)) == 1
+
+
+def test_a_submission_that_broke_off_is_finished_by_the_next(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
+) -> None:
+    submission._upload(storage, plan, run)
+    api.create(runner_job(run))  # and then the laptop was closed
+    done = submit(api, storage, plan, run)
+    assert done.state is State.RUNNING
+    assert world.job(run.id)["spec"]["suspend"] is False
+    assert len(world.list("secrets")) == 1
+    assert find_run(storage, run.job, run.id) is not None
+    assert storage.exists(run.plan_name)
+
+
+def test_a_run_that_finished_is_not_done_again_unless_wanted(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
+) -> None:
+    first = submit(api, storage, plan, run).run
+    keep_ended(storage, first, ended(first, 0))
+    submission._take_away(api, run.id)  # its time to live is over
+    assert submit(api, storage, plan, run).state is State.FINISHED
+    assert world.list("jobs") == []
+    assert submit(api, storage, plan, run, again=True).state is State.SUBMITTED
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_run_that_failed_waits_for_a_person(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run, code: int
+) -> None:
+    first = submit(api, storage, plan, run).run
+    keep_ended(storage, first, ended(first, code))
+    submission._take_away(api, run.id)
+    assert submit(api, storage, plan, run).state is State.FAILED
+
+
+def test_a_cancelled_run_is_taken_up_by_resuming(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run
+) -> None:
+    first = submit(api, storage, plan, run).run
+    assert cancel(api, storage, first, 30, poll_s=0.2).left == ()
+    assert submit(api, storage, plan, run).state is State.CANCELLED
+    again = submit(api, storage, None, resized(first, SETTINGS, None), again=True)
+    assert again.state is State.SUBMITTED
+    assert again.run.retry_failed
+    assert (again.run.id, again.run.identity) == (first.id, first.identity)
+
+
+def test_a_run_that_vanished_without_a_word_is_submitted_anew(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run
+) -> None:
+    submit(api, storage, plan, run)
+    submission._take_away(api, run.id)
+    assert submit(api, storage, plan, run).state is State.SUBMITTED
+
+
+def test_resuming_may_change_sizes_and_nothing_of_the_identity(run: Run) -> None:
+    other = replace(
+        SETTINGS,
+        image="registry.test/other:1",
+        start_timeout_s=7,
+        gpu=Gpu(count=4, image="registry.test/gpu:1", wait_s=5),
+    )
+    found = resized(run, other, workers=9)
+    assert (found.workers, found.settings.start_timeout_s, found.settings.gpu.wait_s) == (9, 7, 5)
+    assert found.settings.images == run.settings.images
+    assert found.identity == run.identity
+
+
+def test_of_several_exit_codes_the_worst_counts() -> None:
+    assert worst([0, 1, 0]) == 1
+    assert worst([1, 3]) == 3
+    assert worst([3, 2, 1]) == 2
+    assert worst([0, 0]) == 0
+    assert worst([137]) == 3
+    assert worst([]) == 3

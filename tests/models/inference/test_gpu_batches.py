@@ -1,0 +1,105 @@
+"""The batcher with a device that only counts: bounded, in order, and no one waits in vain."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.inference.gpu import compiled_or_eager
+from models.inference.gpu_batches import SIDE_PX, Batcher, Finish
+from models.inference.tiles import HALO_PX
+
+Image = NDArray[np.float32]
+SIZE = 3
+
+
+class Echo:
+    """A device that gives each tile's own inside back; it may be held up, and may fail."""
+
+    def __init__(self) -> None:
+        self.size = SIZE
+        self.go = Event()
+        self.go.set()
+        self.broken = False
+        self.shapes: set[tuple[int, ...]] = set()
+        self.full = 0
+
+    def __call__(self, planes: Image) -> Finish:
+        self.go.wait(10)
+        if self.broken:
+            raise RuntimeError("the device is gone")
+        self.shapes.add(planes.shape)
+        self.full += bool(np.isfinite(planes[-1]).any())
+        return lambda: planes[:, :, HALO_PX:-HALO_PX, HALO_PX:-HALO_PX]
+
+
+def tile(value: float, side: int = 16) -> Image:
+    return np.full((1, side + 2 * HALO_PX, side + 2 * HALO_PX), value, np.float32)
+
+
+def values(maps) -> list[float]:
+    return [float(found.mean()) for found in maps]
+
+
+def test_tiles_of_many_threads_come_back_to_whom_they_belong() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    echo.go.clear()
+    with ThreadPoolExecutor(4) as threads:
+        asked = [[100.0 * image + number for number in range(5)] for image in range(4)]
+        given = [
+            threads.submit(lambda own: values(batcher.maps(map(tile, own))), own) for own in asked
+        ]
+        echo.go.set()
+        assert [each.result(20) for each in given] == asked
+    assert echo.shapes == {(SIZE, 1, SIDE_PX, SIDE_PX)}
+    assert echo.full  # batches hold tiles of several images
+
+
+def test_maps_have_the_size_of_their_tiles() -> None:
+    maps = Batcher(Echo()).maps([tile(1.0, 16), tile(2.0, 32)])
+    assert [found.shape for found in maps] == [(1, 16, 16), (1, 32, 32)]
+
+
+def test_no_image_has_more_tiles_in_flight_than_a_batch() -> None:
+    taken, lock, most = 0, Lock(), 0
+    batcher = Batcher(Echo())
+
+    def tiles():
+        nonlocal taken, most
+        for number in range(20):
+            with lock:
+                taken += 1
+                most = max(most, taken)
+            yield tile(number)
+
+    for _ in batcher.maps(tiles()):
+        with lock:
+            taken -= 1
+    assert most == SIZE + 1  # the last one is cut out, and waits to be handed in
+
+
+def test_a_device_that_fails_is_heard_of_and_may_recover() -> None:
+    echo = Echo()
+    batcher = Batcher(echo)
+    echo.broken = True
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        list(batcher.maps([tile(1.0)]))
+    echo.broken = False
+    assert values(batcher.maps([tile(2.0)])) == [2.0]
+
+
+def test_what_cannot_be_compiled_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+    def no_compiler(x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", lambda *args, **kwargs: no_compiler)
+    assert compiled_or_eager(network, lambda run: run(torch.zeros(1))) is network
+    monkeypatch.setattr(torch, "compile", lambda *args, **kwargs: torch.neg)
+    assert compiled_or_eager(network, lambda run: run(torch.zeros(1))) is torch.neg

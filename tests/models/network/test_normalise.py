@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.network.normalise import BANDS, BandError, background, normalise
+
+
+def harbour(seed: int = 0, size: int = 200) -> NDArray[np.float32]:
+    """Dark water with noise, a bright shore and a few brighter spots, (4, y, x) reflectance."""
+    random = np.random.default_rng(seed)
+    image = 0.03 + random.normal(0, 0.002, (4, size, size))
+    image[:, : size // 4] += random.uniform(0.05, 0.3, (4, size // 4, size))
+    image[:, 120:124, 90:105] += 0.2
+    return image.astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    gain=st.floats(0.5, 8.0),
+    offsets=st.lists(st.floats(-0.1, 0.4), min_size=4, max_size=4),
+)
+def test_a_common_gain_and_offsets_change_nothing(gain: float, offsets: list[float]) -> None:
+    image = harbour()
+    altered = image * np.float32(gain) + np.array(offsets, dtype=np.float32)[:, None, None]
+    np.testing.assert_allclose(normalise(altered, BANDS), normalise(image, BANDS), atol=2e-3)
+
+
+def test_open_water_is_near_zero() -> None:
+    planes = normalise(harbour(), BANDS)
+    assert np.abs(planes[:, 150:, 150:]).mean() < 0.1
+
+
+def test_the_order_of_bands_and_extra_ones_do_not_matter() -> None:
+    image = harbour()
+    swapped = np.stack([image[3], image[2], image[0] * 0, image[1], image[0]])
+    names = ["nir", "red", "swir16", "green", "blue"]
+    np.testing.assert_array_equal(normalise(swapped, names), normalise(image, BANDS))
+
+
+def test_a_missing_band_is_no_data_and_the_others_stay() -> None:
+    image = harbour()
+    planes = normalise(image[:3], BANDS[:3])
+    assert np.isnan(planes[3]).all()
+    np.testing.assert_array_equal(planes[:3], normalise(image, BANDS)[:3])
+
+
+def test_no_data_stays_no_data_and_leaves_the_rest_finite() -> None:
+    image = harbour()
+    image[:, 50:150, :40] = np.nan
+    planes = normalise(image, BANDS)
+    assert np.array_equal(np.isnan(planes), np.isnan(image))
+
+
+def test_the_background_follows_a_haze_that_grows_across_the_image() -> None:
+    haze = np.linspace(0, 0.2, 800, dtype=np.float32)
+    plane = np.broadcast_to(0.02 + haze, (300, 800)).astype(np.float32)
+    assert np.ptp(plane - background(plane)) < 0.5 * np.ptp(haze)
+
+
+@pytest.mark.parametrize(
+    ("bands", "message"),
+    [
+        (("nir", "swir16", "a", "b"), "none of blue, green and red"),
+        (("blue", "blue", "red", "nir"), "named twice"),
+        (("blue",), "1 bands is needed"),
+    ],
+)
+def test_refuses_unsuitable_bands(bands: tuple[str, ...], message: str) -> None:
+    with pytest.raises(BandError, match=message):
+        normalise(harbour(), bands)
+
+
+def test_an_image_without_any_data_is_no_error() -> None:
+    assert np.isnan(normalise(np.full((3, 70, 90), np.nan, np.float32), BANDS[:3])).all()

@@ -1,0 +1,58 @@
+"""Remote clusters that vanish in mid-run: no endless wait, nothing lost, and it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.archive import pool
+from jobs.run import cluster, executor
+from jobs.run.backlog import Options
+from jobs.run.cluster import connect
+from jobs.run.journal import Event, EventName
+from tests.support.remote_cluster import remote_cluster
+from tests.support.small_runs import a_plan, content, elsewhere, go
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(executor, "BEAT_S", 0.3)
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", "5s")
+
+
+def test_a_lost_scheduler_and_then_lost_workers(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, 1, 2, 3, 4)
+    with remote_cluster(tmp_path) as remote:
+
+        def at_first_commit(event: Event) -> None:
+            if event.name is EventName.COMMITTED:
+                remote.kill_scheduler()
+
+        with connect(remote.address) as client:
+            lost, events, _ = go(plan, client, Options(commit_every_s=0), at_first_commit)
+    assert lost.lost.startswith(f"the cluster was lost: the scheduler at {remote.address}")
+    assert "the same command goes on from here" in lost.lost
+    assert [event.name for event in events if event.name is EventName.LOST]
+    assert 1 <= lost.done <= 3
+    assert (lost.failed, lost.pending) == (0, 4 - lost.done)
+
+    with remote_cluster(tmp_path) as remote, connect(remote.address) as client:
+
+        def at_first_unit(event: Event) -> None:
+            if event.name is EventName.UNIT:
+                remote.kill_workers()
+
+        options = Options(without_workers_s=0.5)
+        unmanned, _, _ = go(plan, client, options, at_first_unit)
+        assert "has had no worker for" in unmanned.lost
+        assert lost.done < unmanned.done < 4
+
+        remote.add_worker()
+        client.wait_for_workers(1)
+        rest, _, _ = go(plan, client)
+        calm, _, _ = go(elsewhere(plan, "calm"), client)
+    assert (rest.done, calm.done, rest.lost) == (4, 4, "")
+    assert content(plan) == content(elsewhere(plan, "calm"))

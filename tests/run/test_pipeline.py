@@ -1,0 +1,102 @@
+"""Whole runs whose cluster is lost at any time: exit code 3 and the reason, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client
+from rich.console import Console
+
+from jobs.archive import pool
+from jobs.errors import ClusterLostError
+from jobs.run import cluster, executor, parallel_map, pipeline
+from jobs.run.backlog import Options
+from jobs.run.cluster import connect
+from jobs.run.journal import Event, EventName
+from jobs.run.pipeline import whole_run
+from tests.support.remote_cluster import remote_cluster
+from tests.support.small_runs import a_plan
+
+CONSOLE = Console(stderr=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(executor, "BEAT_S", 0.3)
+    monkeypatch.setattr(parallel_map, "BEAT_S", 0.3)
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", "5s")
+
+
+def test_a_scheduler_lost_while_visits_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    collect = pipeline.collect
+    told: list[Event] = []
+    with remote_cluster(tmp_path) as remote:
+
+        def just_before(*arguments: Any) -> Any:
+            remote.kill_scheduler()
+            return collect(*arguments)
+
+        monkeypatch.setattr(pipeline, "collect", just_before)
+        lost = whole_run(plan, Options(), connect(remote.address), CONSOLE, told.append)
+    assert (lost.code, lost.folder) == (3, None)
+    assert (lost.summary.done, lost.summary.pending) == (2, 0)
+    assert lost.summary.lost.startswith(f"the cluster was lost: the scheduler at {remote.address}")
+    assert [event.name for event in told][-2:] == [EventName.LOST, EventName.ENDED]
+    assert told[-1].facts == {"exit": 3, "done": 2}
+
+
+@contextmanager
+def never_there() -> Iterator[Client]:
+    raise ClusterLostError("the cluster was lost: it went as it came")
+    yield
+
+
+def test_a_cluster_lost_on_the_way_in_is_told_with_the_counts(tmp_path: Path) -> None:
+    lost = whole_run(a_plan(tmp_path, 1, 2), Options(), never_there(), CONSOLE)
+    assert (lost.code, lost.summary.pending) == (3, 2)
+    assert lost.summary.lost == "the cluster was lost: it went as it came"
+
+
+def test_a_scheduler_lost_while_connecting_is_a_lost_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with remote_cluster(tmp_path) as remote:
+        wait = Client.wait_for_workers
+
+        def then_gone(self: Client, *arguments: Any, **options: Any) -> None:
+            wait(self, *arguments, **options)
+            remote.kill_scheduler()
+
+        monkeypatch.setattr(Client, "wait_for_workers", then_gone)
+        with pytest.raises(ClusterLostError, match="is gone"), connect(remote.address):
+            pass
+
+
+def test_a_cluster_lost_when_all_is_done_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline._Run, "_work", lambda self, client: self.summary)
+    monkeypatch.setattr(pipeline._Run, "_publish", lambda self, client: None)
+    told: list[Event] = []
+
+    class Client:
+        scheduler = None
+        status = "closed"
+
+    @contextmanager
+    def lost_at_the_end() -> Iterator[Any]:
+        yield Client()
+        raise ClusterLostError("its deletion failed")
+
+    ended = whole_run(a_plan(tmp_path, 1), Options(), lost_at_the_end(), CONSOLE, told.append)
+    assert (ended.code, ended.summary.lost) == (0, "")
+    assert [event.name for event in told] == [EventName.WARNING, EventName.ENDED]

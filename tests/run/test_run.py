@@ -1,0 +1,170 @@
+"""Whole runs on a real cluster of processes: failures, limits, resuming, staleness, publishing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from jobs import segment
+from jobs.archive import pool
+from jobs.archive.pool import Archives
+from jobs.domain import StageName, UnitState
+from jobs.run import backlog, execute, task
+from jobs.run.backlog import Options
+from jobs.run.cluster import connect
+from jobs.run.journal import EventName
+from jobs.run.results import collect, publish_run
+from jobs.run.verify import verify_sample
+from tests.support.scenes import GRID, noise, write_band
+from tests.support.small_runs import a_plan, go, root_of
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with connect("local", workers=1) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+
+
+def test_a_bad_scene_fails_alone_and_a_retry_mends_it(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2, 3)
+    broken = tmp_path / "2.tif"
+    good = broken.read_bytes()
+    broken.unlink()
+    summary, events, _ = go(plan, client)
+    assert (summary.done, summary.failed, summary.pending) == (2, 1, 0)
+    (failed,) = [e for e in events if e.facts.get("state") == "failed"]
+    assert failed.facts["overpass"] == "TESTP-002"
+    assert "cannot read" in str(failed.facts["reason"])
+    assert "2.tif" in str(failed.facts["reason"])
+
+    again, _, _ = go(plan, client)
+    assert again.worked == 0
+    broken.write_bytes(good)
+    mended, _, opened = go(plan, client, Options(retry_failed=True))
+    assert (mended.worked, mended.done, mended.failed) == (1, 3, 0)
+    assert opened["TESTP"].steps()["TESTP-002"].reason == ""
+
+
+def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2, 3)
+    first, _, _ = go(plan, client, Options(limit=2))
+    assert (first.worked, first.done, first.pending) == (2, 2, 1)
+    second, _, _ = go(plan, client)
+    assert (second.worked, second.done, second.pending) == (1, 3, 0)
+    third, events, _ = go(plan, client)
+    assert third.worked == 0
+    assert [event.name for event in events] == [EventName.STARTED, EventName.PORT]
+
+
+def test_a_stage_at_a_time(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1)
+    go(plan, client, Options(last_stage=StageName.TILE))
+    rows = execute.status_rows(plan, root_of(plan))
+    assert [(row["stage"], row["done"], row["pending"]) for row in rows] == [
+        ("tile", 1, 0),
+        ("segment", 0, 1),
+    ]
+    _, events, _ = go(plan, client)
+    assert [e.facts["stage"] for e in events if e.name is EventName.UNIT] == ["segment"]
+
+
+def test_a_new_segment_version_redoes_only_segment(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    _, _, opened = go(plan, client)
+    monkeypatch.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
+    rows = execute.status_rows(plan, root_of(plan))
+    assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
+        ("tile", 1, 0),
+        ("segment", 0, 1),
+    ]
+    (item,) = execute.preview(plan, opened, execute.settings_for(plan), Options())
+    assert (item.stages, item.why) == ((StageName.SEGMENT,), "stale")
+
+
+def test_a_later_plan_appends_earlier_dates(tmp_path: Path, client: Client) -> None:
+    go(a_plan(tmp_path, 5, 9), client)
+    plan = a_plan(tmp_path, 1, 5, 9)
+    summary, _, opened = go(plan, client)
+    assert (summary.worked, summary.done) == (1, 3)
+    ids = [o.id for o in plan.overpasses]
+    assert [record.overpass_id for record in opened["TESTP"].records(ids)] == ids
+
+
+def test_what_a_failing_stage_wrote_is_not_merged(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    opened = Archives(plan, root_of(plan))
+    steps = opened.begin("TESTP", plan.overpasses)
+    unit, _ = next(backlog.port_units(plan, plan.ports[0], steps))
+    settings = execute.settings_for(plan)
+    fresh = task.Chain(store=opened.fork("TESTP"))
+    (tiled,) = task.work(StageName.TILE, (unit,), settings, (fresh,))
+
+    def half(unit: object, settings: object, store: object) -> None:
+        store.write_pixels(unit.overpass.sensor, 0, bad)  # type: ignore[attr-defined]
+        raise ValueError("half way")
+
+    assert tiled.store is not None
+    bad = replace(
+        tiled.store.read_pixels("sentinel-2-l2a", 0), image=np.zeros((4, *GRID.shape), "u2")
+    )
+    stages = (task.STAGES[0], replace(task.STAGES[1], run=half))
+    monkeypatch.setattr(task, "STAGES", stages)
+    (after,) = task.work(StageName.SEGMENT, (unit,), settings, (tiled,))
+    assert after.broken
+    assert after.results[-1].state is UnitState.FAILED
+    assert after.results[-1].reason == "ValueError: half way"
+    assert after.store is not None
+    assert after.store.read_pixels("sentinel-2-l2a", 0).image.all()
+
+
+def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    root = root_of(plan)
+    settings = execute.settings_for(plan)
+    _, _, opened = go(plan, client, Options(limit=1))
+    partial = collect(plan, opened, settings, root, client)
+    assert partial.tag.startswith("partial-")
+    assert not partial.complete
+    _, _, opened = go(plan, client)
+    publication = collect(plan, opened, settings, root, client)
+    folder = tmp_path / "archive" / publish_run(publication, opened, root)
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+    again = collect(plan, opened, settings, root, client)
+    assert tmp_path / "archive" / publish_run(again, opened, root) == folder
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
+    assert f"test-{publication.tag}" in opened["TESTP"].tags()
+    latest = json.loads((folder.parent / "latest.json").read_text())
+    assert latest["tag"] == publication.tag == folder.name
+    assert latest["complete"] is True
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["plan_hash"] == plan.hash
+    assert provenance["items"]["TESTP-001"] == ["item-1"]
+
+
+def test_verify_tells_equal_from_changed_inputs(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    assert verify_sample(plan, root_of(plan), 5, seed=0) == []
+    go(plan, client)
+    rows = verify_sample(plan, root_of(plan), 5, seed=0)
+    assert [row["result"] for row in rows] == ["equal", "equal"]
+    write_band(tmp_path / "2.tif", noise(seed=99))
+    (tmp_path / "1.tif").unlink()
+    gone, changed = verify_sample(plan, root_of(plan), 5, seed=0)
+    assert gone["result"].startswith("cannot be recomputed: cannot read")
+    assert changed["result"].startswith("differs: image")
+    assert len(verify_sample(plan, root_of(plan), 1, seed=0)) == 1

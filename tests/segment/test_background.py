@@ -1,0 +1,334 @@
+"""Fixed structure: what never moves is told from ships by the port's own looks, and counts nowhere.
+
+The network is the packaged one; a port of a few pixels has a pontoon that looks like a ship on
+every day, and a berth where ships of different lengths lie on most days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pyproj import Transformer
+from shapely.geometry import Polygon
+
+from jobs.archive import PortArchive
+from jobs.domain import (
+    DEFAULT_ESTIMATES,
+    BerthKind,
+    FixedStructure,
+    Grid,
+    OverpassRecord,
+    Period,
+    Pixels,
+    Port,
+    Quality,
+    Settings,
+    StageName,
+    UnitResult,
+    UnitState,
+    Vessel,
+)
+from jobs.domain.sensors import SENSORS
+from jobs.run import results
+from jobs.run.execute import settings_for
+from jobs.run.results import Basis, PortResult, count_port
+from jobs.segment import Structure, structures
+from jobs.segment.background import (
+    LEAST_LOOKS,
+    MOST_LOOKS,
+    Candidate,
+    background,
+    chosen,
+)
+from jobs.storage import LocalFolder
+from jobs.visits.stays import port_tables
+from models.geometry import coverage
+from tests.support.scenes import NOON, overpass, scene, small_port
+from tests.support.small_runs import a_plan
+
+GRID = Grid(epsg=32653, left=420_000.0, top=4_730_000.0, width=128, height=128)
+SENSOR = "sentinel-2-l2a"
+PONTOON = (40.0, 40.0, 20.0, 3.4, 25.0)
+"""Row, column, length and beam in pixels, heading."""
+BERTH = (90.0, 80.0)
+OCCUPIED = (True, True, False, True, True, True, False, True, True, False)
+"""On which of ten days a ship lies at the berth."""
+PERIOD = Period(date(2024, 5, 1), date(2024, 5, 31))
+
+
+def ship(day: int) -> tuple[float, float, float, float, float]:
+    return (*BERTH, 14.0 + day, 3.4, 120.0)
+
+
+def look(day: int, *, moored: bool) -> Pixels:
+    """One day at the port, all clear."""
+    random = np.random.default_rng(day)
+    image = (0.04 + random.normal(0, 0.001, (4, *GRID.shape))).astype(np.float32)
+    for hull in (PONTOON, *((ship(day),) if moored else ())):
+        window, share = coverage(GRID.shape, *hull)
+        image[:, window[0], window[1]] += np.float32(0.15) * share
+    return Pixels(SENSORS[SENSOR].encoding.encode(image), np.zeros(GRID.shape, np.uint8))
+
+
+def vessel(hull: tuple[float, float, float, float, float]) -> Vessel:
+    row, col, length, beam, heading = hull
+    along = np.array([np.sin(np.radians(heading)), np.cos(np.radians(heading))])
+    across = np.array([along[1], -along[0]])
+    x, y = GRID.left + 10 * (col + 0.5), GRID.top - 10 * (row + 0.5)
+    signs = ((1, 1), (1, -1), (-1, -1), (-1, 1))
+    corners = [(x, y) + 5 * (a * length * along + b * beam * across) for a, b in signs]
+    return Vessel(
+        x, y, 10 * length, 8.0, 10 * beam, heading, 0.9, False, tuple((*c,) for c in corners)
+    )
+
+
+def record(day: int, *vessels: Vessel) -> OverpassRecord:
+    return OverpassRecord(
+        overpass_id=f"pass-{day:02d}",
+        sensor=SENSOR,
+        platform="sentinel-2a",
+        acquired=NOON + timedelta(days=day),
+        item_ids=(),
+        vessels=vessels,
+        quality=np.zeros(GRID.shape, np.uint8),
+    )
+
+
+def records(occupied: Sequence[bool]) -> Iterator[OverpassRecord]:
+    for day, moored in enumerate(occupied):
+        yield record(day, vessel(PONTOON), *((vessel(ship(day)),) if moored else ()))
+
+
+PLAN = a_plan(Path("nowhere"))
+
+
+def settings() -> Settings:
+    return settings_for(PLAN)
+
+
+def told_apart(occupied: Sequence[bool] = OCCUPIED) -> Structure:
+    looks = {f"pass-{day:02d}": look(day, moored=m) for day, m in enumerate(occupied)}
+    found = structures(records(occupied), looks.__getitem__, GRID, settings())
+    return found[SENSOR]
+
+
+# --- the rule -----------------------------------------------------------------------------------
+
+
+def test_what_never_moves_is_fixed_and_ships_at_a_berth_that_is_mostly_occupied_are_not() -> None:
+    found = told_apart()
+    pontoon = found.of(vessel(PONTOON))
+    assert pontoon.fixed
+    assert pontoon.background is not None
+    assert pontoon.background > 0.6
+    for day, moored in enumerate(OCCUPIED):
+        if moored:
+            judged = found.of(vessel(ship(day)))
+            assert not judged.fixed
+            assert judged.background is not None
+            assert judged.background < 0.1
+
+
+def test_a_ship_that_never_leaves_is_taken_for_structure() -> None:
+    assert told_apart((True,) * 10).of(vessel(ship(0))).fixed
+
+
+def test_with_too_few_looks_nothing_is_known_and_nothing_fixed() -> None:
+    judged = told_apart((True,) * (LEAST_LOOKS - 1)).of(vessel(PONTOON))
+    assert (judged.background, judged.fixed) == (None, False)
+
+
+def test_the_same_looks_give_the_same_bytes() -> None:
+    one, other = told_apart().probability, told_apart().probability
+    assert one is not None
+    assert other is not None
+    assert one.tobytes() == other.tobytes()
+
+
+def test_a_port_without_vessels_is_not_looked_at() -> None:
+    def never(overpass_id: str) -> Pixels:
+        raise AssertionError(overpass_id)
+
+    found = structures((record(day) for day in range(10)), never, GRID, settings())
+    assert found[SENSOR].probability is None
+
+
+def test_a_hull_is_judged_by_its_area_and_only_where_half_of_it_is_known() -> None:
+    probability = np.full(GRID.shape, np.nan, np.float32)
+    probability[:, :20], probability[:, 20:40] = 0.8, 0.2
+    found = Structure(GRID, probability)
+    assert found.under(vessel((60.0, 19.5, 10.0, 4.0, 90.0))) == pytest.approx(0.5)
+    assert found.under(vessel((60.0, 37.5, 12.0, 4.0, 90.0))) == pytest.approx(0.2)
+    assert found.under(vessel((60.0, 42.5, 12.0, 4.0, 90.0))) is None
+    assert found.under(vessel((60.0, -30.0, 12.0, 4.0, 90.0))) is None
+
+
+def test_a_ship_beside_what_looks_like_one_is_not_that() -> None:
+    """A jetty's head, a ship alongside it, a longer one around it, and a faint background."""
+    head = (60.0, 60.0, 15.0, 3.0, 90.0)
+    sure = Structure(GRID, np.full(GRID.shape, 0.9, np.float32), (vessel(head).corners,))
+    assert sure.of(vessel(head)).fixed
+    assert sure.of(vessel((60.5, 61.0, 14.0, 3.0, 90.0))).fixed
+    assert not sure.of(vessel((63.0, 60.0, 15.0, 3.0, 90.0))).fixed
+    assert not sure.of(vessel((60.0, 64.0, 32.0, 4.0, 90.0))).fixed
+    faint = replace(sure, probability=np.full(GRID.shape, 0.4, np.float32))
+    assert not faint.of(vessel(head)).fixed
+
+
+# --- the background -----------------------------------------------------------------------------
+
+
+def planes(count: int, *, missing: float = 0.0, seed: int = 0) -> list[NDArray[np.float32]]:
+    random = np.random.default_rng(seed)
+    stack = random.normal(0, 2, (count, 4, 6, 7)).astype(np.float32)
+    stack[random.random(stack.shape) < missing] = np.nan
+    return list(stack)
+
+
+@pytest.mark.parametrize("count", [6, 11, 30])
+def test_the_background_is_a_low_quantile_of_what_is_clear(count: int) -> None:
+    looks = planes(count, missing=0.3)
+    found = background(looks)
+    assert found is not None
+    stack = np.stack(looks)
+    clear = np.isfinite(stack).sum(axis=0)
+    assert np.array_equal(np.isnan(found), clear < LEAST_LOOKS)
+    for at in zip(*np.nonzero(clear >= LEAST_LOOKS), strict=True):
+        values = stack[:, *at][np.isfinite(stack[:, *at])]
+        assert found[at] == pytest.approx(np.quantile(values, 0.1, method="lower"), abs=1e-3)
+
+
+def test_the_order_of_looks_does_not_matter() -> None:
+    looks = planes(14, missing=0.2)
+    one, other = background(looks), background(looks[::-1])
+    assert one is not None
+    assert other is not None
+    assert one.tobytes() == other.tobytes()
+
+
+def test_more_looks_than_are_kept_for_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 30"):
+        background(planes(MOST_LOOKS + 1))
+
+
+def test_no_look_has_no_background() -> None:
+    assert background([]) is None
+
+
+# --- the choice of looks ------------------------------------------------------------------------
+
+
+def test_looks_are_spread_over_the_period_and_the_clearest_of_each_stretch() -> None:
+    early = [Candidate(f"a{i:03d}", 1.0) for i in range(100)]
+    late = [Candidate(f"b{i:03d}", 0.9 if i % 10 == 3 else 0.7) for i in range(200)]
+    found = chosen([*early, *late])
+    assert len(found) == MOST_LOOKS
+    assert sum(id.startswith("b") for id in found) == 20
+    assert {id for id in found if id.startswith("b")} == {f"b{i:03d}" for i in range(3, 200, 10)}
+    assert list(found) == sorted(found)
+    assert found == chosen([*early, *late])
+
+
+def test_holes_in_the_clouds_are_not_used_but_half_a_swath_is() -> None:
+    looks = [Candidate("full", 1.0), Candidate("half", 0.5), Candidate("hole", 0.1)]
+    assert chosen(looks) == ("full", "half")
+    assert chosen([Candidate("dark", 0.0)]) == ()
+    assert chosen([]) == ()
+
+
+# --- in the results -----------------------------------------------------------------------------
+
+
+def port() -> Port:
+    x, y = GRID.left + 10 * BERTH[1], GRID.top - 10 * BERTH[0]
+    to_lon_lat = Transformer.from_crs(GRID.epsg, 4326, always_xy=True).transform
+    around = ((-150, -150), (150, -150), (150, 150), (-150, 150))
+    found = small_port(grid=GRID)
+    berth = replace(
+        found.berths[0],
+        kind=BerthKind.BULK,
+        polygon=Polygon([to_lon_lat(x + dx, y + dy) for dx, dy in around]),
+    )
+    px, py = GRID.left + 10 * PONTOON[1], GRID.top - 10 * PONTOON[0]
+    pontoon = Polygon([to_lon_lat(px + dx, py + dy) for dx, dy in around])
+    return replace(found, berths=(berth, replace(berth, id="pontoon", polygon=pontoon)))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> LocalFolder:
+    """An archive of the ten days as tile and segment leave it."""
+    root = LocalFolder(tmp_path_factory.mktemp("archive"))
+    archive = PortArchive.create_or_open(root, port(), np.zeros(GRID.shape, bool))
+    days = list(records(OCCUPIED))
+    archive.ensure(
+        [
+            replace(overpass(scene({})), id=day.overpass_id, acquired=day.acquired, port="TESTP")
+            for day in days
+        ]
+    )
+    fork, steps = archive.fork(), archive.steps()
+    for number, day in enumerate(days):
+        step = steps[day.overpass_id].index
+        fork.write_pixels(SENSOR, step, look(number, moored=OCCUPIED[number]))
+        fork.write_vessels(SENSOR, step, day.vessels, np.zeros(GRID.shape, np.uint8))
+    done = [
+        (UnitResult(day.overpass_id, stage, UnitState.DONE), "key")
+        for day in days
+        for stage in StageName
+    ]
+    archive.commit(done, [fork], "fill", {})
+    return root
+
+
+def counted(root: LocalFolder, apart: Settings | None) -> PortResult:
+    ids = [f"pass-{day:02d}" for day in range(len(OCCUPIED))]
+    quick = replace(DEFAULT_ESTIMATES, draws=100)
+    return count_port(root, port(), ids, Basis(PERIOD, quick, (), apart=apart))
+
+
+def test_fixed_structure_stays_in_the_table_of_vessels_and_counts_nowhere(
+    filled: LocalFolder,
+) -> None:
+    found = counted(filled, settings())
+    vessels = found.tables.vessels
+    assert len(vessels) == 10 + sum(OCCUPIED)
+    assert (vessels["fixed"] == (vessels["berth"] == "pontoon")).all()
+    assert vessels.loc[vessels["fixed"], "background"].min() > 0.5
+    assert (vessels.loc[vessels["fixed"], "visit_id"] == "").all()
+    assert len(found.tables.ships) == sum(OCCUPIED)
+    seen = found.tables.looks.groupby("berth")["vessels"].sum()
+    assert seen.to_dict() == {"oil": sum(OCCUPIED), "pontoon": 0}
+    assert set(found.tables.visits["berth"]) == {"oil"}
+    assert int(found.series["month"]["vessels_seen"].sum()) == sum(OCCUPIED)
+    estimated = found.estimate.berths.set_index("berth")["visits_seen"]
+    assert estimated["pontoon"] == 0
+
+
+def test_kept_it_is_a_vessel_like_any_other(filled: LocalFolder) -> None:
+    found = counted(filled, None)
+    vessels = found.tables.vessels
+    assert not vessels["fixed"].any()
+    assert vessels["background"].isna().all()
+    seen = found.tables.looks.groupby("berth")["vessels"].sum()
+    assert seen["pontoon"] == 10
+
+
+def test_the_plan_says_whether_structure_is_told_apart() -> None:
+    run = settings()
+    assert results.basis_of(PLAN, run).apart == run
+    kept = replace(PLAN, fixed_structure=FixedStructure.KEEP)
+    assert results.basis_of(kept, run).apart is None
+
+
+def test_a_fixed_vessel_makes_no_clouded_look_a_partly_clear_one() -> None:
+    clouded = np.full(GRID.shape, Quality.CLOUD, np.uint8)
+    there = replace(vessel(ship(3)), fixed=True, background=0.8)
+    hidden = replace(record(0, there), quality=clouded)
+    states = port_tables(port(), [hidden]).looks.set_index("berth")["state"]
+    assert states["oil"] == "clouded"

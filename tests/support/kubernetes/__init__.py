@@ -1,0 +1,1 @@
+"""Objects, runs and a world of Kubernetes for the tests."""

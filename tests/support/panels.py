@@ -1,0 +1,67 @@
+"""Make-believe panels for the tests of the occupancy models: looks at one place, from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.panel import Panel
+
+ORIGIN = datetime(2024, 3, 1, tzinfo=UTC)
+GOOD = Detector("good", 0.9, 0.3, 0.0, 0.01, 0.3)
+
+
+def make_panel(
+    time: Sequence[float] | NDArray[np.float64],
+    vessels: Sequence[int] | NDArray[np.integer],
+    *,
+    days: float = 60.0,
+    length_m: Sequence[float] | None = None,
+    length_sd_m: float = 8.0,
+    clear: Sequence[float] | None = None,
+    detectors: tuple[Detector, ...] = (GOOD,),
+    detector: Sequence[int] | None = None,
+    berth: str = "oil-1",
+) -> Panel:
+    """A panel; lengths are unknown unless given, everything is clear, every sighting a visit."""
+    looks = len(time)
+    lengths = np.full(looks, np.nan) if length_m is None else np.array(length_m, np.float64)
+    seen = np.asarray(vessels) > 0
+    visit = np.where(seen, np.cumsum(seen) - 1, -1).astype(np.int32)
+    return Panel(
+        port="RUVYP",
+        berth=berth,
+        origin=ORIGIN,
+        days=days,
+        time=np.asarray(time, np.float64),
+        detector=np.zeros(looks, np.int32) if detector is None else np.array(detector, np.int32),
+        clear=np.ones(looks) if clear is None else np.array(clear, np.float64),
+        vessels=np.asarray(vessels, np.int32),
+        length_m=lengths,
+        length_sd_m=np.where(np.isnan(lengths), np.nan, length_sd_m),
+        visit=visit,
+        detectors=detectors,
+        visit_ids=tuple(f"visit-{n}" for n in range(int(seen.sum()))),
+    )
+
+
+def simulated_berth(
+    seed: int, rate: float, dwell: float, stages: int, recall: float, days: float = 365.0
+) -> tuple[Panel, int]:
+    """Looks every other day or so at a berth, and how many ships truly came; own code, own loop."""
+    rng = np.random.default_rng(seed)
+    stays: list[tuple[float, float]] = []
+    now = -60.0
+    while now < days:
+        now += rng.exponential(1 / rate)
+        stays.append((now, now := now + rng.gamma(stages, dwell / stages)))
+    time = np.sort(rng.uniform(0, days, int(days / 2.5)))
+    there = [any(a <= t < d for a, d in stays) for t in time]
+    seen = np.array([here and rng.random() < recall for here in there])
+    false = rng.random(len(time)) < 0.01
+    came = sum(0 <= arrival < days for arrival, _ in stays)
+    return make_panel(time, (seen | false).astype(int), days=days), came

@@ -1,0 +1,14 @@
+"""Where things lie: the repository, the data of the tests, the recorded data beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+STAC_ITEMS = DATA / "stac-items"
+"""Items as catalogs really answered them."""
+
+SHARED = ROOT.parent / "shared" / "data"
+"""Recorded imagery, labels and AIS; absent where the repository stands alone."""
+REAL_IMAGERY = SHARED / "real-imagery"

@@ -1,0 +1,139 @@
+"""Who may do what: ServiceAccounts by their tokens, Roles and RoleBindings (RBAC)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.support.servers.kubernetes import kinds
+from tests.support.servers.kubernetes.kinds import Manifest, Resource
+from tests.support.servers.kubernetes.problems import ProblemError
+from tests.support.servers.kubernetes.store import Store
+
+ADMIN = "admin"
+"""The account that may do everything; the operator's."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A right that was asked for."""
+
+    account: str
+    """``NAMESPACE/NAME`` of a ServiceAccount, ``user:NAME`` or ``admin``."""
+    verb: str
+    group: str
+    resource: str
+    """With its subresource, as ``pods/log``."""
+
+
+def token_of(account: str) -> str:
+    """The token by which an account shows who it is."""
+    return "token." + account.replace("/", ".").replace(":", ".")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who asks."""
+
+    name: str
+
+    @property
+    def user(self) -> str:
+        """As refusals and RoleBindings call it."""
+        if "/" in self.name:
+            return "system:serviceaccount:" + self.name.replace("/", ":")
+        return self.name.removeprefix("user:")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        if "/" not in self.name:
+            return ("system:authenticated",)
+        namespace = self.name.partition("/")[0]
+        own = f"system:serviceaccounts:{namespace}"
+        return ("system:serviceaccounts", own, "system:authenticated")
+
+
+def account_of(header: str | None) -> Account:
+    """Who sent a request, by its Authorization header."""
+    scheme, _, token = (header or "").partition(" ")
+    kind, _, rest = token.partition(".")
+    if scheme.lower() != "bearer" or kind != "token" or not rest:
+        raise ProblemError(401, "Unauthorized")
+    first, _, second = rest.partition(".")
+    if first == "user":
+        return Account(f"user:{second}")
+    return Account(f"{first}/{second}" if second else first)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody wants to do; ``name`` is empty where no single object is meant."""
+
+    verb: str
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    part: str = ""
+    """The subresource."""
+
+    @property
+    def full_resource(self) -> str:
+        return f"{self.resource.plural}/{self.part}" if self.part else self.resource.plural
+
+
+def allowed(store: Store, account: Account, question: Question) -> bool:
+    """Whether a Role gives the right."""
+    if account.name == ADMIN:
+        return True
+    return any(_permits(rule, question) for rule in rules(store, account, question.namespace))
+
+
+def refusal(account: Account, question: Question) -> ProblemError:
+    """In the words of the API server."""
+    subject = question.resource.long_name + (f' "{question.name}"' if question.name else "")
+    place = f'in the namespace "{question.namespace}"' if question.namespace else ""
+    return ProblemError(
+        403,
+        f'{subject} is forbidden: User "{account.user}" cannot {question.verb} resource '
+        f'"{question.full_resource}" in API group "{question.resource.group}" '
+        f"{place or 'at the cluster scope'}",
+    )
+
+
+def rules(store: Store, account: Account, namespace: str) -> Iterator[Manifest]:
+    """What an account may do in a namespace, as the rules of its Roles."""
+    bindings = store.list(kinds.CLUSTER_BINDINGS)
+    bindings += store.list(kinds.BINDINGS, namespace) if namespace else []
+    for binding in bindings:
+        place = binding["metadata"].get("namespace", "")
+        if not any(_meant(subject, account, place) for subject in binding.get("subjects", ())):
+            continue
+        wide = binding["roleRef"]["kind"] == "ClusterRole"
+        role = store.find(
+            kinds.CLUSTER_ROLES if wide else kinds.ROLES,
+            "" if wide else place,
+            binding["roleRef"]["name"],
+        )
+        yield from (role or {}).get("rules") or ()
+
+
+def _meant(subject: Manifest, account: Account, namespace: str) -> bool:
+    if subject["kind"] == "ServiceAccount":
+        return account.name == f"{subject.get('namespace') or namespace}/{subject['name']}"
+    if subject["kind"] == "Group":
+        return subject["name"] in account.groups
+    return bool(subject["name"] == account.user)
+
+
+def _permits(rule: Manifest, question: Question) -> bool:
+    names = rule.get("resourceNames")
+    return (
+        _among(question.verb, rule.get("verbs"))
+        and _among(question.resource.group, rule.get("apiGroups"))
+        and _among(question.full_resource, rule.get("resources"))
+        and (not names or question.name in names)
+    )
+
+
+def _among(value: str, values: list[str] | None) -> bool:
+    return value in (values or ()) or "*" in (values or ())

@@ -1,0 +1,206 @@
+"""The compiled chain against dense matrix exponentials, which know none of its short cuts."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import expm
+
+from jobs.visits.occupancy import berth_hmm
+from jobs.visits.occupancy.berth import in_order
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.likelihood import log_likelihood, looks_of
+from jobs.visits.occupancy.prior import BerthPrior, Points, length_classes
+from tests.support.panels import make_panel
+
+RATE, DWELL = 0.35, 1.4
+CLASSES = len(length_classes())
+
+
+def lumped(stages, rate=RATE, dwell=DWELL):
+    """Generator over empty and the stages."""
+    q = np.zeros((stages + 1, stages + 1))
+    q[0, 1] = rate
+    for j in range(1, stages + 1):
+        q[j, (j + 1) % (stages + 1)] = stages / dwell
+    return q - np.diag(q.sum(axis=1))
+
+
+def whole(stages, mix):
+    """Generator over empty and every (stage, class)."""
+    m = len(mix)
+    q = np.zeros((1 + stages * m, 1 + stages * m))
+    q[0, 1 : 1 + m] = RATE * mix
+    for j in range(stages):
+        for c in range(m):
+            here = 1 + j * m + c
+            q[here, here + m if j < stages - 1 else 0] = stages / DWELL
+    return q - np.diag(q.sum(axis=1))
+
+
+def point(stages, recall=0.8, false_alarm=0.03, seed=0):
+    """One parameter point with a fleet of any lengths."""
+    mix = np.random.default_rng(seed).dirichlet(np.full(CLASSES, 0.5))
+    found = np.linspace(0.6 * recall, recall, CLASSES)
+    return Points(
+        np.array([RATE]),
+        np.array([DWELL]),
+        np.array([stages], np.int64),
+        mix[None],
+        found[None, None],
+        np.array([[false_alarm]]),
+    )
+
+
+def told(panel, points, seed):
+    """One history of each point."""
+    times = np.ones(len(points.rate), np.int64)
+    return berth_hmm.histories(looks_of(panel), *points.arrays, times, np.random.default_rng(seed))
+
+
+@given(
+    st.integers(1, 8), st.floats(0.01, 20), st.floats(0.1, 20), st.floats(0.001, 60), st.randoms()
+)
+@settings(max_examples=60, deadline=None)
+def test_mass_moves_as_the_matrix_exponential_says(stages, rate, dwell, gap, random):
+    start = np.array([random.random() + 1e-3 for _ in range(stages + 1)])
+    start /= start.sum()
+    exact = expm(lumped(stages, rate, dwell) * gap)
+    result, work = np.empty(stages + 1), np.empty(stages + 1)
+    berth_hmm.lumped_after(start, rate, stages / dwell, gap, result, work)
+    assert result == pytest.approx(start @ exact, abs=1e-10)
+    for target in (0, stages):
+        back = berth_hmm.lumped_towards(target, stages, rate, stages / dwell, gap)
+        assert back == pytest.approx(exact[:, target], abs=1e-10)
+
+
+PANEL = make_panel(
+    [0.5, 2.0, 2.1, 5.0, 5.0, 11.0, 30.0],
+    [0, 1, 1, 1, 0, 0, 1],
+    length_m=[np.nan, 80, 95, 150, np.nan, np.nan, np.nan],
+    clear=[1, 1, 0.6, 1, 0.8, 0.4, 1],
+    detectors=(Detector("any", 0.8, 0, 0, 0.03, 0),),
+    days=40.0,
+)
+
+
+def smoothed(stages, moments):
+    """ln likelihood and the chance that the berth is occupied at the moments, all by expm."""
+    p = point(stages)
+    q = whole(stages, p.mix[0])
+    _, _, kind, clear, fits, false_fit = looks_of(PANEL)
+    emissions = []
+    for i in range(len(kind)):
+        row = np.ones(1 + stages * CLASSES)
+        if kind[i] != berth_hmm.NO_LOOK:
+            none = np.exp(-0.03 * clear[i])
+            found = p.recall[0, 0] * clear[i]
+            if kind[i] == berth_hmm.NOTHING:
+                row[0] = none
+                row[1:] = np.tile((1 - found) * none, stages)
+            else:
+                row[0] = (1 - none) * false_fit[i]
+                row[1:] = np.tile(found * fits[i] + (1 - found) * row[0], stages)
+        emissions.append((looks_of(PANEL)[0][i], row))
+    emissions += [(moment, np.ones(1 + stages * CLASSES)) for moment in moments]
+    emissions.sort(key=lambda each: each[0])
+    times = [time for time, _ in emissions]
+    forward = [np.concatenate([[1 / RATE], np.tile(p.mix[0] * DWELL / stages, stages)])]
+    forward[0] /= forward[0].sum()
+    forward[0] = forward[0] * emissions[0][1]
+    steps = [expm(q * (b - a)) for a, b in itertools.pairwise(times)]
+    for step, (_, row) in zip(steps, emissions[1:], strict=True):
+        forward.append(forward[-1] @ step * row)
+    back = [np.ones(len(q))]
+    for step, (_, row) in zip(reversed(steps), reversed(emissions[1:]), strict=True):
+        back.insert(0, step @ (row * back[0]))
+    total = forward[-1].sum()
+    empty = [forward[times.index(m)][0] * back[times.index(m)][0] / total for m in moments]
+    return float(np.log(total)), 1 - np.array(empty)
+
+
+@pytest.mark.parametrize("stages", [1, 2, 4])
+def test_the_likelihood_is_that_of_the_dense_chain(stages):
+    exact, _ = smoothed(stages, [])
+    assert log_likelihood(PANEL, point(stages))[0] == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_histories_are_drawn_from_the_posterior_of_the_dense_chain(stages):
+    moments = [1.0, 3.5, 8.0, 20.0, 35.0]
+    _, exact = smoothed(stages, moments)
+    number = 6000
+    p = point(stages)
+    many = p.take(np.zeros(number, np.intp))
+    rows = told(PANEL, many, 3)
+    for moment, chance in zip(moments, exact, strict=True):
+        share = np.sum((rows[:, 1] <= moment) & (moment < rows[:, 2])) / number
+        assert abs(share - chance) < 4 * np.sqrt(chance * (1 - chance) / number) + 1e-9
+
+
+def test_without_a_look_histories_are_the_chain_in_the_long_run():
+    nobody = make_panel([], [], days=200.0)
+    points = point(2).take(np.zeros(3000, np.intp))
+    rows = told(nobody, points, 1)
+    inside = (rows[:, 1] >= 0) & (rows[:, 1] < 200)
+    expected = 200 / (1 / RATE + DWELL)
+    assert inside.sum() / 3000 == pytest.approx(expected, rel=0.01)
+    whole_stays = rows[inside & (rows[:, 1] < 150)]
+    stays = whole_stays[:, 2] - whole_stays[:, 1]
+    assert stays.mean() == pytest.approx(DWELL, rel=0.01)
+    assert stays.std() == pytest.approx(DWELL / np.sqrt(2), rel=0.02)  # of two stages
+
+
+def test_a_berth_holds_one_ship_at_a_time():
+    points = point(4).take(np.zeros(200, np.intp))
+    rows = told(PANEL, points, 1)
+    same = np.diff(rows[:, 0]) == 0
+    assert (rows[:, 2] > rows[:, 1]).all()
+    assert (rows[1:, 1][same] > rows[:-1, 2][same]).all()
+    sighting = rows[:, 4].astype(int)
+    time = looks_of(PANEL)[0]
+    seen = sighting >= 0
+    assert seen.any()
+    assert (rows[seen, 1] <= time[sighting[seen]]).all()
+    assert (time[sighting[seen]] <= rows[seen, 2]).all()
+
+
+def test_the_same_seed_gives_the_same_histories():
+    points = point(2).take(np.zeros(50, np.intp))
+    one, two, other = (told(PANEL, points, seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_a_long_gap_costs_no_precision():
+    result, work = np.empty(3), np.empty(3)
+    berth_hmm.lumped_after(np.array([1.0, 0, 0]), 2.0, 3.0, 5_000.0, result, work)
+    empty = (1 / 2.0) / (1 / 2.0 + 2 / 3.0)
+    assert result == pytest.approx([empty, (1 - empty) / 2, (1 - empty) / 2], abs=1e-9)
+
+
+def test_the_default_prior_gives_lawful_points():
+    prior = BerthPrior()
+    rng = np.random.default_rng(0)
+    normal = 2.5 * rng.standard_normal((200, prior.dimensions(1)))
+    p = prior.points(normal, rng.integers(0, 4, 200), PANEL.detectors)
+    assert p.mix.sum(axis=1) == pytest.approx(1)
+    assert ((p.recall > 0) & (p.recall < 1)).all()
+    assert np.isfinite(log_likelihood(PANEL, p)).all()
+
+
+def test_a_point_may_tell_several_histories():
+    two = point(2).take(np.zeros(2, np.intp))
+    times = np.array([3, 2])
+    rng = np.random.default_rng(1)
+    rows = berth_hmm.histories(looks_of(PANEL), *two.arrays, times, rng)
+    assert set(rows[:, 0]) == {0, 1, 2, 3, 4}
+
+
+def test_histories_are_numbered_as_their_points_were_chosen():
+    # told point by point: histories 0, 1 of point 4 and history 2 of point 7
+    rows = np.array([[0.0, 1.0], [0.0, 5.0], [1.0, 2.0], [2.0, 9.0]])
+    ordered = in_order(rows, np.array([7, 4, 4]))
+    assert ordered.tolist() == [[0, 9], [1, 1], [1, 5], [2, 2]]

@@ -1,0 +1,135 @@
+"""The road model: counts at places for several ships."""
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from jobs.errors import InputError
+from jobs.visits.occupancy import birth_death
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.queue_model import RoadPrior, counts_of, fit_road
+from tests.support.panels import GOOD, make_panel
+
+RATE, LEAVE = 2.0, 0.6
+
+
+def generator(most):
+    q = np.zeros((most + 1, most + 1))
+    for s in range(most + 1):
+        if s < most:
+            q[s, s + 1] = RATE
+        if s > 0:
+            q[s, s - 1] = s * LEAVE
+    return q - np.diag(q.sum(axis=1))
+
+
+@pytest.mark.parametrize("gap", [0.01, 0.7, 4.0, 60.0])
+def test_a_place_with_a_limit_moves_as_the_matrix_exponential_says(gap):
+    exact = expm(generator(5) * gap)
+    mass = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.1])
+    moved, back = mass.copy(), np.eye(6)[2]
+    birth_death.carry_limited(moved, RATE, LEAVE, gap, False)
+    birth_death.carry_limited(back, RATE, LEAVE, gap, True)
+    assert moved == pytest.approx(mass @ exact, abs=1e-10)
+    assert back == pytest.approx(exact[:, 2], abs=1e-10)
+
+
+@pytest.mark.parametrize("gap", [0.01, 0.7, 4.0, 60.0])
+def test_a_place_without_a_limit_is_one_with_a_limit_never_reached(gap):
+    exact = expm(generator(60) * gap)
+    mass = np.zeros(61)
+    mass[:9] = 1 / 9
+    moved = mass.copy()
+    birth_death.carry_open(moved, RATE, LEAVE, gap)
+    assert moved == pytest.approx(mass @ exact, abs=1e-8)
+    back = birth_death.towards(4, 60, False, RATE, LEAVE, gap)
+    assert back[:40] == pytest.approx(exact[:40, 4], abs=1e-8)
+
+
+def points(number):
+    return (
+        np.full(number, RATE),
+        np.full(number, 1 / LEAVE),
+        np.full((number, 1), 0.8),
+        np.full((number, 1), 0.1),
+    )
+
+
+COUNTS = make_panel(
+    [1.0, 1.2, 4.0, 9.0], [3, 2, 5, 0], detectors=(Detector("any", 0.8, 0, 0, 0.1, 0),), days=12.0
+)
+
+
+def test_both_ways_of_drawing_histories_agree():
+    number, at = 4000, np.array([0.0, 2.5, 6.0, 11.0])
+    means, spreads, arrivals = [], [], []
+    for limited in (True, False):
+        rng = np.random.default_rng(5)
+        rows = birth_death.histories(
+            counts_of(COUNTS), 40, limited, *points(1), np.array([number]), rng
+        )
+        assert (rows[:, 2] > rows[:, 1]).all()
+        ships = np.array(
+            [
+                np.bincount(rows[(rows[:, 1] <= t) & (t < rows[:, 2]), 0].astype(int), None, number)
+                for t in at
+            ]
+        )
+        means.append(ships.mean(axis=1))
+        spreads.append(ships.std(axis=1))
+        arrivals.append(((rows[:, 1] >= 0) & (rows[:, 1] < 12)).sum() / number)
+    assert means[0] == pytest.approx(means[1], abs=0.15)
+    assert spreads[0] == pytest.approx(spreads[1], abs=0.12)
+    assert arrivals[0] == pytest.approx(arrivals[1], rel=0.02)
+
+
+def test_both_likelihoods_agree():
+    one, two = (
+        birth_death.log_likelihoods(counts_of(COUNTS), 50, limited, *points(1))[0]
+        for limited in (True, False)
+    )
+    assert one == pytest.approx(two, abs=1e-7)
+
+
+def test_a_berth_for_two_never_holds_three():
+    panel = make_panel([1.0, 2.0, 5.0], [2, 1, 2], days=10.0)
+    stays = fit_road(panel, RoadPrior(), capacity=2, draws=200).draws
+    for moment in np.linspace(0, 10, 41):
+        there = (stays.arrival <= moment) & (moment < stays.departure)
+        assert np.bincount(stays.draw[there], minlength=200).max() <= 2
+
+
+def test_queue_and_wait_follow_from_counts_of_close_looks():
+    rng = np.random.default_rng(2)
+    arrival = np.sort(rng.uniform(-20, 120, 280))
+    departure = arrival + rng.exponential(1.5, 280)  # two a day for a day and a half: three ships
+    time = np.sort(np.concatenate([np.arange(0.5, 120, 1.0), np.arange(0.7, 120, 1.0)]))
+    there = np.array([((arrival <= t) & (t < departure)).sum() for t in time])
+    panel = make_panel(time, rng.binomial(there, 0.85), days=120.0)
+    found = fit_road(panel, RoadPrior(), draws=300)
+    queue = found.draws.occupied_days([0.0, 120.0]).mean() / 120
+    assert queue == pytest.approx(there.mean(), rel=0.15)
+    assert np.quantile(found.dwell, 0.05) < 1.5 < np.quantile(found.dwell, 0.95)
+    assert found.recall.mean() == pytest.approx(0.85, abs=0.08)
+
+
+def test_recall_is_learned_where_looks_follow_each_other_closely():
+    vague = Detector("vague", 0.5, 1.5, 0.0, 0.01, 0.3)
+    rng = np.random.default_rng(1)
+    base = np.repeat(np.arange(1.0, 60, 2.0), 3) + np.tile([0.0, 0.01, 0.02], 30)
+    there = np.repeat(rng.poisson(6, 30), 3)
+    panel = make_panel(base, rng.binomial(there, 0.9), detectors=(vague,), days=60.0)
+    found = fit_road(panel, RoadPrior(), draws=200)
+    assert found.recall.mean() == pytest.approx(0.9, abs=0.06)
+
+
+def test_a_place_for_no_ship_is_refused():
+    with pytest.raises(InputError, match="capacity 0"):
+        fit_road(make_panel([], [], detectors=(GOOD,)), RoadPrior(), capacity=0)
+
+
+def test_a_crowd_at_a_quay_for_two_is_no_end_of_the_world():
+    panel = make_panel([1.0, 2.0, 5.0], [300, 1, 2], days=10.0)
+    found = fit_road(panel, RoadPrior(), capacity=2, draws=50)
+    assert np.isfinite(found.fit.sampled.weight).all()
+    assert found.fit.sampled.effective > 100

@@ -1,0 +1,196 @@
+"""The stage that estimates: from a port's tables to histories, rows and intervals."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.domain import BerthKind, Dwell, EstimateSettings, Period, Quality
+from jobs.publish.publication import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
+from jobs.visits.cargo import Cargo, CargoEntry
+from jobs.visits.estimate import (
+    area_km2,
+    berth_prior,
+    detector_at,
+    estimate_port,
+    panel_of,
+    road_prior,
+    with_estimates,
+)
+from jobs.visits.occupancy.detector import ANCHORAGE, BERTH
+from jobs.visits.stays import port_tables
+from tests.support.factories import (
+    TOP,
+    make_berth,
+    make_port,
+    make_record,
+    make_records,
+    make_vessel,
+)
+
+DAYS = 60
+PERIOD = Period(date(2024, 3, 1), date(2024, 3, 1) + timedelta(days=DAYS - 1))
+QUICK = EstimateSettings(draws=150)
+
+
+@dataclass(frozen=True)
+class Error:
+    """What a weights file says of a place."""
+
+    place: str
+    recall: float = 0.7
+    recall_sd: float = 0.4
+    recall_slope: float = 1.0
+    false_alarms: float = 0.02
+    false_alarms_sd: float = 0.5
+    ports: int = 10
+    ships: int = 100
+
+
+ERRORS = (Error(BERTH), Error(ANCHORAGE, recall=0.9))
+
+
+@pytest.fixture(scope="module")
+def tables():
+    port = make_port()
+    return port_tables(port, make_records(port=port, days=DAYS, seed=3))
+
+
+@pytest.fixture(scope="module")
+def estimate(tables):
+    return estimate_port(tables, PERIOD, QUICK, ERRORS)
+
+
+def berth(tables, id):
+    return next(each for each in tables.port.berths if each.id == id)
+
+
+def test_a_panel_holds_the_usable_looks_and_no_other(tables):
+    panel = panel_of(tables, berth(tables, "oil-1"), PERIOD, ERRORS)
+    looks = tables.looks[tables.looks["berth"] == "oil-1"]
+    usable = looks[looks["state"].isin(["clear", "partly"])]
+    assert len(panel) == len(usable) < len(looks)
+    assert (np.diff(panel.time) >= 0).all()
+    assert panel.vessels.sum() == usable["vessels"].sum() > 0
+    assert panel.days == DAYS
+    seen = panel.vessels > 0
+    assert (panel.visit[seen] >= 0).all()
+    assert (panel.visit[~seen] == -1).all()
+    assert np.isnan(panel.length_m[~seen]).all()
+
+
+def test_of_two_vessels_at_a_berth_the_likelier_is_measured():
+    port = make_port(berths=(make_berth(),))
+    sure = make_vessel(length_m=88.0, score=0.95)
+    doubtful = make_vessel(y=TOP - 1130, length_m=41.0, score=0.4)
+    tables = port_tables(port, [make_record(vessels=(sure, doubtful))])
+    panel = panel_of(tables, port.berths[0], PERIOD, ())
+    assert panel.vessels.tolist() == [2]
+    assert panel.length_m.tolist() == [88.0]
+
+
+def test_the_length_of_a_ship_cut_off_is_not_known():
+    port = make_port(berths=(make_berth(),))
+    cut = make_vessel(length_m=50.0, truncated=True)
+    panel = panel_of(port_tables(port, [make_record(vessels=(cut,))]), port.berths[0], PERIOD, ())
+    assert panel.vessels.tolist() == [1]
+    assert np.isnan(panel.length_m).all()
+
+
+def test_false_alarms_grow_with_the_place(tables):
+    roads, coal = berth(tables, "roads"), berth(tables, "coal")
+    at_roads = detector_at(roads, "sentinel-2-l2a", ERRORS)
+    assert area_km2(roads) == pytest.approx(1.5 * 1.5, rel=0.01)
+    assert at_roads.recall == 0.9
+    assert at_roads.false_alarms == pytest.approx(0.02 * area_km2(roads))
+    assert coal.capacity == 2
+    assert detector_at(coal, "sentinel-2-l2a", ERRORS).false_alarms == pytest.approx(0.04)
+
+
+def test_every_berth_gets_a_row_with_all_columns(tables, estimate):
+    rows = estimate.berths
+    assert list(rows.columns) == list(ESTIMATE_COLUMNS)
+    assert rows["berth"].tolist() == [each.id for each in tables.port.berths]
+    assert rows["model"].tolist() == [
+        "one ship" if each.capacity == 1 else "several ships" for each in tables.port.berths
+    ]
+    for name in ("visits", "occupancy", "dwell", "recall"):
+        unit = "_days" if name == "dwell" else ""
+        low, mid, high = (rows[f"{name}{part}{unit}"] for part in ("_low", "", "_high"))
+        assert (low <= mid).all(), name
+        assert (mid <= high).all(), name
+    assert (rows["visits_low"] <= rows["visits_low_50"]).all()
+    assert (rows["visits_high_50"] <= rows["visits_high"]).all()
+    assert rows["dwell_learned"].between(0, 1).all()
+    assert rows["dwell_share"].between(0, 1).all()
+    assert (rows["visits_half_dwell"] > rows["visits_double_dwell"]).mean() > 0.5
+    assert rows["recall_source"].str.contains("100 ships at 10 ports").all()
+
+
+def test_barrels_stand_at_oil_terminals_alone(tables, estimate):
+    kinds = [each.kind for each in tables.port.berths]
+    known = estimate.berths["barrels"].notna()
+    assert known.tolist() == [kind is BerthKind.OIL_TERMINAL for kind in kinds]
+    assert {volume.stays.berth for volume in estimate.volumes} == {"oil-1", "oil-2"}
+
+
+def test_an_analysts_entry_changes_the_barrels(tables, estimate):
+    visit = tables.visits.loc[tables.visits["berth"] == "oil-1", "visit_id"].iloc[0]
+    entry = CargoEntry(visit, Cargo.LADEN_OUT, "bill of lading", barrels=9_000_000.0)
+    changed = estimate_port(tables, PERIOD, QUICK, ERRORS, [entry])
+    rows = [each.berths.set_index("berth")["barrels"] for each in (estimate, changed)]
+    assert rows[1]["oil-1"] > rows[0]["oil-1"] + 4_000_000
+    assert rows[1]["oil-2"] == rows[0]["oil-2"]
+
+
+def test_seen_visits_get_a_probability_and_times_that_hold_the_sightings(tables, estimate):
+    full = with_estimates(tables, estimate).visits
+    assert list(full.columns) == list(FULL_VISIT_COLUMNS)
+    assert len(full) == len(tables.visits)
+    single = full[full["berth"].isin(["oil-1", "oil-2", "boxes"])]
+    assert single["probability"].between(0, 1).all()
+    assert (single["probability"] > 0.5).any()
+    sure = single[single["probability"] > 0.9]
+    assert (sure["arrival_low"] <= sure["arrival_before"]).all()
+    assert (sure["departure_high"] >= sure["departure_after"]).all()
+    assert full.loc[full["berth"] == "roads", "probability"].isna().all()
+
+
+def test_the_same_tables_give_the_same_histories(tables, estimate):
+    again = estimate_port(tables, PERIOD, QUICK, ERRORS)
+    pd.testing.assert_frame_equal(again.berths, estimate.berths)
+    for one, two in zip(again.stays, estimate.stays, strict=True):
+        assert np.array_equal(one.arrival, two.arrival)
+    other = estimate_port(tables, PERIOD, replace(QUICK, seed=1), ERRORS)
+    assert not np.array_equal(other.stays[0].arrival, estimate.stays[0].arrival)
+
+
+def test_a_berth_nobody_saw_keeps_the_width_of_its_prior():
+    port = make_port(berths=(make_berth(),))
+    cloud = np.full(port.grid.shape, Quality.CLOUD, np.uint8)
+    clouded = [make_record(hours=24.0 * day, quality=cloud) for day in (1, 5)]
+    tables = port_tables(port, clouded)
+    (row,) = estimate_port(tables, PERIOD, QUICK, ()).berths.to_dict("records")
+    assert row["usable_looks"] == 0
+    assert row["visits_low"] < 5 < 15 < row["visits_high"]
+    assert row["dwell_learned"] < 0.1
+
+
+def test_a_dwell_of_ones_own_is_believed_and_named():
+    mine = Dwell(2.0, 1.0, 4.0, "AIS of 2023")
+    prior = berth_prior(BerthKind.OIL_TERMINAL, mine)
+    assert prior.dwell_median_days == 2.0
+    assert np.exp(1.96 * prior.dwell_sd) == pytest.approx(2.0, rel=1e-3)
+    assert prior.source == "AIS of 2023"
+    assert road_prior(mine).source == "AIS of 2023"
+    vague = [berth_prior(kind, None).dwell_sd for kind in (BerthKind.OIL_TERMINAL, BerthKind.BULK)]
+    assert vague[0] < vague[1]
+
+
+def test_rows_are_in_order_within_each_history(estimate):
+    for stays in estimate.stays:
+        rows = list(zip(stays.draw.tolist(), stays.arrival.tolist(), strict=True))
+        assert all(one <= two for one, two in pairwise(rows))
