@@ -16,12 +16,11 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
 from jobs.ais.match import static_facts
 from jobs.domain import BerthKind, Port
-from jobs.domain.ports import project
+from jobs.domain.geometry import WGS84, project, transformer
 
 TIME = "datetime64[us, UTC]"
 TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"
@@ -232,7 +231,7 @@ def _berth_distance_m(
 
 
 def _points(lon: NDArray[np.float64], lat: NDArray[np.float64], port: Port) -> NDArray[np.object_]:
-    to_utm = Transformer.from_crs(4326, port.grid.epsg, always_xy=True)
+    to_utm = transformer(WGS84, port.grid.epsg)
     points: NDArray[np.object_] = shapely.points(*to_utm.transform(lon, lat))
     return points
 

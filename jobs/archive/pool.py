@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.archive import ForkStore, PortArchive, Step
 from jobs.domain import Overpass, Port
-from jobs.domain.ports import land_mask
-from jobs.plan import Plan
+from jobs.domain.land_mask import land_mask
 from jobs.storage import Storage
 
 MOST_OPEN = 48
@@ -22,15 +21,15 @@ class _Open:
 
 
 class Archives(Mapping[str, PortArchive]):
-    """The existing archives of a plan's ports by port id; the least recently used is closed first.
+    """The existing archives of some ports by port id; the least recently used is closed first.
 
     One whose work is under way or not yet committed (``hold``) stays open, whatever their number.
     """
 
-    def __init__(self, plan: Plan, root: Storage, most_open: int = MOST_OPEN) -> None:
+    def __init__(self, ports: Iterable[Port], root: Storage, most_open: int = MOST_OPEN) -> None:
         self.root = root
         self.most_open = most_open
-        self._ports: dict[str, Port] = {port.id: port for port in plan.ports}
+        self._ports: dict[str, Port] = {port.id: port for port in ports}
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._held: Counter[str] = Counter()
 

@@ -12,7 +12,7 @@ import typer
 from jobs.cli.app import app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
-from jobs.cli.report import newest_results
+from jobs.publish.latest import newest_results
 
 
 @app.command()

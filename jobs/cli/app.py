@@ -27,7 +27,7 @@ archive), look with `berthwatch search JOB`, then `berthwatch run JOB` and
 
 def _say_version(asked: bool) -> None:
     if asked:
-        from jobs.run.cluster import code_version
+        from jobs.domain.version import code_version
 
         typer.echo(code_version())
         raise typer.Exit

@@ -114,8 +114,8 @@ def _album(page: Path | None) -> Album | None:
 
 
 def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) -> Report:
-    from models.evaluation.cross_validation import evaluate_folds
     from models.evaluation.evaluate import evaluate
+    from models.training.cross_validation import evaluate_folds
 
     watch = album.add if album else None
     report = evaluate_folds(config, folds, say, watch) if folds else evaluate(config, say, watch)

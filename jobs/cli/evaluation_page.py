@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.publish.html import pages
-from jobs.run.results import stretch
+from jobs.publish.imagery import stretch
 from models.config import PIXEL_M
 from models.dataset.boxes import Box
 from models.dataset.scenes import Scene

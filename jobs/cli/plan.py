@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,13 +13,13 @@ import typer
 from jobs.cli.app import app
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
+from jobs.plan.pinned import is_job
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.domain import Overpass, Period
     from jobs.domain.job import Job
     from jobs.plan import Plan
     from jobs.plan.cost import Prices
-    from jobs.storage import Storage
 
 
 @app.command()
@@ -48,6 +47,21 @@ def _search_to(job: Job, output: Path) -> Plan:
     with err.status("searching ...") as status:
         found = plan_to_file(job, output, progress=status.update)
     return _with_rejected_told(found)
+
+
+def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
+    """The plan to work with, as ``pinned_plan`` finds or makes it; says which it is."""
+    from jobs.plan.pinned import pinned_plan
+
+    with err.status("searching ...") as status:
+        got = pinned_plan(source, replan, period, progress=status.update)
+    digest = got.plan.hash[:12]
+    if got.found:
+        err.print(f"plan {digest}, pinned before; --replan searches the catalogs again")
+    if got.searched:
+        _with_rejected_told(got.plan)
+        err.print(f"plan {digest}: {len(got.plan.overpasses)} overpasses pinned")
+    return got.plan
 
 
 def _with_rejected_told(found: Plan) -> Plan:
@@ -140,70 +154,3 @@ def _overpass_row(overpass: Overpass) -> dict[str, Any]:
         "scenes": len(overpass.scenes),
         "superseded": len(overpass.superseded),
     }
-
-
-def is_job(path: Path) -> bool:
-    """A job file, rather than a plan made from one."""
-    return path.suffix in (".yaml", ".yml")
-
-
-def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
-    """The plan to work with: as given, or the one pinned for this very job, or a new one.
-
-    ``period`` takes the place of the job's own; a plan that was given keeps its period.
-    """
-    from jobs.domain.job import read_job
-    from jobs.plan import read_plan
-    from jobs.storage import storage_at
-
-    if not is_job(source):
-        return read_plan(source)
-    job = read_job(source)
-    if period is not None:
-        job = replace(job, period=period)
-    storage = storage_at(job.archive)
-    before = None if replan else _kept(job, storage)
-    if before is not None:
-        err.print(f"plan {before.hash[:12]}, pinned before; --replan searches the catalogs again")
-        return before
-    name = f"{_plan_name(job)}.gz"
-    with TemporaryDirectory(prefix="berthwatch-") as folder:
-        path = Path(folder) / "plan.jsonl.gz"
-        _search_to(job, path)
-        storage.put(name, path)
-    found = read_plan(storage.local(name))
-    err.print(f"plan {found.hash[:12]}: {len(found.overpasses)} overpasses pinned")
-    return found
-
-
-def pinned_before(source: Path) -> Plan | None:
-    """The plan as given, or pinned for this very job; None where the catalogs would be asked."""
-    from jobs.domain.job import read_job
-    from jobs.plan import read_plan
-    from jobs.storage import storage_at
-
-    if not is_job(source):
-        return read_plan(source)
-    job = read_job(source)
-    return _kept(job, storage_at(job.archive))
-
-
-def _kept(job: Job, storage: Storage) -> Plan | None:
-    """The plan in the archive that was pinned for a job, with what it asks of the results now."""
-    from jobs.plan import read_plan
-
-    name = _plan_name(job)
-    for form in (f"{name}.gz", name):
-        if storage.exists(form):
-            return replace(
-                read_plan(storage.local(form)),
-                estimates=job.estimates,
-                fixed_structure=job.fixed_structure,
-            )
-    return None
-
-
-def _plan_name(job: Job) -> str:
-    from jobs.domain.job import job_digest
-
-    return f"plans/{job.name}-{job_digest(job)}.jsonl"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +9,10 @@ import typer
 
 from jobs.cli.app import app
 from jobs.cli.options import JobOrPlan
-from jobs.cli.plan import is_job
-from jobs.errors import InputError
+from jobs.publish.latest import newest_results
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.storage import Storage
+    pass
 
 
 @app.command()
@@ -31,21 +29,3 @@ def report(
         output.write_bytes(storage.read(f"{folder}/report.html"))
         page = str(output)
     typer.echo(page)
-
-
-def newest_results(source: Path) -> tuple[Storage, str]:
-    """Where the archive lies, and the name of the newest published folder of a job in it."""
-    from jobs.domain.job import read_job
-    from jobs.plan import read_plan
-    from jobs.storage import storage_at
-
-    described = read_job(source) if is_job(source) else read_plan(source)
-    storage = storage_at(described.archive)
-    home = f"published/{described.name}"
-    try:
-        latest = json.loads(storage.read(f"{home}/latest.json"))
-    except FileNotFoundError:
-        raise InputError(
-            f"job {described.name!r} has no results yet: berthwatch run {source}"
-        ) from None
-    return storage, f"{home}/{latest['tag']}"

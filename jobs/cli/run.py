@@ -110,7 +110,7 @@ def _stage(name: str | None) -> Any:
 
 
 def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
-    from jobs.run.execute import dry_rows
+    from jobs.run.status import dry_rows
     from jobs.storage import storage_at
 
     rows = dry_rows(found, storage_at(found.archive), options)

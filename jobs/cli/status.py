@@ -19,9 +19,10 @@ from jobs.cli.options import (
     RunOption,
 )
 from jobs.cli.output import out, show
-from jobs.cli.plan import pinned, pinned_before
+from jobs.cli.plan import pinned
+from jobs.cli.run_selection import asked_standing, is_file
 from jobs.cli.run_view import run_tree, run_values
-from jobs.cli.runs import asked_standing, is_file
+from jobs.plan.pinned import plan_without_search
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.plan import Plan
@@ -62,18 +63,18 @@ def _plan(source: str, submitted: bool) -> Plan | None:
     """The plan that the archive is held against. A job that was only submitted needs no search."""
     if not is_file(source):
         return None
-    return pinned_before(Path(source)) if submitted else pinned(Path(source))
+    return plan_without_search(Path(source)) if submitted else pinned(Path(source))
 
 
 def _rows(found: Plan) -> list[dict[str, Any]]:
-    from jobs.run.execute import status_rows
+    from jobs.run.status import status_rows
     from jobs.storage import storage_at
 
     return [dict(row) for row in status_rows(found, storage_at(found.archive))]
 
 
 def _show_units(found: Plan) -> None:
-    from jobs.run.execute import stale_rows
+    from jobs.run.status import stale_rows
     from jobs.storage import storage_at
 
     rows = _rows(found)

@@ -20,7 +20,7 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
-from jobs.cli.runs import chosen_run
+from jobs.cli.run_selection import chosen_run
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.errors import InputError
 
@@ -113,9 +113,9 @@ def submit(
     With --wait the exit code is the run's: 0 all done; 1 some overpasses failed; 2 refused, or it
     could not begin; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
     """
+    from jobs.domain.version import code_version
     from jobs.kubernetes.submit import make_run
-    from jobs.run.cluster import code_version
-    from jobs.run.execute import settings_for
+    from jobs.run.settings import settings_for
 
     _check_form(output, dry_run)
     found, parts = _what(source, replan, backfill, by, some)

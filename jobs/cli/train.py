@@ -76,7 +76,9 @@ def train(
     item or date_utc. Water without a label counts as water without a ship. The file holds the
     settings, the digests of the data and the figures, and a job takes it with `model: FILE`.
     """
-    from models.evaluation.cross_validation import adopt, cross_validate
+    from models.evaluation.summary import figures_of
+    from models.evaluation.text import lines
+    from models.training.cross_validation import adopt, cross_validate
     from models.training.train import TrainConfig
     from models.training.train import train as fit
     from models.weights import save
@@ -95,7 +97,7 @@ def train(
     if folds:
         of_folds = replace(config, steps=fold_steps or steps, threads=1)
         measured = cross_validate(of_folds, folds, progress=say, keep=keep, parallel=parallel)
-        print_lines(measured.report.lines())
+        print_lines(lines(figures_of(measured.report)))
     trained = fit(config, say)
     save(trained if measured is None else adopt(trained, measured), output)
     out.print(f"wrote {output}", highlight=False)

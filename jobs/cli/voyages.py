@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from jobs.cli.app import app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
-from jobs.cli.report import newest_results
+from jobs.publish.latest import newest_results
+from jobs.visits.occupancy.draws import credible
+from jobs.visits.voyages.fleet import (
+    SHIPS_PER_VISIT,
+    CaptureRecapture,
+    ShipDraws,
+)
+from jobs.visits.voyages.flows import Flows
 
 
 @app.command()
@@ -33,11 +42,12 @@ def voyages(
     `--names` takes what analysts know, a row a visit: visit_id as in visits.csv, the ship's name or
     IMO number, and the source. Names that come again tell how many ships were never named.
     """
-    from jobs.publish.read import read_names, read_published
+    from jobs.publish.read import read_published
+    from jobs.visits.voyages.names import read_names
 
     storage, newest = newest_results(source)
     result = read_published(storage.local(newest))
-    named = None if names is None else read_names(names, result)
+    named = None if names is None else read_names(names, set(result.visits["visit_id"]))
     with err.status("linking, counting ...") as status:
         facts = _voyage_facts(result, named, status.update if err.is_terminal else say)
     if as_json:
@@ -48,35 +58,35 @@ def voyages(
 
 def _voyage_facts(result: Any, named: Mapping[str, str] | None, progress: Any) -> dict[str, Any]:
     """Links, flows and fleet as plain values, each with its note; flows need two ports."""
-    from jobs.publish import read as p
+    from jobs.publish import queries
 
     columns = ["from_visit", "to_visit", "probability", "hours_min", "hours_median", "hours_max"]
-    found = p.links(result)[columns].to_dict("records")
-    facts = {"tag": result.tag, "links": {"rows": found, "note": p.LINKS_NOTE}}
+    found = queries.links(result)[columns].to_dict("records")
+    facts = {"tag": result.tag, "links": {"rows": found, "note": LINKS_NOTE}}
     flows: list[dict[str, Any]] = []
     note = "Flows need two ports with berths, or more."
     if len({stays.port for stays in result.calls()}) > 1:
         progress("flows from port to port")
-        flows = p.flow_rows(p.flows(result))
-        note = p.flows_note(flows)
+        flows = flow_rows(queries.flows(result))
+        note = flows_note(flows)
     facts["flows"] = {"rows": flows, "note": note}
     progress("ships behind the visits")
     return {**facts, "fleet": _fleet_facts(result, named)}
 
 
 def _fleet_facts(result: Any, named: Mapping[str, str] | None) -> dict[str, Any]:
-    from jobs.publish import read as p
+    from jobs.publish import queries
 
     rows, notes = [], []
-    visits = len(p.called(result))
+    visits = len(queries.called(result))
     if visits:
-        measured = p.ships_measured(result)
-        rows.append(p.measured_row(measured, visits))
-        notes.append(p.measured_note(measured))
+        measured = queries.ships_measured(result)
+        rows.append(measured_row(measured, visits))
+        notes.append(measured_note(measured))
     if named is not None:
-        known = p.ships_named(result, named)
-        rows.append(p.named_row(known))
-        notes.append(p.named_note(known))
+        known = queries.ships_named(result, named)
+        rows.append(named_row(known))
+        notes.append(named_note(known))
     return {"rows": rows, "note": " ".join(notes) or "No visit was seen at a berth."}
 
 
@@ -118,3 +128,92 @@ def _link_line(row: Mapping[str, Any]) -> str:
 def _say_note(part: Mapping[str, Any]) -> None:
     out.print(part["note"], style="dim", highlight=False, markup=False)
     out.print()
+
+
+def flow_rows(found: Flows, mass: float = 0.9) -> list[dict[str, Any]]:
+    """Every ordered pair of ports: share of the ships, trips, and whether the looks tell."""
+    return [
+        {
+            "from_port": origin,
+            "to_port": target,
+            **_spread("share", found.share[:, a, b], found.interval(origin, target, mass)),
+            **_spread("trips", found.trips[:, a, b], credible(found.trips[:, a, b], mass)),
+            "told": float(found.told[a, b]),
+            "looks_tell": bool(found.tells[a, b]),
+        }
+        for a, origin in enumerate(found.ports)
+        for b, target in enumerate(found.ports)
+        if a != b
+    ]
+
+
+def measured_row(found: ShipDraws, visits: int, mass: float = 0.9) -> dict[str, Any]:
+    """The fleet as lengths tell it; ``told`` is how far they narrowed what was believed before."""
+    return {
+        "source": "lengths",
+        "visits": visits,
+        "ships_at_least": found.least,
+        **_spread("ships", found.ships, credible(found.ships, mass)),
+        **_spread("fleet", found.fleet, credible(found.fleet, mass)),
+        "told": found.told,
+    }
+
+
+def named_row(found: CaptureRecapture) -> dict[str, Any]:
+    """The fleet as names tell it; ``coverage`` is the share of visits by ships already named."""
+    chao = found.chao
+    return {
+        "source": "names",
+        "visits": found.visits,
+        "ships_at_least": found.ships,
+        **{f"ships{end}": found.ships for end in ("", "_low", "_high")},
+        "fleet": chao.value,
+        "fleet_low": chao.low,
+        "fleet_high": chao.high,
+        "coverage": found.coverage,
+    }
+
+
+def _spread(
+    name: str, values: NDArray[np.number], interval: tuple[float, float]
+) -> dict[str, float]:
+    low, high = interval
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+LINKS_NOTE = (
+    "A probability is the chance that the second visit is the first ship's next seen stop. Time "
+    "and length tell pairs apart, they name no ship; where most stays are unseen, likely links are "
+    "too sure."
+)
+
+
+def flows_note(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the flows are worth, in a sentence."""
+    tell = sum(row["looks_tell"] for row in rows)
+    if not tell:
+        return (
+            "The looks tell none of these flows: the numbers are what was assumed before (any "
+            "share as likely as any other), and no trade between the ports follows from them."
+        )
+    return (
+        f"The looks tell {tell} of {len(rows)} flows: they took that share of the interval that "
+        "was assumed before. Stays that nobody saw draw shares towards too low; read the interval."
+    )
+
+
+def measured_note(found: ShipDraws) -> str:
+    """What the number of ships from lengths is worth, in a sentence."""
+    return (
+        f"By length alone the ships are at least {found.least}; lengths and times took "
+        f"{found.told:.0%} of what was open before. Sister ships cannot be told apart, and that "
+        f"the fleet has at most {SHIPS_PER_VISIT} ships a visit is an assumption."
+    )
+
+
+def named_note(found: CaptureRecapture) -> str:
+    """What the number of ships from names is worth, in a sentence."""
+    return (
+        f"An estimated {found.coverage:.0%} of visits are by ships already named; the fleet (Chao) "
+        "is a lower bound, and too low where some ships are never named."
+    )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -17,18 +15,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
-from pyproj import Transformer
-from roaring_landmask import LandmaskProvider, RoaringLandmask
 from shapely.geometry import Polygon
 
 from jobs.domain import Berth, BerthKind, Grid, Port
+from jobs.domain.geometry import local_grid
 from jobs.errors import InputError
 
 Feature: TypeAlias = Mapping[str, Any]
 
-SNAP_M = 20.0
-"""Grids begin and end on multiples of this, so 10 m and 20 m pixels of Sentinel-2 both fit."""
 MIN_WIDTH_M, MAX_WIDTH_M = 500.0, 60_000.0
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -258,36 +252,6 @@ def _checked_grid(area: Polygon, place: str) -> Grid:
     return grid
 
 
-def utm_zone(lon: float, lat: float) -> int:
-    """EPSG code of the six-degree UTM zone; the exceptions of Norway and Svalbard are not made."""
-    zone = min(int((lon + 180) // 6) + 1, 60)
-    return (32600 if lat >= 0 else 32700) + zone
-
-
-def local_grid(area: Polygon) -> Grid:
-    """The 10 m grid around an area (WGS 84): UTM zone of its centroid, snapped outward to 20 m."""
-    epsg = utm_zone(area.centroid.x, area.centroid.y)
-    left, bottom, right, top = project(area, epsg).bounds
-    left, bottom = (math.floor(edge / SNAP_M) * SNAP_M for edge in (left, bottom))
-    right, top = (math.ceil(edge / SNAP_M) * SNAP_M for edge in (right, top))
-    return Grid(epsg, left, top, round((right - left) / 10), round((top - bottom) / 10))
-
-
-def project(polygon: Polygon, epsg: int) -> Polygon:
-    """A WGS 84 polygon in a projected system; sides are divided, as they bend when projected."""
-    transformer = _transformer(4326, epsg)
-    side_deg = max(polygon.length / 400, 1e-4)
-    divided = shapely.segmentize(polygon, side_deg)
-    return shapely.transform(
-        divided, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
-    )
-
-
-@cache
-def _transformer(source: int, target: int) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
-
-
 # --- writing ------------------------------------------------------------------------------------
 
 
@@ -319,20 +283,3 @@ def _feature(facts: dict[str, Any], polygon: Polygon) -> dict[str, Any]:
 
 
 # --- land ---------------------------------------------------------------------------------------
-
-
-def land_mask(grid: Grid) -> NDArray[np.bool_]:
-    """True where the GSHHG shoreline says land, at pixel centres, (y, x); it knows no quays.
-
-    The first call in a process loads the shorelines of the world: 5 to 10 s.
-    """
-    x, y = np.meshgrid(grid.x, grid.y)
-    lon, lat = _transformer(grid.epsg, 4326).transform(x.ravel(), y.ravel())
-    land: NDArray[np.bool_] = _shorelines().contains_many(lon, lat)
-    return land.reshape(grid.shape)
-
-
-@cache
-def _shorelines() -> RoaringLandmask:
-    # The OSM provider is finer but paints Nampo's basin as land.
-    return RoaringLandmask.new_with_provider(LandmaskProvider.Gshhg)

@@ -437,3 +437,7 @@ class EstimateSettings:
 
 
 DEFAULT_ESTIMATES = EstimateSettings()
+
+
+CPU, GPU = "CPU", "GPU"
+"""Resources by which workers say what they are for, as in ``dask worker --resources CPU=1``."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from distributed import Client
 from distributed.security import Security
 
+from jobs.domain.types import CPU, GPU
 from jobs.errors import ClusterError, ClusterLostError
 from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, PODS, Api
@@ -20,7 +21,6 @@ from jobs.kubernetes.grace_period import Patience, told
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.spec import Run
 from jobs.run.cluster import Roll, connect, roll_call
-from jobs.run.watchdog import CPU, GPU
 
 POLL_S = 2.0
 LOOK_EVERY_S = 10.0

@@ -24,6 +24,7 @@ from rich.console import Console
 
 from jobs.archive.pool import Archives
 from jobs.domain import UnitState
+from jobs.domain.version import code_version
 from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
 from jobs.kubernetes.api import Api, reach
 from jobs.kubernetes.attachments import Weights, shipped, unpacked
@@ -34,11 +35,11 @@ from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.records import Ended, ended_of, find_run, keep_ended, now
 from jobs.kubernetes.spec import Run
 from jobs.plan import Plan, read_plan
-from jobs.run.backlog import Options, standing
+from jobs.run.backlog import Options
 from jobs.run.backlog import still_to_do as preview
-from jobs.run.cluster import code_version
-from jobs.run.execute import settings_for
 from jobs.run.pipeline import whole_run
+from jobs.run.settings import settings_for
+from jobs.run.unit_state import standing
 from jobs.run.verify import verify_sample
 from jobs.storage import Storage, storage_at
 
@@ -249,7 +250,7 @@ class _Runner:
 
     def _nothing_to_do(self, plan: Plan) -> bool:
         """A part of a backfill that is finished, while others are not: no cluster is needed."""
-        settings, archives = settings_for(plan), Archives(plan, self.storage)
+        settings, archives = settings_for(plan), Archives(plan.ports, self.storage)
         if self.partition.period is None:
             return False
         if next(preview(plan, archives, settings, self._options()), None) is not None:
@@ -258,7 +259,7 @@ class _Runner:
         return bool(whole[UnitState.PENDING] or whole[UnitState.STALE])
 
     def _counts(self, plan: Plan) -> tuple[int, int, int]:
-        settings, archives = settings_for(plan), Archives(plan, self.storage)
+        settings, archives = settings_for(plan), Archives(plan.ports, self.storage)
         states = standing(plan, archives, settings, self.partition.period)
         done, failed = states[UnitState.DONE], states[UnitState.FAILED]
         return done, failed, states.total() - done - failed

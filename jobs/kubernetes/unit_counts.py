@@ -12,8 +12,8 @@ from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitState
 from jobs.kubernetes.spec import Run
 from jobs.plan import read_plan
-from jobs.run.backlog import port_steps, port_units, state_of
 from jobs.run.task import STAGES
+from jobs.run.unit_state import port_steps, port_units, state_of
 from jobs.storage import Storage
 
 
@@ -37,7 +37,7 @@ def port_stages(storage: Storage, run: Run) -> dict[int, tuple[PortStage, ...]]:
     a partition are left out there.
     """
     plan = read_plan(storage.local(run.plan_name))
-    archives = Archives(plan, storage)
+    archives = Archives(plan.ports, storage)
     settings = Settings(run.identity.code, plan.model, run.identity.model)
     find = partition_finder(run)
     found: defaultdict[int, list[PortStage]] = defaultdict(list)

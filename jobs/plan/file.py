@@ -15,15 +15,24 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
-from jobs.catalog.search import Rejected
+from jobs.catalog.query import Rejected
 from jobs.domain import Overpass
 from jobs.errors import PlanError
 from jobs.plan import format_1
 from jobs.plan.estimate import noted
-from jobs.plan.header import REJECTED, header_json, plan_fields, rejected_from_json, rejected_line
 from jobs.plan.lazy_overpasses import OverpassesInFile
 from jobs.plan.lines import line, parsed
-from jobs.plan.plan import FORMAT, WHOLE_HASH, Plan, hash_of_hashes
+from jobs.plan.plan import (
+    FORMAT,
+    REJECTED,
+    WHOLE_HASH,
+    Plan,
+    hash_of_hashes,
+    header_json,
+    plan_fields,
+    rejected_from_json,
+    rejected_line,
+)
 from jobs.plan.sections import Section, SectionFile, SectionWriter
 from jobs.plan.serialise import overpass_to_json
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.catalog.search import Rejected
+from jobs.catalog.query import Rejected
 from jobs.errors import PlanError
-from jobs.plan.header import header_1_json, plan_fields
 from jobs.plan.lines import line, parsed
-from jobs.plan.plan import WHOLE_HASH, Plan
+from jobs.plan.plan import WHOLE_HASH, Plan, header_1_json, plan_fields
 from jobs.plan.sections import unreadable
 from jobs.plan.serialise import overpass_from_json, overpass_to_json
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import shapely
 
+from jobs.catalog.stac_item import baseline_key
 from jobs.domain import Json, Overpass, Port, Scene, Source, Superseded, content_id
-from jobs.domain.sensors import SENSORS, baseline_key
+from jobs.domain.sensors import SENSORS
 from jobs.plan.overlap import lon_lat_bounds, window
 from jobs.plan.serialise import fields_of, source_to_json
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from jobs.catalog.search import Progress, Rejected, search
+from jobs.catalog.query import Progress, Rejected
+from jobs.catalog.search import search
 from jobs.domain import Overpass, Port, Scene
 from jobs.domain.job import Job, PortRef
 from jobs.domain.ports import load_port

@@ -6,9 +6,8 @@ import math
 from functools import cache
 from typing import TypeAlias
 
-from pyproj import Transformer
-
 from jobs.domain import Grid, Source
+from jobs.domain.geometry import WGS84, transformer
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """(left, bottom, right, top)."""
@@ -21,19 +20,14 @@ def _bounds(source: Source) -> Bounds:
 
 
 @cache
-def _transformer(source_epsg: int, target_epsg: int) -> Transformer:
-    return Transformer.from_crs(source_epsg, target_epsg, always_xy=True)
-
-
-@cache
 def _bounds_in(grid: Grid, epsg: int) -> Bounds:
     """The grid's bounds in another projection, its sides divided."""
-    bounds: Bounds = _transformer(grid.epsg, epsg).transform_bounds(*grid.bounds)
+    bounds: Bounds = transformer(grid.epsg, epsg).transform_bounds(*grid.bounds)
     return bounds
 
 
 def lon_lat_bounds(source: Source) -> Bounds:
-    bounds: Bounds = _transformer(source.epsg, 4326).transform_bounds(*_bounds(source))
+    bounds: Bounds = transformer(source.epsg, WGS84).transform_bounds(*_bounds(source))
     return bounds
 
 

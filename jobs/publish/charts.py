@@ -19,8 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.domain import Berth, LookState, Period, Port
-from jobs.publish.publication import PortTables
 from jobs.visits.cargo import CapYear, StayVolumes, band, year_to_date
+from jobs.visits.schema import PortTables
 
 LooksByDay: TypeAlias = dict[tuple[str, date], list[tuple[LookState, int]]]
 Floats: TypeAlias = NDArray[np.float64]

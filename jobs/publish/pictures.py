@@ -13,11 +13,12 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pyproj import Transformer
 from shapely.geometry import Polygon
 
 from jobs.domain import Grid, LookState, Port
-from jobs.publish.publication import Imagery, PortTables
+from jobs.domain.geometry import WGS84, transformer
+from jobs.publish.publication import Imagery
+from jobs.visits.schema import PortTables
 
 MARGIN_M = 400.0
 """Shown around the berths, so that one sees where in the harbour they lie."""
@@ -131,7 +132,7 @@ def _overview(
 def berths_grid(port: Port) -> Grid:
     """The part of the port's grid that holds its berths, with a margin around."""
     grid = port.grid
-    to_utm = Transformer.from_crs(4326, grid.epsg, always_xy=True)
+    to_utm = transformer(WGS84, grid.epsg)
     boxes = [to_utm.transform_bounds(*berth.polygon.bounds) for berth in port.berths]
     if not boxes:
         return grid
@@ -163,7 +164,7 @@ def _part(grid: Grid, rows: tuple[int, int], columns: tuple[int, int]) -> Grid:
 
 def outline(shape: Polygon, grid: Grid, label: str = "") -> Outline:
     """A WGS 84 polygon in the pixels of a grid, to a hundredth."""
-    to_utm = Transformer.from_crs(4326, grid.epsg, always_xy=True)
+    to_utm = transformer(WGS84, grid.epsg)
     x, y = to_utm.transform(*shape.exterior.coords.xy)
     columns = (np.asarray(x) - grid.left) / grid.resolution_m
     rows = (grid.top - np.asarray(y)) / grid.resolution_m
@@ -208,7 +209,7 @@ def _chips(port: Port, vessels: gpd.GeoDataFrame, imagery: Imagery) -> Iterator[
 
 def _chip_grid(footprint: Polygon, grid: Grid) -> Grid:
     """CHIP_PX pixels around the vessel; it may reach over the grid's edge."""
-    to_utm = Transformer.from_crs(4326, grid.epsg, always_xy=True)
+    to_utm = transformer(WGS84, grid.epsg)
     x, y = to_utm.transform(footprint.centroid.x, footprint.centroid.y)
     row = int((grid.top - y) / grid.resolution_m) - CHIP_PX // 2
     column = int((x - grid.left) / grid.resolution_m) - CHIP_PX // 2

@@ -18,7 +18,7 @@ from jobs.publish import charts
 from jobs.publish.charts import Block, Chart, YearCurve, calendar, chart, year_curves
 from jobs.publish.html import pages
 from jobs.publish.pictures import Chip, Overview, chips, overview
-from jobs.publish.publication import PortEstimate, PortTables, Publication
+from jobs.publish.publication import Publication
 from jobs.visits.cargo import (
     OFFICIAL_LOADS,
     CapYear,
@@ -29,6 +29,7 @@ from jobs.visits.cargo import (
 )
 from jobs.visits.cargo.deadweight import FIT_LENGTH_M
 from jobs.visits.occupancy.draws import credible
+from jobs.visits.schema import PortEstimate, PortTables
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 MAX_VISITS = 40

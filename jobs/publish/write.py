@@ -24,7 +24,11 @@ from numpy.typing import NDArray
 
 from jobs.domain import Json, Port
 from jobs.errors import InputError
-from jobs.publish.publication import (
+from jobs.publish.publication import Publication
+from jobs.publish.report import render
+from jobs.storage import Storage
+from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.schema import (
     DEGREE_DECIMALS,
     ESTIMATE_COLUMNS,
     FULL_VISIT_COLUMNS,
@@ -33,12 +37,8 @@ from jobs.publish.publication import (
     TIME,
     VESSEL_COLUMNS,
     VOYAGE_COLUMNS,
-    Publication,
     table,
 )
-from jobs.publish.report import render
-from jobs.storage import Storage
-from jobs.visits.occupancy.draws import StayDraws
 
 TABLES = {
     "vessels": VESSEL_COLUMNS,

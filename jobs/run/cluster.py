@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
 import time
@@ -10,16 +9,15 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Security, performance_report
 
+from jobs.domain.version import code_version
 from jobs.errors import ClusterError, ClusterLostError, InputError
-from jobs.run.journal import Event, EventName, Observer
+from jobs.run.events import Event, EventName, Observer
 
 WORKER_ENVIRONMENT = {
     # Dask's nanny makes malloc hand memory back at once, so that every large array faults its
@@ -33,18 +31,6 @@ CONNECT_TIMEOUT = "20s"
 REPORT_TIMEOUT_S = 60.0
 ROLL_TIMEOUT_S = 30.0
 ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
-
-
-@cache
-def code_version() -> str:
-    """``<version>+<digest>`` of the code that runs here; the same on every machine with it."""
-    digest = hashlib.sha256()
-    for package in ("jobs", "models"):
-        folder = Path(__file__).resolve().parents[2] / package
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.relative_to(folder.parent).as_posix().encode())
-            digest.update(path.read_bytes())
-    return f"{metadata.version('berthwatch')}+{digest.hexdigest()[:10]}"
 
 
 @contextmanager

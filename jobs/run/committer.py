@@ -12,7 +12,7 @@ from jobs.archive.retry import patiently
 from jobs.domain import Settings, StageName, UnitResult, UnitState
 from jobs.run import task
 from jobs.run.backlog import Todo
-from jobs.run.journal import Event, EventName, Facts, Observer, warner
+from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.task import Chain
 
 MOST_REASONS = 1000

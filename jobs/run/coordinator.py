@@ -12,8 +12,8 @@ from jobs.archive.retry import patiently
 from jobs.errors import ArchiveError, ClusterLostError
 from jobs.run.backlog import Batch, Todo
 from jobs.run.committer import Ledger, Summary
+from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.executor import Dispatch, Killed
-from jobs.run.journal import Event, EventName, Facts, Observer, warner
 from jobs.run.task import Chain
 
 IN_FLIGHT_PER_SLOT = 3

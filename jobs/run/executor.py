@@ -13,10 +13,11 @@ from queue import Empty, SimpleQueue
 from distributed import Client, Future, KilledWorker
 
 from jobs.domain import Settings, StageName, content_id
+from jobs.domain.types import CPU, GPU
 from jobs.run.backlog import Batch
 from jobs.run.cluster import Roll
 from jobs.run.task import Chain, described, failure, work
-from jobs.run.watchdog import CPU, GPU, Watch
+from jobs.run.watchdog import Watch
 
 BEAT_S = 5.0
 """After so long without any result the scheduler is asked whether it and its workers are there."""

@@ -23,63 +23,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from io import FileIO
 from pathlib import Path
-from typing import TypeAlias
+from uuid import uuid4
+
+from distributed import Client
 
 from jobs.errors import ArchiveError
-
-
-class EventName(StrEnum):
-    """What can happen in a run."""
-
-    STARTED = "started"
-    """A run begins."""
-    PORT = "port"
-    """A port is begun: how its overpasses stand and how many are to do."""
-    RETRIED = "retried"
-    """An attempt at a stage of a unit was given up and another one made."""
-    UNIT = "unit"
-    """A unit ended in a stage: done or failed, with the reason."""
-    QUARANTINED = "quarantined"
-    """A unit killed every worker that took it up and is left out."""
-    COMMITTED = "committed"
-    """Units became part of a port's archive."""
-    WARNING = "warning"
-    """Something went wrong that the run can do without, or tries again."""
-    LOST = "lost"
-    """The cluster was lost; the run ends early."""
-    REFUSED = "refused"
-    """The archive could not be written; the run ends early."""
-    PUBLISHED = "published"
-    """The results were published under a tag."""
-    ENDED = "ended"
-    """The run is over: counts and exit code."""
-
-
-Facts: TypeAlias = dict[str, str | int | float | bool]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of the journal."""
-
-    name: EventName
-    facts: Facts = field(default_factory=dict)
-
-
-Observer = Callable[[Event], None]
-"""What a run tells its events to."""
-
-
-def warner(observe: Observer) -> Callable[[str], None]:
-    """What tells an observer of trouble that the run can do without, or tries again."""
-    return lambda reason: observe(Event(EventName.WARNING, {"reason": reason}))
+from jobs.run.cluster import performance
+from jobs.run.events import Event, EventName, Observer
+from jobs.storage import LocalFolder, Storage
 
 
 @contextmanager
@@ -121,3 +79,68 @@ def _full(path: Path, why: str) -> ArchiveError:
 def _ends_in_newline(descriptor: int) -> bool:
     size = os.fstat(descriptor).st_size
     return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
+
+
+CLOSING = (EventName.COMMITTED, EventName.PUBLISHED, EventName.ENDED)
+"""After these a part is uploaded: what the archive holds, the journal tells."""
+
+
+@contextmanager
+def logbook(storage: Storage, job: str) -> Iterator[Observer]:
+    """Append events to ``journal/<job>.jsonl``, or to parts ``journal/<job>/<run>-<n>.jsonl``.
+
+    Objects in a bucket cannot be appended to; their names sort in the order of events.
+    """
+    if isinstance(storage, LocalFolder):
+        with journal(storage.path / "journal" / f"{job}.jsonl") as write:
+            yield write
+        return
+    with tempfile.TemporaryDirectory(prefix="berthwatch-") as folder:
+        parts = _Parts(storage, f"journal/{job}", Path(folder))
+        try:
+            yield parts
+        finally:
+            parts.close()
+
+
+@contextmanager
+def kept_performance(
+    client: Client, storage: Storage, job: str, observe: Observer
+) -> Iterator[None]:
+    """Keep Dask's own report of what happens inside, as ``performance/<job>/<time>.html``."""
+    with tempfile.TemporaryDirectory(prefix="berthwatch-") as folder:
+        path = Path(folder) / "performance.html"
+        try:
+            with performance(client, path, observe):
+                yield
+        finally:
+            if path.exists():
+                storage.put(f"performance/{job}/{datetime.now(UTC):%Y%m%dT%H%M%S}.html", path)
+
+
+class _Parts:
+    """An observer that begins a new part whenever one has been uploaded."""
+
+    def __init__(self, storage: Storage, name: str, folder: Path) -> None:
+        self.storage = storage
+        self.run = f"{name}/{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:4]}"
+        self.path = folder / "part.jsonl"
+        self.number = 0
+        self.stack = ExitStack()
+        self.write: Observer | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self.write is None:
+            self.write = self.stack.enter_context(journal(self.path))
+        self.write(event)
+        if event.name in CLOSING:
+            self.close()
+
+    def close(self) -> None:
+        """Upload what was written since the last part."""
+        self.stack.close()
+        self.write = None
+        if self.path.exists():
+            self.storage.put(f"{self.run}-{self.number:05d}.jsonl", self.path)
+            self.path.unlink(missing_ok=True)
+            self.number += 1

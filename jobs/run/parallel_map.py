@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker
 
-from jobs.run.watchdog import CPU, Watch
+from jobs.domain.types import CPU
+from jobs.run.watchdog import Watch
 
 T = TypeVar("T")
 

@@ -11,17 +11,19 @@ from rich.console import Console
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, StageName, UnitState
 from jobs.errors import ClusterLostError
-from jobs.logbook import kept_performance, logbook
 from jobs.plan import Plan
-from jobs.run.backlog import Options, standing
+from jobs.run.backlog import Options
 from jobs.run.cluster import vanishing
 from jobs.run.committer import Summary
-from jobs.run.execute import run_units, settings_for
+from jobs.run.events import Event, EventName, Observer, warner
+from jobs.run.execute import run_units
 from jobs.run.exit_codes import exit_code
-from jobs.run.journal import Event, EventName, Observer, warner
+from jobs.run.journal import kept_performance, logbook
 from jobs.run.progress import display
 from jobs.run.prometheus import metrics
 from jobs.run.results import collect, publish_run
+from jobs.run.settings import settings_for
+from jobs.run.unit_state import standing
 from jobs.storage import Storage, storage_at
 
 
@@ -82,7 +84,7 @@ class _Run:
         self.console = console
         self.tell = tell
         self.settings: Settings = settings_for(plan)
-        self.archives = Archives(plan, storage)
+        self.archives = Archives(plan.ports, storage)
         self.summary = Summary()
         self.folder: str | None = None
         self._worked = self._ended = False

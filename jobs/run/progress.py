@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from jobs.run.journal import Event, EventName, Observer
+from jobs.run.events import Event, EventName, Observer
 
 LINE_EVERY_S = 10.0
 

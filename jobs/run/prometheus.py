@@ -24,7 +24,7 @@ from typing import Any
 import prometheus_client
 from distributed import Client, SchedulerPlugin
 
-from jobs.run.journal import Event, EventName, Observer
+from jobs.run.events import Event, EventName, Observer
 
 TOPIC = "berthwatch"
 SEND_EVERY_S = 2.0

@@ -11,14 +11,12 @@ from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import xarray as xr
 from distributed import Client
-from numpy.typing import NDArray
 
 from jobs import segment
-from jobs.archive import PortArchive, Step
+from jobs.archive import PortArchive
 from jobs.archive.pool import Archives
 from jobs.archive.retry import patiently
 from jobs.domain import (
@@ -36,29 +34,21 @@ from jobs.domain import (
 from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan
 from jobs.publish import write
-from jobs.publish.publication import (
-    VOYAGE_COLUMNS,
-    PortEstimate,
-    PortTables,
-    Provenance,
-    Publication,
-    UnitCounts,
-    table,
-)
-from jobs.run.backlog import overall, port_steps, port_units
-from jobs.run.execute import detector_errors
+from jobs.publish.imagery import ArchiveImagery
+from jobs.publish.publication import Provenance, Publication, UnitCounts
 from jobs.run.parallel_map import spread
+from jobs.run.settings import detector_errors
+from jobs.run.unit_state import overall, port_steps, port_units
 from jobs.storage import Storage
-from jobs.visits import estimate, series, stays
+from jobs.visits import estimate, series, tables
 from jobs.visits.cargo import CargoEntry, read_entries
 from jobs.visits.occupancy.detector import MeasuredError
+from jobs.visits.schema import VOYAGE_COLUMNS, PortEstimate, PortTables, table
 from jobs.visits.voyages.linking import link, seen_visits, voyage_table
 from jobs.visits.voyages.sea_routes import sea_routes
 
 MOST_PORTS_LINKED = 40
 """With more ports, ways by sea and matchings grow beyond what one process should do at the end."""
-EYE_GAMMA = 0.7
-"""Lifts the dark water: most of a port picture lies in the lowest tenth of its range."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +100,10 @@ def judged(
 
 
 def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
-    seen = stays.port_tables(port, records)
+    seen = tables.port_tables(port, records)
     found = estimate.estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
-    tables = estimate.with_estimates(seen, found)
-    return PortResult(tables, found, series.port_series(tables, found, basis.period))
+    counted = estimate.with_estimates(seen, found)
+    return PortResult(counted, found, series.port_series(counted, found, basis.period))
 
 
 def basis_of(plan: Plan, settings: Settings) -> Basis:
@@ -248,33 +238,3 @@ def _provenance(plan: Plan, settings: Settings) -> Provenance:
         items={o.id: tuple(s.item_id for s in o.scenes) for o in plan.overpasses},
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
     )
-
-
-class ArchiveImagery:
-    """Pictures of overpasses for people, straight from the port archives."""
-
-    def __init__(self, archives: Mapping[str, PortArchive]) -> None:
-        self.archives = archives
-        self._steps: dict[str, Mapping[str, Step]] = {}
-
-    def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
-        """(y, x, 3) on the port's grid, stretched for the eye; None where it was never tiled."""
-        if port_id not in self._steps:
-            self._steps[port_id] = self.archives[port_id].steps()
-        step = self._steps[port_id].get(overpass_id)
-        if step is None or step.state[StageName.TILE] is not UnitState.DONE:
-            return None
-        sensor = SENSORS[step.sensor]
-        image = sensor.encoding.decode(self.archives[port_id].image(step).image)
-        visible = image[[sensor.bands.index(band) for band in ("red", "green", "blue")]]
-        return stretch(visible)
-
-
-def stretch(visible: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(y, x, 3) from (band, y, x): the 1st to 99.5th percentile of all bands as one range."""
-    if np.isnan(visible).all():
-        return np.zeros((*visible.shape[1:], 3), np.uint8)
-    low, high = np.nanpercentile(visible, [1.0, 99.5])
-    unit = np.clip((visible - low) / max(high - low, 1e-6), 0, 1) ** EYE_GAMMA
-    shown = np.nan_to_num(1 + unit * 254, nan=0)
-    return np.moveaxis(np.rint(shown).astype(np.uint8), 0, -1)

@@ -14,10 +14,10 @@ from jobs.archive.pool import Archives
 from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel, content_id
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
-from jobs.run.backlog import overall, port_steps, port_units
-from jobs.run.execute import settings_for
 from jobs.run.parallel_map import spread
+from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
+from jobs.run.unit_state import overall, port_steps, port_units
 from jobs.storage import Storage
 
 
@@ -63,7 +63,7 @@ def verify_sample(
     cluster is lost over it.
     """
     settings = settings_for(plan)
-    archives = Archives(plan, root)
+    archives = Archives(plan.ports, root)
     chosen = heapq.nsmallest(
         sample,
         _done(plan, archives, settings),

@@ -7,14 +7,12 @@ from collections.abc import Collection
 
 from distributed import Client
 
+from jobs.domain.types import CPU, GPU
 from jobs.errors import ClusterError, ClusterLostError
 from jobs.run.cluster import Roll, roll_call
 
 SILENT_S = 60.0
 """A scheduler that does not answer for so long is lost."""
-
-CPU, GPU = "CPU", "GPU"
-"""Resources by which workers say what they are for, as in ``dask worker --resources CPU=1``."""
 
 
 class Watch:

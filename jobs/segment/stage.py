@@ -29,10 +29,10 @@ from jobs.domain import (
     Vessel,
     content_id,
 )
-from jobs.domain.ports import project
+from jobs.domain.geometry import project
 from jobs.domain.sensors import SENSORS, Sensor
+from jobs.domain.types import GPU
 from jobs.errors import InputError
-from jobs.run.watchdog import GPU
 from models.inference.predictor import Predictor
 from models.inference.vessels import Detection
 

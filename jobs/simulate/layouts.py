@@ -12,11 +12,11 @@ from datetime import timedelta
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 from shapely.affinity import rotate
 from shapely.geometry import LineString, Polygon, box
 
 from jobs.domain import Berth, BerthKind, Grid, Port
+from jobs.domain.geometry import WGS84, transformer
 from jobs.simulate.moorings import FENDER_M, QUAY_SHARE, Harbour, Mooring
 from jobs.simulate.settings import SimulationConfig, chance
 from jobs.simulate.traffic import BUILDS, CALLERS, Ship, ShipType, Stay
@@ -149,7 +149,7 @@ def _window(number: int, rng: np.random.Generator) -> Grid:
 
 
 def _lonlat(shape: Polygon, window: Grid) -> Polygon:
-    inverse = Transformer.from_crs(window.epsg, 4326, always_xy=True)
+    inverse = transformer(window.epsg, WGS84)
     return shapely.transform(shape, inverse.transform, interleaved=False)
 
 

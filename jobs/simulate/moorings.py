@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from jobs.domain import Berth, BerthKind, Grid, Port
-from jobs.domain.ports import land_mask, project
+from jobs.domain.geometry import project
+from jobs.domain.land_mask import land_mask
 
 QUAY_SHARE = 0.42
 """The quay takes this share of a berth's width, from its landward side; ships lie on the rest."""

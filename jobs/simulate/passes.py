@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from itertools import count, cycle
 
 import shapely
-from pyproj import Transformer
 from shapely.geometry import Polygon, box
 
 from jobs.domain import Grid
+from jobs.domain.geometry import WGS84, transformer
 from jobs.simulate.moorings import Harbour
 from jobs.simulate.settings import SimulationConfig, chance
 
@@ -50,7 +50,7 @@ class Tile:
     @property
     def footprint(self) -> Polygon:
         """Where there are data, WGS 84."""
-        inverse = Transformer.from_crs(self.grid.epsg, 4326, always_xy=True)
+        inverse = transformer(self.grid.epsg, WGS84)
         return shapely.transform(self.imaged, inverse.transform, interleaved=False)
 
 
@@ -127,7 +127,7 @@ def _reprocessed(tile: Tile) -> Tile:
 def _in_next_zone(each: Pass, grid: Grid) -> Tile:
     """The part as a tile of the UTM zone to the east: turned a little, with empty corners."""
     epsg = grid.epsg + 1 if grid.epsg % 100 < 60 else grid.epsg - 1
-    turn = Transformer.from_crs(grid.epsg, epsg, always_xy=True)
+    turn = transformer(grid.epsg, epsg)
     outline = shapely.segmentize(box(*grid.bounds), 1000)
     imaged = shapely.transform(outline, turn.transform, interleaved=False)
     left, bottom, right, top = imaged.bounds
@@ -139,7 +139,7 @@ def _in_next_zone(each: Pass, grid: Grid) -> Tile:
 def mgrs_square(grid: Grid, column: int) -> str:
     """Zone, band and 100 km square of the grid's corner, ``column`` squares further east."""
     zone = grid.epsg % 100
-    inverse = Transformer.from_crs(grid.epsg, 4326, always_xy=True)
+    inverse = transformer(grid.epsg, WGS84)
     _, lat = inverse.transform(grid.left, grid.top)
     band = "CDEFGHJKLMNPQRSTUVWX"[min(int((lat + 80) // 8), 19)]
     columns = ("ABCDEFGH", "JKLMNPQR", "STUVWXYZ")[(zone - 1) % 3]

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
+
+from jobs.domain.geometry import GEOD
 
 MATCH_M = 60.0
 """A vessel nearer than this to a true one is taken for it."""
@@ -20,8 +21,6 @@ VISIBLE_FROM = 0.5
 
 SMALL_BELOW_M = 40.0
 """Shorter ships are neither asked for nor held against the detector: 10 m pixels."""
-
-GEOD = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)

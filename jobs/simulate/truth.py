@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from jobs.domain import Grid
+from jobs.domain.geometry import WGS84, transformer
 from jobs.simulate.passes import Pass, Tile
 from jobs.simulate.ships import Stamp
 from jobs.simulate.traffic import Pose, Stay
@@ -125,7 +125,7 @@ def vessel_rows(
 def _vessel_row(
     port: str, each: Pass, grid: Grid, pose: Pose, items: list[str], share: float
 ) -> VesselRow:
-    lon, lat = Transformer.from_crs(grid.epsg, 4326, always_xy=True).transform(pose.x, pose.y)
+    lon, lat = transformer(grid.epsg, WGS84).transform(pose.x, pose.y)
     return VesselRow(
         port=port,
         overpass_utc=iso(each.moment),
@@ -165,7 +165,7 @@ def visible_share(
 def _images(
     tile: Tile, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    there = Transformer.from_crs(grid.epsg, tile.grid.epsg, always_xy=True).transform(x, y)
+    there = transformer(grid.epsg, tile.grid.epsg).transform(x, y)
     inside: NDArray[np.bool_] = shapely.contains_xy(tile.imaged, *there)
     return inside
 
@@ -183,11 +183,11 @@ def label_rows(
 
 
 def _label_row(port: str, grid: Grid, tile: Tile, pose: Pose, share: float) -> LabelRow:
-    inverse = Transformer.from_crs(grid.epsg, 4326, always_xy=True)
+    inverse = transformer(grid.epsg, WGS84)
     lon, lat = inverse.transform(pose.x, pose.y)
     north = inverse.transform(pose.x, pose.y + 100)
     turn = math.degrees(math.atan2((north[0] - lon) * math.cos(math.radians(lat)), north[1] - lat))
-    there = Transformer.from_crs(grid.epsg, tile.grid.epsg, always_xy=True)
+    there = transformer(grid.epsg, tile.grid.epsg)
     x, y = there.transform(pose.x, pose.y)
     small = pose.ship.length_m < SMALL_BELOW_M
     sure = share >= SURE_FROM

@@ -11,8 +11,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from jobs.domain import Access, Grid, Source
-from jobs.tile.encoding import encoded, keeps_numbers
-from jobs.tile.layers import Layer
+from jobs.tile.encoding import Layer, encoded, keeps_numbers
 from jobs.tile.raster import Place, use
 
 

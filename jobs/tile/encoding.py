@@ -7,7 +7,7 @@ as for Sentinel-2 Collection 1, they are taken as they are.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -71,3 +71,17 @@ def _table(
 def _keeps(dtype: str, scale: float, offset: float, nodata: float | None, encoder: Encoder) -> bool:
     table = _table(dtype, scale, offset, nodata, encoder)
     return bool(np.array_equal(table, np.arange(len(table))))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where one band comes from, what its numbers become, and where they go."""
+
+    source: Source
+    encoder: Encoder
+    dtypes: Sequence[str]
+    """Sample types the file may have."""
+    out: NDArray[np.uint16]
+    """(y, x) of the grid, zeros at first; stays zero where the source has no data."""
+    categorical: bool = False
+    """Classes, which have no values in between: the nearest is taken."""

@@ -27,8 +27,7 @@ from jobs.domain.sensors import SENSORS, Sensor
 from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import classify
-from jobs.tile.encoding import Classes
-from jobs.tile.layers import Layer
+from jobs.tile.encoding import Classes, Layer
 from jobs.tile.raster import CLASS_DTYPES, DTYPES
 from jobs.tile.warped import read_warped
 

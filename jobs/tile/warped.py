@@ -25,8 +25,7 @@ from rasterio.windows import Window
 
 from jobs.domain import Access, Grid, Source
 from jobs.errors import SceneError
-from jobs.tile.encoding import physical
-from jobs.tile.layers import Layer
+from jobs.tile.encoding import Layer, physical
 from jobs.tile.raster import Place, sharing_files, use
 
 REACH_PX = 3

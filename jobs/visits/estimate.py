@@ -16,7 +16,6 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from jobs.domain import (
     Berth,
@@ -27,14 +26,7 @@ from jobs.domain import (
     Period,
     content_id,
 )
-from jobs.publish.publication import (
-    ESTIMATE_COLUMNS,
-    ESTIMATED_VISIT_COLUMNS,
-    FULL_VISIT_COLUMNS,
-    PortEstimate,
-    PortTables,
-    table,
-)
+from jobs.domain.geometry import GEOD
 from jobs.visits.cargo import (
     CargoEntry,
     StayVolumes,
@@ -50,6 +42,14 @@ from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.partial_pooling import pooled
 from jobs.visits.occupancy.prior import BerthPrior
 from jobs.visits.occupancy.queue_model import RoadFit, RoadPosterior, RoadPrior, sample_road
+from jobs.visits.schema import (
+    ESTIMATE_COLUMNS,
+    ESTIMATED_VISIT_COLUMNS,
+    FULL_VISIT_COLUMNS,
+    PortEstimate,
+    PortTables,
+    table,
+)
 
 Fit: TypeAlias = BerthFit | RoadFit
 Told: TypeAlias = BerthPosterior | RoadPosterior
@@ -67,7 +67,6 @@ SEVERAL = "several ships"
 ONE = "one ship"
 VAGUE_SD = 0.6
 """Of ln dwell at berths whose trade nobody has told us about: 95 % of half a day to five days."""
-GEOD = Geod(ellps="WGS84")
 
 
 def estimate_port(

@@ -17,9 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.domain import Berth, LookState, Period, Port
-from jobs.publish.publication import PortEstimate, PortTables
 from jobs.visits.cargo import StayVolumes, barrels_in
 from jobs.visits.occupancy.draws import credible
+from jobs.visits.schema import PortEstimate, PortTables
 
 FREQUENCIES = ("day", "week", "month")
 LONG_NAMES = {

@@ -74,10 +74,3 @@ class Report:
     def detector_errors(self) -> tuple[DetectorError, ...]:
         """How the detector errs at each kind of place, as far as the scenes tell."""
         return detector_errors([scene.looks for scene in self.scenes])
-
-    def lines(self) -> list[str]:
-        """All figures as tables for people; the detector's errors come last."""
-        from models.evaluation.summary import figures_of
-        from models.evaluation.text import lines
-
-        return lines(figures_of(self))

@@ -10,7 +10,7 @@ from shapely.geometry import Point, box
 from jobs.ais import AIS_GAP_COLUMNS, VISIT_GAP_COLUMNS, ais_gaps, visit_gaps
 from jobs.ais.match import AIS_MATCH_COLUMNS
 from jobs.ais.reader import empty_positions
-from jobs.publish.publication import VESSEL_COLUMNS, VISIT_COLUMNS, table
+from jobs.visits.schema import VESSEL_COLUMNS, VISIT_COLUMNS, table
 from tests.support.ais_messages import NOON, positions, ship
 
 LON, LAT = 133.05, 42.74

@@ -19,7 +19,7 @@ from jobs.ais.association import best_pairs, pair_probabilities
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS
 from jobs.ais.reader import empty_positions
 from jobs.ais.tracks import DriftSettings, fixes_at, tracks_of
-from jobs.publish.publication import VESSEL_COLUMNS, table
+from jobs.visits.schema import VESSEL_COLUMNS, table
 from tests.support.ais_messages import NOON, positions, ship
 
 LON, LAT = 133.0, 42.7

@@ -37,7 +37,7 @@ def test_a_commit_that_another_gets_in_before_builds_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = a_plan(tmp_path, 1, 2)
-    ours, theirs = Archives(plan, root_of(plan)), Archives(plan, root_of(plan))
+    ours, theirs = Archives(plan.ports, root_of(plan)), Archives(plan.ports, root_of(plan))
     for each in (ours, theirs):
         each.begin("TESTP", plan.overpasses)
     forks = {}
@@ -59,7 +59,7 @@ def test_a_commit_that_another_gets_in_before_builds_on_it(
         lambda: ours["TESTP"].commit([done("TESTP-001")], [forks[0]], "ours", {}), told.append
     )
     assert not told
-    steps = Archives(plan, root_of(plan))["TESTP"].steps()
+    steps = Archives(plan.ports, root_of(plan))["TESTP"].steps()
     assert {id: step.key[StageName.TILE] for id, step in steps.items()} == {
         "TESTP-001": "key of TESTP-001",
         "TESTP-002": "key of TESTP-002",

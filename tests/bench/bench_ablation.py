@@ -22,9 +22,9 @@ import torch
 from jobs.simulate import SimulationConfig, simulate
 from models import weights
 from models.dataset.scenes import Scene, Source, read_scenes
-from models.evaluation.cross_validation import Held, predict_groups, report_on
 from models.evaluation.metrics import MatchSettings, Rule
 from models.inference.predictor import Predictor
+from models.training.cross_validation import Held, predict_groups, report_on
 from models.training.folds import train_without
 from models.training.train import TrainConfig, train
 

@@ -23,8 +23,8 @@ from jobs.ais.geodesy import DEGREE_M, offsets_m
 from jobs.ais.reader import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, Fixes, fixes_at, tracks_of
 from jobs.domain import Berth, BerthKind, Port
-from jobs.domain.ports import local_grid
-from jobs.publish.publication import VESSEL_COLUMNS, table
+from jobs.domain.geometry import local_grid
+from jobs.visits.schema import VESSEL_COLUMNS, table
 
 pytestmark = pytest.mark.bench
 

@@ -28,7 +28,7 @@ from jobs.archive import PortArchive
 from jobs.domain import OPAQUE, Grid, OverpassRecord, Settings, StageName, UnitState, Vessel
 from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan, read_plan
-from jobs.run.execute import settings_for
+from jobs.run.settings import settings_for
 from jobs.segment import away_from_cloud, load_predictor, structures, visible
 from jobs.segment.background import Candidate, background, chosen
 from jobs.segment.fixed_structure import Structure, normalised, structure_in

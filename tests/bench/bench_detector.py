@@ -32,12 +32,14 @@ from scipy import ndimage
 from models import weights
 from models.config import PIXEL_M, Calibration
 from models.dataset.scenes import Scene, Source, read_scenes
+from models.evaluation import text
 from models.evaluation.detector_error import FALSE_ALARMS_PRIOR
 from models.evaluation.evaluate import judge
 from models.evaluation.hierarchical import Observations, new_port, poisson
 from models.evaluation.looks import REACH_M, STRIP_M, Looks, Place, looks_at
 from models.evaluation.metrics import MatchSettings, Rule
 from models.evaluation.report import Report, SceneReport
+from models.evaluation.summary import figures_of
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor
 from models.inference.vessels import find_vessels
@@ -66,7 +68,7 @@ def main() -> None:
         calibration = replace(packaged.calibration, least_score=least_score)
         report = Report((*report_ports(ports, calibration), *report_bay(bay, calibration)))
         print(f"\nreported from score {least_score}")
-        print(*report.lines()[-len(Place) :], sep="\n")
+        print(*text.lines(figures_of(report))[-len(Place) :], sep="\n")
         if least_score == packaged.calibration.least_score:
             print_tables(report)
             print_scores(report_ports(ports, calibration))

@@ -16,8 +16,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from jobs.domain import EstimateSettings, Period, Port
-from jobs.publish.publication import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables, table
 from jobs.visits.estimate import estimate_port, with_estimates
+from jobs.visits.schema import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables, table
 from jobs.visits.series import port_series
 from tests.support.factories import make_port
 

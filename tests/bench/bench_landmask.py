@@ -12,7 +12,8 @@ from pyproj import Transformer
 from scipy import ndimage
 from shapely.geometry import box
 
-from jobs.domain.ports import land_mask, local_grid
+from jobs.domain.geometry import local_grid
+from jobs.domain.land_mask import land_mask
 from jobs.segment import SHORE_TOLERANCE_M
 
 MARGIN_DEG = 0.01

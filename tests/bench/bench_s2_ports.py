@@ -30,7 +30,7 @@ from pyproj import Transformer
 from scipy.optimize import linear_sum_assignment
 from shapely.geometry import Polygon, box
 
-from jobs.domain.ports import local_grid
+from jobs.domain.geometry import local_grid
 
 LEAST_M = 40.0
 LEAST_IOU = 0.1

@@ -30,8 +30,9 @@ from jobs.domain import Settings, UnitResult, UnitState
 from jobs.plan import Plan, estimate_plan, estimate_port, read_plan
 from jobs.plan.cost import rows_of
 from jobs.plan.file import write_findings
-from jobs.run.backlog import Options, port_units, still_to_do
+from jobs.run.backlog import Options, still_to_do
 from jobs.run.task import STAGES
+from jobs.run.unit_state import port_units
 from jobs.storage import Storage, storage_at
 from tests.bench.many_ports import findings, head, many_ports
 
@@ -129,7 +130,7 @@ def _resume(chosen: argparse.Namespace) -> None:
     some = replace(plan, ports=few)
     with _measured("resume") as facts:
         start = time.process_time()
-        archives = Archives(some, root)
+        archives = Archives(some.ports, root)
         facts["to do"] = sum(1 for _ in still_to_do(some, archives, SETTINGS, Options()))
         each = (time.process_time() - start) / len(few)
         facts["ms CPU a port"] = f"{each * 1000:.0f}"

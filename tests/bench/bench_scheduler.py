@@ -30,8 +30,8 @@ from distributed import Client, Scheduler, Worker
 from jobs.domain import Settings
 from jobs.run.committer import Ledger
 from jobs.run.coordinator import Coordinator
+from jobs.run.events import Event
 from jobs.run.executor import Dispatch
-from jobs.run.journal import Event
 from tests.bench.no_op import NoArchives, batches, do_nothing, real_archives
 
 PER_PROCESS = 250

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from jobs.archive import PortArchive
 from jobs.domain import Port
 from jobs.plan import Plan, read_plan
-from jobs.run.results import ArchiveImagery
+from jobs.publish.imagery import ArchiveImagery
 from jobs.simulate.score import match_vessels
 from jobs.storage import LocalFolder
 

@@ -17,8 +17,8 @@ from pyproj import Transformer
 from shapely.geometry import Polygon, box
 
 from jobs.domain import Period, Port, Scene, Source
+from jobs.domain.geometry import local_grid
 from jobs.domain.job import SourceSpec
-from jobs.domain.ports import local_grid
 from jobs.plan import Plan, group_overpasses
 from jobs.plan.file import PortFindings
 

@@ -98,4 +98,4 @@ def real_archives(folder: str, units: int) -> Archives:
     for port in ports:
         archive = PortArchive.create_or_open(root, port, np.zeros(port.grid.shape, bool))
         archive.ensure(found[port.id])
-    return Archives(head(ports, 1), root)
+    return Archives(head(ports, 1).ports, root)

@@ -14,7 +14,8 @@ import rustac
 from shapely.geometry import MultiPolygon, Polygon, box, mapping
 from stac_geoparquet.arrow import parse_stac_items_to_parquet
 
-from jobs.catalog.search import SearchResult, search
+from jobs.catalog.query import SearchResult
+from jobs.catalog.search import search
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.catalog import search as search_module
-from jobs.catalog.search import Manners, search
+from jobs.catalog.search import search
+from jobs.catalog.transport import Manners
 from jobs.domain import Access
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError

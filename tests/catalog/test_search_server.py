@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 from shapely.geometry import box
 
-from jobs.catalog.search import Manners, SearchResult, search
+from jobs.catalog.query import SearchResult
+from jobs.catalog.search import search
+from jobs.catalog.transport import Manners
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError

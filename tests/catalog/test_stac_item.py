@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.catalog.stac_item import scene_from_item, sensor_for
 from jobs.domain import Quality
-from jobs.domain.sensors import SENSORS, scene_from_item, sensor_for
+from jobs.domain.sensors import SENSORS
 from jobs.errors import InputError
 from tests.support.places import STAC_ITEMS
 

@@ -11,15 +11,9 @@ from pyproj import Transformer
 from shapely.geometry import box
 
 from jobs.domain import BerthKind, Grid
-from jobs.domain.ports import (
-    bundled_ports,
-    land_mask,
-    load_port,
-    local_grid,
-    port_geojson,
-    project,
-    read_port,
-)
+from jobs.domain.geometry import local_grid, project
+from jobs.domain.land_mask import land_mask
+from jobs.domain.ports import bundled_ports, load_port, port_geojson, read_port
 from jobs.errors import InputError
 
 PORT = {"role": "port", "id": "my-port", "name": "My port", "country": "Nowhere"}

@@ -20,7 +20,7 @@ from jobs.plan import Plan, write_plan
 from jobs.run import task
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.journal import EventName
+from jobs.run.events import EventName
 from tests.support.fault_table import came_through, line
 from tests.support.small_runs import a_plan, content, elsewhere, go, root_of
 
@@ -126,7 +126,7 @@ def test_a_disk_that_is_full(tmp_path: Path, free: int, monkeypatch: pytest.Monk
 
 def readable(plan: Plan) -> None:
     """Whatever is there can be read, and nothing of it is called failed."""
-    for archive in Archives(plan, root_of(plan)).values():
+    for archive in Archives(plan.ports, root_of(plan)).values():
         assert "failed" not in {s for step in archive.steps().values() for s in step.state.values()}
     content(plan)
 

@@ -19,7 +19,7 @@ from jobs.archive import pool
 from jobs.run import executor
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 from tests.support.fault_table import came_through, line
 from tests.support.faults import killing, slow, spoil, with_jumping_clock
 from tests.support.remote_cluster import RemoteCluster, remote_cluster

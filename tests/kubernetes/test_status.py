@@ -20,7 +20,7 @@ from jobs.kubernetes.status import Live, PodCount, RunStanding, State, from_part
 from jobs.kubernetes.throughput import paces
 from jobs.kubernetes.unit_counts import PortStage, partition_finder, port_stages
 from jobs.plan import write_plan
-from jobs.run.execute import settings_for
+from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import (

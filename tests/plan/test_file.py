@@ -31,7 +31,7 @@ from jobs.plan import (
 )
 from jobs.plan import estimate as estimates
 from jobs.plan import file as plan_file
-from jobs.plan.header import header_json
+from jobs.plan.plan import header_json
 from tests.support.places import DATA
 from tests.support.plans import BELIEFS, PORT, full_plan, make, overpasses, scene
 

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
-from jobs.catalog.search import Rejected, SearchResult, search
+from jobs.catalog.query import Rejected, SearchResult
+from jobs.catalog.search import search
 from jobs.domain import Grid, Overpass, Period, Port, Scene, Superseded
+from jobs.domain.geometry import local_grid
 from jobs.domain.job import Job, PortRef, SourceSpec, read_job
-from jobs.domain.ports import local_grid, port_geojson
+from jobs.domain.ports import port_geojson
 from jobs.errors import CatalogError, InputError
 from jobs.plan import (
     estimate_plan,

@@ -30,10 +30,10 @@ from jobs.publish.charts import (
     levels,
     year_curves,
 )
-from jobs.publish.publication import PortTables
 from jobs.visits.cargo import StayVolumes, cap_years
 from jobs.visits.occupancy.draws import StayDraws
-from jobs.visits.stays import port_tables
+from jobs.visits.schema import PortTables
+from jobs.visits.tables import port_tables
 from tests.support.factories import make_berth, make_port, make_record, make_records, make_vessel
 
 # --- calendar -----------------------------------------------------------------------------------

@@ -14,13 +14,15 @@ from shapely.geometry import box
 from typer.testing import CliRunner
 
 from jobs import cli
+from jobs.cli.voyages import flows_note
 from jobs.domain import Port
 from jobs.errors import InputError
-from jobs.publish import read
+from jobs.publish import queries
 from jobs.publish.publication import Publication
-from jobs.publish.read import PublishedResult, read_names, read_published
+from jobs.publish.read import PublishedResult, read_published
 from jobs.publish.write import publish
 from jobs.storage import LocalFolder
+from jobs.visits.voyages.names import read_names
 from jobs.visits.voyages.sea_routes import SeaRoute
 from tests.support.factories import (
     BERTHS,
@@ -106,7 +108,7 @@ def straight(monkeypatch: pytest.MonkeyPatch) -> None:
         pairs = [(a, b) for a in places for b in places if a != b]
         return {(a, b): SeaRoute(WAY_KM, (places[a], places[b])) for a, b in pairs}
 
-    monkeypatch.setattr(read, "sea_routes", routes)
+    monkeypatch.setattr(queries, "sea_routes", routes)
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -220,9 +222,9 @@ def test_a_damaged_result_names_the_file(folder, tmp_path, name, content, said):
 
 
 def test_visits_too_close_for_the_way_are_not_one_ships(result, straight):
-    visits = read.called(result)
+    visits = queries.called(result)
     assert list(visits["port"]) == ["KPCHO", "KPCHO", "RUVYP"]
-    apart = read.not_one_ship(result, visits)
+    apart = queries.not_one_ship(result, visits)
     at_once, days_later = (0, 2), (1, 2)  # 4 March at both ports; 13 March and 4 March
     assert apart[at_once]
     assert not apart[days_later]
@@ -232,19 +234,19 @@ def test_visits_too_close_for_the_way_are_not_one_ships(result, straight):
 
 
 def test_the_way_bars_a_pair_as_long_as_the_fastest_ship_needs(result, straight):
-    visits = read.called(result).iloc[[0, 2]].reset_index(drop=True)
+    visits = queries.called(result).iloc[[0, 2]].reset_index(drop=True)
     left = visits["departure_after"].iloc[0]
     needed_h = WAY_KM / (read.FASTEST_KN * read.KNOT_KMH)
     for hours, barred in ((needed_h - 0.1, True), (needed_h + 0.1, False)):
         later = left + np.timedelta64(round(hours * 3600), "s")
         for name in ("arrival_before", "departure_after"):
             visits.loc[1, name] = later
-        assert read.not_one_ship(result, visits)[0, 1] == barred
+        assert queries.not_one_ship(result, visits)[0, 1] == barred
 
 
 def test_links_are_the_published_ones_from_a_probability(result):
-    assert read.links(result)["probability"].to_list() == [0.62]
-    assert read.links(result, 0.7).empty
+    assert queries.links(result)["probability"].to_list() == [0.62]
+    assert queries.links(result, 0.7).empty
 
 
 def test_voyages_prints_links_flows_and_fleet_with_what_each_is_worth(job, result, straight):
@@ -265,7 +267,7 @@ def test_voyages_as_json_counts_as_the_library_does(job, result, straight):
     flows = {(row["from_port"], row["to_port"]): row for row in facts["flows"]["rows"]}
     assert set(flows) == {("KPCHO", "RUVYP"), ("RUVYP", "KPCHO")}
     row = flows["KPCHO", "RUVYP"]
-    low, high = read.flows(result).interval("KPCHO", "RUVYP", 0.9)
+    low, high = queries.flows(result).interval("KPCHO", "RUVYP", 0.9)
     assert (row["share_low"], row["share_high"]) == (low, high)
     assert row["share_low"] <= row["share"] <= row["share_high"]
     (fleet,) = facts["fleet"]["rows"]
@@ -277,8 +279,8 @@ def test_voyages_as_json_counts_as_the_library_does(job, result, straight):
 
 def test_a_flow_that_the_looks_do_not_tell_is_said_to_be_an_assumption():
     dull = {"looks_tell": False}
-    assert "tell none" in read.flows_note([dull, dull])
-    assert "tell 1 of 2" in read.flows_note([dull, {"looks_tell": True}])
+    assert "tell none" in flows_note([dull, dull])
+    assert "tell 1 of 2" in flows_note([dull, {"looks_tell": True}])
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -313,6 +315,6 @@ def test_a_list_of_names_is_refused_with_its_line(result, tmp_path, lines, said)
     path = tmp_path / "names.csv"
     path.write_text("\n".join(lines).replace("{id}", known))
     with pytest.raises(InputError, match=said.replace("{id}", known)):
-        read_names(path, result)
+        read_names(path, set(result.visits["visit_id"]))
     with pytest.raises(InputError, match="cannot be read"):
-        read_names(tmp_path / "nowhere.csv", result)
+        read_names(tmp_path / "nowhere.csv", set(result.visits["visit_id"]))

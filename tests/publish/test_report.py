@@ -24,13 +24,7 @@ from jobs.publish.pictures import (
     outline,
     overview,
 )
-from jobs.publish.publication import (
-    ESTIMATE_COLUMNS,
-    VOYAGE_COLUMNS,
-    PortEstimate,
-    Publication,
-    table,
-)
+from jobs.publish.publication import Publication
 from jobs.publish.report import (
     MAX_VISITS,
     MAX_VOYAGES,
@@ -48,8 +42,9 @@ from jobs.publish.report import (
 from jobs.visits.cargo import StayVolumes
 from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.schema import ESTIMATE_COLUMNS, VOYAGE_COLUMNS, PortEstimate, table
 from jobs.visits.series import port_visits
-from jobs.visits.stays import port_tables
+from jobs.visits.tables import port_tables
 from tests.support.factories import (
     LEFT,
     TOP,

@@ -17,17 +17,17 @@ import xarray as xr
 
 from jobs.errors import InputError
 from jobs.publish import write as publish_module
-from jobs.publish.publication import (
+from jobs.publish.publication import Publication
+from jobs.publish.write import whole_table
+from jobs.storage import LocalFolder
+from jobs.visits.schema import (
     ESTIMATE_COLUMNS,
     FULL_VISIT_COLUMNS,
     HISTORY_COLUMNS,
     LOOK_COLUMNS,
     VESSEL_COLUMNS,
     VOYAGE_COLUMNS,
-    Publication,
 )
-from jobs.publish.write import whole_table
-from jobs.storage import LocalFolder
 from tests.support.factories import make_berth, make_port, make_publication
 from tests.support.places import ROOT
 

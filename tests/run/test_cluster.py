@@ -9,7 +9,7 @@ from distributed import Client, LocalCluster
 
 from jobs.errors import ClusterError, InputError
 from jobs.run import cluster
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 
 
 def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from jobs.archive import pool
 from jobs.run import cluster, executor
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 from tests.support.remote_cluster import remote_cluster
 from tests.support.small_runs import a_plan, content, elsewhere, go
 

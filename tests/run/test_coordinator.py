@@ -17,7 +17,7 @@ from jobs.errors import ArchiveError
 from jobs.run import coordinator
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 from tests.support import faults
 from tests.support.faults import killing, unreachable
 from tests.support.small_runs import a_plan, content, elsewhere, go

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from jobs.errors import ArchiveError
-from jobs.run.journal import Event, EventName, journal
+from jobs.run.events import Event, EventName
+from jobs.run.journal import journal
 from jobs.run.progress import display
 
 

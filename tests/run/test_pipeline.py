@@ -17,7 +17,7 @@ from jobs.errors import ClusterLostError
 from jobs.run import cluster, executor, parallel_map, pipeline
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 from jobs.run.pipeline import whole_run
 from tests.support.remote_cluster import remote_cluster
 from tests.support.small_runs import a_plan

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import pytest
 from distributed import Client, LocalCluster
 
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 from jobs.run.prometheus import metrics
 
 

@@ -15,8 +15,8 @@ from jobs.errors import ClusterError
 from jobs.run import cluster, executor, parallel_map
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect, roll_call
-from jobs.run.execute import settings_for
 from jobs.run.results import collect
+from jobs.run.settings import settings_for
 from jobs.run.verify import verify_sample
 from tests.support.faults import killing, spoil
 from tests.support.remote_cluster import RemoteCluster, remote_cluster

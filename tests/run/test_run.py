@@ -18,7 +18,7 @@ from jobs.domain import StageName, UnitState
 from jobs.run import backlog, execute, task
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.journal import EventName
+from jobs.run.events import EventName
 from jobs.run.results import collect, publish_run
 from jobs.run.verify import verify_sample
 from tests.support.scenes import GRID, noise, write_band
@@ -107,7 +107,7 @@ def test_what_a_failing_stage_wrote_is_not_merged(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = a_plan(tmp_path, 1)
-    opened = Archives(plan, root_of(plan))
+    opened = Archives(plan.ports, root_of(plan))
     steps = opened.begin("TESTP", plan.overpasses)
     unit, _ = next(backlog.port_units(plan, plan.ports[0], steps))
     settings = execute.settings_for(plan)

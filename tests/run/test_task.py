@@ -25,7 +25,7 @@ SETTINGS = Settings("code", None, "digest")
 def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Unit, Chain]:
     monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
     plan = a_plan(tmp_path, 1)
-    opened = Archives(plan, root_of(plan))
+    opened = Archives(plan.ports, root_of(plan))
     steps = opened.begin("TESTP", plan.overpasses)
     found, _ = next(backlog.port_units(plan, plan.ports[0], steps))
     return found, Chain(store=opened.fork("TESTP"))

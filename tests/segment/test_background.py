@@ -36,8 +36,8 @@ from jobs.domain import (
 )
 from jobs.domain.sensors import SENSORS
 from jobs.run import results
-from jobs.run.execute import settings_for
 from jobs.run.results import Basis, PortResult, count_port
+from jobs.run.settings import settings_for
 from jobs.segment import Structure, structures
 from jobs.segment.background import (
     LEAST_LOOKS,
@@ -47,7 +47,7 @@ from jobs.segment.background import (
     chosen,
 )
 from jobs.storage import LocalFolder
-from jobs.visits.stays import port_tables
+from jobs.visits.tables import port_tables
 from models.geometry import coverage
 from tests.support.scenes import NOON, overpass, scene, small_port
 from tests.support.small_runs import a_plan

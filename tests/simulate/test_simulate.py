@@ -19,7 +19,8 @@ from pystac.validation import validate_dict
 from shapely.geometry import Polygon, shape
 
 from jobs.domain import Grid
-from jobs.domain.ports import load_port, local_grid, project
+from jobs.domain.geometry import local_grid, project
+from jobs.domain.ports import load_port
 from jobs.errors import InputError
 from jobs.simulate import SimulationConfig, simulate
 from jobs.simulate.layouts import lay_out

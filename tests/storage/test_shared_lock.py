@@ -19,11 +19,13 @@ from jobs import segment
 from jobs.archive import pool as archives
 from jobs.domain import Period, UnitState
 from jobs.plan import Plan, write_plan
-from jobs.run.backlog import Options, standing
+from jobs.run.backlog import Options
 from jobs.run.cluster import connect
-from jobs.run.execute import dry_rows, settings_for, stale_rows
-from jobs.run.journal import Event, EventName
+from jobs.run.events import Event, EventName
 from jobs.run.pipeline import whole_run
+from jobs.run.settings import settings_for
+from jobs.run.status import dry_rows, stale_rows
+from jobs.run.unit_state import standing
 from jobs.storage import storage_at
 from jobs.storage.s3 import _client
 from tests.support.remote_worlds import berthwatch, plan_on, published
@@ -101,7 +103,7 @@ def test_why_something_is_stale(
     assert stale_rows(plan, root_of(plan)) == []
     model = settings_for(plan).model_digest
     with monkeypatch.context() as other:
-        other.setattr("jobs.run.execute.weights_digest", lambda path: "f" * 64)
+        other.setattr("jobs.run.settings.weights_digest", lambda path: "f" * 64)
         (row,) = stale_rows(plan, root_of(plan))
         assert (row["stage"], row["stale"]) == ("segment", 2)
         assert row["because"] == f"the model is {'f' * 12}, was {model[:12]}"

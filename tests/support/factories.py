@@ -33,21 +33,13 @@ from jobs.domain import (
     UnitState,
     Vessel,
 )
-from jobs.publish.publication import (
-    ESTIMATE_COLUMNS,
-    VOYAGE_COLUMNS,
-    PortEstimate,
-    PortTables,
-    Provenance,
-    Publication,
-    UnitCounts,
-    table,
-)
+from jobs.publish.publication import Provenance, Publication, UnitCounts
 from jobs.visits.cargo import VolumeSettings, counted_stays, volumes_of
 from jobs.visits.estimate import estimate_port, visit_table, with_estimates
 from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.schema import ESTIMATE_COLUMNS, VOYAGE_COLUMNS, PortEstimate, PortTables, table
 from jobs.visits.series import port_visits
-from jobs.visits.stays import port_tables
+from jobs.visits.tables import port_tables
 
 EPSG = 32653
 LEFT, TOP = 342_000.0, 4_734_000.0

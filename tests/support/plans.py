@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
-from jobs.catalog.search import Rejected
+from jobs.catalog.query import Rejected
 from jobs.domain import (
     Access,
     Berth,
@@ -23,8 +23,8 @@ from jobs.domain import (
     Source,
     Superseded,
 )
+from jobs.domain.geometry import local_grid
 from jobs.domain.job import SourceSpec
-from jobs.domain.ports import local_grid
 from jobs.plan import Plan, group_overpasses
 
 TIME = datetime(2024, 3, 7, 2, 10, 5, tzinfo=UTC)

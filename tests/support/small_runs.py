@@ -18,7 +18,7 @@ from jobs.plan import Plan
 from jobs.run import execute
 from jobs.run.backlog import Options
 from jobs.run.committer import Summary
-from jobs.run.journal import Event
+from jobs.run.events import Event
 from jobs.storage import Storage, storage_at
 from tests.support.scenes import NOON, noise, overpass, scene, small_port, write_band
 
@@ -63,7 +63,7 @@ def go(
     observe: Callable[[Event], None] = lambda event: None,
 ) -> tuple[Summary, list[Event], Archives]:
     """One run of the plan with whoever is at the client's other end."""
-    opened = Archives(plan, root_of(plan))
+    opened = Archives(plan.ports, root_of(plan))
     events: list[Event] = []
 
     def both(event: Event) -> None:
@@ -77,7 +77,7 @@ def go(
 def content(plan: Plan, tag: str | None = None) -> dict[str, str]:
     """Digest of every array in the plan's archives, by port and path: equal for equal content."""
     found = {}
-    for port_id, archive in Archives(plan, root_of(plan)).items():
+    for port_id, archive in Archives(plan.ports, root_of(plan)).items():
         root = zarr.open_group(archive.store(tag), mode="r")
         for path, each in root.members(max_depth=None):
             if isinstance(each, zarr.Array):

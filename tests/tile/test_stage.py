@@ -22,8 +22,7 @@ from jobs.errors import SceneError
 from jobs.tile import raster
 from jobs.tile.aligned import read_windows
 from jobs.tile.cloud_mask import grown, opened
-from jobs.tile.encoding import Classes, encoded, physical
-from jobs.tile.layers import Layer
+from jobs.tile.encoding import Classes, Layer, encoded, physical
 from jobs.tile.raster import CLASS_DTYPES, unreadable
 from jobs.tile.warped import read_warped
 from tests.support.scenes import GRID, noise, scene, write_band

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from jobs.domain import BerthKind, Dwell, EstimateSettings, Period, Quality
-from jobs.publish.publication import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
 from jobs.visits.cargo import Cargo, CargoEntry
 from jobs.visits.estimate import (
     area_km2,
@@ -21,7 +20,8 @@ from jobs.visits.estimate import (
     with_estimates,
 )
 from jobs.visits.occupancy.detector import ANCHORAGE, BERTH
-from jobs.visits.stays import port_tables
+from jobs.visits.schema import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
+from jobs.visits.tables import port_tables
 from tests.support.factories import (
     TOP,
     make_berth,

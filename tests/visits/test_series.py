@@ -12,7 +12,7 @@ from jobs.domain import Period, Quality
 from jobs.visits.cargo import VolumeSettings, barrels_in, volumes_of
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.series import FREQUENCIES, period_starts, port_visits
-from jobs.visits.stays import port_tables
+from jobs.visits.tables import port_tables
 from tests.support.factories import (
     make_berth,
     make_estimate,

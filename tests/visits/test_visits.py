@@ -11,22 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.domain import Berth, BerthKind, LookState, OverpassRecord, Quality
-from jobs.publish.publication import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables
-from jobs.visits.stays import (
-    MAX_GAP,
-    Look,
-    Sighting,
-    Stay,
-    assign,
-    berth_areas,
-    confidence,
-    look_state,
-    mismatch,
-    pooled_length,
-    port_tables,
-    stays_at,
-    visit_rows,
-)
+from jobs.visits.looks import Look, Sighting, berth_areas, look_state
+from jobs.visits.schema import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables
+from jobs.visits.stays import MAX_GAP, Stay, assign, confidence, mismatch, pooled_length, stays_at
+from jobs.visits.tables import port_tables, visit_rows
 from tests.support.factories import (
     LEFT,
     START,

@@ -31,8 +31,8 @@ from scipy.stats import expon, lognorm
 from shapely.geometry import LineString
 
 from jobs.errors import InputError
-from jobs.publish.publication import DEGREE_DECIMALS, VOYAGE_COLUMNS, table
 from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.schema import DEGREE_DECIMALS, VOYAGE_COLUMNS, table
 from jobs.visits.voyages.fleet import one_ship, spread_of_truth
 from jobs.visits.voyages.sea_routes import SeaRoute
 

@@ -24,12 +24,12 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Geod
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
 from jobs.domain import Grid
-from jobs.domain.ports import land_mask
+from jobs.domain.geometry import GEOD
+from jobs.domain.land_mask import land_mask
 from jobs.errors import InputError
 
 Place: TypeAlias = tuple[float, float]
@@ -48,7 +48,6 @@ MARGIN_M, MARGIN_SHARE = 600_000.0, 0.75
 MAX_LATITUDE = 80.0
 MAX_INLAND_CELLS = 15.0
 """A port may lie up a river this far from the water that the grid knows."""
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)
@@ -232,5 +231,5 @@ def _open(sea: _Sea, a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
 
 def _measured(points: list[tuple[float, float]]) -> SeaRoute:
     path = tuple(_on_globe(x, y) for x, y in points)
-    metres = _ELLIPSOID.line_length([p[0] for p in path], [p[1] for p in path])
+    metres = GEOD.line_length([p[0] for p in path], [p[1] for p in path])
     return SeaRoute(float(metres) / 1000, path)

@@ -32,9 +32,10 @@ from jobs import tile
 from jobs.archive import ForkStore, PortArchive
 from jobs.archive.pool import Archives
 from jobs.archive.schema import CHUNK as CHUNK_OURS
+from jobs.catalog.stac_item import scene_from_item
 from jobs.domain import Period, Port, Settings, StageName, Unit, UnitResult
 from jobs.domain.job import SourceSpec
-from jobs.domain.sensors import SENSORS, scene_from_item
+from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan, group_overpasses
 from jobs.run.backlog import Options
 from jobs.run.execute import run_units
@@ -91,7 +92,7 @@ def _prepare_ours(archive: MadeArchive, out: Path) -> Plan:
 
 
 def _ingest_ours(client: Client, archive: MadeArchive, out: Path, plan: Plan) -> None:
-    archives = Archives(plan, LocalFolder(out))
+    archives = Archives(plan.ports, LocalFolder(out))
     options = Options(last_stage=StageName.TILE)
     summary = run_units(plan, archives, SETTINGS, options, client, lambda event: None)
     # The last stage is still to come, so nothing is done; nothing may have failed.

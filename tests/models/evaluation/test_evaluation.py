@@ -10,9 +10,8 @@ from models.config import Calibration, UNetConfig
 from models.dataset.boxes import Box
 from models.dataset.scenes import Scene
 from models.dataset.targets import HULL_PLANES
-from models.evaluation import cross_validation
+from models.evaluation import text
 from models.evaluation.bootstrap import Interval, bootstrap
-from models.evaluation.cross_validation import assign, held_out_by, report_on
 from models.evaluation.evaluate import judge, trained_on
 from models.evaluation.failures import FailureKind, failures_of, worst
 from models.evaluation.metrics import Comparison, MatchSettings, Pair, Rule, compare
@@ -25,6 +24,8 @@ from models.geometry import box_corners
 from models.inference.instances import Prediction
 from models.inference.vessels import Detection
 from models.network.normalise import BANDS
+from models.training import cross_validation
+from models.training.cross_validation import assign, held_out_by, report_on
 from models.training.folds import FoldsError
 from models.weights import Weights, save
 
@@ -195,7 +196,7 @@ def test_of_one_port_the_intervals_are_over_its_scenes() -> None:
 
 
 def test_tables_say_what_there_is_and_dashes_elsewhere() -> None:
-    lines = two_ports().lines()
+    lines = text.lines(figures_of(two_ports()))
     (f1,) = (line for line in lines if line.startswith("F1"))
     assert f1.split()[1:5] == ["0.667", "(0.667", "to", "0.667)"]
     assert any(line.split()[:3] == ["40", "to", "60"] and "-" in line for line in lines)

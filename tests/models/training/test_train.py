@@ -20,11 +20,13 @@ from models.dataset.catalog import SceneError
 from models.dataset.chips import draw_chip, prepare
 from models.dataset.scenes import Source, read_scenes
 from models.dataset.targets import draw_hulls, draw_labels
-from models.evaluation.cross_validation import adopt, cross_validate, deal
+from models.evaluation import text
 from models.evaluation.evaluate import EvaluateConfig, evaluate
 from models.evaluation.metrics import Rule
+from models.evaluation.summary import figures_of
 from models.geometry import coverage
 from models.network.normalise import BANDS
+from models.training.cross_validation import adopt, cross_validate, deal
 from models.training.folds import FoldsError, train_without
 from models.training.losses import hull_loss
 from models.training.train import TrainConfig, TrainingError, _chances, train
@@ -179,7 +181,7 @@ def test_cross_validation_leaves_out_and_reports_every_port(source: Source) -> N
     assert "held_out" in adopted.training
     (error,) = adopted.detector_errors
     assert (error.place, error.ships, error.ports) == ("anchorage", 4, 2)
-    assert "4 ships at 2 ports" in result.report.lines()[-1]
+    assert "4 ships at 2 ports" in text.lines(figures_of(result.report))[-1]
 
 
 def test_networks_of_folds_are_kept_and_not_trained_again(source: Source, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString
 
 from jobs.errors import InputError
-from jobs.publish.publication import VOYAGE_COLUMNS
 from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.schema import VOYAGE_COLUMNS
 from jobs.visits.voyages.linking import (
     Linkage,
     SeenVisits,

@@ -1,0 +1,438 @@
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeAlias
+
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
+
+from jobs.domain import Scene, Source
+from jobs.domain.sensors import SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
+from jobs.errors import InputError
+
+Item: TypeAlias = Mapping[str, Any]
+"""A STAC item (or one of its parts) as JSON gives it."""
+
+
+Transform: TypeAlias = tuple[float, float, float, float, float, float]
+
+
+def sensor_for(item: Item, name: str | None = None) -> Sensor:
+    """The sensor of an item: the one named, or the one its collection or its assets tell.
+
+    Where an item has reflectance and true colour, reflectance wins. Raises InputError listing the
+    sensors when there is none.
+    """
+    if name is not None:
+        return sensor_named(name)
+    collection = item.get("collection")
+    for sensor in SENSORS.values():
+        if collection in sensor.collections:
+            return sensor
+    for sensor in SENSORS.values():
+        if _looks_like(sensor, item):
+            return sensor
+    raise InputError(
+        f"cannot tell the sensor of item {item.get('id')!r} (collection {collection!r}, assets "
+        f"{', '.join(sorted(_assets(item))) or 'none'}); expected one of {', '.join(SENSORS)}: "
+        "name it with `sensor:` in the job's source"
+    )
+
+
+def scene_from_item(item: Item, catalog: str, sensor: Sensor) -> Scene:
+    """One item as a Scene of that sensor: sources pinned, the offset settled once.
+
+    Asset hrefs are taken as they are and must be absolute. Raises InputError when a band, the
+    projection or the offset cannot be told, or a value is of the wrong kind.
+    """
+    try:
+        return _scene(item, catalog, sensor)
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, ArithmeticError, ShapelyError) as error:
+        raise InputError(
+            f"item {item.get('id')!r} is malformed ({type(error).__name__}: {error}); "
+            "expected a STAC item"
+        ) from error
+
+
+def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
+    properties = _mapping(item.get("properties"))
+    geometry = item.get("geometry")
+    return Scene(
+        item_id=str(item["id"]),
+        collection=str(item.get("collection") or ""),
+        catalog=catalog,
+        sensor=sensor.name,
+        platform=_platform(item),
+        acquired=acquired(item),
+        bands=dict(_band_sources(item, sensor)),
+        mask=_mask_source(item, sensor),
+        cloud_cover=_number(properties.get("eo:cloud_cover")),
+        geometry=None if geometry is None else footprint(shapely.geometry.shape(geometry)),
+        facts=_facts(item),
+    )
+
+
+def acquired(item: Item) -> datetime:
+    """When an item was taken, UTC: its datetime, or its start_datetime where that is null."""
+    properties = _mapping(item.get("properties"))
+    text = properties.get("datetime") or properties.get("start_datetime")
+    if text is None:
+        raise InputError(f"item {item.get('id')!r} has neither datetime nor start_datetime")
+    return _instant(str(text))
+
+
+def footprint(geometry: BaseGeometry) -> shapely.Polygon | None:
+    """The largest polygon of a geometry, flat and valid; None where it has no area."""
+    if not all(map(math.isfinite, geometry.bounds)):
+        return None
+    whole = shapely.make_valid(shapely.force_2d(geometry))
+    parts = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
+    return max(parts, key=lambda part: float(part.area), default=None)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """One band of one asset, with what every place of the item says about it."""
+
+    asset_name: str
+    asset: Item
+    index: int
+    common_name: str | None
+    facts: Item
+    """nodata, data_type, scale, offset, merged from band and asset."""
+
+
+def _asset_bands(name: str, asset: Item) -> list[_Band]:
+    """The bands of an asset; one without description where the item describes none."""
+    kinds = [_dicts(asset.get(key)) for key in ("bands", "eo:bands", "raster:bands")]
+    count = max(1, *map(len, kinds))
+    return [_asset_band(name, asset, i, [k[i] for k in kinds if i < len(k)]) for i in range(count)]
+
+
+def _asset_band(name: str, asset: Item, i: int, described: list[Item]) -> _Band:
+    merged: dict[str, Any] = {}
+    for facts in (asset, *described):
+        merged |= {key.removeprefix("raster:"): v for key, v in facts.items() if v is not None}
+    common = merged.get("eo:common_name") or merged.get("common_name")
+    return _Band(name, asset, i + 1, common, merged)
+
+
+def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
+    """The band by the asset's name, else by its common name outside of pictures."""
+    assets = _assets(item)
+    for name in sensor.assets.get(band, ()):
+        if name in assets:
+            return _asset_bands(name, assets[name])[0]
+    for name, asset in assets.items():
+        for found in _asset_bands(name, asset):
+            if found.common_name == band and not _is_picture(found):
+                return found
+    return None
+
+
+def _is_picture(band: _Band) -> bool:
+    roles = set(band.asset.get("roles") or ())
+    eight_bit = band.facts.get("data_type") == "uint8"
+    return eight_bit or bool(roles & {"visual", "overview", "thumbnail"})
+
+
+def _looks_like(sensor: Sensor, item: Item) -> bool:
+    """Whether an item of an unknown collection is surely of this sensor."""
+    properties = _mapping(item.get("properties"))
+    origin = str(properties.get("platform") or properties.get("constellation") or "")
+    if not origin.lower().replace(" ", "-").startswith("sentinel-2"):
+        return False
+    if sensor is SENTINEL_2_VISUAL:
+        return _visual_asset(item) is not None
+    return all(_find_band(item, sensor, band) is not None for band in sensor.bands)
+
+
+def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
+    if sensor is SENTINEL_2_VISUAL:
+        yield from _visual_sources(item)
+        return
+    for band in sensor.bands:
+        found = _find_band(item, sensor, band)
+        if found is None:
+            raise InputError(
+                f"item {item.get('id')!r} has no {band} band for {sensor.name}; found assets "
+                f"{', '.join(sorted(_assets(item))) or 'none'}"
+            )
+        scale, offset = _scale_and_offset(item, found)
+        yield band, _source(item, found, scale, offset)
+
+
+def _visual_asset(item: Item) -> tuple[str, Item] | None:
+    assets = _assets(item)
+    names = SENTINEL_2_VISUAL.assets["visual"]
+    return next(((name, assets[name]) for name in names if name in assets), None)
+
+
+def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
+    found = _visual_asset(item)
+    if found is None:
+        raise InputError(f"item {item.get('id')!r} has no asset `visual` for sentinel-2-visual")
+    bands = _asset_bands(*found)
+    index = {band.common_name: band.index for band in bands if band.common_name is not None}
+    if not set(SENTINEL_2_VISUAL.bands) <= index.keys():
+        index = {"red": 1, "green": 2, "blue": 3}  # of TCI files, by the product's definition
+    for name in SENTINEL_2_VISUAL.bands:
+        facts = {"nodata": 0} | dict(bands[0].facts)
+        band = _Band(found[0], found[1], index[name], name, facts)
+        yield name, _source(item, band, 1 / 255, 0.0)
+
+
+def _mask_source(item: Item, sensor: Sensor) -> Source | None:
+    assets = _assets(item)
+    for name in sensor.assets.get("mask", ()):
+        if name in assets:
+            return _source(item, _asset_bands(name, assets[name])[0], 1.0, 0.0)
+    return None
+
+
+def _source(item: Item, band: _Band, scale: float, offset: float) -> Source:
+    epsg, transform, shape = _projection(item, band)
+    size = band.asset.get("file:size")
+    checksum = band.asset.get("file:checksum")
+    return Source(
+        href=_href(item, band),
+        index=band.index,
+        epsg=epsg,
+        transform=transform,
+        shape=shape,
+        scale=scale,
+        offset=offset,
+        nodata=_nodata(band),
+        checksum=None if checksum is None else str(checksum),
+        size_bytes=None if size is None else int(size),
+    )
+
+
+def _href(item: Item, band: _Band) -> str:
+    href = band.asset.get("href")
+    if not href or not isinstance(href, str):
+        raise InputError(f"asset {band.asset_name!r} of item {item.get('id')!r} has no href")
+    return href
+
+
+def _nodata(band: _Band) -> float | None:
+    """What the item declares; 0, the product's own, where the item describes no values at all."""
+    if "nodata" not in band.facts:
+        return None if "data_type" in band.facts or "scale" in band.facts else 0.0
+    return _number(band.facts["nodata"])
+
+
+_OFFSET_SINCE = (4, 0)
+"""First processing baseline whose digital numbers carry + 1000 (25 January 2022)."""
+
+
+def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:
+    """Reflectance = number * scale + offset, the offset applied exactly once.
+
+    Judged by what the item says, never by its date: old dates are reprocessed with new baselines.
+    A flag that the offset is already in the numbers beats a declared offset (Earth Search v1
+    declares both); a declared offset beats the baseline's rule.
+    """
+    scale, offset = _declared_or_usual(item, band)
+    if not (math.isfinite(scale) and math.isfinite(offset) and scale > 0):
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} has scale {scale} and offset "
+            f"{offset}; expected a positive and a finite number"
+        )
+    return scale, offset
+
+
+def _declared_or_usual(item: Item, band: _Band) -> tuple[float, float]:
+    scale = float(band.facts.get("scale", 1e-4))
+    properties = _mapping(item.get("properties"))
+    if any(properties.get(flag) is True for flag in _OFFSET_APPLIED):
+        return scale, 0.0
+    if "offset" in band.facts:
+        return scale, float(band.facts["offset"])
+    if "scale" in band.facts:
+        return scale, 0.0  # the raster extension: an offset not given is 0
+    return scale, -0.1 if _baseline(item) >= _OFFSET_SINCE else 0.0
+
+
+_OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+
+
+def _baseline(item: Item) -> tuple[int, int]:
+    text = _baseline_text(item)
+    if text is None:
+        raise InputError(
+            f"item {item.get('id')!r} gives neither an offset nor a processing baseline: whether "
+            "1000 is to be subtracted cannot be told; expected raster:bands or "
+            "s2:processing_baseline"
+        )
+    return baseline_key(text)
+
+
+def baseline_key(text: str) -> tuple[int, int]:
+    """A baseline such as ``05.11`` or ``N0511`` as numbers that compare; else InputError."""
+    match = re.fullmatch(r"N?(\d?\d)\.?(\d\d)", text)
+    if match is None:
+        raise InputError(f"processing baseline {text!r} is not of the form 05.11")
+    return int(match[1]), int(match[2])
+
+
+def _baseline_text(item: Item) -> str | None:
+    """The stated baseline, else the N0511 of the product's name."""
+    properties = _mapping(item.get("properties"))
+    for key in ("s2:processing_baseline", "sentinel:processing_baseline"):
+        if properties.get(key):
+            return str(properties[key])
+    for key in ("s2:product_uri", "sentinel:product_id"):
+        match = re.search(r"_N(\d\d)(\d\d)_", str(properties.get(key, "")))
+        if match:
+            return f"{match[1]}.{match[2]}"
+    return None
+
+
+def _projection(item: Item, band: _Band) -> tuple[int, Transform, tuple[int, int]]:
+    """EPSG, transform and (rows, columns) of a band; what the asset says beats the item."""
+    own, shared = band.asset, _mapping(item.get("properties"))
+    where = f"asset {band.asset_name!r} of item {item.get('id')!r}"
+    epsg = _epsg(own, where)
+    if epsg is None:
+        epsg = _epsg(shared, where)
+    if epsg is None:
+        raise InputError(f"{where} has neither proj:code nor proj:epsg; it cannot be placed")
+    shape = own.get("proj:shape") or shared.get("proj:shape")
+    transform = own.get("proj:transform")
+    if transform is None and _describes(shared, shape):
+        transform = shared.get("proj:transform")
+    bbox = own.get("proj:bbox") or shared.get("proj:bbox")
+    if shape is None or len(shape) != 2:
+        raise InputError(f"{where} has no proj:shape of two numbers; its grid cannot be told")
+    rows, columns = int(shape[0]), int(shape[1])
+    if transform is None:
+        return epsg, _transform_of_bbox(bbox, rows, columns, where), (rows, columns)
+    return epsg, _north_up(transform, where), (rows, columns)
+
+
+def _describes(shared: Item, shape: Any) -> bool:
+    """Whether the item's transform is that of a raster of this shape, not of a finer band."""
+    return shared.get("proj:shape") in (None, shape)
+
+
+def _epsg(place: Item, where: str) -> int | None:
+    code = place.get("proj:code") or place.get("proj:epsg")
+    if code is None:
+        return None
+    match = re.fullmatch(r"(?:EPSG:)?(\d+)", str(code), re.IGNORECASE)
+    if match is None:
+        raise InputError(f"{where} has projection {code!r}; expected EPSG:<number>")
+    if not _is_epsg(int(match[1])):
+        raise InputError(f"{where} has projection {code!r}, which EPSG does not know")
+    return int(match[1])
+
+
+@cache
+def _is_epsg(number: int) -> bool:
+    try:
+        return CRS.from_epsg(number).to_epsg() is not None
+    except CRSError:
+        return False
+
+
+def _transform_of_bbox(bbox: Any, rows: int, columns: int, where: str) -> Transform:
+    if bbox is None or len(bbox) != 4:
+        raise InputError(
+            f"{where} has no proj:transform, and no proj:bbox to compute it from; "
+            "expected the affine transform of the pixel grid"
+        )
+    left, bottom, right, top = map(float, bbox)
+    return ((right - left) / columns, 0.0, left, 0.0, (bottom - top) / rows, top)
+
+
+def _north_up(values: Any, where: str) -> Transform:
+    """The first six numbers of a transform of 6 or 9, checked to be north-up."""
+    if len(values) not in (6, 9):
+        raise InputError(f"{where} has a proj:transform of {len(values)} numbers; expected 6 or 9")
+    a, b, c, d, e, f = (float(v) for v in values[:6])
+    if not (a > 0 > e and b == d == 0):
+        raise InputError(f"{where} has a rotated or flipped grid {values[:6]}; expected north-up")
+    return (a, b, c, d, e, f)
+
+
+def _platform(item: Item) -> str:
+    properties = _mapping(item.get("properties"))
+    platform = properties.get("platform") or properties.get("constellation")
+    if not platform:
+        raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
+    return str(platform).lower().replace(" ", "-")
+
+
+def _facts(item: Item) -> dict[str, str]:
+    """What duplicates are judged by; a fact the item does not give is left out."""
+    properties = _mapping(item.get("properties"))
+    generated = properties.get("s2:generation_time") or properties.get("created")
+    baseline = _baseline_text(item)
+    facts = {
+        "processing_baseline": baseline and "{:02}.{:02}".format(*baseline_key(baseline)),
+        "generated": None if generated is None else _instant(str(generated)).isoformat(),
+        "sensing_start": _sensing_start(item).isoformat(timespec="seconds"),
+        "tile": _tile(properties),
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _sensing_start(item: Item) -> datetime:
+    """Start of the data strip, to the second; the item's own time where no strip is named."""
+    strip = str(_mapping(item.get("properties")).get("s2:datastrip_id", ""))
+    match = re.search(r"_S(\d{8}T\d{6})_", strip)
+    if match is None:
+        return acquired(item).replace(microsecond=0)
+    return _instant(match[1])
+
+
+def _tile(properties: Item) -> str | None:
+    for key in ("s2:mgrs_tile", "grid:code"):
+        if properties.get(key):
+            return str(properties[key]).removeprefix("MGRS-")
+    parts = [properties.get(f"sentinel:{k}") for k in ("utm_zone", "latitude_band", "grid_square")]
+    return None if None in parts else "".join(map(str, parts))
+
+
+def _instant(text: str) -> datetime:
+    """An RFC 3339 time as UTC; a time without zone is taken as UTC, as STAC demands."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is not a time; expected such as 2024-03-01T02:15:07Z"
+        ) from error
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
+
+
+def _mapping(value: Any) -> Item:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _dicts(value: Any) -> list[Item]:
+    return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list) else []
+
+
+def _assets(item: Item) -> dict[str, Item]:
+    """The assets that are there; stac-geoparquet leaves nulls for those of other items."""
+    assets = _mapping(item.get("assets"))
+    return {name: asset for name, asset in assets.items() if isinstance(asset, Mapping)}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; None for null and for the NaN that some writers put in its place."""
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from roaring_landmask import LandmaskProvider, RoaringLandmask
+
+from jobs.domain import Grid
+from jobs.domain.geometry import transformer
+
+
+def land_mask(grid: Grid) -> NDArray[np.bool_]:
+    """True where the GSHHG shoreline says land, at pixel centres, (y, x); it knows no quays.
+
+    The first call in a process loads the shorelines of the world: 5 to 10 s.
+    """
+    x, y = np.meshgrid(grid.x, grid.y)
+    lon, lat = transformer(grid.epsg, 4326).transform(x.ravel(), y.ravel())
+    land: NDArray[np.bool_] = _shorelines().contains_many(lon, lat)
+    return land.reshape(grid.shape)
+
+
+@cache
+def _shorelines() -> RoaringLandmask:
+    # The OSM provider is finer but paints Nampo's basin as land.
+    return RoaringLandmask.new_with_provider(LandmaskProvider.Gshhg)

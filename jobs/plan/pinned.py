@@ -1,0 +1,89 @@
+"""The plan pinned for a job in its archive: found there, or made and kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jobs.domain import Period
+from jobs.domain.job import Job, job_digest, read_job
+from jobs.plan.file import read_plan
+from jobs.plan.make import plan_to_file
+from jobs.plan.plan import Plan
+from jobs.storage import Storage, storage_at
+
+
+@dataclass(frozen=True)
+class PinnedPlan:
+    """A plan to work with, and where it comes from."""
+
+    plan: Plan
+    found: bool
+    """It was pinned in the archive by an earlier call for this very job."""
+    searched: bool
+    """The catalogs were searched for it just now."""
+
+
+def is_job(path: Path) -> bool:
+    """A job file, rather than a plan made from one."""
+    return path.suffix in (".yaml", ".yml")
+
+
+def pinned_plan(
+    source: Path,
+    replan: bool = False,
+    period: Period | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> PinnedPlan:
+    """The plan of a plan file as it is, the one pinned for this very job, or a new one.
+
+    A new plan is pinned in the job's archive; with ``replan`` it always is. ``period`` takes the
+    place of the job's own; a plan file keeps its period. ``progress`` gets a line now and then
+    while catalogs are searched. Raises InputError, PlanError, CatalogError, ArchiveError.
+    """
+    if not is_job(source):
+        return PinnedPlan(read_plan(source), found=False, searched=False)
+    job = read_job(source)
+    if period is not None:
+        job = replace(job, period=period)
+    storage = storage_at(job.archive)
+    before = None if replan else _found(job, storage)
+    if before is not None:
+        return PinnedPlan(before, found=True, searched=False)
+    return PinnedPlan(_pin(job, storage, progress), found=False, searched=True)
+
+
+def plan_without_search(source: Path) -> Plan | None:
+    """The plan of a plan file, or pinned for this very job; None where catalogs must be asked."""
+    if not is_job(source):
+        return read_plan(source)
+    job = read_job(source)
+    return _found(job, storage_at(job.archive))
+
+
+def _pin(job: Job, storage: Storage, progress: Callable[[str], None]) -> Plan:
+    name = f"{_plan_name(job)}.gz"
+    with TemporaryDirectory(prefix="berthwatch-") as folder:
+        path = Path(folder) / "plan.jsonl.gz"
+        plan_to_file(job, path, progress=progress)
+        storage.put(name, path)
+    return read_plan(storage.local(name))
+
+
+def _found(job: Job, storage: Storage) -> Plan | None:
+    """The plan in the archive that was pinned for a job, with what it asks of the results now."""
+    name = _plan_name(job)
+    for form in (f"{name}.gz", name):
+        if storage.exists(form):
+            return replace(
+                read_plan(storage.local(form)),
+                estimates=job.estimates,
+                fixed_structure=job.fixed_structure,
+            )
+    return None
+
+
+def _plan_name(job: Job) -> str:
+    return f"plans/{job.name}-{job_digest(job)}.jsonl"

@@ -1,0 +1,26 @@
+"""The newest published results of a job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jobs.domain.job import read_job
+from jobs.errors import InputError
+from jobs.plan import read_plan
+from jobs.plan.pinned import is_job
+from jobs.storage import Storage, storage_at
+
+
+def newest_results(source: Path) -> tuple[Storage, str]:
+    """Where the archive lies, and the name of the newest published folder of a job in it."""
+    described = read_job(source) if is_job(source) else read_plan(source)
+    storage = storage_at(described.archive)
+    home = f"published/{described.name}"
+    try:
+        latest = json.loads(storage.read(f"{home}/latest.json"))
+    except FileNotFoundError:
+        raise InputError(
+            f"job {described.name!r} has no results yet: berthwatch run {source}"
+        ) from None
+    return storage, f"{home}/{latest['tag']}"

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
+
+from jobs.archive import PortArchive, Step, pending_step
+from jobs.archive.pool import Archives
+from jobs.domain import Overpass, Period, Port, Settings, Unit, UnitState
+from jobs.plan import Plan
+from jobs.run import task
+from jobs.run.task import Stage
+
+
+def port_units(
+    plan: Plan, port: Port, steps: Mapping[str, Step], within: Period | None = None
+) -> Iterator[tuple[Unit, Step]]:
+    """Every unit of a port with its step, by time; pending where it has none yet."""
+    for overpass in plan.of(port.id):
+        if not is_within(overpass, within):
+            continue
+        step = steps.get(overpass.id) or pending_step(overpass)
+        yield Unit(port, overpass, step.index), step
+
+
+def is_within(overpass: Overpass, within: Period | None) -> bool:
+    """Whether it was acquired in the period, by its day in UTC."""
+    day = overpass.acquired.astimezone(UTC).date()
+    return within is None or within.start <= day <= within.end
+
+
+def port_steps(archive: PortArchive | None) -> Mapping[str, Step]:
+    """The steps of a port by overpass id; none where no run has begun it."""
+    return {} if archive is None else archive.steps()
+
+
+def state_of(stage: Stage, unit: Unit, step: Step, settings: Settings) -> UnitState:
+    """Where a unit stands in a stage: as stored, or stale when it was made from other things."""
+    stored = step.state[stage.name]
+    if stored is UnitState.PENDING or step.key[stage.name] == stage.key(unit, settings):
+        return stored
+    return UnitState.STALE
+
+
+def overall(unit: Unit, step: Step, settings: Settings) -> UnitState:
+    """One state for a unit: failed if any stage is, done if the last is, else pending or stale."""
+    return _joined([state_of(stage, unit, step, settings) for stage in task.STAGES])
+
+
+def _joined(states: Sequence[UnitState]) -> UnitState:
+    for state in (UnitState.FAILED, UnitState.STALE, UnitState.PENDING):
+        if state in states:
+            return state
+    return UnitState.DONE
+
+
+def standing(
+    plan: Plan, archives: Archives, settings: Settings, within: Period | None = None
+) -> Counter[UnitState]:
+    """How the overpasses of a plan stand now, by a fresh look at the archives."""
+    counts: Counter[UnitState] = Counter()
+    for port in plan.ports:
+        steps = port_steps(archives.existing(port.id))
+        for unit, step in port_units(plan, port, steps, within):
+            counts[overall(unit, step, settings)] += 1
+    return counts
+
+
+def overpasses_within(plan: Plan, within: Period | None) -> int:
+    """How many overpasses of a plan were acquired in a period; reads all for one."""
+    if within is None:
+        return len(plan.overpasses)
+    return sum(is_within(each, within) for port in plan.ports for each in plan.of(port.id))

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from shapely.geometry import Point, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from jobs.domain import (
+    Grid,
+    LookState,
+    OverpassRecord,
+    Port,
+)
+from jobs.domain.geometry import to_wgs84
+from jobs.visits.looks import Look, Sighting, berth_areas, look_at, place_vessels, ships
+from jobs.visits.schema import (
+    DEGREE_DECIMALS,
+    LOOK_COLUMNS,
+    VESSEL_COLUMNS,
+    VISIT_COLUMNS,
+    PortTables,
+    table,
+)
+from jobs.visits.stays import Row, Stay, confidence, pooled_length, stays_at
+
+
+def port_tables(port: Port, records: Iterable[OverpassRecord]) -> PortTables:
+    """Vessels, looks and seen visits of one port; records are read once and not kept.
+
+    Vessels that are fixed structure stand in the first table alone.
+    """
+    areas = berth_areas(port)
+    looks: list[Look] = []
+    vessels: list[Row] = []
+    for record in records:
+        sightings = place_vessels(record, areas)
+        looks += [look_at(record, area, ships(sightings[area.berth.id])) for area in areas]
+        vessels += vessel_rows(port, record, sightings)
+    looks.sort(key=lambda look: (look.time, look.overpass_id))
+    vessels.sort(key=lambda row: (row["time"], row["vessel_id"]))
+    stays = {area.berth.id: stays_at(area.berth, looks) for area in areas}
+    visits, visit_of = visit_rows(port, stays, looks)
+    return PortTables(
+        port=port,
+        vessels=_vessel_table(port.grid, vessels, visit_of),
+        looks=table(LOOK_COLUMNS, (look_row(port, look) for look in looks)),
+        visits=_visit_table(port.grid, visits),
+    )
+
+
+def vessel_rows(
+    port: Port, record: OverpassRecord, sightings: Mapping[str, Sequence[Sighting]]
+) -> list[Row]:
+    """Rows of the vessels table, geometry still in the port's UTM zone."""
+    return [
+        {
+            "vessel_id": sighting.vessel_id,
+            "port": port.id,
+            "berth": berth_id,
+            "overpass_id": record.overpass_id,
+            "time": record.acquired,
+            "sensor": record.sensor,
+            "platform": record.platform,
+            "length_m": sighting.vessel.length_m,
+            "length_sd_m": sighting.vessel.length_sd_m,
+            "beam_m": sighting.vessel.beam_m,
+            "heading_deg": sighting.vessel.heading_deg,
+            "score": sighting.vessel.score,
+            "truncated": sighting.vessel.truncated,
+            "background": sighting.vessel.background,
+            "fixed": sighting.vessel.fixed,
+            "geometry": Point(sighting.vessel.x, sighting.vessel.y),
+            "footprint": Polygon(sighting.vessel.corners),
+        }
+        for berth_id, placed in sightings.items()
+        for sighting in placed
+    ]
+
+
+def look_row(port: Port, look: Look) -> Row:
+    """A row of the looks table."""
+    berth = next(berth for berth in port.berths if berth.id == look.berth_id)
+    return {
+        "port": port.id,
+        "berth": look.berth_id,
+        "overpass_id": look.overpass_id,
+        "time": look.time,
+        "sensor": look.sensor,
+        "platform": look.platform,
+        "clear_fraction": look.clear_fraction,
+        "state": look.state.value,
+        "vessels": len(look.sightings),
+        "imaged_fraction": look.imaged_fraction,
+        "thin_cloud_fraction": look.thin_cloud_fraction,
+        "screened": look.screened,
+        "geometry": _rounded(berth.polygon.representative_point()),
+    }
+
+
+def visit_rows(
+    port: Port, stays: Mapping[str, Sequence[Stay]], looks: Sequence[Look]
+) -> tuple[list[Row], dict[str, str]]:
+    """Rows of the visits table by first sighting, and the visit id of every vessel id."""
+    rows: list[Row] = []
+    visit_of: dict[str, str] = {}
+    for berth_id in sorted(stays):
+        here = [look for look in looks if look.berth_id == berth_id]
+        for stay, visit_id in _named(port, berth_id, stays[berth_id]):
+            rows.append(_visit_row(port, berth_id, visit_id, stay, here))
+            visit_of |= {sighting.vessel_id: visit_id for sighting in stay.sightings}
+    return sorted(rows, key=lambda row: (row["arrival_before"], row["visit_id"])), visit_of
+
+
+def _named(port: Port, berth_id: str, stays: Sequence[Stay]) -> list[tuple[Stay, str]]:
+    """Ids from place, first sighting and rank among those of that moment: later looks keep them."""
+    seen: defaultdict[datetime, int] = defaultdict(int)
+    named = []
+    for stay in stays:
+        seen[stay.first] += 1
+        named.append((stay, f"{port.id}-{berth_id}-{stay.first:%Y%m%dT%H%M%SZ}-{seen[stay.first]}"))
+    return named
+
+
+def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequence[Look]) -> Row:
+    length_m, length_sd_m = pooled_length(stay.measured)
+    usable = (LookState.CLEAR, LookState.PARTLY)
+    vessels = [sighting.vessel for sighting in stay.sightings]
+    return {
+        "visit_id": visit_id,
+        "port": port.id,
+        "berth": berth_id,
+        "arrival_after": _last_clear(looks, stay.first),
+        "arrival_before": stay.first,
+        "departure_after": stay.last,
+        "departure_before": stay.departure_before,
+        "looks": sum(stay.first <= k.time <= stay.last and k.state in usable for k in looks),
+        "vessels": len(vessels),
+        "length_m": length_m,
+        "length_sd_m": length_sd_m,
+        "confidence": confidence(stay),
+        "truncated": stay.truncated,
+        "overpass_ids": " ".join(sighting.overpass_id for sighting in stay.sightings),
+        "geometry": Point(np.mean([(vessel.x, vessel.y) for vessel in vessels], axis=0)),
+    }
+
+
+def _last_clear(looks: Sequence[Look], before: datetime) -> datetime | None:
+    """Time of the last clear look before that moment; the ship cannot have been in it."""
+    times = [look.time for look in looks if look.state is LookState.CLEAR]
+    index = bisect_left(times, before)
+    return times[index - 1] if index else None
+
+
+def _vessel_table(grid: Grid, rows: Sequence[Row], visit_of: Mapping[str, str]) -> gpd.GeoDataFrame:
+    linked = [row | {"visit_id": visit_of.get(str(row["vessel_id"]), "")} for row in rows]
+    return table(VESSEL_COLUMNS, _rows_in_wgs84(grid, linked, ("geometry", "footprint")))
+
+
+def _visit_table(grid: Grid, rows: Sequence[Row]) -> gpd.GeoDataFrame:
+    return table(VISIT_COLUMNS, _rows_in_wgs84(grid, rows, ("geometry",)))
+
+
+def _rows_in_wgs84(grid: Grid, rows: Sequence[Row], names: tuple[str, ...]) -> list[Row]:
+    return [
+        row | {name: _rounded(to_wgs84(row[name], grid.epsg)) for name in names} for row in rows
+    ]
+
+
+def _rounded(shape: BaseGeometry) -> BaseGeometry:
+    return shapely.transform(shape, lambda xy: np.round(xy, DEGREE_DECIMALS))

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from jobs.errors import InputError
+
+NAME_COLUMNS = ("visit_id", "name", "source")
+
+
+def read_names(path: Path, visit_ids: Collection[str]) -> dict[str, str]:
+    """Ships' names by visit id, of a CSV with visit_id, name and source.
+
+    The name may be an IMO number or anything else that means one ship. InputError with file and
+    line for a missing value, a visit that was not seen, and one that is named twice.
+    """
+    names: dict[str, str] = {}
+    known = set(visit_ids)
+    for number, row in _name_rows(path):
+        where = f"{path}, line {number}"
+        empty = [name for name in NAME_COLUMNS if not row[name]]
+        if empty:
+            raise InputError(f"{where}: {empty[0]} is empty; expected a text: fill it in")
+        if row["visit_id"] not in known:
+            raise InputError(f"{where}: {_unknown(row['visit_id'], known)}")
+        if row["visit_id"] in names:
+            raise InputError(
+                f"{where}: visit {row['visit_id']!r} was named before; expected one name for each: "
+                "remove a line"
+            )
+        names[row["visit_id"]] = row["name"].casefold()
+    return names
+
+
+def _name_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); expected a CSV in UTF-8") from error
+    reader = csv.DictReader(text.splitlines())
+    found = reader.fieldnames or ()
+    if not set(found) >= set(NAME_COLUMNS):
+        raise InputError(
+            f"{path}: columns {', '.join(found) or 'none'}; expected {', '.join(NAME_COLUMNS)}: "
+            "correct the first line"
+        )
+    for row in reader:
+        yield reader.line_num, {name: (row[name] or "").strip() for name in NAME_COLUMNS}
+
+
+def _unknown(visit_id: str, known: set[str]) -> str:
+    near = get_close_matches(visit_id, sorted(known), n=1)
+    hint = f"did you mean {near[0]}?" if near else "take the id from visits.csv"
+    return f"no visit {visit_id!r}; expected the visit_id of a seen visit: {hint}"
