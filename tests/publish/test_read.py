@@ -236,7 +236,7 @@ def test_visits_too_close_for_the_way_are_not_one_ships(result, straight):
 def test_the_way_bars_a_pair_as_long_as_the_fastest_ship_needs(result, straight):
     visits = queries.called(result).iloc[[0, 2]].reset_index(drop=True)
     left = visits["departure_after"].iloc[0]
-    needed_h = WAY_KM / (read.FASTEST_KN * read.KNOT_KMH)
+    needed_h = WAY_KM / (queries.FASTEST_KN * queries.KNOT_KMH)
     for hours, barred in ((needed_h - 0.1, True), (needed_h + 0.1, False)):
         later = left + np.timedelta64(round(hours * 3600), "s")
         for name in ("arrival_before", "departure_after"):
