@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.publish.latest import newest_results
+
+app = command_app()
 
 
 @app.command()

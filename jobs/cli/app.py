@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
+from jobs.cli.commands import COMMANDS
 from jobs.cli.output import err
 from jobs.errors import BerthwatchError
 
+MARKUP: Final = "markdown"
+
+
+def command_app() -> typer.Typer:
+    """What a module of this package adds its commands to, under the name ``app``."""
+    return typer.Typer(rich_markup_mode=MARKUP, pretty_exceptions_enable=False)
+
+
+class LazyGroup(TyperGroup):
+    """The commands of ``COMMANDS``; a module is imported when a command of it is called.
+
+    Importing all of them takes seconds (torch, numba, distributed), which ``--help`` and the
+    completion of names can do without.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=entry.summary, hidden=entry.hidden))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The called command, from its module, in the place of the one that --help lists."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_command(str(name)), rest
+
+
+def load_command(name: str) -> Any:
+    """The command of that name, imported; KeyError where there is none."""
+    module = import_module(f"jobs.cli.{COMMANDS[name].module}")
+    return get_group(module.app).commands[name]
+
+
 app = typer.Typer(
+    cls=LazyGroup,
     name="berthwatch",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     help="""From satellite catalogs to port-visit time series, on a Dask cluster.
 

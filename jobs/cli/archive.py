@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.errors import InputError
 from jobs.run.exit_codes import LOST
+
+app = command_app()
 
 
 @app.command()

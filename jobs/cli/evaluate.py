@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.label_sources import SourceOption, labelled
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from jobs.cli.evaluation_page import Album
     from models.evaluation.evaluate import EvaluateConfig
     from models.evaluation.report import Report
+
+
+app = command_app()
 
 
 @app.command()

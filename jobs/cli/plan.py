@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
 from jobs.plan.pinned import is_job
@@ -20,6 +20,9 @@ if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help
     from jobs.domain.job import Job
     from jobs.plan import Plan
     from jobs.plan.cost import Prices
+
+
+app = command_app()
 
 
 @app.command()

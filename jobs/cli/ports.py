@@ -8,19 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import AsJson
 from jobs.cli.output import show
 
-ports_app = typer.Typer(
-    help="List the bundled ports, or show one as GeoJSON.", invoke_without_command=True
-)
+app = command_app()
+
+
+ports_app = typer.Typer(invoke_without_command=True)
 app.add_typer(ports_app, name="ports")
 
 
 @ports_app.callback()
 def ports(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the bundled ports."""
+    """List the bundled ports, or show one as GeoJSON."""
     if context.invoked_subcommand:
         return
     from jobs.domain.ports import bundled_ports, load_port

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import JobOrPlan
 from jobs.publish.latest import newest_results
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     pass
+
+
+app = command_app()
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
 from jobs.cli.output import err, out, show
 from jobs.cli.plan import pinned
@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help
     from jobs.plan import Plan
     from jobs.run.backlog import Options
     from jobs.run.committer import Summary
+
+
+app = command_app()
 
 
 @app.command()

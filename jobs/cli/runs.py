@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import (
     ContextOption,
     Form,
@@ -43,6 +43,9 @@ class Component(StrEnum):
     WORKER = "worker"
     GPU_WORKER = "gpu-worker"
     ALL = "all"
+
+
+app = command_app()
 
 
 @app.command()

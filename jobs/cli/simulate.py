@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import ClusterOption, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.run import run_plan
 from jobs.publish.latest import newest_results
+
+app = command_app()
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import (
     AsJson,
     ContextOption,
@@ -26,6 +26,9 @@ from jobs.plan.pinned import plan_without_search
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.plan import Plan
+
+
+app = command_app()
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import (
     ContextOption,
     JobOrPlan,
@@ -53,6 +53,9 @@ Wait = Annotated[
     bool,
     typer.Option("--wait", help="Show the run's progress and exit with its code. Ctrl-C leaves."),
 ]
+
+
+app = command_app()
 
 
 @app.command()

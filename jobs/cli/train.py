@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.label_sources import SourceOption, labelled
 from jobs.cli.output import out, print_lines, say
+
+app = command_app()
 
 
 @app.command()

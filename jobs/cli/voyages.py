@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from jobs.cli.app import app
+from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.publish.latest import newest_results
@@ -22,6 +22,8 @@ from jobs.visits.voyages.fleet import (
     ShipDraws,
 )
 from jobs.visits.voyages.flows import Flows
+
+app = command_app()
 
 
 @app.command()

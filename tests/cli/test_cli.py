@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 from typer.testing import CliRunner
 
 from jobs import cli
+from jobs.cli.app import load_command
+from jobs.cli.commands import COMMANDS
 from jobs.domain.ports import bundled_ports, read_port
 from jobs.plan import write_plan
 from jobs.run.committer import Summary
+from jobs.run.exit_codes import exit_code
 from tests.support.remote_worlds import plan_on
 
 JOB = """\
@@ -53,6 +58,26 @@ def empty_catalog(folder: Path) -> Path:
     job = folder / "job.yaml"
     job.write_text(JOB.format(catalog="catalog.json"))
     return job
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_lists_every_command_with_the_first_lines_of_its_own_help(name: str) -> None:
+    command = load_command(name)
+    first, *_ = str(command.help).split("\n\n")
+    assert " ".join(first.split()) == COMMANDS[name].summary
+    assert command.hidden == COMMANDS[name].hidden
+
+
+def test_every_command_of_every_module_is_listed() -> None:
+    for module in {entry.module for entry in COMMANDS.values()}:
+        found = get_group(import_module(f"jobs.cli.{module}").app).commands
+        assert set(found) == {name for name, entry in COMMANDS.items() if entry.module == module}
+
+
+def test_help_imports_no_command() -> None:
+    asked = "import sys; from jobs.cli import app; app(['--help'], standalone_mode=False)"
+    heavy = "sys.exit(bool({'numpy', 'torch', 'distributed', 'pandas'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", f"{asked}; {heavy}"], check=True, capture_output=True)
 
 
 def test_ports_as_a_table_and_as_json() -> None:
@@ -149,11 +174,11 @@ def test_a_plan_says_what_it_will_cost_at_ones_own_prices(tmp_path: Path) -> Non
 
 
 def test_exit_codes_tell_what_happened() -> None:
-    assert cli.exit_code(Summary(done=3)) == 0
-    assert cli.exit_code(Summary(done=3, pending=2)) == 0
-    assert cli.exit_code(Summary(done=3, failed=1)) == 1
-    assert cli.exit_code(Summary(done=3, failed=1, lost="the cluster was lost")) == 3
-    assert cli.exit_code(Summary(done=3, failed=1, interrupted=True)) == 130
+    assert exit_code(Summary(done=3)) == 0
+    assert exit_code(Summary(done=3, pending=2)) == 0
+    assert exit_code(Summary(done=3, failed=1)) == 1
+    assert exit_code(Summary(done=3, failed=1, lost="the cluster was lost")) == 3
+    assert exit_code(Summary(done=3, failed=1, interrupted=True)) == 130
 
 
 @pytest.mark.real_data

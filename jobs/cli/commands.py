@@ -1,0 +1,97 @@
+"""The commands of ``berthwatch``: in which module each lies, and its line in ``--help``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """One command, described without importing the module that defines it."""
+
+    module: str
+    """Name of the module in ``jobs.cli``; its ``app`` holds the command."""
+    summary: str
+    """First paragraph of the command's own help."""
+    hidden: bool = False
+    """Left out of ``--help``."""
+
+
+COMMANDS: Mapping[str, CommandEntry] = {
+    "ports": CommandEntry("ports", "List the bundled ports, or show one as GeoJSON."),
+    "sensors": CommandEntry("ports", "List the sensors: names for `sensor:` in a job file."),
+    "search": CommandEntry(
+        "plan", "What the catalogs hold: overpasses per port, sensor and month, cloud, bytes."
+    ),
+    "plan": CommandEntry(
+        "plan",
+        "Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again.",
+    ),
+    "run": CommandEntry(
+        "run", "Do everything that is still missing: tile, segment, visits, estimates, publish."
+    ),
+    "status": CommandEntry(
+        "status",
+        "How far a job is: per port, sensor and stage what is done, pending, failed, stale.",
+    ),
+    "submit": CommandEntry(
+        "submit",
+        "Do a job on Kubernetes: one Job, which makes its own Dask cluster and removes it.",
+    ),
+    "resume": CommandEntry(
+        "submit",
+        "Take up a run on Kubernetes that ended, failed or was cancelled: only what is missing.",
+    ),
+    "runner": CommandEntry(
+        "submit",
+        "Do one partition of a submitted run: what the pods of its Job call.",
+        hidden=True,
+    ),
+    "runs": CommandEntry(
+        "runs", "A job's runs on Kubernetes, the newest first, and how they stand."
+    ),
+    "logs": CommandEntry(
+        "runs", "What a run's pods wrote, also when they are gone: logs are kept in the archive."
+    ),
+    "cancel": CommandEntry(
+        "runs",
+        "End a run; nothing of it stays in Kubernetes, what it finished stays in the archive.",
+    ),
+    "report": CommandEntry("report", "Where the HTML report of the newest results lies."),
+    "ais": CommandEntry(
+        "ais", "Hold AIS against the newest results: who was heard, who was dark, who fell silent."
+    ),
+    "voyages": CommandEntry(
+        "voyages",
+        "Which visits may be one ship's, flows from port to port, and how many ships there are.",
+    ),
+    "verify": CommandEntry(
+        "archive",
+        "Recompute overpasses from the pinned inputs and compare the bytes with the archive.",
+    ),
+    "export": CommandEntry(
+        "archive",
+        "A plain Zarr v3 copy of one port's archive, for tools that do not know Icechunk.",
+    ),
+    "archive": CommandEntry(
+        "archive",
+        "What the port archives hold: commits, tags, sizes; and throw away what nobody can read.",
+    ),
+    "train": CommandEntry(
+        "train", "Train a network on labelled scenes; split by port, never by chip."
+    ),
+    "evaluate": CommandEntry(
+        "evaluate",
+        "Measure a network on labelled scenes: what is found, how large, how sure, and where not.",
+    ),
+    "simulate": CommandEntry(
+        "simulate",
+        "Make a lawful STAC archive of synthetic port scenes, with its truth and a job file.",
+    ),
+    "demo": CommandEntry(
+        "simulate",
+        "Simulate two ports, run the whole job on them, compare with the truth. Offline.",
+    ),
+}
+"""In the order of ``--help``."""
