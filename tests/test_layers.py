@@ -24,12 +24,7 @@ OWNERS = {
     "prometheus_client": {"jobs.run.prometheus"},
     "kubernetes": {"jobs.kubernetes"},
     "cryptography": {"jobs.kubernetes"},
-    "numba": {
-        "jobs.visits.occupancy",
-        "jobs.visits.voyages.linking",
-        "jobs.visits.voyages.fleet",
-        "jobs.visits.voyages.flows",
-    },
+    "numba": {"jobs.visits.compiled"},
 }
 MODEL_USERS = {"jobs.segment", "jobs.simulate", "jobs.cli", "jobs.run.execute"}
 

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from jobs.visits.compiled import njit
 
 NOTHING, VESSEL, NO_LOOK = 0, 1, 2
 """What a look saw; NO_LOOK marks the ends of the time of interest."""
@@ -26,7 +27,7 @@ TAIL = 1e-13
 """Mass of the uniformisation series that may be left out."""
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def lumped_after(start, rate, move, gap, result, work):
     """Mass of (empty, stage 1..k) after a gap; start, result and work are (k + 1,)."""
     k = len(start) - 1
@@ -56,19 +57,19 @@ def lumped_after(start, rate, move, gap, result, work):
             work[s] = result[s]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def in_pieces(mean):
     """Into how many pieces a gap with so many jumps is cut, so that e^-mean does not underflow."""
     return int(mean / 500.0) + 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def most_jumps(mean):
     """More jumps than this are less likely than TAIL."""
     return mean + 12.0 * math.sqrt(mean) + 30.0
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def still_there(move, gap, k, chance):
     """chance[n]: n stages have ended in the gap, the ship is there all the time; (k,)."""
     chance[0] = math.exp(-move * gap)
@@ -76,7 +77,7 @@ def still_there(move, gap, k, chance):
         chance[n] = chance[n - 1] * move * gap / n
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def step(empty, ships, rate, move, gap, mix, scratch):
     """Mass after a gap: the new mass of empty; ``ships`` (stage, class) is changed in place."""
     k, classes = ships.shape
@@ -109,7 +110,7 @@ def step(empty, ships, rate, move, gap, mix, scratch):
     return after[0]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def begin(ships, rate, dwell, mix):
     """The berth in the long run: the mass of empty; fills ``ships`` (stage, class)."""
     k, classes = ships.shape
@@ -120,7 +121,7 @@ def begin(ships, rate, dwell, mix):
     return 1.0 - occupied
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def seen_by(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
     """Chance of what the look saw, for an empty berth; fills ``emission`` (class,) for ships."""
     if kind[look] == NO_LOOK:
@@ -138,7 +139,7 @@ def seen_by(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
     return at_empty
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def update(empty, ships, at_empty, emission):
     """Weigh the mass with what was seen and make it sum to 1; (new empty, chance of the look)."""
     total = empty * at_empty
@@ -153,7 +154,7 @@ def update(empty, ships, at_empty, emission):
     return empty * at_empty / total, total
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def forwards(looks, errors, rate, dwell, mix, empties, ships):
     """Mass at every look given the looks so far; fills empties (look,) and ships (look, stage,
     class), gives the ln chance of all looks.
@@ -179,7 +180,7 @@ def forwards(looks, errors, rate, dwell, mix, empties, ships):
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
     """Log chance of all looks for each parameter point; (point,).
 
@@ -202,7 +203,7 @@ def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
 # --- histories ----------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def pick(weights, uniform):
     """Index drawn with a chance proportional to its weight, from one uniform number."""
     left = uniform * weights.sum()
@@ -216,7 +217,7 @@ def pick(weights, uniform):
     return last
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def lumped_towards(target, k, rate, move, gap):
     """Chance to be in the target state (0 empty, 1..k) after the gap, from each state; (k + 1,)."""
     fastest = max(rate, move)
@@ -246,7 +247,7 @@ def lumped_towards(target, k, rate, move, gap):
     return result
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def before(empty, ships, stage, class_, rate, move, gap, mix):
     """Weights of the states at a look, given the state at the next one; (2 k + 1,).
 
@@ -268,7 +269,7 @@ def before(empty, ships, stage, class_, rate, move, gap, mix):
     return weights
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def backwards(time, empties, ships, rate, move, mix, rng):
     """One draw of the states at the looks given all of them.
 
@@ -300,7 +301,7 @@ def backwards(time, empties, ships, rate, move, mix, rng):
     return stage, class_, emptied
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def bridge(origin, target, k, rate, move, gap, rng):
     """The moments, since the gap's start, at which a ship left or came, in turn; one draw.
 
@@ -341,13 +342,13 @@ def bridge(origin, target, k, rate, move, gap, rng):
     return moments[:found]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def following(state, k):
     """The state after this one, numbered as in ``bridge``."""
     return k if state == 2 * k else state + 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def true_sighting(look, looks, recall, false_alarm, class_, rng):
     """Whether the vessel reported at an occupied berth was the ship itself; one draw."""
     clear, fits, false_fit = looks[3], looks[4], looks[5]
@@ -358,7 +359,7 @@ def true_sighting(look, looks, recall, false_alarm, class_, rng):
     return rng.random() * (real + false) < real
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
     """The stays of one history: (stay, 4) arrival, departure, class and first true sighting or
     -1.
@@ -402,7 +403,7 @@ def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
     return rows[:n]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def with_room(rows, n):
     """The rows, with room for one more."""
     if n < len(rows):
@@ -412,7 +413,7 @@ def with_room(rows, n):
     return wider
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def histories(looks, rate, dwell, stages, mix, recall, false_alarm, times, rng):
     """Histories of each parameter point: (stay, 5) history, arrival, departure, class, sighting.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from jobs.visits.compiled import njit
 from jobs.visits.occupancy.berth_hmm import NO_LOOK, TAIL, in_pieces, most_jumps, pick, with_room
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def jump_chances(most, rate, leave):
     """Of the uniformised chain in each number of ships, with a zero before and after: (3, ship + 2)
     to stay, to gain a ship, to lose one; and the rate of its jumps.
@@ -29,7 +29,7 @@ def jump_chances(most, rate, leave):
     return chances, fastest
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def jump(mass, chances, backwards, work):
     """One jump of a mass; or backwards, of the chance to reach a target. Arrays as jump_chances."""
     idle, up, down = chances[0], chances[1], chances[2]
@@ -42,7 +42,7 @@ def jump(mass, chances, backwards, work):
     mass[1:-1] = work[1:-1]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def carry_limited(mass, rate, leave, gap, backwards):
     """A mass over a gap, where the greatest number is a limit: by uniformisation.
 
@@ -70,7 +70,7 @@ def carry_limited(mass, rate, leave, gap, backwards):
         now[1:-1] = mass
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def carry_open(mass, rate, leave, gap):
     """A mass over a gap, where nothing limits the number; changes it in place.
 
@@ -94,7 +94,7 @@ def carry_open(mass, rate, leave, gap):
     mass[most] += max(0.0, 1.0 - mass.sum())
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def towards(target, most, limited, rate, leave, gap):
     """Chance to have ``target`` ships after the gap from each number of ships, (most + 1,)."""
     chance = np.zeros(most + 1)
@@ -108,7 +108,7 @@ def towards(target, most, limited, rate, leave, gap):
     return chance
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def begin(mass, rate, leave):
     """The number of ships in the long run: Poisson, cut off where there is no more room."""
     mass[0] = 1.0
@@ -117,7 +117,7 @@ def begin(mass, rate, leave):
     mass /= mass.sum()
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def seen_by(vessels, chance, false_alarms, emission):
     """Chance of so many reported vessels for each number of ships; fills emission (ship,)."""
     reported = np.empty(vessels + 1)
@@ -132,7 +132,7 @@ def seen_by(vessels, chance, false_alarms, emission):
         emission[s] = reported[vessels]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def forwards(looks, limited, rate, leave, recall, false_alarm, masses):
     """Mass of the number of ships at every look given the looks so far; ln chance of all of
     them.
@@ -162,7 +162,7 @@ def forwards(looks, limited, rate, leave, recall, false_alarm, masses):
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
     """Log chance of all looks for each parameter point; (point,).
 
@@ -178,7 +178,7 @@ def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
     return found
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def bridge_limited(origin, target, most, rate, leave, gap, rng):
     """As ``bridge``, where the greatest number is a limit."""
     chances, fastest = jump_chances(most, rate, leave)
@@ -212,7 +212,7 @@ def bridge_limited(origin, target, most, rate, leave, gap, rng):
     return moments[:found], changes[:found]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def bridge_open(origin, target, rate, leave, gap, rng):
     """As ``bridge``, where nothing limits the number."""
     stays = math.exp(-leave * gap)
@@ -250,7 +250,7 @@ def bridge_open(origin, target, rate, leave, gap, rng):
     return moments[order], changes[order]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def bridge(origin, target, most, limited, rate, leave, gap, rng):
     """Moments since the gap's start at which a ship came (+1) or left (-1); one draw."""
     if limited:
@@ -258,7 +258,7 @@ def bridge(origin, target, most, limited, rate, leave, gap, rng):
     return bridge_open(origin, target, rate, leave, gap, rng)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def numbers(time, limited, masses, rate, leave, rng):
     """One draw of the number of ships at the looks given all of them; (look,)."""
     looks, states = masses.shape
@@ -274,7 +274,7 @@ def numbers(time, limited, masses, rate, leave, rng):
     return ships
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def stays(time, limited, masses, rate, dwell, rng):
     """The stays of one history: (stay, 2) arrival, departure, by arrival."""
     leave = 1 / dwell
@@ -314,7 +314,7 @@ def stays(time, limited, masses, rate, dwell, rng):
     return rows[np.argsort(rows[:n, 0])]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def histories(looks, most, limited, rate, dwell, recall, false_alarm, times, rng):
     """Histories of each parameter point: (stay, 3) history, arrival, departure.
 

@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 from scipy.stats import norm
 
 from jobs.errors import InputError
+from jobs.visits.compiled import njit
 
 CLEARLY_SD = 3.0
 """Measured lengths are surely two ships' where their intervals of this many sd do not touch."""
@@ -283,14 +283,14 @@ def _prior_ships(
     return np.array([np.count_nonzero(times) for times in came], np.int32)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def one_ship(precision, pull, prior):  # type: ignore[no-untyped-def]
     """Log marginal likelihood of one ship's measures, less what cancels between partitions."""
     both = prior + precision
     return 0.5 * np.log(prior / both) + 0.5 * pull**2 / both
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _partitions(  # type: ignore[no-untyped-def]
     precision, pull, prior, apart, newcomer, evenness, sweeps, rng
 ):

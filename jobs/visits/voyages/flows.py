@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
 from jobs.errors import InputError
+from jobs.visits.compiled import njit
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.voyages.linking import Transit, VoyageSettings, transit
 from jobs.visits.voyages.sea_routes import SeaRoute
@@ -221,7 +221,7 @@ def _settle(
     return trips
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _sweeps(  # type: ignore[no-untyped-def]
     port, rate, departures, late, days, choice, background, weights, sweeps, rng
 ):

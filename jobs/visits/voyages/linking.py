@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import geopandas as gpd
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import expon, lognorm
 from shapely.geometry import LineString
 
 from jobs.errors import InputError
+from jobs.visits.compiled import njit
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.schema import DEGREE_DECIMALS, VOYAGE_COLUMNS, table
 from jobs.visits.voyages.fleet import one_ship, spread_of_truth
@@ -441,7 +441,7 @@ def _trait(
 # --- the sampler --------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _gain(i, j, after, before, precision, pull, prior):  # type: ignore[no-untyped-def]
     """Log likelihood ratio of joining the chain that ends in i with the one that begins in j."""
     k = j
@@ -467,7 +467,7 @@ def _gain(i, j, after, before, precision, pull, prior):  # type: ignore[no-untyp
     return total
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _draw(weight, rng):  # type: ignore[no-untyped-def]
     """An index with chances proportional to the weights."""
     point = rng.random() * weight.sum()
@@ -478,7 +478,7 @@ def _draw(weight, rng):  # type: ignore[no-untyped-def]
     return len(weight) - 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _relink(i, fits, value, alone, after, before, precision, pull, prior, rng):  # type: ignore[no-untyped-def]
     """Gibbs step: cut what follows i, and draw its next stop from all that are free, or none."""
     if after[i] >= 0:
@@ -496,7 +496,7 @@ def _relink(i, fits, value, alone, after, before, precision, pull, prior, rng): 
         before[fits[k]] = i
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _exchange(  # type: ignore[no-untyped-def]
     i, j, odds, value, alone, after, before, precision, pull, prior, rng
 ):
@@ -524,7 +524,7 @@ def _exchange(  # type: ignore[no-untyped-def]
         before[had] = i
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _sweep(fits, value, alone, after, before, precision, pull, prior, rng):  # type: ignore[no-untyped-def]
     """Relink every visit that has a candidate, and try as many exchanges."""
     visits = len(fits)
@@ -542,7 +542,7 @@ def _sweep(fits, value, alone, after, before, precision, pull, prior, rng):  # t
             _exchange(i, j, odds, value, alone, after, before, precision, pull, prior, rng)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _choices(port_of, present, late, after, choice, weights, rng):  # type: ignore[no-untyped-def]
     """Gibbs step: where ships of each port go, given the links; the lost ones are told apart."""
     ports = len(weights)
@@ -565,7 +565,7 @@ def _choices(port_of, present, late, after, choice, weights, rng):  # type: igno
         choice[a] /= choice[a].sum()
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _strangers(port_of, present, before, share, seen, rng):  # type: ignore[no-untyped-def]
     """Gibbs step: of all arrivals at each port, the share that comes from nowhere known."""
     counts = np.full(len(share), 0.5)
@@ -578,7 +578,7 @@ def _strangers(port_of, present, before, share, seen, rng):  # type: ignore[no-u
         share[b] = rng.standard_gamma(counts[b]) / seen[b]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _values(log_weight, port_of, present, late, choice, share, rate):  # type: ignore[no-untyped-def]
     """Log weight of each link and of each departure without one, against arrivals without one."""
     visits, ports = len(port_of), len(share)
@@ -597,7 +597,7 @@ def _values(log_weight, port_of, present, late, choice, share, rate):  # type: i
     return value, alone
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _sample(  # type: ignore[no-untyped-def]
     log_weight, port_of, present, late, days, precision, pull, prior, weights, sweeps, burn_in, rng
 ):
