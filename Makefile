@@ -15,6 +15,11 @@ TORCH_FLAGS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 REAL := ../shared/data/real-imagery
 PIP := $(BIN)/python -m pip install --quiet
 
+# Processes that share the tests: one per core is enough, each of them takes up to 3 GB. A file's
+# tests stay together, for they share clusters and servers.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .PHONY: help install demo test test-all test-faults check format bench train image image-gpu lock clean
 
 help:  ## Show what can be made
@@ -38,10 +43,10 @@ demo: $(STAMP)  ## Simulate a small archive, run the main job on it, write the r
 	$(BIN)/berthwatch demo
 
 test: $(STAMP) check  ## Lint, types and the tests (under 15 minutes on two cores)
-	$(BIN)/python -m pytest -m "not slow and not faults and not bench"
+	$(PYTEST) -m "not slow and not faults and not bench"
 
 test-all: $(STAMP) check  ## The tests with the slow ones and the fault suite
-	$(BIN)/python -m pytest -m "not bench"
+	$(PYTEST) -m "not bench"
 
 test-faults: $(STAMP)  ## Kill, cut off, fill up, lie: runs must come out the same (prints the fault table)
 	$(BIN)/python -m pytest -m faults -s

@@ -18,6 +18,12 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+# Workers that run side by side share the cores; what they start inherits this. Read when the
+# libraries are loaded, hence here.
+if WORKERS := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
 
 def _is_local(address: Any) -> bool:
     if not isinstance(address, tuple):
@@ -50,3 +56,8 @@ def shared() -> Path:
     if not SHARED.exists():
         pytest.skip("the recorded data (../shared/data) is not here")
     return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files marked ``early`` come first: workers that share the files then end together."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
