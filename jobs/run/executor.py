@@ -7,6 +7,7 @@ succeed. The scheduler may vanish, and so may all workers; neither may leave a r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -110,7 +111,14 @@ class Dispatch:
             if error is not None:
                 return batch, _failed(batch, error)
             self.watch.heard()
-            return batch, future.result()
+            return batch, self._given(future)
+
+    def _given(self, future: Future[tuple[Chain, ...]]) -> tuple[Chain, ...]:
+        """The outcome of a task that ended well, though the scheduler may have gone since."""
+        try:
+            return future.result()
+        except CancelledError:
+            raise self.watch.lost("broke the connection off") from None
 
     def cancel(self) -> None:
         """Call everything back; what is running on workers is left to come to its end."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from distributed import Future
 
 from jobs.archive import pool
 from jobs.run import cluster, executor
@@ -56,3 +59,24 @@ def test_a_lost_scheduler_and_then_lost_workers(tmp_path: Path) -> None:
         calm, _, _ = go(elsewhere(plan, "calm"), client)
     assert (rest.done, calm.done, rest.lost) == (4, 4, "")
     assert content(plan) == content(elsewhere(plan, "calm"))
+
+
+def test_a_scheduler_lost_between_the_end_of_a_task_and_its_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    with remote_cluster(tmp_path) as remote, connect(remote.address) as client:
+        ask = Future.exception
+
+        def then_gone(self: Future[Any], *arguments: Any, **options: Any) -> Any:
+            error = ask(self, *arguments, **options)
+            remote.kill_scheduler()
+            until = time.monotonic() + 30
+            while not self.cancelled() and time.monotonic() < until:
+                time.sleep(0.01)
+            return error
+
+        monkeypatch.setattr(Future, "exception", then_gone)
+        lost, _, _ = go(plan, client)
+    assert lost.lost.startswith(f"the cluster was lost: the scheduler at {remote.address} broke")
+    assert (lost.done, lost.failed, lost.pending) == (0, 0, 1)
