@@ -42,14 +42,28 @@ install: $(STAMP)  ## Set up .venv/ with the berthwatch command
 demo: $(STAMP)  ## Simulate a small archive, run the main job on it, write the report (offline)
 	$(BIN)/berthwatch demo
 
-test: $(STAMP) check  ## Lint, types and the tests (under 15 minutes on two cores)
-	$(PYTEST) -m "not slow and not faults and not bench"
+test: $(STAMP)  ## Lint, types and the tests (under 15 minutes on two cores)
+	$(call checked,$(PYTEST) -m "not slow and not faults and not bench")
 
-test-all: $(STAMP) check  ## The tests with the slow ones and the fault suite
-	$(PYTEST) -m "not bench"
+test-all: $(STAMP)  ## The tests with the slow ones and the fault suite
+	$(call checked,$(PYTEST) -m "not bench")
 
 test-faults: $(STAMP)  ## Kill, cut off, fill up, lie: runs must come out the same (prints the fault table)
 	$(BIN)/python -m pytest -m faults -s
+
+# Lint, then a command with mypy running beside it. mypy speaks last where it has something to say,
+# so that of a good run the last line is the command's.
+define checked
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@mkdir -p build
+	@$(BIN)/mypy >build/mypy.log 2>&1 & mypy=$$!; \
+		trap 'kill $$mypy 2>/dev/null' INT TERM; \
+		echo '$(1)'; $(1); tests=$$?; \
+		wait $$mypy; types=$$?; \
+		test $$types -eq 0 || cat build/mypy.log; \
+		test $$tests -eq 0 -a $$types -eq 0
+endef
 
 check: $(STAMP)  ## Lint, format and types
 	$(BIN)/ruff check .

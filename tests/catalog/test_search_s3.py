@@ -27,7 +27,7 @@ from tests.catalog.test_search import (
 from tests.support.servers.faults import answers
 from tests.support.servers.s3 import S3, Proxy, environment, faulty_proxy, s3_server
 
-HASTY = Manners(retries=1, connect_s=2, read_s=2)
+HASTY = Manners(retries=1, connect_s=30, read_s=30)
 
 
 @pytest.fixture(scope="module")

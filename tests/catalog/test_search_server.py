@@ -31,7 +31,7 @@ from tests.support.places import STAC_ITEMS
 COLLECTION = "sentinel-2-c1-l2a"
 AREA = box(-40.1, -4.7, -39.9, -4.6)
 PERIOD = Period(date(2025, 7, 3), date(2025, 7, 22))
-HASTY = Manners(page_items=6, retries=3, backoff_s=0.01, connect_s=2, read_s=2)
+HASTY = Manners(page_items=6, retries=3, backoff_s=0.01, connect_s=30, read_s=30)
 
 
 def month() -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import yaml
 
 from tests.support.kubernetes.runs import JOB, NAMESPACE, Site, facts, seen_from_here, site
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.early, pytest.mark.timeout(900)]
 PARTS = ("--backfill", "2024-05..2024-06", "--by", "month")
 
 

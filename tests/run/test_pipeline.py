@@ -22,6 +22,8 @@ from jobs.run.pipeline import whole_run
 from tests.support.remote_cluster import remote_cluster
 from tests.support.small_runs import a_plan
 
+pytestmark = pytest.mark.early
+
 CONSOLE = Console(stderr=True)
 
 

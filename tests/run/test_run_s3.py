@@ -20,6 +20,8 @@ from tests.support.remote_worlds import berthwatch, plan_on
 from tests.support.scenes import noise, small_port
 from tests.support.servers.s3 import BUCKET, KEY_ID, S3, SECRET, s3_server
 
+pytestmark = pytest.mark.early
+
 DAYS = (1, 3, 6)
 
 

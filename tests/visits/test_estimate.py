@@ -31,6 +31,8 @@ from tests.support.factories import (
     make_vessel,
 )
 
+pytestmark = pytest.mark.early
+
 DAYS = 60
 PERIOD = Period(date(2024, 3, 1), date(2024, 3, 1) + timedelta(days=DAYS - 1))
 QUICK = EstimateSettings(draws=150)

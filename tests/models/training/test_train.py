@@ -31,6 +31,8 @@ from models.training.folds import FoldsError, train_without
 from models.training.losses import hull_loss
 from models.training.train import TrainConfig, TrainingError, _chances, train
 
+pytestmark = pytest.mark.early
+
 SIZE = 120
 SHIPS = ((30.0, 40.0, 16.0, 3.0, 20.0), (80.0, 70.0, 22.0, 4.0, 110.0))
 LEFT, TOP = 500_000.0, 4_000_000.0

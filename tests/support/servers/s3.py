@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import subprocess
 import sysconfig
 import tempfile
@@ -75,13 +75,11 @@ def environment(endpoint: str) -> dict[str, str]:
 @contextmanager
 def s3_server(bucket: str = BUCKET) -> Iterator[S3]:
     """moto's server as a process of its own, with an empty bucket."""
-    port = _free_port()
     command = [str(Path(sysconfig.get_path("scripts")) / "moto_server"), "-H", "127.0.0.1"]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([*command, "-p", str(port)], stdout=log, stderr=log)
+        process = subprocess.Popen([*command, "-p", "0"], stdout=log, stderr=log)
         try:
-            _wait_until_up(port, process)
-            server = S3(f"http://127.0.0.1:{port}", bucket)
+            server = S3(f"http://127.0.0.1:{_port(process, log.fileno())}", bucket)
             server.client().create_bucket(Bucket=bucket)
             yield server
         finally:
@@ -89,24 +87,16 @@ def s3_server(bucket: str = BUCKET) -> Iterator[S3]:
             process.wait(10)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+def _port(process: subprocess.Popen[bytes], log: int) -> int:
+    """The port that the server was given by the system, which it logs when it listens there."""
+    for _ in range(1200):
+        text = os.pread(log, 10_000, 0).decode()  # at its end the server goes on writing
+        if found := re.search(r"Running on http://127\.0\.0\.1:(\d+)", text):
+            return int(found[1])
         if process.poll() is not None:
             break
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"moto_server did not come up on port {port}")
+        time.sleep(0.05)
+    raise RuntimeError(f"moto_server did not come up: {text}")
 
 
 # --- the proxy ----------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from jobs.visits.voyages.linking import (
 )
 from jobs.visits.voyages.sea_routes import SeaRoute
 
+pytestmark = pytest.mark.early
+
 ORIGIN = datetime(2024, 3, 7, tzinfo=UTC)
 KM = {("A", "B"): 300.0, ("A", "C"): 1850.0, ("B", "C"): 1630.0}
 ROUTES = {
