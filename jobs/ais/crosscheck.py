@@ -249,7 +249,7 @@ def _comparison(
     first = heard.searchsorted(table["start"].dt.floor("D"), side="left")
     last = heard.searchsorted(table["end"], side="left")
     return table.assign(
-        days=(table["end"] - table["start"]) / pd.Timedelta(days=1),
+        days=(table["end"] - table["start"]) / pd.Timedelta(1, "D"),
         days_heard=(last - first).astype(np.int32),
     )
 

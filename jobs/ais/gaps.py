@@ -109,7 +109,7 @@ def ais_gaps(
     ended = pd.Timestamp(until) if until is not None else pd.NaT
     last = np.append(mmsi[1:] != mmsi[:-1], True)[: len(mmsi)]
     later = time.shift(-1).mask(last, ended)
-    hours = ((later - time) / pd.Timedelta(hours=1)).to_numpy(np.float64)
+    hours = ((later - time) / pd.Timedelta(1, "h")).to_numpy(np.float64)
     starts = np.flatnonzero(hours >= min_gap_h)
     gaps = _gap_rows(rows, starts, last[starts], hours[starts])
     gaps["ships_heard"] = _others_heard(rows, gaps)
@@ -243,7 +243,7 @@ def _measured(
 def _around(gaps: pd.DataFrame, visit: Mapping[str, object], rules: GapSettings) -> pd.DataFrame:
     """A matched ship's gaps that touch its stay or the hours around it."""
     arrived, left = visit["arrival_before"], visit["departure_after"]
-    around = pd.Timedelta(hours=rules.around_h)
+    around = pd.Timedelta(rules.around_h, "h")
     before, after = gaps["end"] <= arrived, gaps["start"] >= left
     relation = np.select(
         [before, after], [Relation.BEFORE.value, Relation.AFTER.value], Relation.DURING.value
@@ -258,8 +258,8 @@ def _candidates(
 ) -> pd.DataFrame:
     """Gaps of ships that could have come, been seen and gone again, all unheard."""
     kmh = rules.fastest_kn * KNOT_KMH
-    to_arrive_h = (visit["arrival_before"] - gaps["start"]) / pd.Timedelta(hours=1)
-    to_return_h = (gaps["end"] - visit["departure_after"]) / pd.Timedelta(hours=1)
+    to_arrive_h = (visit["arrival_before"] - gaps["start"]) / pd.Timedelta(1, "h")
+    to_return_h = (gaps["end"] - visit["departure_after"]) / pd.Timedelta(1, "h")
     fits = (to_arrive_h >= 0) & (gaps["start_km"] <= kmh * to_arrive_h)
     fits &= gaps["end"].isna() | ((to_return_h >= 0) & (gaps["end_km"] <= kmh * to_return_h))
     fits &= gaps[["start_km", "end_km"]].min(axis=1) <= rules.near_km

@@ -84,7 +84,7 @@ def tracks_of(positions: pd.DataFrame) -> Tracks:
     """The tracks of AIS_COLUMNS rows; they must be ordered by mmsi, then time."""
     times = positions["time"]
     start = times.min() if len(times) else pd.Timestamp(0, tz="UTC")
-    time_ms = ((times - start) // pd.Timedelta(milliseconds=1)).to_numpy(np.int64)
+    time_ms = ((times - start) // pd.Timedelta(1, "ms")).to_numpy(np.int64)
     # room on both sides of every ship's messages for a moment before or after all of them
     span_ms = 3 * int(time_ms.max(initial=0)) + 3
     mmsi = positions["mmsi"].to_numpy(np.int64)
@@ -104,7 +104,7 @@ def tracks_of(positions: pd.DataFrame) -> Tracks:
 
 def fixes_at(tracks: Tracks, time: pd.Timestamp, settings: DriftSettings) -> Fixes:
     """Where every ship was at that moment."""
-    moment_ms = round((time - tracks.start) / pd.Timedelta(milliseconds=1))
+    moment_ms = round((time - tracks.start) / pd.Timedelta(1, "ms"))
     within_ms = int(np.clip(moment_ms, -(tracks.span_ms // 3), tracks.span_ms // 3 * 2 - 1))
     ship = np.arange(tracks.ships, dtype=np.int64)
     wanted = ship * tracks.span_ms + tracks.span_ms // 3 + within_ms

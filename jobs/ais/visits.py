@@ -294,7 +294,7 @@ def _longest_gaps(
 ) -> pd.DataFrame:
     """gap_begin and gap_end of the longest silence that began in each visit; index: its number."""
     later = time.shift(-1)
-    silent = followed & (later - time >= pd.Timedelta(hours=rules.gap_h)).to_numpy()
+    silent = followed & (later - time >= pd.Timedelta(rules.gap_h, "h")).to_numpy()
     rows = np.flatnonzero(silent)
     gaps = pd.DataFrame({"gap_begin": _at(time, rows), "gap_end": _at(later, rows)})
     gaps["visit"] = number[rows]
@@ -317,7 +317,7 @@ def _visit_table(
     table = runs.reset_index(drop=True)
     table["mmsi"] = rows["mmsi"].to_numpy()[table["first"]]
     table["messages"] = table["last"] - table["first"] + 1
-    table["hours"] = (table["end"] - table["start"]) / pd.Timedelta(hours=1)
+    table["hours"] = (table["end"] - table["start"]) / pd.Timedelta(1, "h")
     table["ais_visit_id"] = _ids(port, table)
     table["port"] = port.id
     table["berth"] = table["ais_visit_id"].map(_main_berth(stays, port)).fillna("")
@@ -399,7 +399,7 @@ def _stay_table(
     table["ais_visit_id"] = _ids(port, named)
     table["confidence"] = named["confidence"]
     table["begin"], table["end"] = _at(rows["time"], first), _at(rows["time"], last)
-    table["hours"] = (table["end"] - table["begin"]) / pd.Timedelta(hours=1)
+    table["hours"] = (table["end"] - table["begin"]) / pd.Timedelta(1, "h")
     table["begin_seen"] = (first > 0) & (mmsi[first - 1] == mmsi[first])
     after = np.minimum(last + 1, len(mmsi) - 1)
     table["end_seen"] = (after > last) & (mmsi[after] == mmsi[last])

@@ -228,7 +228,7 @@ def _count(
 
 def _inside(table: pd.DataFrame, column: str, period: Period) -> pd.DataFrame:
     first = pd.Timestamp(period.start, tz="UTC")
-    after = pd.Timestamp(period.end, tz="UTC") + pd.Timedelta(days=1)
+    after = pd.Timestamp(period.end, tz="UTC") + pd.Timedelta(1, "D")
     return table[(table[column] >= first) & (table[column] < after)]
 
 

@@ -19,7 +19,7 @@ TANKER, OTHER = 445000001, 273000001
 
 
 def at(hours: float) -> pd.Timestamp:
-    return pd.Timestamp(NOON) + pd.Timedelta(hours=hours)
+    return pd.Timestamp(NOON) + pd.Timedelta(hours, "h")
 
 
 def test_a_gap_has_its_ends_its_way_and_the_speed_it_needs() -> None:

@@ -227,7 +227,7 @@ def test_a_radar_is_forgiven_the_shift_of_a_moving_ship() -> None:
 def test_rows_come_back_in_the_vessels_order() -> None:
     one, two = seen((0, 0), (500, 0)), seen((0, 0), (500, 0))
     two["vessel_id"], two["overpass_id"] = two["vessel_id"] + "x", "o2"
-    two["time"] = two["time"] + pd.Timedelta(hours=2)
+    two["time"] = two["time"] + pd.Timedelta(2, "h")
     mixed = pd.concat([one, two]).iloc[[3, 0, 2, 1]].reset_index(drop=True)
     found = match_ais(mixed, positions(lying(273000001, 0, 0), *neighbours()))
     assert list(found["vessel_id"]) == list(mixed["vessel_id"])
@@ -238,7 +238,7 @@ def test_rows_come_back_in_the_vessels_order() -> None:
 
 
 def fix(messages: pd.DataFrame, minute: float = 0.0) -> dict[str, float]:
-    fixes = fixes_at(tracks_of(messages), NOON + pd.Timedelta(minutes=minute), DriftSettings())
+    fixes = fixes_at(tracks_of(messages), NOON + pd.Timedelta(minute, "min"), DriftSettings())
     return {name: float(getattr(fixes, name)[0]) for name in ("lon", "lat", "sd_m", "gap_s")}
 
 
@@ -336,8 +336,8 @@ def test_the_best_pairs_are_best_together() -> None:
 @pytest.mark.real_data
 def test_ships_of_a_real_hour_are_found_again_and_strangers_are_not(shared: Path) -> None:
     heard, _ = read_ais([shared / "ais" / "marinecadastre_galveston_20220103.csv.gz"])
-    moment = heard["time"].min() + pd.Timedelta(minutes=10)
-    there = heard[(heard["time"] - moment).abs() < pd.Timedelta(seconds=30)]
+    moment = heard["time"].min() + pd.Timedelta(10, "min")
+    there = heard[(heard["time"] - moment).abs() < pd.Timedelta(30, "s")]
     there = there.dropna(subset=["length_m", "heading_deg"]).drop_duplicates("mmsi")
     there = there[there["length_m"] >= 60]
     assert len(there) > 30

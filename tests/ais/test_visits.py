@@ -54,7 +54,7 @@ def only(found: AisVisits) -> dict[str, object]:
 
 
 def at(minutes: float) -> pd.Timestamp:
-    return pd.Timestamp(NOON) + pd.Timedelta(minutes=minutes)
+    return pd.Timestamp(NOON) + pd.Timedelta(minutes, "min")
 
 
 def test_a_whole_visit_has_all_its_events() -> None:

@@ -137,8 +137,8 @@ def hidden_errors(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     parts = []
     for second in range(600, 900, 60):
-        moment = hour["time"].min() + pd.Timedelta(seconds=second)
-        away = (hour["time"] - moment).abs() > pd.Timedelta(minutes=hidden_min)
+        moment = hour["time"].min() + pd.Timedelta(second, "s")
+        away = (hour["time"] - moment).abs() > pd.Timedelta(hidden_min, "min")
         kept = hour[away].reset_index(drop=True)
         truth = placed(hour, fixes_at(tracks_of(hour), moment, DriftSettings()))
         guess = placed(kept, fixes_at(tracks_of(kept), moment, DriftSettings()))
@@ -156,8 +156,8 @@ def placed(positions: pd.DataFrame, fixes: Fixes) -> pd.DataFrame:
 
 def test_ships_that_fall_silent(hour: pd.DataFrame) -> None:
     """Tiers of vessels drawn from real ships, with their own AIS and without it."""
-    moment = hour["time"].min() + pd.Timedelta(minutes=10)
-    there = hour[(hour["time"] - moment).abs() < pd.Timedelta(seconds=30)]
+    moment = hour["time"].min() + pd.Timedelta(10, "min")
+    there = hour[(hour["time"] - moment).abs() < pd.Timedelta(30, "s")]
     there = there.dropna(subset=["length_m", "heading_deg"]).drop_duplicates("mmsi")
     there = there[there["length_m"] >= 60]
     rng = np.random.default_rng(0)

@@ -28,7 +28,7 @@ def ship(
     name: str | None = None,
 ) -> pd.DataFrame:
     """The messages of one ship, minutes after NOON."""
-    times = pd.to_datetime([NOON + pd.Timedelta(minutes=float(m)) for m in minutes])
+    times = pd.to_datetime([NOON + pd.Timedelta(float(m), "min") for m in minutes])
     facts: dict[str, object] = {
         "mmsi": mmsi,
         "mmsi_valid": True,
