@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from jobs import segment
+from jobs import segment, tile
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
@@ -168,3 +168,47 @@ def test_verify_tells_equal_from_changed_inputs(tmp_path: Path, client: Client) 
     assert gone["result"].startswith("cannot be recomputed: cannot read")
     assert changed["result"].startswith("differs: image")
     assert len(verify_sample(plan, root_of(plan), 1, seed=0)) == 1
+
+
+def test_a_tile_made_anew_leaves_no_old_vessels_behind_it(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redone alone, the earlier stage makes the later one pending: that saw other pixels."""
+    plan = a_plan(tmp_path, 1)
+    go(plan, client)
+    monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
+    summary, _, opened = go(plan, client, Options(last_stage=StageName.TILE))
+    assert (summary.worked, summary.done, summary.pending) == (1, 0, 1)
+    step = opened["TESTP"].steps()["TESTP-001"]
+    assert step.state == {StageName.TILE: UnitState.DONE, StageName.SEGMENT: UnitState.PENDING}
+    assert step.key[StageName.SEGMENT] == ""
+    assert list(opened["TESTP"].records(["TESTP-001"])) == []
+    again, events, _ = go(plan, client)
+    assert [e.facts["stage"] for e in events if e.name is EventName.UNIT] == ["segment"]
+    assert (again.done, again.pending) == (1, 0)
+
+
+def test_a_tile_that_fails_anew_leaves_no_old_vessels_behind_it(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    go(plan, client)
+    monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
+    (tmp_path / "1.tif").unlink()
+    summary, _, opened = go(plan, client)
+    assert (summary.failed, summary.done) == (1, 0)
+    step = opened["TESTP"].steps()["TESTP-001"]
+    assert step.state == {StageName.TILE: UnitState.FAILED, StageName.SEGMENT: UnitState.PENDING}
+    assert list(opened["TESTP"].records(["TESTP-001"])) == []
+
+
+def test_a_stale_tile_is_redone_together_with_the_stage_behind_it(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    go(plan, client)
+    monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
+    summary, events, _ = go(plan, client)
+    stages = [e.facts["stage"] for e in events if e.name is EventName.UNIT]
+    assert stages == ["tile", "segment"]
+    assert (summary.worked, summary.done) == (1, 1)
