@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from shapely.geometry import Point, box
 
 from jobs.ais import MatchSettings, match_ais
 from jobs.ais.geodesy import DEGREE_M
-from jobs.visits.schema import VESSEL_COLUMNS, table
-from tests.support.ais_messages import NOON, positions, ship
+from tests.support.ais_messages import positions, ship
+from tests.support.ais_vessels import LAT, LENGTH_SD_M, LON, vessel
 
-LON, LAT = 133.0, 42.7
 AROUND = (-6, -3, 0.5, 4, 9)
-LENGTH_SD_M = 12.0
 RULES = MatchSettings()
-
-
-def vessel(length_m: float, *, truncated: bool = False) -> gpd.GeoDataFrame:
-    """One vessel at (LON, LAT), heading 30 degrees."""
-    row = {
-        "vessel_id": "v0",
-        "port": "RUVYP",
-        "berth": "",
-        "overpass_id": "o1",
-        "time": NOON,
-        "sensor": "sentinel-2-l2a",
-        "platform": "sentinel-2a",
-        "length_m": length_m,
-        "length_sd_m": LENGTH_SD_M,
-        "beam_m": 14.0,
-        "heading_deg": 30.0,
-        "score": 0.9,
-        "truncated": truncated,
-        "background": None,
-        "fixed": False,
-        "visit_id": "",
-        "geometry": Point(LON, LAT),
-        "footprint": box(LON, LAT, LON + 1e-3, LAT + 1e-3),
-    }
-    return table(VESSEL_COLUMNS, [row])
 
 
 def alone_beside(length_m: float) -> pd.DataFrame:
