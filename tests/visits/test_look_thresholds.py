@@ -1,4 +1,4 @@
-"""What a look is worth at its thresholds: a half that is imaged counts, a hole in cloud does not."""
+"""What a look is worth at its thresholds: half a berth counts, a hole in the cloud does not."""
 
 from __future__ import annotations
 
