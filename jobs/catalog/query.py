@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import shapely
@@ -14,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from jobs.catalog.stac_item import Item, acquired
 from jobs.domain import Period, Scene
 from jobs.domain.job import SourceSpec
+from jobs.domain.nearest import nearest
 from jobs.errors import CatalogError, InputError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _is_of(source: SourceSpec, item: Any) -> bool:
 
 
 def _unknown_collection(source: SourceSpec, known: list[str]) -> CatalogError:
-    near = get_close_matches(source.collection, known, n=3) or sorted(known)[:10]
+    near = nearest(source.collection, known, count=3) or sorted(known)[:10]
     names = ", ".join(near) or "none"
     return CatalogError(
         f"{source.catalog} has no collection {source.collection!r}; the nearest are: {names}; "

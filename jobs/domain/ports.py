@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from itertools import chain
@@ -19,6 +18,7 @@ from shapely.geometry import Polygon
 
 from jobs.domain import Berth, BerthKind, Grid, Port
 from jobs.domain.geometry import local_grid
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
 Feature: TypeAlias = Mapping[str, Any]
@@ -45,18 +45,11 @@ def load_port(ref: str | Path) -> Port:
         return read_port(Path(ref))
     known = bundled_ports()
     if ref.upper() not in known:
-        raise InputError(f"no bundled port {ref!r}{_nearest(ref, known)}; {_use_own_file(known)}")
+        choice = f"there are {', '.join(known)}; for another port give a GeoJSON file of your own"
+        hint = did_you_mean(ref, known)
+        raise InputError("; ".join(filter(None, (f"no bundled port {ref!r}", hint, choice))))
     file = resources.files("jobs.domain").joinpath("bundled_ports", f"{ref.upper()}.geojson")
     return _parse(file.read_text(encoding="utf-8"), f"bundled port {ref.upper()}")
-
-
-def _nearest(word: object, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(str(word).lower(), [name.lower() for name in known], n=1)
-    return next((f"; did you mean {k}?" for k in known if [k.lower()] == found), "")
-
-
-def _use_own_file(known: Sequence[str]) -> str:
-    return f"there are {', '.join(known)}; for another port give a GeoJSON file of your own"
 
 
 # --- a port of one's own ------------------------------------------------------------------------
@@ -165,8 +158,9 @@ def _kind(facts: Mapping[str, Any], place: str) -> BerthKind:
     known = [kind.value for kind in BerthKind]
     value = facts.get("kind")
     if value not in known:
-        hint = _nearest(value, known)
-        raise InputError(f"{place}: kind {value!r}{hint}; expected one of {', '.join(known)}")
+        choice = f"expected one of {', '.join(known)}"
+        hint = did_you_mean(str(value), known)
+        raise InputError("; ".join(filter(None, (f"{place}: kind {value!r}", hint, choice))))
     return BerthKind(value)
 
 
@@ -280,6 +274,3 @@ def _feature(facts: dict[str, Any], polygon: Polygon) -> dict[str, Any]:
     coordinates = [[list(point) for point in ring.coords] for ring in rings]
     geometry = {"type": "Polygon", "coordinates": coordinates}
     return {"type": "Feature", "properties": facts, "geometry": geometry}
-
-
-# --- land ---------------------------------------------------------------------------------------

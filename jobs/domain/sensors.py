@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from jobs.domain import Encoding, Quality
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
 
@@ -95,8 +95,7 @@ def sensor_named(name: str) -> Sensor:
     """The sensor of that name; InputError with the nearest names otherwise."""
     if name in SENSORS:
         return SENSORS[name]
-    near = get_close_matches(name, SENSORS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "run `berthwatch sensors` for the list"
+    hint = did_you_mean(name, SENSORS, "run `berthwatch sensors` for the list")
     raise InputError(f"unknown sensor {name!r}; expected one of {', '.join(SENSORS)}; {hint}")
 
 

@@ -1,55 +1,74 @@
-"""YAML for people's settings: every refusal names the source, the line and the nearest key."""
+"""YAML of job and cluster settings; every refusal names the source, line and nearest key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
+from typing import Any
 
 import yaml
 
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
 Fields = dict[str, yaml.Node]
+"""Values of a mapping by key."""
 
 
-class Reader:
-    """A YAML text being read: knows where it comes from, and so can say where it is wrong."""
+class YamlReader:
+    """Reads and checks the nodes of one YAML text.
+
+    ``source`` names the text in messages: a file's path, or where else it comes from. ``what`` of
+    each method names the value in messages.
+    """
 
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def root(self, text: str) -> yaml.Node:
-        """The whole; InputError for what is not YAML, or empty."""
+    def root(self, text: str, expected: str) -> yaml.Node:
+        """The whole document; InputError for what is not YAML, or empty."""
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
             raise InputError(f"{self.source} is not YAML: {error}; correct it there") from error
         if root is None:
-            raise InputError(f"{self.source} is empty; expected settings, image: at least")
+            raise InputError(f"{self.source} is empty; expected {expected}")
         return root
 
     def fields(
-        self, node: yaml.Node | None, what: str, known: tuple[str, ...], required: str | None = None
+        self,
+        node: yaml.Node | None,
+        what: str,
+        required: tuple[str, ...] = (),
+        optional: tuple[str, ...] = (),
     ) -> Fields:
         """Values by key, none for no node; unknown, repeated and missing keys are refused."""
+        known = (*required, *optional)
         fields: Fields = {}
-        for key, value in self._pairs(node, what):
+        for key, value in self._pairs(node, what, known):
             name = key.value
             if name not in known:
-                raise self.error(key, _unknown(name, what, known))
+                hint = did_you_mean(name, known, f"expected {', '.join(known)}", cutoff=0.5)
+                raise self.error(key, f"unknown key {name!r} in {what}; {hint}")
             if name in fields:
-                raise self.error(key, f"key {name!r} stands twice in {what}; keep one of them")
+                raise self._repeated(key, what)
             fields[name] = value
-        if required and required not in fields:
-            raise self.error(node, f"{what} lacks {required}; add it")
+        missing = [name for name in required if name not in fields]
+        if missing:
+            raise self.error(node, f"{what} lacks {', '.join(missing)}; add it")
         return fields
 
+    def given(
+        self, fields: Fields, names: tuple[str, ...], read: Callable[[yaml.Node, str], Any]
+    ) -> dict[str, Any]:
+        """Values that were written, by name and read with ``read``; the rest keep their default."""
+        return {name: read(fields[name], name) for name in names if name in fields}
+
     def texts(self, node: yaml.Node | None, what: str) -> dict[str, str]:
-        """A mapping of text to text, whatever its keys; none for no node."""
+        """A mapping of text to text, whatever its keys; empty for no node."""
         found: dict[str, str] = {}
         for key, value in self._pairs(node, what):
             if key.value in found:
-                raise self.error(key, f"key {key.value!r} stands twice in {what}; keep one of them")
+                raise self._repeated(key, what)
             found[key.value] = self.text(value, f"{key.value} in {what}")
         return found
 
@@ -58,38 +77,49 @@ class Reader:
         if node is None:
             return []
         if not isinstance(node, yaml.SequenceNode):
-            raise self.error(node, f"{what} is {_found(node)}; expected a list")
+            raise self.error(node, f"{what} is {shown(node)}; expected a list")
         return list(node.value)
 
     def text(self, node: yaml.Node, what: str) -> str:
-        """Text that is not empty; a bare number or ``yes`` is refused."""
-        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":str") and node.value.strip():
+        """Text that is not empty; a bare number, date or ``yes`` is refused."""
+        if _is_tagged(node, "str") and node.value.strip():
             return str(node.value)
-        quotes = ": put it in quotes" if _is_scalar(node) and node.value else ""
-        raise self.error(node, f"{what} is {_found(node)}; expected text{quotes}")
+        problem, hint = f"{what} is {shown(node)}", ""
+        if isinstance(node, yaml.ScalarNode) and node.value.strip():
+            problem, hint = f"{problem}, which YAML reads as {_kind(node)}", ": put it in quotes"
+        raise self.error(node, f"{problem}; expected text{hint}")
 
     def scalar(self, node: yaml.Node, what: str) -> str:
         """Text or a number, as it was written."""
-        if _is_scalar(node) and node.tag.endswith((":str", ":int", ":float")) and node.value:
+        if _is_tagged(node, "str", "int", "float") and node.value:
             return str(node.value)
-        raise self.error(node, f"{what} is {_found(node)}; expected text or a number")
+        raise self.error(node, f"{what} is {shown(node)}; expected text or a number")
+
+    def number(
+        self, node: yaml.Node, what: str, expected: str, accepts: Callable[[float], bool]
+    ) -> float:
+        """A number that ``accepts`` allows; ``expected`` describes it in the refusal."""
+        if _is_tagged(node, "int", "float"):
+            value = yaml.safe_load(node.value)
+            if isinstance(value, int | float) and accepts(value):
+                return value
+        raise self.error(node, f"{what} is {shown(node)}; expected {expected}")
 
     def whole(self, node: yaml.Node, what: str, least: int) -> int:
         """A whole number from ``least``."""
-        if _is_scalar(node) and node.tag.endswith(":int"):
-            number = int(yaml.safe_load(node.value))
-            if number >= least:
-                return number
-        raise self.error(node, f"{what} is {_found(node)}; expected a whole number from {least}")
+        expected = f"a whole number from {least}"
+        return int(
+            self.number(node, what, expected, lambda n: float(n).is_integer() and n >= least)
+        )
 
     def one_of(self, node: yaml.Node, what: str, known: tuple[str, ...]) -> str:
         """One of some words."""
         found = self.text(node, what)
         if found in known:
             return found
-        near = get_close_matches(found, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise self.error(node, f"{what} is {found!r}; expected one of {', '.join(known)}{hint}")
+        choice = f"expected one of {', '.join(known)}"
+        hint = did_you_mean(found, known)
+        raise self.error(node, "; ".join(filter(None, (f"{what} is {found!r}", choice, hint))))
 
     def checked(self, node: yaml.Node, what: str, check: Callable[[str], object]) -> str:
         """Text or a number that ``check`` does not refuse with an InputError."""
@@ -101,33 +131,38 @@ class Reader:
         return found
 
     def error(self, node: yaml.Node | None, problem: str) -> InputError:
-        """The refusal, to be raised."""
+        """The error of a problem with a node, naming source and line."""
         line = "" if node is None else f", line {node.start_mark.line + 1}"
         return InputError(f"{self.source}{line}: {problem}")
 
-    def _pairs(self, node: yaml.Node | None, what: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    def _repeated(self, key: yaml.ScalarNode, what: str) -> InputError:
+        return self.error(key, f"key {key.value!r} stands twice in {what}; keep one of them")
+
+    def _pairs(
+        self, node: yaml.Node | None, what: str, known: tuple[str, ...] = ()
+    ) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
         if node is None:
             return []
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, f"{what} is {_found(node)}; expected keys with values")
+            keys = f": {', '.join(known)}" if known else ""
+            raise self.error(node, f"{what} is {shown(node)}; expected keys with values{keys}")
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise self.error(key, f"a key of {what} is {_found(key)}; expected text")
+                raise self.error(key, f"a key of {what} is {shown(key)}; expected text")
         return list(node.value)
 
 
-def _is_scalar(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode)
-
-
-def _found(node: yaml.Node) -> str:
-    """What stands there, as a person would say it."""
+def shown(node: yaml.Node) -> str:
+    """A node as messages show it: the value as written, ``empty``, ``a list`` or ``a mapping``."""
     if isinstance(node, yaml.ScalarNode):
-        return repr(node.value) if node.value else "empty"
+        return repr(node.value) if node.value.strip() else "empty"
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
-def _unknown(found: str, what: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(found, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected {', '.join(known)}"
-    return f"unknown key {found!r} in {what}; {hint}"
+def _is_tagged(node: yaml.Node, *tags: str) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.rsplit(":", 1)[-1] in tags
+
+
+def _kind(node: yaml.ScalarNode) -> str:
+    kinds = {"int": "a number", "float": "a number", "bool": "yes or no", "timestamp": "a date"}
+    return kinds.get(node.tag.rsplit(":", 1)[-1], "nothing")

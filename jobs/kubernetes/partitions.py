@@ -7,9 +7,9 @@ from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 
 from jobs.domain import Period
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
 MOST_PARTITIONS = 1_000
@@ -108,8 +108,7 @@ def _name(first: date, by: str) -> str:
 def _months(by: str) -> int:
     if by in MONTHS:
         return MONTHS[by]
-    near = get_close_matches(by, MONTHS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(MONTHS)}"
+    hint = did_you_mean(by, MONTHS, f"expected one of {', '.join(MONTHS)}")
     raise InputError(f"cannot divide a backfill by {by!r}; {hint}")
 
 

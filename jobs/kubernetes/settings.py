@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from jobs.domain import Json
-from jobs.domain.yaml_reader import Fields, Reader
+from jobs.domain.yaml_reader import Fields, YamlReader
 from jobs.kubernetes.names import checked_label_key, checked_label_value, checked_name
 from jobs.kubernetes.quantities import quantity, size_bytes
 
@@ -192,19 +192,20 @@ _LEAST = {
 _GROUP = ("cpu", "memory", "scratch", "nodes", "tolerations")
 
 
-class _Settings(Reader):
+class _Settings(YamlReader):
     """Settings being read."""
 
     def settings(self, text: str) -> ClusterSettings:
-        known = tuple(ClusterSettings.__dataclass_fields__)
-        fields = self.fields(self.root(text), "the settings", known, required="image")
+        known = tuple(name for name in ClusterSettings.__dataclass_fields__ if name != "image")
+        root = self.root(text, "settings, image: at least")
+        fields = self.fields(root, "the settings", required=("image",), optional=known)
         return ClusterSettings(
             image=self._image(fields["image"]),
-            **self._given(fields, ("code",), self.text),
-            **self._given(fields, _NAMES, self._names),
-            **self._given(fields, ("environment",), self._environment),
-            **self._given(fields, _ACCOUNTS, self._name),
-            **self._given(fields, ("deadline_s",), self._deadline),
+            **self.given(fields, ("code",), self.text),
+            **self.given(fields, _NAMES, self._names),
+            **self.given(fields, ("environment",), self._environment),
+            **self.given(fields, _ACCOUNTS, self._name),
+            **self.given(fields, ("deadline_s",), self._deadline),
             **self._numbers(fields, _LEAST),
             runner=Group(**self._group(fields.get("runner"), "runner")),
             scheduler=Group(**self._group(fields.get("scheduler"), "scheduler")),
@@ -216,22 +217,24 @@ class _Settings(Reader):
 
     def _workers(self, node: yaml.Node | None) -> Workers:
         least = {"at_most": 1, "threads": 1}
-        fields = self.fields(node, "workers", (*_GROUP, "count", *least))
+        fields = self.fields(node, "workers", optional=(*_GROUP, "count", *least))
         return Workers(
             **self._sizes(fields),
             **self._numbers(fields, least),
-            **self._given(fields, ("count",), self._count),
+            **self.given(fields, ("count",), self._count),
         )
 
     def _gpu(self, node: yaml.Node | None) -> Gpu:
         least = {"count": 0, "per_worker": 1, "wait_s": 1}
-        fields = self.fields(node, "gpu", (*_GROUP, *least, "image", "resource", "otherwise"))
+        fields = self.fields(
+            node, "gpu", optional=(*_GROUP, *least, "image", "resource", "otherwise")
+        )
         gpu = Gpu(
             **self._sizes(fields),
             **self._numbers(fields, least),
-            **self._given(fields, ("image",), lambda found, _: self._image(found)),
-            **self._given(fields, ("resource",), self._resource),
-            **self._given(fields, ("otherwise",), self._otherwise),
+            **self.given(fields, ("image",), lambda found, _: self._image(found)),
+            **self.given(fields, ("resource",), self._resource),
+            **self.given(fields, ("otherwise",), self._otherwise),
         )
         if gpu.count and not gpu.image:
             raise self.error(
@@ -240,26 +243,27 @@ class _Settings(Reader):
         return gpu
 
     def _group(self, node: yaml.Node | None, what: str) -> dict[str, Any]:
-        return self._sizes(self.fields(node, what, _GROUP))
+        return self._sizes(self.fields(node, what, optional=_GROUP))
 
     def _sizes(self, fields: Fields) -> dict[str, Any]:
         return {
-            **self._given(fields, ("cpu",), self._cpu),
-            **self._given(fields, ("memory", "scratch"), self._size),
-            **self._given(fields, ("nodes",), self._nodes),
-            **self._given(fields, ("tolerations",), self._tolerations),
+            **self.given(fields, ("cpu",), self._cpu),
+            **self.given(fields, ("memory", "scratch"), self._size),
+            **self.given(fields, ("nodes",), self._nodes),
+            **self.given(fields, ("tolerations",), self._tolerations),
         }
 
     def _tolerations(self, node: yaml.Node, what: str) -> tuple[Toleration, ...]:
         return tuple(self._toleration(entry) for entry in self.entries(node, what))
 
     def _toleration(self, node: yaml.Node) -> Toleration:
-        fields = self.fields(node, "a toleration", ("key", "operator", "value", "effect"))
+        names = ("key", "operator", "value", "effect")
+        fields = self.fields(node, "a toleration", optional=names)
         found = Toleration(
-            **self._given(fields, ("key",), self._label_key),
-            **self._given(fields, ("operator",), lambda n, w: self.one_of(n, w, OPERATORS)),
-            **self._given(fields, ("value",), self._label_value),
-            **self._given(fields, ("effect",), lambda n, w: self.one_of(n, w, EFFECTS)),
+            **self.given(fields, ("key",), self._label_key),
+            **self.given(fields, ("operator",), lambda n, w: self.one_of(n, w, OPERATORS)),
+            **self.given(fields, ("value",), self._label_value),
+            **self.given(fields, ("effect",), lambda n, w: self.one_of(n, w, EFFECTS)),
         )
         if found.operator == "Exists" and found.value is not None:
             raise self.error(node, "a toleration that Exists has a value; leave one of them out")
@@ -268,10 +272,6 @@ class _Settings(Reader):
         return found
 
     # values
-
-    def _given(self, fields: Fields, names: tuple[str, ...], read: Any) -> dict[str, Any]:
-        """What was written, by name; the rest keeps its default."""
-        return {name: read(fields[name], name) for name in names if name in fields}
 
     def _numbers(self, fields: Fields, least: Mapping[str, int]) -> dict[str, Any]:
         return {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 from jobs.plan import Estimate, Plan, estimate_plan
 
@@ -85,8 +85,7 @@ def _known(name: str) -> str:
     names = [field.name for field in fields(Prices)]
     if name in names:
         return name
-    near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}"
+    hint = did_you_mean(name, names, f"expected one of {', '.join(names)}")
     raise InputError(f"unknown price {name!r}; {hint}")
 
 

@@ -91,7 +91,7 @@ def test_paths_belong_to_the_job_file_not_to_the_working_folder(
         ("max_cloud_cover: 80", "max_cloud_cover: much", 5, ["'much'", "0 to 100"]),
         ("sensor: sentinel-2-l2a", "sensor: sentinel-2-12a", 6, ["did you mean 'sentinel-2-l2a'"]),
         ("s3://bucket/berthwatch", "{a: b}", 7, ["archive", "mapping", "expected text"]),
-        ("s3://bucket/berthwatch", "", 7, ["archive", "nothing"]),
+        ("s3://bucket/berthwatch", "", 7, ["archive", "empty"]),
         ("catalog: catalog.json", "catalog: 12", 6, ["catalog", "number"]),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_source_without_access_is_written_as_of_old() -> None:
 
 def test_an_unknown_access_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     said = refusal(tmp_path, JOB.replace("cover: 80}", "cover: 80, access: planetary}"))
-    assert "line 5: unknown access 'planetary'" in said
+    assert "line 5: access is 'planetary'" in said
     assert "planetary-computer, requester-pays, anonymous" in said
     assert "did you mean 'planetary-computer'?" in said
 
@@ -190,6 +190,8 @@ def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
         ("draws:", "drows:", 11, ["'drows'", "'draws'"]),
         ("draws: 400", "draws: 10", 11, ["10", "whole number from 100"]),
         ("draws: 400", "draws: 400.5", 11, ["whole number"]),
+        ("draws: 400", "draws: .inf", 11, ["whole number"]),
+        ("draws: 400", "draws: yes", 11, ["whole number"]),
         ("cap_barrels: 250000", "cap_barrels: none", 12, ["'none'", "number"]),
         ("cap_barrels: 250000", "cap_barrels: -1", 12, ["above zero"]),
         ("low_days: 1.0", "low_days: 2.0", 10, ["low < median < high"]),
@@ -238,5 +240,5 @@ def test_what_becomes_of_fixed_structure_is_read_and_asks_no_catalog_anew(tmp_pa
     assert kept.fixed_structure is FixedStructure.KEEP
     assert job_digest(kept) == job_digest(plain)
     said = refusal(tmp_path, JOB + "fixed_structure: kept\n")
-    assert "line 9: unknown fixed_structure 'kept'" in said
+    assert "line 9: fixed_structure is 'kept'" in said
     assert "did you mean 'keep'?" in said

@@ -108,7 +108,7 @@ WRONG = {
     "no country": (change((*FIRST, "properties", "country"), None), 'my-port: "country" is None'),
     "unknown kind": (
         change((*SECOND, "properties", "kind"), "oil_termnal"),
-        "kind 'oil_termnal'; did you mean oil_terminal",
+        "kind 'oil_termnal'; did you mean 'oil_terminal'",
     ),
     "capacity of text": (change((*SECOND, "properties", "capacity"), "2"), "capacity '2'"),
     "capacity of zero": (change((*SECOND, "properties", "capacity"), 0), "capacity 0"),
@@ -217,7 +217,7 @@ def test_bundled_ids_are_found_in_any_case(reference):
 
 
 def test_an_unknown_id_is_answered_with_the_nearest():
-    with pytest.raises(InputError, match="no bundled port 'RUVPY'; did you mean RUVYP"):
+    with pytest.raises(InputError, match="no bundled port 'RUVPY'; did you mean 'RUVYP'"):
         load_port("RUVPY")
 
 

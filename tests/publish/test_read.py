@@ -306,7 +306,7 @@ def test_names_that_come_again_are_counted(job, result, tmp_path, straight):
         (["visit_id,ship,source"], "columns visit_id, ship, source; expected visit_id, name"),
         (["visit_id,name,source", "{id},,photo"], "line 2: name is empty"),
         (["visit_id,name,source", "{id},A"], "line 2: source is empty"),
-        (["visit_id,name,source", "{id}0,A,photo"], "line 2: no visit .* did you mean {id}"),
+        (["visit_id,name,source", "{id}0,A,photo"], "line 2: no visit .* did you mean '{id}'"),
         (["visit_id,name,source", "{id},A,x", "{id},B,x"], "line 3: visit .* was named before"),
     ],
 )

@@ -11,10 +11,10 @@ import io
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
 REQUIRED = ("visit_id", "what", "source")
@@ -157,8 +157,7 @@ def _number(where: str, name: str, text: str, most: float) -> float | None:
 def _check_visit(where: str, visit_id: str, visit_ids: Collection[str]) -> None:
     if visit_id in visit_ids:
         return
-    near = get_close_matches(visit_id, visit_ids, n=1)
-    hint = f"did you mean {near[0]}?" if near else "take the id from visits.csv"
+    hint = did_you_mean(visit_id, visit_ids, "take the id from visits.csv")
     raise InputError(
         f"{where}: there is no visit {visit_id!r}; expected the visit_id of a seen visit: {hint}"
     )

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
+from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
 NAME_COLUMNS = ("visit_id", "name", "source")
@@ -51,6 +51,5 @@ def _name_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _unknown(visit_id: str, known: set[str]) -> str:
-    near = get_close_matches(visit_id, sorted(known), n=1)
-    hint = f"did you mean {near[0]}?" if near else "take the id from visits.csv"
+    hint = did_you_mean(visit_id, known, "take the id from visits.csv")
     return f"no visit {visit_id!r}; expected the visit_id of a seen visit: {hint}"

@@ -361,7 +361,7 @@ def test_entries_are_read(tmp_path: Path) -> None:
         ("visit_id,what,source\nv0,ballast,a,b\n", "line 2: 4 fields; expected 3"),
         ("visit_id,what,source\nv0,empty,a\n", "line 2: what is 'empty'; .* laden_in, laden_out"),
         ("visit_id,what,source\nv0,ballast, \n", "line 2: no source"),
-        ("visit_id,what,source\nwisit-1,ballast,a\n", "line 2: .* did you mean visit-1?"),
+        ("visit_id,what,source\nwisit-1,ballast,a\n", "line 2: .* did you mean 'visit-1'"),
         ("visit_id,what,source\n,ballast,a\n", "line 2: there is no visit ''"),
         ("visit_id,what,source\nv0,ballast,a\nv0,ballast,b\n", "line 3: .* entered on line 2"),
         ("visit_id,what,source,load\nv0,laden_out,a,90\n", "line 2: load is '90'; .* at most 1"),
