@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import save as serialise
 
 from models.config import PIXEL_M, Calibration, DetectorError, UNetConfig
 from models.network.normalise import BANDS
@@ -50,13 +50,13 @@ def default_path() -> Path:
     return Path(str(resources.files("models") / "data" / "default.safetensors"))
 
 
-def save(weights: Weights, path: str | Path) -> None:
+def save_weights(weights: Weights, path: str | Path) -> None:
     """Write a weights file; the same weights give the same digest."""
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.arrays.items()}
-    Path(path).write_bytes(to_bytes(arrays, metadata=_metadata(weights)))
+    Path(path).write_bytes(serialise(arrays, metadata=_metadata(weights)))
 
 
-def load(path: str | Path | None = None) -> Weights:
+def load_weights(path: str | Path | None = None) -> Weights:
     """Read a weights file; None = the packaged default.
 
     Raises WeightsError where there is no such file, it is no safetensors file, or its contract,
@@ -79,7 +79,7 @@ def load(path: str | Path | None = None) -> Weights:
 def weights_digest(path: str | Path | None = None) -> str:
     """The sha256 of a weights file's tensors and metadata, in hex; None = the packaged default.
 
-    Independent of the order in the file. Builds no network. Raises WeightsError like load.
+    Independent of the order in the file. Builds no network. Raises WeightsError like load_weights.
     """
     arrays, metadata = _read(path)
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())

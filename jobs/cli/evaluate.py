@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.app import command_app
-from jobs.cli.label_sources import SourceOption, labelled
+from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
 from jobs.errors import InputError
@@ -74,14 +74,16 @@ def evaluate(
     out.
     """
     from models.evaluation.evaluate import EvaluateConfig
-    from models.evaluation.summary import figures_of, to_json
+    from models.evaluation.summary import summarise_report, to_json
     from models.evaluation.text import lines
 
     _check(weights, folds, page)
     album = _album(page)
-    report = _measure(EvaluateConfig(labelled(source), weights, tuple(port or ())), folds, album)
+    report = _measure(
+        EvaluateConfig(parse_sources(source), weights, tuple(port or ())), folds, album
+    )
     seen = 0 if folds else _seen_in_training(weights, report)
-    figures = figures_of(report)
+    figures = summarise_report(report)
     if album is not None and page is not None:
         subject = "networks that had not seen the port" if folds else _name(weights)
         page.write_text(album.render(figures, subject, chips, seen), encoding="utf-8")

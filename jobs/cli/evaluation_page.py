@@ -17,12 +17,12 @@ from jobs.publish.html import pages
 from jobs.publish.imagery import stretch
 from models.config import PIXEL_M
 from models.dataset.boxes import Box
-from models.dataset.scenes import Scene
+from models.dataset.scenes import LabelledScene
 from models.evaluation.failures import Failure, FailureKind, failures_of, worst
 from models.evaluation.metrics import Rule
-from models.evaluation.reliability import Tenth
+from models.evaluation.reliability import ScoreBin
 from models.evaluation.report import SceneReport
-from models.evaluation.summary import Figures
+from models.evaluation.summary import EvaluationSummary
 from models.evaluation.text import ROWS, error_line, figure, number
 from models.geometry import Corners, box_corners
 from models.inference.vessels import Detection
@@ -90,13 +90,13 @@ class Album:
     def __init__(self) -> None:
         self._chips: list[Chip] = []
 
-    def add(self, scene: Scene, report: SceneReport) -> None:
+    def add(self, scene: LabelledScene, report: SceneReport) -> None:
         """Cut out what went wrong in a scene."""
         failures = failures_of(report)
         picture = true_colour(scene) if failures else np.zeros((0, 0, 3), np.uint8)
         self._chips += [_chip(failure, picture, report) for failure in failures]
 
-    def render(self, figures: Figures, subject: str, limit: int, seen: int = 0) -> str:
+    def render(self, figures: EvaluationSummary, subject: str, limit: int, seen: int = 0) -> str:
         """The page as HTML; the same album and figures give the same text.
 
         subject: what was measured, in words; limit: so many pictures of each kind; seen: how many
@@ -127,7 +127,7 @@ class Album:
         return [chips[id(failure)] for failure in chosen], len(chips)
 
 
-def _rows(figures: Figures) -> list[tuple[str, list[str]]]:
+def _rows(figures: EvaluationSummary) -> list[tuple[str, list[str]]]:
     """Title and cells of the main table: each rule for every ship, then for the long ones."""
     summaries = [
         summary for of_rule in figures.by_rule.values() for summary in (of_rule.every, of_rule.long)
@@ -138,7 +138,7 @@ def _rows(figures: Figures) -> list[tuple[str, list[str]]]:
 # --- pictures -----------------------------------------------------------------------------------
 
 
-def true_colour(scene: Scene) -> NDArray[np.uint8]:
+def true_colour(scene: LabelledScene) -> NDArray[np.uint8]:
     """A scene (y, x, 3) stretched for the eye; grey of what visible bands there are, where not all
     three are there.
     """
@@ -190,13 +190,13 @@ def _points(corners: Corners, top: int, left: int) -> str:
 # --- reliability --------------------------------------------------------------------------------
 
 
-def marks(tenths: Sequence[Tenth]) -> tuple[Mark, ...]:
+def marks(tenths: Sequence[ScoreBin]) -> tuple[Mark, ...]:
     """The tenths that hold reports, placed in a square of PLOT_PX with bars of counts beneath."""
     most = max((tenth.reports for tenth in tenths), default=0)
     return tuple(_mark(tenth, most) for tenth in tenths if tenth.reports)
 
 
-def _mark(tenth: Tenth, most: int) -> Mark:
+def _mark(tenth: ScoreBin, most: int) -> Mark:
     low, high = wilson(tenth.share, tenth.reports)
     return Mark(
         x=round(PLOT_PX * tenth.mean_score, 1),

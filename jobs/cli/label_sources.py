@@ -23,9 +23,9 @@ SourceOption = Annotated[
 ]
 
 
-def labelled(texts: list[str]) -> tuple[Any, ...]:
+def parse_sources(texts: list[str]) -> tuple[Any, ...]:
     """The sources of CATALOG,COLLECTION,LABELS texts; InputError where one is not of that form."""
-    from models.dataset.scenes import Source
+    from models.dataset.scenes import LabelSource
 
     sources = []
     for text in texts:
@@ -36,7 +36,7 @@ def labelled(texts: list[str]) -> tuple[Any, ...]:
                 "for example data/catalog.json,s2-ports,data/labels"
             )
         catalog, collection, labels = parts
-        sources.append(Source(_there(catalog, text), collection, _labels(labels, text)))
+        sources.append(LabelSource(_there(catalog, text), collection, _labels(labels, text)))
     return tuple(sources)
 
 
@@ -44,7 +44,7 @@ def _labels(labels: str, text: str) -> Any:
     """A path, or the mask of asset:NAME or asset:NAME:shave=PIXELS."""
     if not labels.startswith(ASSET):
         return _there(labels, text)
-    from models.dataset.labels import Mask
+    from models.dataset.labels import InstanceMask
 
     name, shaved, pixels = labels.removeprefix(ASSET).partition(SHAVE)
     try:
@@ -56,7 +56,7 @@ def _labels(labels: str, text: str) -> Any:
             f"--source {text!r}: the labels are {labels!r}; expected asset:NAME, or "
             "asset:NAME:shave=1 for a mask that is 1 pixel too wide on every side"
         )
-    return Mask(name, shave)
+    return InstanceMask(name, shave)
 
 
 def _there(path: str, text: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli.app import command_app
-from jobs.cli.label_sources import SourceOption, labelled
+from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.output import out, print_lines, say
 
 app = command_app()
@@ -78,16 +78,16 @@ def train(
     item or date_utc. Water without a label counts as water without a ship. The file holds the
     settings, the digests of the data and the figures, and a job takes it with `model: FILE`.
     """
-    from models.evaluation.summary import figures_of
+    from models.evaluation.summary import summarise_report
     from models.evaluation.text import lines
-    from models.training.cross_validation import adopt, cross_validate
+    from models.training.cross_validation import cross_validate, with_cross_validation
     from models.training.train import TrainConfig
     from models.training.train import train as fit
-    from models.weights import save
+    from models.weights import save_weights
 
     config = TrainConfig(
-        labelled(source),
-        labelled(extra or []),
+        parse_sources(source),
+        parse_sources(extra or []),
         start=start,
         seed=seed,
         steps=steps,
@@ -99,7 +99,7 @@ def train(
     if folds:
         of_folds = replace(config, steps=fold_steps or steps, threads=1)
         measured = cross_validate(of_folds, folds, progress=say, keep=keep, parallel=parallel)
-        print_lines(lines(figures_of(measured.report)))
+        print_lines(lines(summarise_report(measured.report)))
     trained = fit(config, say)
-    save(trained if measured is None else adopt(trained, measured), output)
+    save_weights(trained if measured is None else with_cross_validation(trained, measured), output)
     out.print(f"wrote {output}", highlight=False)

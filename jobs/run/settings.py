@@ -4,7 +4,7 @@ from jobs.domain import Settings
 from jobs.domain.version import code_version
 from jobs.plan import Plan
 from jobs.visits.occupancy.detector import MeasuredError
-from models.weights import load, weights_digest
+from models.weights import load_weights, weights_digest
 
 
 def settings_for(plan: Plan) -> Settings:
@@ -16,4 +16,4 @@ def settings_for(plan: Plan) -> Settings:
 
 def detector_errors(model: str | None) -> tuple[MeasuredError, ...]:
     """How the network errs at each kind of place, as its weights say; empty if nobody knows."""
-    return load(model).detector_errors
+    return load_weights(model).detector_errors

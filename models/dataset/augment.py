@@ -14,7 +14,7 @@ from models.geometry import axes, coverage
 from models.network.normalise import BANDS, Image
 
 
-def alter(planes: Image, random: np.random.Generator) -> Image:
+def augment(planes: Image, random: np.random.Generator) -> Image:
     """Planes as another processing, sensor setting or sky would give them, same shape.
 
     In the order of nature: things in the sky, contrast, haze, noise, depth, missing bands.

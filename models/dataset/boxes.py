@@ -50,7 +50,7 @@ class Rectangle:
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """The pixels of a scene: PIXEL_M wide, north up, in a UTM zone."""
 
     crs: CRS

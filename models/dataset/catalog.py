@@ -10,7 +10,7 @@ from typing import Any
 from models.network.normalise import BANDS
 
 
-class SceneError(ValueError):
+class DatasetError(ValueError):
     """A catalog or a labels file is not what training and evaluation need."""
 
 
@@ -43,7 +43,7 @@ class Item:
 
 
 def read_items(catalog: Path, collection: str) -> list[Item]:
-    """The items of a collection of a static catalog; SceneError where one is not there."""
+    """The items of a collection of a static catalog; DatasetError where one is not there."""
     path = _collection_path(catalog, collection)
     return [_parse_item(path.parent / href) for href in _links(_read_json(path), "item")]
 
@@ -74,7 +74,7 @@ def few(names: Iterable[str]) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise SceneError(f"{path}: no such file")
+        raise DatasetError(f"{path}: no such file")
     document: dict[str, Any] = json.loads(path.read_text())
     return document
 
@@ -90,7 +90,7 @@ def _collection_path(catalog: Path, collection: str) -> Path:
         found.append(_read_json(path)["id"])
         if found[-1] == collection:
             return path
-    raise SceneError(f"{catalog}: no collection {collection!r}; there are {', '.join(found)}")
+    raise DatasetError(f"{catalog}: no collection {collection!r}; there are {', '.join(found)}")
 
 
 def _parse_item(path: Path) -> Item:

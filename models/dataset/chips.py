@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from models.config import PIXEL_M, ChipSettings
-from models.dataset.augment import alter
+from models.dataset.augment import augment
 from models.dataset.boxes import Box
-from models.dataset.copy_paste import Cutout, cut_out, set_down
-from models.dataset.scenes import Scene
+from models.dataset.copy_paste import Cutout, cut_out, paste_ships
+from models.dataset.scenes import LabelledScene
 from models.dataset.targets import TRUSTED, draw_hulls, draw_labels
 from models.geometry import axes
 from models.network.normalise import Image, normalise
@@ -65,7 +65,7 @@ class View:
     """pixels of the chip are pixels of the scene"""
 
 
-def prepare(scene: Scene) -> Canvas:
+def prepare(scene: LabelledScene) -> Canvas:
     """Normalise a scene and cut out its ships."""
     planes = normalise(scene.image, scene.bands)
     known = np.isfinite(planes)
@@ -91,16 +91,16 @@ def draw_chip(
     """
     canvas = canvases[int(random.choice(len(canvases), p=chances))]
     view = _draw_view(canvas, settings, random)
-    planes, boxes = _look(canvas, view), seen_boxes(canvas.boxes, view)
+    planes, boxes = _look(canvas, view), boxes_in_view(canvas.boxes, view)
     shape = (settings.size_px, settings.size_px)
     labels = draw_labels(boxes, shape)
     if random.random() < settings.paste:
         cutouts = canvases[int(random.choice(len(canvases), p=chances))].cutouts
-        added = list(set_down(planes, labels, cutouts, random)) if cutouts else []
+        added = list(paste_ships(planes, labels, cutouts, random)) if cutouts else []
         boxes = [*boxes, *added]
         labels = draw_labels(boxes, shape) if added else labels
     labels[TRUSTED] *= np.isfinite(planes[:3]).any(axis=0)
-    return Chip(alter(planes, random), np.concatenate([labels, draw_hulls(boxes, shape)]))
+    return Chip(augment(planes, random), np.concatenate([labels, draw_hulls(boxes, shape)]))
 
 
 def _draw_view(canvas: Canvas, settings: ChipSettings, random: np.random.Generator) -> View:
@@ -141,7 +141,7 @@ def _look(canvas: Canvas, view: View) -> Image:
     return np.where(seen[bands:] > 0.99, seen[:bands], np.float32(np.nan))
 
 
-def seen_boxes(boxes: Sequence[Box], view: View) -> list[Box]:
+def boxes_in_view(boxes: Sequence[Box], view: View) -> list[Box]:
     """The boxes that reach into a view, in its pixels."""
     if not boxes:
         return []

@@ -57,7 +57,7 @@ def _cut(planes: Image, box: Box) -> Cutout | None:
     )
 
 
-def set_down(
+def paste_ships(
     planes: Image,
     labels: NDArray[np.float32],
     cutouts: Sequence[Cutout],

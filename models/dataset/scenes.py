@@ -18,16 +18,14 @@ from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 from models.config import PIXEL_M
-from models.dataset.boxes import Box, Grid
-from models.dataset.catalog import Band, Item, SceneError, few, overpasses, read_items
-from models.dataset.labels import Mask, open_labels
+from models.dataset.boxes import Box, PixelGrid
+from models.dataset.catalog import Band, DatasetError, Item, few, overpasses, read_items
+from models.dataset.labels import InstanceMask, open_labels
 from models.network.normalise import BANDS, Image
-
-__all__ = ["Box", "Mask", "Scene", "SceneError", "Source", "read_scenes", "utm_grid"]
 
 
 @dataclass(frozen=True)
-class Source:
+class LabelSource:
     """Where labelled scenes come from.
 
     labels: boxes as CSV, hulls as GeoJSON (a file, or a folder of either), or an instance mask
@@ -36,11 +34,11 @@ class Source:
 
     catalog: Path
     collection: str
-    labels: Path | Mask
+    labels: Path | InstanceMask
 
 
 @dataclass(frozen=True)
-class Scene:
+class LabelledScene:
     """One image with its labels."""
 
     name: str
@@ -56,10 +54,10 @@ class Scene:
         return tuple(box for box in self.boxes if box.is_ship)
 
 
-def read_scenes(source: Source) -> Iterator[Scene]:
+def read_scenes(source: LabelSource) -> Iterator[LabelledScene]:
     """Every scene of a source that has labels, one at a time, ordered by name.
 
-    Raises SceneError where the catalog or a label cannot be used, and at the end where no label
+    Raises DatasetError where the catalog or a label cannot be used, and at the end where no label
     lay in any scene.
     """
     labels = open_labels(source.labels)
@@ -74,16 +72,16 @@ def read_scenes(source: Source) -> Iterator[Scene]:
             labelled += len(inside)
             yield _read_scene(overpass, grid, inside)
     if not labelled:
-        raise SceneError(
+        raise DatasetError(
             f"{source.labels}: none of its labels lies in a scene of {source.collection}; expected "
             f"labels of its items, such as {few(item.id for item in items)}"
         )
 
 
-def _read_scene(items: Sequence[Item], grid: Grid, boxes: tuple[Box, ...]) -> Scene:
+def _read_scene(items: Sequence[Item], grid: PixelGrid, boxes: tuple[Box, ...]) -> LabelledScene:
     bands = tuple(name for name in BANDS if any(name == b.name for i in items for b in i.bands))
     if not bands:
-        raise SceneError(
+        raise DatasetError(
             f"item {items[0].id}: none of its assets ({few(items[0].files)}) is said to hold a "
             f"band; expected one of {', '.join(BANDS)} as a common name in eo:bands or bands"
         )
@@ -92,10 +90,10 @@ def _read_scene(items: Sequence[Item], grid: Grid, boxes: tuple[Box, ...]) -> Sc
         plane = image[bands.index(band.name)]
         np.copyto(plane, _read_band(band, grid), where=np.isnan(plane))
     first = min(items, key=lambda item: item.id)
-    return Scene(first.id, first.group, bands, image, boxes)
+    return LabelledScene(first.id, first.group, bands, image, boxes)
 
 
-def utm_grid(items: Sequence[Item]) -> Grid:
+def utm_grid(items: Sequence[Item]) -> PixelGrid:
     """The 10 m grid of the local UTM zone that covers the items, on multiples of 10 m."""
     west, south = (min(item.bbox[k] for item in items) for k in (0, 1))
     east, north = (max(item.bbox[k] for item in items) for k in (2, 3))
@@ -106,10 +104,10 @@ def utm_grid(items: Sequence[Item]) -> Grid:
     left, bottom = (math.floor((edge + 0.5) / PIXEL_M) * PIXEL_M for edge in bounds[:2])
     right, top = (math.ceil((edge - 0.5) / PIXEL_M) * PIXEL_M for edge in bounds[2:])
     height, width = round((top - bottom) / PIXEL_M), round((right - left) / PIXEL_M)
-    return Grid(crs, Affine(PIXEL_M, 0.0, left, 0.0, -PIXEL_M, top), height, width)
+    return PixelGrid(crs, Affine(PIXEL_M, 0.0, left, 0.0, -PIXEL_M, top), height, width)
 
 
-def _read_band(band: Band, grid: Grid) -> NDArray[np.float32]:
+def _read_band(band: Band, grid: PixelGrid) -> NDArray[np.float32]:
     """One band on the grid, (y, x); NaN where the file has no data."""
     plane = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
     with rasterio.open(band.href) as dataset:

@@ -4,20 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models import weights as weights_files
-from models.dataset.scenes import Scene, Source, read_scenes
+from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.evaluation.looks import Mask, looks_at, solid_ground
-from models.evaluation.metrics import MatchSettings, Rule, compare, pixel_counts, summarise
+from models.evaluation.metrics import MatchCriteria, Rule, compare, pixel_counts, summarise
 from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import shore_of
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor
 from models.inference.vessels import Detection
+from models.weights import load_weights
 
-__all__ = ["EvaluateConfig", "Report", "SceneReport", "evaluate", "judge", "tell", "trained_on"]
+__all__ = [
+    "EvaluateConfig",
+    "Report",
+    "SceneReport",
+    "evaluate",
+    "evaluate_scene",
+    "report_scene",
+    "trained_on",
+]
 
 Progress = Callable[[str], None]
-Watch = Callable[[Scene, SceneReport], None]
+SceneObserver = Callable[[LabelledScene, SceneReport], None]
 """Called with every scene and what was found of it, while its pixels are at hand."""
 
 
@@ -28,18 +36,18 @@ class EvaluateConfig:
     groups: only these ports; empty = all. weights: None = the packaged default.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[LabelSource, ...]
     weights: Path | None = None
     groups: tuple[str, ...] = ()
-    match: MatchSettings = field(default_factory=MatchSettings)
+    match: MatchCriteria = field(default_factory=MatchCriteria)
 
 
 def evaluate(
-    config: EvaluateConfig, progress: Progress = print, watch: Watch | None = None
+    config: EvaluateConfig, progress: Progress = print, observer: SceneObserver | None = None
 ) -> Report:
     """Measure a weights file on every labelled scene of the sources.
 
-    progress is called with a line per scene. Raises SceneError, WeightsError.
+    progress is called with a line per scene. Raises DatasetError, WeightsError.
     """
     predictor = Predictor.load(config.weights)
     reports = []
@@ -49,31 +57,33 @@ def evaluate(
                 continue
             prediction = predictor.predict(scene.image, scene.bands)
             found = predictor.detect(prediction)
-            reports.append(judge(scene, prediction, found, config.match))
-            tell(scene, reports[-1], progress, watch)
+            reports.append(evaluate_scene(scene, prediction, found, config.match))
+            report_scene(scene, reports[-1], progress, observer)
     return Report(tuple(reports), config.match)
 
 
-def tell(scene: Scene, report: SceneReport, progress: Progress, watch: Watch | None) -> None:
+def report_scene(
+    scene: LabelledScene, report: SceneReport, progress: Progress, observer: SceneObserver | None
+) -> None:
     """Say how a scene went, and show it to whoever watches."""
     scores = summarise(report.by_rule[Rule.DISTANCE])
     progress(f"{scene.name}: {scores.ships} ships, F1 {scores.f1:.3f} by distance")
-    if watch is not None:
-        watch(scene, report)
+    if observer is not None:
+        observer(scene, report)
 
 
 def trained_on(weights: Path | None, report: Report) -> tuple[str, ...]:
     """The measured scenes that a weights file says it was trained on; None = the packaged one."""
-    scenes = weights_files.load(weights).training.get("scenes")
+    scenes = load_weights(weights).training.get("scenes")
     names = set(scenes) if isinstance(scenes, Mapping) else set()
     return tuple(scene.name for scene in report.scenes if scene.name in names)
 
 
-def judge(
-    scene: Scene,
+def evaluate_scene(
+    scene: LabelledScene,
     prediction: Prediction,
     found: Sequence[Detection],
-    match: MatchSettings,
+    match: MatchCriteria,
     ground: Mask | None = None,
 ) -> SceneReport:
     """Compare what was found in a scene with its labels; ground as places.looks_at takes it."""

@@ -36,7 +36,7 @@ class Failure:
     """how far the ship, or else the report, lies from solid ground; None where that is unknown"""
 
     @property
-    def badness(self) -> float:
+    def severity(self) -> float:
         """How soon it is shown among its kind: length missed, score, or error of length."""
         if self.truth is None:
             return self.found.score if self.found else 0.0
@@ -69,5 +69,5 @@ def _failure(
 def worst(failures: Iterable[Failure], kind: FailureKind, limit: int) -> list[Failure]:
     """The worst of one kind first, at most so many; equals by scene and place."""
     chosen = [one for one in failures if one.kind is kind]
-    chosen.sort(key=lambda one: (-one.badness, one.scene, one.row, one.col))
+    chosen.sort(key=lambda one: (-one.severity, one.scene, one.row, one.col))
     return chosen[:limit]

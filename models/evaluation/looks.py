@@ -14,9 +14,9 @@ from skimage.filters import threshold_otsu
 
 from models.config import PIXEL_M
 from models.dataset.boxes import Box
-from models.dataset.scenes import Scene
+from models.dataset.scenes import LabelledScene
 from models.dataset.targets import draw_labels
-from models.evaluation.metrics import MatchSettings, sighted
+from models.evaluation.metrics import MatchCriteria, detected
 from models.geometry import box_corners
 from models.inference.vessels import Detection
 from models.network.normalise import Image
@@ -91,7 +91,10 @@ class Looks:
 
 
 def looks_at(
-    scene: Scene, found: Sequence[Detection], match: MatchSettings, ground: Mask | None = None
+    scene: LabelledScene,
+    found: Sequence[Detection],
+    match: MatchCriteria,
+    ground: Mask | None = None,
 ) -> Looks:
     """The looks of a scene of which these vessels were reported.
 
@@ -116,7 +119,7 @@ def looks_at(
 # --- solid ground -------------------------------------------------------------------------------
 
 
-def solid_ground(scene: Scene) -> Mask | None:
+def solid_ground(scene: LabelledScene) -> Mask | None:
     """Land, quays and breakwaters as seen in the near infrared, (y, x); None without that band.
 
     Otsu's threshold tells dry from wet; labelled hulls are cut out, so that ships are no ground.
@@ -154,10 +157,10 @@ def _without_small(mask: Mask, least_px: int) -> Mask:
 
 
 def _ship_looks(
-    scene: Scene, found: Sequence[Detection], match: MatchSettings, shore_m: Image
+    scene: LabelledScene, found: Sequence[Detection], match: MatchCriteria, shore_m: Image
 ) -> tuple[ShipLook, ...]:
     boxes = [box for box in scene.boxes if box.kind != "wrong"]
-    seen, crowded = sighted(found, boxes), _crowded(boxes)
+    seen, crowded = detected(found, boxes), _crowded(boxes)
     looks = []
     for box, is_seen, is_crowded in zip(boxes, seen, crowded, strict=True):
         if not box.is_ship or box.length_m < match.least_length_m:
@@ -203,7 +206,7 @@ def to_ground_m(box: Box, shore_m: Image) -> float:
 
 
 def _empty_berths(
-    scene: Scene, found: Sequence[Detection], known: Mask, ground: Mask, shore_m: Image
+    scene: LabelledScene, found: Sequence[Detection], known: Mask, ground: Mask, shore_m: Image
 ) -> EmptyLook:
     """The free shore of a scene, as berths side by side, each with REACH_M more at both ends."""
     free = known & (_from_labels_m(scene, shore_m.shape) > _EMPTY_FROM_M)
@@ -216,14 +219,14 @@ def _empty_berths(
 
 
 def _empty_water(
-    scene: Scene, found: Sequence[Detection], known: Mask, shore_m: Image
+    scene: LabelledScene, found: Sequence[Detection], known: Mask, shore_m: Image
 ) -> EmptyLook:
     free = known & (_from_labels_m(scene, shore_m.shape) > _EMPTY_FROM_M) & (shore_m > OPEN_FROM_M)
     area_km2 = np.count_nonzero(free) * (PIXEL_M / 1000) ** 2
     return EmptyLook(scene.group, Place.ANCHORAGE, area_km2, _centres_on(free, found))
 
 
-def _from_labels_m(scene: Scene, shape: tuple[int, ...]) -> Image:
+def _from_labels_m(scene: LabelledScene, shape: tuple[int, ...]) -> Image:
     """Distance to the nearest labelled vessel of any kind, doubtful ones too."""
     boxes = [box for box in scene.boxes if box.kind != "wrong"]
     ships, _, trusted = draw_labels(boxes, (shape[0], shape[1]))

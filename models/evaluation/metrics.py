@@ -24,13 +24,13 @@ class Rule(StrEnum):
     """When a detection counts as a labelled ship."""
 
     OVERLAP = "iou"
-    """the rotated boxes' intersection over union is at least MatchSettings.least_iou"""
+    """the rotated boxes' intersection over union is at least MatchCriteria.least_iou"""
     DISTANCE = "distance"
-    """the centres are at most MatchSettings.reach_m apart"""
+    """the centres are at most MatchCriteria.reach_m apart"""
 
 
 @dataclass(frozen=True)
-class MatchSettings:
+class MatchCriteria:
     """The rules of the comparison.
 
     Truth: ships with confidence 2 or 3 of at least least_length_m. A detection that matches no
@@ -107,10 +107,10 @@ def compare(
     found: Sequence[Detection],
     boxes: Sequence[Box],
     rule: Rule,
-    settings: MatchSettings | None = None,
+    settings: MatchCriteria | None = None,
 ) -> Comparison:
     """Match detections to ships one to one, the best total first, and sort out the rest."""
-    settings = settings or MatchSettings()
+    settings = settings or MatchCriteria()
     truth = [box for box in boxes if _counts(box, settings)]
     doubtful = [box for box in boxes if box.kind != "wrong" and not _counts(box, settings)]
     affinity = _affinity(found, truth, rule, settings)
@@ -135,7 +135,7 @@ def compare(
     )
 
 
-def sighted(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
+def detected(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
     """Whether a vessel was reported at each labelled box, however wrong its size.
 
     Its centre must lie on the box or within 30 m of it; no vessel counts for two boxes, and where
@@ -147,7 +147,7 @@ def sighted(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
     return [j in seen for j in range(len(boxes))]
 
 
-def together(comparisons: Iterable[Comparison]) -> Comparison:
+def merge(comparisons: Iterable[Comparison]) -> Comparison:
     """The comparisons of several scenes as one."""
     several = list(comparisons)
     return Comparison(
@@ -225,12 +225,12 @@ def pixel_counts(
     return int(both.sum()), int(either.sum())
 
 
-def _counts(box: Box, settings: MatchSettings) -> bool:
+def _counts(box: Box, settings: MatchCriteria) -> bool:
     return box.is_ship and box.length_m >= settings.least_length_m
 
 
 def _affinity(
-    found: Sequence[Detection], truth: Sequence[Box], rule: Rule, settings: MatchSettings
+    found: Sequence[Detection], truth: Sequence[Box], rule: Rule, settings: MatchCriteria
 ) -> NDArray[np.float64]:
     """(detection, ship): above 0 where they may be matched, the greater the better."""
     apart_m = _apart_m(found, truth)

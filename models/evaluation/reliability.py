@@ -10,7 +10,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Tenth:
+class ScoreBin:
     """The reports whose score lies in one tenth of 0..1."""
 
     low: float
@@ -26,7 +26,7 @@ class Tenth:
 class Reliability:
     """The curve, and how far it is from the diagonal."""
 
-    tenths: tuple[Tenth, ...]
+    tenths: tuple[ScoreBin, ...]
     ece: float
     """expected calibration error: the mean of |mean score - share|, weighted by reports; never
     quite 0 by chance, the less so the fewer reports there are; NaN without any"""
@@ -48,7 +48,7 @@ def reliability(comparison: Comparison) -> Reliability:
         shares = np.bincount(at, right, BINS) / reports
     gaps = np.nansum(reports * np.abs(means - shares))
     tenths = (
-        Tenth(k / BINS, (k + 1) / BINS, int(reports[k]), float(means[k]), float(shares[k]))
+        ScoreBin(k / BINS, (k + 1) / BINS, int(reports[k]), float(means[k]), float(shares[k]))
         for k in range(BINS)
     )
     return Reliability(tuple(tenths), float(gaps / len(of)) if len(of) else float("nan"))

@@ -9,12 +9,12 @@ from models.evaluation.detector_error import detector_errors
 from models.evaluation.looks import Looks
 from models.evaluation.metrics import (
     Comparison,
-    MatchSettings,
+    MatchCriteria,
     Rule,
     Scores,
     at_least,
+    merge,
     summarise,
-    together,
 )
 from models.evaluation.shore import Shore
 from models.inference.vessels import Detection
@@ -42,7 +42,7 @@ class Report:
     """The scenes of an evaluation; no land mask was applied."""
 
     scenes: tuple[SceneReport, ...]
-    match: MatchSettings = field(default_factory=MatchSettings)
+    match: MatchCriteria = field(default_factory=MatchCriteria)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Report:
     ) -> Comparison:
         """One group, or all scenes, as one comparison of ships of that length and more."""
         chosen = (scene for scene in self.scenes if group in (None, scene.group))
-        return at_least(together(scene.by_rule[rule] for scene in chosen), least_length_m)
+        return at_least(merge(scene.by_rule[rule] for scene in chosen), least_length_m)
 
     def scores(self, rule: Rule, group: str | None = None) -> Scores:
         """The figures of one group, or of all scenes together."""

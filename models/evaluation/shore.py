@@ -8,7 +8,7 @@ import numpy as np
 
 from models.config import PIXEL_M
 from models.dataset.boxes import Box
-from models.dataset.scenes import Scene
+from models.dataset.scenes import LabelledScene
 from models.evaluation.looks import ALONGSIDE_M, REACH_M, Mask, distance_m, to_ground_m
 from models.evaluation.metrics import Comparison
 from models.inference.vessels import Detection
@@ -68,7 +68,7 @@ class AlarmRate:
         return 100 * self.false_alarms / self.area_km2 if self.area_km2 else float("nan")
 
 
-def shore_of(scene: Scene, found: Sequence[Detection], ground: Mask | None) -> Shore:
+def shore_of(scene: LabelledScene, found: Sequence[Detection], ground: Mask | None) -> Shore:
     """Where a scene's labelled and reported vessels lie.
 
     ground: (y, x), True on land, quays and breakwaters; None = unknown.

@@ -13,7 +13,7 @@ LENGTHS_M = (40.0, 60.0, 100.0, 150.0, 200.0, float("inf"))
 
 
 @dataclass(frozen=True)
-class Part:
+class SliceCounts:
     """One class: ships that belong to it by their truth, reports that do by what they claim."""
 
     name: str
@@ -36,12 +36,12 @@ class Part:
         return self.right / self.reports if self.reports else float("nan")
 
 
-def by_length(comparison: Comparison) -> tuple[Part, ...]:
+def by_length(comparison: Comparison) -> tuple[SliceCounts, ...]:
     """Recall by true length, precision by reported length; reports under 40 m are in no class."""
     return tuple(_length_class(comparison, low, high) for low, high in pairwise(LENGTHS_M))
 
 
-def by_zone(cases: Iterable[tuple[Comparison, Shore]]) -> tuple[Part, ...]:
+def by_zone(cases: Iterable[tuple[Comparison, Shore]]) -> tuple[SliceCounts, ...]:
     """The same by the distance of the hull, as labelled or as reported, to solid ground.
 
     Scenes whose ground is unknown are left out; there is no class where all are.
@@ -50,14 +50,14 @@ def by_zone(cases: Iterable[tuple[Comparison, Shore]]) -> tuple[Part, ...]:
     return tuple(_zone_class(known, zone) for zone in Zone) if known else ()
 
 
-def _length_class(comparison: Comparison, low_m: float, high_m: float) -> Part:
+def _length_class(comparison: Comparison, low_m: float, high_m: float) -> SliceCounts:
     name = f"{low_m:.0f} m and more" if high_m == float("inf") else f"{low_m:.0f} to {high_m:.0f} m"
     return _part(name, comparison, lambda hull: low_m <= hull.length_m < high_m)
 
 
-def _zone_class(cases: Sequence[tuple[Comparison, Shore]], zone: Zone) -> Part:
+def _zone_class(cases: Sequence[tuple[Comparison, Shore]], zone: Zone) -> SliceCounts:
     parts = [_zone_part(comparison, shore, zone) for comparison, shore in cases]
-    return Part(
+    return SliceCounts(
         zone.value,
         ships=sum(part.ships for part in parts),
         seen=sum(part.seen for part in parts),
@@ -66,13 +66,15 @@ def _zone_class(cases: Sequence[tuple[Comparison, Shore]], zone: Zone) -> Part:
     )
 
 
-def _zone_part(comparison: Comparison, shore: Shore, zone: Zone) -> Part:
+def _zone_part(comparison: Comparison, shore: Shore, zone: Zone) -> SliceCounts:
     return _part(zone.value, comparison, lambda hull: shore.zones[hull] is zone)
 
 
-def _part(name: str, comparison: Comparison, belongs: Callable[[Hull], bool]) -> Part:
+def _part(name: str, comparison: Comparison, belongs: Callable[[Hull], bool]) -> SliceCounts:
     seen: list[Box] = [pair.truth for pair in comparison.pairs if belongs(pair.truth)]
     missed = [box for box in comparison.missed if belongs(box)]
     right = [pair.found for pair in comparison.pairs if belongs(pair.found)]
     wrong = [vessel for vessel in comparison.false_alarms if belongs(vessel)]
-    return Part(name, len(seen) + len(missed), len(seen), len(right) + len(wrong), len(right))
+    return SliceCounts(
+        name, len(seen) + len(missed), len(seen), len(right) + len(wrong), len(right)
+    )

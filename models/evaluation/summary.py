@@ -10,17 +10,17 @@ from models.evaluation.bootstrap import Interval, bootstrap
 from models.evaluation.metrics import (
     LONG_M,
     Comparison,
-    MatchSettings,
+    MatchCriteria,
     Rule,
     Scores,
     at_least,
+    merge,
     summarise,
-    together,
 )
-from models.evaluation.reliability import Tenth, reliability
+from models.evaluation.reliability import ScoreBin, reliability
 from models.evaluation.report import Report
 from models.evaluation.shore import AlarmRate, alarm_rates
-from models.evaluation.slices import Part, by_length, by_zone
+from models.evaluation.slices import SliceCounts, by_length, by_zone
 
 BOUNDED = (
     "precision",
@@ -36,7 +36,7 @@ BOUNDED = (
 
 
 @dataclass(frozen=True)
-class Summary:
+class ScoreSummary:
     """The figures of ships of some length and more."""
 
     least_length_m: float
@@ -47,23 +47,23 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class RuleFigures:
+class RuleSummary:
     """All figures under one rule of what counts as found."""
 
-    every: Summary
-    """ships of MatchSettings.least_length_m and more"""
-    long: Summary
+    every: ScoreSummary
+    """ships of MatchCriteria.least_length_m and more"""
+    long: ScoreSummary
     """ships of 60 m and more"""
-    by_length: tuple[Part, ...]
-    by_zone: tuple[Part, ...]
+    by_length: tuple[SliceCounts, ...]
+    by_zone: tuple[SliceCounts, ...]
     """by distance to solid ground; empty where no scene's is known"""
-    reliability: tuple[Tenth, ...]
+    reliability: tuple[ScoreBin, ...]
     alarms: tuple[AlarmRate, ...]
     """empty where no scene's ground is known"""
 
 
 @dataclass(frozen=True)
-class PortFigures:
+class PortSummary:
     """One port's scores under each rule."""
 
     group: str
@@ -72,16 +72,16 @@ class PortFigures:
 
 
 @dataclass(frozen=True)
-class Figures:
+class EvaluationSummary:
     """All that `berthwatch evaluate` has to say."""
 
     scenes: int
     scenes_with_ground: int
     """those whose near infrared tells solid ground from water"""
-    match: MatchSettings
-    by_rule: Mapping[Rule, RuleFigures]
+    match: MatchCriteria
+    by_rule: Mapping[Rule, RuleSummary]
     pixel_iou: float
-    ports: tuple[PortFigures, ...]
+    ports: tuple[PortSummary, ...]
     detector_errors: tuple[DetectorError, ...]
 
     @property
@@ -90,16 +90,16 @@ class Figures:
         return "ports" if len(self.ports) > 1 else "scenes of this one port"
 
 
-def figures_of(report: Report) -> Figures:
+def summarise_report(report: Report) -> EvaluationSummary:
     """Work out every figure; most of the time goes into the intervals, a few seconds."""
-    return Figures(
+    return EvaluationSummary(
         scenes=len(report.scenes),
         scenes_with_ground=sum(scene.shore.is_known for scene in report.scenes),
         match=report.match,
         by_rule={rule: _rule_figures(report, rule) for rule in Rule},
         pixel_iou=report.pixel_iou,
         ports=tuple(
-            PortFigures(
+            PortSummary(
                 group,
                 sum(scene.group == group for scene in report.scenes),
                 {rule: report.scores(rule, group) for rule in Rule},
@@ -110,7 +110,7 @@ def figures_of(report: Report) -> Figures:
     )
 
 
-def to_json(figures: Figures) -> dict[str, Any]:
+def to_json(figures: EvaluationSummary) -> dict[str, Any]:
     """The same as plain data, each rule's figures at the top under its name; NaN becomes None."""
     rules = {rule.value: _rule_json(of_rule) for rule, of_rule in figures.by_rule.items()}
     rest = {
@@ -126,9 +126,9 @@ def to_json(figures: Figures) -> dict[str, Any]:
     return plain
 
 
-def _rule_figures(report: Report, rule: Rule) -> RuleFigures:
+def _rule_figures(report: Report, rule: Rule) -> RuleSummary:
     every, cases = report.comparison(rule), report.cases(rule)
-    return RuleFigures(
+    return RuleSummary(
         every=_summary(report, rule, report.match.least_length_m),
         long=_summary(report, rule, LONG_M),
         by_length=by_length(every),
@@ -138,24 +138,24 @@ def _rule_figures(report: Report, rule: Rule) -> RuleFigures:
     )
 
 
-def _summary(report: Report, rule: Rule, least_length_m: float) -> Summary:
+def _summary(report: Report, rule: Rule, least_length_m: float) -> ScoreSummary:
     whole = report.comparison(rule, None, least_length_m)
     if len(report.groups) > 1:
         units = [report.comparison(rule, group, least_length_m) for group in report.groups]
     else:
         units = [at_least(scene.by_rule[rule], least_length_m) for scene in report.scenes]
-    return Summary(
+    return ScoreSummary(
         least_length_m, summarise(whole), reliability(whole).ece, bootstrap(units, _bounded)
     )
 
 
 def _bounded(units: Sequence[Comparison]) -> dict[str, float]:
-    whole = together(units)
+    whole = merge(units)
     every = asdict(summarise(whole)) | {"ece": reliability(whole).ece}
     return {name: every[name] for name in BOUNDED}
 
 
-def _rule_json(figures: RuleFigures) -> dict[str, Any]:
+def _rule_json(figures: RuleSummary) -> dict[str, Any]:
     parts = {
         name: [asdict(part) | {"recall": part.recall, "precision": part.precision} for part in of]
         for name, of in (("by_length", figures.by_length), ("by_ground", figures.by_zone))
@@ -170,7 +170,7 @@ def _rule_json(figures: RuleFigures) -> dict[str, Any]:
     }
 
 
-def _summary_json(summary: Summary) -> dict[str, Any]:
+def _summary_json(summary: ScoreSummary) -> dict[str, Any]:
     intervals = {name: [one.low, one.high] for name, one in summary.intervals.items()}
     return {
         "least_length_m": summary.least_length_m,

@@ -10,8 +10,8 @@ from models.config import DetectorError
 from models.evaluation.bootstrap import Interval
 from models.evaluation.looks import Place
 from models.evaluation.metrics import Rule
-from models.evaluation.slices import Part
-from models.evaluation.summary import Figures, RuleFigures, Summary
+from models.evaluation.slices import SliceCounts
+from models.evaluation.summary import EvaluationSummary, RuleSummary, ScoreSummary
 
 NONE = "-"
 """Where there is no number."""
@@ -33,10 +33,10 @@ ROWS = (
     ("  heading: median error, deg", "heading_median_deg", ".1f"),
     ("  heading: within 10 deg", "heading_within_10_deg", ".2f"),
 )
-"""Title, name in Summary, and form of the rows of the main table."""
+"""Title, name in ScoreSummary, and form of the rows of the main table."""
 
 
-def lines(figures: Figures) -> list[str]:
+def lines(figures: EvaluationSummary) -> list[str]:
     """Everything, in sections with an empty line between them; the detector's errors last."""
     sections = [
         _overview(figures),
@@ -59,7 +59,7 @@ def number(value: float, form: str, interval: Interval | None = None) -> str:
     return f"{value:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 
 
-def _overview(figures: Figures) -> list[str]:
+def _overview(figures: EvaluationSummary) -> list[str]:
     match = figures.match
     return [
         f"{figures.scenes} scenes, {len(figures.ports)} ports; in brackets 90 % intervals over "
@@ -70,7 +70,7 @@ def _overview(figures: Figures) -> list[str]:
     ]
 
 
-def _sums(figures: Figures) -> list[str]:
+def _sums(figures: EvaluationSummary) -> list[str]:
     columns = [
         (f"{rule}, {summary.least_length_m:.0f} m and more", summary)
         for rule, of_rule in figures.by_rule.items()
@@ -83,19 +83,19 @@ def _sums(figures: Figures) -> list[str]:
     return _table([("", *(title for title, _ in columns)), *rows])
 
 
-def figure(summary: Summary, name: str, form: str) -> str:
+def figure(summary: ScoreSummary, name: str, form: str) -> str:
     """A cell of the main table, by the name of ROWS."""
     value = asdict(summary.scores).get(name, summary.ece)
     return number(value, form, summary.intervals.get(name))
 
 
-def _parts(rule: Rule, figures: RuleFigures) -> list[str]:
+def _parts(rule: Rule, figures: RuleSummary) -> list[str]:
     sections = (("by length", figures.by_length), ("by distance to ground", figures.by_zone))
     rows = [row for title, parts in sections for row in _part_rows(f"{title}, {rule}", parts)]
     return _table(rows) + _alarms(rule, figures)
 
 
-def _part_rows(title: str, parts: Sequence[Part]) -> list[tuple[str, ...]]:
+def _part_rows(title: str, parts: Sequence[SliceCounts]) -> list[tuple[str, ...]]:
     if not parts:
         return []
     rows = [
@@ -111,7 +111,7 @@ def _part_rows(title: str, parts: Sequence[Part]) -> list[tuple[str, ...]]:
     return [(title, "recall", "ships", "precision", "reports"), *rows]
 
 
-def _alarms(rule: Rule, figures: RuleFigures) -> list[str]:
+def _alarms(rule: Rule, figures: RuleSummary) -> list[str]:
     return [
         f"  false alarms by {rule}, {rate.water.value}: {number(rate.per_100_km2, '.1f')} "
         f"per 100 km2 ({rate.false_alarms} on {rate.area_km2:.0f} km2)"
@@ -119,7 +119,7 @@ def _alarms(rule: Rule, figures: RuleFigures) -> list[str]:
     ]
 
 
-def _reliability(figures: Figures) -> list[str]:
+def _reliability(figures: EvaluationSummary) -> list[str]:
     """Mean score, share of ships and number of reports by tenth of the score, under each rule."""
     titles = (f"{rule}: {what}" for rule in Rule for what in ("score", "ships", "reports"))
     tenths = zip(*(figures.by_rule[rule].reliability for rule in Rule), strict=True)
@@ -142,7 +142,7 @@ def _reliability(figures: Figures) -> list[str]:
     return _table([("by score", *titles), *rows])
 
 
-def _ports(figures: Figures) -> list[str]:
+def _ports(figures: EvaluationSummary) -> list[str]:
     names = ("f1", "precision", "recall")
     titles = (f"{rule}: {name}" for rule in Rule for name in ("F1", *names[1:]))
     rows = [

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.inference.fuse import fused, inside, one_thread
 from models.inference.gpu import OnDevice
 from models.inference.gpu_batches import Batcher
-from models.inference.tiles import Cost, by_area
+from models.inference.tiles import Cost, area_cost
 from models.network.unet import UNet
 
 Image = NDArray[np.float32]
@@ -58,7 +58,7 @@ class OneThread:
 
     @property
     def cost(self) -> Cost:
-        return by_area
+        return area_cost
 
     def maps(self, tiles: Iterable[Image]) -> Iterator[Image]:
         return map(self._one, tiles)

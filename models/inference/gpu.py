@@ -36,7 +36,7 @@ class OnDevice:
         self._network: Network = network
         if self._on_gpu:
             empty = torch.full((size, len(network.mean), SIDE_PX, SIDE_PX), torch.nan)
-            self._network = compiled_or_eager(network, lambda run: self._maps(run, empty))
+            self._network = compile_or_eager(network, lambda run: self._maps(run, empty))
 
     def __call__(self, planes: Image) -> Finish:
         batch = torch.from_numpy(planes)
@@ -60,7 +60,7 @@ class OnDevice:
             return inside(network(batch.contiguous(memory_format=torch.channels_last)))
 
 
-def compiled_or_eager(network: Network, attempt: Callable[[Network], object]) -> Network:
+def compile_or_eager(network: Network, attempt: Callable[[Network], object]) -> Network:
     """The network through torch.compile; as it is where the attempt to use that fails."""
     try:
         compiled: Network = torch.compile(network, dynamic=False)

@@ -86,7 +86,7 @@ class Batcher:
 
     def _begin(self, batch: "_Batch") -> "tuple[Finish, _Batch] | None":
         try:
-            return self._start(stacked([tile for tile, _ in batch], self._start.size)), batch
+            return self._start(stack_tiles([tile for tile, _ in batch], self._start.size)), batch
         except Exception as error:  # whatever it is, those who wait must hear of it
             _fail(batch, error)
             return None
@@ -111,7 +111,7 @@ def _fail(batch: _Batch, error: Exception) -> None:
         future.set_exception(error)
 
 
-def stacked(tiles: Sequence[Image], size: int) -> Image:
+def stack_tiles(tiles: Sequence[Image], size: int) -> Image:
     """Tiles (band, y, x) as one batch (size, band, SIDE_PX, SIDE_PX), filled up with no data."""
     batch = np.full((size, len(tiles[0]), SIDE_PX, SIDE_PX), np.nan, dtype=np.float32)
     for place, tile in zip(batch, tiles, strict=False):

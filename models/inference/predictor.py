@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models import weights as weights_files
 from models.config import Calibration
 from models.inference.instances import Prediction
 from models.inference.tiles import CELL_PX, HALO_PX, busy_cells, cover, cut, pixels_of
 from models.inference.vessels import Detection, find_vessels
 from models.network.normalise import Image, normalise
-from models.weights import Weights, weights_digest
+from models.weights import Weights, WeightsError, load_weights, weights_digest
 
 if TYPE_CHECKING:
     from models.inference.engine import Device, Engine
@@ -49,7 +48,7 @@ class Predictor:
         from models.network.unet import from_arrays
 
         if weights.network.reach_px > HALO_PX or CELL_PX % weights.network.stride:
-            raise weights_files.WeightsError(
+            raise WeightsError(
                 f"a network that reaches {weights.network.reach_px} px in steps of "
                 f"{weights.network.stride} does not fit a halo of {HALO_PX} px"
             )
@@ -67,7 +66,7 @@ class Predictor:
         It runs on a GPU where one is preferred and there, else on a CPU; the variable
         BERTHWATCH_DEVICE, cpu or cuda, overrides that. Raises WeightsError and DeviceError.
         """
-        return cls(weights_files.load(path), weights_digest(path), prefer_gpu=prefer_gpu)
+        return cls(load_weights(path), weights_digest(path), prefer_gpu=prefer_gpu)
 
     def predict(self, image: Image, bands: Sequence[str]) -> Prediction:
         """The probability of ship and border for each pixel; the least one on empty open water.

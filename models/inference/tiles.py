@@ -55,7 +55,7 @@ class Tile:
         )
 
 
-def by_area(height: int, width: int) -> float:
+def area_cost(height: int, width: int) -> float:
     """The cost where it grows with the pixels, as on a CPU."""
     return float(height * width)
 

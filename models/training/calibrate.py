@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.config import PIXEL_M, Calibration
 from models.dataset.boxes import Box
-from models.evaluation.metrics import Comparison, MatchSettings, Rule, compare, summarise, together
+from models.evaluation.metrics import Comparison, MatchCriteria, Rule, compare, merge, summarise
 from models.inference.instances import Prediction, Shape, shapes
 from models.inference.vessels import Detection, evidence, to_vessel
 
@@ -74,7 +74,7 @@ def _candidates(
 
 
 def _compare(candidates: Sequence[_Candidates], rule: Rule, least_score: float) -> Comparison:
-    return together(
+    return merge(
         compare([v for v in one.vessels if v.score >= least_score], one.boxes, rule)
         for one in candidates
     )
@@ -82,12 +82,12 @@ def _compare(candidates: Sequence[_Candidates], rule: Rule, least_score: float) 
 
 def _fit_sizes(candidates: Sequence[_Candidates], start: Calibration) -> Calibration:
     """Straight lines from measured to labelled sizes, and how the length scatters about its own."""
-    settings = MatchSettings(least_length_m=0)
+    settings = MatchCriteria(least_length_m=0)
     compared = (
         compare(one.vessels, [_as_ship(box) for box in one.boxes], Rule.DISTANCE, settings)
         for one in candidates
     )
-    pairs = [pair for pair in together(compared).pairs if pair.iou > 0.2]
+    pairs = [pair for pair in merge(compared).pairs if pair.iou > 0.2]
     if len(pairs) < 10:
         return start
     measured = np.array([(p.found.length_m, p.found.beam_m) for p in pairs])

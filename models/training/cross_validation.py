@@ -6,11 +6,16 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models import weights as weights_files
 from models.config import PIXEL_M, Calibration
-from models.dataset.scenes import Scene, read_scenes
-from models.evaluation.evaluate import EvaluateConfig, Progress, Watch, judge, tell
-from models.evaluation.metrics import MatchSettings, Rule
+from models.dataset.scenes import LabelledScene, read_scenes
+from models.evaluation.evaluate import (
+    EvaluateConfig,
+    Progress,
+    SceneObserver,
+    evaluate_scene,
+    report_scene,
+)
+from models.evaluation.metrics import MatchCriteria, Rule
 from models.evaluation.report import Report
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor
@@ -18,9 +23,9 @@ from models.inference.vessels import find_vessels
 from models.training.calibrate import Example, calibrate
 from models.training.folds import FoldsError, train_without
 from models.training.train import TrainConfig
-from models.weights import Weights
+from models.weights import Weights, load_weights, save_weights
 
-Held = Sequence[tuple[Scene, Prediction]]
+HeldOut = Sequence[tuple[LabelledScene, Prediction]]
 """Scenes with what a network that was trained without their group says of them."""
 
 
@@ -40,7 +45,7 @@ class CrossValidation:
 def cross_validate(
     config: TrainConfig,
     folds: int | None = None,
-    match: MatchSettings | None = None,
+    match: MatchCriteria | None = None,
     progress: Progress = print,
     keep: Path | None = None,
     parallel: int = 1,
@@ -53,13 +58,13 @@ def cross_validate(
     how many are trained at once, each in a process of its own. Raises FoldsError.
     """
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
-    shares = deal({scene.group for scene in scenes}, folds)
+    shares = split_groups({scene.group for scene in scenes}, folds)
     if len(shares) < 2:
         raise FoldsError(
             f"{len(shares)} fold of {', '.join(*shares) if shares else 'no port'}; expected two or "
             "more, each trained without some ports: add ports, ask for more folds, or for none (0)"
         )
-    held_out: list[tuple[Scene, Prediction]] = []
+    held_out: list[tuple[LabelledScene, Prediction]] = []
     with TemporaryDirectory() as scratch:
         folder = keep or Path(scratch)
         networks = train_without(config, shares, folder, progress, parallel)
@@ -67,10 +72,10 @@ def cross_validate(
             held_out += predict_groups(Predictor.load(path), scenes, groups)
         if keep:
             _keep_calibrations(held_out, dict(zip(networks, shares, strict=True)))
-    return sum_up(held_out, match or MatchSettings(), progress)
+    return report_and_calibrate(held_out, match or MatchCriteria(), progress)
 
 
-def _keep_calibrations(held_out: Held, shares: Mapping[Path, tuple[str, ...]]) -> None:
+def _keep_calibrations(held_out: HeldOut, shares: Mapping[Path, tuple[str, ...]]) -> None:
     """Give each kept network the calibration of the ports that others left out, to work with."""
     examples = _examples(held_out)
     for path, groups in shares.items():
@@ -78,12 +83,15 @@ def _keep_calibrations(held_out: Held, shares: Mapping[Path, tuple[str, ...]]) -
             e for e, (scene, _) in zip(examples, held_out, strict=True) if scene.group not in groups
         ]
         if others:
-            calibrated = replace(weights_files.load(path), calibration=calibrate(others))
-            weights_files.save(calibrated, path)
+            calibrated = replace(load_weights(path), calibration=calibrate(others))
+            save_weights(calibrated, path)
 
 
 def evaluate_folds(
-    config: EvaluateConfig, folder: Path, progress: Progress = print, watch: Watch | None = None
+    config: EvaluateConfig,
+    folder: Path,
+    progress: Progress = print,
+    observer: SceneObserver | None = None,
 ) -> Report:
     """Measure every port by the one network in a folder that was trained without it.
 
@@ -93,12 +101,12 @@ def evaluate_folds(
     """
     networks = held_out_by(folder)
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
-    shares = assign({scene.group for scene in scenes}, networks)
-    held_out: list[tuple[Scene, Prediction]] = []
+    shares = networks_for_groups({scene.group for scene in scenes}, networks)
+    held_out: list[tuple[LabelledScene, Prediction]] = []
     for path, groups in shares.items():
         progress(f"{path.name} on {', '.join(groups)}")
         held_out += predict_groups(Predictor.load(path), scenes, groups)
-    return report_on(held_out, config.match, progress, watch, config.groups)
+    return report_on(held_out, config.match, progress, observer, config.groups)
 
 
 def held_out_by(folder: Path) -> dict[Path, tuple[str, ...]]:
@@ -109,7 +117,7 @@ def held_out_by(folder: Path) -> dict[Path, tuple[str, ...]]:
             f"{folder}: no weights files (*.safetensors); expected networks that were each trained "
             "without some ports: make them with `berthwatch train --folds N --keep DIR`"
         )
-    return {path: _held_out(weights_files.load(path)) for path in paths}
+    return {path: _held_out(load_weights(path)) for path in paths}
 
 
 def _held_out(weights: Weights) -> tuple[str, ...]:
@@ -118,7 +126,7 @@ def _held_out(weights: Weights) -> tuple[str, ...]:
     return tuple(str(group) for group in groups)
 
 
-def assign(
+def networks_for_groups(
     groups: Iterable[str], networks: Mapping[Path, tuple[str, ...]]
 ) -> dict[Path, tuple[str, ...]]:
     """The groups that each network is to be measured on; each must be left out by exactly one."""
@@ -145,7 +153,7 @@ def _not_one(group: str, fit: Sequence[Path], networks: Mapping[Path, tuple[str,
     )
 
 
-def deal(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...]]:
+def split_groups(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...]]:
     """The groups in order, dealt into so many runs of neighbours; None = each alone."""
     ordered = sorted(groups)
     folds = min(folds or len(ordered), len(ordered))
@@ -154,15 +162,15 @@ def deal(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...
 
 
 def predict_groups(
-    predictor: Predictor, scenes: Sequence[Scene], groups: Sequence[str]
-) -> list[tuple[Scene, Prediction]]:
+    predictor: Predictor, scenes: Sequence[LabelledScene], groups: Sequence[str]
+) -> list[tuple[LabelledScene, Prediction]]:
     """The scenes of some groups, each with its prediction."""
     chosen = [scene for scene in scenes if scene.group in groups]
     return [(scene, predictor.predict(scene.image, scene.bands)) for scene in chosen]
 
 
-def sum_up(
-    held_out: Held, match: MatchSettings, progress: Progress | None = None
+def report_and_calibrate(
+    held_out: HeldOut, match: MatchCriteria, progress: Progress | None = None
 ) -> CrossValidation:
     """Report on each group with the calibration of all others, and calibrate on all together.
 
@@ -174,10 +182,10 @@ def sum_up(
 
 
 def report_on(
-    held_out: Held,
-    match: MatchSettings,
+    held_out: HeldOut,
+    match: MatchCriteria,
     progress: Progress | None = None,
-    watch: Watch | None = None,
+    observer: SceneObserver | None = None,
     only: Sequence[str] = (),
     examples: Sequence[Example] | None = None,
 ) -> Report:
@@ -203,16 +211,16 @@ def report_on(
         calibration = calibrate(others)
         for scene, prediction in (held for held in held_out if held[0].group == group):
             found = find_vessels(prediction, calibration, PIXEL_M)
-            reports.append(judge(scene, prediction, found, match))
-            tell(scene, reports[-1], say, watch)
+            reports.append(evaluate_scene(scene, prediction, found, match))
+            report_scene(scene, reports[-1], say, observer)
     return Report(tuple(reports), match)
 
 
-def _examples(held_out: Held) -> list[Example]:
+def _examples(held_out: HeldOut) -> list[Example]:
     return [Example(prediction, scene.boxes) for scene, prediction in held_out]
 
 
-def adopt(weights: Weights, result: CrossValidation) -> Weights:
+def with_cross_validation(weights: Weights, result: CrossValidation) -> Weights:
     """The weights with the result's calibration and errors, and its figures in their record."""
     figures = {rule.value: asdict(result.report.scores(rule)) for rule in Rule}
     record = {**weights.training, "held_out": figures, "pixel_iou": result.report.pixel_iou}

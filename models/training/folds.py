@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeAlias
 
-from models import weights as weights_files
 from models.training.train import Progress, TrainConfig, settings_of, train
+from models.weights import load_weights, save_weights
 
 Lines: TypeAlias = "SimpleQueue[str | None]"
 """Ends with None."""
@@ -56,7 +56,7 @@ def train_without(
 def _is_there(config: TrainConfig, path: Path, progress: Progress) -> bool:
     if not path.exists():
         return False
-    then = weights_files.load(path).training.get("settings")
+    then = load_weights(path).training.get("settings")
     now = settings_of(config)
     if then != now:
         others = sorted(
@@ -103,4 +103,4 @@ def _train(config: TrainConfig, path: Path) -> None:
         if _lines is not None:
             _lines.put(f"{name}: {line}")
 
-    weights_files.save(train(config, say), path)
+    save_weights(train(config, say), path)

@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import weights as weights_files
 from models.config import Calibration, ChipSettings, UNetConfig
 from models.dataset.chips import Canvas, draw_chip, prepare
-from models.dataset.scenes import Scene, Source, read_scenes
+from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.network import unet
 from models.training.losses import loss as total_loss
-from models.weights import Weights, weights_digest
+from models.weights import Weights, load_weights, weights_digest
 
 Progress = Callable[[str], None]
 
@@ -31,8 +30,8 @@ class TrainingError(ValueError):
 class TrainConfig:
     """What a training run depends on; the same settings and data give the same weights."""
 
-    sources: tuple[Source, ...]
-    extra: tuple[Source, ...] = ()
+    sources: tuple[LabelSource, ...]
+    extra: tuple[LabelSource, ...] = ()
     """scenes to learn from beside the others, never to measure on, such as simulated ones"""
     extra_share: float = 0.35
     """share of the chips that come from them"""
@@ -62,7 +61,7 @@ class TrainConfig:
 def train(config: TrainConfig, progress: Progress = print) -> Weights:
     """Train a network on the sources' scenes.
 
-    progress is called with a line about every fiftieth of the way. Raises SceneError where the
+    progress is called with a line about every fiftieth of the way. Raises DatasetError where the
     catalogs or labels cannot be read, TrainingError where nothing is left to train on
     or the device is not there.
     """
@@ -74,10 +73,10 @@ def train(config: TrainConfig, progress: Progress = print) -> Weights:
 
 
 def train_on(
-    scenes: Sequence[Scene],
+    scenes: Sequence[LabelledScene],
     config: TrainConfig,
     progress: Progress = print,
-    extra: Sequence[Scene] = (),
+    extra: Sequence[LabelledScene] = (),
 ) -> Weights:
     """Train on scenes already read, the held-out groups aside."""
     _check_device(config.device)
@@ -126,7 +125,7 @@ def _chances(
 def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> unet.UNet:
     """The network to train: a new one, or that of a weights file with its constants."""
     if config.start is not None:
-        start = weights_files.load(config.start)
+        start = load_weights(config.start)
         return unet.from_arrays(start.network, start.arrays)
     network = unet.new(config.network, config.seed)
     _set_constants(network, canvases)
@@ -223,7 +222,7 @@ def _batch(
 
 
 def _record(
-    scenes: Sequence[Scene], config: TrainConfig, losses: Sequence[float]
+    scenes: Sequence[LabelledScene], config: TrainConfig, losses: Sequence[float]
 ) -> dict[str, object]:
     """What to know about the training later; no path of this machine in it."""
     return {
@@ -245,7 +244,7 @@ def settings_of(config: TrainConfig) -> dict[str, object]:
     return plain
 
 
-def _digest(scene: Scene) -> str:
+def _digest(scene: LabelledScene) -> str:
     """The sha256 of a scene's pixels and labels, in hex."""
     digest = hashlib.sha256(scene.image.tobytes())
     digest.update(repr(scene.boxes).encode())

@@ -20,13 +20,13 @@ from pathlib import Path
 import torch
 
 from jobs.simulate import SimulationConfig, simulate
-from models import weights
-from models.dataset.scenes import Scene, Source, read_scenes
-from models.evaluation.metrics import MatchSettings, Rule
+from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
+from models.evaluation.metrics import MatchCriteria, Rule
 from models.inference.predictor import Predictor
-from models.training.cross_validation import Held, predict_groups, report_on
+from models.training.cross_validation import HeldOut, predict_groups, report_on
 from models.training.folds import train_without
 from models.training.train import TrainConfig, train
+from models.weights import save_weights
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
 SHARES = (("athens", "durban", "hedland"), ("gdynia", "genoa", "casablanca", "honolulu"))
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    source = Source(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
+    source = LabelSource(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
     scenes = list(read_scenes(source))
     variants = dict(_variants(source, arguments.work))
     print(
@@ -53,7 +53,7 @@ def main() -> None:
         _print(name, _held(scenes, paths))
 
 
-def _variants(source: Source, work: Path) -> Iterator[tuple[str, TrainConfig]]:
+def _variants(source: LabelSource, work: Path) -> Iterator[tuple[str, TrainConfig]]:
     harbours = _harbours(work / "harbours")
     start = _simulated(harbours, work / "simulated.safetensors")
     plain = TrainConfig(sources=(source,), steps=STEPS)
@@ -63,19 +63,19 @@ def _variants(source: Source, work: Path) -> Iterator[tuple[str, TrainConfig]]:
     yield "simulator alone", replace(plain, start=start, chips=unpasted)
 
 
-def _harbours(folder: Path) -> Source:
+def _harbours(folder: Path) -> LabelSource:
     if not (folder / "catalog.json").exists():
         simulate(HARBOURS, folder, _say)
-    return Source(folder / "catalog.json", "sentinel-2-c1-l2a", folder / "labels")
+    return LabelSource(folder / "catalog.json", "sentinel-2-c1-l2a", folder / "labels")
 
 
-def _simulated(harbours: Source, path: Path) -> Path:
+def _simulated(harbours: LabelSource, path: Path) -> Path:
     if not path.exists():
-        weights.save(train(TrainConfig(sources=(harbours,), steps=SIMULATED_STEPS), _say), path)
+        save_weights(train(TrainConfig(sources=(harbours,), steps=SIMULATED_STEPS), _say), path)
     return path
 
 
-def _held(scenes: list[Scene], paths: list[Path]) -> Held:
+def _held(scenes: list[LabelledScene], paths: list[Path]) -> HeldOut:
     return [
         held
         for path, groups in zip(paths, SHARES, strict=True)
@@ -83,8 +83,8 @@ def _held(scenes: list[Scene], paths: list[Path]) -> Held:
     ]
 
 
-def _print(name: str, held: Held) -> None:
-    every, long = (report_on(held, MatchSettings(least_length_m=least)) for least in (40.0, 60.0))
+def _print(name: str, held: HeldOut) -> None:
+    every, long = (report_on(held, MatchCriteria(least_length_m=least)) for least in (40.0, 60.0))
     for rule in Rule:
         scores = every.scores(rule)
         print(

@@ -29,21 +29,21 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from models import weights
 from models.config import PIXEL_M, Calibration
-from models.dataset.scenes import Scene, Source, read_scenes
+from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.evaluation import text
 from models.evaluation.detector_error import FALSE_ALARMS_PRIOR
-from models.evaluation.evaluate import judge
+from models.evaluation.evaluate import evaluate_scene
 from models.evaluation.hierarchical import Observations, new_port, poisson
 from models.evaluation.looks import REACH_M, STRIP_M, Looks, Place, looks_at
-from models.evaluation.metrics import MatchSettings, Rule
+from models.evaluation.metrics import MatchCriteria, Rule
 from models.evaluation.report import Report, SceneReport
-from models.evaluation.summary import figures_of
+from models.evaluation.summary import summarise_report
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor
 from models.inference.vessels import find_vessels
 from models.network.normalise import VISIBLE, normalise
+from models.weights import Weights, load_weights, save_weights
 
 CLASSES_M = (40, 70, 100, 150, 200, 400)
 SCORES = (0.1, 0.2, 0.3, 0.5)
@@ -52,7 +52,7 @@ BRIGHT = 1.0
 LEAST_LAND_PX = 500
 SAME_M = 150.0
 
-Held = list[tuple[Scene, Prediction]]
+HeldOut = list[tuple[LabelledScene, Prediction]]
 
 
 def main() -> None:
@@ -62,13 +62,13 @@ def main() -> None:
     parser.add_argument("--store", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    packaged = weights.load()
+    packaged = load_weights()
     ports, bay = predict_ports(arguments.data, arguments.work), predict_bay(arguments.data)
     for least_score in SCORES:
         calibration = replace(packaged.calibration, least_score=least_score)
         report = Report((*report_ports(ports, calibration), *report_bay(bay, calibration)))
         print(f"\nreported from score {least_score}")
-        print(*text.lines(figures_of(report))[-len(Place) :], sep="\n")
+        print(*text.lines(summarise_report(report))[-len(Place) :], sep="\n")
         if least_score == packaged.calibration.least_score:
             print_tables(report)
             print_scores(report_ports(ports, calibration))
@@ -76,16 +76,16 @@ def main() -> None:
             store(packaged, report, arguments.store)
 
 
-def store(packaged: weights.Weights, report: Report, path: Path | None) -> None:
+def store(packaged: Weights, report: Report, path: Path | None) -> None:
     if path:
-        weights.save(replace(packaged, detector_errors=report.detector_errors), path)
+        save_weights(replace(packaged, detector_errors=report.detector_errors), path)
 
 
 # --- what the networks said ---------------------------------------------------------------------
 
 
-def predict_ports(data: Path, work: Path) -> Held:
-    scenes = read_scenes(Source(data / "catalog.json", "s2-ports", data / "s2-ports-labels"))
+def predict_ports(data: Path, work: Path) -> HeldOut:
+    scenes = read_scenes(LabelSource(data / "catalog.json", "s2-ports", data / "s2-ports-labels"))
     fold_of = {
         port: Predictor.load(path)
         for path in sorted(work.glob("*.safetensors"))
@@ -94,27 +94,29 @@ def predict_ports(data: Path, work: Path) -> Held:
     return [(s, fold_of[s.group].predict(s.image, s.bands)) for s in scenes]
 
 
-def predict_bay(data: Path) -> Held:
-    source = Source(data / "catalog.json", "s2-vancouver", data / "vancouver_ships.csv")
+def predict_bay(data: Path) -> HeldOut:
+    source = LabelSource(data / "catalog.json", "s2-vancouver", data / "vancouver_ships.csv")
     predictor = Predictor.load()
     return [(s, predictor.predict(s.image, s.bands)) for s in read_scenes(source)]
 
 
-def report_ports(held: Held, calibration: Calibration) -> list[SceneReport]:
+def report_ports(held: HeldOut, calibration: Calibration) -> list[SceneReport]:
     return [
-        judge(scene, prediction, find_vessels(prediction, calibration, PIXEL_M), MatchSettings())
+        evaluate_scene(
+            scene, prediction, find_vessels(prediction, calibration, PIXEL_M), MatchCriteria()
+        )
         for scene, prediction in held
     ]
 
 
-def report_bay(held: Held, calibration: Calibration) -> list[SceneReport]:
+def report_bay(held: HeldOut, calibration: Calibration) -> list[SceneReport]:
     land = land_of_dates([scene for scene, _ in held])
     reports = [
-        judge(
+        evaluate_scene(
             scene,
             prediction,
             find_vessels(prediction, calibration, PIXEL_M),
-            MatchSettings(),
+            MatchCriteria(),
             land,
         )
         for scene, prediction in held
@@ -129,7 +131,7 @@ def open_water(looks: Looks) -> Looks:
     )
 
 
-def land_of_dates(scenes: Sequence[Scene]) -> NDArray[np.bool_]:
+def land_of_dates(scenes: Sequence[LabelledScene]) -> NDArray[np.bool_]:
     """Land, (y, x), where the median of one place's dates is rough or bright."""
     stack = np.stack([normalise(scene.image, scene.bands)[: len(VISIBLE)] for scene in scenes])
     known = np.isfinite(stack).any(axis=0).all(axis=0)
@@ -184,7 +186,7 @@ def print_scores(reports: Sequence[SceneReport]) -> None:
     print(f"  expected calibration error {error:.3f}")
 
 
-def print_repeats(bay: Held, calibration: Calibration) -> None:
+def print_repeats(bay: HeldOut, calibration: Calibration) -> None:
     """How the false alarms of one shore are spread over its stretches of a berth's length."""
     land = land_of_dates([scene for scene, _ in bay])
     found = [false_alarms_ashore(scene, said, land, calibration) for scene, said in bay]
@@ -204,15 +206,15 @@ def print_repeats(bay: Held, calibration: Calibration) -> None:
 
 
 def false_alarms_ashore(
-    scene: Scene, said: Prediction, land: NDArray[np.bool_], calibration: Calibration
+    scene: LabelledScene, said: Prediction, land: NDArray[np.bool_], calibration: Calibration
 ) -> tuple[list[tuple[float, float]], int]:
     """Where (metres) something is reported by the empty shore, and that shore in berths."""
     shore_m = ndimage.distance_transform_edt(~land) * PIXEL_M
-    berths, _ = looks_at(scene, [], MatchSettings(), land).empty
+    berths, _ = looks_at(scene, [], MatchCriteria(), land).empty
     places = []
     for vessel in find_vessels(said, calibration, PIXEL_M):
         if shore_m[round(vessel.row), round(vessel.col)] <= STRIP_M + REACH_M:
-            look, _ = looks_at(scene, [vessel], MatchSettings(), land).empty
+            look, _ = looks_at(scene, [vessel], MatchCriteria(), land).empty
             places += [(vessel.row * PIXEL_M, vessel.col * PIXEL_M)] * look.reported
     return places, round(berths.amount)
 

@@ -29,8 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from jobs import segment
-from models import weights as weights_files
-from models.dataset.scenes import Scene, Source, read_scenes
+from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.inference import predictor as predictor_module
 from models.inference.engine import Engine, OneThread
 from models.inference.fuse import fused
@@ -38,6 +37,7 @@ from models.inference.predictor import Predictor
 from models.inference.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels_of
 from models.network.normalise import normalise
 from models.network.unet import UNet, from_arrays
+from models.weights import load_weights
 from tests.bench import bench_costs
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
@@ -83,22 +83,22 @@ def measure(weights: Path | None, rounds: int, quick: bool) -> None:
     assert not changed, f"skipping changes what is found on {', '.join(changed)}"
 
 
-def _scenes(quick: bool) -> Iterator[Scene]:
-    ports = Source(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
-    bay = Source(DATA / "catalog.json", "s2-vancouver", DATA / "vancouver_ships.csv")
+def _scenes(quick: bool) -> Iterator[LabelledScene]:
+    ports = LabelSource(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
+    bay = LabelSource(DATA / "catalog.json", "s2-vancouver", DATA / "vancouver_ships.csv")
     for source in (ports, bay):
         found = list(read_scenes(source))
         yield from found[:2] if quick else found
 
 
-def _megapixels(scenes: Sequence[Scene]) -> float:
+def _megapixels(scenes: Sequence[LabelledScene]) -> float:
     return sum(scene.image[0].size for scene in scenes) / 1e6
 
 
 # --- what skipping does -------------------------------------------------------------------------
 
 
-def skipping(scenes: Sequence[Scene], weights: Path | None) -> list[str]:
+def skipping(scenes: Sequence[LabelledScene], weights: Path | None) -> list[str]:
     """The share of pixels not looked at, and the scenes where that changes a detection."""
     predictor = Predictor.load(weights)
     print("\nscene                            no look  likeliest there  vessels")
@@ -137,7 +137,7 @@ def _alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
 # --- methods by turns ---------------------------------------------------------------------------
 
 
-def throughput(scenes: Sequence[Scene], weights: Path | None, rounds: int) -> None:
+def throughput(scenes: Sequence[LabelledScene], weights: Path | None, rounds: int) -> None:
     """Network alone, on planes that are normalised beforehand."""
     images = [normalise(scene.image, scene.bands) for scene in scenes]
     methods = dict(_methods(weights))
@@ -171,7 +171,7 @@ def _methods(weights: Path | None) -> Iterator[tuple[str, Run]]:
 
 
 def _network(weights: Path | None) -> UNet:
-    found = weights_files.load(weights)
+    found = load_weights(weights)
     return from_arrays(found.network, found.arrays).eval()
 
 
@@ -255,7 +255,7 @@ def _onnx(network: UNet) -> Run:
 # --- a GPU, where there is one ------------------------------------------------------------------
 
 
-def on_gpu(scenes: Sequence[Scene], weights: Path | None) -> None:
+def on_gpu(scenes: Sequence[LabelledScene], weights: Path | None) -> None:
     """Whole images through the predictor from 1 to 16 threads, and how busy the GPU was."""
     predictor = Predictor.load(weights, prefer_gpu=True)
     images, bands = [scene.image for scene in scenes], [scene.bands for scene in scenes]

@@ -16,7 +16,7 @@ import pytest
 
 from models.dataset.boxes import Box
 from models.dataset.catalog import Item, overpasses, read_items
-from models.dataset.labels import Mask, open_labels
+from models.dataset.labels import InstanceMask, open_labels
 from models.dataset.scenes import utm_grid
 
 NEAR_M = 60.0
@@ -31,7 +31,7 @@ def test_boxes_from_masks_beside_boxes_by_eye(
 ) -> None:
     drawn = given_rows(shared, tmp_path / "given.csv")
     items = read_items(shared / "real-imagery" / "catalog.json", "s2-ports")
-    ships, masked = (boxes(labels, items) for labels in (drawn, Mask("ships", shave_px)))
+    ships, masked = (boxes(labels, items) for labels in (drawn, InstanceMask("ships", shave_px)))
     by_eye = [[box for box in found if box.is_ship] for found in ships]
     rows = [pair for port in zip(by_eye, masked, strict=True) for pair in pairs(*port)]
     wanted = sum(map(len, by_eye))
@@ -50,7 +50,7 @@ def given_rows(shared: Path, path: Path) -> Path:
     return path
 
 
-def boxes(labels: Path | Mask, items: Sequence[Item]) -> list[tuple[Box, ...]]:
+def boxes(labels: Path | InstanceMask, items: Sequence[Item]) -> list[tuple[Box, ...]]:
     """The boxes of every overpass, without its pixels."""
     opened = open_labels(labels)
     return [opened.boxes(group, utm_grid(group)) or () for group in overpasses(items)]

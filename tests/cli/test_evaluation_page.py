@@ -14,13 +14,13 @@ from jobs import cli
 from jobs.cli.evaluation_page import CHIP_PX, PLOT_PX, Album, marks, true_colour, wilson
 from jobs.errors import InputError
 from models.dataset.boxes import Box
-from models.dataset.scenes import Scene
+from models.dataset.scenes import LabelledScene
 from models.dataset.targets import HULL_PLANES
-from models.evaluation.evaluate import judge
-from models.evaluation.metrics import MatchSettings
-from models.evaluation.reliability import Tenth
+from models.evaluation.evaluate import evaluate_scene
+from models.evaluation.metrics import MatchCriteria
+from models.evaluation.reliability import ScoreBin
 from models.evaluation.report import Report
-from models.evaluation.summary import figures_of
+from models.evaluation.summary import summarise_report
 from models.geometry import box_corners
 from models.inference.instances import Prediction
 from models.inference.vessels import Detection
@@ -32,7 +32,7 @@ def detection(row: float, col: float, length_m: float, score: float) -> Detectio
     return Detection(row, col, length_m, 10, 30, 90, score, False, corners)
 
 
-def scene() -> Scene:
+def scene() -> LabelledScene:
     """Dark water with one bright pixel at row 40, column 50; land to the left."""
     image = np.full((4, 120, 120), 0.04, np.float32)
     image[:, :, :12] = 0.3
@@ -42,7 +42,7 @@ def scene() -> Scene:
         Box(80, 50, 210, 30, 90, "ship", 3),
         Box(100, 100, 100, 30, 90, "ship", 3),
     )
-    return Scene("scene-<a>", "port & <co>", BANDS, image, boxes)
+    return LabelledScene("scene-<a>", "port & <co>", BANDS, image, boxes)
 
 
 def page(limit: int = 24, seen: int = 0) -> str:
@@ -53,12 +53,12 @@ def page(limit: int = 24, seen: int = 0) -> str:
         detection(20, 80, 90, 0.83),
     ]
     ship = np.full((120, 120), 1e-6, np.float32)
-    report = judge(
-        scene(), Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))), found, MatchSettings()
+    report = evaluate_scene(
+        scene(), Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))), found, MatchCriteria()
     )
     album = Album()
     album.add(scene(), report)
-    return album.render(figures_of(Report((report,))), "a network", limit, seen)
+    return album.render(summarise_report(Report((report,))), "a network", limit, seen)
 
 
 def test_failures_stand_in_order_with_what_is_known_of_them() -> None:
@@ -97,7 +97,7 @@ def nothing_found() -> Album:
     ship = np.full((120, 120), 1e-6, np.float32)
     said = Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES)))
     album = Album()
-    album.add(scene(), judge(scene(), said, [], MatchSettings()))
+    album.add(scene(), evaluate_scene(scene(), said, [], MatchCriteria()))
     return album
 
 
@@ -124,16 +124,16 @@ def test_a_chip_at_the_edge_is_black_beyond_it() -> None:
 
 def test_true_colour_is_grey_where_a_band_is_missing() -> None:
     whole = scene()
-    grey = true_colour(Scene("s", "p", ("blue", "nir"), whole.image[[0, 3]], ()))
+    grey = true_colour(LabelledScene("s", "p", ("blue", "nir"), whole.image[[0, 3]], ()))
     assert grey.shape == (120, 120, 3)
     assert (grey[..., 0] == grey[..., 2]).all()
 
 
 def test_reliability_marks_lie_where_their_tenth_is() -> None:
     tenths = (
-        Tenth(0.0, 0.1, 0, float("nan"), float("nan")),
-        Tenth(0.5, 0.6, 10, 0.55, 0.5),
-        Tenth(0.9, 1.0, 5, 0.95, 1.0),
+        ScoreBin(0.0, 0.1, 0, float("nan"), float("nan")),
+        ScoreBin(0.5, 0.6, 10, 0.55, 0.5),
+        ScoreBin(0.9, 1.0, 5, 0.95, 1.0),
     )
     half, whole = marks(tenths)
     assert (half.x, half.y) == (PLOT_PX * 0.55, PLOT_PX * 0.5)

@@ -2,31 +2,31 @@
 
 from pathlib import Path
 
-from models.dataset.catalog import SceneError
-from models.dataset.labels.csv_boxes import read_tables
-from models.dataset.labels.geojson_hulls import read_polygons
-from models.dataset.labels.instance_masks import Mask, MaskLabels
+from models.dataset.catalog import DatasetError
+from models.dataset.labels.csv_boxes import read_csv_labels
+from models.dataset.labels.geojson_hulls import read_geojson_labels
+from models.dataset.labels.instance_masks import InstanceMask, MaskLabels
 from models.dataset.labels.protocol import KINDS, Labels
 
-__all__ = ["KINDS", "Labels", "Mask", "open_labels"]
+__all__ = ["KINDS", "InstanceMask", "Labels", "open_labels"]
 
 
-def open_labels(labels: Path | Mask) -> Labels:
+def open_labels(labels: Path | InstanceMask) -> Labels:
     """The labels of a mask asset, of a CSV or GeoJSON file, or of a folder of either.
 
-    Raises SceneError where there is nothing of the kind, or of both.
+    Raises DatasetError where there is nothing of the kind, or of both.
     """
-    if isinstance(labels, Mask):
+    if isinstance(labels, InstanceMask):
         return MaskLabels(labels)
     tables, polygons = _files(labels)
     if tables and polygons:
-        raise SceneError(
+        raise DatasetError(
             f"{labels}: has both {tables[0].name} and {polygons[0].name}; give the CSV and the "
             "GeoJSON labels each a folder and a source of their own"
         )
     if not tables and not polygons:
-        raise SceneError(f"{labels}: no CSV files with labels, nor any .geojson")
-    return read_tables(tables) if tables else read_polygons(polygons)
+        raise DatasetError(f"{labels}: no CSV files with labels, nor any .geojson")
+    return read_csv_labels(tables) if tables else read_geojson_labels(polygons)
 
 
 def _files(labels: Path) -> tuple[list[Path], list[Path]]:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from rasterio.warp import transform
 
-from models.dataset.boxes import Box, Grid, Rectangle
-from models.dataset.catalog import Item, SceneError
+from models.dataset.boxes import Box, PixelGrid, Rectangle
+from models.dataset.catalog import DatasetError, Item
 
 COLUMNS = (
     "lon",
@@ -24,30 +24,30 @@ COLUMNS = (
 """Beside them either item or date_utc, and at_data_edge where a box is cut."""
 
 
-def read_tables(files: Sequence[Path]) -> "TableLabels":
-    """The rows of some CSV files; SceneError where a column is missing."""
-    return TableLabels(pd.concat([_read_table(file) for file in files], ignore_index=True))
+def read_csv_labels(files: Sequence[Path]) -> "CsvLabels":
+    """The rows of some CSV files; DatasetError where a column is missing."""
+    return CsvLabels(pd.concat([_read_table(file) for file in files], ignore_index=True))
 
 
 def _read_table(file: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
-        raise SceneError(
+        raise DatasetError(
             f"{file}: cannot be read as CSV ({error}); expected .csv or .geojson"
         ) from error
     missing = [name for name in COLUMNS if name not in table]
     if not {"item", "date_utc"} & set(table):
         missing.append("item (or date_utc)")
     if missing:
-        raise SceneError(
+        raise DatasetError(
             f"{file}: no column {', '.join(missing)}; it has {', '.join(map(str, table))}"
         )
     return table
 
 
 @dataclass(frozen=True)
-class TableLabels:
+class CsvLabels:
     """Rows with the COLUMNS, matched to items by id or by the text of their datetime."""
 
     rows: pd.DataFrame
@@ -55,7 +55,7 @@ class TableLabels:
     def check(self, items: Sequence[Item]) -> None:
         """Nothing: rows of other items are left aside, a table may serve several collections."""
 
-    def boxes(self, overpass: Sequence[Item], grid: Grid) -> tuple[Box, ...] | None:
+    def boxes(self, overpass: Sequence[Item], grid: PixelGrid) -> tuple[Box, ...] | None:
         """The boxes of the overpass's rows; None without any."""
         rows = self._of(overpass)
         if not len(rows):
@@ -70,7 +70,7 @@ class TableLabels:
         return self.rows[self.rows["date_utc"] == overpass[0].datetime]
 
 
-def _box(row: dict[str, Any], grid: Grid) -> Box:
+def _box(row: dict[str, Any], grid: PixelGrid) -> Box:
     """A label row on the grid; its heading is turned from true north to the grid's."""
     lon, lat = float(row["lon"]), float(row["lat"])
     x, y = transform("EPSG:4326", grid.crs, [lon, lon], [lat, lat + 0.001])

@@ -12,7 +12,7 @@ from typing import Any
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, shape
 
-from models.dataset.catalog import SceneError, instant
+from models.dataset.catalog import DatasetError, instant
 from models.dataset.labels.protocol import KINDS
 
 Feature = Mapping[str, Any]
@@ -43,7 +43,7 @@ class Hull:
 
 
 def read_hulls(file: Path) -> Iterator[Hull]:
-    """Every feature of a GeoJSON FeatureCollection; SceneError, by number, at the first bad one."""
+    """The features of a GeoJSON FeatureCollection; DatasetError with the number of a bad one."""
     for number, feature in enumerate(_features(file), start=1):
         yield _hull(feature, f"{file}: feature {number}")
 
@@ -52,14 +52,14 @@ def _features(file: Path) -> list[Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SceneError(f"{file}: cannot be read ({error.strerror})") from error
+        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise SceneError(f"{file}: is not JSON ({error}); expected GeoJSON") from error
+        raise DatasetError(f"{file}: is not JSON ({error}); expected GeoJSON") from error
     kind = document.get("type") if isinstance(document, dict) else type(document).__name__
     if kind != "FeatureCollection" or not isinstance(document.get("features"), list):
-        raise SceneError(f"{file}: is a {kind}; expected a GeoJSON FeatureCollection")
+        raise DatasetError(f"{file}: is a {kind}; expected a GeoJSON FeatureCollection")
     if not document["features"]:
-        raise SceneError(f"{file}: has no features; expected a polygon for each ship")
+        raise DatasetError(f"{file}: has no features; expected a polygon for each ship")
     _check_crs(document.get("crs"), file)
     return list(document["features"])
 
@@ -70,12 +70,12 @@ def _check_crs(crs: Any, file: Path) -> None:
         return
     named = (crs.get("properties") or {}).get("name") if isinstance(crs, dict) else crs
     if not str(named).endswith(_WGS84):
-        raise SceneError(f"{file}: is in {named}; {_EXPECTED_DEGREES}")
+        raise DatasetError(f"{file}: is in {named}; {_EXPECTED_DEGREES}")
 
 
 def _hull(feature: Any, where: str) -> Hull:
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
-        raise SceneError(f"{where}: is no Feature; expected one with geometry and properties")
+        raise DatasetError(f"{where}: is no Feature; expected one with geometry and properties")
     facts = feature.get("properties") or {}
     _check_names(facts, where)
     item, moment = _belongs_to(facts, where)
@@ -95,7 +95,7 @@ def _check_names(facts: Feature, where: str) -> None:
     for name in facts:
         meant = difflib.get_close_matches(name.lower(), PROPERTIES, n=1, cutoff=0.85)
         if name not in PROPERTIES and meant and meant[0] not in facts:
-            raise SceneError(f"{where}: has a property {name!r}; did you mean {meant[0]!r}?")
+            raise DatasetError(f"{where}: has a property {name!r}; did you mean {meant[0]!r}?")
 
 
 def _belongs_to(facts: Feature, where: str) -> tuple[str | None, datetime | None]:
@@ -107,11 +107,11 @@ def _belongs_to(facts: Feature, where: str) -> tuple[str | None, datetime | None
         found = instant(moment)
         if found:
             return None, found
-        raise SceneError(
+        raise DatasetError(
             f"{where}: has the datetime {moment!r}; expected one like 2024-05-01T10:00:00Z"
         )
     said = f"the item {item!r}" if item is not None else f"the properties {', '.join(facts) or '-'}"
-    raise SceneError(
+    raise DatasetError(
         f"{where}: has {said}; expected a property item, the id of the STAC item it was drawn "
         "over, or datetime, that item's"
     )
@@ -124,21 +124,21 @@ def _one_of(facts: Feature, name: str, known: tuple[Any, ...], default: Any, whe
     if not isinstance(value, list | dict) and value in known:
         return known[known.index(value)]
     expected = ", ".join(json.dumps(each) for each in known)
-    raise SceneError(f"{where}: has the {name} {value!r}; expected one of {expected}")
+    raise DatasetError(f"{where}: has the {name} {value!r}; expected one of {expected}")
 
 
 def _polygons(geometry: Any, where: str) -> tuple[Polygon, ...]:
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     if kind is None:
-        raise SceneError(f"{where}: has no geometry; draw the outline of the hull")
+        raise DatasetError(f"{where}: has no geometry; draw the outline of the hull")
     if kind not in ("Polygon", "MultiPolygon"):
-        raise SceneError(f"{where}: is a {kind}; expected a Polygon around the hull")
+        raise DatasetError(f"{where}: is a {kind}; expected a Polygon around the hull")
     try:
         found = shape(geometry)
     except (ShapelyError, ValueError, TypeError, IndexError, KeyError) as error:
-        raise SceneError(f"{where}: is not a lawful {kind} ({error}); draw it again") from error
+        raise DatasetError(f"{where}: is not a lawful {kind} ({error}); draw it again") from error
     if found.is_empty:
-        raise SceneError(f"{where}: has an empty geometry; draw the outline of the hull")
+        raise DatasetError(f"{where}: has an empty geometry; draw the outline of the hull")
     _check_degrees(found.bounds, where)
     return tuple(found.geoms) if kind == "MultiPolygon" else (found,)
 
@@ -146,4 +146,4 @@ def _polygons(geometry: Any, where: str) -> tuple[Polygon, ...]:
 def _check_degrees(bounds: tuple[float, float, float, float], where: str) -> None:
     west, south, east, north = bounds
     if not all(map(math.isfinite, bounds)) or max(-west, east) > 180 or max(-south, north) > 90:
-        raise SceneError(f"{where}: has coordinates from {bounds[:2]}; {_EXPECTED_DEGREES}")
+        raise DatasetError(f"{where}: has coordinates from {bounds[:2]}; {_EXPECTED_DEGREES}")

@@ -13,21 +13,21 @@ from rasterio.warp import transform
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from models.dataset.boxes import Box, Grid, rectangle_around
-from models.dataset.catalog import Item, SceneError, few, instant
+from models.dataset.boxes import Box, PixelGrid, rectangle_around
+from models.dataset.catalog import DatasetError, Item, few, instant
 from models.dataset.labels.geojson_features import Hull, read_hulls
 
 LEAST_SIDE_M = 1.0
 """A hull narrower than this was drawn as a line or a point."""
 
 
-def read_polygons(files: Sequence[Path]) -> "PolygonLabels":
-    """The hulls of some GeoJSON files; SceneError where a feature is not as it must be."""
-    return PolygonLabels(tuple(hull for file in files for hull in read_hulls(file)))
+def read_geojson_labels(files: Sequence[Path]) -> "GeoJsonLabels":
+    """The hulls of some GeoJSON files; DatasetError where a feature is not as it must be."""
+    return GeoJsonLabels(tuple(hull for file in files for hull in read_hulls(file)))
 
 
 @dataclass(frozen=True)
-class PolygonLabels:
+class GeoJsonLabels:
     """Hulls, matched to items by id, or by moment and place."""
 
     hulls: tuple[Hull, ...]
@@ -41,11 +41,11 @@ class PolygonLabels:
         for hull in self.hulls:
             found = named.get(hull.item or hull.moment, [])
             if not found:
-                raise SceneError(_no_such_item(hull, items))
+                raise DatasetError(_no_such_item(hull, items))
             if not any(_meets(hull, item) for item in found):
-                raise SceneError(_beside(hull, found))
+                raise DatasetError(_beside(hull, found))
 
-    def boxes(self, overpass: Sequence[Item], grid: Grid) -> tuple[Box, ...] | None:
+    def boxes(self, overpass: Sequence[Item], grid: PixelGrid) -> tuple[Box, ...] | None:
         """The least rotated boxes around the overpass's hulls; None without any."""
         hulls = [hull for hull in self.hulls if any(_is_of(hull, item) for item in overpass)]
         if not hulls:
@@ -63,19 +63,19 @@ def _meets(hull: Hull, item: Item) -> bool:
     return any(part.intersects(shapely.box(*item.bbox)) for part in hull.parts)
 
 
-def _boxes(hull: Hull, grid: Grid) -> Iterable[Box]:
+def _boxes(hull: Hull, grid: PixelGrid) -> Iterable[Box]:
     for part in hull.parts:
         on_ground = _projected(part, grid)
         rectangle = rectangle_around(on_ground)
         if rectangle is None or rectangle.beam_m < LEAST_SIDE_M:
-            raise SceneError(
+            raise DatasetError(
                 f"{hull.where}: its polygon is less than {LEAST_SIDE_M:g} m wide, a line or a "
                 "point; draw the outline of the hull"
             )
         yield grid.box(rectangle, hull.kind, hull.confidence, hull.at_edge)
 
 
-def _projected(part: Polygon, grid: Grid) -> BaseGeometry:
+def _projected(part: Polygon, grid: PixelGrid) -> BaseGeometry:
     def to_grid(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array(transform("EPSG:4326", grid.crs, *points.T)).T
 

@@ -19,14 +19,14 @@ from scipy import ndimage
 from skimage.measure import label
 
 from models.config import PIXEL_M
-from models.dataset.boxes import Box, Grid, Rectangle, heading_of
-from models.dataset.catalog import Item, SceneError, few
+from models.dataset.boxes import Box, PixelGrid, Rectangle, heading_of
+from models.dataset.catalog import DatasetError, Item, few
 
 _SAME_SHIP_M = 20.0
 
 
 @dataclass(frozen=True)
-class Mask:
+class InstanceMask:
     """An asset of every item: integers, 0 = no ship, any coordinate system that the file names."""
 
     asset: str
@@ -50,26 +50,26 @@ class _Patch:
 class MaskLabels:
     """Vessels of a mask; an item that has it is labelled from edge to edge."""
 
-    mask: Mask
+    mask: InstanceMask
 
     def check(self, items: Sequence[Item]) -> None:
         """Refuse a collection in which no item has the asset; without it, one is not labelled."""
         if not any(self.mask.asset in item.files for item in items):
-            raise SceneError(
+            raise DatasetError(
                 f"{self.mask}: no item has an asset {self.mask.asset!r}; "
                 f"they have {few(name for item in items for name in item.files)}"
             )
 
-    def boxes(self, overpass: Sequence[Item], grid: Grid) -> tuple[Box, ...] | None:
+    def boxes(self, overpass: Sequence[Item], grid: PixelGrid) -> tuple[Box, ...] | None:
         """A box of class ship and confidence 3 for each patch; None where no item has the asset.
 
-        Raises SceneError where an item of the overpass has it and another has not.
+        Raises DatasetError where an item of the overpass has it and another has not.
         """
         lacking = [item.id for item in overpass if self.mask.asset not in item.files]
         if len(lacking) == len(overpass):
             return None
         if lacking:
-            raise SceneError(
+            raise DatasetError(
                 f"item {lacking[0]}: has no asset {self.mask.asset!r}, but another item of the "
                 "same overpass has; give it a mask too (of zeros, if it shows no ship)"
             )
@@ -80,7 +80,7 @@ class MaskLabels:
             found += [box for box in boxes if not any(_same(box, other) for other in found)]
         return tuple(found)
 
-    def _of(self, item: Item, grid: Grid) -> Iterator[Box]:
+    def _of(self, item: Item, grid: PixelGrid) -> Iterator[Box]:
         where = f"item {item.id}: {item.files[self.mask.asset]}"
         try:
             with rasterio.open(item.files[self.mask.asset]) as file:
@@ -88,7 +88,7 @@ class MaskLabels:
                 numbers, to_ground = file.read(1), _Ground(file.transform, file.crs, grid)
                 numbers[numbers == file.nodata] = 0
         except RasterioError as error:
-            raise SceneError(f"{where}: cannot be read ({error}); expected a GeoTIFF") from error
+            raise DatasetError(f"{where}: cannot be read ({error}); expected a GeoTIFF") from error
         for patch in _patches(numbers):
             yield grid.box(_measure(patch, to_ground, self.mask.shave_px), "ship", 3, patch.at_edge)
 
@@ -96,18 +96,18 @@ class MaskLabels:
 def _check(file: Any, item: Item, where: str) -> None:
     """Refuse what is no instance mask of this item."""
     if file.count != 1 or np.dtype(file.dtypes[0]).kind not in "iu":
-        raise SceneError(
+        raise DatasetError(
             f"{where}: has {file.count} band(s) of {file.dtypes[0]}; expected one of integers, "
             "0 = no ship"
         )
     if file.crs is None:
-        raise SceneError(
+        raise DatasetError(
             f"{where}: names no coordinate system; give it the one it was drawn in "
             "(gdal_edit.py -a_srs EPSG:...)"
         )
     west, south, east, north = transform_bounds(file.crs, "EPSG:4326", *file.bounds)
     if west > item.bbox[2] or east < item.bbox[0] or south > item.bbox[3] or north < item.bbox[1]:
-        raise SceneError(
+        raise DatasetError(
             f"{where}: covers longitudes {west:.4f} to {east:.4f} and latitudes {south:.4f} to "
             f"{north:.4f}, nothing of the item; check its coordinate system and transform"
         )
@@ -132,7 +132,7 @@ class _Ground:
 
     transform: rasterio.Affine
     crs: Any
-    grid: Grid
+    grid: PixelGrid
 
     def at(self, rows: NDArray[Any], cols: NDArray[Any]) -> NDArray[np.float64]:
         """Eastings and northings, (2, n), of places counted from the file's upper left corner."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.dataset.boxes import Box, Grid
+from models.dataset.boxes import Box, PixelGrid
 from models.dataset.catalog import Item
 
 KINDS = ("ship", "small", "dock", "ignore", "wrong")
@@ -14,7 +14,7 @@ class Labels(Protocol):
     """The labels of a collection."""
 
     def check(self, items: Sequence[Item]) -> None:
-        """Raise SceneError where the labels do not fit a collection of these items."""
+        """Raise DatasetError where the labels do not fit a collection of these items."""
 
-    def boxes(self, overpass: Sequence[Item], grid: Grid) -> tuple[Box, ...] | None:
+    def boxes(self, overpass: Sequence[Item], grid: PixelGrid) -> tuple[Box, ...] | None:
         """The boxes of one overpass on its grid; None where nobody labelled it."""

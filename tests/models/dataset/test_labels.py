@@ -21,17 +21,17 @@ from rasterio.transform import Affine, from_bounds, from_origin
 from rasterio.warp import transform, transform_bounds, transform_geom
 from shapely.geometry import Polygon, mapping
 
-from jobs.cli.label_sources import labelled
+from jobs.cli.label_sources import parse_sources
 from jobs.errors import InputError
-from models import weights
 from models.config import ChipSettings, UNetConfig
-from models.dataset.boxes import Box, Grid
-from models.dataset.catalog import Item, SceneError
-from models.dataset.labels import Mask, open_labels
-from models.dataset.labels.csv_boxes import TableLabels
-from models.dataset.scenes import Source, read_scenes
+from models.dataset.boxes import Box, PixelGrid
+from models.dataset.catalog import DatasetError, Item
+from models.dataset.labels import InstanceMask, open_labels
+from models.dataset.labels.csv_boxes import CsvLabels
+from models.dataset.scenes import LabelSource, read_scenes
 from models.inference.predictor import Predictor
 from models.training.train import TrainConfig, train
+from models.weights import save_weights
 from tests.models.training.test_train import LEFT, SHIPS, SIZE, TOP, write_item, write_labels
 
 PLACES = {
@@ -59,18 +59,18 @@ def hull(lon: float, lat: float, *, fat_m: float = 0.0) -> Polygon:
     return Polygon(corners)
 
 
-def around(epsg: int, lon: float, lat: float, id: str = "one") -> tuple[Grid, Item]:
+def around(epsg: int, lon: float, lat: float, id: str = "one") -> tuple[PixelGrid, Item]:
     """A grid of 3 km around a place and its item."""
     (x,), (y,) = transform("EPSG:4326", f"EPSG:{epsg}", [lon], [lat])
     left, top = round(x, -1) - 1500, round(y, -1) + 1500
-    grid = Grid(CRS.from_epsg(epsg), Affine(10, 0, left, 0, -10, top), 300, 300)
+    grid = PixelGrid(CRS.from_epsg(epsg), Affine(10, 0, left, 0, -10, top), 300, 300)
     bbox = transform_bounds(grid.crs, "EPSG:4326", left, top - 3000, left + 3000, top)
     return grid, Item(id, "port", NOON, bbox, (), {})
 
 
-def as_table(grid: Grid, item: Item, lon: float, lat: float) -> Box:
+def as_table(grid: PixelGrid, item: Item, lon: float, lat: float) -> Box:
     row = {"item": item.id, "lon": lon, "lat": lat, "class": "ship", "confidence": 3, **SHIP}
-    (box,) = TableLabels(pd.DataFrame([row])).boxes([item], grid) or ()
+    (box,) = CsvLabels(pd.DataFrame([row])).boxes([item], grid) or ()
     return box
 
 
@@ -112,7 +112,7 @@ def test_a_mask_drawn_from_a_box_is_that_box(place: str, crs: str, tmp_path: Pat
     epsg, lon, lat = PLACES[place]
     grid, item = around(epsg, lon, lat)
     crs = crs if crs != "utm" else f"EPSG:{epsg}"
-    for fat_m, mask in ((0.0, Mask("ships")), (10.0, Mask("ships", shave_px=1.0))):
+    for fat_m, mask in ((0.0, InstanceMask("ships")), (10.0, InstanceMask("ships", shave_px=1.0))):
         path = mask_of(tmp_path / "m.tif", item, {7: hull(lon, lat, fat_m=fat_m)}, crs)
         masked = replace(item, files={"ships": str(path)})
         labels = open_labels(mask)
@@ -189,8 +189,8 @@ def drawn_mask() -> NDArray[np.uint16]:
     return np.asarray(rasterize(shapes, (SIZE, SIZE), transform=grid, dtype="uint16"))
 
 
-def read(catalog: Path, labels: Path | Mask) -> dict[str, tuple[Box, ...]]:
-    return {s.name: s.boxes for s in read_scenes(Source(catalog, "drawn", labels))}
+def read(catalog: Path, labels: Path | InstanceMask) -> dict[str, tuple[Box, ...]]:
+    return {s.name: s.boxes for s in read_scenes(LabelSource(catalog, "drawn", labels))}
 
 
 def test_polygons_masks_and_rows_give_the_same_ships(catalog: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_polygons_masks_and_rows_give_the_same_ships(catalog: Path, tmp_path: Pa
         add_mask(catalog, name, drawn_mask())
     by_row = read(catalog, tmp_path / "rows.csv")
     assert set(by_row) == set(NAMES)
-    for labels, off_m in ((tmp_path / "hulls", 0.2), (Mask("ships"), 11)):
+    for labels, off_m in ((tmp_path / "hulls", 0.2), (InstanceMask("ships"), 11)):
         found = read(catalog, labels)
         assert set(found) == set(NAMES)
         for name in NAMES:
@@ -221,7 +221,7 @@ def test_a_moment_says_which_item_where_it_shows_the_place(catalog: Path, tmp_pa
         written(file, feature(HULLS[0], datetime=said))
         assert {name: len(boxes) for name, boxes in read(catalog, file).items()} == {NAMES[0]: 1}
     written(file, feature(HULLS[0], datetime="2024-05-01"))
-    with pytest.raises(SceneError, match=r"no item of 2024-05-01 00:00:00\+00:00 .*T10:00:00Z"):
+    with pytest.raises(DatasetError, match=r"no item of 2024-05-01 00:00:00\+00:00 .*T10:00:00Z"):
         read(catalog, file)
 
 
@@ -241,7 +241,7 @@ def test_ships_of_a_mask_are_told_apart(catalog: Path) -> None:
     values[100, 60] = 4  # one pixel
     values[range(60, 65), range(90, 95)] = 5  # corner to corner
     add_mask(catalog, NAMES[0], values)
-    boxes = sorted(read(catalog, Mask("ships"))[NAMES[0]], key=lambda box: box.row)
+    boxes = sorted(read(catalog, InstanceMask("ships"))[NAMES[0]], key=lambda box: box.row)
     assert [(round(b.row, 2), round(b.col, 2)) for b in boxes] == [
         (4.5, 101.0),
         (41.0, 29.5),
@@ -260,7 +260,7 @@ def test_ships_of_a_mask_are_told_apart(catalog: Path) -> None:
 def test_an_empty_mask_says_that_there_is_no_ship(catalog: Path) -> None:
     add_mask(catalog, NAMES[0], drawn_mask())
     add_mask(catalog, NAMES[1], np.zeros((SIZE, SIZE), np.uint16))
-    found = read(catalog, Mask("ships"))
+    found = read(catalog, InstanceMask("ships"))
     assert {name: len(boxes) for name, boxes in found.items()} == {NAMES[0]: 2, NAMES[1]: 0}
 
 
@@ -269,7 +269,7 @@ def test_a_ship_in_two_masks_of_one_overpass_is_one(catalog: Path) -> None:
         add_mask(catalog, name, drawn_mask())
     path = catalog.parent / "drawn" / NAMES[1] / f"{NAMES[1]}.json"
     path.write_text(path.read_text().replace('"west-port"', '"east"'))
-    assert [len(boxes) for boxes in read(catalog, Mask("ships")).values()] == [2]
+    assert [len(boxes) for boxes in read(catalog, InstanceMask("ships")).values()] == [2]
 
 
 # --- refusals -----------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 def test_a_feature_that_cannot_be_used_is_named(case: str, catalog: Path, tmp_path: Path) -> None:
     bad, said = REFUSED[case]
     file = written(tmp_path / "x.geojson", feature(HULLS[1], item=NAMES[0]), bad)
-    with pytest.raises(SceneError, match=rf"x\.geojson: feature 2: .*{said}"):
+    with pytest.raises(DatasetError, match=rf"x\.geojson: feature 2: .*{said}"):
         read(catalog, file)
 
 
@@ -332,7 +332,7 @@ FILES: dict[str, tuple[str, str]] = {
 def test_a_file_that_cannot_be_used_is_named(case: str, catalog: Path, tmp_path: Path) -> None:
     text, said = FILES[case]
     (tmp_path / "x.geojson").write_text(text)
-    with pytest.raises(SceneError, match=rf"x\.geojson: {said}"):
+    with pytest.raises(DatasetError, match=rf"x\.geojson: {said}"):
         read(catalog, tmp_path / "x.geojson")
 
 
@@ -374,31 +374,31 @@ MASKS: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_a_mask_that_cannot_be_used_is_named(case: str, catalog: Path) -> None:
     spoil, said = MASKS[case]
     spoil(catalog)
-    with pytest.raises(SceneError, match=said):
-        read(catalog, Mask("ships"))
+    with pytest.raises(DatasetError, match=said):
+        read(catalog, InstanceMask("ships"))
 
 
 def test_half_an_overpass_without_a_mask_is_refused(catalog: Path) -> None:
     add_mask(catalog, NAMES[0], drawn_mask())
     path = catalog.parent / "drawn" / NAMES[1] / f"{NAMES[1]}.json"
     path.write_text(path.read_text().replace('"west-port"', '"east"'))
-    with pytest.raises(SceneError, match=f"item {NAMES[1]}: has no asset 'ships', but another"):
-        read(catalog, Mask("ships"))
+    with pytest.raises(DatasetError, match=f"item {NAMES[1]}: has no asset 'ships', but another"):
+        read(catalog, InstanceMask("ships"))
 
 
 def test_tables_that_cannot_be_used_are_named(catalog: Path, tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     write_labels(file, ["nowhere"])
-    with pytest.raises(SceneError, match=r"x\.csv: none of its labels .*such as scene-east"):
+    with pytest.raises(DatasetError, match=r"x\.csv: none of its labels .*such as scene-east"):
         read(catalog, file)
     pd.read_csv(file).drop(columns=["item", "lon"]).to_csv(file, index=False)
-    with pytest.raises(SceneError, match=r"no column lon, item \(or date_utc\); it has lat"):
+    with pytest.raises(DatasetError, match=r"no column lon, item \(or date_utc\); it has lat"):
         read(catalog, file)
     written(tmp_path / "x.geojson", feature(HULLS[0], item=NAMES[0]))
     (tmp_path / "hulls.shp").write_bytes(b"\x00\x00\x27\x0a\xff\xfe")
-    with pytest.raises(SceneError, match=r"hulls\.shp: cannot be read as CSV"):
+    with pytest.raises(DatasetError, match=r"hulls\.shp: cannot be read as CSV"):
         read(catalog, tmp_path / "hulls.shp")
-    with pytest.raises(SceneError, match=r"has both x\.csv and x\.geojson"):
+    with pytest.raises(DatasetError, match=r"has both x\.csv and x\.geojson"):
         read(catalog, tmp_path)
 
 
@@ -406,7 +406,7 @@ def test_items_without_a_band_are_refused(catalog: Path, tmp_path: Path) -> None
     path = catalog.parent / "drawn" / NAMES[0] / f"{NAMES[0]}.json"
     path.write_text(path.read_text().replace("eo:bands", "eo:banks"))
     file = written(tmp_path / "x.geojson", feature(HULLS[0], item=NAMES[0]))
-    with pytest.raises(SceneError, match=r"item scene-east: none of its assets .*eo:bands"):
+    with pytest.raises(DatasetError, match=r"item scene-east: none of its assets .*eo:bands"):
         read(catalog, file)
 
 
@@ -415,12 +415,12 @@ def test_items_without_a_band_are_refused(catalog: Path, tmp_path: Path) -> None
 
 def test_the_command_line_names_labels_in_every_way(catalog: Path, tmp_path: Path) -> None:
     file = written(tmp_path / "x.geojson", feature(HULLS[0], item=NAMES[0]))
-    paths, mask, shaved = labelled(
+    paths, mask, shaved = parse_sources(
         [f"{catalog},drawn,{labels}" for labels in (file, "asset:ships", "asset:ships:shave=1.5")]
     )
-    assert paths == Source(catalog, "drawn", file)
-    assert mask == Source(catalog, "drawn", Mask("ships"))
-    assert shaved.labels == Mask("ships", 1.5)
+    assert paths == LabelSource(catalog, "drawn", file)
+    assert mask == LabelSource(catalog, "drawn", InstanceMask("ships"))
+    assert shaved.labels == InstanceMask("ships", 1.5)
     for bad in (
         "asset:",
         "asset::shave=1",
@@ -429,11 +429,11 @@ def test_the_command_line_names_labels_in_every_way(catalog: Path, tmp_path: Pat
         "asset:x:shave=m",
     ):
         with pytest.raises(InputError, match="expected asset:NAME, or asset:NAME:shave=1"):
-            labelled([f"{catalog},drawn,{bad}"])
+            parse_sources([f"{catalog},drawn,{bad}"])
     with pytest.raises(InputError, match="there is no nowhere"):
-        labelled([f"{catalog},drawn,nowhere"])
+        parse_sources([f"{catalog},drawn,nowhere"])
     with pytest.raises(InputError, match="has 2 parts"):
-        labelled([f"{catalog},drawn"])
+        parse_sources([f"{catalog},drawn"])
 
 
 @pytest.mark.parametrize("way", ["hulls", "mask"])
@@ -442,7 +442,7 @@ def test_a_network_trained_on_own_labels_predicts(way: str, catalog: Path, tmp_p
     add_mask(catalog, NAMES[0], drawn_mask())
     labels = str(file) if way == "hulls" else "asset:ships"
     config = TrainConfig(
-        labelled([f"{catalog},drawn,{labels}"]),
+        parse_sources([f"{catalog},drawn,{labels}"]),
         steps=30,
         batch=4,
         learning_rate=1e-2,
@@ -453,7 +453,7 @@ def test_a_network_trained_on_own_labels_predicts(way: str, catalog: Path, tmp_p
     trained = train(config, lambda _: None)
     assert trained.training["ships"] == (4 if way == "hulls" else 2)
     assert str(tmp_path) not in json.dumps(trained.training)
-    weights.save(trained, tmp_path / "my.safetensors")
+    save_weights(trained, tmp_path / "my.safetensors")
     predictor = Predictor.load(tmp_path / "my.safetensors")
     scene = next(read_scenes(config.sources[0]))
     prediction = predictor.predict(scene.image, scene.bands)

@@ -8,26 +8,26 @@ import pytest
 
 from models.config import Calibration, UNetConfig
 from models.dataset.boxes import Box
-from models.dataset.scenes import Scene
+from models.dataset.scenes import LabelledScene
 from models.dataset.targets import HULL_PLANES
 from models.evaluation import text
 from models.evaluation.bootstrap import Interval, bootstrap
-from models.evaluation.evaluate import judge, trained_on
+from models.evaluation.evaluate import evaluate_scene, trained_on
 from models.evaluation.failures import FailureKind, failures_of, worst
-from models.evaluation.metrics import Comparison, MatchSettings, Pair, Rule, compare
+from models.evaluation.metrics import Comparison, MatchCriteria, Pair, Rule, compare
 from models.evaluation.reliability import reliability
 from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import Shore, Water, Zone, alarm_rates, shore_of
 from models.evaluation.slices import by_length, by_zone
-from models.evaluation.summary import figures_of, to_json
+from models.evaluation.summary import summarise_report, to_json
 from models.geometry import box_corners
 from models.inference.instances import Prediction
 from models.inference.vessels import Detection
 from models.network.normalise import BANDS
 from models.training import cross_validation
-from models.training.cross_validation import assign, held_out_by, report_on
+from models.training.cross_validation import held_out_by, networks_for_groups, report_on
 from models.training.folds import FoldsError
-from models.weights import Weights, save
+from models.weights import Weights, save_weights
 
 
 def detection(row: float, col: float, length_m: float = 150, score: float = 0.9) -> Detection:
@@ -39,9 +39,9 @@ def box(row: float, col: float, length_m: float = 150) -> Box:
     return Box(row, col, length_m, 30, 90, "ship", 3)
 
 
-def scene(group: str, *boxes: Box, size: int = 200) -> Scene:
+def scene(group: str, *boxes: Box, size: int = 200) -> LabelledScene:
     image = np.full((4, size, size), 0.04, np.float32)
-    return Scene(f"scene-{group}", group, BANDS, image, boxes)
+    return LabelledScene(f"scene-{group}", group, BANDS, image, boxes)
 
 
 def shore_on_the_left(size: int = 200) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
@@ -155,11 +155,11 @@ def test_one_port_tells_nothing_of_others() -> None:
 
 def report_of(group: str, found: list[Detection], *boxes: Box) -> SceneReport:
     ship = np.full((200, 200), 1e-6, np.float32)
-    return judge(
+    return evaluate_scene(
         scene(group, *boxes),
         Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES))),
         found,
-        MatchSettings(),
+        MatchCriteria(),
         shore_on_the_left(),
     )
 
@@ -172,7 +172,7 @@ def two_ports() -> Report:
 
 
 def test_figures_add_up_over_ports() -> None:
-    figures = to_json(figures_of(two_ports()))
+    figures = to_json(summarise_report(two_ports()))
     distance = figures["distance"]
     assert (distance["ships"], distance["f1"]) == (3, pytest.approx(4 / 6))
     assert distance["length_mae_m"] == pytest.approx(10)
@@ -188,15 +188,15 @@ def test_figures_add_up_over_ports() -> None:
 def test_of_one_port_the_intervals_are_over_its_scenes() -> None:
     """One scene with all found, one with half of two: with both drawn alike, from .5 to 1."""
     scenes = [replace(one, group="a") for one in two_ports().scenes]
-    figures = figures_of(Report(tuple(scenes)))
+    figures = summarise_report(Report(tuple(scenes)))
     assert figures.drawn == "scenes of this one port"
     assert figures.by_rule[Rule.DISTANCE].every.intervals["recall"] == Interval(0.5, 1.0)
-    alone = figures_of(Report(tuple(scenes[:1])))
+    alone = summarise_report(Report(tuple(scenes[:1])))
     assert np.isnan(alone.by_rule[Rule.DISTANCE].every.intervals["recall"].low)
 
 
 def test_tables_say_what_there_is_and_dashes_elsewhere() -> None:
-    lines = text.lines(figures_of(two_ports()))
+    lines = text.lines(summarise_report(two_ports()))
     (f1,) = (line for line in lines if line.startswith("F1"))
     assert f1.split()[1:5] == ["0.667", "(0.667", "to", "0.667)"]
     assert any(line.split()[:3] == ["40", "to", "60"] and "-" in line for line in lines)
@@ -209,9 +209,9 @@ def test_failures_come_worst_first() -> None:
     (miss,) = worst(failures, FailureKind.MISSED, 5)
     (alarm,) = worst(failures, FailureKind.FALSE_ALARM, 5)
     lengths = worst(failures, FailureKind.LENGTH, 5)
-    assert (miss.group, miss.badness, miss.zone) == ("b", 90, Zone.FAR)
-    assert (alarm.group, alarm.badness, alarm.truth) == ("a", 0.5, None)
-    assert [one.badness for one in lengths] == [20, 0]
+    assert (miss.group, miss.severity, miss.zone) == ("b", 90, Zone.FAR)
+    assert (alarm.group, alarm.severity, alarm.truth) == ("a", 0.5, None)
+    assert [one.severity for one in lengths] == [20, 0]
     assert worst(failures, FailureKind.LENGTH, 1) == lengths[:1]
 
 
@@ -221,11 +221,11 @@ def test_failures_come_worst_first() -> None:
 def test_every_port_gets_the_network_that_left_it_out() -> None:
     one, other = Path("one.safetensors"), Path("other.safetensors")
     networks = {one: ("a", "b"), other: ("c", "elsewhere")}
-    assert assign(["c", "a", "b"], networks) == {one: ("a", "b"), other: ("c",)}
+    assert networks_for_groups(["c", "a", "b"], networks) == {one: ("a", "b"), other: ("c",)}
     with pytest.raises(FoldsError, match=r"port d is left out by no network \(one.safe"):
-        assign(["a", "d"], networks)
+        networks_for_groups(["a", "d"], networks)
     with pytest.raises(FoldsError, match="port a is left out by 2 networks"):
-        assign(["a"], {**networks, other: ("a",)})
+        networks_for_groups(["a"], {**networks, other: ("a",)})
 
 
 def test_the_folder_of_folds_is_read_and_an_empty_one_refused(tmp_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_the_folder_of_folds_is_read_and_an_empty_one_refused(tmp_path: Path) ->
         held_out_by(tmp_path)
     weights = Weights(UNetConfig(), Calibration(), {"x": np.zeros(1, np.float32)}, {})
     held_out = replace(weights, training={"settings": {"held_out": ["a", "b"]}, "scenes": {}})
-    save(held_out, tmp_path / "ab.safetensors")
-    save(weights, tmp_path / "none.safetensors")
+    save_weights(held_out, tmp_path / "ab.safetensors")
+    save_weights(weights, tmp_path / "none.safetensors")
     assert {path.name: groups for path, groups in held_out_by(tmp_path).items()} == {
         "ab.safetensors": ("a", "b"),
         "none.safetensors": (),
@@ -243,9 +243,11 @@ def test_the_folder_of_folds_is_read_and_an_empty_one_refused(tmp_path: Path) ->
 
 def test_a_network_says_which_scenes_it_was_trained_on(tmp_path: Path) -> None:
     weights = Weights(UNetConfig(), Calibration(), {"x": np.zeros(1, np.float32)}, {})
-    save(replace(weights, training={"scenes": {"scene-b": "digest"}}), tmp_path / "w.safetensors")
+    save_weights(
+        replace(weights, training={"scenes": {"scene-b": "digest"}}), tmp_path / "w.safetensors"
+    )
     assert trained_on(tmp_path / "w.safetensors", two_ports()) == ("scene-b",)
-    save(weights, tmp_path / "w.safetensors")
+    save_weights(weights, tmp_path / "w.safetensors")
     assert trained_on(tmp_path / "w.safetensors", two_ports()) == ()
 
 
@@ -262,10 +264,10 @@ def test_no_port_is_calibrated_on_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     ship[28:32, 20:40] = 0.95
     said = Prediction(ship, np.zeros_like(ship), np.stack([ship] * len(HULL_PLANES)))
     held = [(scene(group, box(29.5, 29.5, 200), size=60), said) for group in ("a", "b", "b", "c")]
-    report = report_on(held, MatchSettings())
+    report = report_on(held, MatchCriteria())
     assert fits == [3, 2, 3]
     lengths = [round(one.found[0].length_m, -3) for one in report.scenes]
     assert lengths == [3000, 2000, 2000, 3000]
-    assert [one.group for one in report_on(held, MatchSettings(), only=("c",)).scenes] == ["c"]
+    assert [one.group for one in report_on(held, MatchCriteria(), only=("c",)).scenes] == ["c"]
     with pytest.raises(FoldsError, match="only a was left out; expected two ports"):
-        report_on(held[:1], MatchSettings())
+        report_on(held[:1], MatchCriteria())

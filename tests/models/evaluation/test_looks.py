@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.dataset.boxes import Box
-from models.dataset.scenes import Scene
+from models.dataset.scenes import LabelledScene
 from models.evaluation.detector_error import BETWEEN_BERTHS_SD, detector_errors
 from models.evaluation.looks import (
     EmptyLook,
@@ -16,7 +16,7 @@ from models.evaluation.looks import (
     solid_ground,
     to_ground_m,
 )
-from models.evaluation.metrics import MatchSettings, sighted
+from models.evaluation.metrics import MatchCriteria, detected
 from models.geometry import box_corners
 from models.inference.vessels import Detection
 from models.network.normalise import BANDS
@@ -29,7 +29,7 @@ AT_ANCHOR = Box(160, 60, 180, 30, 40, "ship", 3)
 RAFTED = (Box(63, 120, 180, 30, 90, "ship", 3), Box(67, 120, 180, 30, 90, "ship", 3))
 
 
-def scene(*boxes: Box, bands: tuple[str, ...] = BANDS, land: bool = True) -> Scene:
+def scene(*boxes: Box, bands: tuple[str, ...] = BANDS, land: bool = True) -> LabelledScene:
     random = np.random.default_rng(0)
     image = random.normal(0.04, 0.002, (len(bands), SIZE, SIZE)).astype(np.float32)
     if land:
@@ -38,7 +38,7 @@ def scene(*boxes: Box, bands: tuple[str, ...] = BANDS, land: bool = True) -> Sce
         image[
             :, round(box.row) - 1 : round(box.row) + 2, round(box.col) - 8 : round(box.col) + 9
         ] += 0.1
-    return Scene("drawn", "port", bands, image, boxes)
+    return LabelledScene("drawn", "port", bands, image, boxes)
 
 
 def detection(row: float, col: float) -> Detection:
@@ -46,8 +46,8 @@ def detection(row: float, col: float) -> Detection:
     return Detection(row, col, 150, 10, 30, 90, 0.9, False, corners)
 
 
-def looks(of: Scene, *found: Detection) -> Looks:
-    return looks_at(of, found, MatchSettings())
+def looks(of: LabelledScene, *found: Detection) -> Looks:
+    return looks_at(of, found, MatchCriteria())
 
 
 def test_ground_is_land_without_ships() -> None:
@@ -108,20 +108,20 @@ def test_what_lies_by_a_labelled_vessel_is_no_false_alarm() -> None:
 
 def test_one_vessel_is_not_seen_at_two_boxes() -> None:
     boxes = RAFTED
-    assert sighted([detection(64, 120)], boxes) == [True, False]
-    assert sighted([detection(64, 120), detection(66, 121)], boxes) == [True, True]
-    assert sighted([], boxes) == [False, False]
+    assert detected([detection(64, 120)], boxes) == [True, False]
+    assert detected([detection(64, 120), detection(66, 121)], boxes) == [True, True]
+    assert detected([], boxes) == [False, False]
 
 
 def test_a_tug_beside_takes_its_own_report() -> None:
     tug = Box(60, 120, 30, 10, 90, "small", 3)
-    assert sighted([detection(60, 120)], [RAFTED[0], tug]) == [False, True]
+    assert detected([detection(60, 120)], [RAFTED[0], tug]) == [False, True]
 
 
 def test_a_part_of_a_long_ship_is_a_sighting_of_it() -> None:
     long_ship = Box(63, 60, 300, 40, 90, "ship", 3)
-    assert sighted([detection(63, 72)], [long_ship]) == [True]
-    assert sighted([detection(63, 80)], [long_ship]) == [False]
+    assert detected([detection(63, 72)], [long_ship]) == [True]
+    assert detected([detection(63, 80)], [long_ship]) == [False]
 
 
 def test_errors_come_for_the_places_with_ships_and_count_what_they_rest_on() -> None:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from models.dataset.boxes import Box
 from models.evaluation.metrics import (
-    MatchSettings,
+    MatchCriteria,
     Rule,
     at_least,
     compare,
+    merge,
     pixel_counts,
     summarise,
-    together,
 )
 from models.geometry import box_corners, coverage, overlap
 from models.inference.vessels import Detection
@@ -130,7 +130,7 @@ def test_one_ship_is_found_once() -> None:
 def test_lengths_headings_and_sums_over_scenes() -> None:
     one = compare([detection(20, 20, 160, 93)], [box(20, 20)], Rule.DISTANCE)
     other = compare([detection(20, 20, 130, 75)], [box(20, 20), box(70, 70)], Rule.DISTANCE)
-    scores = summarise(together([one, other]))
+    scores = summarise(merge([one, other]))
     assert scores.ships == 3
     assert scores.recall == pytest.approx(2 / 3)
     assert scores.length_mae_m == pytest.approx(15)
@@ -140,7 +140,7 @@ def test_lengths_headings_and_sums_over_scenes() -> None:
 
 
 def test_ships_below_the_least_length_do_not_count() -> None:
-    settings = MatchSettings(least_length_m=200)
+    settings = MatchCriteria(least_length_m=200)
     comparison = compare([detection(20, 20, 150)], [box(20, 20)], Rule.DISTANCE, settings)
     assert not comparison.pairs
     assert not comparison.false_alarms

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.inference.gpu import compiled_or_eager
+from models.inference.gpu import compile_or_eager
 from models.inference.gpu_batches import SIDE_PX, Batcher, Finish
 from models.inference.tiles import HALO_PX
 
@@ -100,6 +100,6 @@ def test_what_cannot_be_compiled_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) 
         raise RuntimeError("no C++ compiler")
 
     monkeypatch.setattr(torch, "compile", lambda *args, **kwargs: no_compiler)
-    assert compiled_or_eager(network, lambda run: run(torch.zeros(1))) is network
+    assert compile_or_eager(network, lambda run: run(torch.zeros(1))) is network
     monkeypatch.setattr(torch, "compile", lambda *args, **kwargs: torch.neg)
-    assert compiled_or_eager(network, lambda run: run(torch.zeros(1))) is torch.neg
+    assert compile_or_eager(network, lambda run: run(torch.zeros(1))) is torch.neg

@@ -26,7 +26,7 @@ from models.inference.predictor import DEVICE, DeviceError, Predictor
 from models.inference.tiles import CELL_PX, HALO_PX, TILE_PX
 from models.network.normalise import BANDS, BandError, normalise
 from models.network.unet import UNet, from_arrays, new, to_arrays
-from models.weights import load
+from models.weights import load_weights
 
 SHIPS = ((60.0, 70.0, 18.0, 3.2, 30.0), (150.0, 90.0, 25.0, 4.0, 100.0))
 
@@ -47,7 +47,7 @@ def roads(height: int = 220, width: int = 180, seed: int = 0) -> NDArray[np.floa
 
 
 def packaged() -> UNet:
-    weights = load()
+    weights = load_weights()
     return fused(from_arrays(weights.network, weights.arrays).eval())
 
 
@@ -98,10 +98,10 @@ def test_a_tile_gives_the_same_bytes_whatever_shares_its_batch(
     side = 4 * CELL_PX + 2 * HALO_PX
     tiles = [random.normal(0, 1, (4, side, side)).astype(np.float32) for _ in range(8)]
     begin = OnDevice(packaged(), "cpu", 8)
-    alone = [begin(batches_module.stacked([tile], 8))()[0].tobytes() for tile in tiles]
+    alone = [begin(batches_module.stack_tiles([tile], 8))()[0].tobytes() for tile in tiles]
     for first in range(0, 8, together):
         batch = tiles[first : first + together]
-        found = begin(batches_module.stacked(batch, 8))()
+        found = begin(batches_module.stack_tiles(batch, 8))()
         assert [maps.tobytes() for maps in found[: len(batch)]] == alone[first : first + together]
 
 
@@ -248,7 +248,7 @@ def test_refuses_bands_and_masks_that_do_not_fit() -> None:
 
 def test_a_network_too_wide_for_the_halo_is_refused() -> None:
     wide = UNetConfig(widths=(4, 4, 4, 4, 4))
-    weights = load()
+    weights = load_weights()
     unfit = type(weights)(wide, weights.calibration, to_arrays(new(wide, 0)), {})
     with pytest.raises(ValueError, match="does not fit a halo"):
         Predictor(unfit, "")

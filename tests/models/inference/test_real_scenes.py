@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.dataset.scenes import Scene, Source, read_scenes
+from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.evaluation.metrics import Rule, compare, summarise
 from models.inference.predictor import Predictor
 from tests.support.places import REAL_IMAGERY
@@ -17,15 +17,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def anchorage() -> Scene:
+def anchorage() -> LabelledScene:
     """English Bay on 2019-03-17 in true colour, one of the two dates looked at while tuning."""
-    source = Source(
+    source = LabelSource(
         REAL_IMAGERY / "catalog.json", "s2-vancouver", REAL_IMAGERY / "vancouver_ships.csv"
     )
     return next(read_scenes(source))
 
 
-def test_an_anchorage_in_true_colour(anchorage: Scene) -> None:
+def test_an_anchorage_in_true_colour(anchorage: LabelledScene) -> None:
     predictor = Predictor.load()
     found = predictor.detect(predictor.predict(anchorage.image, anchorage.bands))
     found = tuple(vessel for vessel in found if vessel.score >= LIKELY)

@@ -12,8 +12,8 @@ from models.inference.tiles import (
     FAINT,
     HALO_PX,
     TILE_PX,
+    area_cost,
     busy_cells,
-    by_area,
     cover,
     cut,
     pixels_of,
@@ -26,7 +26,7 @@ def each_alike(height: int, width: int) -> float:
     return 1.0
 
 
-@given(MASKS, st.sampled_from([by_area, each_alike]))
+@given(MASKS, st.sampled_from([area_cost, each_alike]))
 def test_every_busy_cell_is_covered_once(busy: NDArray[np.bool_], cost) -> None:
     times = np.zeros(busy.shape, int)
     for tile in cover(busy, cost):
@@ -40,7 +40,9 @@ def test_every_busy_cell_is_covered_once(busy: NDArray[np.bool_], cost) -> None:
 def test_water_between_two_ships_is_left_out_where_that_pays() -> None:
     busy = np.zeros((34, 34), bool)
     busy[:2, :2] = busy[-2:, -2:] = True
-    assert sum(tile.height * tile.width for tile in cover(busy, by_area)) == 2 * (2 * CELL_PX) ** 2
+    assert (
+        sum(tile.height * tile.width for tile in cover(busy, area_cost)) == 2 * (2 * CELL_PX) ** 2
+    )
     assert len(cover(busy, each_alike)) == 1
 
 
@@ -69,7 +71,7 @@ def test_missing_bands_and_pixels_make_nothing_busy() -> None:
 
 def test_a_tile_at_a_corner_has_its_halo_filled_with_no_data() -> None:
     planes = np.random.default_rng(0).normal(size=(4, 40, 40)).astype(np.float32)
-    tiles = cover(np.ones((3, 3), bool), by_area)
+    tiles = cover(np.ones((3, 3), bool), area_cost)
     (found,) = cut(planes, tiles)
     assert found.shape == (4, 48 + 2 * HALO_PX, 48 + 2 * HALO_PX)
     inner = slice(HALO_PX, HALO_PX + 40)

@@ -12,24 +12,24 @@ import torch
 from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 
-from models import weights
 from models.config import ChipSettings, UNetConfig
-from models.dataset.augment import alter
+from models.dataset.augment import augment
 from models.dataset.boxes import Box
-from models.dataset.catalog import SceneError
+from models.dataset.catalog import DatasetError
 from models.dataset.chips import draw_chip, prepare
-from models.dataset.scenes import Source, read_scenes
+from models.dataset.scenes import LabelSource, read_scenes
 from models.dataset.targets import draw_hulls, draw_labels
 from models.evaluation import text
 from models.evaluation.evaluate import EvaluateConfig, evaluate
 from models.evaluation.metrics import Rule
-from models.evaluation.summary import figures_of
+from models.evaluation.summary import summarise_report
 from models.geometry import coverage
 from models.network.normalise import BANDS
-from models.training.cross_validation import adopt, cross_validate, deal
+from models.training.cross_validation import cross_validate, split_groups, with_cross_validation
 from models.training.folds import FoldsError, train_without
 from models.training.losses import hull_loss
 from models.training.train import TrainConfig, TrainingError, _chances, train
+from models.weights import save_weights, weights_digest
 
 pytestmark = pytest.mark.early
 
@@ -85,7 +85,7 @@ def write_labels(path: Path, names: list[str]) -> None:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path) -> LabelSource:
     folder = tmp_path / "drawn"
     links = [write_item(folder, f"scene-{port}", port) for port in ("east", "west-port")]
     (folder / "collection.json").write_text(json.dumps({"id": "drawn", "links": links}))
@@ -93,10 +93,10 @@ def source(tmp_path: Path) -> Source:
     (tmp_path / "catalog.json").write_text(json.dumps(root))
     (tmp_path / "labels").mkdir()
     write_labels(tmp_path / "labels" / "ships.csv", ["scene-east", "scene-west-port"])
-    return Source(tmp_path / "catalog.json", "drawn", tmp_path / "labels")
+    return LabelSource(tmp_path / "catalog.json", "drawn", tmp_path / "labels")
 
 
-def config(source: Source, **changes: object) -> TrainConfig:
+def config(source: LabelSource, **changes: object) -> TrainConfig:
     small = TrainConfig(
         (source,),
         steps=20,
@@ -111,7 +111,7 @@ def silent(_: str) -> None:
     pass
 
 
-def test_scenes_come_with_pixels_on_the_utm_grid_and_boxes_in_place(source: Source) -> None:
+def test_scenes_come_with_pixels_on_the_utm_grid_and_boxes_in_place(source: LabelSource) -> None:
     scenes = list(read_scenes(source))
     assert [scene.group for scene in scenes] == ["east", "west-port"]
     for scene in scenes:
@@ -128,45 +128,47 @@ def test_scenes_come_with_pixels_on_the_utm_grid_and_boxes_in_place(source: Sour
             assert box.is_ship
 
 
-def test_a_missing_collection_is_refused_by_name(source: Source) -> None:
-    with pytest.raises(SceneError, match="no collection 'other'; there are drawn"):
+def test_a_missing_collection_is_refused_by_name(source: LabelSource) -> None:
+    with pytest.raises(DatasetError, match="no collection 'other'; there are drawn"):
         list(read_scenes(replace(source, collection="other")))
-    with pytest.raises(SceneError, match="no such file"):
+    with pytest.raises(DatasetError, match="no such file"):
         list(read_scenes(replace(source, catalog=Path("nowhere.json"))))
-    with pytest.raises(SceneError, match="no CSV files"):
+    with pytest.raises(DatasetError, match="no CSV files"):
         list(read_scenes(replace(source, labels=source.catalog.parent / "drawn")))
 
 
-def test_twenty_steps_reduce_the_loss_and_the_weights_load(source: Source, tmp_path: Path) -> None:
+def test_twenty_steps_reduce_the_loss_and_the_weights_load(
+    source: LabelSource, tmp_path: Path
+) -> None:
     lines: list[str] = []
     trained = train(config(source), lines.append)
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines[1:]]
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
-    weights.save(trained, tmp_path / "w.safetensors")
+    save_weights(trained, tmp_path / "w.safetensors")
     report = evaluate(EvaluateConfig((source,), weights=tmp_path / "w.safetensors"), silent)
     assert report.scores(Rule.OVERLAP).ships == 4
     assert str(tmp_path) not in json.dumps(trained.training)
 
 
-def test_the_same_seed_gives_the_same_weights(source: Source) -> None:
+def test_the_same_seed_gives_the_same_weights(source: LabelSource) -> None:
     one, other = (train(config(source, steps=3), silent) for _ in range(2))
     for name, array in one.arrays.items():
         np.testing.assert_array_equal(array, other.arrays[name])
 
 
-def test_nothing_to_train_on_is_refused(source: Source) -> None:
+def test_nothing_to_train_on_is_refused(source: LabelSource) -> None:
     with pytest.raises(TrainingError, match="no labelled ship"):
         train(config(source, held_out=("east", "west-port")), silent)
 
 
-def test_a_training_that_cannot_be_is_refused_before_it_begins(source: Source) -> None:
+def test_a_training_that_cannot_be_is_refused_before_it_begins(source: LabelSource) -> None:
     with pytest.raises(TrainingError, match="no device 'tpu': say cpu or cuda"):
         train(config(source, device="tpu"), silent)
     with pytest.raises(FoldsError, match="1 fold of east, west-port; expected two or more"):
         cross_validate(config(source), 1, progress=silent)
 
 
-def test_cross_validation_leaves_out_and_reports_every_port(source: Source) -> None:
+def test_cross_validation_leaves_out_and_reports_every_port(source: LabelSource) -> None:
     lines: list[str] = []
     result = cross_validate(config(source, steps=2), progress=lines.append)
     assert {line.split(":")[0] for line in lines if line.startswith("without")} == {
@@ -178,34 +180,36 @@ def test_cross_validation_leaves_out_and_reports_every_port(source: Source) -> N
         "calibrating for east on the others",
         "calibrating for west-port on the others",
     ]
-    adopted = adopt(train(config(source, steps=1), silent), result)
+    adopted = with_cross_validation(train(config(source, steps=1), silent), result)
     assert adopted.calibration == result.calibration
     assert "held_out" in adopted.training
     (error,) = adopted.detector_errors
     assert (error.place, error.ships, error.ports) == ("anchorage", 4, 2)
-    assert "4 ships at 2 ports" in text.lines(figures_of(result.report))[-1]
+    assert "4 ships at 2 ports" in text.lines(summarise_report(result.report))[-1]
 
 
-def test_networks_of_folds_are_kept_and_not_trained_again(source: Source, tmp_path: Path) -> None:
+def test_networks_of_folds_are_kept_and_not_trained_again(
+    source: LabelSource, tmp_path: Path
+) -> None:
     lines: list[str] = []
     tiny, folder = config(source, steps=2), tmp_path / "folds"
     shares = [("east",), ("west-port",)]
     paths = train_without(tiny, shares, folder, lines.append, parallel=2)
     assert [path.name for path in paths] == ["east.safetensors", "west-port.safetensors"]
     assert any(line.startswith("without east: training on 1 scenes") for line in lines)
-    before = [weights.weights_digest(path) for path in paths]
+    before = [weights_digest(path) for path in paths]
     paths[1].unlink()
     lines.clear()
     train_without(tiny, shares, folder, lines.append)
     assert "east.safetensors is there already" in lines
-    assert [weights.weights_digest(path) for path in paths] == before
+    assert [weights_digest(path) for path in paths] == before
     with pytest.raises(FoldsError, match=r"other settings \(steps\)"):
         train_without(replace(tiny, steps=3), shares, folder, lines.append)
 
 
-def test_training_goes_on_from_other_weights(source: Source, tmp_path: Path) -> None:
+def test_training_goes_on_from_other_weights(source: LabelSource, tmp_path: Path) -> None:
     first = train(config(source, steps=2, seed=5), silent)
-    weights.save(first, tmp_path / "first.safetensors")
+    save_weights(first, tmp_path / "first.safetensors")
     still = config(source, steps=1, learning_rate=0.0, start=tmp_path / "first.safetensors")
     second = train(still, silent)
     for name, array in first.arrays.items():
@@ -213,13 +217,13 @@ def test_training_goes_on_from_other_weights(source: Source, tmp_path: Path) -> 
             np.testing.assert_array_equal(array, second.arrays[name])
     settings = second.training["settings"]
     assert isinstance(settings, dict)
-    assert settings["start"] == weights.weights_digest(tmp_path / "first.safetensors")
+    assert settings["start"] == weights_digest(tmp_path / "first.safetensors")
 
 
 def test_dealing_keeps_every_group_once() -> None:
     groups = list("abcdefg")
     for folds in (None, 1, 3, 7, 20):
-        dealt = deal(groups, folds)
+        dealt = split_groups(groups, folds)
         assert [group for share in dealt for group in share] == groups
         assert all(dealt)
 
@@ -270,7 +274,7 @@ def test_the_hull_loss_is_least_at_the_truth_and_wants_an_honest_error() -> None
     assert wrong[1] < min(wrong[0], wrong[2])
 
 
-def test_extra_scenes_have_their_share_of_the_chips(source: Source) -> None:
+def test_extra_scenes_have_their_share_of_the_chips(source: LabelSource) -> None:
     canvases = [prepare(scene) for scene in read_scenes(source)]
     chances = _chances(canvases[:1], canvases[1:], 0.35)
     assert chances == pytest.approx([0.65, 0.35])
@@ -278,7 +282,7 @@ def test_extra_scenes_have_their_share_of_the_chips(source: Source) -> None:
     assert _chances([], canvases, 0.35) == pytest.approx([0.5, 0.5])
 
 
-def test_chips_keep_their_shape_and_their_labels_in_range(source: Source) -> None:
+def test_chips_keep_their_shape_and_their_labels_in_range(source: LabelSource) -> None:
     canvases = [prepare(scene) for scene in read_scenes(source)]
     random = np.random.default_rng(0)
     for size in (64, 160):
@@ -295,6 +299,6 @@ def test_altering_moves_no_ship() -> None:
     planes = np.zeros((4, 60, 60), np.float32)
     planes[:, 28:32, 20:40] = 1.5
     for seed in range(20):
-        altered = alter(planes, np.random.default_rng(seed))
+        altered = augment(planes, np.random.default_rng(seed))
         visible = np.nanmedian(altered[:3], axis=0)
         assert visible[28:32, 20:40].mean() > visible[40:].mean() + 0.2
