@@ -5,24 +5,20 @@ them dark; ``ais_gaps`` and ``visit_gaps`` list silences around visits; ``ais_vi
 of port visits that owes nothing to imagery; ``compare_visits`` holds the two side by side.
 """
 
-from jobs.ais.compare import AIS_COMPARISON_COLUMNS, compare_visits
-from jobs.ais.gaps import (
+from jobs.ais.compare import compare_visits
+from jobs.ais.gaps import GapSettings, Relation, ais_gaps, visit_gaps
+from jobs.ais.match import MatchSettings, Tier, match_ais
+from jobs.ais.reader import ReadSummary, Window, read_ais
+from jobs.ais.schema import (
+    AIS_COLUMNS,
+    AIS_COMPARISON_COLUMNS,
     AIS_GAP_COLUMNS,
-    VISIT_GAP_COLUMNS,
-    GapSettings,
-    Relation,
-    ais_gaps,
-    visit_gaps,
-)
-from jobs.ais.match import AIS_MATCH_COLUMNS, MatchSettings, Tier, match_ais
-from jobs.ais.reader import AIS_COLUMNS, ReadSummary, Window, read_ais
-from jobs.ais.visits import (
+    AIS_MATCH_COLUMNS,
     AIS_STAY_COLUMNS,
     AIS_VISIT_COLUMNS,
-    AisVisits,
-    AisVisitSettings,
-    ais_visits,
+    VISIT_GAP_COLUMNS,
 )
+from jobs.ais.visits import AisVisits, AisVisitSettings, ais_visits
 
 __all__ = [
     "AIS_COLUMNS",

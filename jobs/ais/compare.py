@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from jobs.ais.schema import AIS_COMPARISON_COLUMNS
+from jobs.visits.columns import frame
 from jobs.visits.occupancy.draws import StayDraws, credible, days_since
 
-TIME = "datetime64[us, UTC]"
-TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"
 SURE = 3
 """Confidence from which a visit counts in the narrow sense: lain, and come or gone."""
-
-AIS_COMPARISON_COLUMNS: Mapping[str, str] = {
-    "port": TEXT,
-    "berth": TEXT,
-    "start": TIME,
-    "end": TIME,
-    "ais_visits": COUNT,
-    "ais_visits_sure": COUNT,
-    "visits": NUMBER,
-    "visits_low": NUMBER,
-    "visits_high": NUMBER,
-    "excess_probability": NUMBER,
-}
-"""A row is one berth in one window. ais_visits: stays that began in it, ais_visits_sure: those of
-visits with confidence 3 or 4; visits: mean of the draws, with their central interval;
-excess_probability: that there were more visits than AIS heard, which is where dark ships show."""
 
 
 def compare_visits(
@@ -42,10 +26,7 @@ def compare_visits(
     ship came before the record. Edges are UTC and ascending.
     """
     rows = [row for berth in draws for row in _berth_rows(stays, berth, edges, mass)]
-    table = pd.DataFrame(rows, columns=list(AIS_COMPARISON_COLUMNS))
-    for name in ("start", "end"):
-        table[name] = pd.to_datetime(table[name], utc=True)
-    return table.astype(AIS_COMPARISON_COLUMNS)
+    return frame(AIS_COMPARISON_COLUMNS, rows)
 
 
 def _berth_rows(

@@ -36,11 +36,13 @@ from jobs.ais import (
     visit_gaps,
 )
 from jobs.ais.geodesy import DEGREE_M
+from jobs.ais.schema import AIS_TABLES, MONTH_COMPARISON_COLUMNS, PORT_GAP_COLUMNS
 from jobs.domain import Json, Port
 from jobs.errors import InputError
 from jobs.publish.read import PublishedResult
 from jobs.publish.write import as_csv
 from jobs.storage import whole_folder
+from jobs.visits.columns import typed
 from jobs.visits.occupancy.draws import credible, days_since
 
 MARGIN_KM = 30.0
@@ -51,14 +53,6 @@ EDGE_KM = 5.0
 16 knots for ten minutes, which is as thin as tables of positions usually get."""
 MASS = 0.9
 SUMMARY = "ais_summary.json"
-DESCRIPTIONS = {
-    "ais_matches": "one vessel in one overpass, and the ship that AIS says it is, if any",
-    "ais_gaps": "one silence of one ship around a port",
-    "visit_gaps": "one silence at one seen visit",
-    "ais_visits": "one ship's time in one port, as AIS heard it",
-    "ais_stays": "one ship stopped at one berth",
-    "ais_comparison": "one berth in one month: visits heard and visits estimated",
-}
 
 Progress = Callable[[str], object]
 
@@ -69,11 +63,11 @@ class AnyWindow(Window):
 
     parts: tuple[Window, ...] = ()
 
-    def holds(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+    def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows of a frame with lon, lat and time lie in any part, (row,)."""
-        inside = np.zeros(len(frame), np.bool_)
+        inside = np.zeros(len(rows), np.bool_)
         for part in self.parts:
-            inside |= part.holds(frame)
+            inside |= part.holds(rows)
         return inside
 
 
@@ -85,13 +79,12 @@ class PortHeard:
     matches: pd.DataFrame
     """AIS_MATCH_COLUMNS."""
     gaps: pd.DataFrame
-    """AIS_GAP_COLUMNS with the port before them and ``may_have_left`` behind."""
+    """PORT_GAP_COLUMNS."""
     visit_gaps: pd.DataFrame
     """VISIT_GAP_COLUMNS, without the gaps of ships that may have left."""
     visits: AisVisits
     comparison: pd.DataFrame
-    """AIS_COMPARISON_COLUMNS and, of each window, ``days`` and ``days_heard``: UTC days on which
-    any ship was heard around the port."""
+    """MONTH_COMPARISON_COLUMNS."""
     total: tuple[float, float, float]
     """Estimated visits at all berths while AIS was heard: mean and 90 %; NaN where it was not."""
     excess_probability: float
@@ -107,7 +100,7 @@ class Heard:
     ports: tuple[PortHeard, ...]
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of DESCRIPTIONS, of all ports."""
+        """One of AIS_TABLES, of all ports."""
         parts = [_tables(port)[name] for port in self.ports]
         filled = [part for part in parts if len(part)]
         return pd.concat(filled, ignore_index=True) if filled else parts[0]
@@ -203,10 +196,10 @@ def silences(positions: pd.DataFrame, port: Port, window: Window) -> pd.DataFram
     A ship silent to the end of the record has an open gap, unless it may have left.
     """
     gaps = ais_gaps(positions, until=positions["time"].max() if len(positions) else None)
-    gaps.insert(0, "port", pd.Series(port.id, gaps.index, "string"))
     leaves = edge_km(gaps["start_lon"], gaps["start_lat"], window) <= EDGE_KM
     returns = edge_km(gaps["end_lon"], gaps["end_lat"], window) <= EDGE_KM
-    return gaps.assign(may_have_left=leaves & (returns | gaps["end"].isna()))
+    may_have_left = leaves & (returns | gaps["end"].isna())
+    return typed(gaps.assign(port=port.id, may_have_left=may_have_left), PORT_GAP_COLUMNS)
 
 
 def edge_km(lon: pd.Series, lat: pd.Series, window: Window) -> pd.Series:
@@ -248,10 +241,8 @@ def _comparison(
     heard = pd.DatetimeIndex(positions["time"].dt.floor("D").unique()).sort_values()
     first = heard.searchsorted(table["start"].dt.floor("D"), side="left")
     last = heard.searchsorted(table["end"], side="left")
-    return table.assign(
-        days=(table["end"] - table["start"]) / pd.Timedelta(1, "D"),
-        days_heard=(last - first).astype(np.int32),
-    )
+    days = (table["end"] - table["start"]) / pd.Timedelta(1, "D")
+    return typed(table.assign(days=days, days_heard=last - first), MONTH_COMPARISON_COLUMNS)
 
 
 def _total(
@@ -332,7 +323,7 @@ def write_heard(heard: Heard, result: PublishedResult, folder: Path) -> None:
 
 def write_tables(heard: Heard, result: PublishedResult, folder: Path) -> None:
     """Write the files into a folder that is there."""
-    for name in DESCRIPTIONS:
+    for name in AIS_TABLES:
         rows = heard.table(name)
         rows.to_parquet(folder / f"{name}.parquet", index=False)
         (folder / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
@@ -350,7 +341,7 @@ def summary(heard: Heard, result: PublishedResult) -> dict[str, Json]:
         "margin_days": MARGIN / timedelta(days=1),
         "files": [_file(path) for path in heard.files],
         "read": read,
-        "tables": dict(DESCRIPTIONS),
+        "tables": {name: published.description for name, published in AIS_TABLES.items()},
         "ports": [_plain({**vessel_row(p), **visit_row(p, result)}) for p in heard.ports],
     }
 

@@ -18,57 +18,14 @@ from numpy.typing import NDArray
 
 from jobs.ais.geodesy import offsets_m
 from jobs.ais.match import Tier, static_facts
+from jobs.ais.schema import AIS_GAP_COLUMNS, VISIT_GAP_COLUMNS
+from jobs.visits.columns import TIME, WHOLE, frame, typed
 
-TIME = "datetime64[us, UTC]"
-TEXT, NUMBER, COUNT = "string", "float64", "int32"
 MIN_GAP_H = 4.0
 """Global Fishing Watch's gap in a port visit; a ship at rest sends every 3 minutes."""
 CELL_DEG = 0.1
 """Around a gap's start, a cell and its eight neighbours are asked for other ships: 10 to 20 km."""
 KNOT_KMH = 1.852
-
-AIS_GAP_COLUMNS: Mapping[str, str] = {
-    "mmsi": "int64",
-    "name": TEXT,
-    "imo": TEXT,
-    "ship_type": TEXT,
-    "length_m": NUMBER,
-    "start": TIME,
-    "end": TIME,
-    "hours": NUMBER,
-    "start_lon": NUMBER,
-    "start_lat": NUMBER,
-    "end_lon": NUMBER,
-    "end_lat": NUMBER,
-    "distance_km": NUMBER,
-    "speed_kn": NUMBER,
-    "start_sog_kn": NUMBER,
-    "ships_heard": COUNT,
-}
-"""A row is one silence: from the last message before it to the first after it. An open gap has no
-end; its hours run to the end of the record. speed_kn is the least speed that covers the distance;
-ships_heard counts other ships heard near its start during its first whole hour."""
-
-VISIT_GAP_COLUMNS: Mapping[str, str] = {
-    "visit_id": TEXT,
-    "port": TEXT,
-    "berth": TEXT,
-    "relation": TEXT,
-    "probability": NUMBER,
-    "mmsi": "int64",
-    "name": TEXT,
-    "imo": TEXT,
-    "ship_type": TEXT,
-    "length_difference_m": NUMBER,
-    "start": TIME,
-    "end": TIME,
-    "hours": NUMBER,
-    "start_km": NUMBER,
-    "end_km": NUMBER,
-    "ships_heard": COUNT,
-}
-"""A row is one gap at one visit. probability is that of the ship's match with the visit, empty for
-a candidate; length_difference_m is AIS minus imagery; start_km and end_km are from the berth."""
 
 
 class Relation(StrEnum):
@@ -116,7 +73,7 @@ def ais_gaps(
     facts = static_facts(rows[rows["mmsi"].isin(gaps["mmsi"])]).reindex(gaps["mmsi"])
     for name in ("name", "imo", "ship_type", "length_m"):
         gaps[name] = pd.array(facts[name].astype(AIS_GAP_COLUMNS[name]))
-    return gaps[list(AIS_GAP_COLUMNS)].astype(AIS_GAP_COLUMNS)
+    return typed(gaps, AIS_GAP_COLUMNS)
 
 
 def _gap_rows(
@@ -180,7 +137,7 @@ def _cell_keys(lon: pd.Series, lat: pd.Series, time: pd.Series) -> NDArray[np.in
     """One number for a cell and an hour."""
     column = np.floor((lon.to_numpy(np.float64) + 180) / CELL_DEG).astype(np.int64)
     row = np.floor((lat.to_numpy(np.float64) + 90) / CELL_DEG).astype(np.int64)
-    hour = (time.astype("datetime64[us, UTC]").astype("int64") // 3_600_000_000).to_numpy(np.int64)
+    hour = (time.astype(TIME).astype("int64") // 3_600_000_000).to_numpy(np.int64)
     return np.asarray((hour * 4096 + column) * 4096 + row)
 
 
@@ -201,10 +158,9 @@ def visit_gaps(
     rules = settings or GapSettings()
     ships = visit_ships(vessels, matches)
     parts = [part for part in _parts(visits, ships, gaps, rules) if len(part)]
-    found = (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*VISIT_GAP_COLUMNS])
-    )
-    return found[list(VISIT_GAP_COLUMNS)].astype(VISIT_GAP_COLUMNS)
+    if not parts:
+        return frame(VISIT_GAP_COLUMNS)
+    return typed(pd.concat(parts, ignore_index=True), VISIT_GAP_COLUMNS)
 
 
 def visit_ships(vessels: gpd.GeoDataFrame, matches: pd.DataFrame) -> pd.DataFrame:
@@ -212,7 +168,7 @@ def visit_ships(vessels: gpd.GeoDataFrame, matches: pd.DataFrame) -> pd.DataFram
     named = matches.loc[matches["tier"] == Tier.MATCHED, ["vessel_id", "mmsi", "probability"]]
     linked = vessels.loc[vessels["visit_id"] != "", ["vessel_id", "visit_id"]].merge(named)
     best = linked.groupby(["visit_id", "mmsi"], as_index=False)["probability"].max()
-    return best.astype({"mmsi": "int64"})
+    return best.astype({"mmsi": WHOLE})
 
 
 def _parts(

@@ -20,6 +20,7 @@ from scipy.special import i0e, ndtr
 
 from jobs.ais.association import best_pairs, pair_probabilities
 from jobs.ais.geodesy import DEGREE_M, offsets_m
+from jobs.ais.schema import AIS_MATCH_COLUMNS
 from jobs.ais.tracks import (
     COURSE_FROM_KN,
     MINUTE_S,
@@ -29,38 +30,7 @@ from jobs.ais.tracks import (
     fixes_at,
     tracks_of,
 )
-
-TIME = "datetime64[us, UTC]"
-TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"
-
-AIS_MATCH_COLUMNS: Mapping[str, str] = {
-    "vessel_id": TEXT,
-    "port": TEXT,
-    "berth": TEXT,
-    "overpass_id": TEXT,
-    "time": TIME,
-    "tier": TEXT,
-    "mmsi": "Int64",
-    "name": TEXT,
-    "imo": TEXT,
-    "ship_type": TEXT,
-    "ais_length_m": NUMBER,
-    "probability": NUMBER,
-    "any_probability": NUMBER,
-    "distance_m": NUMBER,
-    "position_sd_m": NUMBER,
-    "length_difference_m": NUMBER,
-    "heading_difference_deg": NUMBER,
-    "minutes_to_nearest_message": NUMBER,
-    "gap_minutes": NUMBER,
-    "ships_near": COUNT,
-    "ships_heard": COUNT,
-    "carriage_expected": FLAG,
-}
-"""A row is one vessel. mmsi to gap_minutes tell of the best candidate, and are empty for a vessel
-neither matched nor possible; probability is that pair's, any_probability that any AIS ship is
-this vessel. ships_near: AIS ships that were around; ships_heard: those of them heard within minutes
-of the overpass. carriage_expected: long enough that a ship in trade must carry AIS."""
+from jobs.visits.columns import TEXT, WHOLE, typed
 
 
 class Tier(StrEnum):
@@ -192,10 +162,10 @@ def _finished(
     table["carriage_expected"] = surely_m >= rules.carriage_from_m
     named = table["tier"].isin([Tier.MATCHED, Tier.POSSIBLE])
     table[list(CANDIDATE)] = table[list(CANDIDATE)].where(named)
-    facts = statics.reindex(table["mmsi"].fillna(-1).astype("int64"))
+    facts = statics.reindex(table["mmsi"].fillna(-1).astype(WHOLE))
     for name in ("name", "imo", "ship_type"):
         table[name] = pd.array(facts[name].astype(TEXT))
-    return table.astype(AIS_MATCH_COLUMNS)[list(AIS_MATCH_COLUMNS)]
+    return typed(table, AIS_MATCH_COLUMNS)
 
 
 def static_facts(positions: pd.DataFrame) -> pd.DataFrame:

@@ -30,37 +30,12 @@ from shapely.geometry import Polygon
 
 from jobs.ais.codes import imo_number, ship_type, status
 from jobs.ais.geodesy import DEGREE_M, distance_m
+from jobs.ais.schema import AIS_COLUMNS
 from jobs.errors import InputError
-
-TIME = "datetime64[us, UTC]"
-TEXT, NUMBER, DEGREES, WHOLE, FLAG = "category", "float32", "float64", "int64", "bool"
-
-AIS_COLUMNS: Mapping[str, str] = {
-    "mmsi": WHOLE,
-    "mmsi_valid": FLAG,
-    "time": TIME,
-    "lon": DEGREES,
-    "lat": DEGREES,
-    "sog_kn": NUMBER,
-    "cog_deg": NUMBER,
-    "heading_deg": NUMBER,
-    "status": TEXT,
-    "name": TEXT,
-    "imo": TEXT,
-    "callsign": TEXT,
-    "ship_type": TEXT,
-    "length_m": NUMBER,
-    "beam_m": NUMBER,
-    "draught_m": NUMBER,
-    "to_bow_m": NUMBER,
-    "to_stern_m": NUMBER,
-    "transceiver": TEXT,
-}
-"""A row is one position message, ordered by mmsi, then time; what was not sent is NaN. to_bow_m and
-to_stern_m are from the antenna; transceiver is A or B; ship_type and status are words."""
+from jobs.visits.columns import CATEGORY, SINGLE, TIME, frame
 
 LENGTHS = ("length_m", "beam_m", "draught_m", "to_bow_m", "to_stern_m")
-TEXTS = tuple(name for name, kind in AIS_COLUMNS.items() if kind == TEXT)
+TEXTS = tuple(name for name, kind in AIS_COLUMNS.items() if kind == CATEGORY)
 SHIP_MMSI = (201_000_000, 775_999_999)
 """Maritime identification digits 201 to 775 stand first in a ship's number (ITU-R M.585)."""
 TWO_PLACES_M = 1000.0
@@ -164,14 +139,14 @@ class Window:
         lon_deg = lat_deg / cos(radians(max(abs(south), abs(north))))
         return cls(west - lon_deg, south - lat_deg, east + lon_deg, north + lat_deg, start, end)
 
-    def holds(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+    def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows of a frame with lon, lat and time lie inside, (row,)."""
-        inside = frame["lon"].between(self.west, self.east)
-        inside &= frame["lat"].between(self.south, self.north)
+        inside = rows["lon"].between(self.west, self.east)
+        inside &= rows["lat"].between(self.south, self.north)
         if self.start is not None:
-            inside &= frame["time"] >= pd.Timestamp(self.start)
+            inside &= rows["time"] >= pd.Timestamp(self.start)
         if self.end is not None:
-            inside &= frame["time"] < pd.Timestamp(self.end)
+            inside &= rows["time"] < pd.Timestamp(self.end)
         return np.asarray(inside, dtype=np.bool_)
 
 
@@ -210,7 +185,7 @@ def read_ais(
     wanted = window or Window()
     counts: Counter[str] = Counter()
     layouts: dict[str, str] = {}
-    parts = [empty_positions()]
+    parts = [frame(AIS_COLUMNS)]
     for path in paths:
         with _explained(path):
             for layout, chunk in _chunks(path, chunk_rows):
@@ -226,11 +201,6 @@ def read_ais(
         ships=int(positions["mmsi"].nunique()),
         layouts=layouts,
     )
-
-
-def empty_positions() -> pd.DataFrame:
-    """AIS_COLUMNS without a row."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in AIS_COLUMNS.items()})
 
 
 @contextmanager
@@ -282,7 +252,7 @@ def _csv_chunks(path: Path, stream: BinaryIO, rows: int) -> Iterator[tuple[Layou
         names=header,
         usecols=list(columns),
         # a day has fewer seconds than messages: times too are parsed once each
-        dtype={c: "category" for c, name in columns.items() if name in (*TEXTS, "time")},
+        dtype={c: CATEGORY for c, name in columns.items() if name in (*TEXTS, "time")},
         chunksize=rows,
         encoding_errors="replace",
         low_memory=False,
@@ -370,31 +340,31 @@ def _is_station(mmsi: pd.Series) -> pd.Series:
 def _typed(chunk: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, object] = {name: _column(chunk, name) for name in AIS_COLUMNS}
     columns["mmsi_valid"] = chunk["mmsi"].between(*SHIP_MMSI)
-    frame = pd.DataFrame(columns, index=chunk.index).astype(
-        {name: kind for name, kind in AIS_COLUMNS.items() if kind != TEXT}
+    positions = pd.DataFrame(columns, index=chunk.index).astype(
+        {name: kind for name, kind in AIS_COLUMNS.items() if kind != CATEGORY}
     )
-    return _without_sentinels(frame)
+    return _without_sentinels(positions)
 
 
 def _column(chunk: pd.DataFrame, name: str) -> object:
-    if AIS_COLUMNS[name] == TEXT:
+    if AIS_COLUMNS[name] == CATEGORY:
         return _words(chunk[name], name) if name in chunk else _no_words(len(chunk))
     if name not in chunk:
-        return np.nan if AIS_COLUMNS[name] == NUMBER else False
+        return np.nan if AIS_COLUMNS[name] == SINGLE else False
     return chunk[name] if name == "time" else pd.to_numeric(chunk[name], errors="coerce")
 
 
-def _without_sentinels(frame: pd.DataFrame) -> pd.DataFrame:
+def _without_sentinels(positions: pd.DataFrame) -> pd.DataFrame:
     """102.3 knots, course 360, heading 511 and length 0 mean "not available"."""
-    frame["sog_kn"] = frame["sog_kn"].where(frame["sog_kn"].between(0, 102.25))
+    positions["sog_kn"] = positions["sog_kn"].where(positions["sog_kn"].between(0, 102.25))
     for name in ("cog_deg", "heading_deg"):
-        frame[name] = frame[name].where((frame[name] >= 0) & (frame[name] < 360))
-    nowhere = (frame["to_bow_m"].fillna(0) + frame["to_stern_m"].fillna(0)) == 0
+        positions[name] = positions[name].where((positions[name] >= 0) & (positions[name] < 360))
+    nowhere = (positions["to_bow_m"].fillna(0) + positions["to_stern_m"].fillna(0)) == 0
     for name in LENGTHS:
         # the antenna may stand at the very bow: only both zero means unknown
-        known = ~nowhere if name.startswith("to_") else frame[name] > 0
-        frame[name] = frame[name].where(known)
-    return frame
+        known = ~nowhere if name.startswith("to_") else positions[name] > 0
+        positions[name] = positions[name].where(known)
+    return positions
 
 
 WORDS = {"ship_type": ship_type, "status": status, "imo": imo_number}
@@ -438,9 +408,9 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return rest[list(AIS_COLUMNS)]
 
 
-def _single(frame: pd.DataFrame, counts: Counter[str]) -> pd.DataFrame:
+def _single(rows: pd.DataFrame, counts: Counter[str]) -> pd.DataFrame:
     """Ordered, with one message of a number in a second: the first that was read."""
-    ordered = frame.sort_values(["mmsi", "time"], kind="stable", ignore_index=True)
+    ordered = rows.sort_values(["mmsi", "time"], kind="stable", ignore_index=True)
     repeated = ordered.duplicated(["mmsi", "time"]).to_numpy()
     if not repeated.any():
         return ordered

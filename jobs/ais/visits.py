@@ -19,51 +19,10 @@ from numpy.typing import NDArray
 
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
 from jobs.ais.match import static_facts
+from jobs.ais.schema import AIS_STAY_COLUMNS, AIS_VISIT_COLUMNS
 from jobs.domain import BerthKind, Port
 from jobs.domain.geometry import WGS84, project, transformer
-
-TIME = "datetime64[us, UTC]"
-TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"
-
-AIS_VISIT_COLUMNS: Mapping[str, str] = {
-    "ais_visit_id": TEXT,
-    "port": TEXT,
-    "berth": TEXT,
-    "mmsi": "int64",
-    "name": TEXT,
-    "imo": TEXT,
-    "ship_type": TEXT,
-    "length_m": NUMBER,
-    "start": TIME,
-    "entry": TIME,
-    "stop_begin": TIME,
-    "stop_end": TIME,
-    "gap_begin": TIME,
-    "gap_end": TIME,
-    "exit": TIME,
-    "end": TIME,
-    "hours": NUMBER,
-    "messages": COUNT,
-    "confidence": COUNT,
-}
-"""A row is one ship's time in one port. start and end are the first and last message in port;
-entry, first stop_begin, last stop_end, the longest gap and exit are empty where not seen. berth is
-where it lay longest, an anchorage only where it lay at no berth; empty where at neither."""
-
-AIS_STAY_COLUMNS: Mapping[str, str] = {
-    "ais_visit_id": TEXT,
-    "port": TEXT,
-    "berth": TEXT,
-    "mmsi": "int64",
-    "begin": TIME,
-    "end": TIME,
-    "hours": NUMBER,
-    "begin_seen": FLAG,
-    "end_seen": FLAG,
-    "confidence": COUNT,
-}
-"""A row is one ship stopped at one berth in one visit. begin_seen: the ship was heard before it
-stopped there, so that begin is an arrival and not the record's start; end_seen likewise."""
+from jobs.visits.columns import typed
 
 
 class State(IntEnum):
@@ -325,7 +284,7 @@ def _visit_table(
     for name in ("name", "imo", "ship_type", "length_m"):
         table[name] = pd.array(facts[name].astype(AIS_VISIT_COLUMNS[name]))
     ordered = table.sort_values(["start", "mmsi"], ignore_index=True)
-    return ordered[list(AIS_VISIT_COLUMNS)].astype(AIS_VISIT_COLUMNS)
+    return typed(ordered, AIS_VISIT_COLUMNS)
 
 
 def _ids(port: Port, table: pd.DataFrame) -> pd.Series:
@@ -404,7 +363,7 @@ def _stay_table(
     after = np.minimum(last + 1, len(mmsi) - 1)
     table["end_seen"] = (after > last) & (mmsi[after] == mmsi[last])
     ordered = table.sort_values(["begin", "mmsi"], ignore_index=True)
-    return ordered[list(AIS_STAY_COLUMNS)].astype(AIS_STAY_COLUMNS)
+    return typed(ordered, AIS_STAY_COLUMNS)
 
 
 def _main_berth(stays: pd.DataFrame, port: Port) -> pd.Series:

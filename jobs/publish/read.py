@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from jobs.domain import Berth, BerthKind, Grid, Period, Port
 from jobs.errors import InputError
-from jobs.publish.write import HISTORIES, HISTORIES_KEPT, TABLES
+from jobs.publish.write import HISTORIES, HISTORIES_KEPT
 from jobs.visits.occupancy.draws import DAY_S, StayDraws
-from jobs.visits.schema import PortTables
+from jobs.visits.schema import PUBLISHED, PortTables
 
 PROVENANCE = "provenance.json"
 
@@ -104,7 +104,7 @@ def read_published(folder: Path) -> PublishedResult:
     """
     _check_folder(folder)
     provenance = _provenance(folder / PROVENANCE)
-    tables = {name: _table(folder / f"{name}.parquet") for name in TABLES}
+    tables = {name: _table(folder / f"{name}.parquet") for name in PUBLISHED}
     tables["vessels"] = _judged(tables["vessels"])
     period = _period(provenance["period"])
     ports = tuple(_port(facts) for facts in provenance["ports"])
@@ -126,7 +126,7 @@ def _check_folder(folder: Path) -> None:
     if (folder / "latest.json").exists():
         tag = json.loads((folder / "latest.json").read_text())["tag"]
         raise InputError(f"{folder} holds the results of a job; expected one of them: {tag}")
-    expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in TABLES)]
+    expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in PUBLISHED)]
     missing = [name for name in expected if not (folder / name).is_file()]
     if len(missing) == len(expected):
         raise InputError(

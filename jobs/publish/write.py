@@ -27,33 +27,14 @@ from jobs.errors import InputError
 from jobs.publish.publication import Publication
 from jobs.publish.report import render
 from jobs.storage import Storage
+from jobs.visits.columns import TIME, frame, table, typed
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.schema import (
     DEGREE_DECIMALS,
-    ESTIMATE_COLUMNS,
-    FULL_VISIT_COLUMNS,
     HISTORY_COLUMNS,
-    LOOK_COLUMNS,
-    TIME,
-    VESSEL_COLUMNS,
-    VOYAGE_COLUMNS,
-    table,
+    PUBLISHED,
 )
 
-TABLES = {
-    "vessels": VESSEL_COLUMNS,
-    "looks": LOOK_COLUMNS,
-    "visits": FULL_VISIT_COLUMNS,
-    "estimates": ESTIMATE_COLUMNS,
-    "voyages": VOYAGE_COLUMNS,
-}
-DESCRIPTIONS = {
-    "vessels": "one vessel in one overpass",
-    "looks": "what one overpass could see of one berth",
-    "visits": "one seen stay of one ship, with bounds for arrival and departure",
-    "estimates": "one berth over the whole period: visits seen or not, with intervals",
-    "voyages": "a visit that may be the next stop of a ship seen at another port",
-}
 HISTORIES = "histories.parquet"
 HISTORIES_KEPT = 200
 """Enough to count anything from to a tenth of its spread; all of them would be ten times as
@@ -93,7 +74,7 @@ def latest(publication: Publication) -> dict[str, Json]:
 
 def write_files(publication: Publication, folder: Path) -> None:
     """Write every file of a publication into a folder."""
-    for name in TABLES:
+    for name in PUBLISHED:
         rows = whole_table(publication, name)
         rows.to_parquet(folder / f"{name}.parquet", index=False)
         (folder / f"{name}.csv").write_bytes(as_csv(rows, points=name != "voyages").encode())
@@ -124,7 +105,7 @@ def whole_table(publication: Publication, name: str) -> gpd.GeoDataFrame:
     else:
         parts = [getattr(publication.tables[port.id], name) for port in publication.ports]
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else table(TABLES[name], [])
+    return pd.concat(filled, ignore_index=True) if filled else table(PUBLISHED[name].columns, [])
 
 
 def histories(publication: Publication) -> pd.DataFrame:
@@ -134,8 +115,8 @@ def histories(publication: Publication) -> pd.DataFrame:
         for port in publication.ports
         for stays in publication.estimates[port.id].stays
     ]
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HISTORY_COLUMNS.items()})
-    return pd.concat([part for part in parts if len(part)] or [empty], ignore_index=True)
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled or [frame(HISTORY_COLUMNS)], ignore_index=True)
 
 
 def _history(stays: StayDraws) -> pd.DataFrame:
@@ -150,7 +131,7 @@ def _history(stays: StayDraws) -> pd.DataFrame:
         "length_m": np.round(stays.length_m[kept], 1),
         "visit_id": names[stays.visit[kept]],
     }
-    return pd.DataFrame(columns).astype(dict(HISTORY_COLUMNS))
+    return typed(pd.DataFrame(columns), HISTORY_COLUMNS)
 
 
 def _moments(stays: StayDraws, days: NDArray[np.float64]) -> pd.DatetimeIndex:
@@ -293,8 +274,8 @@ def _extent(publication: Publication) -> pystac.Extent:
 
 
 def _assets(folder: Path) -> Iterator[tuple[str, pystac.Asset]]:
-    for name, description in DESCRIPTIONS.items():
-        title = f"{name}: {description}"
+    for name, published in PUBLISHED.items():
+        title = f"{name}: {published.description}"
         parquet = "application/vnd.apache.parquet"
         yield name, _asset(folder, f"{name}.parquet", title, parquet, "data")
         yield f"{name}-csv", _asset(folder, f"{name}.csv", title, "text/csv", "data")

@@ -42,8 +42,9 @@ from jobs.run.unit_state import overall, port_steps, port_units
 from jobs.storage import Storage
 from jobs.visits import estimate, series, tables
 from jobs.visits.cargo import CargoEntry, read_entries
+from jobs.visits.columns import table
 from jobs.visits.occupancy.detector import MeasuredError
-from jobs.visits.schema import VOYAGE_COLUMNS, PortEstimate, PortTables, table
+from jobs.visits.schema import VOYAGE_COLUMNS, PortEstimate, PortTables
 from jobs.visits.voyages.linking import link, seen_visits, voyage_table
 from jobs.visits.voyages.sea_routes import sea_routes
 

@@ -35,6 +35,7 @@ from jobs.visits.cargo import (
     counted_stays,
     volumes_of,
 )
+from jobs.visits.columns import frame, table
 from jobs.visits.occupancy.berth import BerthFit, BerthPosterior, sample_berth
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import StayDraws, credible, days_since
@@ -48,7 +49,6 @@ from jobs.visits.schema import (
     FULL_VISIT_COLUMNS,
     PortEstimate,
     PortTables,
-    table,
 )
 
 Fit: TypeAlias = BerthFit | RoadFit
@@ -314,12 +314,7 @@ def visit_table(stays: Iterable[StayDraws]) -> pd.DataFrame:
         for number, visit_id in enumerate(draws.visit_ids)
         if (draws.visit >= 0).any()
     ]
-    return pd.DataFrame(
-        {
-            name: pd.Series([row[name] for row in rows], dtype=kind)
-            for name, kind in ESTIMATED_VISIT_COLUMNS.items()
-        }
-    )
+    return frame(ESTIMATED_VISIT_COLUMNS, rows)
 
 
 def with_estimates(tables: PortTables, estimate: PortEstimate) -> PortTables:

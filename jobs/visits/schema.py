@@ -1,30 +1,31 @@
+"""Columns of the published tables of imagery, and what is handed from stage to stage of a port."""
+
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
 import pandas as pd
 
 from jobs.domain import Port
-from jobs.domain.geometry import WGS84
 from jobs.visits.cargo import StayVolumes
+from jobs.visits.columns import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    SHAPE,
+    TEXT,
+    TIME,
+    Columns,
+    PublishedTable,
+)
 from jobs.visits.occupancy.draws import StayDraws
 
 DEGREE_DECIMALS = 7
-"""About a centimetre: published coordinates are rounded to what is meant by them."""
+"""Published coordinates are rounded to this many decimals of a degree: about a centimetre."""
 
-
-TEXT, NUMBER, COUNT, FLAG = "string", "float64", "int32", "bool"
-
-
-TIME = "datetime64[us, UTC]"
-
-
-SHAPE = "geometry"
-
-
-VESSEL_COLUMNS: Mapping[str, str] = {
+VESSEL_COLUMNS: Columns = {
     "vessel_id": TEXT,
     "port": TEXT,
     "berth": TEXT,
@@ -46,10 +47,9 @@ VESSEL_COLUMNS: Mapping[str, str] = {
 }
 """A row is one vessel in one overpass; berth and visit_id are empty away from every berth.
 ``background`` is how much the port itself looks like a ship there, 0..1, missing where that is
-unknown; ``fixed`` ones are taken for a part of the port and count nowhere else."""
+unknown; vessels that are ``fixed`` are taken for a part of the port and counted nowhere else."""
 
-
-LOOK_COLUMNS: Mapping[str, str] = {
+LOOK_COLUMNS: Columns = {
     "port": TEXT,
     "berth": TEXT,
     "overpass_id": TEXT,
@@ -66,8 +66,7 @@ LOOK_COLUMNS: Mapping[str, str] = {
 }
 """A row is one overpass over one berth; geometry is a point inside the berth."""
 
-
-VISIT_COLUMNS: Mapping[str, str] = {
+VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
     "port": TEXT,
     "berth": TEXT,
@@ -86,21 +85,7 @@ VISIT_COLUMNS: Mapping[str, str] = {
 }
 """A row is one seen stay; overpass_ids are parted by blanks, geometry is the mean position."""
 
-
-def table(columns: Mapping[str, str], rows: Iterable[Mapping[str, object]]) -> gpd.GeoDataFrame:
-    """A table with just these columns and types, whether or not there is any row."""
-    records = list(rows)
-    data = {name: _column([row[name] for row in records], kind) for name, kind in columns.items()}
-    return gpd.GeoDataFrame(data, geometry="geometry", crs=WGS84)
-
-
-def _column(values: list[object], kind: str) -> pd.Series:
-    if kind == SHAPE:
-        return gpd.GeoSeries(values, crs=WGS84)
-    return pd.Series(values, dtype=kind)
-
-
-ESTIMATE_COLUMNS: Mapping[str, str] = {
+ESTIMATE_COLUMNS: Columns = {
     "port": TEXT,
     "berth": TEXT,
     "model": TEXT,
@@ -139,13 +124,12 @@ ESTIMATE_COLUMNS: Mapping[str, str] = {
 }
 """A row is one berth over the whole period; low and high hold 90 %, _50 hold 50 %. ``visits`` are
 the stays that began in the period, ``occupancy`` the mean number of ships there, ``recall`` that of
-a clear look of the sensor that looked most. ``dwell_learned`` is how far the looks narrowed the
-dwell (0 not at all, 1 known), ``dwell_share`` the share of the variance of visits that goes with
-it; half and double are the visits if ships stay half or twice as long as believed. Barrels only at
-oil terminals."""
+a clear look of the sensor with the most looks. ``dwell_learned`` is how far the looks narrowed the
+dwell (0 not at all, 1 known), ``dwell_share`` the share of the variance of visits that is explained
+by it; half and double are the visits under a prior dwell of half or twice the length. Barrels only
+at oil terminals."""
 
-
-ESTIMATED_VISIT_COLUMNS: Mapping[str, str] = {
+ESTIMATED_VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
     "probability": NUMBER,
     "arrival_low": TIME,
@@ -155,19 +139,17 @@ ESTIMATED_VISIT_COLUMNS: Mapping[str, str] = {
     "departure_median": TIME,
     "departure_high": TIME,
 }
-"""What the histories say of a seen visit: the share in which a ship was there, and 90 % of its
-times."""
+"""Posterior of one seen visit: the share of the histories in which a ship was there, and median and
+90 % interval of arrival and departure."""
 
-
-FULL_VISIT_COLUMNS: Mapping[str, str] = {
+FULL_VISIT_COLUMNS: Columns = {
     **{name: kind for name, kind in VISIT_COLUMNS.items() if kind != SHAPE},
     **ESTIMATED_VISIT_COLUMNS,
     "geometry": SHAPE,
 }
 """The visits table as published."""
 
-
-VOYAGE_COLUMNS: Mapping[str, str] = {
+VOYAGE_COLUMNS: Columns = {
     "from_visit": TEXT,
     "to_visit": TEXT,
     "from_port": TEXT,
@@ -186,8 +168,7 @@ VOYAGE_COLUMNS: Mapping[str, str] = {
 """A row is a pair of visits that may be one ship's; hours are under way if it is, with 90 %;
 geometry is the shortest way by sea, not a track."""
 
-
-HISTORY_COLUMNS: Mapping[str, str] = {
+HISTORY_COLUMNS: Columns = {
     "history": COUNT,
     "port": TEXT,
     "berth": TEXT,
@@ -196,13 +177,28 @@ HISTORY_COLUMNS: Mapping[str, str] = {
     "length_m": NUMBER,
     "visit_id": TEXT,
 }
-"""A row is one stay in one of the equally likely histories; visit_id is empty where nobody saw
-it."""
+"""A row is one stay in one of the equally likely histories; visit_id is empty for an
+unseen stay."""
+
+PUBLISHED: Mapping[str, PublishedTable] = {
+    "vessels": PublishedTable(VESSEL_COLUMNS, "one vessel in one overpass"),
+    "looks": PublishedTable(LOOK_COLUMNS, "what one overpass could see of one berth"),
+    "visits": PublishedTable(
+        FULL_VISIT_COLUMNS, "one seen stay of one ship, with bounds for arrival and departure"
+    ),
+    "estimates": PublishedTable(
+        ESTIMATE_COLUMNS, "one berth over the whole period: visits seen or not, with intervals"
+    ),
+    "voyages": PublishedTable(
+        VOYAGE_COLUMNS, "a visit that may be the next stop of a ship seen at another port"
+    ),
+}
+"""The published tables with a geometry, by file name; descriptions are published too."""
 
 
 @dataclass(frozen=True)
 class PortEstimate:
-    """What the looks at one port mean: histories of each berth, and what is read off them."""
+    """Posterior histories of the berths of one port, and the tables computed from them."""
 
     port: Port
     berths: gpd.GeoDataFrame
@@ -217,12 +213,15 @@ class PortEstimate:
 
 @dataclass(frozen=True)
 class PortTables:
-    """What was seen at one port; the columns are those named above."""
+    """The vessels, looks and seen visits of one port."""
 
     port: Port
     vessels: gpd.GeoDataFrame
+    """VESSEL_COLUMNS."""
     looks: gpd.GeoDataFrame
+    """LOOK_COLUMNS."""
     visits: gpd.GeoDataFrame
+    """VISIT_COLUMNS, or FULL_VISIT_COLUMNS once the port is estimated."""
 
     @property
     def ships(self) -> gpd.GeoDataFrame:

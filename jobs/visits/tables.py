@@ -18,6 +18,7 @@ from jobs.domain import (
     Port,
 )
 from jobs.domain.geometry import to_wgs84
+from jobs.visits.columns import table
 from jobs.visits.looks import Look, Sighting, berth_areas, look_at, place_vessels, ships
 from jobs.visits.schema import (
     DEGREE_DECIMALS,
@@ -25,7 +26,6 @@ from jobs.visits.schema import (
     VESSEL_COLUMNS,
     VISIT_COLUMNS,
     PortTables,
-    table,
 )
 from jobs.visits.stays import Row, Stay, confidence, pooled_length, stays_at
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from jobs import cli
 from jobs.ais import Window, crosscheck
+from jobs.ais.schema import AIS_TABLES
 from jobs.errors import InputError
 from jobs.publish.read import PublishedResult, read_published
 from tests.publish.test_read import call, publish_job, two_ports
@@ -186,7 +187,7 @@ def test_ais_prints_and_writes_what_it_heard(case):
     text = call("ais", case.job, *case.options)
     folder = case.job.parent / "archive" / "ais" / "vostochny-2024" / case.result.tag
     assert {path.name for path in folder.iterdir()} == {
-        *(f"{name}.{kind}" for name in crosscheck.DESCRIPTIONS for kind in ("parquet", "csv")),
+        *(f"{name}.{kind}" for name in AIS_TABLES for kind in ("parquet", "csv")),
         "ais_summary.json",
     }
     lines = [line.split() for line in text.splitlines()]
@@ -198,7 +199,7 @@ def test_ais_prints_and_writes_what_it_heard(case):
 
 def test_csv_twins_hold_the_same_rows(case, heard, tmp_path):
     crosscheck.write_heard(heard, case.result, tmp_path / "out")
-    for name in crosscheck.DESCRIPTIONS:
+    for name in AIS_TABLES:
         rows = pd.read_parquet(tmp_path / "out" / f"{name}.parquet")
         twin = pd.read_csv(tmp_path / "out" / f"{name}.csv")
         assert list(twin.columns) == list(rows.columns)

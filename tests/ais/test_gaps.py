@@ -8,9 +8,9 @@ import pytest
 from shapely.geometry import Point, box
 
 from jobs.ais import AIS_GAP_COLUMNS, VISIT_GAP_COLUMNS, ais_gaps, visit_gaps
-from jobs.ais.match import AIS_MATCH_COLUMNS
-from jobs.ais.reader import empty_positions
-from jobs.visits.schema import VESSEL_COLUMNS, VISIT_COLUMNS, table
+from jobs.ais.schema import AIS_COLUMNS, AIS_MATCH_COLUMNS
+from jobs.visits.columns import frame, table
+from jobs.visits.schema import VESSEL_COLUMNS, VISIT_COLUMNS
 from tests.support.ais_messages import NOON, positions, ship
 
 LON, LAT = 133.05, 42.74
@@ -67,7 +67,7 @@ def test_others_heard_are_near_in_the_first_whole_hour_and_counted_once() -> Non
 
 
 def test_no_message_no_gap() -> None:
-    assert len(ais_gaps(empty_positions(), until=at(5))) == 0
+    assert len(ais_gaps(frame(AIS_COLUMNS), until=at(5))) == 0
 
 
 # --- at visits ----------------------------------------------------------------------------------

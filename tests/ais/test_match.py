@@ -17,9 +17,10 @@ from shapely.geometry import Point, box
 from jobs.ais import AIS_MATCH_COLUMNS, MatchSettings, match_ais, read_ais
 from jobs.ais.association import best_pairs, pair_probabilities
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS
-from jobs.ais.reader import empty_positions
+from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, fixes_at, tracks_of
-from jobs.visits.schema import VESSEL_COLUMNS, table
+from jobs.visits.columns import frame, table
+from jobs.visits.schema import VESSEL_COLUMNS
 from tests.support.ais_messages import NOON, positions, ship
 
 LON, LAT = 133.0, 42.7
@@ -128,7 +129,7 @@ def test_a_vessel_nobody_heard_is_dark_where_others_were_heard() -> None:
             [*neighbours(), *(lying(273000050 + i, -2000, 500 * i, (-90, 80)) for i in range(6))],
             id="most of those around were not heard either",
         ),
-        pytest.param([empty_positions()], id="no AIS at all"),
+        pytest.param([frame(AIS_COLUMNS)], id="no AIS at all"),
     ],
 )
 def test_silence_proves_nothing_where_nobody_listens(heard: list[pd.DataFrame]) -> None:

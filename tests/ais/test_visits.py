@@ -20,9 +20,10 @@ from jobs.ais import (
     compare_visits,
 )
 from jobs.ais.geodesy import DEGREE_M
-from jobs.ais.reader import empty_positions
+from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.visits import TRANSITIONS, Event, State, transition_events
 from jobs.domain import BerthKind, Port
+from jobs.visits.columns import frame
 from jobs.visits.occupancy.draws import StayDraws
 from tests.support.ais_messages import NOON, positions, ship
 from tests.support.factories import make_berth, make_port
@@ -152,7 +153,7 @@ def test_a_stop_off_every_berth_is_a_visit_without_berth() -> None:
 
 
 def test_nothing_in_nothing_out() -> None:
-    found = ais_visits(empty_positions(), PORT)
+    found = ais_visits(frame(AIS_COLUMNS), PORT)
     assert (len(found.visits), len(found.stays)) == (0, 0)
     assert len(ais_visits(voyage((0, 0), (0, 0)), make_port(berths=[])).visits) == 0
 

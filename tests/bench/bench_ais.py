@@ -20,11 +20,12 @@ from shapely.geometry import Point, box
 
 from jobs.ais import Window, ais_gaps, ais_visits, match_ais, read_ais
 from jobs.ais.geodesy import DEGREE_M, offsets_m
-from jobs.ais.reader import AIS_COLUMNS
+from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, Fixes, fixes_at, tracks_of
 from jobs.domain import Berth, BerthKind, Port
 from jobs.domain.geometry import local_grid
-from jobs.visits.schema import VESSEL_COLUMNS, table
+from jobs.visits.columns import table
+from jobs.visits.schema import VESSEL_COLUMNS
 
 pytestmark = pytest.mark.bench
 

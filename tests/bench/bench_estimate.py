@@ -16,8 +16,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 from jobs.domain import EstimateSettings, Period, Port
+from jobs.visits.columns import table
 from jobs.visits.estimate import estimate_port, with_estimates
-from jobs.visits.schema import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables, table
+from jobs.visits.schema import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables
 from jobs.visits.series import port_series
 from tests.support.factories import make_port
 

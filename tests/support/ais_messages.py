@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from jobs.ais.reader import AIS_COLUMNS
+from jobs.ais.schema import AIS_COLUMNS
 
 NOON = datetime(2024, 3, 7, 12, tzinfo=UTC)
 

@@ -30,9 +30,10 @@ from scipy.stats import expon, lognorm
 from shapely.geometry import LineString
 
 from jobs.errors import InputError
+from jobs.visits.columns import table
 from jobs.visits.compiled import njit
 from jobs.visits.occupancy.draws import StayDraws
-from jobs.visits.schema import DEGREE_DECIMALS, VOYAGE_COLUMNS, table
+from jobs.visits.schema import DEGREE_DECIMALS, VOYAGE_COLUMNS
 from jobs.visits.voyages.fleet import one_ship, spread_of_truth
 from jobs.visits.voyages.sea_routes import SeaRoute
 

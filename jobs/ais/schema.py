@@ -1,0 +1,193 @@
+"""Columns of the AIS tables: position messages as read, and the tables that are published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs.visits.columns import (
+    CATEGORY,
+    COUNT,
+    FLAG,
+    NUMBER,
+    OPTIONAL_WHOLE,
+    SINGLE,
+    TEXT,
+    TIME,
+    WHOLE,
+    Columns,
+    PublishedTable,
+)
+
+AIS_COLUMNS: Columns = {
+    "mmsi": WHOLE,
+    "mmsi_valid": FLAG,
+    "time": TIME,
+    "lon": NUMBER,
+    "lat": NUMBER,
+    "sog_kn": SINGLE,
+    "cog_deg": SINGLE,
+    "heading_deg": SINGLE,
+    "status": CATEGORY,
+    "name": CATEGORY,
+    "imo": CATEGORY,
+    "callsign": CATEGORY,
+    "ship_type": CATEGORY,
+    "length_m": SINGLE,
+    "beam_m": SINGLE,
+    "draught_m": SINGLE,
+    "to_bow_m": SINGLE,
+    "to_stern_m": SINGLE,
+    "transceiver": CATEGORY,
+}
+"""A row is one position message, ordered by mmsi, then time; what was not sent is NaN. to_bow_m and
+to_stern_m are from the antenna; transceiver is A or B; ship_type and status are words."""
+
+AIS_MATCH_COLUMNS: Columns = {
+    "vessel_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "overpass_id": TEXT,
+    "time": TIME,
+    "tier": TEXT,
+    "mmsi": OPTIONAL_WHOLE,
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "ais_length_m": NUMBER,
+    "probability": NUMBER,
+    "any_probability": NUMBER,
+    "distance_m": NUMBER,
+    "position_sd_m": NUMBER,
+    "length_difference_m": NUMBER,
+    "heading_difference_deg": NUMBER,
+    "minutes_to_nearest_message": NUMBER,
+    "gap_minutes": NUMBER,
+    "ships_near": COUNT,
+    "ships_heard": COUNT,
+    "carriage_expected": FLAG,
+}
+"""A row is one vessel. mmsi to gap_minutes tell of the best candidate, and are empty for a vessel
+neither matched nor possible; probability is that pair's, any_probability that any AIS ship is
+this vessel. ships_near: AIS ships that were around; ships_heard: those of them heard within minutes
+of the overpass. carriage_expected: long enough that a ship in trade must carry AIS."""
+
+AIS_GAP_COLUMNS: Columns = {
+    "mmsi": WHOLE,
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "length_m": NUMBER,
+    "start": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "start_lon": NUMBER,
+    "start_lat": NUMBER,
+    "end_lon": NUMBER,
+    "end_lat": NUMBER,
+    "distance_km": NUMBER,
+    "speed_kn": NUMBER,
+    "start_sog_kn": NUMBER,
+    "ships_heard": COUNT,
+}
+"""A row is one silence: from the last message before it to the first after it. An open gap has no
+end; its hours run to the end of the record. speed_kn is the least speed that covers the distance;
+ships_heard counts other ships heard near its start during its first whole hour."""
+
+VISIT_GAP_COLUMNS: Columns = {
+    "visit_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "relation": TEXT,
+    "probability": NUMBER,
+    "mmsi": WHOLE,
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "length_difference_m": NUMBER,
+    "start": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "start_km": NUMBER,
+    "end_km": NUMBER,
+    "ships_heard": COUNT,
+}
+"""A row is one gap at one visit. probability is that of the ship's match with the visit, empty for
+a candidate; length_difference_m is AIS minus imagery; start_km and end_km are from the berth."""
+
+AIS_VISIT_COLUMNS: Columns = {
+    "ais_visit_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "mmsi": WHOLE,
+    "name": TEXT,
+    "imo": TEXT,
+    "ship_type": TEXT,
+    "length_m": NUMBER,
+    "start": TIME,
+    "entry": TIME,
+    "stop_begin": TIME,
+    "stop_end": TIME,
+    "gap_begin": TIME,
+    "gap_end": TIME,
+    "exit": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "messages": COUNT,
+    "confidence": COUNT,
+}
+"""A row is one ship's time in one port. start and end are the first and last message in port;
+entry, first stop_begin, last stop_end, the longest gap and exit are empty where not seen. berth is
+where it lay longest, an anchorage only where it lay at no berth; empty where at neither."""
+
+AIS_STAY_COLUMNS: Columns = {
+    "ais_visit_id": TEXT,
+    "port": TEXT,
+    "berth": TEXT,
+    "mmsi": WHOLE,
+    "begin": TIME,
+    "end": TIME,
+    "hours": NUMBER,
+    "begin_seen": FLAG,
+    "end_seen": FLAG,
+    "confidence": COUNT,
+}
+"""A row is one ship stopped at one berth in one visit. begin_seen: the ship was heard before it
+stopped there, so that begin is an arrival and not the record's start; end_seen likewise."""
+
+AIS_COMPARISON_COLUMNS: Columns = {
+    "port": TEXT,
+    "berth": TEXT,
+    "start": TIME,
+    "end": TIME,
+    "ais_visits": COUNT,
+    "ais_visits_sure": COUNT,
+    "visits": NUMBER,
+    "visits_low": NUMBER,
+    "visits_high": NUMBER,
+    "excess_probability": NUMBER,
+}
+"""A row is one berth in one window. ais_visits: stays that began in it, ais_visits_sure: those of
+visits with confidence 3 or 4; visits: mean of the draws, with their central interval;
+excess_probability: that there were more visits than AIS heard, which is where dark ships show."""
+
+PORT_GAP_COLUMNS: Columns = {"port": TEXT, **AIS_GAP_COLUMNS, "may_have_left": FLAG}
+"""AIS_GAP_COLUMNS around one port; may_have_left: the ship was last received near the edge of the
+window of positions, and may only have been outside of it."""
+
+MONTH_COMPARISON_COLUMNS: Columns = {**AIS_COMPARISON_COLUMNS, "days": NUMBER, "days_heard": COUNT}
+"""AIS_COMPARISON_COLUMNS by month; days: length of the window; days_heard: UTC days of it on which
+any message was received around the port."""
+
+AIS_TABLES: Mapping[str, PublishedTable] = {
+    "ais_matches": PublishedTable(
+        AIS_MATCH_COLUMNS, "one vessel in one overpass, and the ship that AIS says it is, if any"
+    ),
+    "ais_gaps": PublishedTable(PORT_GAP_COLUMNS, "one silence of one ship around a port"),
+    "visit_gaps": PublishedTable(VISIT_GAP_COLUMNS, "one silence at one seen visit"),
+    "ais_visits": PublishedTable(AIS_VISIT_COLUMNS, "one ship's time in one port, as AIS heard it"),
+    "ais_stays": PublishedTable(AIS_STAY_COLUMNS, "one ship stopped at one berth"),
+    "ais_comparison": PublishedTable(
+        MONTH_COMPARISON_COLUMNS, "one berth in one month: visits heard and visits estimated"
+    ),
+}
+"""The tables of a cross-check, by file name; descriptions are published in its summary."""
