@@ -40,9 +40,10 @@ from jobs.publish.report import (
     visits_at_berths,
 )
 from jobs.visits.cargo import StayVolumes
+from jobs.visits.columns import table
 from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.occupancy.draws import StayDraws
-from jobs.visits.schema import ESTIMATE_COLUMNS, VOYAGE_COLUMNS, PortEstimate, table
+from jobs.visits.schema import ESTIMATE_COLUMNS, VOYAGE_COLUMNS, PortEstimate
 from jobs.visits.series import port_visits
 from jobs.visits.tables import port_tables
 from tests.support.factories import (
