@@ -21,7 +21,7 @@ from jobs.cli.options import (
     RunOption,
 )
 from jobs.cli.output import err, out, say
-from jobs.cli.run_selection import Clusters, asked_api, chosen_run, located, standing_of
+from jobs.kubernetes.selection import Clusters, asked_api, chosen_run, located, standing_of
 from jobs.cli.run_view import run_table, run_values
 from jobs.errors import InputError
 

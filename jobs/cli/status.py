@@ -20,7 +20,7 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import out, show
 from jobs.cli.plan import pinned
-from jobs.cli.run_selection import asked_standing, is_file
+from jobs.kubernetes.selection import asked_standing, is_file
 from jobs.cli.run_view import run_tree, run_values
 from jobs.plan.pinned import plan_without_search
 

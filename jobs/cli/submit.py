@@ -20,7 +20,7 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
-from jobs.cli.run_selection import chosen_run
+from jobs.kubernetes.selection import chosen_run
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.errors import InputError
 
