@@ -12,14 +12,14 @@ from rich.tree import Tree
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.kubernetes.diagnosis import Trouble
-    from jobs.kubernetes.status import PartitionStanding, RunStanding, State
-    from jobs.kubernetes.throughput import Pace
+    from jobs.kubernetes.status import PartitionStatus, RunState, RunStatus
+    from jobs.kubernetes.throughput import Throughput
     from jobs.kubernetes.unit_counts import PortStage
 
-MOST_PORTS = 8
+MAX_PORTS = 8
 """Ports shown below a partition, those with the most to do; JSON has them all."""
 
-MOST_PARTITIONS = 24
+MAX_PARTITIONS = 24
 """Of more, those that finished or wait for their turn are only counted."""
 
 COLOURS = {"finished": "green", "failed": "red", "lost": "red", "unknown": "yellow"}
@@ -27,7 +27,7 @@ QUIET = ("finished", "submitted")
 COUNTS = ("done", "failed", "stale", "pending")
 
 
-def run_table(found: Iterable[RunStanding]) -> Table:
+def run_table(found: Iterable[RunStatus]) -> Table:
     """Runs, a line each. Ids are never cut off: people copy them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("run", overflow="fold")
@@ -40,7 +40,7 @@ def run_table(found: Iterable[RunStanding]) -> Table:
     return table
 
 
-def run_tree(found: RunStanding) -> Tree:
+def run_tree(found: RunStatus) -> Tree:
     """Run, what keeps it from working, partitions with their pods, ports with their stages."""
     tree = Tree(_run_line(found), guide_style="dim")
     for trouble in found.troubles:
@@ -55,19 +55,19 @@ def run_tree(found: RunStanding) -> Tree:
     return tree
 
 
-def _shown(found: RunStanding) -> list[PartitionStanding]:
-    if len(found.partitions) <= MOST_PARTITIONS:
+def _shown(found: RunStatus) -> list[PartitionStatus]:
+    if len(found.partitions) <= MAX_PARTITIONS:
         return list(found.partitions)
     telling = [part for part in found.partitions if str(part.state) not in QUIET]
-    return telling[:MOST_PARTITIONS]
+    return telling[:MAX_PARTITIONS]
 
 
-def _hidden(found: RunStanding) -> list[PartitionStanding]:
+def _hidden(found: RunStatus) -> list[PartitionStatus]:
     shown = {part.index for part in _shown(found)}
     return [part for part in found.partitions if part.index not in shown]
 
 
-def run_values(found: RunStanding) -> dict[str, Any]:
+def run_values(found: RunStatus) -> dict[str, Any]:
     """The same, whole, as JSON values."""
     run = found.run
     return {
@@ -80,13 +80,13 @@ def run_values(found: RunStanding) -> dict[str, Any]:
         "plan": run.identity.plan,
         "code": run.identity.code,
         "verify": run.verify,
-        "asked_kubernetes": found.asked,
+        "asked_kubernetes": found.polled,
         "troubles": [asdict(trouble) for trouble in found.troubles],
         "partitions": [_partition_values(found, part) for part in found.partitions],
     }
 
 
-def _partition_values(found: RunStanding, part: PartitionStanding) -> dict[str, Any]:
+def _partition_values(found: RunStatus, part: PartitionStatus) -> dict[str, Any]:
     period = found.run.partitions[part.index].period
     return {
         "index": part.index,
@@ -99,30 +99,30 @@ def _partition_values(found: RunStanding, part: PartitionStanding) -> dict[str, 
         "record": None if part.record is None else asdict(part.record),
         "stages": [asdict(row) for row in part.stages],
         "pace": None
-        if part.pace is None
-        else {**asdict(part.pace), "minutes_left": minutes_left(part)},
+        if part.throughput is None
+        else {**asdict(part.throughput), "minutes_left": minutes_left(part)},
     }
 
 
-def state_counts(partitions: Iterable[PartitionStanding]) -> str:
+def state_counts(partitions: Iterable[PartitionStatus]) -> str:
     """Such as ``3 finished, 1 running``."""
     states = [part.state for part in partitions]
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
 
-def minutes_left(part: PartitionStanding) -> float | None:
+def minutes_left(part: PartitionStatus) -> float | None:
     """Until its last stage has nothing to do, at the present pace; None where nobody knows."""
-    if part.pace is None or not part.pace.per_minute or not part.stages:
+    if part.throughput is None or not part.throughput.per_minute or not part.stages:
         return None
     last = part.stages[-1].stage
     todo = sum(row.pending + row.stale for row in part.stages if row.stage == last)
-    return todo / part.pace.per_minute
+    return todo / part.throughput.per_minute
 
 
 # --- lines ---------------------------------------------------------------------------------------
 
 
-def _run_line(found: RunStanding) -> Text:
+def _run_line(found: RunStatus) -> Text:
     run = found.run
     line = Text(run.id, style="bold").append("  ").append_text(_state(found.state))
     facts = []
@@ -131,7 +131,7 @@ def _run_line(found: RunStanding) -> Text:
     if len(found.partitions) > 1:
         facts.append(f"{len(found.partitions)} partitions, {run.parallel} at once")
     facts.append(f"submitted {_time(run.submitted_at)}")
-    if not found.asked:
+    if not found.polled:
         facts.append("from records alone")
     return line.append(f"  {'; '.join(facts)}", style="dim")
 
@@ -141,18 +141,18 @@ def _trouble_line(trouble: Trouble) -> Text:
     return line.append(Text(trouble.what, style="default"))
 
 
-def _partition_line(part: PartitionStanding) -> Text:
+def _partition_line(part: PartitionStatus) -> Text:
     line = Text(part.name).append("  ").append_text(_state(part.state))
     facts = [part.why] if part.why else []
     facts += _record_facts(part)
     if part.pods:
         facts.append(", ".join(f"{one.component} {one.ready}/{one.wanted}" for one in part.pods))
-    if part.pace is not None:
-        facts.append(_pace(part.pace, minutes_left(part)))
+    if part.throughput is not None:
+        facts.append(_pace(part.throughput, minutes_left(part)))
     return line.append(f"  {'; '.join(facts)}" if facts else "")
 
 
-def _record_facts(part: PartitionStanding) -> list[str]:
+def _record_facts(part: PartitionStatus) -> list[str]:
     record = part.record
     if record is None or part.stages:
         return []
@@ -160,14 +160,16 @@ def _record_facts(part: PartitionStanding) -> list[str]:
     return [_numbers(counts)]
 
 
-def _pace(pace: Pace, left: float | None) -> str:
-    if not pace.per_minute:
-        return f"last overpass at {_time(pace.newest)}"
+def _pace(throughput: Throughput, left: float | None) -> str:
+    if not throughput.per_minute:
+        return f"last overpass at {_time(throughput.newest)}"
     rest = "" if left is None else f", {_duration(left)} left"
-    return f"{pace.per_minute:.1f} overpasses a minute{rest}; last at {_time(pace.newest)}"
+    return (
+        f"{throughput.per_minute:.1f} overpasses a minute{rest}; last at {_time(throughput.newest)}"
+    )
 
 
-def _below(part: PartitionStanding) -> Iterator[Text]:
+def _below(part: PartitionStatus) -> Iterator[Text]:
     """The stages of all its ports together, then the ports with the most to do."""
     ports: dict[str, list[PortStage]] = {}
     for row in part.stages:
@@ -177,10 +179,10 @@ def _below(part: PartitionStanding) -> Iterator[Text]:
     unfinished = [port for port, rows in ports.items() if _missing(rows)]
     wanted = list(ports) if len(ports) == 1 else unfinished
     wanted.sort(key=lambda port: -_missing(ports[port]))
-    for port in wanted[:MOST_PORTS]:
+    for port in wanted[:MAX_PORTS]:
         yield Text(f"{port}  {_stages(ports[port])}")
-    if len(wanted) > MOST_PORTS:
-        more = f"and {len(wanted) - MOST_PORTS} more ports with something to do; --output json"
+    if len(wanted) > MAX_PORTS:
+        more = f"and {len(wanted) - MAX_PORTS} more ports with something to do; --output json"
         yield Text(more, style="dim")
 
 
@@ -210,7 +212,7 @@ def _numbers(counts: dict[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "0 done"
 
 
-def _state(state: State) -> Text:
+def _state(state: RunState) -> Text:
     return Text(str(state), style=COLOURS.get(str(state), ""))
 
 

@@ -1,4 +1,4 @@
-"""Commands on runs on Kubernetes: which there are, what their pods write, and how to end one."""
+"""Commands on submitted runs on Kubernetes: list them, read their logs, cancel one."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ from jobs.cli.options import (
     RunOption,
 )
 from jobs.cli.output import err, out, say
-from jobs.kubernetes.selection import Clusters, asked_api, chosen_run, located, standing_of
 from jobs.cli.run_view import run_table, run_values
 from jobs.errors import InputError
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.kubernetes.api import Api
-    from jobs.kubernetes.cancel import Cancelled
-    from jobs.kubernetes.logs import Chosen, Line, Log
+    from jobs.kubernetes.cancel import Cancellation
+    from jobs.kubernetes.logs import Line, Log, PodFilter
     from jobs.kubernetes.spec import Run
 
-MOST_RUNS = 20
-"""Listed unless all are asked for."""
+MAX_RUNS = 20
+"""Runs listed without ``--all``."""
 
 
 class Component(StrEnum):
-    """Which pods of a run."""
+    """Components of a run that have pods; the values of ``--component``."""
 
     RUNNER = "runner"
     SCHEDULER = "scheduler"
@@ -56,17 +55,18 @@ def runs(
     context: ContextOption = None,
     output: OutputForm = Form.TEXT,
 ) -> None:
-    """A job's runs on Kubernetes, the newest first, and how they stand.
+    """A job's runs on Kubernetes, the newest first, with their states.
 
-    `status JOB --run RUN-ID` tells more of one.
+    `status JOB --run RUN-ID` shows one in detail.
     """
-    from jobs.kubernetes.records import runs_of
+    from jobs.kubernetes.records import list_runs
+    from jobs.kubernetes.selection import RunApis, archive_of, poll_status
 
-    storage, job = located(source)
-    listed = runs_of(storage, job)
-    wanted = listed if every else listed[:MOST_RUNS]
-    clusters = Clusters(context, namespace)
-    found = [standing_of(storage, run, clusters, units=False) for run in wanted]
+    storage, job = archive_of(source)
+    listed = list_runs(storage, job)
+    wanted = listed if every else listed[:MAX_RUNS]
+    apis = RunApis(context, namespace, say)
+    found = [poll_status(storage, run, apis, units=False) for run in wanted]
     if output is Form.JSON:
         typer.echo(json.dumps([run_values(one) for one in found], indent=2))
         return
@@ -93,24 +93,25 @@ def logs(
         bool, typer.Option("--follow", "-f", help="Go on until the run is over.")
     ] = False,
     archived: Annotated[
-        bool, typer.Option("--archived", help="As the archive keeps them; asks no Kubernetes.")
+        bool, typer.Option("--archived", help="As the archive keeps them; without Kubernetes.")
     ] = False,
     namespace: NamespaceOption = None,
     context: ContextOption = None,
     output: OutputForm = Form.TEXT,
 ) -> None:
     """What a run's pods wrote, also when they are gone: logs are kept in the archive."""
-    from jobs.kubernetes.logs import texts
+    from jobs.kubernetes.logs import read_logs
+    from jobs.kubernetes.selection import RunApis, api_of_run, find_run
 
     if follow and archived:
         raise InputError("--follow and --archived exclude each other: what is kept does not grow")
-    storage, run = chosen_run(source, run_id, context, namespace)
+    storage, run = find_run(source, run_id, context, namespace)
     chosen = _chosen(run, component, partition, pod)
     if follow:
-        _follow(asked_api(run, context, namespace), run, chosen, output)
+        _follow(api_of_run(run, context, namespace), run, chosen, output)
         return
-    api = None if archived else Clusters(context, namespace).of(run)
-    found = texts(api, storage, run, chosen)
+    api = None if archived else RunApis(context, namespace, say).of(run)
+    found = read_logs(api, storage, run, chosen)
     if output is Form.JSON:
         typer.echo(json.dumps([asdict(log) for log in found], indent=2))
         return
@@ -123,15 +124,15 @@ def logs(
 
 def _chosen(
     run: Run, component: Component | None, partition: str | None, pod: str | None
-) -> Chosen:
-    from jobs.kubernetes.logs import Chosen
+) -> PodFilter:
+    from jobs.kubernetes.logs import PodFilter
 
     names = [part.name for part in run.partitions]
     if partition is not None and partition not in names:
         raise InputError(f"no partition {partition!r} in run {run.id}: {', '.join(names)}")
     if component is None and pod is None:
         component = Component.RUNNER
-    return Chosen(
+    return PodFilter(
         None if component in (None, Component.ALL) else str(component),
         None if partition is None else names.index(partition),
         pod,
@@ -146,7 +147,7 @@ def _print_log(run: Run, log: Log) -> bool:
     return True
 
 
-def _follow(api: Api, run: Run, chosen: Chosen, output: Form) -> None:
+def _follow(api: Api, run: Run, chosen: PodFilter, output: Form) -> None:
     from jobs.kubernetes.logs import follow
 
     single = chosen.pod is not None or (
@@ -166,7 +167,7 @@ def _line(run: Run, line: Line, single: bool, output: Form) -> str:
 def cancel(
     source: JobOrRun,
     run_id: RunOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     wait: Annotated[
         float, typer.Option("--wait", min=0, metavar="S", help="Seconds until all is gone.")
     ] = 180.0,
@@ -178,31 +179,34 @@ def cancel(
 
     Exit code 0: all is gone; 1: something is still there.
     """
-    from jobs.kubernetes import cancel as cancelling
+    from jobs.kubernetes.cancel import cancel as cancel_run
+    from jobs.kubernetes.selection import api_of_run, find_run
 
-    storage, run = chosen_run(source, run_id, context, namespace)
-    api = asked_api(run, context, namespace)
+    storage, run = find_run(source, run_id, context, namespace)
+    api = api_of_run(run, context, namespace)
     if not (yes or _agreed(run)):
         raise typer.Exit(1)
     with err.status(f"cancelling {run.id} ..."):
-        done = cancelling.cancel(api, storage, run, wait, say)
+        done = cancel_run(api, storage, run, wait, say)
     _print_cancelled(run, done, output)
     raise typer.Exit(int(bool(done.left)))
 
 
 def _agreed(run: Run) -> bool:
     if not sys.stdin.isatty():
-        raise InputError(f"cancelling {run.id} needs a yes: there is nobody to ask; add --yes")
+        raise InputError(
+            f"cancelling {run.id} needs confirmation, and standard input is no terminal; add --yes"
+        )
     return typer.confirm(f"cancel {run.id} of job {run.job}?")
 
 
-def _print_cancelled(run: Run, done: Cancelled, output: Form) -> None:
-    from jobs.kubernetes.cancel import counted
+def _print_cancelled(run: Run, done: Cancellation, output: Form) -> None:
+    from jobs.kubernetes.cancel import count_by_kind
 
     if output is Form.JSON:
         typer.echo(json.dumps({"run": run.id, **asdict(done)}, indent=2))
         return
-    gone = counted(set(done.gone)) or "nothing was there"
+    gone = count_by_kind(set(done.gone)) or "nothing was there"
     lines = [f"{run.id} cancelled" if done.recorded else f"{run.id} was over", f"gone: {gone}"]
     lines += [f"still there: {one}" for one in done.left]
     lines += list(done.notes)
@@ -210,9 +214,3 @@ def _print_cancelled(run: Run, done: Cancelled, output: Form) -> None:
         lines.append("what was finished is in the archive; `berthwatch resume` does the rest")
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-# --- finding a run -------------------------------------------------------------------------------
-
-
-# --- how runs stand ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command that says how far a job is: its run on Kubernetes, and the archive's own account."""
+"""The status command: state of a job's run on Kubernetes, and unit states in the archive."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from jobs.cli.options import (
     OutputForm,
     RunOption,
 )
-from jobs.cli.output import out, show
+from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
-from jobs.kubernetes.selection import asked_standing, is_file
 from jobs.cli.run_view import run_tree, run_values
 from jobs.plan.pinned import plan_without_search
 
@@ -49,21 +48,28 @@ def status(
     if as_json:
         show(_rows(pinned(Path(source))), True, "")
         return
-    standing = asked_standing(source, run_id, context, namespace)
-    found = _plan(source, submitted=standing is not None)
+    from jobs.kubernetes.selection import find_status
+
+    run_status = find_status(source, run_id, context, namespace, say)
+    found = _plan(source, submitted=run_status is not None)
     if output is Form.JSON:
-        run = None if standing is None else run_values(standing)
+        run = None if run_status is None else run_values(run_status)
         units = [] if found is None else _rows(found)
         typer.echo(json.dumps({"run": run, "units": units}, indent=2))
         return
-    if standing is not None:
-        out.print(run_tree(standing))
+    if run_status is not None:
+        out.print(run_tree(run_status))
     if found is not None:
         _show_units(found)
 
 
 def _plan(source: str, submitted: bool) -> Plan | None:
-    """The plan that the archive is held against. A job that was only submitted needs no search."""
+    """The plan whose units are counted; None for a run id.
+
+    A submitted job's catalogs are not searched: None where it has no pinned plan here.
+    """
+    from jobs.kubernetes.selection import is_file
+
     if not is_file(source):
         return None
     return plan_without_search(Path(source)) if submitted else pinned(Path(source))

@@ -1,4 +1,4 @@
-"""Commands that put a run on Kubernetes: submit, resume, and what the runner's pod itself calls."""
+"""Commands that start a run on Kubernetes: submit, resume, and the runner of its pods."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
-from jobs.kubernetes.selection import chosen_run
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.errors import InputError
 
@@ -161,11 +160,12 @@ def resume(
     Overpasses that failed are tried again. The run, its plan and its images stay what they were;
     sizes, limits and nodes are those of the cluster's settings now.
     """
+    from jobs.kubernetes.selection import find_run
     from jobs.kubernetes.submit import resized
     from jobs.plan import read_plan
 
     _check_form(output, dry_run=False)
-    storage, before = chosen_run(source, run_id, context, namespace)
+    storage, before = find_run(source, run_id, context, namespace)
     api = _reach(context, namespace or before.namespace)
     run = resized(before, _settings(settings, api, None), workers)
     found = read_plan(storage.local(run.plan_name))
@@ -200,10 +200,10 @@ def _what(
 
 
 def _reach(context: str | None, namespace: str | None) -> Api:
-    from jobs.kubernetes.api import reach
+    from jobs.kubernetes.api import api_for
     from jobs.kubernetes.names import checked_namespace
 
-    return reach(context, None if namespace is None else checked_namespace(namespace))
+    return api_for(context, None if namespace is None else checked_namespace(namespace))
 
 
 def _namespace(api: Api | None, namespace: str | None) -> str:
@@ -256,7 +256,7 @@ def _check_form(output: str, dry_run: bool) -> None:
 
 def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: str) -> None:
     """Submit, say what came of it, and wait where that is wanted; ends with the exit code."""
-    from jobs.kubernetes.submit import State, submit
+    from jobs.kubernetes.submit import SubmissionState, submit
     from jobs.storage import storage_at
 
     pinned_now = None if run.retry_failed else found
@@ -265,11 +265,11 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
         show_run(submitted.run, found)
         say_state(submitted)
     facts = {**run_facts(submitted.run, found), "state": submitted.state}
-    if wait and submitted.state in (State.SUBMITTED, State.RUNNING):
+    if wait and submitted.state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
         code, reason = _waited(api, submitted.run)
         facts |= {"state": "ended", "exit": code, "reason": reason}
     else:
-        code = 1 if submitted.state in (State.FAILED, State.CANCELLED) else 0
+        code = 1 if submitted.state in (SubmissionState.FAILED, SubmissionState.CANCELLED) else 0
     if output == "json":
         typer.echo(json.dumps(facts, indent=2))
     raise typer.Exit(code)

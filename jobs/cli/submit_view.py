@@ -13,7 +13,7 @@ from jobs.cli.output import out, print_lines, show
 
 if TYPE_CHECKING:  # the real imports happen inside the functions, so that --help is quick
     from jobs.kubernetes.spec import Run
-    from jobs.kubernetes.submit import Submitted
+    from jobs.kubernetes.submit import Submission
     from jobs.plan import Plan
 
 
@@ -85,18 +85,18 @@ def _parts(run: Run) -> str:
     return f": {len(run.partitions)} parts, {first} to {last}, {run.parallel} at once"
 
 
-def say_state(submitted: Submitted) -> None:
+def say_state(submitted: Submission) -> None:
     """What submitting did, and the next commands."""
-    from jobs.kubernetes.submit import State
+    from jobs.kubernetes.submit import SubmissionState
 
     run, at = submitted.run, f"-n {submitted.run.namespace}"
     match submitted.state:
-        case State.SUBMITTED:
+        case SubmissionState.SUBMITTED:
             lines = ["submitted; follow and end it with"]
             lines += [f"  berthwatch {name} {run.id} {at}" for name in ("status", "logs", "cancel")]
-        case State.RUNNING:
+        case SubmissionState.RUNNING:
             lines = [f"the same run is under way: berthwatch status {run.id} {at}"]
-        case State.FINISHED:
+        case SubmissionState.FINISHED:
             lines = ["nothing to do: the same run has finished; --again looks what is missing now"]
         case state:
             lines = [f"the same run has {state}; what is missing: berthwatch resume JOB {at}"]

@@ -65,7 +65,7 @@ KINDS = {
 }
 
 
-def reach(context: str | None = None, namespace: str | None = None) -> Api:
+def api_for(context: str | None = None, namespace: str | None = None) -> Api:
     """The cluster of a kubeconfig's context, or the one this process runs in.
 
     The namespace is the one given, else the context's or the pod's own, else ``berthwatch``.

@@ -23,7 +23,7 @@ INDEX = "files/index.json"
 """Which file is which; written last, and so only where all are there."""
 
 
-def ship(plan: Plan, storage: Storage, folder: str) -> None:
+def upload(plan: Plan, storage: Storage, folder: str) -> None:
     """Put a plan's own files below a folder of the archive; twice does no harm.
 
     Raises ArchiveError where one of them is not here.
@@ -32,12 +32,12 @@ def ship(plan: Plan, storage: Storage, folder: str) -> None:
     storage.write(f"{folder}/{INDEX}", json.dumps(names, indent=2).encode() + b"\n")
 
 
-def unpacked(plan: Plan, storage: Storage, folder: str, target: Path) -> Plan:
+def with_downloaded_files(plan: Plan, storage: Storage, folder: str, target: Path) -> Plan:
     """The plan with its own files fetched into a local folder; ArchiveError where they are missing.
 
     It keeps its hash, which covers the paths of whoever made it.
     """
-    names = shipped(plan, storage, folder)
+    names = uploaded_names(plan, storage, folder)
     paths = {what: str(_fetch(storage, name, target)) for what, name in names.items()}
     if not paths:
         return plan
@@ -50,7 +50,7 @@ def unpacked(plan: Plan, storage: Storage, folder: str, target: Path) -> Plan:
     return moved
 
 
-def shipped(plan: Plan, storage: Storage, folder: str) -> dict[str, str]:
+def uploaded_names(plan: Plan, storage: Storage, folder: str) -> dict[str, str]:
     """Names in the archive of the plan's ``model`` and ``cargo``, as far as it has them."""
     wanted = _paths(plan)
     if not wanted:

@@ -10,7 +10,7 @@ from jobs.errors import KubernetesError
 from jobs.kubernetes.api import CLUSTERS, JOBS, PODS, WORKER_GROUPS, Api, Kind, Manifest
 from jobs.kubernetes.names import RUN
 from jobs.kubernetes.pods import job_over
-from jobs.kubernetes.records import keep_cancelled
+from jobs.kubernetes.records import write_cancellation
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
 
@@ -23,7 +23,7 @@ WATCHED = (JOBS, CLUSTERS, WORKER_GROUPS, PODS)
 
 
 @dataclass(frozen=True)
-class Cancelled:
+class Cancellation:
     """What cancelling did; objects are named as ``kind/name``."""
 
     gone: tuple[str, ...]
@@ -42,24 +42,24 @@ def cancel(
     wait_s: float = WAIT_S,
     progress: Callable[[str], None] = lambda _: None,
     poll_s: float = POLL_S,
-) -> Cancelled:
+) -> Cancellation:
     """Delete the run's Job, and with it everything it owns; wait until all of it is gone.
 
     What finished is committed and stays. A cluster or group that no Job owns is deleted as well.
     """
-    before = set(there(api, run))
+    before = set(remaining(api, run))
     job = api.find(JOBS, run.id)
     recorded = job is not None and not job_over(job)
     if recorded:
-        keep_cancelled(storage, run)
+        write_cancellation(storage, run)
     if job is not None:
         api.delete(JOBS, run.id, foreground=True)
     notes = tuple(_delete_unowned(api, run))
     left = _wait(api, run, wait_s, progress, poll_s)
-    return Cancelled(tuple(sorted(before - left)), tuple(sorted(left)), notes, recorded)
+    return Cancellation(tuple(sorted(before - left)), tuple(sorted(left)), notes, recorded)
 
 
-def there(api: Api, run: Run) -> Iterator[str]:
+def remaining(api: Api, run: Run) -> Iterator[str]:
     """Everything of the run that Kubernetes still has, as ``kind/name``."""
     for kind in WATCHED:
         for found in _of_run(api, kind, run):
@@ -89,17 +89,17 @@ def _wait(
     until = time.monotonic() + wait_s
     said = ""
     while True:
-        left = set(there(api, run))
+        left = set(remaining(api, run))
         if not left or time.monotonic() >= until:
             return left
-        words = counted(left)
+        words = count_by_kind(left)
         if words != said:
             progress(f"waiting for {words} to go")
             said = words
         time.sleep(poll_s)
 
 
-def counted(things: set[str]) -> str:
+def count_by_kind(things: set[str]) -> str:
     """``1 Job, 3 Pods`` of ``kind/name`` each."""
     kinds = [thing.partition("/")[0] for thing in things]
     numbers = [(kinds.count(kind.name), kind.name) for kind in WATCHED]

@@ -17,13 +17,13 @@ from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, PODS, Api
 from jobs.kubernetes.dask_cluster import remove_gpu_group
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
-from jobs.kubernetes.grace_period import Patience, told
+from jobs.kubernetes.grace_period import GracePeriod, summarise
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.spec import Run
 from jobs.run.cluster import Roll, connect, roll_call
 
 POLL_S = 2.0
-LOOK_EVERY_S = 10.0
+POLL_EVERY_S = 10.0
 """Between two looks at the pods and their events."""
 ASK_S = 20.0
 """For one answer of the scheduler."""
@@ -31,23 +31,23 @@ ASK_S = 20.0
 Say = Callable[[str], None]
 
 
-class Lookout:
+class StartupMonitor:
     """Looks at a partition's pods now and then; tells each trouble once."""
 
     def __init__(self, api: Api, run: Run, index: int, say: Say) -> None:
         self.api = api
         self.labels = {names.RUN: run.id, names.PARTITION: str(index)}
         self.prefix = run.cluster_name(index)
-        self.patience = Patience(say)
-        self._looked_at = float("-inf")
+        self.grace_period = GracePeriod(say)
+        self._polled_at = float("-inf")
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Tell what is new. ClusterError for what will not pass by itself."""
         now = time.monotonic()
-        if now - self._looked_at < LOOK_EVERY_S:
+        if now - self._polled_at < POLL_EVERY_S:
             return
-        self._looked_at = now
-        hopeless = self.patience.hear(self.troubles())
+        self._polled_at = now
+        hopeless = self.grace_period.observe(self.troubles())
         if hopeless:
             raise ClusterError(f"the Dask cluster cannot start: {hopeless}")
 
@@ -58,18 +58,18 @@ class Lookout:
 
 
 @contextmanager
-def arrived(api: Api, run: Run, index: int, say: Say) -> Iterator[Client]:
+def started_cluster(api: Api, run: Run, index: int, say: Say) -> Iterator[Client]:
     """A client of the partition's cluster, once it has what it needs.
 
     A CPU worker within ``start_timeout_s``; where the run has a GPU group, a GPU worker within
     ``gpu.wait_s``, or else, as the settings say, a ClusterError or CPUs alone. The keys are those
     that Dask's own configuration names, which the pod's environment sets.
     """
-    lookout = Lookout(api, run, index, say)
+    monitor = StartupMonitor(api, run, index, say)
     address, security = scheduler_address(run, index), Security()
-    _scheduler(address, lookout, run.settings.start_timeout_s)
+    _scheduler(address, monitor, run.settings.start_timeout_s)
     with _asking(address, security) as client:
-        needs = _workers(client, run, index, lookout, say)
+        needs = _workers(client, run, index, monitor, say)
     # what a run counts on is settled here: a GPU worker that has just gone is waited for
     wait_s = run.settings.start_timeout_s
     with connect(address, security=security, wait_for_workers_s=wait_s, needs=needs) as client:
@@ -86,7 +86,7 @@ def _asking(address: str, security: Security) -> Iterator[Client]:
         yield client
 
 
-def _scheduler(address: str, lookout: Lookout, limit_s: float) -> None:
+def _scheduler(address: str, monitor: StartupMonitor, limit_s: float) -> None:
     """Until its port answers: asking Dask itself would wait without looking at the pods."""
     place = urlsplit(address)
     for _ in _until(limit_s):
@@ -94,29 +94,35 @@ def _scheduler(address: str, lookout: Lookout, limit_s: float) -> None:
             socket.create_connection((str(place.hostname), int(place.port or 0)), POLL_S).close()
             return
         except OSError:
-            lookout.look()
-    raise ClusterLostError(_late("scheduler", limit_s, lookout))
+            monitor.poll()
+    raise ClusterLostError(_late("scheduler", limit_s, monitor))
 
 
-def _workers(client: Client, run: Run, index: int, lookout: Lookout, say: Say) -> tuple[str, ...]:
+def _workers(
+    client: Client, run: Run, index: int, monitor: StartupMonitor, say: Say
+) -> tuple[str, ...]:
     """Which kinds of workers are there and are counted on."""
-    _await(client, lookout, run.settings.start_timeout_s, "CPU worker", lambda roll: roll.cpus > 0)
+    _await(client, monitor, run.settings.start_timeout_s, "CPU worker", lambda roll: roll.cpus > 0)
     gpu = run.settings.gpu
     if not gpu.count:
         return (CPU,)
     try:
-        _await(client, lookout, gpu.wait_s, "GPU worker", lambda roll: roll.gpus > 0)
+        _await(client, monitor, gpu.wait_s, "GPU worker", lambda roll: roll.gpus > 0)
     except ClusterError as error:
         if isinstance(error, ClusterLostError) or gpu.otherwise != "cpu":
             raise
         say(f"{error}; going on with CPUs alone, as the settings say")
-        remove_gpu_group(lookout.api, run, index)
+        remove_gpu_group(monitor.api, run, index)
         return (CPU,)
     return (CPU, GPU)
 
 
 def _await(
-    client: Client, lookout: Lookout, limit_s: float, who: str, enough: Callable[[Roll], bool]
+    client: Client,
+    monitor: StartupMonitor,
+    limit_s: float,
+    who: str,
+    enough: Callable[[Roll], bool],
 ) -> None:
     for _ in _until(limit_s):
         try:
@@ -125,8 +131,8 @@ def _await(
             raise ClusterLostError(f"the scheduler does not answer any more ({error})") from error
         if enough(roll):
             return
-        lookout.look()
-    raise ClusterError(_late(who, limit_s, lookout))
+        monitor.poll()
+    raise ClusterError(_late(who, limit_s, monitor))
 
 
 def _until(limit_s: float) -> Iterator[None]:
@@ -139,5 +145,5 @@ def _until(limit_s: float) -> Iterator[None]:
         time.sleep(POLL_S)
 
 
-def _late(who: str, limit_s: float, lookout: Lookout) -> str:
-    return f"no {who} came within {limit_s:.0f} s: {told(lookout.troubles())}"
+def _late(who: str, limit_s: float, monitor: StartupMonitor) -> str:
+    return f"no {who} came within {limit_s:.0f} s: {summarise(monitor.troubles())}"

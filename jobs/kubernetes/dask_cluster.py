@@ -9,7 +9,7 @@ from jobs.kubernetes.api import CLUSTERS, KINDS, WORKER_GROUPS, Api, Manifest
 from jobs.kubernetes.manifests import dask_cluster, gpu_group
 from jobs.kubernetes.spec import Run
 
-GOING_S = 120.0
+DELETION_LIMIT_S = 120.0
 """How long an object of an earlier submission may take to disappear."""
 POLL_S = 1.0
 
@@ -42,7 +42,7 @@ def remove_gpu_group(api: Api, run: Run, index: int) -> None:
 
 def _make(api: Api, manifest: Manifest) -> None:
     kind, name = KINDS[manifest["kind"]], manifest["metadata"]["name"]
-    deadline = time.monotonic() + GOING_S
+    deadline = time.monotonic() + DELETION_LIMIT_S
     while True:
         try:
             api.create(manifest)
@@ -55,7 +55,7 @@ def _make(api: Api, manifest: Manifest) -> None:
         if time.monotonic() > deadline:
             raise KubernetesLostError(
                 f"{manifest['kind']} {name} of an earlier submission is still being deleted after "
-                f"{GOING_S:.0f} s; see `kubectl describe {kind.plural} {name}`"
+                f"{DELETION_LIMIT_S:.0f} s; see `kubectl describe {kind.plural} {name}`"
             )
         time.sleep(POLL_S)
 

@@ -23,32 +23,32 @@ from jobs.kubernetes.pods import (
     restarts,
     role_by_name,
 )
-from jobs.kubernetes.records import keep_log, log_names
+from jobs.kubernetes.records import log_names, write_log
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
 
-MOST_BYTES = 5_000_000
+MAX_LOG_BYTES = 5_000_000
 """Kept of one pod's log: its end."""
-SHIP_EVERY_S = 60.0
-LAST_SHIPPING_S = 60.0
+ARCHIVE_EVERY_S = 60.0
+LAST_ARCHIVING_S = 60.0
 """A run waits so long at its end for the last logs to be kept."""
-LOOK_EVERY_S = 3.0
+POLL_EVERY_S = 3.0
 """Between two looks for new pods while logs are followed."""
-MOST_FOLLOWED = 50
+MAX_FOLLOWED = 50
 """Pods whose logs are followed at once."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class PodFilter:
     """Which of a run's pods; None for all."""
 
     component: str | None = None
     index: int | None = None
     pod: str | None = None
 
-    def takes(self, component: str, index: int | None, pod: str) -> bool:
+    def matches(self, component: str, index: int | None, pod: str) -> bool:
         """Whether a pod is one of them."""
         return (
             self.component in (None, component)
@@ -57,7 +57,7 @@ class Chosen:
         )
 
 
-EVERY_POD = Chosen()
+ALL_PODS = PodFilter()
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Shipped:
+class ArchivedLogs:
     """What was kept in the archive, and what could not be read."""
 
     pods: tuple[str, ...]
@@ -92,7 +92,7 @@ class Shipped:
 
 
 @dataclass
-class Shipper:
+class LogArchiver:
     """Keeps logs that have changed since it kept them last."""
 
     api: Api
@@ -102,37 +102,37 @@ class Shipper:
     """None: of every partition."""
     _kept: dict[str, int] = field(default_factory=dict)
 
-    def ship(self) -> Shipped:
+    def archive_logs(self) -> ArchivedLogs:
         """Keep what is new. KubernetesError where pods cannot be listed at all."""
         pods, notes = [], []
-        for pod in _pods(self.api, self.run, Chosen(index=self.index)):
+        for pod in _pods(self.api, self.run, PodFilter(index=self.index)):
             name = name_of(pod)
-            if not began(pod):
+            if not has_started(pod):
                 continue
             try:
-                text = last_bytes(text_of(self.api, pod))
+                text = last_bytes(log_text(self.api, pod))
             except KubernetesError as error:
                 notes.append(f"no log of {name}: {error}")
                 continue
             if self._kept.get(name) != hash(text):
-                keep_log(self.storage, self.run, name, text)
+                write_log(self.storage, self.run, name, text)
                 self._kept[name] = hash(text)
                 pods.append(name)
-        return Shipped(tuple(pods), tuple(notes))
+        return ArchivedLogs(tuple(pods), tuple(notes))
 
 
-def ship(api: Api, storage: Storage, run: Run, index: int | None = None) -> Shipped:
+def archive_logs(api: Api, storage: Storage, run: Run, index: int | None = None) -> ArchivedLogs:
     """Keep the logs of all pods of a partition, or of all partitions, in the archive."""
-    return Shipper(api, storage, run, index).ship()
+    return LogArchiver(api, storage, run, index).archive_logs()
 
 
 @contextmanager
-def shipping(
+def archiving_logs(
     api: Api,
     storage: Storage,
     run: Run,
     index: int | None,
-    every_s: float = SHIP_EVERY_S,
+    every_s: float = ARCHIVE_EVERY_S,
     say: Say | None = None,
 ) -> Iterator[None]:
     """Keep the logs every so often and once at the end; what fails is said and ends nothing.
@@ -140,7 +140,7 @@ def shipping(
     Logs go with their pods: ``ship`` before pods are taken away.
     """
     over = threading.Event()
-    shipper = Shipper(api, storage, run, index)
+    shipper = LogArchiver(api, storage, run, index)
 
     def keep() -> None:
         while not over.wait(every_s):
@@ -153,12 +153,12 @@ def shipping(
         yield
     finally:
         over.set()
-        thread.join(LAST_SHIPPING_S)
+        thread.join(LAST_ARCHIVING_S)
 
 
-def _try(shipper: Shipper, say: Say | None) -> None:
+def _try(shipper: LogArchiver, say: Say | None) -> None:
     try:
-        notes = shipper.ship().notes
+        notes = shipper.archive_logs().notes
     except (BerthwatchError, OSError) as error:
         notes = (f"logs could not be kept: {error}",)
     for note in notes:
@@ -166,7 +166,7 @@ def _try(shipper: Shipper, say: Say | None) -> None:
             say(note)
 
 
-def began(pod: Manifest) -> bool:
+def has_started(pod: Manifest) -> bool:
     """Whether a container of it has started, so that there is something to read."""
     states = [
         state for one in containers(pod) for state in (one.get("state"), one.get("lastState"))
@@ -174,7 +174,7 @@ def began(pod: Manifest) -> bool:
     return any(state and ("running" in state or "terminated" in state) for state in states)
 
 
-def text_of(api: Api, pod: Manifest) -> str:
+def log_text(api: Api, pod: Manifest) -> str:
     """All there is to read of a pod: the container before the last restart, then the present."""
     name, times = name_of(pod), restarts(pod)
     if not times:
@@ -191,7 +191,7 @@ def _whole_lines(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def last_bytes(text: str, most: int = MOST_BYTES) -> str:
+def last_bytes(text: str, most: int = MAX_LOG_BYTES) -> str:
     """The end of a text, from the beginning of a line, and a line that says what was left out."""
     content = text.encode()
     if len(content) <= most:
@@ -204,7 +204,9 @@ def last_bytes(text: str, most: int = MOST_BYTES) -> str:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def texts(api: Api | None, storage: Storage, run: Run, chosen: Chosen = EVERY_POD) -> Iterator[Log]:
+def read_logs(
+    api: Api | None, storage: Storage, run: Run, chosen: PodFilter = ALL_PODS
+) -> Iterator[Log]:
     """Logs by partition and component: the pod's own where it is there, the kept one otherwise."""
     live = {} if api is None else {name_of(pod): pod for pod in _pods(api, run, chosen)}
     kept = set(_kept(storage, run, chosen))
@@ -223,14 +225,16 @@ def texts(api: Api | None, storage: Storage, run: Run, chosen: Chosen = EVERY_PO
 def _read(api: Api, pod: Manifest) -> str | None:
     """None where there is nothing to read of it, or nothing any more."""
     try:
-        return text_of(api, pod) if began(pod) else None
+        return log_text(api, pod) if has_started(pod) else None
     except KubernetesError:
         return None
 
 
-def _kept(storage: Storage, run: Run, chosen: Chosen) -> list[str]:
+def _kept(storage: Storage, run: Run, chosen: PodFilter) -> list[str]:
     return [
-        name for name in log_names(storage, run) if chosen.takes(*role_by_name(name, run.id), name)
+        name
+        for name in log_names(storage, run)
+        if chosen.matches(*role_by_name(name, run.id), name)
     ]
 
 
@@ -242,11 +246,11 @@ def _order(
     return (-1 if index is None else index, place, "" if pod is None else made_at(pod), name)
 
 
-def _pods(api: Api, run: Run, chosen: Chosen) -> list[Manifest]:
+def _pods(api: Api, run: Run, chosen: PodFilter) -> list[Manifest]:
     return [
         pod
         for pod in api.list(PODS, {RUN: run.id})
-        if chosen.takes(component_of(pod), index_of(pod), name_of(pod))
+        if chosen.matches(component_of(pod), index_of(pod), name_of(pod))
     ]
 
 
@@ -254,7 +258,7 @@ def _pods(api: Api, run: Run, chosen: Chosen) -> list[Manifest]:
 
 
 def follow(
-    api: Api, run: Run, chosen: Chosen = EVERY_POD, every_s: float = LOOK_EVERY_S
+    api: Api, run: Run, chosen: PodFilter = ALL_PODS, every_s: float = POLL_EVERY_S
 ) -> Iterator[Line]:
     """Lines of the chosen pods as they are written, of pods that come later as well.
 
@@ -262,13 +266,13 @@ def follow(
     """
     lines: queue.Queue[Line] = queue.Queue()
     readers: dict[tuple[str, int], threading.Thread] = {}
-    looked_at = float("-inf")
+    polled_at = float("-inf")
     over = False
     while True:
-        if time.monotonic() - looked_at >= every_s:
+        if time.monotonic() - polled_at >= every_s:
             over = _over(api, run)
             _read_new(api, run, chosen, readers, lines)
-            looked_at = time.monotonic()
+            polled_at = time.monotonic()
         try:
             yield lines.get(timeout=min(every_s, 0.5))
         except queue.Empty:
@@ -284,15 +288,15 @@ def _over(api: Api, run: Run) -> bool:
 def _read_new(
     api: Api,
     run: Run,
-    chosen: Chosen,
+    chosen: PodFilter,
     readers: dict[tuple[str, int], threading.Thread],
     lines: queue.Queue[Line],
 ) -> None:
     """A thread for each container that has begun to write since the last look."""
-    begun = [pod for pod in _pods(api, run, chosen) if began(pod)]
+    begun = [pod for pod in _pods(api, run, chosen) if has_started(pod)]
     new = [pod for pod in begun if (name_of(pod), restarts(pod)) not in readers]
     alive = sum(thread.is_alive() for thread in readers.values())
-    for pod in sorted(new, key=made_at)[: max(MOST_FOLLOWED - alive, 0)]:
+    for pod in sorted(new, key=made_at)[: max(MAX_FOLLOWED - alive, 0)]:
         reader = threading.Thread(target=_pass_on, args=(api, name_of(pod), lines), daemon=True)
         readers[name_of(pod), restarts(pod)] = reader
         reader.start()

@@ -12,7 +12,7 @@ from jobs.domain import Period
 from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
 
-MOST_PARTITIONS = 1_000
+MAX_PARTITIONS = 1_000
 
 MONTHS = {"year": 12, "quarter": 3, "month": 1}
 """Of each part, by the word that people say."""
@@ -49,10 +49,10 @@ def partitions(backfill: str, by: str, within: Period) -> tuple[Partition, ...]:
         )
     months = _months(by)
     whole = _month_of(end) - _first_month(start, months)
-    if whole // months + 1 > MOST_PARTITIONS:
+    if whole // months + 1 > MAX_PARTITIONS:
         raise InputError(
             f"backfill {backfill!r} by {by} makes {whole // months + 1} partitions, more than "
-            f"{MOST_PARTITIONS}; use larger ones or fewer years"
+            f"{MAX_PARTITIONS}; use larger ones or fewer years"
         )
     return tuple(_parts(Period(start, end), by, months))
 

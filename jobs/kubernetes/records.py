@@ -20,7 +20,7 @@ from jobs.storage import Storage
 
 
 @dataclass(frozen=True)
-class Ended:
+class PartitionRecord:
     """How a partition of a run ended."""
 
     index: int
@@ -49,12 +49,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def keep_run(storage: Storage, run: Run) -> None:
+def write_run(storage: Storage, run: Run) -> None:
     """Write down what is submitted; records of an earlier submission no longer count."""
     storage.write(f"{run.folder}/run.json", run_to_json(run))
 
 
-def find_run(storage: Storage, job: str, run_id: str) -> Run | None:
+def read_run(storage: Storage, job: str, run_id: str) -> Run | None:
     """The run of that id, or None where the archive knows none."""
     try:
         return run_from_json(storage.read(f"{run_folder(job, run_id)}/run.json"))
@@ -62,23 +62,23 @@ def find_run(storage: Storage, job: str, run_id: str) -> Run | None:
         return None
 
 
-def runs_of(storage: Storage, job: str) -> list[Run]:
+def list_runs(storage: Storage, job: str) -> list[Run]:
     """Every run of a job, the newest first."""
     names = storage.names(f"runs/{job}")
     ids = {PurePosixPath(name).parts[2] for name in names if name.endswith("/run.json")}
-    found = (find_run(storage, job, run_id) for run_id in ids)
+    found = (read_run(storage, job, run_id) for run_id in ids)
     return sorted(
         (run for run in found if run is not None), key=lambda run: run.submitted, reverse=True
     )
 
 
-def keep_ended(storage: Storage, run: Run, ended: Ended) -> None:
+def write_partition_record(storage: Storage, run: Run, ended: PartitionRecord) -> None:
     """Write down how a partition ended; an earlier attempt's record is replaced."""
     content = json.dumps(asdict(ended), indent=2).encode() + b"\n"
     storage.write(f"{run.folder}/ended-{ended.index}.json", content)
 
 
-def ended_of(storage: Storage, run: Run) -> dict[int, Ended]:
+def partition_records(storage: Storage, run: Run) -> dict[int, PartitionRecord]:
     """How the partitions that ended since the run was submitted ended, by index."""
     return {
         ended.index: ended
@@ -87,13 +87,13 @@ def ended_of(storage: Storage, run: Run) -> dict[int, Ended]:
     }
 
 
-def _all_ended(storage: Storage, run: Run) -> Iterator[Ended]:
+def _all_ended(storage: Storage, run: Run) -> Iterator[PartitionRecord]:
     for name in storage.names(run.folder):
         if PurePosixPath(name).name.startswith("ended-"):
-            yield Ended(**json.loads(storage.read(name)))
+            yield PartitionRecord(**json.loads(storage.read(name)))
 
 
-def keep_cancelled(storage: Storage, run: Run) -> None:
+def write_cancellation(storage: Storage, run: Run) -> None:
     """Write down that a person cancelled the run as it was submitted."""
     content = json.dumps({"submitted": run.submitted, "cancelled": now()}).encode()
     storage.write(f"{run.folder}/cancelled.json", content)
@@ -108,7 +108,7 @@ def was_cancelled(storage: Storage, run: Run) -> bool:
     return bool(record["submitted"] == run.submitted)
 
 
-def keep_log(storage: Storage, run: Run, pod: str, text: str) -> None:
+def write_log(storage: Storage, run: Run, pod: str, text: str) -> None:
     """Keep what a pod wrote; what was kept of it before is replaced."""
     storage.write(f"{run.folder}/logs/{pod}.log", text.encode())
 

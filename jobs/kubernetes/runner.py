@@ -26,13 +26,19 @@ from jobs.archive.pool import Archives
 from jobs.domain import UnitState
 from jobs.domain.version import code_version
 from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
-from jobs.kubernetes.api import Api, reach
-from jobs.kubernetes.attachments import Weights, shipped, unpacked
-from jobs.kubernetes.cluster_startup import arrived
+from jobs.kubernetes.api import Api, api_for
+from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
+from jobs.kubernetes.cluster_startup import started_cluster
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
-from jobs.kubernetes.logs import ship, shipping
+from jobs.kubernetes.logs import archive_logs, archiving_logs
 from jobs.kubernetes.partitions import Partition
-from jobs.kubernetes.records import Ended, ended_of, find_run, keep_ended, now
+from jobs.kubernetes.records import (
+    PartitionRecord,
+    now,
+    partition_records,
+    read_run,
+    write_partition_record,
+)
 from jobs.kubernetes.spec import Run
 from jobs.plan import Plan, read_plan
 from jobs.run.backlog import Options
@@ -45,7 +51,7 @@ from jobs.storage import Storage, storage_at
 
 STOPPED = 143
 """Exit code of a runner that was told to stop (SIGTERM): the Job makes another."""
-BROKEN = 70
+INTERNAL_ERROR = 70
 """Exit code of a runner that met an error of our own making: the Job tries again."""
 FINAL = (0, 1, 2)
 """Exit codes after which the Job makes no other runner for the partition."""
@@ -59,7 +65,7 @@ class Pod:
     name: str
     job_uid: str
     index: int
-    last_word: Path | None
+    termination_log: Path | None
     """Where Kubernetes reads why a container ended."""
 
 
@@ -70,7 +76,7 @@ def pod_from(environment: Mapping[str, str]) -> Pod:
             name=environment["POD_NAME"],
             job_uid=environment["BERTHWATCH_JOB_UID"],
             index=int(environment["JOB_COMPLETION_INDEX"]),
-            last_word=_path(environment.get("BERTHWATCH_TERMINATION_LOG")),
+            termination_log=_path(environment.get("BERTHWATCH_TERMINATION_LOG")),
         )
     except KeyError as error:
         raise InputError(
@@ -86,24 +92,24 @@ def _path(text: str | None) -> Path | None:
 def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Console) -> int:
     """Do the pod's partition of a run; returns the exit code, which the Job acts on."""
     storage = storage_at(archive)
-    run = find_run(storage, job, run_id)
+    run = read_run(storage, job, run_id)
     if run is None:
         raise InputError(f"{archive} has no record of run {run_id} of job {job}; submit it again")
-    before = ended_of(storage, run).get(pod.index)
+    before = partition_records(storage, run).get(pod.index)
     if before is not None and before.exit in FINAL:
         console.print(f"ended before with exit code {before.exit}", highlight=False)
         return before.exit
-    api = reach(namespace=run.namespace)
-    with told_to_stop() as stop, shipping(api, storage, run, pod.index):
+    api = api_for(namespace=run.namespace)
+    with sigterm_as_interrupt() as stop, archiving_logs(api, storage, run, pod.index):
         ended = _Runner(run, pod, storage, api, console, stop).ended()
         _last_words(ended, pod, console)
     if ended.exit != STOPPED:
-        keep_ended(storage, run, ended)
+        write_partition_record(storage, run, ended)
     return ended.exit
 
 
 @contextmanager
-def told_to_stop() -> Iterator[Event]:
+def sigterm_as_interrupt() -> Iterator[Event]:
     """SIGTERM, by which Kubernetes ends a pod, is Ctrl-C: what is finished gets committed.
 
     The event tells later whether it came.
@@ -122,13 +128,13 @@ def told_to_stop() -> Iterator[Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _last_words(ended: Ended, pod: Pod, console: Console) -> None:
+def _last_words(ended: PartitionRecord, pod: Pod, console: Console) -> None:
     left = f", {ended.pending} left" if ended.pending else ""
     text = f"exit {ended.exit}: {ended.done} done, {ended.failed} failed{left}"
     text += f"; {ended.reason}" if ended.reason else ""
     console.print(text, highlight=False, markup=False)
-    if pod.last_word is not None:
-        pod.last_word.write_text(text[:4000])
+    if pod.termination_log is not None:
+        pod.termination_log.write_text(text[:4000])
 
 
 class _Runner:
@@ -149,7 +155,7 @@ class _Runner:
     def partition(self) -> Partition:
         return self.run.partitions[self.pod.index]
 
-    def ended(self) -> Ended:
+    def ended(self) -> PartitionRecord:
         """Do it; whatever is refused or lost becomes a record."""
         try:
             with TemporaryDirectory(prefix="berthwatch-") as folder:
@@ -164,12 +170,12 @@ class _Runner:
             return self._ended(2, reason=str(error))
         except Exception as error:  # whatever it is, the records must tell it
             traceback.print_exc()
-            return self._ended(BROKEN, reason=f"{type(error).__name__}: {error}")
+            return self._ended(INTERNAL_ERROR, reason=f"{type(error).__name__}: {error}")
 
-    def _do(self, folder: Path) -> Ended:
+    def _do(self, folder: Path) -> PartitionRecord:
         self._check_code()
         pinned = read_plan(self.storage.local(self.run.plan_name))
-        plan = unpacked(pinned, self.storage, self.run.folder, folder)
+        plan = with_downloaded_files(pinned, self.storage, self.run.folder, folder)
         self._check_model(plan)
         if self.run.verify is not None:
             return self._verify(plan, self.run.verify)
@@ -177,7 +183,7 @@ class _Runner:
             return self._ended(0, counts=self._counts(plan), reason="")
         return self._work(plan)
 
-    def _work(self, plan: Plan) -> Ended:
+    def _work(self, plan: Plan) -> PartitionRecord:
         outcome = whole_run(plan, self._options(), self._cluster(plan), self.console)
         summary = outcome.summary
         if summary.interrupted:
@@ -198,7 +204,7 @@ class _Runner:
         """The partition's cluster, made or found; removed again unless another runner follows."""
         run, index = self.run, self.pod.index
         make_cluster(self.api, run, index, self.pod.job_uid)
-        with arrived(self.api, run, index, self._say) as client:
+        with started_cluster(self.api, run, index, self._say) as client:
             self._share_weights(client, plan)
             yield client
             there = client.status == "running"
@@ -208,16 +214,16 @@ class _Runner:
     def _share_weights(self, client: Client, plan: Plan) -> None:
         """Weights of a person's own, which no image holds, on every worker."""
         if plan.model is not None:
-            name = shipped(plan, self.storage, self.run.folder)["model"]
+            name = uploaded_names(plan, self.storage, self.run.folder)["model"]
             client.register_plugin(Weights(self.storage, name, plan.model))
 
     def _clear(self) -> None:
         """Keep what its pods wrote, then remove the cluster."""
         with suppress(BerthwatchError):  # the periodic shipping may have kept most of it
-            ship(self.api, self.storage, self.run, self.pod.index)
+            archive_logs(self.api, self.storage, self.run, self.pod.index)
         remove_cluster(self.api, self.run, self.pod.index)
 
-    def _verify(self, plan: Plan, sample: int) -> Ended:
+    def _verify(self, plan: Plan, sample: int) -> PartitionRecord:
         with self._cluster(plan) as client:
             rows = verify_sample(plan, self.storage, sample, VERIFY_SEED, client)
         content = json.dumps(rows, indent=2).encode() + b"\n"
@@ -275,9 +281,9 @@ class _Runner:
         reason: str,
         counts: tuple[int, int, int] = (0, 0, 0),
         published: str | None = None,
-    ) -> Ended:
+    ) -> PartitionRecord:
         done, failed, pending = counts
-        return Ended(
+        return PartitionRecord(
             index=self.pod.index,
             exit=code,
             done=done,

@@ -1,46 +1,85 @@
+"""Finding a submitted run by job file, plan or run id, and polling its status.
+
+Used by the commands and by notebooks::
+
+    storage, run = find_run("job.yaml")
+    status = find_status("job.yaml")
+"""
+
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from jobs.cli.output import say
+from jobs.domain.job import read_job
 from jobs.errors import ClusterError, InputError
+from jobs.kubernetes.api import JOBS, Api, api_for
+from jobs.kubernetes.names import ARCHIVE, JOB
+from jobs.kubernetes.records import list_runs, read_run
+from jobs.kubernetes.spec import Run
+from jobs.kubernetes.status import RunState, RunStatus, run_status
+from jobs.plan import read_plan
 from jobs.plan.pinned import is_job
+from jobs.storage import Storage, storage_at
 
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.kubernetes.api import Api
-    from jobs.kubernetes.spec import Run
-    from jobs.kubernetes.status import RunStanding
-    from jobs.storage import Storage
+Warn = Callable[[str], None]
 
 
-def located(source: Path) -> tuple[Storage, str]:
-    """The archive of a job file or plan, and the job's name."""
-    from jobs.domain.job import read_job
-    from jobs.plan import read_plan
-    from jobs.storage import storage_at
+class RunApis:
+    """The Kubernetes APIs of runs, one per namespace.
 
-    described = read_job(source) if is_job(source) else read_plan(source)
-    return storage_at(described.archive), described.name
+    Each is tried once. ``warn`` gets one message for each that does not answer.
+    """
+
+    def __init__(
+        self,
+        context: str | None = None,
+        namespace: str | None = None,
+        warn: Warn = warnings.warn,
+    ) -> None:
+        self.context = context
+        self.namespace = namespace
+        self.warn = warn
+        self._apis: dict[str, Api | None] = {}
+
+    def of(self, run: Run) -> Api | None:
+        """The API of the run's namespace; None where it does not answer."""
+        if run.namespace not in self._apis:
+            try:
+                self._apis[run.namespace] = api_of_run(run, self.context, self.namespace)
+            except ClusterError as error:
+                self.warn_unreachable(error)
+                self._apis[run.namespace] = None
+        return self._apis[run.namespace]
+
+    def warn_unreachable(self, error: ClusterError) -> None:
+        """Report that a status rests on the records in the archive."""
+        self.warn(f"from the archive alone: {error}")
 
 
-def chosen_run(
-    source: str, run_id: str | None, context: str | None, namespace: str | None
+def find_run(
+    source: str | Path,
+    run_id: str | None = None,
+    context: str | None = None,
+    namespace: str | None = None,
 ) -> tuple[Storage, Run]:
-    """The run that a person means, and the archive with its records."""
-    if not is_file(source):
-        return _run_by_id(source, context, namespace)
-    from jobs.kubernetes.records import find_run, runs_of
+    """A run and the archive with its records.
 
-    storage, job = located(Path(source))
+    ``source`` is a job file or a plan, of which the run ``run_id`` or else the newest run is meant;
+    or the id of a run whose Job Kubernetes still has. Raises InputError where there is no such run.
+    """
+    if not is_file(source):
+        return _find_by_id(str(source), context, namespace)
+    storage, job = archive_of(Path(source))
     if run_id is not None:
-        found = find_run(storage, job, run_id)
+        found = read_run(storage, job, run_id)
         if found is None:
             raise InputError(
                 f"job {job!r} has no run {run_id!r} in {storage.url}: berthwatch runs {source}"
             )
         return storage, found
-    newest = next(iter(runs_of(storage, job)), None)
+    newest = next(iter(list_runs(storage, job)), None)
     if newest is None:
         raise InputError(
             f"job {job!r} has no run on Kubernetes in {storage.url}: berthwatch submit {source}"
@@ -48,20 +87,62 @@ def chosen_run(
     return storage, newest
 
 
-def is_file(source: str) -> bool:
-    """Whether a person means a job file or a plan, rather than the id of a run."""
+def find_status(
+    source: str | Path,
+    run_id: str | None = None,
+    context: str | None = None,
+    namespace: str | None = None,
+    warn: Warn = warnings.warn,
+) -> RunStatus | None:
+    """Status of the run that ``find_run`` returns; None for a job that was never submitted."""
+    apis = RunApis(context, namespace, warn)
+    if run_id is None and is_file(source):
+        storage, job = archive_of(Path(source))
+        newest = next(iter(list_runs(storage, job)), None)
+        return None if newest is None else poll_status(storage, newest, apis)
+    return poll_status(*find_run(source, run_id, context, namespace), apis)
+
+
+def poll_status(storage: Storage, run: Run, apis: RunApis, units: bool = True) -> RunStatus:
+    """Status of a run; Kubernetes is polled only where the records do not settle the state.
+
+    ``units``: with the counts of overpasses and the throughput.
+    """
+    recorded = run_status(None, storage, run, units=False)
+    # pods of a cancelled run may still be ending
+    unsettled = recorded.state in (RunState.UNKNOWN, RunState.CANCELLED)
+    api = apis.of(run) if unsettled else None
+    if api is None:
+        return run_status(None, storage, run, units) if units else recorded
+    try:
+        return run_status(api, storage, run, units)
+    except ClusterError as error:
+        apis.warn_unreachable(error)
+        return run_status(None, storage, run, units)
+
+
+def is_file(source: str | Path) -> bool:
+    """Whether a source is a job file or a plan, rather than the id of a run."""
     path = Path(source)
     return path.exists() or path.suffix in (".yaml", ".yml", ".jsonl", ".gz")
 
 
-def _run_by_id(run_id: str, context: str | None, namespace: str | None) -> tuple[Storage, Run]:
-    """By the notes on its Job, which lead to its records."""
-    from jobs.kubernetes.api import JOBS, reach
-    from jobs.kubernetes.names import ARCHIVE, JOB
-    from jobs.kubernetes.records import find_run
-    from jobs.storage import storage_at
+def archive_of(source: Path) -> tuple[Storage, str]:
+    """The archive of a job file or plan, and the job's name."""
+    described = read_job(source) if is_job(source) else read_plan(source)
+    return storage_at(described.archive), described.name
 
-    api = reach(context, namespace)
+
+def api_of_run(run: Run, context: str | None, namespace: str | None) -> Api:
+    """The API of a run's namespace, after one request; ClusterError where it does not answer."""
+    api = api_for(context, namespace or run.namespace)
+    api.find(JOBS, run.id)
+    return api
+
+
+def _find_by_id(run_id: str, context: str | None, namespace: str | None) -> tuple[Storage, Run]:
+    """By the annotation and label on the run's Job, which name the archive and the job."""
+    api = api_for(context, namespace)
     job = api.find(JOBS, run_id)
     if job is None:
         raise InputError(
@@ -72,69 +153,11 @@ def _run_by_id(run_id: str, context: str | None, namespace: str | None) -> tuple
     name = (job["metadata"].get("labels") or {}).get(JOB)
     if not archive or not name:
         raise InputError(
-            f"Job {run_id} in namespace {api.namespace} is none of Berthwatch's: expected the "
+            f"Job {run_id} in namespace {api.namespace} was not made by Berthwatch: expected the "
             f"annotation {ARCHIVE} and the label {JOB}"
         )
     storage = storage_at(archive)
-    found = find_run(storage, name, run_id)
+    found = read_run(storage, name, run_id)
     if found is None:
         raise InputError(f"{archive} holds no record of run {run_id} of job {name!r}")
     return storage, found
-
-
-def asked_api(run: Run, context: str | None, namespace: str | None) -> Api:
-    """The cluster of a run, once it has answered; ClusterError where none does."""
-    from jobs.kubernetes.api import JOBS, reach
-
-    api = reach(context, namespace or run.namespace)
-    api.find(JOBS, run.id)
-    return api
-
-
-class Clusters:
-    """The clusters of runs, as far as they answer: each is asked once, and a silence told once."""
-
-    def __init__(self, context: str | None = None, namespace: str | None = None) -> None:
-        self.context = context
-        self.namespace = namespace
-        self._found: dict[str, Api | None] = {}
-
-    def of(self, run: Run) -> Api | None:
-        """None where no cluster answers."""
-        if run.namespace not in self._found:
-            try:
-                self._found[run.namespace] = asked_api(run, self.context, self.namespace)
-            except ClusterError as error:
-                say(f"from the archive alone: {error}")
-                self._found[run.namespace] = None
-        return self._found[run.namespace]
-
-
-def asked_standing(
-    source: str, run_id: str | None, context: str | None, namespace: str | None
-) -> RunStanding | None:
-    """How the run stands that a person means; None for a job that was never submitted."""
-    from jobs.kubernetes.records import runs_of
-
-    clusters = Clusters(context, namespace)
-    if run_id is None and is_file(source):
-        storage, job = located(Path(source))
-        newest = next(iter(runs_of(storage, job)), None)
-        return None if newest is None else standing_of(storage, newest, clusters)
-    return standing_of(*chosen_run(source, run_id, context, namespace), clusters)
-
-
-def standing_of(storage: Storage, run: Run, clusters: Clusters, units: bool = True) -> RunStanding:
-    """How a run stands. Kubernetes is asked only where the records leave something open."""
-    from jobs.kubernetes.status import State, standing
-
-    found = standing(None, storage, run, units=False)
-    open_still = found.state in (State.UNKNOWN, State.CANCELLED)  # pods take a while to go
-    api = clusters.of(run) if open_still else None
-    if api is None:
-        return standing(None, storage, run, units) if units else found
-    try:
-        return standing(api, storage, run, units)
-    except ClusterError as error:
-        say(f"from the archive alone: {error}")
-        return standing(None, storage, run, units)

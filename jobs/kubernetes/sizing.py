@@ -9,7 +9,7 @@ from jobs.kubernetes.settings import ClusterSettings, Group
 from jobs.plan import BASE_MEMORY, Estimate
 from jobs.plan.cost import SEGMENT_CPU_S, TILE_CPU_S
 
-AIM_S = 3_600.0
+TARGET_S = 3_600.0
 """A partition's work is to take about so long, by its CPU seconds."""
 
 NANNY_MEMORY = 192 * 2**20
@@ -17,7 +17,7 @@ NANNY_MEMORY = 192 * 2**20
 
 Where the pod itself meets its limit, the kernel ends nanny and worker alike."""
 
-TERMINATE = 0.95
+TERMINATE_FRACTION = 0.95
 """Share of a worker's limit at which the nanny ends it (Dask's default)."""
 
 
@@ -31,7 +31,7 @@ def workers_for(estimate: Estimate, settings: ClusterSettings, partitions: int) 
     if settings.workers.count is not None:
         return settings.workers.count
     threads = settings.workers.threads
-    wanted = _cpu_s(estimate, settings) / partitions / AIM_S / threads
+    wanted = _cpu_s(estimate, settings) / partitions / TARGET_S / threads
     busy = estimate.units / partitions / threads
     return max(1, min(math.ceil(wanted), math.ceil(busy), settings.workers.at_most))
 
@@ -47,7 +47,7 @@ def memory_limit(group: Group) -> int:
     return max(whole - NANNY_MEMORY, whole // 2)
 
 
-def memory_trouble(estimate: Estimate, settings: ClusterSettings) -> str | None:
+def memory_shortfall(estimate: Estimate, settings: ClusterSettings) -> str | None:
     """Why the plan does not fit into the workers' memory, as a sentence; None where it does."""
     groups: list[tuple[str, Group, int]] = [
         ("workers", settings.workers, settings.workers.threads),
@@ -55,7 +55,7 @@ def memory_trouble(estimate: Estimate, settings: ClusterSettings) -> str | None:
     ]
     for name, group, threads in groups:
         needed = BASE_MEMORY + threads * (estimate.peak_memory - BASE_MEMORY)
-        usable = int(memory_limit(group) * TERMINATE)
+        usable = int(memory_limit(group) * TERMINATE_FRACTION)
         if needed > usable:
             return _sentence(name, group, threads, needed)
     return None
@@ -63,7 +63,7 @@ def memory_trouble(estimate: Estimate, settings: ClusterSettings) -> str | None:
 
 def _sentence(name: str, group: Group, threads: int, needed: int) -> str:
     tasks = "one task" if threads == 1 else f"{threads} tasks at once"
-    least = math.ceil((needed / TERMINATE + NANNY_MEMORY) / 2**30 * 10) / 10
+    least = math.ceil((needed / TERMINATE_FRACTION + NANNY_MEMORY) / 2**30 * 10) / 10
     return (
         f"{name}.memory is {group.memory}, the plan's largest port needs {needed / 2**30:.1f} GiB "
         f"for {tasks}; set {name}.memory to {math.ceil(least * 1024)}Mi or more in the settings"

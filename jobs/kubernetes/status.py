@@ -26,14 +26,14 @@ from jobs.kubernetes.pods import (
     phase_of,
     ready,
 )
-from jobs.kubernetes.records import Ended, ended_of, was_cancelled
+from jobs.kubernetes.records import PartitionRecord, partition_records, was_cancelled
 from jobs.kubernetes.spec import Run
-from jobs.kubernetes.throughput import Pace, paces
-from jobs.kubernetes.unit_counts import PortStage, port_stages
+from jobs.kubernetes.throughput import Throughput, throughputs
+from jobs.kubernetes.unit_counts import PortStage, stage_counts
 from jobs.storage import Storage
 
 
-class State(StrEnum):
+class RunState(StrEnum):
     """Where a run, or one of its partitions, stands."""
 
     SUBMITTED = "submitted"
@@ -56,10 +56,10 @@ class State(StrEnum):
     """It left no record, and no Kubernetes cluster could be asked."""
 
 
-LIVE = (State.SUBMITTED, State.STARTING, State.RUNNING, State.STOPPING)
+ACTIVE = (RunState.SUBMITTED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
 """States that change by themselves."""
 
-FOR_GOOD = (0, 1, 2)
+FINAL_EXIT_CODES = (0, 1, 2)
 """Exit codes after which the Job does not start a partition again by itself."""
 
 
@@ -73,36 +73,36 @@ class PodCount:
 
 
 @dataclass(frozen=True)
-class PartitionStanding:
+class PartitionStatus:
     """One index of the Job."""
 
     index: int
     name: str
-    state: State
+    state: RunState
     why: str
     """In a few words; empty where the state says it all."""
     pods: tuple[PodCount, ...] = ()
     """None where no cluster was asked, or the partition is not under way."""
-    record: Ended | None = None
+    record: PartitionRecord | None = None
     stages: tuple[PortStage, ...] = ()
     """Counts of overpasses as the archive holds them; none where they were not asked for."""
-    pace: Pace | None = None
+    throughput: Throughput | None = None
 
 
 @dataclass(frozen=True)
-class RunStanding:
+class RunStatus:
     """A run with its partitions, and what keeps it from working."""
 
     run: Run
-    state: State
-    partitions: tuple[PartitionStanding, ...]
+    state: RunState
+    partitions: tuple[PartitionStatus, ...]
     troubles: tuple[Trouble, ...] = ()
-    asked: bool = False
+    polled: bool = False
     """Whether a Kubernetes cluster was asked; records only otherwise."""
 
 
 @dataclass(frozen=True)
-class Live:
+class RunObjects:
     """What Kubernetes says of a run just now."""
 
     job: Manifest | None
@@ -110,94 +110,98 @@ class Live:
     events: tuple[Manifest, ...] = ()
 
 
-def look(api: Api, run: Run) -> Live:
+def poll(api: Api, run: Run) -> RunObjects:
     """Ask Kubernetes: three requests, however many pods. KubernetesError where it does not say."""
-    return Live(
+    return RunObjects(
         api.find(JOBS, run.id),
         tuple(api.list(PODS, {RUN: run.id})),
         tuple(events_of(run.id, api.list(EVENTS))),
     )
 
 
-def standing(api: Api | None, storage: Storage, run: Run, units: bool = True) -> RunStanding:
+def run_status(api: Api | None, storage: Storage, run: Run, units: bool = True) -> RunStatus:
     """How the run stands, from records, Kubernetes (where there is an ``api``) and the archive.
 
     ``units``: count overpasses per port and stage, and the pace, which reads the archive of every
     port of the plan.
     """
-    live = None if api is None else look(api, run)
-    found = from_parts(run, ended_of(storage, run), was_cancelled(storage, run), live)
+    live = None if api is None else poll(api, run)
+    found = status_from(run, partition_records(storage, run), was_cancelled(storage, run), live)
     return _with_units(found, storage) if units else found
 
 
-def from_parts(
-    run: Run, records: Mapping[int, Ended], cancelled: bool, live: Live | None
-) -> RunStanding:
+def status_from(
+    run: Run, records: Mapping[int, PartitionRecord], cancelled: bool, live: RunObjects | None
+) -> RunStatus:
     """The same from what was read; asks nothing."""
     partitions = tuple(
         _partition(run, index, records.get(index), cancelled, live)
         for index in range(len(run.partitions))
     )
     state = _of_run([part.state for part in partitions])
-    return RunStanding(run, state, partitions, _troubles(partitions, live), live is not None)
+    return RunStatus(run, state, partitions, _troubles(partitions, live), live is not None)
 
 
-def _troubles(partitions: Sequence[PartitionStanding], live: Live | None) -> tuple[Trouble, ...]:
+def _troubles(
+    partitions: Sequence[PartitionStatus], live: RunObjects | None
+) -> tuple[Trouble, ...]:
     """Of what still moves; a partition that is over has told why it ended."""
-    moving = {part.index for part in partitions if part.state in LIVE}
+    moving = {part.index for part in partitions if part.state in ACTIVE}
     if live is None or not moving:
         return ()
     pods = [pod for pod in live.pods if index_of(pod) in moving]
     return tuple(troubles(pods, list(live.events)))
 
 
-def _of_run(states: Sequence[State]) -> State:
+def _of_run(states: Sequence[RunState]) -> RunState:
     """One state for all partitions: what still moves first, then the worst."""
-    for state in (State.RUNNING, State.STOPPING, State.STARTING):
+    for state in (RunState.RUNNING, RunState.STOPPING, RunState.STARTING):
         if state in states:
             return state
-    if State.SUBMITTED in states:  # between two partitions a run has no pod, and goes on
-        return State.SUBMITTED if set(states) == {State.SUBMITTED} else State.STARTING
-    for state in (State.CANCELLED, State.LOST, State.UNKNOWN, State.FAILED):
+    if RunState.SUBMITTED in states:  # between two partitions a run has no pod, and goes on
+        return RunState.SUBMITTED if set(states) == {RunState.SUBMITTED} else RunState.STARTING
+    for state in (RunState.CANCELLED, RunState.LOST, RunState.UNKNOWN, RunState.FAILED):
         if state in states:
             return state
-    return State.FINISHED
+    return RunState.FINISHED
 
 
 def _partition(
-    run: Run, index: int, record: Ended | None, cancelled: bool, live: Live | None
-) -> PartitionStanding:
+    run: Run, index: int, record: PartitionRecord | None, cancelled: bool, live: RunObjects | None
+) -> PartitionStatus:
     name = run.partitions[index].name
     if live is None or live.job is None:
         state, why = _by_record(record, cancelled, live is not None)
-        return PartitionStanding(index, name, state, why, record=record)
+        return PartitionStatus(index, name, state, why, record=record)
     mine = [pod for pod in live.pods if index_of(pod) == index]
     counts = _counts(run, mine)
     state, why = _by_job(run, index, record, live.job, mine, counts)
-    if state not in LIVE:
+    if state not in ACTIVE:
         counts = ()
-    return PartitionStanding(index, name, state, why, counts, record)
+    return PartitionStatus(index, name, state, why, counts, record)
 
 
 # --- a partition by its record -------------------------------------------------------------------
 
 
-def _by_record(record: Ended | None, cancelled: bool, asked: bool) -> tuple[State, str]:
+def _by_record(
+    record: PartitionRecord | None, cancelled: bool, polled: bool
+) -> tuple[RunState, str]:
     """Where there is no Job any more, or none can be asked for."""
-    if record is not None and record.exit in FOR_GOOD:
+    if record is not None and record.exit in FINAL_EXIT_CODES:
         return _of_exit(record.exit), record.reason
     if cancelled:
-        return State.CANCELLED, ""
-    if not asked:
+        return RunState.CANCELLED, ""
+    if not polled:
         why = "no Kubernetes cluster was asked, and it left no record of its end"
-        return State.UNKNOWN, why
+        return RunState.UNKNOWN, why
     if record is not None:
-        return State.FAILED, f"{record.reason}; its Job is gone: `berthwatch resume` goes on"
-    return State.LOST, "its Job is gone, and it left no record of its end"
+        return RunState.FAILED, f"{record.reason}; its Job is gone: `berthwatch resume` goes on"
+    return RunState.LOST, "its Job is gone, and it left no record of its end"
 
 
-def _of_exit(code: int) -> State:
-    return State.FINISHED if code == 0 else State.FAILED
+def _of_exit(code: int) -> RunState:
+    return RunState.FINISHED if code == 0 else RunState.FAILED
 
 
 # --- a partition by its Job and pods -------------------------------------------------------------
@@ -206,36 +210,36 @@ def _of_exit(code: int) -> State:
 def _by_job(
     run: Run,
     index: int,
-    record: Ended | None,
+    record: PartitionRecord | None,
     job: Manifest,
     pods: Sequence[Manifest],
     counts: Sequence[PodCount],
-) -> tuple[State, str]:
+) -> tuple[RunState, str]:
     """What the Job has settled stands; then the newest runner's pod decides."""
-    if record is not None and record.exit in FOR_GOOD:
+    if record is not None and record.exit in FINAL_EXIT_CODES:
         return _of_exit(record.exit), record.reason
     runners = sorted((pod for pod in pods if component_of(pod) == "runner"), key=made_at)
     settled = _settled(job, index)
     if settled is not None:
         return settled, _last_words(record, runners, job)
     if "deletionTimestamp" in job["metadata"]:
-        return State.STOPPING, "its Job is being deleted"
+        return RunState.STOPPING, "its Job is being deleted"
     if job["spec"].get("suspend"):
-        return State.SUBMITTED, "its Job is suspended: `berthwatch submit` again lets it go on"
+        return RunState.SUBMITTED, "its Job is suspended: `berthwatch submit` again lets it go on"
     if not runners:
         return _without_runner(run, job)
     return _by_runner(runners, counts, len(pods) > len(runners))
 
 
-def _settled(job: Manifest, index: int) -> State | None:
+def _settled(job: Manifest, index: int) -> RunState | None:
     """How the Job says that this index ended; None while it may still end well."""
     status = job.get("status") or {}
     if index in indexes(status.get("completedIndexes") or ""):
-        return State.FINISHED
+        return RunState.FINISHED
     if index in indexes(status.get("failedIndexes") or ""):
-        return State.FAILED
+        return RunState.FAILED
     failed = condition_of(job, "Failed")
-    return State.FAILED if failed is not None and failed["status"] == "True" else None
+    return RunState.FAILED if failed is not None and failed["status"] == "True" else None
 
 
 def indexes(text: str) -> set[int]:
@@ -247,7 +251,7 @@ def indexes(text: str) -> set[int]:
     return found
 
 
-def _last_words(record: Ended | None, runners: Sequence[Manifest], job: Manifest) -> str:
+def _last_words(record: PartitionRecord | None, runners: Sequence[Manifest], job: Manifest) -> str:
     """Why it ended badly: its record, its runner's last line, or what the Job says."""
     if record is not None:
         return record.reason
@@ -262,32 +266,32 @@ def _said(runner: Manifest) -> str:
     return told[0] if told else ""
 
 
-def _without_runner(run: Run, job: Manifest) -> tuple[State, str]:
+def _without_runner(run: Run, job: Manifest) -> tuple[RunState, str]:
     active = int((job.get("status") or {}).get("active") or 0)
     if active >= run.parallel:
-        return State.SUBMITTED, f"waits for its turn: {run.parallel} at once"
-    return State.STARTING, "its runner is not there yet"
+        return RunState.SUBMITTED, f"waits for its turn: {run.parallel} at once"
+    return RunState.STARTING, "its runner is not there yet"
 
 
 def _by_runner(
     runners: Sequence[Manifest], counts: Sequence[PodCount], others: bool
-) -> tuple[State, str]:
+) -> tuple[RunState, str]:
     runner = runners[-1]
     if ended(runner):
         code = exit_of(runner)
         said = f" (exit code {code})" if code is not None else ""
-        return State.STARTING, f"its runner ended early{said} and is started again"
+        return RunState.STARTING, f"its runner ended early{said} and is started again"
     if leaving(runner):
-        return State.STOPPING, "its runner was told to end"
+        return RunState.STOPPING, "its runner was told to end"
     if phase_of(runner) == "Pending":
-        return State.STARTING, "its runner is about to start"
+        return RunState.STARTING, "its runner is about to start"
     workers = [one for one in counts if one.component in ("worker", "gpu-worker")]
     if not others:
         why = "its Dask cluster has no pods yet; the dask-kubernetes operator makes them"
-        return State.STARTING, why
+        return RunState.STARTING, why
     if not any(one.ready for one in workers):
-        return State.STARTING, "no worker is ready yet"
-    return State.RUNNING, f"{len(runners)} runners so far" if len(runners) > 1 else ""
+        return RunState.STARTING, "no worker is ready yet"
+    return RunState.RUNNING, f"{len(runners)} runners so far" if len(runners) > 1 else ""
 
 
 def _counts(run: Run, pods: Sequence[Manifest]) -> tuple[PodCount, ...]:
@@ -304,12 +308,12 @@ def _counts(run: Run, pods: Sequence[Manifest]) -> tuple[PodCount, ...]:
 # --- units ---------------------------------------------------------------------------------------
 
 
-def _with_units(found: RunStanding, storage: Storage) -> RunStanding:
-    stages = port_stages(storage, found.run)
-    running = [part.index for part in found.partitions if part.state is State.RUNNING]
-    measured = paces(storage, found.run, running)
+def _with_units(found: RunStatus, storage: Storage) -> RunStatus:
+    stages = stage_counts(storage, found.run)
+    running = [part.index for part in found.partitions if part.state is RunState.RUNNING]
+    measured = throughputs(storage, found.run, running)
     parts = tuple(
-        replace(part, stages=stages.get(part.index, ()), pace=measured.get(part.index))
+        replace(part, stages=stages.get(part.index, ()), throughput=measured.get(part.index))
         for part in found.partitions
     )
     return replace(found, partitions=parts)

@@ -20,26 +20,26 @@ from urllib.parse import urlsplit
 from jobs.domain import content_id
 from jobs.errors import AlreadyThereError, InputError, KubernetesError
 from jobs.kubernetes.api import JOBS, Api, Manifest
-from jobs.kubernetes.attachments import ship
+from jobs.kubernetes.attachments import upload
 from jobs.kubernetes.identity import digest, identity_of
 from jobs.kubernetes.manifests import runner_job, tls_secret
 from jobs.kubernetes.names import run_id
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.pods import job_over
-from jobs.kubernetes.records import ended_of, find_run, keep_run, was_cancelled
+from jobs.kubernetes.records import partition_records, read_run, was_cancelled, write_run
 from jobs.kubernetes.settings import ClusterSettings, unpinned_images
-from jobs.kubernetes.sizing import memory_trouble, workers_for
+from jobs.kubernetes.sizing import memory_shortfall, workers_for
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.tls import key_pair
 from jobs.plan import Plan, estimate_plan, write_plan
 from jobs.storage import Storage
 
-GOING_S = 180.0
+DELETION_LIMIT_S = 180.0
 """How long a finished Job may take to disappear before it is made again."""
 POLL_S = 1.0
 
 
-class State(StrEnum):
+class SubmissionState(StrEnum):
     """What submitting found, or did."""
 
     SUBMITTED = "submitted"
@@ -55,11 +55,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submission:
     """A run and how it stands after it was submitted."""
 
     run: Run
-    state: State
+    state: SubmissionState
 
 
 def make_run(
@@ -83,7 +83,7 @@ def make_run(
     _check_reach(plan)
     _check_images(settings, unpinned)
     counted = estimate_plan(plan)
-    trouble = memory_trouble(counted, settings)
+    trouble = memory_shortfall(counted, settings)
     if trouble:
         raise InputError(trouble)
     identity = identity_of(plan, settings, parts, verify, code, model_digest)
@@ -133,20 +133,20 @@ def _check_images(settings: ClusterSettings, unpinned: bool) -> None:
 
 def submit(
     api: Api, storage: Storage, plan: Plan | None, run: Run, again: bool = False
-) -> Submitted:
+) -> Submission:
     """Bring the run to life, unless it lives or has been done already.
 
     ``plan``: None where the archive has it, from the first time. ``again``: also a run that has
     ended is done again, with everything that is missing then.
     """
     job = api.find(JOBS, run.id)
-    if job is not None and _going(job):
-        return Submitted(_let_go(api, storage, run, job), State.RUNNING)
-    state = _before(storage, run, job)
+    if job is not None and _is_active(job):
+        return Submission(_unsuspend(api, storage, run, job), SubmissionState.RUNNING)
+    state = _earlier_end(storage, run, job)
     if state is not None and not again:
-        return Submitted(find_run(storage, run.job, run.id) or run, state)
+        return Submission(read_run(storage, run.job, run.id) or run, state)
     if job is not None:
-        _take_away(api, run.id)
+        _delete_and_wait(api, run.id)
     return _create(api, storage, plan, run)
 
 
@@ -157,39 +157,39 @@ def resized(run: Run, settings: ClusterSettings, workers: int | None) -> Run:
     return replace(run, settings=kept, workers=workers or run.workers, retry_failed=True)
 
 
-def _before(storage: Storage, run: Run, job: Manifest | None) -> State | None:
+def _earlier_end(storage: Storage, run: Run, job: Manifest | None) -> SubmissionState | None:
     """How the same run ended before; None where it never did, or vanished without a word."""
-    kept = find_run(storage, run.job, run.id)
+    kept = read_run(storage, run.job, run.id)
     if kept is None:
         return None
     if was_cancelled(storage, kept):
-        return State.CANCELLED
-    ended = ended_of(storage, kept)
+        return SubmissionState.CANCELLED
+    ended = partition_records(storage, kept)
     if len(ended) == len(kept.partitions) and not any(e.exit for e in ended.values()):
-        return State.FINISHED
-    return State.FAILED if ended or job is not None else None
+        return SubmissionState.FINISHED
+    return SubmissionState.FAILED if ended or job is not None else None
 
 
-def _create(api: Api, storage: Storage, plan: Plan | None, run: Run) -> Submitted:
+def _create(api: Api, storage: Storage, plan: Plan | None, run: Run) -> Submission:
     if plan is not None:
         _upload(storage, plan, run)
     try:
         job = api.create(runner_job(run))
     except AlreadyThereError:  # somebody else was quicker with the same, and goes on with it
-        return Submitted(run, State.RUNNING)
-    return Submitted(_let_go(api, storage, run, job), State.SUBMITTED)
+        return Submission(run, SubmissionState.RUNNING)
+    return Submission(_unsuspend(api, storage, run, job), SubmissionState.SUBMITTED)
 
 
 def _upload(storage: Storage, plan: Plan, run: Run) -> None:
     """The lock file, and the files of this machine that it names."""
-    ship(plan, storage, run.folder)
+    upload(plan, storage, run.folder)
     with TemporaryDirectory(prefix="berthwatch-") as folder:
         path = Path(folder) / "plan.jsonl.gz"
         write_plan(plan, path)
         storage.put(run.plan_name, path)
 
 
-def _let_go(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
+def _unsuspend(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
     """Give the Job what its pods need, and let it begin; returns the run as recorded.
 
     What the Job says of itself stands for the submission, so that whoever finishes it writes the
@@ -197,10 +197,10 @@ def _let_go(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
     """
     about = job["metadata"]
     submitted = f"{about['creationTimestamp']} {about['uid'][:8]}"
-    kept = find_run(storage, run.job, run.id)
+    kept = read_run(storage, run.job, run.id)
     if kept is None or kept.submitted != submitted:
         kept = replace(run, submitted=submitted)
-        keep_run(storage, kept)
+        write_run(storage, kept)
     if job["spec"].get("suspend"):
         with suppress(AlreadyThereError):
             api.create(tls_secret(kept, key_pair(kept.id), about["uid"]))
@@ -208,19 +208,19 @@ def _let_go(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
     return kept
 
 
-def _going(job: Manifest) -> bool:
+def _is_active(job: Manifest) -> bool:
     """Not ended, and not being deleted."""
     return not job_over(job) and "deletionTimestamp" not in job["metadata"]
 
 
-def _take_away(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+def _delete_and_wait(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:
     """Delete the Job of an earlier submission with all it owns, and wait until it is gone."""
     api.delete(JOBS, name, foreground=True)
-    deadline = time.monotonic() + GOING_S
+    deadline = time.monotonic() + DELETION_LIMIT_S
     while api.find(JOBS, name) is not None:
         if time.monotonic() > deadline:
             raise KubernetesError(
                 f"the Job {name} of an earlier submission is still being deleted after "
-                f"{GOING_S:.0f} s; see `kubectl describe job {name}`"
+                f"{DELETION_LIMIT_S:.0f} s; see `kubectl describe job {name}`"
             )
         pause(POLL_S)

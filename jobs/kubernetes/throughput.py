@@ -22,7 +22,7 @@ TAIL_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """Overpasses that came to their end lately."""
 
     units: int
@@ -31,7 +31,7 @@ class Pace:
     """When the last one of them did, UTC, ISO 8601."""
 
 
-def paces(storage: Storage, run: Run, indexes: Sequence[int]) -> dict[int, Pace]:
+def throughputs(storage: Storage, run: Run, indexes: Sequence[int]) -> dict[int, Throughput]:
     """The pace of these partitions; those that tell of nothing since they were submitted lack."""
     if not indexes:
         return {}
@@ -41,16 +41,16 @@ def paces(storage: Storage, run: Run, indexes: Sequence[int]) -> dict[int, Pace]
         if line.get("event") == "unit" and line.get("last"):
             index = find(datetime.fromisoformat(line["acquired"]))
             times[index].append(datetime.fromisoformat(line["time"]))
-    return {index: _pace(times[index]) for index in indexes if times[index]}
+    return {index: _throughput(times[index]) for index in indexes if times[index]}
 
 
-def _pace(times: list[datetime]) -> Pace:
+def _throughput(times: list[datetime]) -> Throughput:
     newest = max(times)
     recent = [time for time in times if newest - time <= WINDOW]
     minutes = (newest - min(recent)).total_seconds() / 60
     # n ends span n - 1 intervals; one alone, or many within a second, tell no pace
     rate = (len(recent) - 1) / minutes if minutes > 1 / 60 else 0.0
-    return Pace(len(recent), rate, newest.isoformat(timespec="seconds"))
+    return Throughput(len(recent), rate, newest.isoformat(timespec="seconds"))
 
 
 def _lines(storage: Storage, run: Run, sessions: int) -> Iterator[dict[str, Any]]:

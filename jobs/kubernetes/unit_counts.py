@@ -30,7 +30,7 @@ class PortStage:
     pending: int = 0
 
 
-def port_stages(storage: Storage, run: Run) -> dict[int, tuple[PortStage, ...]]:
+def stage_counts(storage: Storage, run: Run) -> dict[int, tuple[PortStage, ...]]:
     """By partition, what the archive holds of the run's pinned plan; ports and stages in order.
 
     Reads every port's steps once, whatever the number of partitions. Ports without an overpass in

@@ -11,7 +11,7 @@ from jobs.errors import KubernetesError
 from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
-from jobs.kubernetes.grace_period import Patience, told
+from jobs.kubernetes.grace_period import GracePeriod, summarise
 from jobs.kubernetes.pods import (
     condition_of,
     exit_of,
@@ -20,15 +20,15 @@ from jobs.kubernetes.pods import (
     made_at,
     terminated,
 )
-from jobs.kubernetes.records import ended_of, find_run, was_cancelled
+from jobs.kubernetes.records import partition_records, read_run, was_cancelled
 from jobs.kubernetes.spec import Run
 from jobs.run.exit_codes import STOPPED
 from jobs.storage import Storage
 
 POLL_S = 2.0
-MOST_SAID = 500
+MAX_MESSAGE = 500
 """Characters of a pod's last words."""
-LAST_LINES_S = 10.0
+LAST_LINES_LIMIT_S = 10.0
 """How long the last lines of a log may take when its Job has ended."""
 SEVERITY = (2, 70, 3, 1, 0)
 """Exit codes, the worst first: of several partitions the worst one counts."""
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WaitResult:
     """How a run that was waited for ended."""
 
     code: int
@@ -53,38 +53,38 @@ def worst(codes: list[int]) -> int:
     return min(known, key=SEVERITY.index, default=3)
 
 
-def wait(api: Api, storage: Storage, run: Run, say: Say) -> Verdict:
+def wait(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     """Until the run's Job has ended. Ctrl-C leaves the run alone.
 
     A run none of whose runners begins within ``start_timeout_s`` is given up: ``started`` is False.
     """
-    waiting = _Waiting(api, run, say)
-    job = waiting.job()
+    runners = _RunnerFollower(api, run, say)
+    job = runners.job()
     while job is not None and not job_over(job):
-        hopeless = waiting.look()
+        hopeless = runners.poll()
         if hopeless:
-            return Verdict(2, hopeless, started=False)
+            return WaitResult(2, hopeless, started=False)
         time.sleep(POLL_S)
-        job = waiting.job()
-    waiting.look()  # a runner may have come and gone since
-    waiting.last_lines()
+        job = runners.job()
+    runners.poll()  # a runner may have come and gone since
+    runners.last_lines()
     return _verdict(api, storage, run, job)
 
 
-def _verdict(api: Api, storage: Storage, run: Run, job: Manifest | None) -> Verdict:
-    kept = find_run(storage, run.job, run.id) or run
-    ended = ended_of(storage, kept)
+def _verdict(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitResult:
+    kept = read_run(storage, run.job, run.id) or run
+    ended = partition_records(storage, kept)
     ends = {index: (one.exit, one.reason) for index, one in ended.items()}
     missing = [index for index in range(len(kept.partitions)) if index not in ends]
     if missing and was_cancelled(storage, kept):
-        return Verdict(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
+        return WaitResult(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
     if missing and job is None:
-        return Verdict(3, f"the Job {run.id} is gone: somebody has deleted it")
+        return WaitResult(3, f"the Job {run.id} is gone: somebody has deleted it")
     if missing:
         ends |= _last_words(api, run)
     ends = {index: ends.get(index, (3, _given_up(job))) for index in range(len(kept.partitions))}
     reasons = [f"{kept.partitions[i].name}: {why}" for i, (code, why) in ends.items() if code]
-    return Verdict(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
+    return WaitResult(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
 
 
 def _last_words(api: Api, run: Run) -> dict[int, tuple[int, str]]:
@@ -95,7 +95,7 @@ def _last_words(api: Api, run: Run) -> dict[int, tuple[int, str]]:
         index, code, last = index_of(pod), exit_of(pod), terminated(pod)
         if index is not None and code is not None and last is not None:
             said = str(last.get("message") or last.get("reason") or "").strip()
-            found[index] = (code, " ".join(said.split())[-MOST_SAID:])
+            found[index] = (code, " ".join(said.split())[-MAX_MESSAGE:])
     return found
 
 
@@ -104,7 +104,7 @@ def _given_up(job: Manifest | None) -> str:
     return f"Kubernetes gave the Job up: {(failed or {}).get('message', 'it does not say why')}"
 
 
-class _Waiting:
+class _RunnerFollower:
     """Follows the logs of runners as they appear, and looks at what keeps them from appearing."""
 
     def __init__(self, api: Api, run: Run, say: Say) -> None:
@@ -112,13 +112,13 @@ class _Waiting:
         self.run = run
         self.say = say
         self._followed: dict[str, threading.Thread] = {}
-        self._patience = Patience(say)
+        self._grace_period = GracePeriod(say)
         self._began = time.monotonic()
 
     def job(self) -> Manifest | None:
         return self.api.find(JOBS, self.run.id)
 
-    def look(self) -> str:
+    def poll(self) -> str:
         """Follow new runners; why the wait is hopeless, or nothing."""
         labels = {names.RUN: self.run.id, names.COMPONENT: "runner"}
         pods = self.api.list(PODS, labels)
@@ -130,12 +130,12 @@ class _Waiting:
 
     def _hopeless(self, pods: list[Manifest]) -> str:
         found = self._troubles(pods)
-        lasting = self._patience.hear(found)
+        lasting = self._grace_period.observe(found)
         if lasting:
             return f"no runner begins: {lasting}"
         limit_s = self.run.settings.start_timeout_s
         if time.monotonic() - self._began > limit_s:
-            return f"no runner began within {limit_s} s: {told(found)}"
+            return f"no runner began within {limit_s} s: {summarise(found)}"
         return ""
 
     def _troubles(self, pods: list[Manifest]) -> list[Trouble]:
@@ -158,4 +158,4 @@ class _Waiting:
 
     def last_lines(self) -> None:
         for thread in self._followed.values():
-            thread.join(LAST_LINES_S)
+            thread.join(LAST_LINES_LIMIT_S)

@@ -12,7 +12,7 @@ from kubernetes.config import incluster_config
 
 from jobs.errors import AlreadyThereError, KubernetesError, KubernetesLostError
 from jobs.kubernetes import api as module
-from jobs.kubernetes.api import CLUSTERS, CONFIG_MAPS, JOBS, PODS, SECRETS, Api, Manifest, reach
+from jobs.kubernetes.api import CLUSTERS, CONFIG_MAPS, JOBS, PODS, SECRETS, Api, Manifest, api_for
 from jobs.kubernetes.names import RUN
 from tests.support.kubernetes.values import run
 from tests.support.kubernetes.world import World, kubernetes_world
@@ -135,15 +135,15 @@ def test_the_namespace_is_the_contexts_unless_given(
     monkeypatch.setattr(
         "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(world.kubeconfig())
     )
-    assert reach().namespace == world.namespace
-    assert reach(namespace="other").namespace == "other"
-    assert reach().list(PODS) == []
+    assert api_for().namespace == world.namespace
+    assert api_for(namespace="other").namespace == "other"
+    assert api_for().list(PODS) == []
 
 
 @pytest.mark.usefixtures("alone")
 def test_without_a_cluster_it_says_what_to_set() -> None:
     with pytest.raises(KubernetesError, match="set KUBECONFIG"):
-        reach()
+        api_for()
 
 
 @pytest.mark.usefixtures("alone")
@@ -160,6 +160,6 @@ def test_a_pod_finds_its_own_cluster(
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
     monkeypatch.setattr(module, "POD_NAMESPACE", tmp_path / "namespace")
-    found = reach()
+    found = api_for()
     assert found.namespace == world.namespace
     assert found.list(PODS) == []

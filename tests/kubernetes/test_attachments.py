@@ -9,7 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from jobs.errors import ArchiveError
-from jobs.kubernetes.attachments import Weights, ship, shipped, unpacked
+from jobs.kubernetes.attachments import Weights, upload, uploaded_names, with_downloaded_files
 from jobs.plan import Plan
 from jobs.storage import LocalFolder
 from models.weights import default_path
@@ -30,11 +30,11 @@ def with_files(plan: Plan, folder: Path) -> Plan:
 def test_files_travel_through_the_archive_and_the_plan_stays_the_same(tmp_path: Path) -> None:
     plan = with_files(a_plan(tmp_path, 1), tmp_path)
     storage = LocalFolder(tmp_path / "archive")
-    ship(plan, storage, FOLDER)
-    ship(plan, storage, FOLDER)
+    upload(plan, storage, FOLDER)
+    upload(plan, storage, FOLDER)
     content = Path(str(plan.model)).read_bytes()
     (tmp_path / "mine.safetensors").unlink()  # the other machine does not have it
-    moved = unpacked(plan, storage, FOLDER, tmp_path / "there")
+    moved = with_downloaded_files(plan, storage, FOLDER, tmp_path / "there")
     assert moved.hash == plan.hash
     assert Path(str(moved.model)).read_bytes() == content
     assert str(moved.model).startswith(str(tmp_path / "there"))
@@ -45,17 +45,17 @@ def test_files_travel_through_the_archive_and_the_plan_stays_the_same(tmp_path: 
 def test_a_plan_without_files_of_its_own_needs_none(tmp_path: Path) -> None:
     plan = a_plan(tmp_path, 1)
     storage = LocalFolder(tmp_path / "archive")
-    ship(plan, storage, FOLDER)
-    assert unpacked(plan, storage, FOLDER, tmp_path / "there") is plan
+    upload(plan, storage, FOLDER)
+    assert with_downloaded_files(plan, storage, FOLDER, tmp_path / "there") is plan
 
 
 def test_files_that_were_never_sent_are_missed(tmp_path: Path) -> None:
     plan = with_files(a_plan(tmp_path, 1), tmp_path)
     with pytest.raises(ArchiveError, match=r"lacks .*mine\.safetensors"):
-        unpacked(plan, LocalFolder(tmp_path / "archive"), FOLDER, tmp_path / "there")
+        with_downloaded_files(plan, LocalFolder(tmp_path / "archive"), FOLDER, tmp_path / "there")
     (tmp_path / "mine.safetensors").unlink()
     with pytest.raises(ArchiveError, match="cannot send"):
-        ship(plan, LocalFolder(tmp_path / "archive"), FOLDER)
+        upload(plan, LocalFolder(tmp_path / "archive"), FOLDER)
 
 
 def size(path: str) -> int:
@@ -65,8 +65,8 @@ def size(path: str) -> int:
 def test_every_worker_has_the_weights_before_its_first_task(tmp_path: Path) -> None:
     plan = with_files(a_plan(tmp_path, 1), tmp_path)
     storage = LocalFolder(tmp_path / "archive")
-    ship(plan, storage, FOLDER)
-    name = shipped(plan, storage, FOLDER)["model"]
+    upload(plan, storage, FOLDER)
+    name = uploaded_names(plan, storage, FOLDER)["model"]
     path = tmp_path / "worker" / Path(name).name
     with (
         LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0") as made,

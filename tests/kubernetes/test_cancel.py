@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.kubernetes.cancel import cancel, counted
+from jobs.kubernetes.cancel import cancel, count_by_kind
 from jobs.kubernetes.records import was_cancelled
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import Objects, cluster, group, job, pod, run
@@ -87,4 +87,4 @@ def test_the_record_is_written_before_anything_is_deleted(storage: LocalFolder) 
 
 
 def test_counted() -> None:
-    assert counted({"Pod/a", "Pod/b", "Job/x"}) == "1 Job, 2 Pods"
+    assert count_by_kind({"Pod/a", "Pod/b", "Job/x"}) == "1 Job, 2 Pods"

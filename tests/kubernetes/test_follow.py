@@ -13,13 +13,13 @@ from kubernetes import config
 from jobs.kubernetes.api import EVENTS, PODS, Api
 from jobs.kubernetes.cancel import cancel
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
-from jobs.kubernetes.logs import Chosen, follow, ship, texts
+from jobs.kubernetes.logs import PodFilter, archive_logs, follow, read_logs
 from jobs.kubernetes.names import RUN as RUN_LABEL
 from jobs.kubernetes.names import labels
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.pods import ready, restarts
-from jobs.kubernetes.records import keep_run
-from jobs.kubernetes.status import State, standing
+from jobs.kubernetes.records import write_run
+from jobs.kubernetes.status import RunState, run_status
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import SETTINGS, run
 from tests.support.kubernetes.world import DASK, World, kubernetes_world
@@ -51,7 +51,7 @@ def api(world: World) -> Api:
 @pytest.fixture
 def storage(tmp_path: Path) -> LocalFolder:
     made = LocalFolder(tmp_path / "archive")
-    keep_run(made, RUN)
+    write_run(made, RUN)
     return made
 
 
@@ -155,29 +155,29 @@ def _begun(pods: list[dict[str, Any]], times: int) -> bool:
 def test_a_run_from_its_submission_to_its_cancelling(
     world: World, api: Api, storage: LocalFolder
 ) -> None:
-    def state() -> list[State]:
-        return [part.state for part in standing(api, storage, RUN, units=False).partitions]
+    def state() -> list[RunState]:
+        return [part.state for part in run_status(api, storage, RUN, units=False).partitions]
 
-    assert state() == [State.LOST, State.LOST]
+    assert state() == [RunState.LOST, RunState.LOST]
     world.apply(runners())
-    assert set(state()) <= {State.STARTING}
+    assert set(state()) <= {RunState.STARTING}
     world.apply(workers())
-    world.wait_until(lambda: state() == [State.RUNNING, State.STARTING], 20)
+    world.wait_until(lambda: state() == [RunState.RUNNING, RunState.STARTING], 20)
     (runner,) = _names(world, 0)
     world.wait_until(lambda: "I am 0" in api.log(runner), 10)
 
     world.kill_pod(runner)
-    world.wait_until(lambda: state()[0] is State.RUNNING and _names(world, 0) - {runner}, 20)
-    shipped = ship(api, storage, RUN)
-    assert {name.rpartition("-")[0] for name in shipped.pods} >= {f"{RUN.id}-0", f"{RUN.id}-1"}
+    world.wait_until(lambda: state()[0] is RunState.RUNNING and _names(world, 0) - {runner}, 20)
+    archived = archive_logs(api, storage, RUN)
+    assert {name.rpartition("-")[0] for name in archived.pods} >= {f"{RUN.id}-0", f"{RUN.id}-1"}
 
     world.delete("deployments", workers()["metadata"]["name"])
     done = cancel(api, storage, RUN, wait_s=20, poll_s=0.1)
     assert (done.left, done.recorded) == ((), True)
     assert f"Job/{RUN.id}" in done.gone
     assert not world.pods()
-    assert state() == [State.CANCELLED, State.CANCELLED]
-    kept = list(texts(api, storage, RUN, Chosen("runner", 1)))
+    assert state() == [RunState.CANCELLED, RunState.CANCELLED]
+    kept = list(read_logs(api, storage, RUN, PodFilter("runner", 1)))
     assert [(log.live, log.text) for log in kept] == [(False, "I am 1\n")]
 
 
@@ -204,9 +204,9 @@ def test_a_run_is_followed_over_all_its_runners_to_its_end(
         f"if [ -e {mark} ]; then echo did it; else touch {mark}; echo lost; exit 3; fi"
     )
     world.apply(runners(script))
-    lines = [line.text for line in follow(api, RUN, Chosen("runner"), every_s=0.2)]
+    lines = [line.text for line in follow(api, RUN, PodFilter("runner"), every_s=0.2)]
     assert sorted(lines) == ["did it", "lost", "no GPU"]
     assert lines.index("lost") < lines.index("did it")
-    whole = standing(api, storage, RUN, units=False)
-    assert [part.state for part in whole.partitions] == [State.FINISHED, State.FAILED]
+    whole = run_status(api, storage, RUN, units=False)
+    assert [part.state for part in whole.partitions] == [RunState.FINISHED, RunState.FAILED]
     assert "exit code 2" in whole.partitions[1].why

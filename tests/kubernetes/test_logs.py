@@ -10,16 +10,16 @@ import pytest
 
 from jobs.errors import ArchiveError
 from jobs.kubernetes.logs import (
-    Chosen,
     Line,
-    Shipper,
+    LogArchiver,
+    PodFilter,
+    archive_logs,
+    archiving_logs,
     follow,
     last_bytes,
-    ship,
-    shipping,
-    texts,
+    read_logs,
 )
-from jobs.kubernetes.records import keep_log, log_names
+from jobs.kubernetes.records import log_names, write_log
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import Objects, job, pod, run, terminated, waiting
 
@@ -51,28 +51,28 @@ def kept(storage: LocalFolder, of: dict) -> str:
 
 
 def test_a_partitions_logs_are_kept(api: Objects, storage: LocalFolder) -> None:
-    shipped = ship(api, storage, RUN, 0)
-    assert set(shipped.pods) == {name(each) for each in (RUNNER, SCHEDULER, WORKER)}
+    archived = archive_logs(api, storage, RUN, 0)
+    assert set(archived.pods) == {name(each) for each in (RUNNER, SCHEDULER, WORKER)}
     assert kept(storage, WORKER) == f"I am {name(WORKER)}\n"
     assert name(OTHER) not in log_names(storage, RUN)
-    assert name(OTHER) in ship(api, storage, RUN).pods
+    assert name(OTHER) in archive_logs(api, storage, RUN).pods
 
 
 def test_what_cannot_be_read_is_noted_and_the_rest_is_kept(
     api: Objects, storage: LocalFolder
 ) -> None:
     del api.logs[name(SCHEDULER)]
-    shipped = ship(api, storage, RUN, 0)
-    assert set(shipped.pods) == {name(RUNNER), name(WORKER)}
-    assert [name(SCHEDULER) in note for note in shipped.notes] == [True]
+    archived = archive_logs(api, storage, RUN, 0)
+    assert set(archived.pods) == {name(RUNNER), name(WORKER)}
+    assert [name(SCHEDULER) in note for note in archived.notes] == [True]
 
 
 def test_a_pod_that_has_not_begun_has_no_log(api: Objects, storage: LocalFolder) -> None:
     early = pod(RUN, number=7, phase="Pending", state=waiting("ContainerCreating"))
     api.objects.append(early)
-    shipped = ship(api, storage, RUN, 0)
-    assert not shipped.notes
-    assert name(early) not in shipped.pods
+    archived = archive_logs(api, storage, RUN, 0)
+    assert not archived.notes
+    assert name(early) not in archived.pods
 
 
 def test_the_container_before_a_restart_is_kept_too(storage: LocalFolder) -> None:
@@ -80,7 +80,7 @@ def test_the_container_before_a_restart_is_kept_too(storage: LocalFolder) -> Non
     api = Objects(again)
     api.logs = {name(again): "here again\n"}
     api.previous = {name(again): "too much memory"}
-    ship(api, storage, RUN, 0)
+    archive_logs(api, storage, RUN, 0)
     lines = kept(storage, again).splitlines()
     assert lines[1] == "too much memory"
     assert "after restart 2" in lines[2]
@@ -90,10 +90,10 @@ def test_the_container_before_a_restart_is_kept_too(storage: LocalFolder) -> Non
 def test_only_what_changed_is_written_again(
     api: Objects, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipper = Shipper(api, storage, RUN, 0)
-    shipper.ship()
+    shipper = LogArchiver(api, storage, RUN, 0)
+    shipper.archive_logs()
     api.logs[name(WORKER)] += "more\n"
-    assert shipper.ship().pods == (name(WORKER),)
+    assert shipper.archive_logs().pods == (name(WORKER),)
     assert kept(storage, WORKER).endswith("more\n")
 
 
@@ -117,7 +117,7 @@ def test_logs_are_shipped_now_and_then_and_at_the_end(api: Objects, storage: Loc
             plain(name, content)
             written.set()
 
-    with shipping(api, Told(storage.path), RUN, 0, every_s=0.01):
+    with archiving_logs(api, Told(storage.path), RUN, 0, every_s=0.01):
         assert written.wait(20)
         api.logs[name(RUNNER)] = "the last words\n"
     assert kept(storage, RUNNER) == "the last words\n"
@@ -129,10 +129,10 @@ def test_shipping_that_fails_ends_no_run(api: Objects, storage: LocalFolder) -> 
             raise ArchiveError("no space")
 
     said: list[str] = []
-    with shipping(api, Full(storage.path), RUN, 0, every_s=3600, say=said.append):
+    with archiving_logs(api, Full(storage.path), RUN, 0, every_s=3600, say=said.append):
         pass
     api.refused.add(("list", "pods"))
-    with shipping(api, storage, RUN, 0, every_s=3600, say=said.append):
+    with archiving_logs(api, storage, RUN, 0, every_s=3600, say=said.append):
         pass
     assert "no space" in said[0]
     assert "does not allow" in said[1]
@@ -142,9 +142,9 @@ def test_logs_come_from_the_pod_and_from_the_archive_where_it_is_gone(
     api: Objects, storage: LocalFolder
 ) -> None:
     gone = pod(RUN, "gpu-worker")
-    keep_log(storage, RUN, name(gone), "I was a GPU worker\n")
-    keep_log(storage, RUN, name(WORKER), "older\n")
-    found = list(texts(api, storage, RUN))
+    write_log(storage, RUN, name(gone), "I was a GPU worker\n")
+    write_log(storage, RUN, name(WORKER), "older\n")
+    found = list(read_logs(api, storage, RUN))
     assert [(log.component, log.index, log.live) for log in found] == [
         ("runner", 0, True),
         ("scheduler", 0, True),
@@ -160,20 +160,22 @@ def test_where_a_pod_cannot_be_read_any_more_the_archive_answers(
     api: Objects, storage: LocalFolder
 ) -> None:
     del api.logs[name(WORKER)]
-    keep_log(storage, RUN, name(WORKER), "as it was kept\n")
-    (found,) = texts(api, storage, RUN, Chosen("worker", 0))
+    write_log(storage, RUN, name(WORKER), "as it was kept\n")
+    (found,) = read_logs(api, storage, RUN, PodFilter("worker", 0))
     assert (found.live, found.text) == (False, "as it was kept\n")
 
 
 def test_without_a_cluster_the_archive_answers(storage: LocalFolder) -> None:
     for each in (RUNNER, SCHEDULER, WORKER, OTHER):
-        keep_log(storage, RUN, name(each), "kept\n")
-    assert [log.pod for log in texts(None, storage, RUN, Chosen("worker"))] == [
+        write_log(storage, RUN, name(each), "kept\n")
+    assert [log.pod for log in read_logs(None, storage, RUN, PodFilter("worker"))] == [
         name(WORKER),
         name(OTHER),
     ]
-    assert [log.pod for log in texts(None, storage, RUN, Chosen(pod=name(OTHER)))] == [name(OTHER)]
-    assert len(list(texts(None, storage, RUN, Chosen(index=0)))) == 3
+    assert [log.pod for log in read_logs(None, storage, RUN, PodFilter(pod=name(OTHER)))] == [
+        name(OTHER)
+    ]
+    assert len(list(read_logs(None, storage, RUN, PodFilter(index=0)))) == 3
 
 
 class Growing(Objects):
@@ -193,7 +195,7 @@ class Growing(Objects):
 def test_following_goes_on_with_the_next_runner_until_the_run_is_over() -> None:
     api = Growing(job(RUN, active=1), RUNNER, WORKER)
     api.logs = {name(RUNNER): "began\nwas evicted", name(WORKER): "not asked for"}
-    found = list(follow(api, RUN, Chosen("runner"), every_s=0.01))
+    found = list(follow(api, RUN, PodFilter("runner"), every_s=0.01))
     assert [line.text for line in found] == ["began", "was evicted", "went on"]
     assert found[0] == Line(name(RUNNER), "began")
 

@@ -18,9 +18,9 @@ from jobs.errors import KubernetesError
 from jobs.kubernetes import dask_cluster as clusters
 from jobs.kubernetes.api import CONFIG_MAPS, Api
 from jobs.kubernetes.cancel import cancel
-from jobs.kubernetes.cluster_startup import Lookout
+from jobs.kubernetes.cluster_startup import StartupMonitor
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
-from jobs.kubernetes.logs import ship
+from jobs.kubernetes.logs import archive_logs
 from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job
 from jobs.kubernetes.names import labels
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
@@ -83,9 +83,9 @@ def as_a_runner(world: World, storage: LocalFolder) -> None:
     try:
         for job in owners:
             make_cluster(mine, RUN, 0, job["metadata"]["uid"])
-        assert Lookout(mine, RUN, 0, lambda _: None).troubles() is not None
-        shipped = ship(mine, storage, RUN, 0)
-        assert shipped.pods == ("somebody",), shipped.notes
+        assert StartupMonitor(mine, RUN, 0, lambda _: None).troubles() is not None
+        archived = archive_logs(mine, storage, RUN, 0)
+        assert archived.pods == ("somebody",), archived.notes
         remove_cluster(mine, RUN, 0)
         assert not world.list("daskclusters") + world.list("daskworkergroups")
     finally:

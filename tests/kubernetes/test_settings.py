@@ -26,7 +26,7 @@ from jobs.kubernetes.settings import (
     settings_json,
     unpinned_images,
 )
-from jobs.kubernetes.sizing import AIM_S, memory_limit, memory_trouble, workers_for
+from jobs.kubernetes.sizing import TARGET_S, memory_limit, memory_shortfall, workers_for
 from jobs.plan import BASE_MEMORY, Estimate
 from tests.support.kubernetes.values import CUDA_IMAGE, FULL, IMAGE, PLAIN
 
@@ -233,27 +233,27 @@ def test_workers_are_some_and_not_too_many(
     assert 1 <= workers <= at_most
     assert workers <= max(1, -(-units // partitions))
     busy_s = pixels / 1e6 * 1.75 / partitions / workers
-    assert busy_s <= AIM_S * 1.001 or workers in (at_most, -(-units // partitions)) or not units
+    assert busy_s <= TARGET_S * 1.001 or workers in (at_most, -(-units // partitions)) or not units
 
 
 def test_a_plan_that_needs_more_memory_than_its_pods_is_told() -> None:
-    assert memory_trouble(sized(peak_memory=2 * 2**30), PLAIN) is None
-    trouble = memory_trouble(sized(peak_memory=6 * 2**30), PLAIN)
+    assert memory_shortfall(sized(peak_memory=2 * 2**30), PLAIN) is None
+    trouble = memory_shortfall(sized(peak_memory=6 * 2**30), PLAIN)
     assert trouble is not None
     assert "workers.memory is 4Gi" in trouble
     asked = re.search(r"to (\d+Mi) or more", trouble)
     assert asked
     enough = ClusterSettings(IMAGE, workers=Workers(memory=asked[1]))
-    assert memory_trouble(sized(peak_memory=6 * 2**30), enough) is None
+    assert memory_shortfall(sized(peak_memory=6 * 2**30), enough) is None
 
 
 def test_memory_counts_each_thread_and_the_gpu_workers() -> None:
     peak = BASE_MEMORY + 2**30
     four = ClusterSettings(IMAGE, workers=Workers(threads=4))
-    assert memory_trouble(sized(peak_memory=peak), PLAIN) is None
-    assert "4 tasks at once" in str(memory_trouble(sized(peak_memory=peak), four))
+    assert memory_shortfall(sized(peak_memory=peak), PLAIN) is None
+    assert "4 tasks at once" in str(memory_shortfall(sized(peak_memory=peak), four))
     small = ClusterSettings(IMAGE, gpu=Gpu(count=1, image=CUDA_IMAGE, memory="1Gi"))
-    assert "gpu.memory is 1Gi" in str(memory_trouble(sized(peak_memory=peak), small))
+    assert "gpu.memory is 1Gi" in str(memory_shortfall(sized(peak_memory=peak), small))
 
 
 def test_the_nanny_has_its_share_of_a_pod() -> None:

@@ -14,11 +14,24 @@ from jobs.domain import Period, StageName, UnitState
 from jobs.kubernetes.api import Manifest
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.pods import role_by_name
-from jobs.kubernetes.records import Ended, keep_cancelled, keep_ended, keep_run
+from jobs.kubernetes.records import (
+    PartitionRecord,
+    write_cancellation,
+    write_partition_record,
+    write_run,
+)
 from jobs.kubernetes.spec import Identity, Run
-from jobs.kubernetes.status import Live, PodCount, RunStanding, State, from_parts, indexes, standing
-from jobs.kubernetes.throughput import paces
-from jobs.kubernetes.unit_counts import PortStage, partition_finder, port_stages
+from jobs.kubernetes.status import (
+    PodCount,
+    RunObjects,
+    RunState,
+    RunStatus,
+    indexes,
+    run_status,
+    status_from,
+)
+from jobs.kubernetes.throughput import throughputs
+from jobs.kubernetes.unit_counts import PortStage, partition_finder, stage_counts
 from jobs.plan import write_plan
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
@@ -47,7 +60,7 @@ BACKFILL = run(partitions=YEARS, parallel=2)
 LATER = "2026-11-24T02:05:00Z"
 
 
-def ended(index: int = 0, exit: int = 0, of: Run = RUN, **change: Any) -> Ended:
+def ended(index: int = 0, exit: int = 0, of: Run = RUN, **change: Any) -> PartitionRecord:
     values: dict[str, Any] = {
         "index": index,
         "exit": exit,
@@ -61,7 +74,7 @@ def ended(index: int = 0, exit: int = 0, of: Run = RUN, **change: Any) -> Ended:
         "pod": f"{of.id}-{index}-x7k2p",
         "submitted": of.submitted,
     }
-    return Ended(**{**values, **change})
+    return PartitionRecord(**{**values, **change})
 
 
 def whole(of: Run = RUN, index: int = 0) -> list[Manifest]:
@@ -72,14 +85,14 @@ def whole(of: Run = RUN, index: int = 0) -> list[Manifest]:
 
 
 def seen(
-    pods: list[Manifest], the_job: Manifest | None = None, of: Run = RUN, *records: Ended
-) -> RunStanding:
+    pods: list[Manifest], the_job: Manifest | None = None, of: Run = RUN, *records: PartitionRecord
+) -> RunStatus:
     found = {record.index: record for record in records}
-    live = Live(the_job or job(of, active=1), tuple(pods))
-    return from_parts(of, found, False, live)
+    live = RunObjects(the_job or job(of, active=1), tuple(pods))
+    return status_from(of, found, False, live)
 
 
-def states(found: RunStanding) -> list[State]:
+def states(found: RunStatus) -> list[RunState]:
     return [part.state for part in found.partitions]
 
 
@@ -88,7 +101,7 @@ def states(found: RunStanding) -> list[State]:
 
 def test_a_run_with_all_its_pods_runs() -> None:
     found = seen(whole())
-    assert found.state is State.RUNNING
+    assert found.state is RunState.RUNNING
     assert found.partitions[0].pods == (
         PodCount("runner", 1, 1),
         PodCount("scheduler", 1, 1),
@@ -99,66 +112,66 @@ def test_a_run_with_all_its_pods_runs() -> None:
 
 @pytest.mark.parametrize(
     ("phase", "pods", "expected"),
-    [("Pending", whole(), State.RUNNING), ("Running", [pod(RUN, "runner")], State.STARTING)],
+    [("Pending", whole(), RunState.RUNNING), ("Running", [pod(RUN, "runner")], RunState.STARTING)],
 )
 def test_a_phase_that_lies_deceives_nobody(
-    phase: str, pods: list[Manifest], expected: State, tmp_path: Path
+    phase: str, pods: list[Manifest], expected: RunState, tmp_path: Path
 ) -> None:
     storage = LocalFolder(tmp_path)
-    keep_run(storage, RUN)
+    write_run(storage, RUN)
     api = Objects(job(RUN, active=1), cluster(RUN, phase), *pods)
-    found = standing(api, storage, RUN, units=False)
+    found = run_status(api, storage, RUN, units=False)
     assert found.state is expected
 
 
 def test_without_workers_it_is_still_starting() -> None:
     found = seen([pod(RUN, "runner"), pod(RUN, "scheduler")])
-    assert found.state is State.STARTING
+    assert found.state is RunState.STARTING
     assert found.partitions[0].why == "no worker is ready yet"
 
 
 def test_an_operator_that_does_not_answer_is_named() -> None:
     found = seen([pod(RUN, "runner")])
-    assert found.state is State.STARTING
+    assert found.state is RunState.STARTING
     assert "operator" in found.partitions[0].why
 
 
 def test_workers_of_another_partition_do_not_count() -> None:
     pods = [*whole(BACKFILL, 1), pod(BACKFILL, "runner", 0)]
     assert states(seen(pods, job(BACKFILL, active=2), BACKFILL)) == [
-        State.STARTING,
-        State.RUNNING,
-        State.SUBMITTED,
+        RunState.STARTING,
+        RunState.RUNNING,
+        RunState.SUBMITTED,
     ]
 
 
 def test_a_suspended_job_is_submitted() -> None:
-    assert seen([], job(RUN, suspend=True)).state is State.SUBMITTED
+    assert seen([], job(RUN, suspend=True)).state is RunState.SUBMITTED
 
 
 def test_a_job_without_a_pod_yet_is_starting() -> None:
-    assert seen([], job(RUN)).state is State.STARTING
+    assert seen([], job(RUN)).state is RunState.STARTING
 
 
 def test_a_runner_that_ended_early_is_started_again() -> None:
     lost = pod(RUN, "runner", phase="Failed", ready=False, state=terminated(3))
     found = seen([lost], None, RUN, ended(exit=3))
-    assert found.state is State.STARTING
+    assert found.state is RunState.STARTING
     assert "exit code 3" in found.partitions[0].why
     again = pod(RUN, "runner", number=1, made=LATER)
     rest = [one for one in whole()[1:]]
-    assert seen([lost, again, *rest], None, RUN, ended(exit=3)).state is State.RUNNING
+    assert seen([lost, again, *rest], None, RUN, ended(exit=3)).state is RunState.RUNNING
 
 
 def test_a_runner_that_was_told_to_end_is_stopping() -> None:
     leaving = pod(RUN, "runner", deletionTimestamp=LATER)
-    assert seen([leaving, *whole()[1:]]).state is State.STOPPING
+    assert seen([leaving, *whole()[1:]]).state is RunState.STOPPING
 
 
 def test_a_job_being_deleted_is_stopping_also_while_its_pods_work() -> None:
     going = job(RUN, active=1)
     going["metadata"]["deletionTimestamp"] = LATER
-    assert seen(whole(), going).state is State.STOPPING
+    assert seen(whole(), going).state is RunState.STOPPING
 
 
 def test_what_the_job_has_settled_stands() -> None:
@@ -172,9 +185,9 @@ def test_what_the_job_has_settled_stands() -> None:
         state=terminated(2, message="exit 2: no GPU came"),
     )
     found = seen([refused], settled, BACKFILL)
-    assert states(found) == [State.FINISHED, State.FAILED, State.FINISHED]
+    assert states(found) == [RunState.FINISHED, RunState.FAILED, RunState.FINISHED]
     assert "no GPU came" in found.partitions[1].why
-    assert found.state is State.FAILED
+    assert found.state is RunState.FAILED
 
 
 def test_a_job_past_its_deadline_has_failed() -> None:
@@ -185,22 +198,22 @@ def test_a_job_past_its_deadline_has_failed() -> None:
         "message": "too long",
     }
     found = seen([], job(RUN, conditions=[failed]))
-    assert (found.state, found.partitions[0].why) == (State.FAILED, "too long")
+    assert (found.state, found.partitions[0].why) == (RunState.FAILED, "too long")
 
 
 def test_a_record_holds_whatever_the_pods_are_doing() -> None:
     """The runner has written its last record and its pods are on their way out."""
     found = seen(whole(), None, RUN, ended())
-    assert found.state is State.FINISHED
+    assert found.state is RunState.FINISHED
     assert found.partitions[0].pods == ()
-    assert seen(whole(), None, RUN, ended(exit=1)).state is State.FAILED
+    assert seen(whole(), None, RUN, ended(exit=1)).state is RunState.FAILED
 
 
 def test_between_two_partitions_the_run_goes_on() -> None:
     found = seen([], job(BACKFILL), BACKFILL, ended(0, of=BACKFILL), ended(1, of=BACKFILL))
-    assert found.state is State.STARTING
+    assert found.state is RunState.STARTING
     waiting_turn = seen([], job(BACKFILL, active=2), BACKFILL)
-    assert waiting_turn.state is State.SUBMITTED
+    assert waiting_turn.state is RunState.SUBMITTED
     assert "waits for its turn" in waiting_turn.partitions[2].why
 
 
@@ -216,49 +229,51 @@ def test_troubles_are_those_of_what_still_moves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "record", "cancelled", "expected"),
+    ("polled", "record", "cancelled", "expected"),
     [
-        (False, ended(), False, State.FINISHED),
-        (False, ended(exit=1, reason="2 x cut off"), False, State.FAILED),
-        (False, ended(exit=3), False, State.UNKNOWN),
-        (False, None, True, State.CANCELLED),
-        (False, None, False, State.UNKNOWN),
-        (True, ended(), True, State.FINISHED),
-        (True, ended(exit=3), False, State.FAILED),
-        (True, ended(exit=3), True, State.CANCELLED),
-        (True, None, True, State.CANCELLED),
-        (True, None, False, State.LOST),
+        (False, ended(), False, RunState.FINISHED),
+        (False, ended(exit=1, reason="2 x cut off"), False, RunState.FAILED),
+        (False, ended(exit=3), False, RunState.UNKNOWN),
+        (False, None, True, RunState.CANCELLED),
+        (False, None, False, RunState.UNKNOWN),
+        (True, ended(), True, RunState.FINISHED),
+        (True, ended(exit=3), False, RunState.FAILED),
+        (True, ended(exit=3), True, RunState.CANCELLED),
+        (True, None, True, RunState.CANCELLED),
+        (True, None, False, RunState.LOST),
     ],
 )
-def test_without_a_job(asked: bool, record: Ended | None, cancelled: bool, expected: State) -> None:
+def test_without_a_job(
+    polled: bool, record: PartitionRecord | None, cancelled: bool, expected: RunState
+) -> None:
     records = {} if record is None else {0: record}
-    live = Live(None, ()) if asked else None
-    assert from_parts(RUN, records, cancelled, live).state is expected
+    live = RunObjects(None, ()) if polled else None
+    assert status_from(RUN, records, cancelled, live).state is expected
 
 
 def test_one_partition_lost_among_finished_ones_is_a_lost_run() -> None:
     records = {0: ended(0, of=BACKFILL), 1: ended(1, 1, BACKFILL)}
-    found = from_parts(BACKFILL, records, False, Live(None, ()))
-    assert states(found) == [State.FINISHED, State.FAILED, State.LOST]
-    assert found.state is State.LOST
+    found = status_from(BACKFILL, records, False, RunObjects(None, ()))
+    assert states(found) == [RunState.FINISHED, RunState.FAILED, RunState.LOST]
+    assert found.state is RunState.LOST
 
 
 def test_records_of_an_earlier_submission_do_not_count(tmp_path: Path) -> None:
     storage = LocalFolder(tmp_path)
-    keep_ended(storage, RUN, ended(exit=1))
-    keep_cancelled(storage, RUN)
+    write_partition_record(storage, RUN, ended(exit=1))
+    write_cancellation(storage, RUN)
     again = run(submitted=LATER)
     api = Objects(job(again, active=1), *whole(again))
-    assert standing(api, storage, again, units=False).state is State.RUNNING
-    assert standing(None, storage, RUN, units=False).state is State.FAILED
+    assert run_status(api, storage, again, units=False).state is RunState.RUNNING
+    assert run_status(None, storage, RUN, units=False).state is RunState.FAILED
 
 
-def test_events_of_the_run_are_asked_for(tmp_path: Path) -> None:
+def test_events_of_the_run_are_read(tmp_path: Path) -> None:
     broken = pod(RUN, "runner", phase="Pending", state=waiting("ContainerCreating"))
     missing = 'MountVolume.SetUp failed for volume "tls" : secret "x" not found'
     api = Objects(job(RUN, active=1), broken, event(broken, "FailedMount", missing))
-    found = standing(api, LocalFolder(tmp_path), RUN, units=False)
-    assert found.state is State.STARTING
+    found = run_status(api, LocalFolder(tmp_path), RUN, units=False)
+    assert found.state is RunState.STARTING
     assert "secret 'x'" in found.troubles[0].what
 
 
@@ -276,7 +291,9 @@ def test_indexes() -> None:
         ("bw-a-0a1b2c3d-2-gpu-worker-4fbd1c2a3e-7d9c5b8f6d-m2v4c", ("gpu-worker", 2)),
     ],
 )
-def test_what_a_pod_was_is_told_by_its_name(name: str, expected: tuple[str, int]) -> None:
+def test_component_and_partition_of_a_pod_follow_from_its_name(
+    name: str, expected: tuple[str, int]
+) -> None:
     assert role_by_name(name, "bw-a-0a1b2c3d") == expected
 
 
@@ -298,7 +315,7 @@ def archived(tmp_path: Path) -> tuple[LocalFolder, Run]:
     path = tmp_path / "plan.jsonl.gz"
     write_plan(plan, path)
     storage.put(made.plan_name, path)
-    keep_run(storage, made)
+    write_run(storage, made)
     return storage, made
 
 
@@ -315,7 +332,7 @@ def test_units_are_counted_per_partition_port_and_stage(
             else UnitState.STALE
         ),
     )
-    found = port_stages(storage, made)
+    found = stage_counts(storage, made)
     early = (PortStage("TESTP", "tile", 1, 1), PortStage("TESTP", "segment", stale=2))
     assert tuple(row for row in found[0] if row.port == "TESTP") == early
     late = (PortStage("OTHER", "tile", pending=1), PortStage("OTHER", "segment", stale=1))
@@ -326,7 +343,7 @@ def test_an_archive_that_was_not_begun_has_everything_pending(
     archived: tuple[LocalFolder, Run],
 ) -> None:
     storage, made = archived
-    found = standing(None, storage, made)
+    found = run_status(None, storage, made)
     rows = {row for part in found.partitions for row in part.stages}
     assert {(row.done, row.failed, row.stale) for row in rows} == {(0, 0, 0)}
     assert sum(row.pending for part in found.partitions for row in part.stages) == 6 * len(STAGES)
@@ -362,28 +379,28 @@ def journal_of(folder: Path, *lines: str) -> LocalFolder:
     return LocalFolder(folder)
 
 
-def test_pace_is_that_of_the_last_minutes(tmp_path: Path) -> None:
+def test_throughput_is_that_of_the_last_minutes(tmp_path: Path) -> None:
     slow = [unit(minute) for minute in range(0, 60, 10)]
     fast = [unit(60 + minute / 2) for minute in range(61)]
     storage = journal_of(tmp_path, *slow, *fast, '{"time": "2026-11-')
-    found = paces(storage, RUN, [0])[0]
+    found = throughputs(storage, RUN, [0])[0]
     assert found.per_minute == pytest.approx(2.0)
     assert found.newest == "2026-11-24T03:31:00+00:00"
 
 
-def test_pace_is_of_each_partition_and_of_this_run(tmp_path: Path) -> None:
+def test_throughput_is_of_each_partition_and_of_this_run(tmp_path: Path) -> None:
     before = unit(-30, "2023-05-02T02:10:00+00:00")
     first_stage = unit(3, last=False)
     storage = journal_of(tmp_path, before, unit(0), first_stage, unit(4))
-    found = paces(storage, BACKFILL, [1, 2])
+    found = throughputs(storage, BACKFILL, [1, 2])
     assert list(found) == [2]
     assert found[2].per_minute == pytest.approx(0.25)
     assert found[2].units == 2
 
 
-def test_one_overpass_tells_no_pace(tmp_path: Path) -> None:
+def test_one_overpass_gives_no_throughput(tmp_path: Path) -> None:
     storage = journal_of(tmp_path, unit(0))
-    assert paces(storage, RUN, [0])[0].per_minute == 0.0
+    assert throughputs(storage, RUN, [0])[0].per_minute == 0.0
 
 
 def test_of_a_journal_in_parts_only_the_newest_are_read(
@@ -400,6 +417,6 @@ def test_of_a_journal_in_parts_only_the_newest_are_read(
     monkeypatch.setattr(
         LocalFolder, "read", lambda self, name: (read.append(name), plain(self, name))[1]
     )
-    assert paces(storage, RUN, [0])[0].units == 8
+    assert throughputs(storage, RUN, [0])[0].units == 8
     assert len(read) == 8
     assert not any("aaaa" in name for name in read)

@@ -17,10 +17,10 @@ from jobs.kubernetes.api import JOBS, Api
 from jobs.kubernetes.cancel import cancel
 from jobs.kubernetes.manifests import runner_job
 from jobs.kubernetes.partitions import WHOLE, partitions
-from jobs.kubernetes.records import Ended, find_run, keep_ended, runs_of
+from jobs.kubernetes.records import PartitionRecord, list_runs, read_run, write_partition_record
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run, run_from_json, run_to_json
-from jobs.kubernetes.submit import State, make_run, resized, submit
+from jobs.kubernetes.submit import SubmissionState, make_run, resized, submit
 from jobs.kubernetes.wait import worst
 from jobs.plan import Plan
 from jobs.storage import LocalFolder
@@ -68,8 +68,8 @@ def made(plan: Plan, namespace: str = "ocean", settings: ClusterSettings = SETTI
     return make_run(plan, settings, namespace, (WHOLE,), "m" * 16, "0.1.0+abc")
 
 
-def ended(run: Run, code: int) -> Ended:
-    return Ended(0, code, 2, 0, 0, "", "", "", run.identity.code, "pod", run.submitted)
+def ended(run: Run, code: int) -> PartitionRecord:
+    return PartitionRecord(0, code, 2, 0, 0, "", "", "", run.identity.code, "pod", run.submitted)
 
 
 # --- what is refused before anything is made ------------------------------------------------------
@@ -129,12 +129,12 @@ def test_the_job_owns_the_key_and_is_let_go(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     done = submit(api, storage, plan, run)
-    assert done.state is State.SUBMITTED
+    assert done.state is SubmissionState.SUBMITTED
     job = world.job(run.id)
     assert job["spec"]["suspend"] is False
     (secret,) = world.list("secrets")
     assert secret["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
-    assert find_run(storage, run.job, run.id) == done.run
+    assert read_run(storage, run.job, run.id) == done.run
     assert done.run.submitted.startswith(job["metadata"]["creationTimestamp"])
     assert storage.exists(run.plan_name)
 
@@ -145,16 +145,16 @@ def test_what_is_under_way_is_left_alone(
     first = submit(api, storage, plan, run)
     uid = world.job(run.id)["metadata"]["uid"]
     second = submit(api, storage, plan, run, again=True)
-    assert second == replace(first, state=State.RUNNING)
+    assert second == replace(first, state=SubmissionState.RUNNING)
     assert world.job(run.id)["metadata"]["uid"] == uid
 
 
 def test_two_at_once_make_one_run(api: Api, storage: LocalFolder, plan: Plan, run: Run) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: submit(api, storage, plan, run), range(4)))
-    assert sorted(one.state for one in done).count(State.SUBMITTED) == 1
+    assert sorted(one.state for one in done).count(SubmissionState.SUBMITTED) == 1
     assert len(api.list(JOBS)) == 1
-    assert len(runs_of(storage, run.job)) == 1
+    assert len(list_runs(storage, run.job)) == 1
 
 
 def test_a_submission_that_broke_off_is_finished_by_the_next(
@@ -163,10 +163,10 @@ def test_a_submission_that_broke_off_is_finished_by_the_next(
     submission._upload(storage, plan, run)
     api.create(runner_job(run))  # and then the laptop was closed
     done = submit(api, storage, plan, run)
-    assert done.state is State.RUNNING
+    assert done.state is SubmissionState.RUNNING
     assert world.job(run.id)["spec"]["suspend"] is False
     assert len(world.list("secrets")) == 1
-    assert find_run(storage, run.job, run.id) is not None
+    assert read_run(storage, run.job, run.id) is not None
     assert storage.exists(run.plan_name)
 
 
@@ -174,11 +174,11 @@ def test_a_run_that_finished_is_not_done_again_unless_wanted(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     first = submit(api, storage, plan, run).run
-    keep_ended(storage, first, ended(first, 0))
-    submission._take_away(api, run.id)  # its time to live is over
-    assert submit(api, storage, plan, run).state is State.FINISHED
+    write_partition_record(storage, first, ended(first, 0))
+    submission._delete_and_wait(api, run.id)  # its time to live is over
+    assert submit(api, storage, plan, run).state is SubmissionState.FINISHED
     assert world.list("jobs") == []
-    assert submit(api, storage, plan, run, again=True).state is State.SUBMITTED
+    assert submit(api, storage, plan, run, again=True).state is SubmissionState.SUBMITTED
 
 
 @pytest.mark.parametrize("code", [1, 2])
@@ -186,9 +186,9 @@ def test_a_run_that_failed_waits_for_a_person(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, code: int
 ) -> None:
     first = submit(api, storage, plan, run).run
-    keep_ended(storage, first, ended(first, code))
-    submission._take_away(api, run.id)
-    assert submit(api, storage, plan, run).state is State.FAILED
+    write_partition_record(storage, first, ended(first, code))
+    submission._delete_and_wait(api, run.id)
+    assert submit(api, storage, plan, run).state is SubmissionState.FAILED
 
 
 def test_a_cancelled_run_is_taken_up_by_resuming(
@@ -196,9 +196,9 @@ def test_a_cancelled_run_is_taken_up_by_resuming(
 ) -> None:
     first = submit(api, storage, plan, run).run
     assert cancel(api, storage, first, 30, poll_s=0.2).left == ()
-    assert submit(api, storage, plan, run).state is State.CANCELLED
+    assert submit(api, storage, plan, run).state is SubmissionState.CANCELLED
     again = submit(api, storage, None, resized(first, SETTINGS, None), again=True)
-    assert again.state is State.SUBMITTED
+    assert again.state is SubmissionState.SUBMITTED
     assert again.run.retry_failed
     assert (again.run.id, again.run.identity) == (first.id, first.identity)
 
@@ -207,8 +207,8 @@ def test_a_run_that_vanished_without_a_word_is_submitted_anew(
     api: Api, storage: LocalFolder, plan: Plan, run: Run
 ) -> None:
     submit(api, storage, plan, run)
-    submission._take_away(api, run.id)
-    assert submit(api, storage, plan, run).state is State.SUBMITTED
+    submission._delete_and_wait(api, run.id)
+    assert submit(api, storage, plan, run).state is SubmissionState.SUBMITTED
 
 
 def test_resuming_may_change_sizes_and_nothing_of_the_identity(run: Run) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.kubernetes.manifests.environment import (
+    common_variables,
     credentials,
-    everywhere,
-    of_a_worker,
-    of_the_scheduler,
-    of_the_settings,
+    scheduler_variables,
+    settings_variables,
+    worker_variables,
 )
 from jobs.kubernetes.manifests.pods import Port, owner, pod_spec, ports
 from jobs.kubernetes.names import SCHEDULER_CONTAINER, WORKER_CONTAINER, labels
@@ -130,7 +130,7 @@ def _scheduler(run: Run) -> dict[str, Any]:
             *("--protocol", "tls", "--port", str(COMM.number)),
             *("--dashboard-address", f":{DASHBOARD.number}"),
         ],
-        "env": [*everywhere(), *of_the_scheduler()],
+        "env": [*common_variables(), *scheduler_variables()],
         "ports": ports(COMM, DASHBOARD),
         "readinessProbe": _health(period_s=5, failures=3),
         # patient: a scheduler that reads a large graph answers nobody, and killing it costs the run
@@ -184,9 +184,9 @@ def _worker(
             *("--dashboard-address", f":{WORKER_DASHBOARD.number}"),
         ],
         "env": [
-            *of_the_settings(run),
-            *everywhere(),
-            *of_a_worker(scheduler_address(run, index)),
+            *settings_variables(run),
+            *common_variables(),
+            *worker_variables(scheduler_address(run, index)),
         ],
         **credentials(run),
         "ports": ports(WORKER_DASHBOARD),

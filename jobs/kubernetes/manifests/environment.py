@@ -45,7 +45,7 @@ def field(name: str, path: str) -> Variable:
     return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
 
-def everywhere() -> list[Variable]:
+def common_variables() -> list[Variable]:
     """Of every pod: where to write, and TLS for all that Dask says."""
     certificate, key = f"{TLS_FOLDER}/{CERTIFICATE_FILE}", f"{TLS_FOLDER}/{KEY_FILE}"
     tls = "DASK_DISTRIBUTED__COMM__TLS"
@@ -68,7 +68,7 @@ def everywhere() -> list[Variable]:
     ]
 
 
-def of_the_runner() -> list[Variable]:
+def runner_variables() -> list[Variable]:
     """Who the runner is; its index comes from Kubernetes as JOB_COMPLETION_INDEX."""
     return [
         field("POD_NAME", "metadata.name"),
@@ -78,12 +78,12 @@ def of_the_runner() -> list[Variable]:
     ]
 
 
-def of_the_scheduler() -> list[Variable]:
+def scheduler_variables() -> list[Variable]:
     """The scheduler's HTTP routes."""
     return [variable("DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES", json.dumps(SCHEDULER_ROUTES))]
 
 
-def of_a_worker(scheduler: str) -> list[Variable]:
+def worker_variables(scheduler: str) -> list[Variable]:
     """Where the scheduler is, and what the nanny gives the worker that it starts."""
     return [
         variable("DASK_SCHEDULER_ADDRESS", scheduler),
@@ -91,7 +91,7 @@ def of_a_worker(scheduler: str) -> list[Variable]:
     ]
 
 
-def of_the_settings(run: Run) -> list[Variable]:
+def settings_variables(run: Run) -> list[Variable]:
     """What the platform team gives to all that read and write files."""
     return [variable(name, value) for name, value in sorted(run.settings.environment.items())]
 

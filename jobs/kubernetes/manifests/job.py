@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.kubernetes.manifests.environment import (
+    common_variables,
     credentials,
-    everywhere,
-    of_the_runner,
-    of_the_settings,
+    runner_variables,
+    settings_variables,
 )
 from jobs.kubernetes.manifests.pods import pod_spec
 from jobs.kubernetes.names import ARCHIVE, RUNNER_CONTAINER, labels
@@ -79,7 +79,7 @@ def _template(run: Run) -> dict[str, Any]:
         "name": RUNNER_CONTAINER,
         "image": run.settings.image,
         "args": ["runner", run.archive, run.job, run.id],
-        "env": [*of_the_settings(run), *everywhere(), *of_the_runner()],
+        "env": [*settings_variables(run), *common_variables(), *runner_variables()],
         **credentials(run),
         "terminationMessagePath": "/dev/termination-log",
     }
