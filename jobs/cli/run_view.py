@@ -1,4 +1,4 @@
-"""A run on Kubernetes as a person sees it, a tree; and as a program does, plain values."""
+"""Status of a run on Kubernetes as a table row, as a tree and as JSON values."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help
     from jobs.kubernetes.unit_counts import PortStage
 
 MAX_PORTS = 8
-"""Ports shown below a partition, those with the most to do; JSON has them all."""
+"""Ports shown below a partition, those with the most unfinished overpasses; JSON has all."""
 
 MAX_PARTITIONS = 24
-"""Of more, those that finished or wait for their turn are only counted."""
+"""Limit of the shown partitions; above it, finished and waiting ones are only counted."""
 
 COLOURS = {"finished": "green", "failed": "red", "lost": "red", "unknown": "yellow"}
-QUIET = ("finished", "submitted")
+COUNTED = ("finished", "submitted")
+"""States of partitions that are only counted."""
 COUNTS = ("done", "failed", "stale", "pending")
 
 
 def run_table(found: Iterable[RunStatus]) -> Table:
-    """Runs, a line each. Ids are never cut off: people copy them."""
+    """Runs, one row each. Ids are folded, never cut off, so that they can be copied."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("run", overflow="fold")
     for name in ("state", "finished", "submitted"):
@@ -41,7 +42,7 @@ def run_table(found: Iterable[RunStatus]) -> Table:
 
 
 def run_tree(found: RunStatus) -> Tree:
-    """Run, what keeps it from working, partitions with their pods, ports with their stages."""
+    """Run, its troubles, partitions with their pods, ports with their stages."""
     tree = Tree(_run_line(found), guide_style="dim")
     for trouble in found.troubles:
         tree.add(_trouble_line(trouble))
@@ -58,8 +59,8 @@ def run_tree(found: RunStatus) -> Tree:
 def _shown(found: RunStatus) -> list[PartitionStatus]:
     if len(found.partitions) <= MAX_PARTITIONS:
         return list(found.partitions)
-    telling = [part for part in found.partitions if str(part.state) not in QUIET]
-    return telling[:MAX_PARTITIONS]
+    shown = [part for part in found.partitions if str(part.state) not in COUNTED]
+    return shown[:MAX_PARTITIONS]
 
 
 def _hidden(found: RunStatus) -> list[PartitionStatus]:
@@ -68,7 +69,7 @@ def _hidden(found: RunStatus) -> list[PartitionStatus]:
 
 
 def run_values(found: RunStatus) -> dict[str, Any]:
-    """The same, whole, as JSON values."""
+    """The whole status as JSON values."""
     run = found.run
     return {
         "run": run.id,
@@ -111,12 +112,12 @@ def state_counts(partitions: Iterable[PartitionStatus]) -> str:
 
 
 def minutes_left(part: PartitionStatus) -> float | None:
-    """Until its last stage has nothing to do, at the present pace; None where nobody knows."""
+    """Minutes until its last stage is finished at the present throughput; None if unknown."""
     if part.throughput is None or not part.throughput.per_minute or not part.stages:
         return None
     last = part.stages[-1].stage
-    todo = sum(row.pending + row.stale for row in part.stages if row.stage == last)
-    return todo / part.throughput.per_minute
+    unfinished = sum(row.pending + row.stale for row in part.stages if row.stage == last)
+    return unfinished / part.throughput.per_minute
 
 
 # --- lines ---------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def _partition_line(part: PartitionStatus) -> Text:
     if part.pods:
         facts.append(", ".join(f"{one.component} {one.ready}/{one.wanted}" for one in part.pods))
     if part.throughput is not None:
-        facts.append(_pace(part.throughput, minutes_left(part)))
+        facts.append(_rate(part.throughput, minutes_left(part)))
     return line.append(f"  {'; '.join(facts)}" if facts else "")
 
 
@@ -160,7 +161,7 @@ def _record_facts(part: PartitionStatus) -> list[str]:
     return [_numbers(counts)]
 
 
-def _pace(throughput: Throughput, left: float | None) -> str:
+def _rate(throughput: Throughput, left: float | None) -> str:
     if not throughput.per_minute:
         return f"last overpass at {_time(throughput.newest)}"
     rest = "" if left is None else f", {_duration(left)} left"
@@ -170,7 +171,7 @@ def _pace(throughput: Throughput, left: float | None) -> str:
 
 
 def _below(part: PartitionStatus) -> Iterator[Text]:
-    """The stages of all its ports together, then the ports with the most to do."""
+    """Lines of a partition: sums over its ports, then the ports with the most unfinished."""
     ports: dict[str, list[PortStage]] = {}
     for row in part.stages:
         ports.setdefault(row.port, []).append(row)
@@ -203,12 +204,12 @@ def _missing(rows: Iterable[PortStage]) -> int:
 
 
 def _stages(rows: Iterable[PortStage]) -> str:
-    said = ((row.stage, {name: getattr(row, name) for name in COUNTS}) for row in rows)
-    return "; ".join(f"{stage}: {_numbers(counts)}" for stage, counts in said)
+    numbers = ((row.stage, {name: getattr(row, name) for name in COUNTS}) for row in rows)
+    return "; ".join(f"{stage}: {_numbers(counts)}" for stage, counts in numbers)
 
 
 def _numbers(counts: dict[str, int]) -> str:
-    """Such as ``12 done, 1 failed``; what is zero is left out, but for an empty lot."""
+    """Such as ``12 done, 1 failed``, without zeros; ``0 done`` where all are zero."""
     return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "0 done"
 
 
@@ -217,7 +218,7 @@ def _state(state: RunState) -> Text:
 
 
 def _time(iso: str) -> str:
-    """An ISO time in UTC, to the minute."""
+    """An ISO 8601 time in UTC, to the minute."""
     return f"{iso[:10]} {iso[11:16]} UTC" if len(iso) >= 16 else iso or "?"
 
 

@@ -35,7 +35,7 @@ CONFIG_MAP = "berthwatch"
 SETTINGS_KEY = "settings.yaml"
 FORMS = ("text", "json", "yaml")
 CANCEL_S = 120.0
-"""How long a run that never began may take to disappear."""
+"""Limit for the deletion of a run that never started, seconds."""
 
 Output = Annotated[
     str,
@@ -84,14 +84,14 @@ def submit(
         str | None, typer.Option(help="Instead of the settings' image, NAME@sha256:...")
     ] = None,
     unpinned: Annotated[
-        bool, typer.Option("--unpinned", help="Take images by tag: not to be reproduced.")
+        bool, typer.Option("--unpinned", help="Accept images by tag: not reproducible.")
     ] = False,
     code: Annotated[
         str | None,
         typer.Option(help="Code version that the image holds; this machine's unless given."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="CPU workers, instead of what the plan asks for.")
+        int | None, typer.Option(min=1, help="CPU workers, instead of as many as the plan needs.")
     ] = None,
     settings: Settings = None,
     again: Annotated[
@@ -99,7 +99,7 @@ def submit(
     ] = False,
     replan: Replan = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be created, and create nothing.")
     ] = False,
     wait: Wait = False,
     namespace: NamespaceOption = None,
@@ -113,7 +113,7 @@ def submit(
     `kubectl apply -k infra/kubernetes/overlays/...` once (docs/kubernetes.md).
 
     With --wait the exit code is the run's: 0 all done; 1 some overpasses failed; 2 refused, or it
-    could not begin; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
+    could not start; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
     """
     from jobs.domain.version import code_version
     from jobs.kubernetes.submit import make_run
@@ -121,7 +121,7 @@ def submit(
 
     _check_form(output, dry_run)
     found, parts = _what(source, replan, backfill, by, some)
-    api = None if dry_run and settings is not None else _reach(context, namespace)
+    api = None if dry_run and settings is not None else _api(context, namespace)
     chosen = _settings(settings, api, image)
     run = make_run(
         found,
@@ -155,7 +155,7 @@ def resume(
     context: ContextOption = None,
     output: Output = "text",
 ) -> None:
-    """Take up a run on Kubernetes that ended, failed or was cancelled: only what is missing.
+    """Resume a run on Kubernetes that ended, failed or was cancelled: only what is missing.
 
     Overpasses that failed are tried again. The run, its plan and its images stay what they were;
     sizes, limits and nodes are those of the cluster's settings now.
@@ -166,7 +166,7 @@ def resume(
 
     _check_form(output, dry_run=False)
     storage, before = find_run(source, run_id, context, namespace)
-    api = _reach(context, namespace or before.namespace)
+    api = _api(context, namespace or before.namespace)
     run = resized(before, _settings(settings, api, None), workers)
     found = read_plan(storage.local(run.plan_name))
     _begin(api, found, run, again=True, wait=wait, output=output)
@@ -174,32 +174,32 @@ def resume(
 
 @app.command(hidden=True)
 def runner(archive: str, job: str, run_id: str) -> None:
-    """Do one partition of a submitted run: what the pods of its Job call."""
+    """Run one partition of a submitted run: the command in the pods of its Job."""
     from jobs.kubernetes.runner import runner as run_in_pod
 
     raise typer.Exit(run_in_pod(archive, job, run_id, err))
 
 
-# --- what to run --------------------------------------------------------------------------------
+# --- plan and settings --------------------------------------------------------------------------
 
 
 def _what(
     source: Path, replan: bool, backfill: str | None, by: str, some: str | None
 ) -> tuple[Plan, tuple[Partition, ...]]:
-    """The pinned plan and its parts; a backfill's range is the period of the job it pins."""
+    """The pinned plan and its partitions; a backfill's range is the period of the pinned job."""
     from jobs.kubernetes.partitions import WHOLE, covered, partitions, sliced
 
     if backfill is None:
         if some is not None:
             raise InputError("--slice takes parts of a backfill; add --backfill, as 2017..2024")
         return pinned(source, replan), (WHOLE,)
-    asked: Period = covered(backfill)
-    found = pinned(source, replan, asked)
+    period: Period = covered(backfill)
+    found = pinned(source, replan, period)
     parts = partitions(backfill, by, found.period)
     return found, parts if some is None else sliced(parts, some)
 
 
-def _reach(context: str | None, namespace: str | None) -> Api:
+def _api(context: str | None, namespace: str | None) -> Api:
     from jobs.kubernetes.api import api_for
     from jobs.kubernetes.names import checked_namespace
 
@@ -251,11 +251,11 @@ def _check_form(output: str, dry_run: bool) -> None:
         raise InputError("-o yaml prints manifests; expected --dry-run with it")
 
 
-# --- doing --------------------------------------------------------------------------------------
+# --- submitting and waiting ---------------------------------------------------------------------
 
 
 def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: str) -> None:
-    """Submit, say what came of it, and wait where that is wanted; ends with the exit code."""
+    """Submit, print the result, and wait with ``wait``; raises typer.Exit with the exit code."""
     from jobs.kubernetes.submit import SubmissionState, submit
     from jobs.storage import storage_at
 
@@ -276,20 +276,20 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
 
 
 def _waited(api: Api, run: Run) -> tuple[int, str]:
-    """The run's exit code and why; what never began is cancelled, so that nothing is left."""
+    """The run's exit code and its cause; a run that never started is cancelled."""
     from jobs.kubernetes.cancel import cancel
     from jobs.kubernetes.wait import wait
     from jobs.storage import storage_at
 
     storage = storage_at(run.archive)
     try:
-        verdict = wait(api, storage, run, say)
+        result = wait(api, storage, run, say)
     except KeyboardInterrupt:
         say(f"stopped waiting; the run goes on: berthwatch status {run.id} -n {run.namespace}")
         return 130, "stopped waiting"
-    if verdict.reason:
-        say(verdict.reason)
-    if not verdict.started:
+    if result.reason:
+        say(result.reason)
+    if not result.started:
         cancel(api, storage, run, CANCEL_S, say)
         say("cancelled: nothing of it is left")
-    return verdict.code, verdict.reason
+    return result.code, result.reason

@@ -1,4 +1,4 @@
-"""What a person or a program is told of a run that is submitted: facts, cost, manifests, state."""
+"""Output of submitting a run: its facts, cost, manifests and state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the real imports happen inside the functions, so that --hel
 
 
 def show_dry_run(run: Run, found: Plan, output: str) -> None:
-    """What would be made, as text, JSON or YAML."""
+    """Print what a submission would create, as text, JSON or YAML."""
     from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job, tls_secret
 
     cluster = [dask_cluster(run, 0, None), gpu_group(run, 0, None)]
@@ -36,7 +36,7 @@ def show_dry_run(run: Run, found: Plan, output: str) -> None:
 def _manifest_lines(made: Sequence[Mapping[str, Any]]) -> list[str]:
     import yaml
 
-    lines = ["# Made by submit: the Job, suspended, then its Secret, then the Job is let go."]
+    lines = ["# Made by submit: the Job, suspended, then its Secret, then the Job is unsuspended."]
     for number, manifest in enumerate(made):
         if number == 2:
             lines.append(
@@ -47,11 +47,11 @@ def _manifest_lines(made: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def run_facts(run: Run, found: Plan) -> dict[str, Any]:
-    """The run and what its plan costs, as JSON values."""
+    """The run and the estimate of its cost, as JSON values."""
     from jobs.plan import estimate_plan
     from jobs.plan.cost import costs
 
-    counted = estimate_plan(found)
+    estimate = estimate_plan(found)
     return {
         "run": run.id,
         "namespace": run.namespace,
@@ -60,13 +60,13 @@ def run_facts(run: Run, found: Plan) -> dict[str, Any]:
         "parallel": run.parallel,
         "workers": run.workers,
         "gpu_workers": run.settings.gpu.count,
-        "estimate": asdict(counted),
-        "cost": [asdict(line) for line in costs(counted)],
+        "estimate": asdict(estimate),
+        "cost": [asdict(line) for line in costs(estimate)],
     }
 
 
 def show_run(run: Run, found: Plan) -> None:
-    """The same for a person."""
+    """Print the estimate of a plan, and the run's partitions and workers."""
     from jobs.plan import estimate_plan
     from jobs.plan.cost import rows_of
 
@@ -86,7 +86,7 @@ def _parts(run: Run) -> str:
 
 
 def say_state(submitted: Submission) -> None:
-    """What submitting did, and the next commands."""
+    """Print the result of submitting, and the commands to go on with."""
     from jobs.kubernetes.submit import SubmissionState
 
     run, at = submitted.run, f"-n {submitted.run.namespace}"
@@ -95,9 +95,9 @@ def say_state(submitted: Submission) -> None:
             lines = ["submitted; follow and end it with"]
             lines += [f"  berthwatch {name} {run.id} {at}" for name in ("status", "logs", "cancel")]
         case SubmissionState.RUNNING:
-            lines = [f"the same run is under way: berthwatch status {run.id} {at}"]
+            lines = [f"the same run is active: berthwatch status {run.id} {at}"]
         case SubmissionState.FINISHED:
-            lines = ["nothing to do: the same run has finished; --again looks what is missing now"]
+            lines = ["nothing to do: the same run has finished; --again does what is missing now"]
         case state:
             lines = [f"the same run has {state}; what is missing: berthwatch resume JOB {at}"]
     print_lines(lines)

@@ -1,7 +1,7 @@
-"""The Kubernetes API as far as Berthwatch needs it: objects in and out as plain JSON values.
+"""Client of the Kubernetes API for the kinds of objects that runs use, as JSON values.
 
-The only importer of the ``kubernetes`` package. Which account may do what stands in
-``infra/kubernetes/base/rights.yaml``; a refusal names the verb and the resource that lack.
+The only importer of the ``kubernetes`` package. The rights of each account are in
+``infra/kubernetes/base/rights.yaml``; an error names the verb and the resource that were refused.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
 
 TIMEOUT_S = (5.0, 30.0)
-"""To connect, and between two bytes of an answer."""
+"""Connect timeout, and read timeout between two bytes of a response."""
 QUIET_LOG_S = 3600.0
-"""A followed log may be silent for so long."""
+"""Read timeout of a followed log."""
 ATTEMPTS = 4
+"""Of a request that gets no response or a status of 500 and above."""
 FIRST_WAIT_S = 0.5
-"""Before the second attempt where the server is out of reach; twice as long before the next."""
+"""Before the second attempt; doubled before each further one."""
 DEFAULT_NAMESPACE = "berthwatch"
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""File in a pod with the name of its namespace."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object and where the API keeps it."""
+    """A kind of object and its place in the API."""
 
     api_version: str
     name: str
@@ -44,12 +46,12 @@ class Kind:
 
     @property
     def group(self) -> str:
-        """Empty for the core kinds."""
+        """API group; empty for the core kinds."""
         return self.api_version.rpartition("/")[0]
 
     @property
     def version(self) -> str:
-        """Such as v1."""
+        """API version, such as v1."""
         return self.api_version.rpartition("/")[2]
 
 
@@ -66,10 +68,10 @@ KINDS = {
 
 
 def api_for(context: str | None = None, namespace: str | None = None) -> Api:
-    """The cluster of a kubeconfig's context, or the one this process runs in.
+    """Client for a kubeconfig's context, or in a pod for the pod's own cluster. Sends no request.
 
     The namespace is the one given, else the context's or the pod's own, else ``berthwatch``.
-    KubernetesError where there is neither kubeconfig nor pod.
+    Raises KubernetesError outside a pod where no kubeconfig is found.
     """
     if _in_a_pod() and context is None and "KUBECONFIG" not in os.environ:
         settings = client.Configuration()
@@ -99,47 +101,51 @@ def _context_namespace(context: str | None) -> str | None:
 
 
 class Api:
-    """Objects of one namespace. Whatever cannot be reached just now is tried again, a few times."""
+    """Objects of one namespace.
+
+    A request without a response, or with a status of 500 and above, is repeated up to ATTEMPTS
+    times and then raises KubernetesLostError. Other refusals raise KubernetesError.
+    """
 
     def __init__(self, made: client.ApiClient, namespace: str) -> None:
         self.namespace = namespace
-        # asked for raw answers, their methods return something else than they declare
+        # with _RAW their methods return other types than they declare
         self._core: Any = client.CoreV1Api(made)
         self._grouped: Any = client.CustomObjectsApi(made)  # any kind with a group, Jobs as well
 
     def create(self, manifest: Manifest) -> Manifest:
-        """Make an object; AlreadyThereError where one of that name exists."""
+        """Create an object and return it; AlreadyThereError where one of that name exists."""
         kind = KINDS[manifest["kind"]]
         what = f"create {kind.plural} {manifest['metadata']['name']}"
         if kind.group:
-            return self._asked(
+            return self._json(
                 what,
                 lambda: self._grouped.create_namespaced_custom_object(
                     *self._place(kind), manifest, **_RAW
                 ),
             )
         call = getattr(self._core, f"create_namespaced_{kind.name.lower()}")
-        return self._asked(what, lambda: call(self.namespace, manifest, **_RAW))
+        return self._json(what, lambda: call(self.namespace, manifest, **_RAW))
 
     def find(self, kind: Kind, name: str) -> Manifest | None:
-        """An object, or None where there is none of that name."""
+        """The object of that name, or None."""
         what = f"get {kind.plural} {name}"
         if kind.group:
-            return self._found(
+            return self._json_or_none(
                 what,
                 lambda: self._grouped.get_namespaced_custom_object(
                     *self._place(kind), name, **_RAW
                 ),
             )
         call = getattr(self._core, f"read_namespaced_{_snake(kind)}")
-        return self._found(what, lambda: call(name, self.namespace, **_RAW))
+        return self._json_or_none(what, lambda: call(name, self.namespace, **_RAW))
 
     def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> list[Manifest]:
-        """Every object of a kind that carries these labels."""
+        """Every object of a kind that has these labels."""
         selector = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
         what = f"list {kind.plural}"
         if kind.group:
-            found = self._asked(
+            found = self._json(
                 what,
                 lambda: self._grouped.list_namespaced_custom_object(
                     *self._place(kind), label_selector=selector or None, **_RAW
@@ -147,14 +153,14 @@ class Api:
             )
         else:
             call = getattr(self._core, f"list_namespaced_{_snake(kind)}")
-            found = self._asked(
+            found = self._json(
                 what, lambda: call(self.namespace, label_selector=selector or None, **_RAW)
             )
         return list(found["items"])
 
     def patch(self, kind: Kind, name: str, body: Manifest) -> Manifest:
-        """Merge some fields into an object that has a group; returns it as it is then."""
-        return self._asked(
+        """Merge fields into an object of a kind with an API group; returns the result."""
+        return self._json(
             f"patch {kind.plural} {name}",
             lambda: self._grouped.patch_namespaced_custom_object(
                 *self._place(kind), name, body, _content_type="application/merge-patch+json", **_RAW
@@ -162,12 +168,12 @@ class Api:
         )
 
     def delete(self, kind: Kind, name: str, foreground: bool = False) -> bool:
-        """Take an object that has a group away, with what it owns; False where it was not there.
+        """Delete an object of a kind with an API group, and what it owns; False if there is none.
 
-        ``foreground``: it stays visible until what it owns is gone.
+        ``foreground``: the object stays visible until what it owns is gone.
         """
         how = "Foreground" if foreground else "Background"
-        gone = self._found(
+        gone = self._json_or_none(
             f"delete {kind.plural} {name}",
             lambda: self._grouped.delete_namespaced_custom_object(
                 *self._place(kind), name, propagation_policy=how, **_RAW
@@ -176,9 +182,9 @@ class Api:
         return gone is not None
 
     def log(self, pod: str, previous: bool = False) -> str:
-        """What a pod's container has written; KubernetesError where there is nothing to read.
+        """Log of a pod's container; KubernetesError where there is none.
 
-        ``previous``: the container before the last restart.
+        ``previous``: of the container before the last restart.
         """
         response = self._response(
             f"get pods/log {pod}",
@@ -189,7 +195,7 @@ class Api:
         return bytes(response.data).decode("utf-8", "replace")
 
     def follow(self, pod: str) -> Iterator[str]:
-        """Lines of a pod's log from its beginning, as they come, until its container ends."""
+        """Lines of a pod's log from its start, as they are written, until its container ends."""
         response = self._response(
             f"get pods/log {pod}",
             lambda: self._core.read_namespaced_pod_log(
@@ -212,17 +218,15 @@ class Api:
         if kept:
             yield kept.decode("utf-8", "replace")
 
-    # --- asking ---------------------------------------------------------------------------------
-
     def _place(self, kind: Kind) -> tuple[str, str, str, str]:
         return kind.group, kind.version, self.namespace, kind.plural
 
-    def _asked(self, what: str, call: Callable[[], Any]) -> Manifest:
+    def _json(self, what: str, call: Callable[[], Any]) -> Manifest:
         return dict(json.loads(self._response(what, call).data))
 
-    def _found(self, what: str, call: Callable[[], Any]) -> Manifest | None:
+    def _json_or_none(self, what: str, call: Callable[[], Any]) -> Manifest | None:
         try:
-            return self._asked(what, call)
+            return self._json(what, call)
         except _NotFoundError:
             return None
 
@@ -232,7 +236,7 @@ class Api:
                 return call()
             except ApiException as error:
                 if error.status < 500 or attempt == ATTEMPTS - 1:
-                    raise self._refusal(what, error) from error
+                    raise self._error(what, error) from error
             except urllib3.exceptions.HTTPError as error:
                 if attempt == ATTEMPTS - 1:
                     raise KubernetesLostError(
@@ -242,40 +246,40 @@ class Api:
             time.sleep(FIRST_WAIT_S * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    def _refusal(self, what: str, error: ApiException) -> KubernetesError:
-        said = _said(error)
+    def _error(self, what: str, error: ApiException) -> KubernetesError:
+        message = _message(error)
         where = f"namespace {self.namespace}"
         if error.status >= 500:
             return KubernetesLostError(
-                f"the Kubernetes API answers {error.status} to: {what} in {where} ({said})"
+                f"the Kubernetes API answers {error.status} to: {what} in {where} ({message})"
             )
         if error.status == 404:
-            return _NotFoundError(f"not found: {what} in {where} ({said})")
+            return _NotFoundError(f"not found: {what} in {where} ({message})")
         if error.status == 409 and "AlreadyExists" in (error.body or ""):
             return AlreadyThereError(f"{what}: exists already in {where}")
-        if error.status in (401, 403) and "quota" not in said:
+        if error.status in (401, 403) and "quota" not in message:
             return KubernetesError(
-                f"Kubernetes does not allow: {what} in {where} ({said}); ask whoever runs the "
-                "cluster for the role in infra/kubernetes/base/rights.yaml, or choose another "
+                f"Kubernetes does not allow: {what} in {where} ({message}); "
+                "request the role in infra/kubernetes/base/rights.yaml, or choose another "
                 "--context or --namespace"
             )
-        return KubernetesError(f"Kubernetes refuses: {what} in {where} ({said})")
+        return KubernetesError(f"Kubernetes refuses: {what} in {where} ({message})")
 
 
 class _NotFoundError(KubernetesError):
-    """There is no such object, or no such kind."""
+    """There is no such object, or no such kind (HTTP status 404)."""
 
 
 _RAW: Any = {"_preload_content": False, "_request_timeout": TIMEOUT_S}
-"""Answers as they came, not as the package's classes, which leave out what they do not know."""
+"""Responses as JSON: the package's classes drop fields that they do not declare."""
 
 
 def _snake(kind: Kind) -> str:
     return "config_map" if kind is CONFIG_MAPS else kind.name.lower()
 
 
-def _said(error: ApiException) -> str:
-    """The server's own words."""
+def _message(error: ApiException) -> str:
+    """The message in the server's response, or its HTTP status."""
     try:
         return str(json.loads(error.body or "")["message"])
     except (TypeError, ValueError, KeyError):

@@ -1,7 +1,8 @@
-"""Files of a person's own that a plan names by path, sent along into the archive and fetched again.
+"""Upload and download of the local files that a plan names by path.
 
-They are the network's weights and the analysts' entries on cargo. Other machines do not have these
-paths; what they fetch lies elsewhere, and yet it is the same plan, with the same hash.
+These are the network's weights and the analysts' cargo entries. Pods do not have the paths of the
+submitting machine: files are uploaded to the archive and downloaded to other paths; the plan keeps
+its hash.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from jobs.plan import Plan
 from jobs.storage import Storage
 
 INDEX = "files/index.json"
-"""Which file is which; written last, and so only where all are there."""
+"""Names of the uploaded files by their field in the plan; written after all of them."""
 
 
 def upload(plan: Plan, storage: Storage, folder: str) -> None:
-    """Put a plan's own files below a folder of the archive; twice does no harm.
+    """Upload a plan's local files below a folder of the archive; idempotent.
 
-    Raises ArchiveError where one of them is not here.
+    Raises ArchiveError where one of them cannot be read.
     """
-    names = {what: _put(Path(path), storage, folder) for what, path in _paths(plan).items()}
+    names = {what: _upload(Path(path), storage, folder) for what, path in _paths(plan).items()}
     storage.write(f"{folder}/{INDEX}", json.dumps(names, indent=2).encode() + b"\n")
 
 
 def with_downloaded_files(plan: Plan, storage: Storage, folder: str, target: Path) -> Plan:
-    """The plan with its own files fetched into a local folder; ArchiveError where they are missing.
+    """The plan with its files downloaded to ``target``; ArchiveError where they are not uploaded.
 
-    It keeps its hash, which covers the paths of whoever made it.
+    Its hash stays that of the submitted plan, which covers the paths on the submitting machine.
     """
     names = uploaded_names(plan, storage, folder)
-    paths = {what: str(_fetch(storage, name, target)) for what, name in names.items()}
+    paths = {what: str(_download(storage, name, target)) for what, name in names.items()}
     if not paths:
         return plan
     moved = replace(
@@ -51,7 +52,7 @@ def with_downloaded_files(plan: Plan, storage: Storage, folder: str, target: Pat
 
 
 def uploaded_names(plan: Plan, storage: Storage, folder: str) -> dict[str, str]:
-    """Names in the archive of the plan's ``model`` and ``cargo``, as far as it has them."""
+    """Names in the archive of the plan's ``model`` and ``cargo`` files, where it names any."""
     wanted = _paths(plan)
     if not wanted:
         return {}
@@ -70,19 +71,19 @@ def _paths(plan: Plan) -> dict[str, str]:
     return {what: path for what, path in paths.items() if path is not None}
 
 
-def _put(path: Path, storage: Storage, folder: str) -> str:
-    """The file's name below the folder, which tells its content from another's."""
+def _upload(path: Path, storage: Storage, folder: str) -> str:
+    """Upload a file; returns its name, which has 16 hex characters of the content's SHA-256."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ArchiveError(f"cannot send {path} along: {error}; the plan names it") from error
+        raise ArchiveError(f"cannot upload {path}, which the plan names: {error}") from error
     name = f"files/{hashlib.sha256(content).hexdigest()[:16]}-{path.name}"
     if not storage.exists(f"{folder}/{name}"):
         storage.write(f"{folder}/{name}", content)
     return name
 
 
-def _fetch(storage: Storage, name: str, target: Path) -> Path:
+def _download(storage: Storage, name: str, target: Path) -> Path:
     path = target / name.rpartition("/")[2]
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,10 +94,10 @@ def _fetch(storage: Storage, name: str, target: Path) -> Path:
 
 
 class Weights(WorkerPlugin):
-    """Has every worker fetch the run's weights before it takes up any task.
+    """Worker plugin that downloads the run's weights before the worker starts any task.
 
-    ``path`` is where the plan says that they are: that of ``unpacked``. A worker that cannot fetch
-    them closes, so that no overpass fails for it.
+    ``path`` is the plan's ``model`` after ``with_downloaded_files``. A worker that cannot download
+    the file closes, so that no overpass fails for want of it.
     """
 
     def __init__(self, storage: Storage, name: str, path: str) -> None:
@@ -106,9 +107,9 @@ class Weights(WorkerPlugin):
         self.name = f"weights-{Path(path).name}"
 
     def setup(self, worker: Any) -> None:
-        """Fetch the file; where it cannot be, close the worker."""
+        """Download the file, or close the worker and raise."""
         try:
-            _fetch(self.storage, self.file, Path(self.path).parent)
+            _download(self.storage, self.file, Path(self.path).parent)
         except (OSError, ArchiveError):
-            worker.loop.add_callback(worker.close, reason="the run's weights cannot be fetched")
+            worker.loop.add_callback(worker.close, reason="the run's weights cannot be downloaded")
             raise

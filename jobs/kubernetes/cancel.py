@@ -1,4 +1,4 @@
-"""End a run before its end, and see to it that nothing of it stays behind."""
+"""Cancelling a run: delete its objects in Kubernetes and wait until they are gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
 
 WAIT_S = 180.0
-"""A runner has 120 s to commit what is finished, ship its logs and end."""
+"""Longer than a runner's grace period of 120 s, in which it commits and archives its logs."""
 POLL_S = 2.0
 
 WATCHED = (JOBS, CLUSTERS, WORKER_GROUPS, PODS)
@@ -24,15 +24,16 @@ WATCHED = (JOBS, CLUSTERS, WORKER_GROUPS, PODS)
 
 @dataclass(frozen=True)
 class Cancellation:
-    """What cancelling did; objects are named as ``kind/name``."""
+    """Result of cancelling; objects are named ``kind/name``."""
 
     gone: tuple[str, ...]
+    """Deleted objects."""
     left: tuple[str, ...]
-    """Still there when the wait was over."""
+    """Objects that still exist after ``wait_s``."""
     notes: tuple[str, ...] = ()
-    """What could not be deleted, and why."""
+    """Objects that could not be deleted, and why."""
     recorded: bool = True
-    """Whether the archive says now that the run was cancelled; not where it was over before."""
+    """Whether the cancellation was written to the archive; False where the run had ended before."""
 
 
 def cancel(
@@ -43,9 +44,10 @@ def cancel(
     progress: Callable[[str], None] = lambda _: None,
     poll_s: float = POLL_S,
 ) -> Cancellation:
-    """Delete the run's Job, and with it everything it owns; wait until all of it is gone.
+    """Delete the run's Job and everything it owns; wait until all of it is gone, or ``wait_s``.
 
-    What finished is committed and stays. A cluster or group that no Job owns is deleted as well.
+    Finished overpasses are committed and stay. DaskClusters and DaskWorkerGroups without an owner
+    are deleted as well.
     """
     before = set(remaining(api, run))
     job = api.find(JOBS, run.id)
@@ -60,7 +62,7 @@ def cancel(
 
 
 def remaining(api: Api, run: Run) -> Iterator[str]:
-    """Everything of the run that Kubernetes still has, as ``kind/name``."""
+    """The run's objects that exist in Kubernetes, as ``kind/name``."""
     for kind in WATCHED:
         for found in _of_run(api, kind, run):
             yield f"{kind.name}/{found['metadata']['name']}"
@@ -71,7 +73,7 @@ def _of_run(api: Api, kind: Kind, run: Run) -> list[Manifest]:
 
 
 def _delete_unowned(api: Api, run: Run) -> Iterator[str]:
-    """Groups before their clusters; those that have an owner go with it."""
+    """Delete groups, then clusters, that have no owner; yields a note for each failure."""
     for kind in (WORKER_GROUPS, CLUSTERS):
         for found in _of_run(api, kind, run):
             if found["metadata"].get("ownerReferences"):
@@ -85,22 +87,22 @@ def _delete_unowned(api: Api, run: Run) -> Iterator[str]:
 def _wait(
     api: Api, run: Run, wait_s: float, progress: Callable[[str], None], poll_s: float
 ) -> set[str]:
-    """Until nothing is left or the time is over; returns what is left."""
+    """Poll until no object is left or ``wait_s`` is over; returns those left."""
     until = time.monotonic() + wait_s
-    said = ""
+    reported = ""
     while True:
         left = set(remaining(api, run))
         if not left or time.monotonic() >= until:
             return left
-        words = count_by_kind(left)
-        if words != said:
-            progress(f"waiting for {words} to go")
-            said = words
+        counts = count_by_kind(left)
+        if counts != reported:
+            progress(f"waiting for {counts} to go")
+            reported = counts
         time.sleep(poll_s)
 
 
-def count_by_kind(things: set[str]) -> str:
-    """``1 Job, 3 Pods`` of ``kind/name`` each."""
-    kinds = [thing.partition("/")[0] for thing in things]
+def count_by_kind(objects: set[str]) -> str:
+    """Number of objects of each kind, such as ``1 Job, 3 Pods``."""
+    kinds = [name.partition("/")[0] for name in objects]
     numbers = [(kinds.count(kind.name), kind.name) for kind in WATCHED]
     return ", ".join(f"{n} {name}{'s' if n > 1 else ''}" for n, name in numbers if n)

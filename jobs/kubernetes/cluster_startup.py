@@ -1,4 +1,4 @@
-"""Waiting for the Dask cluster of a partition, with an eye on what keeps it from coming."""
+"""Waiting for the Dask cluster of a partition to start, and reporting what prevents it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from jobs.run.cluster import Roll, connect, roll_call
 
 POLL_S = 2.0
 POLL_EVERY_S = 10.0
-"""Between two looks at the pods and their events."""
-ASK_S = 20.0
-"""For one answer of the scheduler."""
+"""Between two polls of the pods and their events."""
+RESPONSE_LIMIT_S = 20.0
+"""For one response of the scheduler."""
 
 Say = Callable[[str], None]
 
 
 class StartupMonitor:
-    """Looks at a partition's pods now and then; tells each trouble once."""
+    """Polls a partition's pods at most every POLL_EVERY_S; reports each trouble once."""
 
     def __init__(self, api: Api, run: Run, index: int, say: Say) -> None:
         self.api = api
@@ -42,72 +42,77 @@ class StartupMonitor:
         self._polled_at = float("-inf")
 
     def poll(self) -> None:
-        """Tell what is new. ClusterError for what will not pass by itself."""
+        """Report new troubles; raises ClusterError for one that outlasts its grace period."""
         now = time.monotonic()
         if now - self._polled_at < POLL_EVERY_S:
             return
         self._polled_at = now
-        hopeless = self.grace_period.observe(self.troubles())
-        if hopeless:
-            raise ClusterError(f"the Dask cluster cannot start: {hopeless}")
+        lasting = self.grace_period.observe(self.troubles())
+        if lasting:
+            raise ClusterError(f"the Dask cluster cannot start: {lasting}")
 
     def troubles(self) -> list[Trouble]:
-        """What keeps the partition's scheduler and workers from running now."""
-        pods = self.api.list(PODS, self.labels)  # a runner's pod carries no partition
+        """What prevents the partition's scheduler and workers from running now."""
+        pods = self.api.list(PODS, self.labels)  # a runner's pod has no partition label
         return troubles(pods, events_of(self.prefix, self.api.list(EVENTS)))
 
 
 @contextmanager
 def started_cluster(api: Api, run: Run, index: int, say: Say) -> Iterator[Client]:
-    """A client of the partition's cluster, once it has what it needs.
+    """Client of the partition's cluster, once the workers that the run needs have started.
 
-    A CPU worker within ``start_timeout_s``; where the run has a GPU group, a GPU worker within
-    ``gpu.wait_s``, or else, as the settings say, a ClusterError or CPUs alone. The keys are those
-    that Dask's own configuration names, which the pod's environment sets.
+    A CPU worker must start within ``start_timeout_s``. Where the run has a GPU group, a GPU worker
+    must start within ``gpu.wait_s``; otherwise ``gpu.otherwise`` decides between a ClusterError and
+    CPU workers alone. The TLS keys are those of Dask's configuration, which the pod's environment
+    sets. Raises ClusterLostError where the scheduler does not start or no longer responds.
     """
     monitor = StartupMonitor(api, run, index, say)
     address, security = scheduler_address(run, index), Security()
-    _scheduler(address, monitor, run.settings.start_timeout_s)
-    with _asking(address, security) as client:
-        needs = _workers(client, run, index, monitor, say)
-    # what a run counts on is settled here: a GPU worker that has just gone is waited for
+    _wait_for_scheduler(address, monitor, run.settings.start_timeout_s)
+    with _client(address, security) as client:
+        needs = _wait_for_workers(client, run, index, monitor, say)
+    # the needed kinds are fixed from here on: a GPU worker that has just gone is waited for
     wait_s = run.settings.start_timeout_s
     with connect(address, security=security, wait_for_workers_s=wait_s, needs=needs) as client:
         yield client
 
 
 @contextmanager
-def _asking(address: str, security: Security) -> Iterator[Client]:
+def _client(address: str, security: Security) -> Iterator[Client]:
     try:
-        client = Client(address, security=security, timeout=ASK_S)
+        client = Client(address, security=security, timeout=RESPONSE_LIMIT_S)
     except (OSError, TimeoutError) as error:
-        raise ClusterLostError(f"the scheduler at {address} broke off: {error}") from error
+        raise ClusterLostError(
+            f"the scheduler at {address} closed the connection: {error}"
+        ) from error
     with client:
         yield client
 
 
-def _scheduler(address: str, monitor: StartupMonitor, limit_s: float) -> None:
-    """Until its port answers: asking Dask itself would wait without looking at the pods."""
+def _wait_for_scheduler(address: str, monitor: StartupMonitor, limit_s: float) -> None:
+    """Poll the scheduler's port: a Dask client would wait without polling the pods."""
     place = urlsplit(address)
-    for _ in _until(limit_s):
+    for _ in _polls(limit_s):
         try:
             socket.create_connection((str(place.hostname), int(place.port or 0)), POLL_S).close()
             return
         except OSError:
             monitor.poll()
-    raise ClusterLostError(_late("scheduler", limit_s, monitor))
+    raise ClusterLostError(_timeout_message("scheduler", limit_s, monitor))
 
 
-def _workers(
+def _wait_for_workers(
     client: Client, run: Run, index: int, monitor: StartupMonitor, say: Say
 ) -> tuple[str, ...]:
-    """Which kinds of workers are there and are counted on."""
-    _await(client, monitor, run.settings.start_timeout_s, "CPU worker", lambda roll: roll.cpus > 0)
+    """Wait for the workers; returns the kinds (CPU, GPU) that the run uses."""
+    _wait_until(
+        client, monitor, run.settings.start_timeout_s, "CPU worker", lambda roll: roll.cpus > 0
+    )
     gpu = run.settings.gpu
     if not gpu.count:
         return (CPU,)
     try:
-        _await(client, monitor, gpu.wait_s, "GPU worker", lambda roll: roll.gpus > 0)
+        _wait_until(client, monitor, gpu.wait_s, "GPU worker", lambda roll: roll.gpus > 0)
     except ClusterError as error:
         if isinstance(error, ClusterLostError) or gpu.otherwise != "cpu":
             raise
@@ -117,26 +122,26 @@ def _workers(
     return (CPU, GPU)
 
 
-def _await(
+def _wait_until(
     client: Client,
     monitor: StartupMonitor,
     limit_s: float,
     who: str,
     enough: Callable[[Roll], bool],
 ) -> None:
-    for _ in _until(limit_s):
+    for _ in _polls(limit_s):
         try:
-            roll = roll_call(client, ASK_S)
+            roll = roll_call(client, RESPONSE_LIMIT_S)
         except (OSError, TimeoutError) as error:
-            raise ClusterLostError(f"the scheduler does not answer any more ({error})") from error
+            raise ClusterLostError(f"the scheduler no longer answers ({error})") from error
         if enough(roll):
             return
         monitor.poll()
-    raise ClusterError(_late(who, limit_s, monitor))
+    raise ClusterError(_timeout_message(who, limit_s, monitor))
 
 
-def _until(limit_s: float) -> Iterator[None]:
-    """Once at least, then every POLL_S until the limit."""
+def _polls(limit_s: float) -> Iterator[None]:
+    """Yield at once, then every POLL_S until the limit."""
     deadline = time.monotonic() + limit_s
     while True:
         yield
@@ -145,5 +150,5 @@ def _until(limit_s: float) -> Iterator[None]:
         time.sleep(POLL_S)
 
 
-def _late(who: str, limit_s: float, monitor: StartupMonitor) -> str:
+def _timeout_message(who: str, limit_s: float, monitor: StartupMonitor) -> str:
     return f"no {who} came within {limit_s:.0f} s: {summarise(monitor.troubles())}"

@@ -1,4 +1,4 @@
-"""The Dask clusters of a run: made, found again, taken under the run's Job, removed."""
+"""Creating, adopting and removing the DaskCluster and GPU worker group of a partition."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from jobs.kubernetes.manifests import dask_cluster, gpu_group
 from jobs.kubernetes.spec import Run
 
 DELETION_LIMIT_S = 120.0
-"""How long an object of an earlier submission may take to disappear."""
+"""Limit for the deletion of an object of an earlier submission."""
 POLL_S = 1.0
 
 
 def make_cluster(api: Api, run: Run, index: int, job_uid: str) -> None:
-    """The partition's DaskCluster and then its GPU group, each owned by the run's Job.
+    """Create the partition's DaskCluster and then its GPU group, each owned by the run's Job.
 
-    The order matters: the operator never adopts a group whose cluster was not there. What is there
-    already is left as it is, but for its owner. So a runner that follows one that was evicted goes
-    on with the same cluster.
+    The order matters: the operator never adopts a group created before its cluster. Objects that
+    exist already only get the Job as owner, so that the successor of an evicted runner goes on with
+    the same cluster. Raises KubernetesLostError where one of an earlier submission is not deleted
+    within DELETION_LIMIT_S.
     """
     _make(api, dask_cluster(run, index, job_uid))
     group = gpu_group(run, index, job_uid)
@@ -28,13 +29,13 @@ def make_cluster(api: Api, run: Run, index: int, job_uid: str) -> None:
 
 
 def remove_cluster(api: Api, run: Run, index: int) -> None:
-    """Both, at once: idle GPUs cost as much as busy ones."""
+    """Delete the DaskCluster and its GPU group at once: idle GPUs cost as much as busy ones."""
     remove_gpu_group(api, run, index)
     api.delete(CLUSTERS, run.cluster_name(index))
 
 
 def remove_gpu_group(api: Api, run: Run, index: int) -> None:
-    """The GPU group alone, where the partition goes on without it."""
+    """Delete the GPU group alone; the partition goes on without it."""
     group = gpu_group(run, index, None)
     if group is not None:
         api.delete(WORKER_GROUPS, group["metadata"]["name"])
@@ -50,7 +51,7 @@ def _make(api: Api, manifest: Manifest) -> None:
         except AlreadyThereError:
             found = api.find(kind, name)
         if found is not None and "deletionTimestamp" not in found["metadata"]:
-            _own(api, manifest, found)
+            _add_owner(api, manifest, found)
             return
         if time.monotonic() > deadline:
             raise KubernetesLostError(
@@ -60,8 +61,11 @@ def _make(api: Api, manifest: Manifest) -> None:
         time.sleep(POLL_S)
 
 
-def _own(api: Api, manifest: Manifest, found: Manifest) -> None:
-    """Put it under the Job, so that it goes with it; the owners the operator gave stay."""
+def _add_owner(api: Api, manifest: Manifest, found: Manifest) -> None:
+    """Make the Job an owner, so that garbage collection deletes the object with the Job.
+
+    A Job that owned it before is replaced; owners that the operator set stay.
+    """
     wanted = manifest["metadata"]["ownerReferences"]
     owners = found["metadata"].get("ownerReferences", [])
     missing = [owner for owner in wanted if owner["uid"] not in {o["uid"] for o in owners}]

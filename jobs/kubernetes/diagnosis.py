@@ -1,4 +1,4 @@
-"""From what Kubernetes says of pods, in status and events, to what a person can do about it."""
+"""Diagnosis of pods that do not run, from their status and events: cause and remedy."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ if TYPE_CHECKING:  # only its types: the kubernetes package takes a while to loa
     from jobs.kubernetes.api import Manifest
 
 KILLED_FOR_MEMORY = "OOMKilled"
-OUT_OF_REACH = re.compile(
+UNREACHABLE = re.compile(
     r"timeout|timed out|connection re|i/o|EOF|TLS handshake|too many requests|toomanyrequests"
     r"|\b(429|500|502|503|504)\b|temporar|no such host|server misbehaving",
     re.IGNORECASE,
 )
-"""What a registry that is out of reach just now makes the kubelet say."""
+"""Kubelet messages of image pulls that fail because the registry is unreachable or throttles."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that keeps pods from working."""
+    """One cause that prevents pods from running."""
 
     what: str
-    """A sentence: what was found, and what to do."""
+    """A sentence: the cause, and the remedy."""
     about: str
-    """The pod, or how many of which component."""
+    """Name of the pod; or the number of pods, with their components."""
     fatal: bool
-    """Whether waiting is of no use: a person has to change something."""
+    """Whether it does not pass by itself: a person has to change something."""
     count: int = 1
-    """Pods that have it."""
+    """Number of pods that have it."""
 
 
 @dataclass(frozen=True)
 class _Finding:
     key: tuple[str, ...]
-    """Equal for findings that are the same trouble."""
+    """Equal for findings that have the same cause."""
     what: str
     fatal: bool
     time: str
@@ -61,19 +61,20 @@ class _Finding:
 
 
 def events_of(run_id: str, events: Iterable[Manifest]) -> list[Manifest]:
-    """Those of a run, of all in its namespace: every object's name begins with the run's id."""
+    """The events of a run, among those of its namespace: its objects' names begin with its id."""
     return [event for event in events if _object(event)["name"].startswith(run_id)]
 
 
 def troubles(pods: list[Manifest], events: list[Manifest]) -> list[Trouble]:
-    """What keeps these pods, and the controllers that make them, from working; the worst first.
+    """What prevents these pods, and the controllers that create them, from running.
 
-    ``events`` are those of one run (``events_of``). Pods that have become ready, or were replaced
-    by one that has, are in no trouble. Pods with the same trouble are counted together.
+    ``events`` are those of one run (``events_of``). Pods that are ready, or were replaced by one
+    that is, are left out. Pods with the same cause are one trouble. Fatal ones come first, then
+    those of the most pods.
     """
-    told = _by_object(events)
-    waiting = [pod for pod in pods if not _well(pod, pods)]
-    found = [one for pod in waiting for one in _of_pod(pod, told[name_of(pod)])]
+    by_object = _by_object(events)
+    failing = [pod for pod in pods if not _healthy(pod, pods)]
+    found = [one for pod in failing for one in _of_pod(pod, by_object[name_of(pod)])]
     found += _of_controllers(events)
     groups: dict[tuple[str, ...], list[_Finding]] = defaultdict(list)
     for one in found:
@@ -96,7 +97,7 @@ def _summed(group: list[_Finding]) -> Trouble:
     )
 
 
-def _well(pod: Manifest, pods: list[Manifest]) -> bool:
+def _healthy(pod: Manifest, pods: list[Manifest]) -> bool:
     if ready(pod) or phase_of(pod) == "Succeeded":
         return True
     return ended(pod) and any(
@@ -108,16 +109,13 @@ def _well(pod: Manifest, pods: list[Manifest]) -> bool:
     )
 
 
-# --- events -------------------------------------------------------------------------------------
-
-
 def _object(event: Manifest) -> dict[str, Any]:
     found = event.get("involvedObject") or {}
     return {"kind": found.get("kind", ""), "name": found.get("name", "")}
 
 
 def _time(event: Manifest) -> str:
-    """When it was seen last; the scheduler's events have no lastTimestamp."""
+    """Time of the last occurrence; the scheduler's events have no lastTimestamp."""
     series = event.get("series") or {}
     return str(
         series.get("lastObservedTime")
@@ -128,43 +126,43 @@ def _time(event: Manifest) -> str:
 
 
 def _by_object(events: Iterable[Manifest]) -> defaultdict[str, list[Manifest]]:
-    """The newest first."""
+    """Events by the name of their object, the newest first."""
     found: defaultdict[str, list[Manifest]] = defaultdict(list)
     for event in sorted(events, key=_time, reverse=True):
         found[_object(event)["name"]].append(event)
     return found
 
 
-def _newest(told: Iterable[Manifest], *reasons: str) -> Manifest | None:
-    return next((event for event in told if event.get("reason") in reasons), None)
+def _newest(events: Iterable[Manifest], *reasons: str) -> Manifest | None:
+    return next((event for event in events if event.get("reason") in reasons), None)
 
 
 # --- one pod ------------------------------------------------------------------------------------
 
 
-def _of_pod(pod: Manifest, told: list[Manifest]) -> Iterator[_Finding]:
+def _of_pod(pod: Manifest, events: list[Manifest]) -> Iterator[_Finding]:
     def finding(key: tuple[str, ...], what: str, fatal: bool, time: str = "") -> _Finding:
         return _Finding(key, what, fatal, time or made_at(pod), name_of(pod), component_of(pod))
 
-    moved = _moved_away(pod)
-    if moved:
-        yield finding(("moved", moved), moved, False)
+    disrupted = _disruption(pod)
+    if disrupted:
+        yield finding(("disrupted", disrupted), disrupted, False)
         return
     placed = (pod.get("spec") or {}).get("nodeName")
     if phase_of(pod) == "Pending" and not placed:
-        found = _unplaced(pod, told)
+        found = _unscheduled(pod, events)
         if found:
             yield finding(*found)
         return
-    said = [one for container in containers(pod) if (one := _container(pod, container, told))]
-    for key, what, fatal in said:
+    causes = [one for container in containers(pod) if (one := _container(pod, container, events))]
+    for key, what, fatal in causes:
         yield finding(key, what, fatal)
-    if not said and phase_of(pod) == "Pending":
-        yield from (finding(*one) for one in _unprepared(told))
+    if not causes and phase_of(pod) == "Pending":
+        yield from (finding(*one) for one in _unprepared(events))
 
 
-def _moved_away(pod: Manifest) -> str:
-    """Why its node gave it up; empty where it did not."""
+def _disruption(pod: Manifest) -> str:
+    """Why its node evicted it; empty where it did not."""
     status = pod.get("status") or {}
     if status.get("reason") == "Evicted":
         why = str(status.get("message", "")).split(". ")[0].rstrip(".")
@@ -173,24 +171,25 @@ def _moved_away(pod: Manifest) -> str:
     if target is None or target["status"] != "True":
         return ""
     reason = str(target.get("reason", ""))
-    because = DISRUPTIONS.get(reason) or _words(target.get("message", "")) or reason
-    return f"told to leave its node: {because}; another pod takes its place, finished work is kept"
+    because = DISRUPTIONS.get(reason) or _one_line(target.get("message", "")) or reason
+    return f"has to leave its node: {because}; another pod takes its place, finished work is kept"
 
 
 DISRUPTIONS = {
-    "PreemptionByScheduler": "a pod of higher priority needs the room",
+    "PreemptionByScheduler": "a pod of higher priority needs the resources",
     "EvictionByEvictionAPI": "the node is being drained",
     "DeletionByTaintManager": "the node has a taint that it does not tolerate, or is gone",
     "DeletionByPodGC": "the node is gone",
     "TerminationByKubelet": "the node is short of something, or shuts down (spot)",
 }
+"""Causes by the reason of the condition DisruptionTarget."""
 
 
-_Said = tuple[tuple[str, ...], str, bool]
-"""Key, sentence, fatal."""
+_Cause = tuple[tuple[str, ...], str, bool]
+"""Key, sentence and whether it is fatal, as in _Finding."""
 
 
-def _container(pod: Manifest, container: dict[str, Any], told: list[Manifest]) -> _Said | None:
+def _container(pod: Manifest, container: dict[str, Any], events: list[Manifest]) -> _Cause | None:
     state = container.get("state") or {}
     waiting = state.get("waiting") or {}
     reason = str(waiting.get("reason", ""))
@@ -198,7 +197,7 @@ def _container(pod: Manifest, container: dict[str, Any], told: list[Manifest]) -
     if reason == "InvalidImageName":
         return _image_name(image)
     if reason in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"):
-        return _image_pull(image, str(waiting.get("message", "")), told)
+        return _image_pull(image, str(waiting.get("message", "")), events)
     if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
         return _start_refused(str(waiting.get("message", "")))
     last = terminated(pod)
@@ -218,42 +217,42 @@ def _spec_of(pod: Manifest, container: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(image: str) -> str:
-    """With 12 digits of its digest, which are enough to find it."""
+    """The image's name with its digest cut to 12 hex characters."""
     name, at, digest = image.partition("@sha256:")
     return f"{name}{at}{digest[:12]}"
 
 
-def _image_name(image: str) -> _Said:
-    what = f"{image!r} is no name of an image: correct it in the settings, and submit again"
+def _image_name(image: str) -> _Cause:
+    what = f"{image!r} is not the name of an image: correct it in the settings and submit again"
     return ("image", image), what, True
 
 
-def _image_pull(image: str, message: str, told: list[Manifest]) -> _Said:
-    """Why a pull failed stands in the message, or, while the kubelet backs off, in an event."""
+def _image_pull(image: str, message: str, events: list[Manifest]) -> _Cause:
+    """The cause is in the message or, while the kubelet backs off, in an event."""
     event = _newest(
-        (one for one in told if "ull image" in one.get("message", "")), "Failed", "ErrImagePull"
+        (one for one in events if "ull image" in one.get("message", "")), "Failed", "ErrImagePull"
     )
-    said = f"{message} {event['message'] if event else ''}"
-    if re.search(r"not ?found|manifest unknown|does not exist", said, re.IGNORECASE) and not (
-        re.search(r"unauthorized|denied|authorization failed", said, re.IGNORECASE)
+    text = f"{message} {event['message'] if event else ''}"
+    if re.search(r"not ?found|manifest unknown|does not exist", text, re.IGNORECASE) and not (
+        re.search(r"unauthorized|denied|authorization failed", text, re.IGNORECASE)
     ):
         why, do = "the registry has no such image", "push it, or correct `image` in the settings"
-    elif re.search(r"unauthorized|denied|forbidden|authoriz", said, re.IGNORECASE):
-        why = "the registry does not let the cluster in"
+    elif re.search(r"unauthorized|denied|forbidden|authoriz", text, re.IGNORECASE):
+        why = "the registry refuses the cluster's credentials"
         do = "name a pull secret (imagePullSecrets of the ServiceAccounts), or correct `image`"
-    elif OUT_OF_REACH.search(said):
+    elif UNREACHABLE.search(text):
         what = (
-            f"image {image} cannot be pulled just now: the registry is out of reach or limits; "
-            "Kubernetes tries again: wait, or check the nodes' way to the registry"
+            f"image {image} cannot be pulled just now: the registry is unreachable or throttles; "
+            "Kubernetes tries again: wait, or check the nodes' network"
         )
         return ("image", image), what, False
     else:
-        why, do = _words(said), "correct `image` in the settings, and submit again"
+        why, do = _one_line(text), "correct `image` in the settings and submit again"
         return ("image", image), f"image {image} cannot be pulled ({why}): {do}", False
     return ("image", image), f"image {image} cannot be pulled ({why}): {do}", True
 
 
-def _start_refused(message: str) -> _Said:
+def _start_refused(message: str) -> _Cause:
     missing = re.search(r'(secret|configmap) "([^"]+)" not found', message, re.IGNORECASE)
     if missing:
         return _missing(missing[1].lower(), missing[2])
@@ -261,47 +260,47 @@ def _start_refused(message: str) -> _Said:
     if key:
         what = f"{key[2].lower()} {key[3]} has no key {key[1]}: add it; the pod then starts"
         return ("key", key[3], key[1]), what, True
-    words = _words(message)
-    return ("start", words), f"the container cannot be started: {words}", True
+    line = _one_line(message)
+    return ("start", line), f"the container cannot be started: {line}", True
 
 
-def _missing(kind: str, name: str) -> _Said:
+def _missing(kind: str, name: str) -> _Cause:
     do = f"`kubectl create {'secret generic' if kind == 'secret' else kind} {name} ...`"
-    what = f"{kind} {name!r} is not in the namespace: make it ({do}), or correct the settings"
+    what = f"{kind} {name!r} is not in the namespace: create it ({do}), or correct the settings"
     return (kind, name), what, True
 
 
-def _killed_for_memory(spec: dict[str, Any], component: str) -> _Said:
+def _killed_for_memory(spec: dict[str, Any], component: str) -> _Cause:
     limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
     of = f"its limit of {limit}" if limit else "what its node has"
     what = (
         f"killed for memory (exit 137): it needed more than {of}: raise the memory of the "
-        f"{component or 'container'} in the settings, and submit again"
+        f"{component or 'container'} in the settings and submit again"
     )
     return ("memory", component, str(limit)), what, False
 
 
-def _crash_loop(container: dict[str, Any], last: dict[str, Any]) -> _Said:
+def _crash_loop(container: dict[str, Any], last: dict[str, Any]) -> _Cause:
     code, times = last["exitCode"], int(container.get("restartCount", 0))
-    said = _words(last.get("message", ""))
+    message = _one_line(last.get("message", ""))
     what = (
         f"ends again and again (exit {code}, started {times + 1} times"
-        f"{f': {said}' if said else ''}): read `berthwatch logs`"
+        f"{f': {message}' if message else ''}): read `berthwatch logs`"
     )
-    return ("crash", str(code), said), what, False
+    return ("crash", str(code), message), what, False
 
 
-def _ended_badly(last: dict[str, Any]) -> _Said:
-    """The runner writes its last line to /dev/termination-log, which becomes the message."""
+def _ended_badly(last: dict[str, Any]) -> _Cause:
+    """The message is what the runner wrote to /dev/termination-log."""
     code = int(last["exitCode"])
-    said = _words(last.get("message", "")) or "read `berthwatch logs`"
-    return ("exit", str(code), said), f"ended with exit code {code}: {said}", code == 2
+    message = _one_line(last.get("message", "")) or "read `berthwatch logs`"
+    return ("exit", str(code), message), f"ended with exit code {code}: {message}", code == 2
 
 
-def _unprepared(told: list[Manifest]) -> Iterator[_Said]:
-    """What keeps a placed pod's containers from being made: volumes, sandboxes."""
-    event = _newest(told, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
-    started = _newest(told, "Started")
+def _unprepared(events: list[Manifest]) -> Iterator[_Cause]:
+    """What prevents a scheduled pod's containers from being created: volumes, sandboxes."""
+    event = _newest(events, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
+    started = _newest(events, "Started")
     if event is None or (started is not None and _time(started) > _time(event)):
         return
     message = event.get("message", "")
@@ -311,43 +310,45 @@ def _unprepared(told: list[Manifest]) -> Iterator[_Said]:
         return
     volume = re.search(r'volume "([^"]+)"', message)
     if event["reason"] == "FailedCreatePodSandBox":
-        yield ("sandbox",), f"its node cannot prepare it yet: {_words(message)}", False
+        yield ("sandbox",), f"its node cannot prepare it yet: {_one_line(message)}", False
         return
     named = volume[1] if volume else "?"
-    yield ("volume", named), f"volume {named!r} cannot be mounted yet: {_words(message)}", False
+    yield ("volume", named), f"volume {named!r} cannot be mounted yet: {_one_line(message)}", False
 
 
-# --- no node ------------------------------------------------------------------------------------
+# --- scheduling ---------------------------------------------------------------------------------
 
 
-def _unplaced(pod: Manifest, told: list[Manifest]) -> tuple[tuple[str, ...], str, bool, str] | None:
-    """Why no node takes it: the newest event, or the pod's own condition where events are gone."""
-    event = _newest(told, "FailedScheduling")
+def _unscheduled(
+    pod: Manifest, events: list[Manifest]
+) -> tuple[tuple[str, ...], str, bool, str] | None:
+    """Why no node takes it: by the newest event, or by the pod's condition without events."""
+    event = _newest(events, "FailedScheduling")
     condition = condition_of(pod, "PodScheduled") or {}
     message = event["message"] if event else condition.get("message", "")
     if not message or condition.get("status") == "True":
         return None
-    reasons = list(_placing(message.split(" preemption:")[0]))
-    scaled = _newest(told, "TriggeredScaleUp")
-    refused = _newest(told, "NotTriggerScaleUp")
-    coming = scaled is not None and (refused is None or _time(scaled) >= _time(refused))
+    reasons = list(_reasons(message.split(" preemption:")[0]))
+    scaled = _newest(events, "TriggeredScaleUp")
+    refused = _newest(events, "NotTriggerScaleUp")
+    scaling_up = scaled is not None and (refused is None or _time(scaled) >= _time(refused))
     do = (
-        "a new node is on its way: wait"
-        if coming
+        "a new node is being added: wait"
+        if scaling_up
         else ", or ".join(dict.fromkeys(do for _, _, do in reasons))
         or "see `kubectl describe pod`, and whether nodes can come"
     )
-    found = ", ".join(said for _, said, _ in reasons) or _words(message)
+    found = ", ".join(clause for _, clause, _ in reasons) or _one_line(message)
     key = ("node", *sorted({kind for kind, _, _ in reasons}), *(() if reasons else (found,)))
     time = _time(event) if event else str(condition.get("lastTransitionTime", ""))
     return key, f"no node takes it ({found}): {do}", False, time
 
 
-_PLACING = (
+_SCHEDULING = (
     (
         r"(\d+) Insufficient ([^,. ]+(?:\.[^,. ]+)*)",
         "{0} with too little {1}",
-        "wait for room or a new node, or ask for less {1} in the settings",
+        "wait for free resources or a new node, or ask for less {1} in the settings",
     ),
     (
         r"(\d+) node\(s\) had untolerated taints?(?:\(s\))? ?(\{[^}]*\})?",
@@ -362,7 +363,7 @@ _PLACING = (
     (
         r"(\d+) Too many pods()",
         "{0} full of pods",
-        "wait for room or a new node",
+        "wait for free resources or a new node",
     ),
     (
         r"(\d+) node\(s\) were unschedulable()",
@@ -370,40 +371,42 @@ _PLACING = (
         "wait, or have them opened (`kubectl uncordon`)",
     ),
 )
-"""Clauses of the scheduler's message, as we say them, and what helps."""
+"""Clauses of the scheduler's message: pattern, clause of the diagnosis, and remedy."""
 
 
-def _placing(message: str) -> Iterator[tuple[str, str, str]]:
-    for pattern, said, do in _PLACING:
+def _reasons(message: str) -> Iterator[tuple[str, str, str]]:
+    """Key, clause and remedy for each reason in the scheduler's message."""
+    for pattern, clause, do in _SCHEDULING:
         for found in re.finditer(pattern, message):
             number, name = found[1], found[2] or ""
             nodes = f"{number} node{'' if number == '1' else 's'}"
-            words = " ".join(said.format(nodes, name).split())
-            yield f"{said} {name}", words, do.format(number, name)
+            text = " ".join(clause.format(nodes, name).split())
+            yield f"{clause} {name}", text, do.format(number, name)
 
 
 # --- controllers --------------------------------------------------------------------------------
 
 
 def _of_controllers(events: list[Manifest]) -> Iterator[_Finding]:
-    """What keeps a Job or ReplicaSet from making its pods; over once it made one."""
-    for name, told in _by_object(events).items():
-        if _object(told[0])["kind"] == "Pod":
+    """What prevents a Job or ReplicaSet from creating pods, unless it created one since."""
+    for name, of_object in _by_object(events).items():
+        if _object(of_object[0])["kind"] == "Pod":
             continue
-        deadline = _newest(told, "DeadlineExceeded")
+        deadline = _newest(of_object, "DeadlineExceeded")
         if deadline is not None:
             what = (
                 "the run took longer than its deadline and was ended: raise the deadline in the "
                 "settings; `berthwatch resume` goes on with what is missing"
             )
             yield _Finding(("deadline",), what, True, _time(deadline), name, "")
-        failed, made = _newest(told, "FailedCreate"), _newest(told, "SuccessfulCreate")
+        failed = _newest(of_object, "FailedCreate")
+        made = _newest(of_object, "SuccessfulCreate")
         if failed is not None and (made is None or _time(made) < _time(failed)):
             key, what, fatal = _not_made(failed.get("message", ""))
             yield _Finding(key, what, fatal, _time(failed), name, "")
 
 
-def _not_made(message: str) -> _Said:
+def _not_made(message: str) -> _Cause:
     quota = re.search(
         r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)$", message
     )
@@ -423,13 +426,15 @@ def _not_made(message: str) -> _Said:
         return ("account", account[1]), what, True
     security = re.search(r'violates PodSecurity "([^"]+)": (.*)', message)
     if security:
-        what = f"the namespace's rules ({security[1]}) do not admit the pod: {_words(security[2])}"
+        what = (
+            f"the namespace's rules ({security[1]}) do not admit the pod: {_one_line(security[2])}"
+        )
         return ("security", security[1]), what, True
-    words = _words(message)
-    return ("create", re.sub(r'"[^"]*"', '""', words)), f"pods cannot be made: {words}", False
+    line = _one_line(message)
+    return ("create", re.sub(r'"[^"]*"', '""', line)), f"pods cannot be made: {line}", False
 
 
-def _words(message: str, most: int = 240) -> str:
-    """A message on one line, not too long."""
+def _one_line(message: str, most: int = 240) -> str:
+    """A message on one line of at most ``most`` characters."""
     line = " ".join(str(message).split()).rstrip(".")
     return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -1,4 +1,4 @@
-"""How long a trouble is borne before a wait is given up, and that each is told once."""
+"""Grace period of fatal troubles while a run or a cluster is waited for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from jobs.kubernetes.diagnosis import Trouble
 
 FATAL_S = 60.0
-"""A trouble that does not pass by itself must have lasted this long: a Secret may be on its way."""
+"""Grace period: what a fatal trouble lacks, such as a Secret, may still be created."""
 
 
 class GracePeriod:
-    """Hears of the troubles at each look; says the new ones, and which is past bearing."""
+    """Reports each trouble once, and identifies a fatal one that outlasts FATAL_S."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self.report = report
@@ -20,7 +20,7 @@ class GracePeriod:
         self._fatal_since: dict[str, float] = {}
 
     def observe(self, found: Iterable[Trouble]) -> str:
-        """The trouble for which waiting on makes no sense; empty while there is hope."""
+        """Update with the troubles of one poll; returns a fatal one older than FATAL_S, or ''."""
         now = time.monotonic()
         fatal: dict[str, float] = {}
         for trouble in found:
@@ -34,5 +34,5 @@ class GracePeriod:
 
 
 def summarise(found: Iterable[Trouble]) -> str:
-    """All of them in one sentence."""
-    return "; ".join(trouble.what for trouble in found) or "nothing tells why"
+    """The troubles joined into one line."""
+    return "; ".join(trouble.what for trouble in found) or "no cause is known"

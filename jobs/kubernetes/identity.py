@@ -1,4 +1,4 @@
-"""What a run's results depend on, and the digest that names the run."""
+"""The identity of a run: all that its results depend on, and its digest."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def identity_of(
     code: str,
     model_digest: str,
 ) -> Identity:
-    """All that decides the results, and nothing of where, how large or how long a run is.
+    """Identity of a run; its namespace, sizes, nodes and time limits are no part of it.
 
-    Raises InputError where the estimates' CSV of cargo cannot be read: its content counts.
+    ``verify``: number of overpasses to recompute, or None. Raises InputError where the CSV of
+    cargo entries cannot be read: the identity covers its content.
     """
     work: dict[str, Json] = {
         "partitions": [_partition(part) for part in partitions],
@@ -43,7 +44,7 @@ def identity_of(
 
 
 def digest(identity: Identity) -> str:
-    """16 hex characters; equal identities have equal digests on every machine."""
+    """16 hex characters, equal for equal identities."""
     return content_id(asdict(identity))
 
 
@@ -52,7 +53,7 @@ def _partition(part: Partition) -> Json:
 
 
 def _cargo(plan: Plan) -> str | None:
-    """Digest of the analysts' entries: the plan's hash covers only where they lie."""
+    """SHA-256 of the analysts' entries: the plan's hash covers only their path."""
     cargo = plan.estimates.cargo
     return None if cargo is None else _file_digest(Path(cargo))
 

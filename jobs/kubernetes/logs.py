@@ -1,4 +1,4 @@
-"""What the pods of a run wrote: kept in the archive before they go, read from wherever it is."""
+"""Logs of a run's pods: archived before the pods are deleted, read from pods or archive."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
 
 MAX_LOG_BYTES = 5_000_000
-"""Kept of one pod's log: its end."""
+"""Bytes archived of one pod's log: the last ones."""
 ARCHIVE_EVERY_S = 60.0
 LAST_ARCHIVING_S = 60.0
-"""A run waits so long at its end for the last logs to be kept."""
+"""Limit for the last archiving, at the end of a runner."""
 POLL_EVERY_S = 3.0
-"""Between two looks for new pods while logs are followed."""
+"""Between two polls for new pods while logs are followed."""
 MAX_FOLLOWED = 50
 """Pods whose logs are followed at once."""
 
@@ -42,14 +42,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class PodFilter:
-    """Which of a run's pods; None for all."""
+    """Selects pods of a run; None matches all."""
 
     component: str | None = None
     index: int | None = None
     pod: str | None = None
 
     def matches(self, component: str, index: int | None, pod: str) -> bool:
-        """Whether a pod is one of them."""
+        """Whether a pod is selected."""
         return (
             self.component in (None, component)
             and self.index in (None, index)
@@ -62,30 +62,30 @@ ALL_PODS = PodFilter()
 
 @dataclass(frozen=True)
 class Log:
-    """What one pod wrote."""
+    """Log of one pod."""
 
     pod: str
     component: str
     index: int | None
     live: bool
-    """From the pod itself, rather than as it was kept in the archive."""
+    """Read from the pod, rather than from the archive."""
     text: str
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line, as it came."""
+    """One line of a followed log."""
 
     pod: str
     text: str
 
 
-# --- keeping -------------------------------------------------------------------------------------
+# --- archiving -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ArchivedLogs:
-    """What was kept in the archive, and what could not be read."""
+    """Pods whose logs were written to the archive, and notes on those that could not be read."""
 
     pods: tuple[str, ...]
     notes: tuple[str, ...]
@@ -93,17 +93,17 @@ class ArchivedLogs:
 
 @dataclass
 class LogArchiver:
-    """Keeps logs that have changed since it kept them last."""
+    """Archives logs that have changed since it archived them last."""
 
     api: Api
     storage: Storage
     run: Run
     index: int | None
-    """None: of every partition."""
+    """Partition; None for all."""
     _kept: dict[str, int] = field(default_factory=dict)
 
-    def archive_logs(self) -> ArchivedLogs:
-        """Keep what is new. KubernetesError where pods cannot be listed at all."""
+    def archive(self) -> ArchivedLogs:
+        """Archive changed logs. Raises KubernetesError where pods cannot be listed."""
         pods, notes = [], []
         for pod in _pods(self.api, self.run, PodFilter(index=self.index)):
             name = name_of(pod)
@@ -122,8 +122,8 @@ class LogArchiver:
 
 
 def archive_logs(api: Api, storage: Storage, run: Run, index: int | None = None) -> ArchivedLogs:
-    """Keep the logs of all pods of a partition, or of all partitions, in the archive."""
-    return LogArchiver(api, storage, run, index).archive_logs()
+    """Archive the logs of all pods of a partition, or of all partitions."""
+    return LogArchiver(api, storage, run, index).archive()
 
 
 @contextmanager
@@ -135,19 +135,20 @@ def archiving_logs(
     every_s: float = ARCHIVE_EVERY_S,
     say: Say | None = None,
 ) -> Iterator[None]:
-    """Keep the logs every so often and once at the end; what fails is said and ends nothing.
+    """Archive the logs every ``every_s`` and once at the end, in a thread of its own.
 
-    Logs go with their pods: ``ship`` before pods are taken away.
+    Failures are passed to ``say`` and do not end the run. A pod's log is deleted with the pod: call
+    ``archive_logs`` before deleting pods.
     """
     over = threading.Event()
-    shipper = LogArchiver(api, storage, run, index)
+    archiver = LogArchiver(api, storage, run, index)
 
-    def keep() -> None:
+    def repeat() -> None:
         while not over.wait(every_s):
-            _try(shipper, say)
-        _try(shipper, say)
+            _archive_or_report(archiver, say)
+        _archive_or_report(archiver, say)
 
-    thread = threading.Thread(target=keep, name="logs", daemon=True)
+    thread = threading.Thread(target=repeat, name="logs", daemon=True)
     thread.start()
     try:
         yield
@@ -156,18 +157,18 @@ def archiving_logs(
         thread.join(LAST_ARCHIVING_S)
 
 
-def _try(shipper: LogArchiver, say: Say | None) -> None:
+def _archive_or_report(archiver: LogArchiver, say: Say | None) -> None:
     try:
-        notes = shipper.archive_logs().notes
+        notes = archiver.archive().notes
     except (BerthwatchError, OSError) as error:
-        notes = (f"logs could not be kept: {error}",)
+        notes = (f"logs could not be archived: {error}",)
     for note in notes:
         if say is not None:
             say(note)
 
 
 def has_started(pod: Manifest) -> bool:
-    """Whether a container of it has started, so that there is something to read."""
+    """Whether a container of the pod has started, so that it has a log."""
     states = [
         state for one in containers(pod) for state in (one.get("state"), one.get("lastState"))
     ]
@@ -175,7 +176,7 @@ def has_started(pod: Manifest) -> bool:
 
 
 def log_text(api: Api, pod: Manifest) -> str:
-    """All there is to read of a pod: the container before the last restart, then the present."""
+    """Log of a pod: of the container before the last restart, then of the current one."""
     name, times = name_of(pod), restarts(pod)
     if not times:
         return api.log(name)
@@ -192,7 +193,7 @@ def _whole_lines(text: str) -> str:
 
 
 def last_bytes(text: str, most: int = MAX_LOG_BYTES) -> str:
-    """The end of a text, from the beginning of a line, and a line that says what was left out."""
+    """The last ``most`` bytes from the start of a line, after a line with the size of the rest."""
     content = text.encode()
     if len(content) <= most:
         return text
@@ -207,7 +208,7 @@ def last_bytes(text: str, most: int = MAX_LOG_BYTES) -> str:
 def read_logs(
     api: Api | None, storage: Storage, run: Run, chosen: PodFilter = ALL_PODS
 ) -> Iterator[Log]:
-    """Logs by partition and component: the pod's own where it is there, the kept one otherwise."""
+    """Logs by partition and component: from the pod where it exists, otherwise from the archive."""
     live = {} if api is None else {name_of(pod): pod for pod in _pods(api, run, chosen)}
     kept = set(_kept(storage, run, chosen))
     roles = {name: role_by_name(name, run.id) for name in kept}
@@ -223,7 +224,7 @@ def read_logs(
 
 
 def _read(api: Api, pod: Manifest) -> str | None:
-    """None where there is nothing to read of it, or nothing any more."""
+    """None where the pod has no log, or is gone."""
     try:
         return log_text(api, pod) if has_started(pod) else None
     except KubernetesError:
@@ -260,9 +261,9 @@ def _pods(api: Api, run: Run, chosen: PodFilter) -> list[Manifest]:
 def follow(
     api: Api, run: Run, chosen: PodFilter = ALL_PODS, every_s: float = POLL_EVERY_S
 ) -> Iterator[Line]:
-    """Lines of the chosen pods as they are written, of pods that come later as well.
+    """Lines of the chosen pods as they are written, including pods created later.
 
-    Ends when the run's Job has ended or is gone, and every log has been read to its end.
+    Ends when the run's Job has ended or is deleted, and every log has been read to its end.
     """
     lines: queue.Queue[Line] = queue.Queue()
     readers: dict[tuple[str, int], threading.Thread] = {}
@@ -292,17 +293,17 @@ def _read_new(
     readers: dict[tuple[str, int], threading.Thread],
     lines: queue.Queue[Line],
 ) -> None:
-    """A thread for each container that has begun to write since the last look."""
-    begun = [pod for pod in _pods(api, run, chosen) if has_started(pod)]
-    new = [pod for pod in begun if (name_of(pod), restarts(pod)) not in readers]
+    """Start a thread for each container that has started since the last poll."""
+    started = [pod for pod in _pods(api, run, chosen) if has_started(pod)]
+    new = [pod for pod in started if (name_of(pod), restarts(pod)) not in readers]
     alive = sum(thread.is_alive() for thread in readers.values())
     for pod in sorted(new, key=made_at)[: max(MAX_FOLLOWED - alive, 0)]:
-        reader = threading.Thread(target=_pass_on, args=(api, name_of(pod), lines), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(api, name_of(pod), lines), daemon=True)
         readers[name_of(pod), restarts(pod)] = reader
         reader.start()
 
 
-def _pass_on(api: Api, pod: str, lines: queue.Queue[Line]) -> None:
+def _read_lines(api: Api, pod: str, lines: queue.Queue[Line]) -> None:
     try:
         for text in api.follow(pod):
             lines.put(Line(pod, text))

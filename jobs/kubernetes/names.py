@@ -1,4 +1,4 @@
-"""Labels that every object of a run carries, and names that Kubernetes and the operator accept."""
+"""Labels of a run's objects, and names that Kubernetes and the operator accept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JOB = "berthwatch/job"
 PARTITION = "berthwatch/partition"
 """Index of the partition, as a string."""
 ARCHIVE = "berthwatch/archive"
-"""An annotation: where the run's records lie."""
+"""Annotation: URL of the archive with the run's records."""
 COMPONENT = "app.kubernetes.io/component"
 """runner, scheduler, worker or gpu-worker."""
 
@@ -20,7 +20,7 @@ SCHEDULER_CONTAINER = "scheduler"
 WORKER_CONTAINER = "worker"
 
 CLUSTER_NAME_LENGTH = 53
-"""Most characters of a DaskCluster's name: its Service is called NAME-scheduler, of 63."""
+"""Longest name of a DaskCluster: its Service NAME-scheduler may have 63 characters."""
 
 ID_HEX = 8
 """Characters of an identity's digest in a run's id."""
@@ -34,16 +34,16 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 
 def run_id(job: str, identity_digest: str, partitions: int) -> str:
-    """``bw-<job, cut>-<8 hex>``: with ``-<index>`` after it, it is a name for every partition.
+    """``bw-<job, cut>-<8 hex>``; with ``-<index>`` appended it names a partition's cluster.
 
     The job's name is cut so that the operator accepts the name of the last partition's cluster.
-    Pods of the Job are called ``<id>-<index>-<5 random>``, 59 characters at most.
+    Pods of the Job are named ``<id>-<index>-<5 random>``, 59 characters at most.
     """
     hexadecimal = identity_digest[:ID_HEX]
-    after = f"-{hexadecimal}"
+    suffix = f"-{hexadecimal}"
     index = f"-{max(partitions, 1) - 1}"
-    room = CLUSTER_NAME_LENGTH - len(_PREFIX) - len(after) - len(index)
-    return f"{_PREFIX}{job[:room].strip('-')}{after}"
+    available = CLUSTER_NAME_LENGTH - len(_PREFIX) - len(suffix) - len(index)
+    return f"{_PREFIX}{job[:available].strip('-')}{suffix}"
 
 
 def job_label(job: str) -> str:
@@ -66,7 +66,7 @@ def labels(
 
 
 def checked_namespace(name: str) -> str:
-    """The name of a namespace; InputError where Kubernetes has no such names."""
+    """The name of a namespace; InputError where Kubernetes does not accept it."""
     if not _LABEL.fullmatch(name):
         raise InputError(
             f"the namespace {name!r} will not do; expected at most 63 of a-z, 0-9 and '-', "
@@ -76,7 +76,7 @@ def checked_namespace(name: str) -> str:
 
 
 def checked_name(name: str, what: str) -> str:
-    """The name of a Secret or ServiceAccount; InputError where Kubernetes has no such names."""
+    """The name of a Secret or ServiceAccount; InputError where Kubernetes does not accept it."""
     if not _SUBDOMAIN.fullmatch(name):
         raise InputError(
             f"the name {name!r} of {what} will not do; expected a-z, 0-9, '-' and '.', "
@@ -86,7 +86,7 @@ def checked_name(name: str, what: str) -> str:
 
 
 def checked_label_key(key: str) -> str:
-    """The key of a label, taint or resource, with or without ``domain/`` before it."""
+    """The key of a label, taint or resource, with or without ``domain/``; InputError otherwise."""
     domain, slash, name = key.rpartition("/")
     if (slash and not _SUBDOMAIN.fullmatch(domain)) or not _LABEL_VALUE.fullmatch(name) or not name:
         raise InputError(
@@ -97,7 +97,7 @@ def checked_label_key(key: str) -> str:
 
 
 def checked_label_value(value: str) -> str:
-    """The value of a label or taint; InputError for what Kubernetes refuses."""
+    """The value of a label or taint; InputError where Kubernetes does not accept it."""
     if not _LABEL_VALUE.fullmatch(value):
         raise InputError(
             f"the value {value!r} will not do; expected at most 63 letters, digits, '-', '_' and "

@@ -1,4 +1,4 @@
-"""Parts of a plan by time, each of which one index of a Job does."""
+"""Partitions of a plan by acquisition date; each is one index of an indexed Job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.errors import InputError
 MAX_PARTITIONS = 1_000
 
 MONTHS = {"year": 12, "quarter": 3, "month": 1}
-"""Of each part, by the word that people say."""
+"""Months of a partition, by the value of ``--by``."""
 
 _POINT = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _SLICE = re.compile(r"(-?\d+)?:(-?\d+)?(?::(-?\d+)?)?")
@@ -23,7 +23,7 @@ _SLICE = re.compile(r"(-?\d+)?:(-?\d+)?(?::(-?\d+)?)?")
 
 @dataclass(frozen=True)
 class Partition:
-    """Overpasses acquired in a period; the whole plan where there is none."""
+    """Overpasses acquired in a period; of the whole plan where it is None."""
 
     name: str
     """``all``, ``2017``, ``2017-q3`` or ``2017-05``."""
@@ -31,7 +31,7 @@ class Partition:
 
 
 WHOLE = Partition("all", None)
-"""The only partition of an ordinary run."""
+"""The only partition of a run that is no backfill."""
 
 
 def partitions(backfill: str, by: str, within: Period) -> tuple[Partition, ...]:
@@ -40,11 +40,11 @@ def partitions(backfill: str, by: str, within: Period) -> tuple[Partition, ...]:
     The ends may also be months or days (``2017-05..2018-02``). Parts are cut to those ends and to
     ``within``, the plan's period; InputError where nothing of it is left.
     """
-    asked = covered(backfill)
-    start, end = max(asked.start, within.start), min(asked.end, within.end)
+    wanted = covered(backfill)
+    start, end = max(wanted.start, within.start), min(wanted.end, within.end)
     if end < start:
         raise InputError(
-            f"backfill {backfill!r} is {asked.start} to {asked.end}, the plan covers "
+            f"backfill {backfill!r} is {wanted.start} to {wanted.end}, the plan covers "
             f"{within.start} to {within.end}; ask for days that it covers"
         )
     months = _months(by)
@@ -135,17 +135,17 @@ def _refused(backfill: str) -> InputError:
 
 
 def _first_month(day: date, months: int) -> int:
-    """Number of the month with which the part begins that a day lies in."""
+    """Number of the first month of the partition that contains a day."""
     return _month_of(day) // months * months
 
 
 def _month_of(day: date) -> int:
-    """Months since the year 0."""
+    """Number of a day's month, counted from January of the year 0."""
     return day.year * 12 + day.month - 1
 
 
 def _day(month: int) -> date:
-    """First day of a month."""
+    """First day of the month of that number."""
     return date(month // 12, month % 12 + 1, 1)
 
 

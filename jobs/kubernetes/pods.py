@@ -1,4 +1,4 @@
-"""What a pod's JSON says of it: whose it is, how it stands, how its container ended."""
+"""Fields of a pod's or Job's JSON: component, partition, phase, how its container ended."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ def name_of(pod: Manifest) -> str:
 
 
 def component_of(pod: Manifest) -> str:
-    """One of COMPONENTS; empty where it does not say."""
+    """One of COMPONENTS; empty where it has no such label."""
     return str((pod["metadata"].get("labels") or {}).get(COMPONENT, ""))
 
 
 def index_of(pod: Manifest) -> int | None:
-    """The partition it works for. A Job's pods carry Kubernetes' own index instead of our label."""
+    """The pod's partition: our label, or in a Job's pods Kubernetes' completion index."""
     labels = pod["metadata"].get("labels") or {}
-    notes = pod["metadata"].get("annotations") or {}
-    found = labels.get(PARTITION) or labels.get(COMPLETION_INDEX) or notes.get(COMPLETION_INDEX)
+    annotations = pod["metadata"].get("annotations") or {}
+    found = (
+        labels.get(PARTITION) or labels.get(COMPLETION_INDEX) or annotations.get(COMPLETION_INDEX)
+    )
     return None if found is None else int(found)
 
 
 def role_by_name(pod: str, run_id: str) -> tuple[str, int | None]:
-    """Component and partition of a pod that is gone, from the name that Job or operator gave it."""
+    """Component and partition of a deleted pod, from the name that Job or operator gave it."""
     rest = pod.removeprefix(f"{run_id}-")
     found = _OF_CLUSTER.match(rest)
     if found is None:
@@ -50,62 +52,62 @@ def role_by_name(pod: str, run_id: str) -> tuple[str, int | None]:
 
 
 def phase_of(pod: Manifest) -> str:
-    """Pending, Running, Succeeded, Failed or Unknown."""
+    """Pending, Running, Succeeded, Failed or Unknown, as Kubernetes defines them."""
     return str((pod.get("status") or {}).get("phase", "Pending"))
 
 
 def ended(pod: Manifest) -> bool:
-    """Whether its containers have ended for good."""
+    """Whether its containers have ended and are not restarted."""
     return phase_of(pod) in ("Succeeded", "Failed")
 
 
 def leaving(pod: Manifest) -> bool:
-    """Whether it was told to end and has not ended yet."""
+    """Whether it is being deleted and has not ended yet."""
     return not ended(pod) and "deletionTimestamp" in pod["metadata"]
 
 
 def ready(pod: Manifest) -> bool:
-    """Whether it works: its Ready condition holds and it was not told to end."""
+    """Whether its Ready condition is true and it is not being deleted."""
     condition = condition_of(pod, "Ready")
     return not leaving(pod) and condition is not None and condition["status"] == "True"
 
 
 def made_at(pod: Manifest) -> str:
-    """When it was made, as Kubernetes writes times (they sort as text)."""
+    """Creation time in ISO 8601, UTC; such texts sort by time."""
     return str(pod["metadata"].get("creationTimestamp") or "")
 
 
 def owner_of(pod: Manifest) -> str:
-    """Uid of the ReplicaSet or Job that made it; empty where there is none."""
+    """Uid of the ReplicaSet or Job that owns it; empty where there is none."""
     owners = pod["metadata"].get("ownerReferences") or []
     return str(owners[0]["uid"]) if owners else ""
 
 
 def condition_of(thing: Manifest, kind: str) -> dict[str, Any] | None:
-    """A condition in the status of a pod or a Job."""
+    """The condition of a type in the status of a pod or Job, or None."""
     conditions = (thing.get("status") or {}).get("conditions") or []
     return next((one for one in conditions if one["type"] == kind), None)
 
 
 def job_over(job: Manifest) -> bool:
-    """Whether a Job has come to its end, well or not."""
+    """Whether a Job has completed or failed."""
     ends = (condition_of(job, end) for end in ("Complete", "Failed"))
     return any(end is not None and end["status"] == "True" for end in ends)
 
 
 def containers(pod: Manifest) -> list[dict[str, Any]]:
-    """The statuses of its containers; none before a node took it."""
+    """Statuses of its init containers and containers; empty before it is scheduled to a node."""
     status = pod.get("status") or {}
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
 def restarts(pod: Manifest) -> int:
-    """How often its containers were started again."""
+    """Number of restarts of its containers."""
     return sum(int(one.get("restartCount", 0)) for one in containers(pod))
 
 
 def terminated(pod: Manifest) -> dict[str, Any] | None:
-    """How its container ended: exitCode, reason, message; the last time where it runs again."""
+    """exitCode, reason and message of a container's end, of the last one where it was restarted."""
     for one in containers(pod):
         for state in ("state", "lastState"):
             found = (one.get(state) or {}).get("terminated")
@@ -115,6 +117,6 @@ def terminated(pod: Manifest) -> dict[str, Any] | None:
 
 
 def exit_of(pod: Manifest) -> int | None:
-    """Exit code of a pod that has ended; None where it runs, or was taken away before it ended."""
+    """Exit code of a pod that has ended; None where it runs or has no record of its end."""
     found = terminated(pod) if ended(pod) else None
     return None if found is None else int(found["exitCode"])

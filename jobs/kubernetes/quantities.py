@@ -17,10 +17,10 @@ _FACTORS = {
 
 
 def quantity(text: str) -> Decimal:
-    """Cores or bytes that a quantity stands for; InputError where Kubernetes would refuse it."""
+    """Cores or bytes; InputError for zero and for what Kubernetes does not accept."""
     found = _QUANTITY.fullmatch(text)
     if not found:
-        raise InputError(f"{text!r} is no quantity; expected a number such as 500m, 2 or 4Gi")
+        raise InputError(f"{text!r} is not a quantity; expected a number such as 500m, 2 or 4Gi")
     value = Decimal(found[1]) * _FACTORS[found[2] or ""]
     if value <= 0:
         raise InputError(f"the quantity {text!r} is zero; expected more")

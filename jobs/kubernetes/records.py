@@ -1,10 +1,10 @@
-"""What the archive keeps of runs on Kubernetes, for when their pods and Jobs are long gone.
+"""Records of runs in the archive, which outlast their pods and Jobs.
 
-runs/<job>/<run>/run.json          what was submitted; written before anything is created
-runs/<job>/<run>/plan.jsonl.gz     its lock file
+runs/<job>/<run>/run.json          the submitted run; written before its Job is unsuspended
+runs/<job>/<run>/plan.jsonl.gz     its pinned plan
 runs/<job>/<run>/ended-<i>.json    how partition i ended; written last by its runner
-runs/<job>/<run>/cancelled.json    that a person cancelled it
-runs/<job>/<run>/logs/<pod>.log    what its pods wrote
+runs/<job>/<run>/cancelled.json    its cancellation by a person
+runs/<job>/<run>/logs/<pod>.log    logs of its pods
 """
 
 from __future__ import annotations
@@ -21,27 +21,31 @@ from jobs.storage import Storage
 
 @dataclass(frozen=True)
 class PartitionRecord:
-    """How a partition of a run ended."""
+    """The end of a partition of a run, as its runner records it."""
 
     index: int
     exit: int
-    """As of ``berthwatch run``."""
+    """Exit code, as of ``berthwatch run``."""
     done: int
+    """Overpasses of the partition that are done afterwards."""
     failed: int
+    """Overpasses that failed."""
     pending: int
-    """Overpasses of the partition afterwards."""
+    """Overpasses that are neither."""
     reason: str
-    """Why it did not end well; empty where it did."""
+    """Cause of an exit code other than 0; otherwise empty."""
     began: str
+    """When its runner started, UTC, ISO 8601."""
     ended: str
-    """UTC, ISO 8601."""
+    """When its runner ended, UTC, ISO 8601."""
     code: str
     """The code version that ran."""
     pod: str
+    """Name of the runner's pod."""
     submitted: str
-    """The submission it belongs to, as its run.json says: no clocks are compared."""
+    """The submission it belongs to: ``submitted`` of run.json, so that no clocks are compared."""
     published: str | None = None
-    """Folder of the results in the archive, where this partition was the last one missing."""
+    """Folder of the results in the archive, where this partition completed the plan."""
 
 
 def now() -> str:
@@ -50,12 +54,12 @@ def now() -> str:
 
 
 def write_run(storage: Storage, run: Run) -> None:
-    """Write down what is submitted; records of an earlier submission no longer count."""
+    """Record the run as submitted; records of an earlier submission no longer count."""
     storage.write(f"{run.folder}/run.json", run_to_json(run))
 
 
 def read_run(storage: Storage, job: str, run_id: str) -> Run | None:
-    """The run of that id, or None where the archive knows none."""
+    """The run of that id, or None where the archive has no record of it."""
     try:
         return run_from_json(storage.read(f"{run_folder(job, run_id)}/run.json"))
     except FileNotFoundError:
@@ -63,7 +67,7 @@ def read_run(storage: Storage, job: str, run_id: str) -> Run | None:
 
 
 def list_runs(storage: Storage, job: str) -> list[Run]:
-    """Every run of a job, the newest first."""
+    """All runs of a job, the newest first."""
     names = storage.names(f"runs/{job}")
     ids = {PurePosixPath(name).parts[2] for name in names if name.endswith("/run.json")}
     found = (read_run(storage, job, run_id) for run_id in ids)
@@ -73,34 +77,34 @@ def list_runs(storage: Storage, job: str) -> list[Run]:
 
 
 def write_partition_record(storage: Storage, run: Run, ended: PartitionRecord) -> None:
-    """Write down how a partition ended; an earlier attempt's record is replaced."""
+    """Record the end of a partition; the record of an earlier attempt is replaced."""
     content = json.dumps(asdict(ended), indent=2).encode() + b"\n"
     storage.write(f"{run.folder}/ended-{ended.index}.json", content)
 
 
 def partition_records(storage: Storage, run: Run) -> dict[int, PartitionRecord]:
-    """How the partitions that ended since the run was submitted ended, by index."""
+    """Records of the partitions that ended since the run was submitted, by index."""
     return {
         ended.index: ended
-        for ended in _all_ended(storage, run)
+        for ended in _all_records(storage, run)
         if ended.submitted == run.submitted and ended.index < len(run.partitions)
     }
 
 
-def _all_ended(storage: Storage, run: Run) -> Iterator[PartitionRecord]:
+def _all_records(storage: Storage, run: Run) -> Iterator[PartitionRecord]:
     for name in storage.names(run.folder):
         if PurePosixPath(name).name.startswith("ended-"):
             yield PartitionRecord(**json.loads(storage.read(name)))
 
 
 def write_cancellation(storage: Storage, run: Run) -> None:
-    """Write down that a person cancelled the run as it was submitted."""
+    """Record the cancellation of the run's current submission."""
     content = json.dumps({"submitted": run.submitted, "cancelled": now()}).encode()
     storage.write(f"{run.folder}/cancelled.json", content)
 
 
 def was_cancelled(storage: Storage, run: Run) -> bool:
-    """Whether it was cancelled since it was submitted, or resumed, for the last time."""
+    """Whether it was cancelled since it was last submitted or resumed."""
     try:
         record = json.loads(storage.read(f"{run.folder}/cancelled.json"))
     except FileNotFoundError:
@@ -109,11 +113,11 @@ def was_cancelled(storage: Storage, run: Run) -> bool:
 
 
 def write_log(storage: Storage, run: Run, pod: str, text: str) -> None:
-    """Keep what a pod wrote; what was kept of it before is replaced."""
+    """Write the log of a pod; an earlier one is replaced."""
     storage.write(f"{run.folder}/logs/{pod}.log", text.encode())
 
 
 def log_names(storage: Storage, run: Run) -> list[str]:
-    """Pods whose logs are kept, sorted."""
+    """Names of the pods whose logs are in the archive, sorted."""
     names = storage.names(f"{run.folder}/logs")
     return [PurePosixPath(name).stem for name in names if name.endswith(".log")]

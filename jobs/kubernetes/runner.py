@@ -1,8 +1,8 @@
-"""What a runner's pod does: one partition of a run, from making its Dask cluster to the records.
+"""The process in a runner's pod: runs one partition of a run on a Dask cluster that it creates.
 
-Everything it needs to know beside the run's record comes from its pod's environment. However it
-ends, it leaves its logs and the way it ended in the archive, and its last word where Kubernetes
-shows it (``kubectl describe pod``). Evicted, it leaves the cluster standing for its successor.
+Its inputs are the run's record and its pod's environment. However it ends, it writes its logs and
+a record of its end to the archive, and a summary to the container's termination message
+(``kubectl describe pod``). An evicted runner keeps the cluster for its successor.
 """
 
 from __future__ import annotations
@@ -50,27 +50,28 @@ from jobs.run.verify import verify_sample
 from jobs.storage import Storage, storage_at
 
 STOPPED = 143
-"""Exit code of a runner that was told to stop (SIGTERM): the Job makes another."""
+"""Exit code after SIGTERM (128 + 15): the Job creates another runner."""
 INTERNAL_ERROR = 70
-"""Exit code of a runner that met an error of our own making: the Job tries again."""
+"""Exit code after an unexpected exception: the Job tries again."""
 FINAL = (0, 1, 2)
-"""Exit codes after which the Job makes no other runner for the partition."""
+"""Exit codes after which the Job creates no further runner for the partition."""
 VERIFY_SEED = 0
+"""Of the sample of overpasses to recompute."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """What the pod's environment tells."""
+    """The runner's pod, as its environment describes it."""
 
     name: str
     job_uid: str
     index: int
     termination_log: Path | None
-    """Where Kubernetes reads why a container ended."""
+    """File that Kubernetes reads as the container's termination message; None: not written."""
 
 
 def pod_from(environment: Mapping[str, str]) -> Pod:
-    """InputError where this is no runner's pod."""
+    """The pod of an environment; InputError where it is not a runner's."""
     try:
         return Pod(
             name=environment["POD_NAME"],
@@ -80,8 +81,8 @@ def pod_from(environment: Mapping[str, str]) -> Pod:
         )
     except KeyError as error:
         raise InputError(
-            f"the environment has no {error}: `berthwatch runner` is what the pods of a submitted "
-            "run call; on a machine of your own use `berthwatch run`, or `berthwatch submit`"
+            f"the environment has no {error}: `berthwatch runner` is the command in the pods of a "
+            "submitted run; on a machine of your own use `berthwatch run`, or `berthwatch submit`"
         ) from None
 
 
@@ -90,7 +91,7 @@ def _path(text: str | None) -> Path | None:
 
 
 def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Console) -> int:
-    """Do the pod's partition of a run; returns the exit code, which the Job acts on."""
+    """Run the pod's partition; returns the exit code, on which the Job's failure policy acts."""
     storage = storage_at(archive)
     run = read_run(storage, job, run_id)
     if run is None:
@@ -102,7 +103,7 @@ def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Consol
     api = api_for(namespace=run.namespace)
     with sigterm_as_interrupt() as stop, archiving_logs(api, storage, run, pod.index):
         ended = _Runner(run, pod, storage, api, console, stop).ended()
-        _last_words(ended, pod, console)
+        _write_summary(ended, pod, console)
     if ended.exit != STOPPED:
         write_partition_record(storage, run, ended)
     return ended.exit
@@ -110,9 +111,9 @@ def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Consol
 
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[Event]:
-    """SIGTERM, by which Kubernetes ends a pod, is Ctrl-C: what is finished gets committed.
+    """Raise KeyboardInterrupt at SIGTERM, by which Kubernetes ends a pod, and set the event.
 
-    The event tells later whether it came.
+    Finished overpasses are then committed, as after Ctrl-C.
     """
     stop = Event()
 
@@ -128,7 +129,7 @@ def sigterm_as_interrupt() -> Iterator[Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _last_words(ended: PartitionRecord, pod: Pod, console: Console) -> None:
+def _write_summary(ended: PartitionRecord, pod: Pod, console: Console) -> None:
     left = f", {ended.pending} left" if ended.pending else ""
     text = f"exit {ended.exit}: {ended.done} done, {ended.failed} failed{left}"
     text += f"; {ended.reason}" if ended.reason else ""
@@ -138,7 +139,7 @@ def _last_words(ended: PartitionRecord, pod: Pod, console: Console) -> None:
 
 
 class _Runner:
-    """One attempt at one partition."""
+    """One attempt at a partition."""
 
     def __init__(
         self, run: Run, pod: Pod, storage: Storage, api: Api, console: Console, stop: Event
@@ -156,19 +157,19 @@ class _Runner:
         return self.run.partitions[self.pod.index]
 
     def ended(self) -> PartitionRecord:
-        """Do it; whatever is refused or lost becomes a record."""
+        """Run the partition; errors become the record of its end."""
         try:
             with TemporaryDirectory(prefix="berthwatch-") as folder:
                 return self._do(Path(folder))
         except KeyboardInterrupt:
-            return self._ended(STOPPED, reason="told to stop; another runner goes on")
+            return self._ended(STOPPED, reason="stopped by SIGTERM; another runner goes on")
         except ClusterLostError as error:
             return self._ended(3, reason=str(error))
         except BerthwatchError as error:
-            with suppress(KubernetesError):  # else it goes with the Job, or when it has been idle
-                self._clear()
+            with suppress(KubernetesError):  # else it is deleted with the Job, or when idle
+                self._remove_cluster()
             return self._ended(2, reason=str(error))
-        except Exception as error:  # whatever it is, the records must tell it
+        except Exception as error:  # recorded, whatever it is
             traceback.print_exc()
             return self._ended(INTERNAL_ERROR, reason=f"{type(error).__name__}: {error}")
 
@@ -187,7 +188,7 @@ class _Runner:
         outcome = whole_run(plan, self._options(), self._cluster(plan), self.console)
         summary = outcome.summary
         if summary.interrupted:
-            return self._ended(STOPPED, reason="told to stop; another runner goes on")
+            return self._ended(STOPPED, reason="stopped by SIGTERM; another runner goes on")
         reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
         counts = (summary.done, summary.failed, summary.pending)
         return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
@@ -201,25 +202,25 @@ class _Runner:
 
     @contextmanager
     def _cluster(self, plan: Plan) -> Iterator[Client]:
-        """The partition's cluster, made or found; removed again unless another runner follows."""
+        """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
         make_cluster(self.api, run, index, self.pod.job_uid)
         with started_cluster(self.api, run, index, self._say) as client:
             self._share_weights(client, plan)
             yield client
-            there = client.status == "running"
-        if there and not self.stop.is_set():
-            self._clear()
+            connected = client.status == "running"
+        if connected and not self.stop.is_set():
+            self._remove_cluster()
 
     def _share_weights(self, client: Client, plan: Plan) -> None:
-        """Weights of a person's own, which no image holds, on every worker."""
+        """Have every worker download weights that the plan names by path."""
         if plan.model is not None:
             name = uploaded_names(plan, self.storage, self.run.folder)["model"]
             client.register_plugin(Weights(self.storage, name, plan.model))
 
-    def _clear(self) -> None:
-        """Keep what its pods wrote, then remove the cluster."""
-        with suppress(BerthwatchError):  # the periodic shipping may have kept most of it
+    def _remove_cluster(self) -> None:
+        """Archive the logs of the cluster's pods, then remove it."""
+        with suppress(BerthwatchError):  # most of them may be archived by then
             archive_logs(self.api, self.storage, self.run, self.pod.index)
         remove_cluster(self.api, self.run, self.pod.index)
 
@@ -255,7 +256,7 @@ class _Runner:
             )
 
     def _nothing_to_do(self, plan: Plan) -> bool:
-        """A part of a backfill that is finished, while others are not: no cluster is needed."""
+        """Whether a partition is finished while others are not: no cluster is needed then."""
         settings, archives = settings_for(plan), Archives(plan.ports, self.storage)
         if self.partition.period is None:
             return False
@@ -270,7 +271,7 @@ class _Runner:
         done, failed = states[UnitState.DONE], states[UnitState.FAILED]
         return done, failed, states.total() - done - failed
 
-    # --- telling --------------------------------------------------------------------------------
+    # --- output ---------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False)
@@ -300,5 +301,5 @@ class _Runner:
 
 
 def runner(archive: str, job: str, run_id: str, console: Console) -> int:
-    """``run_partition`` in the pod this process runs in."""
+    """``run_partition`` in the pod of this process."""
     return run_partition(archive, job, run_id, pod_from(os.environ), console)

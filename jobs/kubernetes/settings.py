@@ -1,6 +1,6 @@
-"""Settings of the platform team: which images run, on which nodes, how large and for how long.
+"""Cluster settings: images, nodes, sizes and time limits of runs, set by the platform team.
 
-They lie in the ConfigMap ``berthwatch`` of a namespace, key ``settings.yaml``, or in a file::
+They are read from the ConfigMap ``berthwatch`` of a namespace, key ``settings.yaml``, or a file::
 
     image: registry.example/berthwatch@sha256:...
     credentials: [berthwatch-s3]
@@ -26,10 +26,10 @@ from jobs.kubernetes.names import checked_label_key, checked_label_value, checke
 from jobs.kubernetes.quantities import quantity, size_bytes
 
 LONGEST_S = 28 * 86_400
-"""The run's certificate is valid for 30 days."""
+"""Longest deadline: the run's certificate is valid for 30 days (``tls.VALID_DAYS``)."""
 
 LEAST_IDLE_S = 120
-"""A runner that was evicted is back after some 15 s; 20 s of patience was too short."""
+"""Shortest idle timeout: an evicted runner is replaced after some 15 s; 20 s were too short."""
 
 OPERATORS = ("Exists", "Equal")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -37,7 +37,7 @@ OTHERWISE = ("refuse", "cpu")
 
 OUR_PREFIXES = ("DASK_", "BERTHWATCH_", "POD_", "KUBERNETES_")
 OUR_VARIABLES = ("JOB_COMPLETION_INDEX", "HOME", "NUMBA_CACHE_DIR")
-"""Environment variables that are set for the pods, and not by the settings."""
+"""Environment variables that manifests set, so that settings must not."""
 
 _PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -45,26 +45,26 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Toleration:
-    """A taint of nodes that pods may be put on all the same."""
+    """A toleration of pods for a taint of nodes, as Kubernetes defines it."""
 
     key: str | None = None
     """None, with the operator ``Exists``: any taint."""
     operator: str = "Equal"
     value: str | None = None
     effect: str | None = None
-    """None for all of them."""
+    """None for all effects."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Pods of one kind: how large they are, and on which nodes they may run."""
+    """Sizes and nodes of the pods of one component."""
 
     cpu: str = "1"
-    """Quantity of cores requested; there is no limit, for throttling helps nobody."""
+    """Quantity of cores, requested; there is no limit, so that pods are not throttled."""
     memory: str = "2Gi"
     """Quantity of bytes, requested and limit."""
     scratch: str = "4Gi"
-    """Largest size of the pod's temporary files."""
+    """Quantity of bytes: size limit of the pod's temporary files."""
     nodes: Mapping[str, str] = field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
@@ -76,58 +76,60 @@ class Workers(Group):
 
     memory: str = "4Gi"
     count: int | None = None
-    """None for as many as the plan's estimate asks for (``auto``)."""
+    """None (``auto``) for the number that ``sizing.workers_for`` derives from the plan."""
     at_most: int = 20
-    """Limit of what the estimate may ask for."""
+    """Limit of that number."""
     threads: int = 1
-    """Tasks that one worker does at once."""
+    """Tasks that one worker runs at once."""
 
 
 @dataclass(frozen=True)
 class Gpu(Group):
-    """GPU workers of each partition's cluster; none unless there is a count."""
+    """GPU workers of each partition's cluster."""
 
     cpu: str = "2"
     memory: str = "8Gi"
     count: int = 0
+    """0 for none."""
     image: str = ""
-    """With CUDA; given wherever the count is above zero."""
+    """Image with CUDA; required where the count is above zero."""
     resource: str = "nvidia.com/gpu"
-    """What the nodes call a GPU; also the key of the taint that is always tolerated."""
+    """Resource name of a GPU; also the key of a taint that is always tolerated."""
     per_worker: int = 1
+    """GPUs of a worker."""
     wait_s: int = 900
-    """How long a run waits for the first GPU worker."""
+    """Limit for the start of the first GPU worker, seconds."""
     otherwise: str = "refuse"
-    """What then: ``refuse`` or ``cpu``, to segment on the CPU workers."""
+    """After that limit: ``refuse`` ends the run, ``cpu`` segments on the CPU workers."""
 
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """All that a platform team decides about runs in a namespace."""
+    """Settings of runs in a namespace."""
 
     image: str
-    """Of the runner, the scheduler and the CPU workers."""
+    """Image of the runner, the scheduler and the CPU workers."""
     code: str | None = None
-    """Code version that the image must have, as ``berthwatch --version`` says it."""
+    """Code version that the image must have, as printed by ``berthwatch --version``."""
     credentials: tuple[str, ...] = ()
-    """Names of Secrets whose entries the runner and the workers get as environment."""
+    """Secrets whose entries become environment variables of the runner and the workers."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Of the runner and the workers; nothing secret."""
+    """Environment variables of the runner and the workers; nothing secret."""
     image_pull_secrets: tuple[str, ...] = ()
     runner_account: str = "berthwatch-runner"
-    """ServiceAccount that may make Dask clusters."""
+    """ServiceAccount that may create Dask clusters."""
     dask_account: str = "berthwatch-dask"
     """ServiceAccount of the scheduler and the workers: without rights, its token not mounted."""
     deadline_s: int = 86_400
-    """A run that takes longer is ended, with all of its partitions."""
+    """Limit of a run with all its partitions, seconds; then it fails."""
     keep_finished_s: int = 3_600
-    """A finished Job is deleted after so long; the records in the archive stay."""
+    """Seconds until a finished Job is deleted; the records in the archive stay."""
     retries: int = 6
-    """Of a partition whose cluster was lost; evictions do not count."""
+    """Retries of a partition whose cluster was lost; evictions do not count."""
     idle_timeout_s: int = 1_800
-    """The operator deletes a cluster that had no task for so long: the last resort."""
+    """Seconds without a task after which the operator deletes a cluster that was left behind."""
     start_timeout_s: int = 900
-    """How long a runner waits for the scheduler and the first worker."""
+    """Limit for the start of the scheduler and of the first worker, seconds."""
     runner: Group = field(default_factory=Group)
     scheduler: Group = field(default_factory=Group)
     workers: Workers = field(default_factory=Workers)
@@ -135,17 +137,17 @@ class ClusterSettings:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """That pods of a run are made of: one, or two where there are GPU workers."""
+        """The images of a run: one, or two where there are GPU workers."""
         return (self.image, self.gpu.image) if self.gpu.count else (self.image,)
 
 
 def unpinned_images(settings: ClusterSettings) -> tuple[str, ...]:
-    """Images that name no digest, so that tomorrow other code may run under the same name."""
+    """Images named without a digest, whose content may change."""
     return tuple(image for image in settings.images if not _PINNED.fullmatch(image))
 
 
 def read_settings(text: str, source: str) -> ClusterSettings:
-    """Settings from YAML; InputError with ``source``, line and nearest key for what is unknown."""
+    """Settings from YAML; InputError with ``source``, line and, for an unknown key, the nearest."""
     return _Settings(source).settings(text)
 
 
@@ -156,7 +158,7 @@ def settings_json(settings: ClusterSettings) -> dict[str, Json]:
 
 
 def settings_from_json(values: Mapping[str, Any]) -> ClusterSettings:
-    """The settings that ``settings_json`` gave."""
+    """The inverse of ``settings_json``."""
     groups = {"runner": Group, "scheduler": Group, "workers": Workers, "gpu": Gpu}
     return ClusterSettings(
         **{
@@ -173,7 +175,7 @@ def _group_from(made: type[Group], values: Mapping[str, Any]) -> Group:
 
 
 def _plain(value: Any) -> Any:
-    """With lists for tuples, as JSON would give it back."""
+    """With lists in place of tuples, as JSON returns them."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""How many workers a plan wants, and whether it fits into their memory."""
+"""Number of workers for a plan, and check of their memory."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from jobs.plan import BASE_MEMORY, Estimate
 from jobs.plan.cost import SEGMENT_CPU_S, TILE_CPU_S
 
 TARGET_S = 3_600.0
-"""A partition's work is to take about so long, by its CPU seconds."""
+"""Target duration of a partition's work, by its CPU seconds."""
 
 NANNY_MEMORY = 192 * 2**20
-"""Bytes of a worker's pod beside the worker: Dask's nanny (93 MB, measured) and some to spare.
+"""Bytes of a worker's pod reserved for Dask's nanny (93 MB, measured), with a margin.
 
-Where the pod itself meets its limit, the kernel ends nanny and worker alike."""
+Where the pod exceeds its own limit, the kernel kills nanny and worker alike."""
 
 TERMINATE_FRACTION = 0.95
-"""Share of a worker's limit at which the nanny ends it (Dask's default)."""
+"""Share of its limit at which the nanny ends a worker (``distributed.worker.memory.terminate``)."""
 
 
 def workers_for(estimate: Estimate, settings: ClusterSettings, partitions: int) -> int:
-    """CPU workers of each partition's cluster: as set, or as the estimate asks for.
+    """CPU workers of each partition's cluster: as set, or derived from the estimate.
 
-    The plan's megapixels at the measured seconds each (tile, and segment where no GPU does it),
-    shared evenly by the partitions, in about an hour; but never more than ``at_most``, nor more
-    than a partition has overpasses to keep them busy, and one at least.
+    The plan's megapixels times the measured seconds for each (tile, and segment where no GPU does
+    it), divided evenly among the partitions, in TARGET_S; at least one, at most ``at_most``, and no
+    more threads than a partition has overpasses.
     """
     if settings.workers.count is not None:
         return settings.workers.count
     threads = settings.workers.threads
-    wanted = _cpu_s(estimate, settings) / partitions / TARGET_S / threads
+    needed = _cpu_s(estimate, settings) / partitions / TARGET_S / threads
     busy = estimate.units / partitions / threads
-    return max(1, min(math.ceil(wanted), math.ceil(busy), settings.workers.at_most))
+    return max(1, min(math.ceil(needed), math.ceil(busy), settings.workers.at_most))
 
 
 def _cpu_s(estimate: Estimate, settings: ClusterSettings) -> float:
@@ -42,13 +42,13 @@ def _cpu_s(estimate: Estimate, settings: ClusterSettings) -> float:
 
 
 def memory_limit(group: Group) -> int:
-    """Bytes that a worker in such a pod may use: what the nanny leaves of it, half at least."""
+    """Memory limit of a worker in such a pod, bytes: less NANNY_MEMORY, but half at least."""
     whole = size_bytes(group.memory)
     return max(whole - NANNY_MEMORY, whole // 2)
 
 
 def memory_shortfall(estimate: Estimate, settings: ClusterSettings) -> str | None:
-    """Why the plan does not fit into the workers' memory, as a sentence; None where it does."""
+    """Error message where the plan does not fit into the workers' memory; None where it does."""
     groups: list[tuple[str, Group, int]] = [
         ("workers", settings.workers, settings.workers.threads),
         *([("gpu", settings.gpu, 1)] if settings.gpu.count else []),
@@ -57,11 +57,11 @@ def memory_shortfall(estimate: Estimate, settings: ClusterSettings) -> str | Non
         needed = BASE_MEMORY + threads * (estimate.peak_memory - BASE_MEMORY)
         usable = int(memory_limit(group) * TERMINATE_FRACTION)
         if needed > usable:
-            return _sentence(name, group, threads, needed)
+            return _message(name, group, threads, needed)
     return None
 
 
-def _sentence(name: str, group: Group, threads: int, needed: int) -> str:
+def _message(name: str, group: Group, threads: int, needed: int) -> str:
     tasks = "one task" if threads == 1 else f"{threads} tasks at once"
     least = math.ceil((needed / TERMINATE_FRACTION + NANNY_MEMORY) / 2**30 * 10) / 10
     return (

@@ -1,7 +1,7 @@
-"""A run on Kubernetes as a value: what is to be done, with what, and which name follows from it.
+"""Specification of a run on Kubernetes, and its record in the archive.
 
-It is written into the archive when the run is submitted (``runs/<job>/<run>/run.json``) and read
-there by the runner's pod, so that the pod needs to be told no more than where it lies.
+Submission writes ``runs/<job>/<run>/run.json``, which the runner's pod reads: the pod's arguments
+are the archive, the job and the run's id alone.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from jobs.domain import Period
+from jobs.errors import InputError
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.settings import ClusterSettings, settings_from_json, settings_json
 
@@ -20,62 +22,63 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """All that the results of a run depend on; equal identities give equal results."""
+    """All that the results of a run depend on: equal identities give equal results."""
 
     plan: str
     """The plan's hash."""
     code: str
-    """The code version that runs, as ``berthwatch --version`` says it."""
+    """The code version, as printed by ``berthwatch --version``."""
     model: str
-    """Digest of the weights."""
+    """Digest of the network's weights."""
     images: tuple[str, ...]
-    """Of the runner, the scheduler and the workers; and of the GPU workers where there are any."""
+    """Image of the runner, the scheduler and the CPU workers; then that of any GPU workers."""
     work: str
-    """Digest of what is asked of the plan: the partitions, estimates, verification."""
+    """Digest of the partitions, the cargo entries and the size of the verification."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One submission. ``id`` is derived from the job's name and the identity."""
+    """One submission. ``id`` is derived from the job's name, the identity and the archive."""
 
     id: str
     job: str
     archive: str
-    """URL of the archive; pods must reach it, so it lies in a bucket."""
+    """URL of the archive; in a bucket, which pods can reach."""
     namespace: str
     identity: Identity
     settings: ClusterSettings
     partitions: tuple[Partition, ...]
-    """At least one; they are the indexes of the Job, in order."""
+    """At least one; position = index of the Job."""
     parallel: int
-    """Partitions that run at once, each on a Dask cluster of its own."""
+    """Partitions that run at once, each on its own Dask cluster."""
     workers: int
     """CPU workers of each partition's cluster."""
     verify: int | None = None
-    """Recompute so many overpasses and compare, instead of running the plan."""
+    """Number of overpasses to recompute and compare, instead of running the plan; or None."""
     retry_failed: bool = False
-    """Try failed overpasses again: a resumed run does."""
+    """Whether failed overpasses are tried again: in a resumed run."""
     submitted: str = ""
-    """When its Job was created (UTC, ISO 8601), and which Job: resumed, a run gets another. No part
-    of the identity."""
+    """Creation time of its Job (UTC, ISO 8601), a space and 8 characters of the Job's uid.
+
+    A resumed run has another Job. No part of the identity."""
 
     @property
     def submitted_at(self) -> str:
-        """When its Job was created, UTC, ISO 8601; empty before that."""
+        """Creation time of its Job, UTC, ISO 8601; empty before that."""
         return self.submitted.partition(" ")[0]
 
     @property
     def folder(self) -> str:
-        """Where the archive keeps everything about this run."""
+        """Folder of its records in the archive."""
         return run_folder(self.job, self.id)
 
     @property
     def plan_name(self) -> str:
-        """The pinned plan, the run's lock file, in the archive."""
+        """Name of its pinned plan in the archive."""
         return f"{self.folder}/plan.jsonl.gz"
 
     def cluster_name(self, index: int) -> str:
-        """Of a partition's DaskCluster."""
+        """Name of a partition's DaskCluster."""
         return f"{self.id}-{index}"
 
 
@@ -88,7 +91,7 @@ def run_folder(job: str, run_id: str) -> str:
 
 
 def run_to_json(run: Run) -> bytes:
-    """As it lies in the archive."""
+    """The content of ``run.json``."""
     values = {
         "format": FORMAT,
         **{name: getattr(run, name) for name in ("id", "job", "archive", "namespace")},
@@ -108,11 +111,9 @@ def run_to_json(run: Run) -> bytes:
 
 
 def run_from_json(content: bytes) -> Run:
-    """The run that was written; InputError where a newer Berthwatch wrote it."""
+    """The inverse of ``run_to_json``; InputError for the format of a newer version."""
     values = json.loads(content)
     if values["format"] != FORMAT:
-        from jobs.errors import InputError
-
         raise InputError(
             f"the record of run {values.get('id')} has format {values['format']}, expected "
             f"{FORMAT}: a newer Berthwatch wrote it; use that one"
@@ -131,8 +132,6 @@ def _identity(values: Mapping[str, Any]) -> Identity:
 
 
 def _partition(values: Mapping[str, Any]) -> Partition:
-    from datetime import date
-
     if values["start"] is None:
         return Partition(values["name"], None)
     period = Period(date.fromisoformat(values["start"]), date.fromisoformat(values["end"]))

@@ -1,7 +1,7 @@
-"""How a run truly stands, whatever the operator's phases say.
+"""Status of a run and its partitions, from records, Job and pods.
 
-What a partition's record in the archive says holds; then what the Job and the pods say; the
-operator's own ``status.phase`` is never asked, for it sticks at Pending while everything works.
+A partition's record in the archive takes precedence, then the Job and the pods. The operator's
+``status.phase`` is not used: it stays Pending while the cluster works.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ from jobs.storage import Storage
 
 
 class RunState(StrEnum):
-    """Where a run, or one of its partitions, stands."""
+    """State of a run or of a partition."""
 
     SUBMITTED = "submitted"
-    """It waits for its turn; no pod of it has been made yet."""
+    """It waits for its turn; none of its pods has been created."""
     STARTING = "starting"
-    """Its runner or its workers are on their way, for the first time or again."""
+    """Its runner or its workers are starting, for the first time or again."""
     RUNNING = "running"
-    """A runner and at least one worker work."""
+    """Its runner and at least one worker are ready."""
     STOPPING = "stopping"
-    """It was told to end and has not ended yet."""
+    """It is being deleted and has not ended yet."""
     FINISHED = "finished"
     """Every overpass is done."""
     FAILED = "failed"
-    """It is over, and something is missing."""
+    """It has ended without all of its overpasses done."""
     CANCELLED = "cancelled"
-    """A person ended it before its end."""
+    """A person cancelled it before its end."""
     LOST = "lost"
-    """Its Job is gone, and it left no record of how it ended."""
+    """Its Job is deleted, and there is no record of its end."""
     UNKNOWN = "unknown"
-    """It left no record, and no Kubernetes cluster could be asked."""
+    """There is no record of its end, and Kubernetes was not polled."""
 
 
 ACTIVE = (RunState.SUBMITTED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
-"""States that change by themselves."""
+"""States of what has not ended."""
 
 FINAL_EXIT_CODES = (0, 1, 2)
-"""Exit codes after which the Job does not start a partition again by itself."""
+"""Exit codes after which the Job does not start a partition again."""
 
 
 @dataclass(frozen=True)
 class PodCount:
-    """The pods of one component."""
+    """Numbers of pods of one component: ready, and wanted."""
 
     component: str
     ready: int
@@ -74,36 +74,36 @@ class PodCount:
 
 @dataclass(frozen=True)
 class PartitionStatus:
-    """One index of the Job."""
+    """Status of a partition."""
 
     index: int
     name: str
     state: RunState
     why: str
-    """In a few words; empty where the state says it all."""
+    """Cause of the state, in a few words; or empty."""
     pods: tuple[PodCount, ...] = ()
-    """None where no cluster was asked, or the partition is not under way."""
+    """Empty where Kubernetes was not polled, or the partition is not active."""
     record: PartitionRecord | None = None
     stages: tuple[PortStage, ...] = ()
-    """Counts of overpasses as the archive holds them; none where they were not asked for."""
+    """Counts of overpasses from the archive; empty where they were not requested."""
     throughput: Throughput | None = None
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run with its partitions, and what keeps it from working."""
+    """Status of a run, with its partitions and what prevents it from running."""
 
     run: Run
     state: RunState
     partitions: tuple[PartitionStatus, ...]
     troubles: tuple[Trouble, ...] = ()
     polled: bool = False
-    """Whether a Kubernetes cluster was asked; records only otherwise."""
+    """Whether Kubernetes was polled; otherwise the status rests on records alone."""
 
 
 @dataclass(frozen=True)
 class RunObjects:
-    """What Kubernetes says of a run just now."""
+    """The objects of a run in Kubernetes."""
 
     job: Manifest | None
     pods: tuple[Manifest, ...]
@@ -111,7 +111,7 @@ class RunObjects:
 
 
 def poll(api: Api, run: Run) -> RunObjects:
-    """Ask Kubernetes: three requests, however many pods. KubernetesError where it does not say."""
+    """Read the run's objects in three requests; KubernetesError where one fails."""
     return RunObjects(
         api.find(JOBS, run.id),
         tuple(api.list(PODS, {RUN: run.id})),
@@ -120,10 +120,10 @@ def poll(api: Api, run: Run) -> RunObjects:
 
 
 def run_status(api: Api | None, storage: Storage, run: Run, units: bool = True) -> RunStatus:
-    """How the run stands, from records, Kubernetes (where there is an ``api``) and the archive.
+    """Status of a run, from its records and, with an ``api``, from Kubernetes.
 
-    ``units``: count overpasses per port and stage, and the pace, which reads the archive of every
-    port of the plan.
+    ``units``: with counts of overpasses per port and stage and the throughput, which reads the
+    archive of every port of the plan.
     """
     live = None if api is None else poll(api, run)
     found = status_from(run, partition_records(storage, run), was_cancelled(storage, run), live)
@@ -133,7 +133,7 @@ def run_status(api: Api | None, storage: Storage, run: Run, units: bool = True) 
 def status_from(
     run: Run, records: Mapping[int, PartitionRecord], cancelled: bool, live: RunObjects | None
 ) -> RunStatus:
-    """The same from what was read; asks nothing."""
+    """Status of a run from records and objects that were read before."""
     partitions = tuple(
         _partition(run, index, records.get(index), cancelled, live)
         for index in range(len(run.partitions))
@@ -145,20 +145,20 @@ def status_from(
 def _troubles(
     partitions: Sequence[PartitionStatus], live: RunObjects | None
 ) -> tuple[Trouble, ...]:
-    """Of what still moves; a partition that is over has told why it ended."""
-    moving = {part.index for part in partitions if part.state in ACTIVE}
-    if live is None or not moving:
+    """Troubles of active partitions; the status of an ended one has its cause."""
+    active = {part.index for part in partitions if part.state in ACTIVE}
+    if live is None or not active:
         return ()
-    pods = [pod for pod in live.pods if index_of(pod) in moving]
+    pods = [pod for pod in live.pods if index_of(pod) in active]
     return tuple(troubles(pods, list(live.events)))
 
 
 def _of_run(states: Sequence[RunState]) -> RunState:
-    """One state for all partitions: what still moves first, then the worst."""
+    """State of a run: that of an active partition, otherwise the worst."""
     for state in (RunState.RUNNING, RunState.STOPPING, RunState.STARTING):
         if state in states:
             return state
-    if RunState.SUBMITTED in states:  # between two partitions a run has no pod, and goes on
+    if RunState.SUBMITTED in states:  # between two partitions no pod exists
         return RunState.SUBMITTED if set(states) == {RunState.SUBMITTED} else RunState.STARTING
     for state in (RunState.CANCELLED, RunState.LOST, RunState.UNKNOWN, RunState.FAILED):
         if state in states:
@@ -187,17 +187,17 @@ def _partition(
 def _by_record(
     record: PartitionRecord | None, cancelled: bool, polled: bool
 ) -> tuple[RunState, str]:
-    """Where there is no Job any more, or none can be asked for."""
+    """State and cause where the Job is deleted, or Kubernetes was not polled."""
     if record is not None and record.exit in FINAL_EXIT_CODES:
         return _of_exit(record.exit), record.reason
     if cancelled:
         return RunState.CANCELLED, ""
     if not polled:
-        why = "no Kubernetes cluster was asked, and it left no record of its end"
+        why = "Kubernetes was not polled, and there is no record of its end"
         return RunState.UNKNOWN, why
     if record is not None:
         return RunState.FAILED, f"{record.reason}; its Job is gone: `berthwatch resume` goes on"
-    return RunState.LOST, "its Job is gone, and it left no record of its end"
+    return RunState.LOST, "its Job is gone, and there is no record of its end"
 
 
 def _of_exit(code: int) -> RunState:
@@ -215,13 +215,13 @@ def _by_job(
     pods: Sequence[Manifest],
     counts: Sequence[PodCount],
 ) -> tuple[RunState, str]:
-    """What the Job has settled stands; then the newest runner's pod decides."""
+    """State and cause by record, Job and newest runner, in this order."""
     if record is not None and record.exit in FINAL_EXIT_CODES:
         return _of_exit(record.exit), record.reason
     runners = sorted((pod for pod in pods if component_of(pod) == "runner"), key=made_at)
     settled = _settled(job, index)
     if settled is not None:
-        return settled, _last_words(record, runners, job)
+        return settled, _cause(record, runners, job)
     if "deletionTimestamp" in job["metadata"]:
         return RunState.STOPPING, "its Job is being deleted"
     if job["spec"].get("suspend"):
@@ -232,7 +232,7 @@ def _by_job(
 
 
 def _settled(job: Manifest, index: int) -> RunState | None:
-    """How the Job says that this index ended; None while it may still end well."""
+    """State of an index that the Job has completed or failed; None for others."""
     status = job.get("status") or {}
     if index in indexes(status.get("completedIndexes") or ""):
         return RunState.FINISHED
@@ -243,7 +243,7 @@ def _settled(job: Manifest, index: int) -> RunState | None:
 
 
 def indexes(text: str) -> set[int]:
-    """Those of a Job's status, such as ``1,3-5,7``."""
+    """Indexes in a Job's status, such as ``1,3-5,7``."""
     found: set[int] = set()
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
@@ -251,19 +251,18 @@ def indexes(text: str) -> set[int]:
     return found
 
 
-def _last_words(record: PartitionRecord | None, runners: Sequence[Manifest], job: Manifest) -> str:
-    """Why it ended badly: its record, its runner's last line, or what the Job says."""
+def _cause(record: PartitionRecord | None, runners: Sequence[Manifest], job: Manifest) -> str:
+    """Why it failed: by its record, its runner's termination message or the Job's condition."""
     if record is not None:
         return record.reason
-    said = _said(runners[-1]) if runners else ""
+    diagnosed = _diagnosed(runners[-1]) if runners else ""
     failed = condition_of(job, "Failed")
-    return said or (str(failed.get("message", "")) if failed else "")
+    return diagnosed or (str(failed.get("message", "")) if failed else "")
 
 
-def _said(runner: Manifest) -> str:
-    """The last line of a runner that ended badly, which Kubernetes keeps with its pod."""
-    told = [one.what for one in troubles([runner], [])]
-    return told[0] if told else ""
+def _diagnosed(runner: Manifest) -> str:
+    """Diagnosis of a runner that failed, from its pod's status."""
+    return next((one.what for one in troubles([runner], [])), "")
 
 
 def _without_runner(run: Run, job: Manifest) -> tuple[RunState, str]:
@@ -279,15 +278,15 @@ def _by_runner(
     runner = runners[-1]
     if ended(runner):
         code = exit_of(runner)
-        said = f" (exit code {code})" if code is not None else ""
-        return RunState.STARTING, f"its runner ended early{said} and is started again"
+        with_code = f" (exit code {code})" if code is not None else ""
+        return RunState.STARTING, f"its runner ended early{with_code} and is started again"
     if leaving(runner):
-        return RunState.STOPPING, "its runner was told to end"
+        return RunState.STOPPING, "its runner is being stopped"
     if phase_of(runner) == "Pending":
         return RunState.STARTING, "its runner is about to start"
     workers = [one for one in counts if one.component in ("worker", "gpu-worker")]
     if not others:
-        why = "its Dask cluster has no pods yet; the dask-kubernetes operator makes them"
+        why = "its Dask cluster has no pods yet; the dask-kubernetes operator creates them"
         return RunState.STARTING, why
     if not any(one.ready for one in workers):
         return RunState.STARTING, "no worker is ready yet"
@@ -295,11 +294,11 @@ def _by_runner(
 
 
 def _counts(run: Run, pods: Sequence[Manifest]) -> tuple[PodCount, ...]:
-    """Ready and wanted pods per component; GPU workers where there are to be any."""
+    """Ready and wanted pods per component; GPU workers where any are wanted."""
     wanted = dict(zip(COMPONENTS, (1, 1, run.workers, run.settings.gpu.count), strict=True))
-    there = Counter(component_of(pod) for pod in pods if ready(pod))
+    working = Counter(component_of(pod) for pod in pods if ready(pod))
     return tuple(
-        PodCount(component, there[component], number)
+        PodCount(component, working[component], number)
         for component, number in wanted.items()
         if number
     )

@@ -1,8 +1,8 @@
-"""Submitting a run, and taking one up again. Every step may be repeated; nothing is made twice.
+"""Submitting and resuming a run. Every step is idempotent.
 
-The Job is created suspended. Its name is the run's id, so that of two who submit the same at once
-one creates it; only then the run's record is written, and the Job is let go when the Secret with
-the run's key is there, which the Job owns. A submission that breaks off in between is finished by
+The Job is created suspended. Its name is the run's id, so that of two equal submissions at once
+one creates it. Then the run's record is written, the Secret with the run's key is created, owned
+by the Job, and the Job is unsuspended. A submission that is interrupted in between is completed by
 the next one.
 """
 
@@ -35,28 +35,28 @@ from jobs.plan import Plan, estimate_plan, write_plan
 from jobs.storage import Storage
 
 DELETION_LIMIT_S = 180.0
-"""How long a finished Job may take to disappear before it is made again."""
+"""Limit for the deletion of a finished Job before it is created again."""
 POLL_S = 1.0
 
 
 class SubmissionState(StrEnum):
-    """What submitting found, or did."""
+    """Result of submitting."""
 
     SUBMITTED = "submitted"
-    """The run was created, and begins."""
+    """The run was created."""
     RUNNING = "running"
-    """The same run is under way; nothing was done."""
+    """The same run is active; nothing was done."""
     FINISHED = "finished"
-    """The same run has been done; nothing was done."""
+    """The same run has finished; nothing was done."""
     FAILED = "failed"
-    """The same run ended with failures; resuming does what is missing."""
+    """The same run ended with failures; it can be resumed."""
     CANCELLED = "cancelled"
-    """The same run was cancelled; resuming goes on with it."""
+    """The same run was cancelled; it can be resumed."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A run and how it stands after it was submitted."""
+    """A run and the result of submitting it."""
 
     run: Run
     state: SubmissionState
@@ -75,17 +75,17 @@ def make_run(
     verify: int | None = None,
     unpinned: bool = False,
 ) -> Run:
-    """The run that follows from a plan and the settings; InputError where pods could not do it.
+    """The run of a plan with settings; InputError where pods could not execute it.
 
-    ``workers`` of each partition's cluster: given, or as the settings say, or proposed from the
-    plan. ``unpinned``: images by tag will do, and the results then rest on what the tag meant.
+    ``workers`` of each partition's cluster; None for ``sizing.workers_for``. ``unpinned``: accept
+    images by tag, so that the results depend on what the tag names at the time.
     """
     _check_reach(plan)
     _check_images(settings, unpinned)
-    counted = estimate_plan(plan)
-    trouble = memory_shortfall(counted, settings)
-    if trouble:
-        raise InputError(trouble)
+    estimate = estimate_plan(plan)
+    shortfall = memory_shortfall(estimate, settings)
+    if shortfall:
+        raise InputError(shortfall)
     identity = identity_of(plan, settings, parts, verify, code, model_digest)
     return Run(
         # the same results in two archives are two runs
@@ -97,13 +97,13 @@ def make_run(
         settings=settings,
         partitions=parts,
         parallel=min(parallel, len(parts)),
-        workers=workers or workers_for(counted, settings, len(parts)),
+        workers=workers or workers_for(estimate, settings, len(parts)),
         verify=verify,
     )
 
 
 def _check_reach(plan: Plan) -> None:
-    """Pods see no folder of the machine that submits."""
+    """InputError for an archive or imagery in a folder of the submitting machine."""
     if not plan.archive.startswith("s3://"):
         raise InputError(
             f"the archive of {plan.name} is {plan.archive}, a folder of this machine, which no pod "
@@ -118,7 +118,7 @@ def _check_reach(plan: Plan) -> None:
                         "which no pod sees; expected a catalog whose files have addresses "
                         "(https://, s3://)"
                     )
-            return  # one scene tells: a catalog's files lie together
+            return  # one scene is enough: a catalog's files are in one place
 
 
 def _check_images(settings: ClusterSettings, unpinned: bool) -> None:
@@ -134,10 +134,10 @@ def _check_images(settings: ClusterSettings, unpinned: bool) -> None:
 def submit(
     api: Api, storage: Storage, plan: Plan | None, run: Run, again: bool = False
 ) -> Submission:
-    """Bring the run to life, unless it lives or has been done already.
+    """Submit a run, unless it is active or has ended.
 
-    ``plan``: None where the archive has it, from the first time. ``again``: also a run that has
-    ended is done again, with everything that is missing then.
+    ``plan``: None where the archive has it from an earlier submission. ``again``: submit a run that
+    has ended once more; it does what is missing then.
     """
     job = api.find(JOBS, run.id)
     if job is not None and _is_active(job):
@@ -151,14 +151,14 @@ def submit(
 
 
 def resized(run: Run, settings: ClusterSettings, workers: int | None) -> Run:
-    """The run to be taken up again: its identity stays, where and how large it runs may change."""
+    """A run to be resumed, with other nodes, sizes and limits; its identity and images stay."""
     gpu = replace(settings.gpu, count=run.settings.gpu.count, image=run.settings.gpu.image)
     kept = replace(settings, image=run.settings.image, gpu=gpu)
     return replace(run, settings=kept, workers=workers or run.workers, retry_failed=True)
 
 
 def _earlier_end(storage: Storage, run: Run, job: Manifest | None) -> SubmissionState | None:
-    """How the same run ended before; None where it never did, or vanished without a word."""
+    """How the run ended before; None where it did not, or left neither record nor Job."""
     kept = read_run(storage, run.job, run.id)
     if kept is None:
         return None
@@ -175,13 +175,13 @@ def _create(api: Api, storage: Storage, plan: Plan | None, run: Run) -> Submissi
         _upload(storage, plan, run)
     try:
         job = api.create(runner_job(run))
-    except AlreadyThereError:  # somebody else was quicker with the same, and goes on with it
+    except AlreadyThereError:  # an equal submission was faster, and completes it
         return Submission(run, SubmissionState.RUNNING)
     return Submission(_unsuspend(api, storage, run, job), SubmissionState.SUBMITTED)
 
 
 def _upload(storage: Storage, plan: Plan, run: Run) -> None:
-    """The lock file, and the files of this machine that it names."""
+    """Write the plan, and the local files that it names, to the archive."""
     upload(plan, storage, run.folder)
     with TemporaryDirectory(prefix="berthwatch-") as folder:
         path = Path(folder) / "plan.jsonl.gz"
@@ -190,31 +190,31 @@ def _upload(storage: Storage, plan: Plan, run: Run) -> None:
 
 
 def _unsuspend(api: Api, storage: Storage, run: Run, job: Manifest) -> Run:
-    """Give the Job what its pods need, and let it begin; returns the run as recorded.
+    """Write the record, create the Secret and unsuspend the Job; returns the run as recorded.
 
-    What the Job says of itself stands for the submission, so that whoever finishes it writes the
-    same.
+    A submission is identified by its Job's creation time and uid, so that every process that
+    completes it writes the same record.
     """
-    about = job["metadata"]
-    submitted = f"{about['creationTimestamp']} {about['uid'][:8]}"
+    metadata = job["metadata"]
+    submitted = f"{metadata['creationTimestamp']} {metadata['uid'][:8]}"
     kept = read_run(storage, run.job, run.id)
     if kept is None or kept.submitted != submitted:
         kept = replace(run, submitted=submitted)
         write_run(storage, kept)
     if job["spec"].get("suspend"):
         with suppress(AlreadyThereError):
-            api.create(tls_secret(kept, key_pair(kept.id), about["uid"]))
+            api.create(tls_secret(kept, key_pair(kept.id), metadata["uid"]))
         api.patch(JOBS, kept.id, {"spec": {"suspend": False}})
     return kept
 
 
 def _is_active(job: Manifest) -> bool:
-    """Not ended, and not being deleted."""
+    """Whether a Job has neither ended nor is being deleted."""
     return not job_over(job) and "deletionTimestamp" not in job["metadata"]
 
 
 def _delete_and_wait(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:
-    """Delete the Job of an earlier submission with all it owns, and wait until it is gone."""
+    """Delete the Job of an earlier submission and all it owns; wait until it is gone."""
     api.delete(JOBS, name, foreground=True)
     deadline = time.monotonic() + DELETION_LIMIT_S
     while api.find(JOBS, name) is not None:

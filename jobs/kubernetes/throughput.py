@@ -1,4 +1,4 @@
-"""How fast the partitions of a run go, from the newest lines of the archive's journal."""
+"""Throughput of a run's partitions, from the newest lines of the journal in the archive."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from jobs.kubernetes.unit_counts import partition_finder
 from jobs.storage import LocalFolder, Storage
 
 WINDOW = timedelta(minutes=15)
-"""A pace is that of so long before its newest line."""
+"""The throughput is that of this period, which ends with the newest line."""
 PARTS_READ = 4
-"""Parts of one runner's journal that are read, the newest; a part is written every 30 s or so."""
+"""Newest parts of a runner's journal that are read; one is written about every 30 s."""
 TAIL_BYTES = 1_000_000
-"""Of a journal in one file."""
+"""Bytes that are read of a journal in one file: the last ones."""
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Overpasses that came to their end lately."""
+    """Overpasses that a partition finished in the last WINDOW."""
 
     units: int
+    """Number of overpasses."""
     per_minute: float
+    """Overpasses per minute; 0 where fewer than two, or all within a second."""
     newest: str
-    """When the last one of them did, UTC, ISO 8601."""
+    """When the last one was finished, UTC, ISO 8601."""
 
 
 def throughputs(storage: Storage, run: Run, indexes: Sequence[int]) -> dict[int, Throughput]:
-    """The pace of these partitions; those that tell of nothing since they were submitted lack."""
+    """Throughput by partition; without those that finished no overpass since the submission."""
     if not indexes:
         return {}
     find = partition_finder(run)
@@ -48,13 +50,13 @@ def _throughput(times: list[datetime]) -> Throughput:
     newest = max(times)
     recent = [time for time in times if newest - time <= WINDOW]
     minutes = (newest - min(recent)).total_seconds() / 60
-    # n ends span n - 1 intervals; one alone, or many within a second, tell no pace
+    # n times span n - 1 intervals; one alone, or many within a second, give no rate
     rate = (len(recent) - 1) / minutes if minutes > 1 / 60 else 0.0
     return Throughput(len(recent), rate, newest.isoformat(timespec="seconds"))
 
 
 def _lines(storage: Storage, run: Run, sessions: int) -> Iterator[dict[str, Any]]:
-    """The journal's newest lines since the run was submitted."""
+    """The journal's lines since the submission, from its newest parts."""
     for content in _newest_parts(storage, run.job, sessions):
         for line in content.splitlines():
             found = _parsed(line)
@@ -63,7 +65,7 @@ def _lines(storage: Storage, run: Run, sessions: int) -> Iterator[dict[str, Any]
 
 
 def _newest_parts(storage: Storage, job: str, sessions: int) -> Iterator[bytes]:
-    """Of each of the newest sessions' journals the last parts; or the end of the one file."""
+    """The last parts of the newest sessions' journals; locally, the end of the one file."""
     if isinstance(storage, LocalFolder):
         yield _tail(storage, f"journal/{job}.jsonl")
         return
@@ -86,7 +88,7 @@ def _tail(storage: LocalFolder, name: str) -> bytes:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """None for a line that was cut off."""
+    """None for an incomplete line."""
     try:
         found = json.loads(line)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The key and certificate of one run, by which its Dask processes know each other.
+"""Key and self-signed certificate of one run, for mutual TLS among its Dask processes.
 
-Whoever holds the key may connect; there are no names to check, for pods come and go and Dask
-checks none. The certificate is its own authority: no other, however signed, is accepted.
+Any process with the key may connect: Dask checks no host names. The certificate is its own
+authority, so that no other certificate is accepted.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 VALID_DAYS = 30
 """Longer than any run may take (``settings.LONGEST_S``)."""
 
-CLOCKS_APART = timedelta(hours=1)
+CLOCK_SKEW = timedelta(hours=1)
+"""Between the submitting machine and the nodes."""
 
 CERTIFICATE_FILE, KEY_FILE, AUTHORITY_FILE = "tls.crt", "tls.key", "ca.crt"
-"""In the Secret and in the folder where pods see it, as Kubernetes names them."""
+"""Names in the Secret, and so in the folder where pods mount it; as Kubernetes defines them."""
 
 
 @dataclass(frozen=True)
 class KeyPair:
-    """PEM, both; the key as PKCS 8 and not encrypted."""
+    """Certificate and key in PEM; the key in PKCS 8, not encrypted."""
 
     certificate: bytes
     key: bytes
@@ -49,13 +50,13 @@ def key_pair(name: str) -> KeyPair:
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
-    whole = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    begin = datetime.now(UTC).replace(microsecond=0) - CLOCKS_APART
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    begin = datetime.now(UTC).replace(microsecond=0) - CLOCK_SKEW
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = (
         x509.CertificateBuilder()
-        .subject_name(whole)
-        .issuer_name(whole)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
@@ -70,7 +71,7 @@ def _certificate(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate
 
 
 def _usage() -> x509.KeyUsage:
-    """To sign handshakes, and itself."""
+    """To sign handshakes, and its own certificate."""
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,

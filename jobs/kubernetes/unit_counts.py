@@ -1,4 +1,4 @@
-"""How a run's overpasses stand, per partition, port and stage, as the archive holds them."""
+"""Number of a run's overpasses by state, per partition, port and stage, from the archive."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from jobs.storage import Storage
 
 @dataclass(frozen=True)
 class PortStage:
-    """Overpasses of one port in one stage."""
+    """Numbers of overpasses of one port in one stage, by state."""
 
     port: str
     stage: str
     done: int = 0
     failed: int = 0
     stale: int = 0
-    """Done by other code, another model or other inputs than the run's."""
+    """Done, with other code, another model or other inputs than the run's."""
     pending: int = 0
 
 
 def stage_counts(storage: Storage, run: Run) -> dict[int, tuple[PortStage, ...]]:
-    """By partition, what the archive holds of the run's pinned plan; ports and stages in order.
+    """Counts of the run's pinned plan by partition, in the order of ports and stages.
 
     Reads every port's steps once, whatever the number of partitions. Ports without an overpass in
-    a partition are left out there.
+    a partition are left out of it.
     """
     plan = read_plan(storage.local(run.plan_name))
     archives = Archives(plan.ports, storage)
@@ -56,9 +56,9 @@ def stage_counts(storage: Storage, run: Run) -> dict[int, tuple[PortStage, ...]]
 
 
 def partition_finder(run: Run) -> Callable[[datetime], int]:
-    """What tells the index of the partition that an acquisition belongs to.
+    """Function from acquisition time to the index of its partition.
 
-    It gives -1 for none: a slice of a backfill leaves some out.
+    It returns -1 for none: a slice of a backfill leaves some dates out.
     """
     parts = [(part.period, index) for index, part in enumerate(run.partitions)]
     dated = sorted((period.start, period.end, i) for period, i in parts if period is not None)

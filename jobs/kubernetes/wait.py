@@ -1,4 +1,4 @@
-"""Following a run to its end: its runners' words as they come, and then its exit code."""
+"""Waiting for the end of a run, with its runners' logs; returns its exit code."""
 
 from __future__ import annotations
 
@@ -27,51 +27,52 @@ from jobs.storage import Storage
 
 POLL_S = 2.0
 MAX_MESSAGE = 500
-"""Characters of a pod's last words."""
+"""Characters of a pod's termination message."""
 LAST_LINES_LIMIT_S = 10.0
-"""How long the last lines of a log may take when its Job has ended."""
+"""Limit for the last lines of a log after the Job has ended."""
 SEVERITY = (2, 70, 3, 1, 0)
-"""Exit codes, the worst first: of several partitions the worst one counts."""
+"""Exit codes, the worst first: the worst one of the partitions is that of the run."""
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class WaitResult:
-    """How a run that was waited for ended."""
+    """End of a run that was waited for."""
 
     code: int
     """The run's exit code."""
     reason: str
-    """Why it did not end well; empty where it did."""
+    """Cause of an exit code other than 0; otherwise empty."""
     started: bool = True
-    """False where no runner ever began: the run only waits for something that does not come."""
+    """False where no runner has started; the run still exists."""
 
 
 def worst(codes: list[int]) -> int:
-    """The exit code that stands for all of them; an unknown one is a lost cluster's."""
+    """The worst of the exit codes; an unknown one, or none, counts as 3 (cluster lost)."""
     known = [code if code in SEVERITY else 3 for code in codes]
     return min(known, key=SEVERITY.index, default=3)
 
 
 def wait(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
-    """Until the run's Job has ended. Ctrl-C leaves the run alone.
+    """Wait until the run's Job has ended, or no runner has started within ``start_timeout_s``.
 
-    A run none of whose runners begins within ``start_timeout_s`` is given up: ``started`` is False.
+    ``say`` gets the lines of the runners' logs and the troubles that prevent their start. Ctrl-C
+    does not affect the run.
     """
     runners = _RunnerFollower(api, run, say)
     job = runners.job()
     while job is not None and not job_over(job):
-        hopeless = runners.poll()
-        if hopeless:
-            return WaitResult(2, hopeless, started=False)
+        failure = runners.poll()
+        if failure:
+            return WaitResult(2, failure, started=False)
         time.sleep(POLL_S)
         job = runners.job()
-    runners.poll()  # a runner may have come and gone since
+    runners.poll()  # a runner may have started and ended since
     runners.last_lines()
-    return _verdict(api, storage, run, job)
+    return _result(api, storage, run, job)
 
 
-def _verdict(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitResult:
+def _result(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitResult:
     kept = read_run(storage, run.job, run.id) or run
     ended = partition_records(storage, kept)
     ends = {index: (one.exit, one.reason) for index, one in ended.items()}
@@ -79,33 +80,33 @@ def _verdict(api: Api, storage: Storage, run: Run, job: Manifest | None) -> Wait
     if missing and was_cancelled(storage, kept):
         return WaitResult(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
     if missing and job is None:
-        return WaitResult(3, f"the Job {run.id} is gone: somebody has deleted it")
+        return WaitResult(3, f"the Job {run.id} was deleted")
     if missing:
-        ends |= _last_words(api, run)
-    ends = {index: ends.get(index, (3, _given_up(job))) for index in range(len(kept.partitions))}
+        ends |= _ends_by_pods(api, run)
+    ends = {index: ends.get(index, (3, _job_failure(job))) for index in range(len(kept.partitions))}
     reasons = [f"{kept.partitions[i].name}: {why}" for i, (code, why) in ends.items() if code]
     return WaitResult(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
 
 
-def _last_words(api: Api, run: Run) -> dict[int, tuple[int, str]]:
-    """How runners ended that could not write it down, as their pods tell: the archive was shut."""
+def _ends_by_pods(api: Api, run: Run) -> dict[int, tuple[int, str]]:
+    """Exit code and message, by index, of runners that could not write their record."""
     pods = api.list(PODS, {names.RUN: run.id, names.COMPONENT: "runner"})
     found = {}
     for pod in sorted(pods, key=made_at):
         index, code, last = index_of(pod), exit_of(pod), terminated(pod)
         if index is not None and code is not None and last is not None:
-            said = str(last.get("message") or last.get("reason") or "").strip()
-            found[index] = (code, " ".join(said.split())[-MAX_MESSAGE:])
+            message = str(last.get("message") or last.get("reason") or "").strip()
+            found[index] = (code, " ".join(message.split())[-MAX_MESSAGE:])
     return found
 
 
-def _given_up(job: Manifest | None) -> str:
+def _job_failure(job: Manifest | None) -> str:
     failed = None if job is None else condition_of(job, "Failed")
-    return f"Kubernetes gave the Job up: {(failed or {}).get('message', 'it does not say why')}"
+    return f"Kubernetes failed the Job: {(failed or {}).get('message', 'without a message')}"
 
 
 class _RunnerFollower:
-    """Follows the logs of runners as they appear, and looks at what keeps them from appearing."""
+    """Follows the logs of a run's runners, and diagnoses why none has started."""
 
     def __init__(self, api: Api, run: Run, say: Say) -> None:
         self.api = api
@@ -119,23 +120,23 @@ class _RunnerFollower:
         return self.api.find(JOBS, self.run.id)
 
     def poll(self) -> str:
-        """Follow new runners; why the wait is hopeless, or nothing."""
+        """Follow new runners; returns why none can start, or ''."""
         labels = {names.RUN: self.run.id, names.COMPONENT: "runner"}
         pods = self.api.list(PODS, labels)
         for pod in pods:
             name = pod["metadata"]["name"]
             if name not in self._followed and pod["status"].get("phase") != "Pending":
                 self._follow(name, pod)
-        return "" if self._followed else self._hopeless(pods)
+        return "" if self._followed else self._start_failure(pods)
 
-    def _hopeless(self, pods: list[Manifest]) -> str:
+    def _start_failure(self, pods: list[Manifest]) -> str:
         found = self._troubles(pods)
         lasting = self._grace_period.observe(found)
         if lasting:
-            return f"no runner begins: {lasting}"
+            return f"no runner starts: {lasting}"
         limit_s = self.run.settings.start_timeout_s
         if time.monotonic() - self._began > limit_s:
-            return f"no runner began within {limit_s} s: {summarise(found)}"
+            return f"no runner started within {limit_s} s: {summarise(found)}"
         return ""
 
     def _troubles(self, pods: list[Manifest]) -> list[Trouble]:

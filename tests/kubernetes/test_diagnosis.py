@@ -1,4 +1,4 @@
-"""From the words of Kubernetes to a sentence for a person."""
+"""Diagnosis of pods from their status and events."""
 
 from __future__ import annotations
 
@@ -59,16 +59,21 @@ def test_nothing_wrong_is_no_trouble() -> None:
             "ErrImagePull",
             'rpc error: code = Unknown desc = Get "https://registry.example/v2/": net/http: TLS '
             "handshake timeout",
-            "out of reach",
+            "unreachable",
             False,
         ),
         (
             "ErrImagePull",
             "toomanyrequests: You have reached your pull rate limit",
-            "limits",
+            "throttles",
             False,
         ),
-        ("InvalidImageName", 'couldn\'t parse image name "x//y"', "no name of an image", True),
+        (
+            "InvalidImageName",
+            'couldn\'t parse image name "x//y"',
+            "is not the name of an image",
+            True,
+        ),
     ],
 )
 def test_images(reason: str, message: str, said: str, fatal: bool) -> None:
@@ -80,7 +85,7 @@ def test_images(reason: str, message: str, said: str, fatal: bool) -> None:
     assert found.about == broken["metadata"]["name"]
 
 
-def test_while_the_kubelet_backs_off_the_cause_stands_in_an_event() -> None:
+def test_while_the_kubelet_backs_off_the_cause_is_in_an_event() -> None:
     broken = pod(
         RUN, phase="Pending", state=waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')
     )
@@ -92,7 +97,7 @@ def test_while_the_kubelet_backs_off_the_cause_stands_in_an_event() -> None:
     assert not only(troubles([broken], [])).fatal  # nobody knows: it may pass
 
 
-def test_forty_workers_with_one_trouble_are_one_line() -> None:
+def test_forty_workers_with_one_cause_are_one_trouble() -> None:
     message = 'secret "berthwatch-s3" not found'
     pods = [
         pod(
@@ -140,12 +145,12 @@ def test_of_scheduling_events_the_newest_counts_and_numbers_of_nodes_do_not_divi
     assert "4 nodes with a taint" in found.what
 
 
-def test_a_node_on_its_way_is_worth_waiting_for() -> None:
+def test_a_node_that_is_being_added_is_waited_for() -> None:
     broken = unplaced(RUN, "0/1 nodes are available: 1 Insufficient cpu.")
     coming = event(broken, "TriggeredScaleUp", "pod triggered scale-up: [{pool 0->1 (max: 4)}]")
-    assert "on its way" in only(troubles([broken], [coming])).what
+    assert "being added" in only(troubles([broken], [coming])).what
     over = event(broken, "NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max limit", LATER)
-    assert "on its way" not in only(troubles([broken], [coming, over])).what
+    assert "being added" not in only(troubles([broken], [coming, over])).what
 
 
 def test_a_node_selector_that_fits_no_node() -> None:
@@ -174,7 +179,7 @@ def test_a_service_account_that_is_missing() -> None:
     assert found.fatal
 
 
-def test_a_worker_killed_for_memory_tells_its_limit() -> None:
+def test_a_worker_killed_for_memory_has_its_limit_in_the_message() -> None:
     killed = pod(
         RUN,
         ready=False,
@@ -206,7 +211,7 @@ def test_what_has_become_ready_is_in_no_trouble() -> None:
     assert troubles([well], told) == []
 
 
-def test_an_evicted_runner_is_told_until_its_successor_works() -> None:
+def test_an_evicted_runner_is_a_trouble_until_its_successor_is_ready() -> None:
     evicted = pod(RUN, "runner", phase="Failed", state=terminated(143))
     evicted["status"]["conditions"].append(
         {
@@ -233,7 +238,7 @@ def test_a_node_short_of_memory_evicts() -> None:
     assert "low on resource: memory)" in only(troubles([evicted], [])).what
 
 
-def test_a_runner_that_refused_says_its_last_line() -> None:
+def test_a_runner_that_refused_has_its_termination_message() -> None:
     line = "exit 2: 0 done, 0 failed; the image holds Berthwatch 0.2"
     ended = pod(RUN, "runner", phase="Failed", ready=False, state=terminated(2, message=line))
     found = only(troubles([ended], []))
@@ -255,7 +260,7 @@ def test_a_run_past_its_deadline() -> None:
     assert only(troubles([], [told])).fatal
 
 
-def test_what_waits_in_vain_comes_first() -> None:
+def test_fatal_troubles_come_first() -> None:
     pods = [
         *(unplaced(RUN, NO_GPU, number=number) for number in range(3)),
         pod(RUN, phase="Pending", state=waiting("InvalidImageName")),

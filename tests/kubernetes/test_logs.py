@@ -90,10 +90,10 @@ def test_the_container_before_a_restart_is_kept_too(storage: LocalFolder) -> Non
 def test_only_what_changed_is_written_again(
     api: Objects, storage: LocalFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipper = LogArchiver(api, storage, RUN, 0)
-    shipper.archive_logs()
+    archiver = LogArchiver(api, storage, RUN, 0)
+    archiver.archive()
     api.logs[name(WORKER)] += "more\n"
-    assert shipper.archive_logs().pods == (name(WORKER),)
+    assert archiver.archive().pods == (name(WORKER),)
     assert kept(storage, WORKER).endswith("more\n")
 
 

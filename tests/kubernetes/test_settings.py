@@ -47,11 +47,11 @@ gpu:
 """
 
 
-def test_what_is_written_is_read() -> None:
+def test_settings_are_read_from_yaml() -> None:
     assert read_settings(WRITTEN, "settings.yaml") == FULL
 
 
-def test_an_image_is_enough() -> None:
+def test_only_the_image_is_required() -> None:
     assert read_settings(f"image: {IMAGE}", "settings.yaml") == PLAIN
 
 
@@ -100,7 +100,7 @@ gpu: {{resource: amd.com/gpu, per_worker: 2, wait_s: 5, otherwise: cpu}}
         ("image: 'a b'", 1, "no spaces"),
         ("image: 12", 1, "put it in quotes"),
         ("image: i\nworkers:\n  memroy: 4Gi", 3, "did you mean 'memory'"),
-        ("image: i\nworkers:\n  memory: 4GiB", 3, "no quantity"),
+        ("image: i\nworkers:\n  memory: 4GiB", 3, "not a quantity"),
         ("image: i\nworkers:\n  memory: 4", 3, "expected memory from 1Mi"),
         ("image: i\nworkers:\n  cpu: 0", 3, "is zero"),
         ("image: i\nworkers:\n  count: all", 3, "or auto"),
@@ -141,7 +141,7 @@ def test_settings_survive_json() -> None:
         assert settings_from_json(json.loads(text)) == settings
 
 
-def test_images_without_a_digest_are_told() -> None:
+def test_images_without_a_digest_are_listed() -> None:
     assert unpinned_images(FULL) == ()
     assert unpinned_images(ClusterSettings("berthwatch:1")) == ("berthwatch:1",)
     assert unpinned_images(ClusterSettings("berthwatch@sha256:12")) == ("berthwatch@sha256:12",)
@@ -225,7 +225,7 @@ def test_workers_keep_to_their_limits() -> None:
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**5), st.integers(1, 100), st.integers(1, 50))
-def test_workers_are_some_and_not_too_many(
+def test_workers_are_at_least_one_and_within_the_limits(
     pixels: int, units: int, partitions: int, at_most: int
 ) -> None:
     settings = ClusterSettings(IMAGE, workers=Workers(at_most=at_most))
@@ -236,7 +236,7 @@ def test_workers_are_some_and_not_too_many(
     assert busy_s <= TARGET_S * 1.001 or workers in (at_most, -(-units // partitions)) or not units
 
 
-def test_a_plan_that_needs_more_memory_than_its_pods_is_told() -> None:
+def test_a_plan_that_needs_more_memory_than_its_pods_is_refused() -> None:
     assert memory_shortfall(sized(peak_memory=2 * 2**30), PLAIN) is None
     trouble = memory_shortfall(sized(peak_memory=6 * 2**30), PLAIN)
     assert trouble is not None
@@ -256,6 +256,6 @@ def test_memory_counts_each_thread_and_the_gpu_workers() -> None:
     assert "gpu.memory is 1Gi" in str(memory_shortfall(sized(peak_memory=peak), small))
 
 
-def test_the_nanny_has_its_share_of_a_pod() -> None:
+def test_memory_is_reserved_for_the_nanny() -> None:
     assert 3.5 * 2**30 < memory_limit(Workers(memory="4Gi")) < 4 * 2**30
     assert memory_limit(Workers(memory="256Mi")) == 128 * 2**20

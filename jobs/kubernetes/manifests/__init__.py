@@ -1,9 +1,9 @@
-"""The objects of a run as Kubernetes wants them: pure functions, the same run gives the same bytes.
+"""Manifests of a run's objects: pure functions of the run.
 
-Job <run>                      one index, and one runner's pod, for each partition
-├── Secret <run>-tls           the key by which the run's Dask processes know each other
-└── DaskCluster <run>-<i>      scheduler and CPU workers of partition i, made by its runner
-    └── DaskWorkerGroup <run>-<i>-gpu    its GPU workers, where there are any
+Job <run>                      one index, with a runner's pod, for each partition
+├── Secret <run>-tls           the TLS key of the run's Dask processes
+└── DaskCluster <run>-<i>      scheduler and CPU workers of partition i, created by its runner
+    └── DaskWorkerGroup <run>-<i>-gpu    its GPU workers, where any are wanted
 """
 
 from jobs.kubernetes.manifests.cluster import dask_cluster, gpu_group, scheduler_address

@@ -1,4 +1,4 @@
-"""The Dask cluster of a partition, for the dask-kubernetes operator."""
+"""Manifests of a partition's Dask cluster, for the dask-kubernetes operator."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ API_VERSION = "kubernetes.dask.org/v1"
 
 COMM = Port("tcp-comm", 8786)
 DASHBOARD = Port("http-dashboard", 8787)
-"""The operator looks for both names."""
+"""Ports of the scheduler; the operator requires both names."""
 WORKER_DASHBOARD = Port("http-dashboard", 8788)
 
 GRACE_S = 60
-"""A worker that is told to stop hands over what it holds."""
+"""Termination grace period, in which a worker moves its data to other workers."""
 
 DEATH_TIMEOUT_S = 60
-"""A worker that finds no scheduler for so long ends, and its container starts again."""
+"""Seconds without a scheduler after which a worker ends; its container is restarted."""
 
 
 def dask_cluster(run: Run, index: int, job_uid: str | None) -> dict[str, Any]:
     """The DaskCluster of a partition: its scheduler and its CPU workers.
 
-    ``job_uid`` is None only where the manifest is to be shown and not applied.
+    ``job_uid``: uid of the run's Job, the owner; None in a dry run.
     """
     return {
         "apiVersion": API_VERSION,
@@ -58,9 +58,9 @@ def dask_cluster(run: Run, index: int, job_uid: str | None) -> dict[str, Any]:
 
 
 def gpu_group(run: Run, index: int, job_uid: str | None) -> dict[str, Any] | None:
-    """The DaskWorkerGroup with a partition's GPU workers; None where the settings want none.
+    """The DaskWorkerGroup of a partition's GPU workers; None where ``gpu.count`` is 0.
 
-    To be applied after the cluster: the operator serves no group that comes before it.
+    To be created after the cluster: the operator does not adopt a group created before it.
     """
     if not run.settings.gpu.count:
         return None
@@ -80,7 +80,7 @@ def gpu_group(run: Run, index: int, job_uid: str | None) -> dict[str, Any] | Non
 
 
 def scheduler_address(run: Run, index: int) -> str:
-    """Where the runner and the workers of a partition find its scheduler."""
+    """Address of a partition's scheduler, for its runner and workers."""
     return f"tls://{run.cluster_name(index)}-scheduler.{run.namespace}.svc:{COMM.number}"
 
 
@@ -94,7 +94,7 @@ def _metadata(run: Run, name: str, index: int, job_uid: str | None) -> dict[str,
 
 
 def _pod_metadata(run: Run, component: str, index: int, metrics: Port) -> dict[str, Any]:
-    """What the operator writes on the Deployment and its pods."""
+    """Metadata that the operator copies to the Deployment and its pods."""
     return {
         "labels": labels(run.job, run.id, component, index),
         "annotations": {
@@ -133,7 +133,7 @@ def _scheduler(run: Run) -> dict[str, Any]:
         "env": [*common_variables(), *scheduler_variables()],
         "ports": ports(COMM, DASHBOARD),
         "readinessProbe": _health(period_s=5, failures=3),
-        # patient: a scheduler that reads a large graph answers nobody, and killing it costs the run
+        # lenient: a scheduler that reads a large graph is silent, and killing it costs the run
         "livenessProbe": _health(period_s=20, failures=9),
     }
     return pod_spec(run, run.settings.scheduler, run.settings.dask_account, container, GRACE_S)
@@ -155,13 +155,13 @@ def _cpu_worker(run: Run, index: int) -> dict[str, Any]:
 
 
 def _gpu_worker(run: Run, index: int) -> dict[str, Any]:
-    """With the GPUs as limits, in strings: the operator's schema wants no numbers there."""
+    """With the GPUs as limits, in strings: the operator's schema allows no numbers there."""
     gpu = run.settings.gpu
     taint = Toleration(key=gpu.resource, operator="Exists", effect="NoSchedule")
     tolerations = gpu.tolerations if taint in gpu.tolerations else (taint, *gpu.tolerations)
     limits = {gpu.resource: str(gpu.per_worker)}
-    placed = replace(gpu, tolerations=tolerations)
-    return _worker(run, index, placed, gpu.image, threads=1, offers="GPU", limits=limits)
+    tolerant = replace(gpu, tolerations=tolerations)
+    return _worker(run, index, tolerant, gpu.image, threads=1, offers="GPU", limits=limits)
 
 
 def _worker(

@@ -1,4 +1,4 @@
-"""Environment variables of the pods: Dask is configured by them alone."""
+"""Environment variables of the pods, which hold all of Dask's configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRE_SPAWN = {
     "OPENBLAS_NUM_THREADS": "1",
     **WORKER_ENVIRONMENT,
 }
-"""Dask's own, and ours over them: they count only where they are set before Python starts."""
+"""Dask's defaults, overridden by ours; effective only where set before Python starts."""
 
 SCHEDULER_ROUTES = (
     "distributed.http.scheduler.prometheus",
@@ -29,10 +29,13 @@ SCHEDULER_ROUTES = (
     "distributed.http.statics",
     "distributed.http.scheduler.api",
 )
-"""Dask's own and the API, without which the operator takes workers away last in, first out, with
-the data that they hold, and knows no idle time."""
+"""Dask's defaults and the API.
+
+Without the API the operator removes the newest workers with the data that they hold, and cannot
+read the idle time."""
 
 JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
+"""Label that Kubernetes sets on a Job's pods."""
 
 
 def variable(name: str, value: str) -> Variable:
@@ -41,12 +44,12 @@ def variable(name: str, value: str) -> Variable:
 
 
 def field(name: str, path: str) -> Variable:
-    """A variable whose value Kubernetes takes from the pod itself."""
+    """A variable whose value is a field of the pod."""
     return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
 
 def common_variables() -> list[Variable]:
-    """Of every pod: where to write, and TLS for all that Dask says."""
+    """Variables of every pod: writable folders, and TLS for all connections of Dask."""
     certificate, key = f"{TLS_FOLDER}/{CERTIFICATE_FILE}", f"{TLS_FOLDER}/{KEY_FILE}"
     tls = "DASK_DISTRIBUTED__COMM__TLS"
     return [
@@ -69,7 +72,7 @@ def common_variables() -> list[Variable]:
 
 
 def runner_variables() -> list[Variable]:
-    """Who the runner is; its index comes from Kubernetes as JOB_COMPLETION_INDEX."""
+    """Variables of the runner; Kubernetes adds its index as JOB_COMPLETION_INDEX."""
     return [
         field("POD_NAME", "metadata.name"),
         field("POD_NAMESPACE", "metadata.namespace"),
@@ -79,12 +82,12 @@ def runner_variables() -> list[Variable]:
 
 
 def scheduler_variables() -> list[Variable]:
-    """The scheduler's HTTP routes."""
+    """Variables of the scheduler: its HTTP routes."""
     return [variable("DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES", json.dumps(SCHEDULER_ROUTES))]
 
 
 def worker_variables(scheduler: str) -> list[Variable]:
-    """Where the scheduler is, and what the nanny gives the worker that it starts."""
+    """Variables of a worker: the scheduler's address, and the environment of its process."""
     return [
         variable("DASK_SCHEDULER_ADDRESS", scheduler),
         variable("DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON", json.dumps(PRE_SPAWN)),
@@ -92,11 +95,11 @@ def worker_variables(scheduler: str) -> list[Variable]:
 
 
 def settings_variables(run: Run) -> list[Variable]:
-    """What the platform team gives to all that read and write files."""
+    """Variables of the cluster settings, for the pods that read and write files."""
     return [variable(name, value) for name, value in sorted(run.settings.environment.items())]
 
 
 def credentials(run: Run) -> dict[str, Any]:
-    """``envFrom`` the Secrets by reference, where there are any."""
+    """``envFrom`` with references to the Secrets of the settings, where there are any."""
     names = run.settings.credentials
     return {"envFrom": [{"secretRef": {"name": name}} for name in names]} if names else {}

@@ -1,4 +1,4 @@
-"""The Job of a run: one index for each partition, its pods are the runners."""
+"""Manifest of a run's Job: one index for each partition; its pods are the runners."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from jobs.kubernetes.names import ARCHIVE, RUNNER_CONTAINER, labels
 from jobs.kubernetes.spec import Run
 
 GRACE_S = 120
-"""A runner that is told to stop notes what is done and ends its tasks."""
+"""Termination grace period, in which a runner commits finished overpasses and ends its tasks."""
 
 STOPPED = [130, 143]
-"""Exit codes of a runner that was told to stop: by a drained node, as a rule."""
+"""Exit codes of a runner after SIGINT or SIGTERM, mostly from a drained node."""
 
 FINAL = [1, 2]
-"""Some overpasses failed, or the run was refused: another attempt would end the same way."""
+"""Exit codes for failed overpasses and for a refused run: a retry would end in the same way."""
 
 
 def runner_job(run: Run) -> dict[str, Any]:
-    """The Job, suspended until its Secret is there.
+    """The Job, suspended until its Secret exists.
 
-    A runner that was evicted is replaced without being counted; one that lost its cluster is
-    tried again, ``retries`` times; one that failed or refused is not.
+    An evicted runner is replaced without limit; one that lost its cluster is retried ``retries``
+    times; one with an exit code in FINAL is not.
     """
     settings = run.settings
     return {
@@ -48,7 +48,7 @@ def runner_job(run: Run) -> dict[str, Any]:
             "backoffLimitPerIndex": settings.retries,
             "activeDeadlineSeconds": settings.deadline_s,
             "ttlSecondsAfterFinished": settings.keep_finished_s,
-            # two runners of one partition must never live at once
+            # two runners of one partition must never run at once
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": _failure_policy(),
             "template": _template(run),
@@ -57,7 +57,7 @@ def runner_job(run: Run) -> dict[str, Any]:
 
 
 def _failure_policy() -> dict[str, Any]:
-    """The first rule that fits counts; what fits none counts against the retries."""
+    """The first rule that matches applies; a failure that matches none counts as a retry."""
     return {
         "rules": [
             {

@@ -1,4 +1,4 @@
-"""What all pods of a run have in common: hardening, sizes, places, volumes."""
+"""Pod specification shared by a run's pods: security, resources, nodes, volumes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from jobs.kubernetes.spec import Run
 
 TLS_FOLDER = "/etc/berthwatch/tls"
 SCRATCH_FOLDER = "/tmp"
-"""The only folder that can be written to: home, Dask's spilled data, compiled code."""
+"""The only writable folder: home, Dask's spilled data, compiled code."""
 
 USER = 10001
-"""The image's user and group; no account of the node has this number."""
+"""Id of the image's user and group; no account of the node has it."""
 
 READABLE_BY_GROUP = 0o440
+"""File mode of the key."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,17 @@ class Port:
 
 
 def tls_name(run: Run) -> str:
-    """Of the Secret with the run's key."""
+    """Name of the Secret with the run's key."""
     return f"{run.id}-tls"
 
 
 def pod_spec(
     run: Run, group: Group, account: str, container: dict[str, Any], grace_s: int
 ) -> dict[str, Any]:
-    """A pod of one container that a restricted namespace admits.
+    """A pod of one container, within the Pod Security Standard "restricted".
 
-    ``container`` has name, image, command or args, and env; sizes, security and volumes are added.
+    ``container`` has name, image, command or args, and env; resources, security context and volume
+    mounts are added. ``grace_s``: termination grace period.
     """
     return {
         "serviceAccountName": account,
@@ -66,7 +68,7 @@ def pod_spec(
 
 
 def toleration(entry: Toleration) -> dict[str, str]:
-    """As Kubernetes writes it; what is not given stands for anything."""
+    """A toleration as JSON, without the fields that are None."""
     fields = {
         "key": entry.key,
         "operator": entry.operator,
@@ -109,14 +111,14 @@ def _tolerations(group: Group) -> dict[str, Any]:
 
 
 def ports(*listed: Port) -> list[dict[str, Any]]:
-    """Ports of a container."""
+    """``ports`` of a container."""
     return [{"name": port.name, "containerPort": port.number} for port in listed]
 
 
 def owner(run: Run, job_uid: str | None) -> dict[str, Any]:
-    """``ownerReferences`` to the run's Job, once it has a uid: what is left goes when it goes.
+    """``ownerReferences`` to the run's Job, for garbage collection; empty without a uid.
 
-    The Job is not their controller, so that the operator may adopt what it serves.
+    The Job is not the controller, so that the operator may adopt the objects.
     """
     if job_uid is None:
         return {}

@@ -1,4 +1,4 @@
-"""The Secret with the key of a run."""
+"""Manifest of the Secret with the TLS key of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.kubernetes.tls import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, KeyP
 
 
 def tls_secret(run: Run, pair: KeyPair | None, job_uid: str | None) -> dict[str, Any]:
-    """The Secret, owned by the Job; to be shown without a pair, it says where the key would be."""
+    """The Secret, owned by the Job; without a pair (dry run) with a text in place of the key."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
