@@ -26,7 +26,6 @@ from jobs.domain import (
     Period,
     Port,
     Settings,
-    StageName,
     UnitResult,
     UnitState,
     content_id,
@@ -38,7 +37,7 @@ from jobs.publish.imagery import ArchiveImagery
 from jobs.publish.publication import Provenance, Publication, UnitCounts
 from jobs.run.parallel_map import spread
 from jobs.run.settings import detector_errors
-from jobs.run.unit_state import overall, port_steps, port_units
+from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.storage import Storage
 from jobs.visits import estimate, series, tables
 from jobs.visits.cargo import CargoEntry, read_entries
@@ -178,8 +177,8 @@ def _standing(plan: Plan, port: Port, archives: Archives, settings: Settings) ->
             case UnitState.DONE:
                 done.append(unit.overpass.id)
             case UnitState.FAILED:
-                why = step.reason
-                failures.append(UnitResult(unit.overpass.id, StageName.TILE, UnitState.FAILED, why))
+                stage = failed_stage(unit, step, settings)
+                failures.append(UnitResult(unit.overpass.id, stage, UnitState.FAILED, step.reason))
             case _:
                 pending += 1
     return _Standing(tuple(done), tuple(failures), pending)

@@ -6,7 +6,7 @@ from datetime import UTC
 
 from jobs.archive import PortArchive, Step, pending_step
 from jobs.archive.pool import Archives
-from jobs.domain import Overpass, Period, Port, Settings, Unit, UnitState
+from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
 from jobs.plan import Plan
 from jobs.run import task
 from jobs.run.task import Stage
@@ -45,6 +45,15 @@ def state_of(stage: Stage, unit: Unit, step: Step, settings: Settings) -> UnitSt
 def overall(unit: Unit, step: Step, settings: Settings) -> UnitState:
     """One state for a unit: failed if any stage is, done if the last is, else pending or stale."""
     return _joined([state_of(stage, unit, step, settings) for stage in task.STAGES])
+
+
+def failed_stage(unit: Unit, step: Step, settings: Settings) -> StageName:
+    """The stage that failed, of a unit whose overall state is failed."""
+    return next(
+        stage.name
+        for stage in task.STAGES
+        if state_of(stage, unit, step, settings) is UnitState.FAILED
+    )
 
 
 def _joined(states: Sequence[UnitState]) -> UnitState:

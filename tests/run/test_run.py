@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,14 @@ from jobs import segment, tile
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
-from jobs.run import backlog, execute, task
-from jobs.run.backlog import Options
+from jobs.run import backlog, task
+from jobs.run.backlog import Options, still_to_do
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
+from jobs.run.execute import run_units
 from jobs.run.results import collect, publish_run
+from jobs.run.settings import settings_for
+from jobs.run.status import status_rows
 from jobs.run.verify import verify_sample
 from tests.support.scenes import GRID, noise, write_band
 from tests.support.small_runs import a_plan, go, root_of
@@ -70,7 +74,7 @@ def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) 
 def test_a_stage_at_a_time(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1)
     go(plan, client, Options(last_stage=StageName.TILE))
-    rows = execute.status_rows(plan, root_of(plan))
+    rows = status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["pending"]) for row in rows] == [
         ("tile", 1, 0),
         ("segment", 0, 1),
@@ -85,12 +89,12 @@ def test_a_new_segment_version_redoes_only_segment(
     plan = a_plan(tmp_path, 1)
     _, _, opened = go(plan, client)
     monkeypatch.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
-    rows = execute.status_rows(plan, root_of(plan))
+    rows = status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
         ("tile", 1, 0),
         ("segment", 0, 1),
     ]
-    (item,) = execute.preview(plan, opened, execute.settings_for(plan), Options())
+    (item,) = still_to_do(plan, opened, settings_for(plan), Options())
     assert (item.stages, item.why) == ((StageName.SEGMENT,), "stale")
 
 
@@ -110,7 +114,7 @@ def test_what_a_failing_stage_wrote_is_not_merged(
     opened = Archives(plan.ports, root_of(plan))
     steps = opened.begin("TESTP", plan.overpasses)
     unit, _ = next(backlog.port_units(plan, plan.ports[0], steps))
-    settings = execute.settings_for(plan)
+    settings = settings_for(plan)
     fresh = task.Chain(store=opened.fork("TESTP"))
     (tiled,) = task.work(StageName.TILE, (unit,), settings, (fresh,))
 
@@ -135,7 +139,7 @@ def test_what_a_failing_stage_wrote_is_not_merged(
 def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1, 2)
     root = root_of(plan)
-    settings = execute.settings_for(plan)
+    settings = settings_for(plan)
     _, _, opened = go(plan, client, Options(limit=1))
     partial = collect(plan, opened, settings, root, client)
     assert partial.tag.startswith("partial-")
@@ -154,6 +158,30 @@ def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: C
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["plan_hash"] == plan.hash
     assert provenance["items"]["TESTP-001"] == ["item-1"]
+
+
+def test_published_failures_name_the_stage_that_failed(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    (tmp_path / "2.tif").unlink()
+    root = root_of(plan)
+    # no worker has a model of this digest, so every overpass that can be tiled fails in segment
+    settings = replace(settings_for(plan), model_digest="0" * 64)
+    opened = Archives(plan.ports, root)
+    summary = run_units(plan, opened, settings, Options(), client, lambda event: None)
+    assert (summary.done, summary.failed, summary.pending) == (0, 2, 0)
+    publication = collect(plan, opened, settings, root, client)
+    folder = tmp_path / "archive" / publish_run(publication, opened, root)
+    failures = json.loads((folder / "provenance.json").read_text())["failed"]
+    assert [(f["overpass_id"], f["stage"]) for f in failures] == [
+        ("TESTP-001", "segment"),
+        ("TESTP-002", "tile"),
+    ]
+    assert failures[0]["reason"].startswith("InputError: the model here has digest")
+    assert "cannot read" in failures[1]["reason"]
+    rows = re.findall(
+        r"<td><code>(TESTP-\d+)</code></td><td>(\w+)</td>", (folder / "report.html").read_text()
+    )
+    assert rows == [("TESTP-001", "segment"), ("TESTP-002", "tile")]
 
 
 def test_verify_tells_equal_from_changed_inputs(tmp_path: Path, client: Client) -> None:
