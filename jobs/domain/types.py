@@ -344,7 +344,6 @@ class UnitResult:
     reason: str = ""
     """Why it failed, in one line; empty when it is done."""
     seconds: float = 0.0
-    bytes_read: int = 0
     vessels: int = 0
     retries: tuple[str, ...] = ()
     """Why earlier attempts were given up, one line each; empty where the first one did it."""

@@ -106,7 +106,6 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
         stage=StageName.SEGMENT,
         state=UnitState.DONE,
         seconds=time.perf_counter() - started,
-        bytes_read=pixels.image.nbytes + pixels.quality.nbytes,
         vessels=len(vessels),
     )
 

@@ -69,7 +69,6 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
         stage=StageName.TILE,
         state=UnitState.DONE,
         seconds=time.perf_counter() - started,
-        bytes_read=pixels.image.nbytes + pixels.quality.nbytes,
     )
 
 
