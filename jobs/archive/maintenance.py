@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import icechunk
 
-from jobs.archive.repository import PortArchive, port_name, refusals
+from jobs.archive.repository import PortArchive, archive_errors, port_name
 
 SAFE_AGE = timedelta(hours=1)
 """Unreachable objects younger than this are kept: a writer on another machine may just be about to
@@ -97,7 +97,7 @@ class Cleaned:
 
 def overview(archive: PortArchive) -> Overview:
     """Snapshots, tags and sizes of one port."""
-    with refusals(archive.storage, archive.port):
+    with archive_errors(archive.storage, archive.port):
         return Overview(
             port=archive.port.id,
             snapshots=_snapshots(archive.repository),
@@ -146,7 +146,7 @@ def clean(
     """
     now = datetime.now(UTC)
     repository = archive.repository
-    with refusals(archive.storage, archive.port):
+    with archive_errors(archive.storage, archive.port):
         expired = _expire(repository, now, keep_days, dry_run)
         found = repository.garbage_collect(now - safe_age, dry_run=dry_run)
     return Cleaned(

@@ -71,8 +71,8 @@ def _icechunk(storage: Storage, port: Port) -> icechunk.Storage:
 
 
 @contextmanager
-def refusals(storage: Storage, port: Port) -> Iterator[None]:
-    """What Icechunk says, as our own error that names the archive and what to do."""
+def archive_errors(storage: Storage, port: Port) -> Iterator[None]:
+    """Raise Icechunk's errors as ArchiveError that names the archive and what to do."""
     try:
         yield
     except icechunk.ConflictError as error:
@@ -105,7 +105,7 @@ class PortArchive:
         """
         if isinstance(root, LocalFolder) and not (root.path / port_name(port.id)).exists():
             return None  # merely naming a local storage makes its folder
-        with refusals(root, port):
+        with archive_errors(root, port):
             storage = _icechunk(root, port)
             if not icechunk.Repository.exists(storage):
                 return None
@@ -134,7 +134,7 @@ class PortArchive:
             return found
         if land is None:
             raise ArchiveError(f"no archive of {port.id} in {root.url}: run the job first")
-        with refusals(root, port):
+        with archive_errors(root, port):
             archive = cls(icechunk.Repository.open_or_create(_icechunk(root, port)), port, root)
             archive._create_root(land)
         return archive
@@ -179,7 +179,7 @@ class PortArchive:
 
     def ensure(self, overpasses: Iterable[Overpass]) -> None:
         """Give every overpass a step on its sensor's time axis; known ones keep theirs."""
-        with refusals(self.storage, self.port):
+        with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
             added = self._append(zarr.open_group(session.store, mode="a"), overpasses)
             if added:
@@ -201,7 +201,7 @@ class PortArchive:
     def steps(self) -> dict[str, Step]:
         """Every overpass in the archive by its id, with its status in each stage."""
         found: dict[str, Step] = {}
-        with refusals(self.storage, self.port):
+        with archive_errors(self.storage, self.port):
             root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
             for _, group in root.groups():
                 found.update((step.overpass_id, step) for step in read_steps(group))
@@ -225,7 +225,7 @@ class PortArchive:
         ``results`` pairs each result with its stage's key. Forks may come from older snapshots
         than the newest: their chunks are their own, so merging is safe.
         """
-        with refusals(self.storage, self.port):
+        with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
             for fork in forks:
                 session.merge(fork.session)
@@ -238,7 +238,7 @@ class PortArchive:
 
     def tag(self, name: str) -> None:
         """Name the newest snapshot for ever; a tag that exists is left alone."""
-        with refusals(self.storage, self.port):
+        with archive_errors(self.storage, self.port):
             if name not in self.repository.list_tags():
                 self.repository.create_tag(name, self.repository.lookup_branch("main"))
 

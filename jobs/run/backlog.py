@@ -1,6 +1,6 @@
-"""What is to do: how each overpass of a plan stands, and the batches that are still missing.
+"""The backlog of a plan: which units still need which stages, in batches.
 
-Everything goes port by port, so that memory does not grow with the number of ports or overpasses.
+It is read port by port, so that memory does not grow with the number of ports or overpasses.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from itertools import islice
 
 from jobs.archive import Step
 from jobs.archive.pool import Archives
-from jobs.archive.retry import patiently
+from jobs.archive.retry import with_retries
 from jobs.domain import Period, Port, Settings, StageName, Unit, UnitState
 from jobs.plan import Plan
 from jobs.run import task
 from jobs.run.events import Event, EventName, Observer, warner
-from jobs.run.unit_state import _joined, port_steps, port_units, state_of
+from jobs.run.unit_state import overall_of, port_steps, port_units, state_of
 
 WINDOW_PORTS = 16
 WINDOW_OVERPASSES = 10_000
-"""Ports whose work is laid side by side, to find units that read the same scenes: neighbours in the
-plan, together with no more overpasses than this (a single port may have more)."""
+"""Neighbouring ports of the plan in which units that read the same scenes are searched; together
+they have no more overpasses than this (a single port may have more)."""
 
 MOST_IN_BATCH = 16
 """Units in one batch: enough that opening a file is shared, few enough to lose with a worker."""
@@ -31,18 +31,21 @@ MOST_IN_BATCH = 16
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may choose for one run; none of it changes the results."""
+    """Options of one run; none of them changes the results."""
 
     limit: int | None = None
-    """Do at most this many overpasses now."""
+    """At most so many overpasses are done in this run."""
     within: Period | None = None
-    """Only overpasses acquired in this period are looked at, counted and done: a part of a
-    backfill. Whichever part finds nothing of the whole plan missing any more publishes."""
+    """Only overpasses acquired in this period are counted and done: a part of a backfill. The part
+    after which nothing of the whole plan is missing publishes."""
     retry_failed: bool = False
+    """Whether overpasses that failed before are done again."""
     last_stage: StageName = StageName.SEGMENT
+    """The stage after which units end."""
     commit_every_s: float = 30.0
+    """Seconds between commits."""
     without_workers_s: float = 300.0
-    """Give the cluster up when it has had no worker for this long."""
+    """Seconds without a worker after which the cluster counts as lost."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Todo:
     why: str
     """new, stale or retry."""
     before: UnitState
-    """How the unit stood as a whole."""
+    """The unit's overall state."""
     key: str = ""
-    """Digest of what its first stage was last made from; empty where it never was."""
+    """The stored key of its first stage; empty where that has never run."""
 
 
 @dataclass(frozen=True)
@@ -76,40 +79,34 @@ class Batch:
         return tuple(item.unit for item in self.items)
 
 
-# --- one port -----------------------------------------------------------------------------------
-
-
 def todo(unit: Unit, states: Mapping[StageName, UnitState], options: Options) -> Todo | None:
-    """What is still to do for one unit; None when nothing is, or when it failed before."""
-    whole = _joined(list(states.values()))
-    if whole is UnitState.FAILED and not options.retry_failed:
+    """What is still to do for one unit; None where nothing is, or where it failed before."""
+    overall = overall_of(states.values())
+    if overall is UnitState.FAILED and not options.retry_failed:
         return None
     wanted = list(StageName)[: list(StageName).index(options.last_stage) + 1]
     missing = [name for name in wanted if states[name] is not UnitState.DONE]
     if not missing:
         return None
-    # A stage that runs again makes those behind it run again.
+    # When a stage runs again, those after it must run again.
     again = tuple(wanted[wanted.index(missing[0]) :])
     why = {UnitState.STALE: "stale", UnitState.FAILED: "retry"}.get(states[missing[0]], "new")
-    return Todo(unit, again, why, whole)
+    return Todo(unit, again, why, overall)
 
 
 def survey(
     units: Iterable[tuple[Unit, Step]], settings: Settings, options: Options
 ) -> tuple[Counter[UnitState], list[Todo]]:
-    """How a port's units stand as a whole, and what is to do for them."""
+    """How many of a port's units are in each overall state, and what is to do for them."""
     counts: Counter[UnitState] = Counter()
     found = []
     for unit, step in units:
         states = {s.name: state_of(s, unit, step, settings) for s in task.STAGES}
-        counts[_joined(list(states.values()))] += 1
+        counts[overall_of(states.values())] += 1
         item = todo(unit, states, options)
         if item is not None:
             found.append(replace(item, key=step.key[item.stages[0]]))
     return counts, found
-
-
-# --- a plan -------------------------------------------------------------------------------------
 
 
 def still_to_do(
@@ -129,7 +126,9 @@ def still_to_do(
 
 
 class Backlog:
-    """Batches of what is to do, and how the overpasses of the ports gone through so far stood."""
+    """The batches to do. ``states`` counts the overpasses by overall state as they were found, of
+    the ports reached so far.
+    """
 
     def __init__(
         self,
@@ -149,14 +148,14 @@ class Backlog:
         self._counted = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Everything to do, window by window; ports are begun as they are reached."""
+        """Everything to do; the archive of a port is created when the port is reached."""
         for ports in windows(self.plan):
             if self._left == 0:
                 return
             yield from in_batches([item for port in ports for item in self._begin(port)])
 
     def count_rest(self) -> None:
-        """Count the ports that were not reached; changes nothing in their archives."""
+        """Count the overpasses of the ports that were not reached; changes no archive."""
         for port in self.plan.ports[self._counted :]:
             archive = self.archives.existing(port.id)
             if archive is None and self.options.within is None:
@@ -167,7 +166,7 @@ class Backlog:
 
     def _begin(self, port: Port) -> list[Todo]:
         begin = partial(self.archives.begin, port.id, self.plan.of(port.id))
-        steps = patiently(begin, warner(self.observe))
+        steps = with_retries(begin, warner(self.observe))
         units = port_units(self.plan, port, steps, self.options.within)
         counts, found = survey(units, self.settings, self.options)
         found = found[: self._left]
@@ -191,7 +190,7 @@ class Backlog:
 
 
 def windows(plan: Plan) -> Iterator[list[Port]]:
-    """The plan's ports in its order, some neighbours at a time."""
+    """The plan's ports in its order, in groups of WINDOW_PORTS or WINDOW_OVERPASSES at most."""
     window: list[Port] = []
     size = 0
     for port in plan.ports:
@@ -206,18 +205,18 @@ def windows(plan: Plan) -> Iterator[list[Port]]:
 
 
 def in_batches(items: Iterable[Todo]) -> Iterator[Batch]:
-    """Units that read the same scene together, in the order of their first; others alone."""
+    """One batch for units that read the same scene, ordered by their first; others alone."""
     groups: dict[object, list[Todo]] = {}
     for item in items:
-        groups.setdefault(_together(item), []).append(item)
+        groups.setdefault(_batch_key(item), []).append(item)
     for group in groups.values():
         for start in range(0, len(group), MOST_IN_BATCH):
             yield Batch(tuple(group[start : start + MOST_IN_BATCH]))
 
 
-def _together(item: Todo) -> object:
+def _batch_key(item: Todo) -> object:
     """Equal for units that go into one batch."""
-    if StageName.TILE not in item.stages:  # nothing to share: the pixels are in the archive
+    if StageName.TILE not in item.stages:  # no file is read: the pixels are in the archive
         return item.unit.overpass.id
     scene = item.unit.overpass.scenes[0]
     return (item.stages, scene.catalog, scene.collection, scene.item_id)

@@ -1,4 +1,4 @@
-"""The Dask cluster of a run: made here for this machine, or somebody else's by its address."""
+"""The Dask cluster of a run: a local one made here, or an existing one by its address."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from jobs.errors import ClusterError, ClusterLostError, InputError
 from jobs.run.events import Event, EventName, Observer
 
 WORKER_ENVIRONMENT = {
-    # Dask's nanny makes malloc hand memory back at once, so that every large array faults its
-    # pages in anew: a third more CPU on the same job. One setting without the other does not help.
+    # Dask's nanny makes malloc return memory to the system at once, so that every large array
+    # faults its pages in again: a third more CPU on the same job. Both settings are needed.
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
@@ -29,7 +29,7 @@ WORKER_ENVIRONMENT = {
 WAIT_FOR_WORKERS_S = 60.0
 CONNECT_TIMEOUT = "20s"
 REPORT_TIMEOUT_S = 60.0
-ROLL_TIMEOUT_S = 30.0
+COUNT_TIMEOUT_S = 30.0
 ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
 
@@ -41,11 +41,11 @@ def connect(
     wait_for_workers_s: float | None = None,
     needs: Collection[str] = (),
 ) -> Iterator[Client]:
-    """A client of ``local`` (a cluster of processes made and ended here) or of an address.
+    """A client of ``local`` (a cluster of processes that is closed at the end) or of an address.
 
     ``security`` is for a scheduler behind TLS; Dask's own configuration holds where it is None.
     ``needs`` names resources (CPU, GPU) that some worker must offer before it begins. Raises
-    ClusterError where nobody answers, no worker comes, or workers run other code, and
+    ClusterError where no scheduler answers, no worker comes, or workers run other code, and
     ClusterLostError where the scheduler vanishes meanwhile.
     """
     wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
@@ -93,7 +93,7 @@ def _remote(address: str, security: Security | None) -> Iterator[Client]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Dask tells a lost scheduler in tracebacks; the run says it in a sentence."""
+    """Keep Dask from logging tracebacks when a scheduler is lost: the run reports it itself."""
     loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "batched", "core")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -106,8 +106,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
-    """Refuse a cluster without workers, or whose workers would compute something else."""
-    with vanishing(client, at_once=True):
+    """Raise ClusterError for a cluster without workers, or with workers that run other code."""
+    with raising_cluster_lost(client, at_once=True):
         _wait_for_workers(client, wait_s, needs)
         found = client.run(_versions, on_error="return")
     mine = _versions()
@@ -132,7 +132,7 @@ def _wait_for_workers(client: Client, wait_s: float, needs: Collection[str]) -> 
             f"the cluster has no worker after {wait_s:.0f} s; "
             "start one with 'dask worker' and the scheduler's address"
         ) from error
-    while missing := sorted(set(needs) - roll_call(client, ROLL_TIMEOUT_S).offered):
+    while missing := sorted(set(needs) - count_workers(client, COUNT_TIMEOUT_S).offered):
         if time.monotonic() > until:
             raise ClusterError(
                 f"the cluster has no worker that offers {' or '.join(missing)} after "
@@ -142,13 +142,13 @@ def _wait_for_workers(client: Client, wait_s: float, needs: Collection[str]) -> 
 
 
 @contextmanager
-def vanishing(client: Client, *, at_once: bool = False) -> Iterator[None]:
-    """What Dask raises when its scheduler vanishes, as ClusterLostError.
+def raising_cluster_lost(client: Client, *, at_once: bool = False) -> Iterator[None]:
+    """Raise ClusterLostError for what Dask raises when its scheduler vanishes.
 
-    An OSError of another cause passes as it is while the client still has its scheduler, unless
-    ``at_once`` says that nothing else is touched here.
+    An OSError passes unchanged while the client still has its scheduler: its cause is another one.
+    ``at_once``: the block touches nothing but the scheduler, so every OSError means its loss.
     """
-    address = client.scheduler.address if client.scheduler else "an unknown address"
+    address = address_of(client)
     try:
         yield
     except (OSError, CancelledError) as error:
@@ -159,6 +159,11 @@ def vanishing(client: Client, *, at_once: bool = False) -> Iterator[None]:
             f"the cluster was lost: the scheduler at {address} is gone ({said}); what was finished "
             "is committed: the same command goes on from here"
         ) from error
+
+
+def address_of(client: Client) -> str:
+    """The address of a client's scheduler, for messages."""
+    return str(client.scheduler.address) if client.scheduler else "an unknown address"
 
 
 def _versions() -> tuple[str, str]:
@@ -174,17 +179,18 @@ def _describe(versions: object) -> str:
 
 
 @dataclass(frozen=True)
-class Roll:
-    """Who is there to work."""
+class WorkerCount:
+    """How many workers a cluster has, by what they offer."""
 
     threads: int
-    """How many tasks the workers run at once."""
+    """Tasks that the workers can run at once."""
     gpus: int
-    """How many workers offer the resource ``GPU``."""
+    """Workers that offer the resource ``GPU``."""
     cpus: int = 0
-    """How many offer the resource ``CPU``; where any does, what needs no GPU runs there only."""
+    """Workers that offer the resource ``CPU``; where any does, tasks that need no GPU run only
+    there."""
     without_gpu: int = 0
-    """How many can do what needs no GPU: they offer CPU, or nothing at all."""
+    """Workers that can run tasks that need no GPU: they offer CPU, or nothing at all."""
 
     @property
     def offered(self) -> set[str]:
@@ -192,14 +198,14 @@ class Roll:
         return {kind for kind, count in (("CPU", self.cpus), ("GPU", self.gpus)) if count}
 
 
-def roll_call(client: Client, timeout_s: float) -> Roll:
-    """Ask the scheduler; OSError or TimeoutError where it does not answer in time."""
+def count_workers(client: Client, timeout_s: float) -> WorkerCount:
+    """The scheduler's count; OSError or TimeoutError where it does not answer in time."""
     if client.scheduler is None:
         raise OSError("the client is closed")
     answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout_s)
     workers = answer["workers"].values()
     offers = [{kind for kind, n in worker.get("resources", {}).items() if n} for worker in workers]
-    return Roll(
+    return WorkerCount(
         threads=sum(worker["nthreads"] for worker in workers),
         gpus=sum("GPU" in offered for offered in offers),
         cpus=sum("CPU" in offered for offered in offers),
@@ -230,7 +236,7 @@ def performance(client: Client, path: Path, observe: Observer) -> Iterator[None]
 
 
 def _without(path: Path, observe: Observer, step: Callable[[], object]) -> bool:
-    """Take a step that a run can do without; False, and a warning, where it fails."""
+    """Call ``step``, which a run can do without; False, and a warning, where it fails."""
     try:
         step()
     except (OSError, TimeoutError, ImportError, ValueError, TypeError, RuntimeError) as error:

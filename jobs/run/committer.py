@@ -1,4 +1,4 @@
-"""What came back from the workers: told to the observer, merged, committed, and counted."""
+"""The committer: reports the results of units, merges and commits them, and counts them."""
 
 from __future__ import annotations
 
@@ -8,44 +8,41 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from jobs.archive.pool import Archives
-from jobs.archive.retry import patiently
+from jobs.archive.retry import with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
 from jobs.run import task
 from jobs.run.backlog import Todo
 from jobs.run.events import Event, EventName, Facts, Observer, warner
-from jobs.run.task import Chain
+from jobs.run.task import UnitProgress
 
 MOST_REASONS = 1000
+"""Distinct reasons of failures that are counted."""
+OTHER_REASONS = "other reasons: see the journal"
 
 
 @dataclass
-class Summary:
-    """What a run did and what is left."""
+class Tally:
+    """Counts of one run so far."""
 
-    done: int = 0
-    failed: int = 0
-    pending: int = 0
     worked: int = 0
-    """Units that this run brought to an end."""
+    """Units that ended, done or failed."""
     retried: int = 0
-    """Attempts that were given up and made again."""
     vessels: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why units failed, and how many did."""
+    """Failed units by reason; beyond MOST_REASONS all further ones under OTHER_REASONS."""
     quarantined: list[str] = field(default_factory=list)
-    """Overpasses that killed every worker that took them up."""
-    interrupted: bool = False
-    lost: str = ""
-    """Why the cluster was given up before the end; empty when it was not."""
+    """Overpass ids."""
+    changes: Counter[UnitState] = field(default_factory=Counter)
+    """Change in the number of units in each state by what was committed."""
 
-    def note(self, reason: str) -> None:
-        """One more failure; of reasons beyond MOST_REASONS only their number is kept."""
+    def add_reason(self, reason: str) -> None:
+        """Count one more failed unit."""
         known = reason in self.reasons or len(self.reasons) < MOST_REASONS
-        self.reasons[reason if known else "other reasons: see the journal"] += 1
+        self.reasons[reason if known else OTHER_REASONS] += 1
 
 
-class Ledger:
-    """Enters what has become of units; until a commit it is nowhere but here."""
+class Committer:
+    """Collects what has become of units and commits it, per port, from time to time."""
 
     def __init__(
         self,
@@ -54,14 +51,13 @@ class Ledger:
         provenance: Mapping[str, str],
         observe: Observer,
     ) -> None:
+        """``provenance``: plan, code and model, kept as the metadata of each commit."""
         self.archives = archives
         self.settings = settings
         self.provenance = provenance
         self.observe = observe
-        self.summary = Summary()
-        self.moved: Counter[UnitState] = Counter()
-        """How many units more, or fewer, are in each state since the run began."""
-        self._waiting: dict[str, list[tuple[Todo, Chain]]] = {}
+        self.tally = Tally()
+        self._waiting: dict[str, list[tuple[Todo, UnitProgress]]] = {}
         self._committed_at = time.monotonic()
 
     @property
@@ -69,36 +65,36 @@ class Ledger:
         """Seconds since the last commit."""
         return time.monotonic() - self._committed_at
 
-    def enter(self, item: Todo, chain: Chain) -> None:
-        """A unit has come to its end, well or not."""
-        self.summary.worked += 1
-        for result in chain.results:
-            self._tell(item, result)
-        last = chain.results[-1]
+    def add(self, item: Todo, progress: UnitProgress) -> None:
+        """Take up a unit that has ended, done or failed, for the next commit."""
+        self.tally.worked += 1
+        for result in progress.results:
+            self._report(item, result)
+        last = progress.results[-1]
         if last:
-            self.summary.vessels += last.vessels
+            self.tally.vessels += last.vessels
         else:
-            self.summary.note(last.reason)
-        self._waiting.setdefault(item.unit.port.id, []).append((item, chain))
+            self.tally.add_reason(last.reason)
+        self._waiting.setdefault(item.unit.port.id, []).append((item, progress))
 
     def quarantine(self, item: Todo, stage: StageName, deaths: int, reason: str) -> None:
-        """A unit that killed its workers, alone as well, is failed and named."""
+        """Take up as failed a unit that killed its worker again when it ran alone."""
         overpass = item.unit.overpass
         why = f"killed its worker {deaths} times: {reason}"[: task.REASON_LENGTH]
-        self.summary.quarantined.append(overpass.id)
+        self.tally.quarantined.append(overpass.id)
         self.observe(
             Event(
                 EventName.QUARANTINED,
                 {**_head(item), "stage": str(stage), "deaths": deaths, "reason": why},
             )
         )
-        self.enter(item, Chain((task.failure(item.unit, stage, why),)))
+        self.add(item, UnitProgress((task.failure(item.unit, stage, why),)))
 
     def commit(self) -> None:
-        """One commit per port with everything that has finished since the last.
+        """One commit per port with everything that has ended since the last.
 
-        Raises ArchiveError where the archive cannot be written; what was not committed is then as
-        if it had never been done.
+        Raises ArchiveError where the archive cannot be written; what was not committed then counts
+        as not run.
         """
         for port_id in list(self._waiting):
             self._commit(port_id, self._waiting[port_id])
@@ -106,39 +102,39 @@ class Ledger:
                 self.archives.release(port_id)
         self._committed_at = time.monotonic()
 
-    def _commit(self, port_id: str, finished: list[tuple[Todo, Chain]]) -> None:
+    def _commit(self, port_id: str, ended: list[tuple[Todo, UnitProgress]]) -> None:
         started = time.perf_counter()
-        results = [pair for item, chain in finished for pair in self._keyed(item, chain)]
-        forks = [chain.store for _, chain in finished if chain.results[0] and chain.store]
-        message = f"{len(finished)} overpasses"
-        snapshot = patiently(  # merged once more, the same forks write the same
+        results = [pair for item, progress in ended for pair in self._keyed(item, progress)]
+        forks = [progress.store for _, progress in ended if progress.results[0] and progress.store]
+        message = f"{len(ended)} overpasses"
+        snapshot = with_retries(  # merging the same forks again writes the same
             lambda: self.archives[port_id].commit(results, forks, message, self.provenance),
             warner(self.observe),
         )
-        for item, chain in finished:
-            self.moved[item.before] -= 1
-            self.moved[_after(chain)] += 1
+        for item, progress in ended:
+            self.tally.changes[item.before] -= 1
+            self.tally.changes[_overall(progress)] += 1
         facts: Facts = {
             "port": port_id,
-            "units": len(finished),
+            "units": len(ended),
             "snapshot": snapshot,
             "seconds": round(time.perf_counter() - started, 3),
         }
         self.observe(Event(EventName.COMMITTED, facts))
 
-    def _keyed(self, item: Todo, chain: Chain) -> Iterator[tuple[UnitResult, str]]:
-        """Each result with its stage's key; the stages behind become pending again."""
-        ran = {result.stage for result in chain.results}
+    def _keyed(self, item: Todo, progress: UnitProgress) -> Iterator[tuple[UnitResult, str]]:
+        """Each result with its stage's key; the later stages become pending again."""
+        ran = {result.stage for result in progress.results}
         for stage in task.STAGES:
-            if stage.name not in ran and stage.name in (*item.stages, *_behind(item)):
-                yield replace(chain.results[-1], stage=stage.name, state=UnitState.PENDING), ""
+            if stage.name not in ran and stage.name in (*item.stages, *_later(item)):
+                yield replace(progress.results[-1], stage=stage.name, state=UnitState.PENDING), ""
         keys = {stage.name: stage.key(item.unit, self.settings) for stage in task.STAGES}
-        for result in chain.results:
+        for result in progress.results:
             yield result, keys[result.stage]
 
-    def _tell(self, item: Todo, result: UnitResult) -> None:
+    def _report(self, item: Todo, result: UnitResult) -> None:
         head = {**_head(item), "stage": str(result.stage)}
-        self.summary.retried += len(result.retries)
+        self.tally.retried += len(result.retries)
         for number, reason in enumerate(result.retries, start=1):
             self.observe(Event(EventName.RETRIED, {**head, "attempt": number, "reason": reason}))
         facts: Facts = {
@@ -160,15 +156,15 @@ def _head(item: Todo) -> Facts:
     return {"port": item.unit.port.id, "sensor": overpass.sensor, "overpass": overpass.id}
 
 
-def _behind(item: Todo) -> tuple[StageName, ...]:
-    """The stages behind those that are run: what they once made is of other pixels now."""
+def _later(item: Todo) -> tuple[StageName, ...]:
+    """The stages after those that are run: their stored output was made from other pixels."""
     names = list(StageName)
     return tuple(names[names.index(item.stages[-1]) + 1 :])
 
 
-def _after(chain: Chain) -> UnitState:
-    """How a unit stands as a whole once its chain is committed."""
-    if chain.broken:
+def _overall(progress: UnitProgress) -> UnitState:
+    """The overall state of a unit once its progress is committed."""
+    if progress.failed:
         return UnitState.FAILED
-    last = chain.results[-1].stage is list(StageName)[-1]
+    last = progress.results[-1].stage is list(StageName)[-1]
     return UnitState.DONE if last else UnitState.PENDING

@@ -4,112 +4,113 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
+from jobs.archive import ForkStore
 from jobs.archive.pool import Archives
-from jobs.archive.retry import patiently
+from jobs.archive.retry import with_retries
 from jobs.errors import ArchiveError, ClusterLostError
 from jobs.run.backlog import Batch, Todo
-from jobs.run.committer import Ledger, Summary
+from jobs.run.committer import Committer
 from jobs.run.events import Event, EventName, Facts, Observer, warner
-from jobs.run.executor import Dispatch, Killed
-from jobs.run.task import Chain
+from jobs.run.executor import Executor, Killed
+from jobs.run.task import UnitProgress
 
-IN_FLIGHT_PER_SLOT = 3
-"""Batches with the scheduler per worker thread: enough that no worker waits, and the scheduler's
-load does not depend on how many overpasses there are."""
+
+@dataclass(frozen=True)
+class Ending:
+    """Why the work ended before every unit did; neither where every unit came to its end."""
+
+    interrupted: bool = False
+    """By Ctrl-C."""
+    lost: str = ""
+    """Why the cluster counts as lost."""
 
 
 class Coordinator:
-    """Submits batches in bounded number and enters what comes back."""
+    """Runs batches on the executor and hands their outcomes to the committer."""
 
     def __init__(
         self,
-        dispatch: Dispatch,
-        ledger: Ledger,
+        executor: Executor,
+        committer: Committer,
         archives: Archives,
         commit_every_s: float,
         observe: Observer,
     ) -> None:
-        self.dispatch = dispatch
-        self.ledger = ledger
+        self.executor = executor
+        self.committer = committer
         self.archives = archives
         self.commit_every_s = commit_every_s
         self.observe = observe
         self._suspects: list[tuple[Todo, int]] = []
+        """Units whose batch killed workers, and how many it killed."""
 
-    def run(self, batches: Iterator[Batch]) -> Summary:
-        """Bring every unit to its end; on Ctrl-C or with the cluster lost, keep what is finished.
+    def run(self, batches: Iterator[Batch]) -> Ending:
+        """Bring every unit to its end; on Ctrl-C or with the cluster lost, commit what has ended.
 
         Raises ArchiveError where the archive cannot be written.
         """
-        summary = self.ledger.summary
+        ending = Ending()
         try:
-            self._together(batches)
-            self._alone()
+            self._run_together(batches)
+            self._run_suspects()
         except KeyboardInterrupt:
-            summary.interrupted = True
-            self.dispatch.cancel()
+            ending = Ending(interrupted=True)
+            self.executor.cancel()
         except ClusterLostError as error:
-            self.dispatch.forget()
-            summary.lost = str(error)
+            self.executor.release()
+            ending = Ending(lost=str(error))
             self.observe(Event(EventName.LOST, {"reason": str(error)}))
         except ArchiveError as error:
-            self.dispatch.cancel()
-            with suppress(ArchiveError):  # what is finished may still go in
-                self.ledger.commit()
-            self._tell_refusal(error)
+            self.executor.cancel()
+            with suppress(ArchiveError):  # what has ended may still be committed
+                self.committer.commit()
+            self._report_refusal(error)
             raise
         try:
-            self.ledger.commit()
+            self.committer.commit()
         except ArchiveError as error:
-            self._tell_refusal(error)
+            self._report_refusal(error)
             raise
-        return summary
+        return ending
 
-    def _tell_refusal(self, error: ArchiveError) -> None:
+    def _report_refusal(self, error: ArchiveError) -> None:
         self.observe(Event(EventName.REFUSED, {"reason": str(error)}))
 
-    def _together(self, batches: Iterator[Batch]) -> None:
-        """All batches, as many at once as keep every worker busy."""
-        while True:
-            room = IN_FLIGHT_PER_SLOT * max(self.dispatch.roll.threads, 1) - len(self.dispatch)
-            for batch in islice(batches, max(room, 0)):
-                self._submit(batch)
-            if not len(self.dispatch):
-                return
-            batch, outcome = self.dispatch.next()
+    def _run_together(self, batches: Iterator[Batch]) -> None:
+        for batch, outcome in self.executor.results(batches, self._fork):
             if isinstance(outcome, Killed):
                 self._suspect(batch, outcome)
             else:
-                self._enter(batch, outcome)
-            if self.ledger.waiting_s > self.commit_every_s:
-                self.ledger.commit()
+                self._add(batch, outcome)
+            if self.committer.waiting_s > self.commit_every_s:
+                self.committer.commit()
 
-    def _alone(self) -> None:
-        """Those that did not come back once more, one at a time: only the guilty kill again."""
-        while self._suspects:
-            item, deaths = self._suspects.pop()
-            self._submit(Batch((item,)), mark="alone")
-            batch, outcome = self.dispatch.next()
+    def _run_suspects(self) -> None:
+        """The units of lost batches once more, one at a time: only the causes kill again."""
+        deaths = {item.unit.overpass.id: count for item, count in self._suspects}
+        alone = (Batch((item,)) for item, _ in reversed(self._suspects))
+        for batch, outcome in self.executor.results_one_by_one(alone, self._fork):
+            (item,) = batch.items
             if isinstance(outcome, Killed):
-                deaths += outcome.deaths
-                self.ledger.quarantine(item, outcome.stage, deaths, outcome.reason)
+                total = deaths[item.unit.overpass.id] + outcome.deaths
+                self.committer.quarantine(item, outcome.stage, total, outcome.reason)
             else:
-                self._enter(batch, outcome)
-            self.ledger.commit()
+                self._add(batch, outcome)
+            self.committer.commit()
 
-    def _submit(self, batch: Batch, mark: str = "") -> None:
-        chains = []
-        for unit in batch.units:
-            self.archives.hold(unit.port.id)
-            fork = patiently(partial(self.archives.fork, unit.port.id), warner(self.observe))
-            chains.append(Chain(store=fork))
-        self.dispatch.submit(batch, chains, mark)
+    def _fork(self, batch: Batch) -> tuple[UnitProgress, ...]:
+        """A fork of its archive for each unit; the archives stay open until the units end."""
+        return tuple(UnitProgress(store=self._fork_of(unit.port.id)) for unit in batch.units)
+
+    def _fork_of(self, port_id: str) -> ForkStore:
+        self.archives.hold(port_id)
+        return with_retries(partial(self.archives.fork, port_id), warner(self.observe))
 
     def _suspect(self, batch: Batch, killed: Killed) -> None:
-        """The death of a worker takes the innocent along: each is judged by itself, at the end."""
+        """The death of a worker also takes units that did not cause it: note all for the end."""
         for item in batch.items:
             self.archives.release(item.unit.port.id)
             self._suspects.append((item, killed.deaths))
@@ -120,12 +121,12 @@ class Coordinator:
         }
         self.observe(Event(EventName.WARNING, facts))
 
-    def _enter(self, batch: Batch, chains: tuple[Chain, ...]) -> None:
-        for item, chain in zip(batch.items, chains, strict=True):
-            if chain.trouble:
+    def _add(self, batch: Batch, progress: tuple[UnitProgress, ...]) -> None:
+        for item, of_unit in zip(batch.items, progress, strict=True):
+            if of_unit.storage_error:
                 raise ArchiveError(
                     f"the archive of {item.unit.port.id} in {self.archives.root.url} cannot be "
-                    f"written: {chain.trouble}; what was committed is safe: mend the cause (space, "
-                    "rights, network), the same command goes on from there"
+                    f"written: {of_unit.storage_error}; what was committed is safe: mend the cause "
+                    "(space, rights, network), the same command goes on from there"
                 )
-            self.ledger.enter(item, chain)
+            self.committer.add(item, of_unit)

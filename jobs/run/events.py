@@ -1,3 +1,5 @@
+"""The events of a run: what the journal, the progress display and the metrics are made from."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,22 +9,22 @@ from typing import TypeAlias
 
 
 class EventName(StrEnum):
-    """What can happen in a run."""
+    """What happens in a run; the names are part of the journal's format."""
 
     STARTED = "started"
     """A run begins."""
     PORT = "port"
-    """A port is begun: how its overpasses stand and how many are to do."""
+    """A port is begun: its overpasses by state, and how many are to do."""
     RETRIED = "retried"
     """An attempt at a stage of a unit was given up and another one made."""
     UNIT = "unit"
     """A unit ended in a stage: done or failed, with the reason."""
     QUARANTINED = "quarantined"
-    """A unit killed every worker that took it up and is left out."""
+    """A unit killed every worker that ran it and counts as failed."""
     COMMITTED = "committed"
     """Units became part of a port's archive."""
     WARNING = "warning"
-    """Something went wrong that the run can do without, or tries again."""
+    """Something failed that the run can do without, or retries."""
     LOST = "lost"
     """The cluster was lost; the run ends early."""
     REFUSED = "refused"
@@ -45,9 +47,9 @@ class Event:
 
 
 Observer = Callable[[Event], None]
-"""What a run tells its events to."""
+"""Called with each event of a run."""
 
 
 def warner(observe: Observer) -> Callable[[str], None]:
-    """What tells an observer of trouble that the run can do without, or tries again."""
+    """A function that reports a reason to the observer as a warning event."""
     return lambda reason: observe(Event(EventName.WARNING, {"reason": reason}))

@@ -1,40 +1,27 @@
-"""Run a plan: everything that is still missing, on a Dask cluster, committed as it goes.
+"""Run a plan: everything that is still missing, on a Dask cluster, committed as it proceeds.
 
 The unit of work is one overpass; its stages run one after another in one fork of the archive's
-session, possibly on different workers. What is to do is told in `todo`, what a worker does in
-`work`, how batches get to workers and back in `dispatch`, what is committed in `ledger`, and the
-loop over all of it is the `coordinator`. A unit that fails is a value with its reason.
+session, possibly on different workers. ``backlog`` finds what is missing, ``task`` is what a worker
+runs, ``executor`` submits batches and returns their outcomes, ``committer`` commits them, and
+``coordinator`` is the loop over all of it.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from distributed import Client
 
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
-from jobs.run.backlog import Backlog, Options, Todo
-from jobs.run.backlog import still_to_do as preview
-from jobs.run.committer import Ledger, Summary
-from jobs.run.coordinator import Coordinator
+from jobs.run.backlog import Backlog, Options
+from jobs.run.committer import Committer, Tally
+from jobs.run.coordinator import Coordinator, Ending
 from jobs.run.events import Event, EventName, Facts, Observer
-from jobs.run.executor import Dispatch
-from jobs.run.settings import detector_errors, settings_for
-from jobs.run.status import dry_rows, stale_rows, status_rows
+from jobs.run.executor import Executor
+from jobs.run.summary import Summary
 from jobs.run.unit_state import overpasses_within
-
-__all__ = [
-    "Options",
-    "Summary",
-    "Todo",
-    "detector_errors",
-    "dry_rows",
-    "preview",
-    "run_units",
-    "settings_for",
-    "stale_rows",
-    "status_rows",
-]
 
 
 def run_units(
@@ -48,32 +35,27 @@ def run_units(
     """Bring the plan's units to their end; the summary counts the plan afterwards, all of it or
     what lies within the options' period.
 
-    A lost cluster and Ctrl-C are told in the summary. Raises ArchiveError where the archive cannot
-    be written; what was committed before stays.
+    The summary says whether the cluster was lost or Ctrl-C pressed. Raises ArchiveError where the
+    archive cannot be written; what was committed before stays.
     """
-    provenance = {
-        "plan": plan.hash,
-        "code": settings.code_version,
-        "model": settings.model_digest,
-    }
     observe(
         Event(EventName.STARTED, {"plan": plan.hash, "job": plan.name, **_sizes(plan, options)})
     )
-    ledger = Ledger(archives, settings, provenance, observe)
-    dispatch = Dispatch(client, settings, archives.root.url, options.without_workers_s)
+    committer = Committer(archives, settings, _provenance(plan, settings), observe)
+    executor = Executor(client, settings, archives.root.url, options.without_workers_s)
     backlog = Backlog(plan, archives, settings, options, observe)
-    coordinator = Coordinator(dispatch, ledger, archives, options.commit_every_s, observe)
-    summary = coordinator.run(backlog.batches())
+    coordinator = Coordinator(executor, committer, archives, options.commit_every_s, observe)
+    ending = coordinator.run(backlog.batches())
     backlog.count_rest()
-    states = backlog.states
-    states.update(ledger.moved)
-    summary.done, summary.failed = states[UnitState.DONE], states[UnitState.FAILED]
-    summary.pending = states.total() - summary.done - summary.failed
-    return summary
+    return _summary(backlog.states, committer.tally, ending)
+
+
+def _provenance(plan: Plan, settings: Settings) -> dict[str, str]:
+    return {"plan": plan.hash, "code": settings.code_version, "model": settings.model_digest}
 
 
 def _sizes(plan: Plan, options: Options) -> Facts:
-    """What is known at the beginning, for whoever shows how far it is."""
+    """What is known at the beginning, for displays of progress."""
     facts: Facts = {
         "ports": len(plan.ports),
         "overpasses": overpasses_within(plan, options.within),
@@ -84,3 +66,21 @@ def _sizes(plan: Plan, options: Options) -> Facts:
         facts["from"] = options.within.start.isoformat()
         facts["to"] = options.within.end.isoformat()
     return facts
+
+
+def _summary(before: Counter[UnitState], tally: Tally, ending: Ending) -> Summary:
+    states = before.copy()
+    states.update(tally.changes)
+    done, failed = states[UnitState.DONE], states[UnitState.FAILED]
+    return Summary(
+        done=done,
+        failed=failed,
+        pending=states.total() - done - failed,
+        worked=tally.worked,
+        retried=tally.retried,
+        vessels=tally.vessels,
+        reasons=tally.reasons,
+        quarantined=tuple(tally.quarantined),
+        interrupted=ending.interrupted,
+        lost=ending.lost,
+    )

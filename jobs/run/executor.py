@@ -1,152 +1,148 @@
-"""Batches on a Dask cluster: submitted, awaited, and told from those whose workers died.
+"""The executor: runs batches on a Dask cluster and returns what became of their units.
 
-Dask's own retries are not used: they do not cover the death of a worker, and repeat what cannot
-succeed. The scheduler may vanish, and so may all workers; neither may leave a run waiting.
+Dask's own retries are not used: they do not cover the death of a worker, and they repeat tasks that
+cannot succeed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 
 from distributed import Client, Future, KilledWorker
 
 from jobs.domain import Settings, StageName, content_id
 from jobs.domain.types import CPU, GPU
 from jobs.run.backlog import Batch
-from jobs.run.cluster import Roll
-from jobs.run.task import Chain, described, failure, work
-from jobs.run.watchdog import Watch
+from jobs.run.futures import Futures
+from jobs.run.task import UnitProgress, described, failure, run_stage
+from jobs.run.watchdog import Watchdog
 
-BEAT_S = 5.0
-"""After so long without any result the scheduler is asked whether it and its workers are there."""
+IN_FLIGHT_PER_THREAD = 3
+"""Batches with the scheduler per worker thread: enough that no worker waits, and the scheduler's
+load does not depend on how many overpasses there are."""
+
+Progress = tuple[UnitProgress, ...]
+"""Of the units of a batch, in their order."""
 
 
 @dataclass(frozen=True)
 class Killed:
-    """A batch did not come back: each worker that took it up died, on its account or another's."""
+    """A batch was lost: each worker that ran it died, because of this batch or of another."""
 
     stage: StageName
     deaths: int
+    """Workers that died while they held the batch."""
     reason: str
 
 
-class Dispatch:
-    """The batches that are with the cluster now."""
+class Executor:
+    """Submits batches to a cluster, one task per stage."""
 
     def __init__(
         self, client: Client, settings: Settings, archive: str, without_workers_s: float
     ) -> None:
+        """``archive`` is its address, part of the tasks' keys. Raises ClusterError where no worker
+        can tile.
+        """
         self.client = client
         self.settings = settings
         self.archive = archive
-        self.watch = Watch(client, without_workers_s)
-        self.watch.refuse_without_cpu()
-        self.needs_gpu = self.watch.roll.gpus > 0
-        self._running: dict[str, tuple[Batch, Future[tuple[Chain, ...]]]] = {}
-        self._ended: SimpleQueue[str] = SimpleQueue()
+        self.watchdog = Watchdog(client, without_workers_s)
+        self.watchdog.refuse_without_cpu()
+        self.has_gpu_workers = self.watchdog.workers.gpus > 0
+        self.futures: Futures[Batch, Progress] = Futures(client, self.watchdog, self._needs)
 
-    @property
-    def roll(self) -> Roll:
-        """Who is there to work, as the scheduler last said."""
-        return self.watch.roll
+    def results(
+        self, batches: Iterator[Batch], begin: Callable[[Batch], Progress]
+    ) -> Iterator[tuple[Batch, Progress | Killed]]:
+        """Run all batches, as many at once as keep every worker busy; each with its outcome.
 
-    def __len__(self) -> int:
-        return len(self._running)
+        ``begin`` returns the progress that a batch starts from, called when it is submitted. Raises
+        ClusterLostError.
+        """
+        return self._results(batches, begin, "", self._most)
 
-    def submit(self, batch: Batch, chains: Sequence[Chain], mark: str = "") -> None:
-        """Send a batch's stages off, each waiting for the one before."""
-        self.watch.check()
-        before: tuple[Chain, ...] | Future[tuple[Chain, ...]] = tuple(chains)
-        key = ""
+    def results_one_by_one(
+        self, batches: Iterator[Batch], begin: Callable[[Batch], Progress]
+    ) -> Iterator[tuple[Batch, Progress | Killed]]:
+        """As ``results``, with never more than one batch on the cluster."""
+        return self._results(batches, begin, "alone", lambda: 1)
+
+    def cancel(self) -> None:
+        """Cancel all batches; tasks that workers have begun run to their end."""
+        self.futures.cancel()
+
+    def release(self) -> None:
+        """Drop all batches without waiting for the scheduler."""
+        self.futures.release()
+
+    def _results(
+        self,
+        batches: Iterator[Batch],
+        begin: Callable[[Batch], Progress],
+        mark: str,
+        limit: Callable[[], int],
+    ) -> Iterator[tuple[Batch, Progress | Killed]]:
+        def submit(batch: Batch) -> Future[Progress]:
+            return self._submit(batch, begin(batch), mark)
+
+        for batch, future in self.futures.completed(batches, submit, limit):
+            yield batch, _outcome(batch, future, self.watchdog)
+
+    def _most(self) -> int:
+        return IN_FLIGHT_PER_THREAD * self.watchdog.workers.threads
+
+    def _submit(self, batch: Batch, start: Sequence[UnitProgress], mark: str) -> Future[Progress]:
+        """The future of the last stage's task; each stage's task depends on the one before."""
+        before: Progress | Future[Progress] = tuple(start)
         for depth, name in enumerate(batch.stages):
-            key = self._key(name, batch, mark)
             before = self.client.submit(
-                work,
+                run_stage,
                 name,
                 batch.units,
                 self.settings,
                 before,
-                key=key,
+                key=self._key(name, batch, mark),
                 priority=depth,
                 resources=self._resources(name),
                 pure=False,
             )
         assert isinstance(before, Future)
-        self._running[key] = (batch, before)
-        before.add_done_callback(self._note)
-
-    def _resources(self, name: StageName) -> dict[str, float] | None:
-        return {GPU: 1} if self._kind(name) == GPU else self.watch.resources
-
-    def _kind(self, name: StageName) -> str:
-        return GPU if self.needs_gpu and name is StageName.SEGMENT else CPU
-
-    def _note(self, future: Future[tuple[Chain, ...]]) -> None:
-        self._ended.put(str(future.key))
+        return before
 
     def _key(self, name: StageName, batch: Batch, mark: str) -> str:
-        """Deterministic, and apart for two archives on one scheduler."""
+        """The task's key: the same in every run, different for two archives on one scheduler."""
         units = batch.units
         more = f"+{len(units) - 1}" if len(units) > 1 else ""
-        apart = content_id([self.archive, mark, *(unit.overpass.id for unit in units)], 8)
-        return f"{name}-{units[0].overpass.id}{more}-{apart}"
+        digest = content_id([self.archive, mark, *(unit.overpass.id for unit in units)], 8)
+        return f"{name}-{units[0].overpass.id}{more}-{digest}"
 
-    def next(self) -> tuple[Batch, tuple[Chain, ...] | Killed]:
-        """The next batch to come back; blocks. Raises ClusterLostError when none ever will."""
-        while True:
-            try:
-                key = self._ended.get(timeout=BEAT_S)
-            except Empty:
-                self.watch.beat(self._kinds())
-                continue
-            batch, future = self._running.pop(key)
-            if future.status == "cancelled":
-                raise self.watch.lost("broke the connection off")
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                return batch, _killed(error)
-            if error is not None:
-                return batch, _failed(batch, error)
-            self.watch.heard()
-            return batch, self._given(future)
+    def _resources(self, name: StageName) -> dict[str, float] | None:
+        return {GPU: 1} if self._kind(name) == GPU else self.watchdog.cpu_resources
 
-    def _given(self, future: Future[tuple[Chain, ...]]) -> tuple[Chain, ...]:
-        """The outcome of a task that ended well, though the scheduler may have gone since."""
-        try:
-            return future.result()
-        except CancelledError:
-            raise self.watch.lost("broke the connection off") from None
+    def _needs(self, batch: Batch) -> set[str]:
+        """The kinds of workers for all its stages: which one it has reached is not known."""
+        return {self._kind(name) for name in batch.stages}
 
-    def cancel(self) -> None:
-        """Call everything back; what is running on workers is left to come to its end."""
-        futures = [future for _, future in self._running.values()]
-        self._running.clear()
-        if self.client.status == "running":
-            self.client.cancel(futures, force=True)
-
-    def forget(self) -> None:
-        """Let go of everything without waiting for a scheduler that may not answer.
-
-        Another run of this client would else be given these tasks, with what they ask of workers.
-        """
-        for _, future in self._running.values():
-            future.release()
-        self._running.clear()
-
-    def _kinds(self) -> set[str]:
-        """Which workers the batches under way need, if perhaps no longer at their last stage."""
-        return {self._kind(name) for batch, _ in self._running.values() for name in batch.stages}
+    def _kind(self, name: StageName) -> str:
+        return GPU if self.has_gpu_workers and name is StageName.SEGMENT else CPU
 
 
-def _killed(error: KilledWorker) -> Killed:
-    stage = StageName(str(error.task).partition("-")[0])
-    return Killed(stage, error.allowed_failures + 1, described(error))
+def _outcome(batch: Batch, future: Future[Progress], watchdog: Watchdog) -> Progress | Killed:
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        stage = StageName(str(error.task).partition("-")[0])  # the task's key, see Executor._key
+        return Killed(stage, error.allowed_failures + 1, described(error))
+    if error is not None:  # the task could not be sent, or its result not fetched
+        return _failed(batch, error)
+    try:
+        return future.result()
+    except CancelledError:  # the scheduler went after the task had ended
+        raise watchdog.lost("broke the connection off") from None
 
 
-def _failed(batch: Batch, error: BaseException) -> tuple[Chain, ...]:
-    """What could not even be sent or fetched is a failure as any other."""
+def _failed(batch: Batch, error: BaseException) -> Progress:
     stage = batch.stages[-1]
-    return tuple(Chain((failure(unit, stage, described(error)),)) for unit in batch.units)
+    return tuple(UnitProgress((failure(unit, stage, described(error)),)) for unit in batch.units)

@@ -1,19 +1,41 @@
-"""Exit codes: how a run ended, in one number for shells and schedulers."""
+"""Exit codes of a run: of ``berthwatch run``, of other commands that do work, of a runner's pod."""
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # --help needs the codes, not what a run needs
-    from jobs.run.committer import Summary
-
-FAILED, REFUSED, LOST, STOPPED = 1, 2, 3, 130
+    from jobs.run.summary import Summary
 
 
-def exit_code(summary: Summary) -> int:
-    """0 nothing failed, 1 something failed, 3 cluster lost, 130 stopped by Ctrl-C."""
+class ExitCode(IntEnum):
+    """How a run ended, in one number for shells, schedulers and Kubernetes."""
+
+    DONE = 0
+    """Nothing failed; overpasses may still be pending."""
+    FAILED = 1
+    """Some overpasses failed, or differ from what the archive holds."""
+    REFUSED = 2
+    """An input, the archive or the cluster does not allow the run."""
+    LOST = 3
+    """The cluster was lost; the same command continues."""
+    INTERNAL_ERROR = 70
+    """An exception that is not one of ``jobs.errors``."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C (128 + SIGINT)."""
+    TERMINATED = 143
+    """Stopped by SIGTERM (128 + SIGTERM), as Kubernetes ends a pod."""
+
+
+FINAL = (ExitCode.DONE, ExitCode.FAILED, ExitCode.REFUSED)
+"""Codes after which another attempt would end the same way."""
+
+
+def exit_code(summary: Summary) -> ExitCode:
+    """The exit code of a run with this summary."""
     if summary.interrupted:
-        return STOPPED
+        return ExitCode.INTERRUPTED
     if summary.lost:
-        return LOST
-    return FAILED if summary.failed else 0
+        return ExitCode.LOST
+    return ExitCode.FAILED if summary.failed else ExitCode.DONE

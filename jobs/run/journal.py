@@ -1,16 +1,16 @@
-"""The journal: one JSON line per event of a run, the same truth for the progress display and jq.
+"""The journal of a run: one JSON line per event.
 
 Every line has ``time`` (UTC, ISO 8601) and ``event``; the rest depends on the event:
 
     started      plan, job, ports, overpasses, and limit where one was given
     port         port, overpasses, done, failed (before this run), todo (in this run)
-    retried      port, sensor, overpass, stage, attempt, reason: an attempt was given up
+    retried      port, sensor, overpass, stage, attempt, reason: an attempt failed and is repeated
     unit         port, sensor, overpass, acquired, stage, state (done, failed), seconds, vessels,
                  retries, last (true for the unit's last stage), reason where it failed
     quarantined  port, sensor, overpass, stage, deaths, reason; the unit's failed line follows
     committed    port, units, snapshot, seconds
     warning      reason, and what it is about
-    lost         reason: the cluster was given up; the run ends early
+    lost         reason: the cluster was lost; the run ends early
     refused      reason: the archive could not be written; the run ends early
     published    folder
     ended        exit, done
@@ -39,13 +39,16 @@ from jobs.run.cluster import performance
 from jobs.run.events import Event, EventName, Observer
 from jobs.storage import LocalFolder, Storage
 
+CLOSING = (EventName.COMMITTED, EventName.PUBLISHED, EventName.ENDED)
+"""Events after which a part is uploaded, so that the journal covers what the archive holds."""
+
 
 @contextmanager
 def journal(path: Path) -> Iterator[Observer]:
     """Append events to a file, one line each, on disk before the call returns.
 
-    A line cut off by a kill is closed by a newline first, so that it spoils only itself. Raises
-    ArchiveError where the disk takes no more.
+    A last line that a kill cut off is ended with a newline first, so that the next one stays whole.
+    Raises ArchiveError where the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as handle:
@@ -81,12 +84,8 @@ def _ends_in_newline(descriptor: int) -> bool:
     return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
-CLOSING = (EventName.COMMITTED, EventName.PUBLISHED, EventName.ENDED)
-"""After these a part is uploaded: what the archive holds, the journal tells."""
-
-
 @contextmanager
-def logbook(storage: Storage, job: str) -> Iterator[Observer]:
+def run_journal(storage: Storage, job: str) -> Iterator[Observer]:
     """Append events to ``journal/<job>.jsonl``, or to parts ``journal/<job>/<run>-<n>.jsonl``.
 
     Objects in a bucket cannot be appended to; their names sort in the order of events.
@@ -119,7 +118,7 @@ def kept_performance(
 
 
 class _Parts:
-    """An observer that begins a new part whenever one has been uploaded."""
+    """An observer that writes parts of a journal and uploads each after a CLOSING event."""
 
     def __init__(self, storage: Storage, name: str, folder: Path) -> None:
         self.storage = storage

@@ -1,66 +1,56 @@
-"""One function called for many things on the workers of a cluster, some of them at a time."""
+"""One function called with many arguments on the workers of a cluster, a bounded number at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from itertools import islice
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from distributed import Client, Future, KilledWorker
 
 from jobs.domain.types import CPU
-from jobs.run.watchdog import Watch
+from jobs.run.futures import Futures
+from jobs.run.watchdog import Watchdog
 
 T = TypeVar("T")
+Call: TypeAlias = tuple[int, tuple[Any, ...]]
+"""The number of a call and its arguments."""
 
-BEAT_S = 5.0
 WITHOUT_WORKERS_S = 300.0
-AT_ONCE_PER_SLOT = 2
+IN_FLIGHT_PER_THREAD = 2
 """Calls with the scheduler per worker thread: enough that no worker waits."""
 
 
-def spread(
+def parallel_map(
     client: Client,
-    task: Callable[..., T],
+    function: Callable[..., T],
     calls: Iterable[tuple[Any, ...]],
     without_workers_s: float = WITHOUT_WORKERS_S,
 ) -> Iterator[tuple[int, T]]:
-    """The number of each call and what it gives, as they come back; on workers without a GPU.
+    """The number of each call and its result, in order of completion; on workers without a GPU.
 
-    Raises what a call raises, and ClusterLostError where the scheduler or the workers are gone.
+    Raises what a call raises, and ClusterLostError where the scheduler is gone or there has been no
+    worker for ``without_workers_s``.
     """
-    watch = Watch(client, without_workers_s)
-    waiting = iter(enumerate(calls))
-    running: dict[str, tuple[int, Future[T]]] = {}
-    ended: SimpleQueue[str] = SimpleQueue()
-    while True:
-        room = AT_ONCE_PER_SLOT * max(watch.roll.threads, 1) - len(running)
-        for number, call in islice(waiting, max(room, 0)):
-            watch.check()
-            future = client.submit(task, *call, pure=False, resources=watch.resources)
-            running[str(future.key)] = (number, future)
-            future.add_done_callback(lambda done: ended.put(str(done.key)))
-        if not running:
-            return
-        try:
-            key = ended.get(timeout=BEAT_S)
-        except Empty:
-            watch.beat((CPU,))
-            continue
-        number, future = running.pop(key)
-        yield number, _given(future, watch)
-        watch.heard()
+    watchdog = Watchdog(client, without_workers_s)
+
+    def submit(call: Call) -> Future[T]:
+        resources = watchdog.cpu_resources
+        return client.submit(function, *call[1], pure=False, resources=resources)
+
+    futures: Futures[Call, T] = Futures(client, watchdog, lambda call: (CPU,))
+    ended = futures.completed(
+        enumerate(calls), submit, lambda: IN_FLIGHT_PER_THREAD * watchdog.workers.threads
+    )
+    for (number, _), future in ended:
+        yield number, _result(future, watchdog)
 
 
-def _given(future: Future[T], watch: Watch) -> T:
-    if future.status == "cancelled":
-        raise watch.lost("broke the connection off")
+def _result(future: Future[T], watchdog: Watchdog) -> T:
     try:
         return future.result()
     except KilledWorker as error:
-        raise watch.lost(f"lost every worker that took up {error.task}") from error
+        raise watchdog.lost(f"lost every worker that ran {error.task}") from error
     except (CancelledError, OSError):
-        watch.check()
+        watchdog.check_connection()
         raise

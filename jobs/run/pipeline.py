@@ -1,9 +1,9 @@
-"""A whole run: the archive held, the journal kept, the work done, the results published."""
+"""A whole run: lock the archive, keep the journal, do the work, publish the results."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distributed import Client
 from rich.console import Console
@@ -13,17 +13,17 @@ from jobs.domain import Settings, StageName, UnitState
 from jobs.errors import ClusterLostError
 from jobs.plan import Plan
 from jobs.run.backlog import Options
-from jobs.run.cluster import vanishing
-from jobs.run.committer import Summary
+from jobs.run.cluster import raising_cluster_lost
 from jobs.run.events import Event, EventName, Observer, warner
 from jobs.run.execute import run_units
-from jobs.run.exit_codes import exit_code
-from jobs.run.journal import kept_performance, logbook
+from jobs.run.exit_codes import ExitCode, exit_code
+from jobs.run.journal import kept_performance, run_journal
 from jobs.run.progress import display
 from jobs.run.prometheus import metrics
 from jobs.run.results import collect, publish_run
 from jobs.run.settings import settings_for
-from jobs.run.unit_state import standing
+from jobs.run.summary import Summary
+from jobs.run.unit_state import count_states
 from jobs.storage import Storage, storage_at
 
 
@@ -31,8 +31,8 @@ from jobs.storage import Storage, storage_at
 class Outcome:
     """How a whole run ended."""
 
-    code: int
-    """As ``berthwatch run`` exits: see ``codes``."""
+    code: ExitCode
+    """The exit code of ``berthwatch run``."""
     summary: Summary
     folder: str | None
     """Name of the published folder in the archive; None where nothing was published."""
@@ -43,24 +43,26 @@ def whole_run(
     options: Options,
     cluster: AbstractContextManager[Client],
     console: Console,
-    tell: Observer | None = None,
+    observe: Observer | None = None,
 ) -> Outcome:
-    """Do what is missing of a plan and publish the results; ``tell`` hears every event too.
+    """Do what is missing of a plan and publish the results; every event goes to the journal and to
+    ``observe``.
 
-    The cluster is entered once the archive is held. A cluster that is lost, be it on the way in,
-    and Ctrl-C are told in the outcome. Raises ArchiveError where the archive is held by another run
-    or cannot be written, and ClusterError where the cluster cannot do this.
+    The cluster is entered once the archive is locked. The outcome says whether the cluster was
+    lost, even on entering it, or Ctrl-C pressed. Raises ArchiveError where the archive is locked by
+    another run or cannot be written, and ClusterError where the cluster cannot do this.
     """
     storage = storage_at(plan.archive)
     with (
         storage.locked(part=options.within is not None),
-        logbook(storage, plan.name) as write,
+        run_journal(storage, plan.name) as write,
     ):
-        run = _Run(plan, options, storage, console, _both(write, tell))
+        run = _Run(plan, options, storage, console, _both(write, observe))
         run.on(cluster)
-        code = exit_code(run.summary)
-        run.tell(Event(EventName.ENDED, {"exit": code, "done": run.summary.done}))
-    return Outcome(code, run.summary, run.folder)
+        summary = run.summary()
+        code = exit_code(summary)
+        run.observe(Event(EventName.ENDED, {"exit": int(code), "done": summary.done}))
+    return Outcome(code, summary, run.folder)
 
 
 def _both(first: Observer, second: Observer | None) -> Observer:
@@ -73,61 +75,68 @@ def _both(first: Observer, second: Observer | None) -> Observer:
 
 
 class _Run:
-    """One run and what comes of it."""
+    """One run of a plan."""
 
     def __init__(
-        self, plan: Plan, options: Options, storage: Storage, console: Console, tell: Observer
+        self, plan: Plan, options: Options, storage: Storage, console: Console, observe: Observer
     ) -> None:
         self.plan = plan
         self.options = options
         self.storage = storage
         self.console = console
-        self.tell = tell
+        self.observe = observe
         self.settings: Settings = settings_for(plan)
         self.archives = Archives(plan.ports, storage)
-        self.summary = Summary()
         self.folder: str | None = None
-        self._worked = self._ended = False
+        self._units: Summary | None = None
+        """Of the work on units; None until that has come to its end."""
+        self._interrupted = False
+        """By Ctrl-C, while publishing."""
+        self._lost = ""
+        """Why the cluster counts as lost, outside the work on units."""
 
     def on(self, cluster: AbstractContextManager[Client]) -> None:
-        """Work and publish on a cluster; one that is lost is told in the summary."""
+        """Work and publish on a cluster; its loss is reported and goes into the summary."""
+        ended = False
         try:
-            with cluster as client, vanishing(client):
-                self.summary = self._work(client)
-                self._worked = True
-                self._publish(client)
-                self._ended = True
+            with cluster as client, raising_cluster_lost(client):
+                self._units = self._work(client)
+                self._publish(client, self._units)
+                ended = True
         except ClusterLostError as error:
-            self._lost(error)
+            if ended:  # only leaving the cluster failed
+                warner(self.observe)(str(error))
+                return
+            self._lost = str(error)
+            self.observe(Event(EventName.LOST, {"reason": str(error)}))
 
-    def _lost(self, error: ClusterLostError) -> None:
-        if self._ended:  # there was nothing left to do but to leave it
-            warner(self.tell)(str(error))
-            return
-        if not self._worked:  # the counts of a run that did not come to its end
-            self._count()
-        self.summary.lost = str(error)
-        self.tell(Event(EventName.LOST, {"reason": str(error)}))
+    def summary(self) -> Summary:
+        """What the run did and what is left, the archive counted where the work was cut off."""
+        units = self._units or self._counted()
+        return replace(
+            units,
+            interrupted=units.interrupted or self._interrupted,
+            lost=self._lost or units.lost,
+        )
 
-    def _count(self) -> None:
-        counts = standing(self.plan, self.archives, self.settings, self.options.within)
-        self.summary.done = counts[UnitState.DONE]
-        self.summary.failed = counts[UnitState.FAILED]
-        self.summary.pending = counts.total() - self.summary.done - self.summary.failed
+    def _counted(self) -> Summary:
+        counts = count_states(self.plan, self.archives, self.settings, self.options.within)
+        done, failed = counts[UnitState.DONE], counts[UnitState.FAILED]
+        return Summary(done=done, failed=failed, pending=counts.total() - done - failed)
 
     def _work(self, client: Client) -> Summary:
-        """Do what is missing, told to the person, the journal and Prometheus."""
+        """Do what is missing; events also go to the console and to Prometheus."""
         self.console.print(f"dashboard {client.dashboard_link}", highlight=False)
-        with display(self.console) as watch, metrics(client, self.plan.name) as measure:
-            observe = _both(_both(self.tell, watch), measure)
+        with display(self.console) as show, metrics(client, self.plan.name) as measure:
+            observe = _both(_both(self.observe, show), measure)
             with kept_performance(client, self.storage, self.plan.name, observe):
                 return run_units(
                     self.plan, self.archives, self.settings, self.options, client, observe
                 )
 
-    def _publish(self, client: Client) -> None:
-        """Publish what there is to publish; Ctrl-C meanwhile is told in the summary."""
-        if not self._is_to_publish():
+    def _publish(self, client: Client, units: Summary) -> None:
+        """Publish the results where there are any; Ctrl-C meanwhile marks the run interrupted."""
+        if not self._is_to_publish(units):
             return
         self.console.print("counting visits and estimating those that nobody saw")
         try:
@@ -137,17 +146,16 @@ class _Run:
                 with self.storage.publishing():
                     self._collect_and_publish(client)
         except KeyboardInterrupt:
-            self.summary.interrupted = True
+            self._interrupted = True
 
-    def _is_to_publish(self) -> bool:
+    def _is_to_publish(self, units: Summary) -> bool:
         """Whether there are results, and of a part's run whether it was the last of its plan."""
-        whole = not (self.summary.interrupted or self.summary.lost)
-        if not whole or self.options.last_stage is not StageName.SEGMENT:
+        if units.interrupted or units.lost or self.options.last_stage is not StageName.SEGMENT:
             return False
         if self.options.within is None:
-            return self.summary.done > 0
-        # A fresh look: whoever commits last sees what all others have committed.
-        counts = standing(self.plan, self.archives, self.settings)
+            return units.done > 0
+        # Counted anew: the part that commits last finds the commits of all others.
+        counts = count_states(self.plan, self.archives, self.settings)
         missing = counts[UnitState.PENDING] + counts[UnitState.STALE]
         if missing:
             self.console.print(
@@ -158,4 +166,4 @@ class _Run:
     def _collect_and_publish(self, client: Client) -> None:
         publication = collect(self.plan, self.archives, self.settings, self.storage, client)
         self.folder = publish_run(publication, self.archives, self.storage)
-        self.tell(Event(EventName.PUBLISHED, {"folder": self.folder}))
+        self.observe(Event(EventName.PUBLISHED, {"folder": self.folder}))

@@ -1,4 +1,4 @@
-"""What a person sees of a run while it runs: a live bar on a terminal, plain lines in a log."""
+"""The display of a run's progress: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINE_EVERY_S = 10.0
 
 @contextmanager
 def display(console: Console) -> Iterator[Observer]:
-    """An observer that shows a run's events on this console, as suits it."""
+    """An observer that shows events on this console: as a bar on a terminal, else as lines."""
     if console.is_terminal:
         with _bar(console) as progress:
             yield _Bar(progress)
@@ -45,27 +45,28 @@ def _bar(console: Console) -> Progress:
 
 
 class _Tally:
-    """Counts kept from events; both displays speak from it."""
+    """Counts of a run's events."""
 
     def __init__(self) -> None:
-        self.overpasses = self.settled = self.ended = self.failed = self.retried = self.vessels = 0
+        self.overpasses = self.not_to_do = 0
+        self.ended = self.failed = self.retried = self.vessels = 0
         self.limit: int | None = None
         self.started = time.monotonic()
 
     @property
     def total(self) -> int:
-        """Overpasses to do; ports that were not reached yet count whole."""
-        left = self.overpasses - self.settled
+        """Overpasses to do; of ports not reached yet, all of them."""
+        left = self.overpasses - self.not_to_do
         return left if self.limit is None else min(left, self.limit)
 
-    def take(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         facts = event.facts
         if event.name is EventName.STARTED:
             self.overpasses = int(facts["overpasses"])
             self.limit = int(facts["limit"]) if "limit" in facts else None
             self.started = time.monotonic()
         elif event.name is EventName.PORT:
-            self.settled += int(facts["overpasses"]) - int(facts["todo"])
+            self.not_to_do += int(facts["overpasses"]) - int(facts["todo"])
         elif event.name is EventName.RETRIED:
             self.retried += 1
         elif event.name is EventName.UNIT and facts["last"]:
@@ -74,7 +75,7 @@ class _Tally:
             self.vessels += int(facts["vessels"])
 
     def facts(self) -> str:
-        """failed, retried, vessels and rate, in words."""
+        """Failed, retried, vessels and rate (overpasses per second), in words."""
         rate = self.ended / max(time.monotonic() - self.started, 1e-9)
         failed = f"{self.failed} failed, " if self.failed else ""
         retried = f"{self.retried} retried, " if self.retried else ""
@@ -88,14 +89,14 @@ class _Bar:
         self.task = progress.add_task("overpasses", total=None, facts="")
 
     def __call__(self, event: Event) -> None:
-        self.tally.take(event)
+        self.tally.add(event)
         self.progress.update(
             self.task,
             total=self.tally.total,
             completed=self.tally.ended,
             facts=self.tally.facts(),
         )
-        line = _trouble(event)
+        line = _problem(event)
         if line:
             self.progress.console.print(line, markup=False, highlight=False)
 
@@ -104,28 +105,28 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.tally = _Tally()
-        self.spoke = time.monotonic()
+        self.printed_at = time.monotonic()
         self.announced = False
 
     def __call__(self, event: Event) -> None:
-        self.tally.take(event)
+        self.tally.add(event)
         if event.name is EventName.UNIT and not self.announced:
             self.announced = True
-            self._say(f"{self.tally.total} of {self.tally.overpasses} overpasses to do")
-        line = _trouble(event)
+            self._print(f"{self.tally.total} of {self.tally.overpasses} overpasses to do")
+        line = _problem(event)
         if line:
-            self._say(line)
+            self._print(line)
         finished = self.tally.ended == self.tally.total and event.name is EventName.UNIT
-        if finished or time.monotonic() - self.spoke > LINE_EVERY_S:
-            self._say(f"{self.tally.ended}/{self.tally.total} overpasses, {self.tally.facts()}")
+        if finished or time.monotonic() - self.printed_at > LINE_EVERY_S:
+            self._print(f"{self.tally.ended}/{self.tally.total} overpasses, {self.tally.facts()}")
 
-    def _say(self, line: str) -> None:
-        self.spoke = time.monotonic()
+    def _print(self, line: str) -> None:
+        self.printed_at = time.monotonic()
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _trouble(event: Event) -> str | None:
-    """One line for what went wrong; None for anything else."""
+def _problem(event: Event) -> str | None:
+    """One line for an event about a failure; None for any other event."""
     facts = event.facts
     match event.name:
         case EventName.UNIT if facts["state"] == "failed":

@@ -1,15 +1,15 @@
-"""What a run tells Prometheus, through the endpoint that Dask's scheduler has anyway (/metrics).
+"""Metrics of a run for Prometheus, on the endpoint that Dask's scheduler serves (/metrics).
 
     berthwatch_units_total{job, stage, state}   units that ended in a stage: done, failed
-    berthwatch_retries_total{job, stage}        attempts given up and made again
-    berthwatch_quarantined_total{job}           units that killed every worker that took them up
+    berthwatch_retries_total{job, stage}        attempts that failed and were repeated
+    berthwatch_quarantined_total{job}           units that killed every worker that ran them
     berthwatch_vessels_total{job}               vessels found
     berthwatch_commits_total{job}               commits to port archives
     berthwatch_commit_seconds_total{job}        seconds spent in them
     berthwatch_units_left{job}                  units still to do in the ports reached so far
 
-The run counts its own events and sends what was added to the scheduler now and then; a plugin there
-adds it up. Counters live as long as the scheduler's process.
+The run counts its own events and sends the increments to the scheduler every SEND_EVERY_S seconds;
+a plugin there adds them up. Counters live as long as the scheduler's process.
 """
 
 from __future__ import annotations
@@ -41,15 +41,12 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 UNITS_LEFT = "berthwatch_units_left"
 
 _Added = Counter[tuple[str, ...]]
-"""What was added since the last message: (counter, label values...)."""
-
-
-# --- on the scheduler ---------------------------------------------------------------------------
+"""Increments since the last message, by (counter, label values...)."""
 
 
 @cache
 def _registered() -> Mapping[str, Any]:
-    """The process's counters and its gauge, registered once, however many plugins come and go."""
+    """The process's counters and its gauge, registered once whatever the number of plugins."""
     counters = {
         name: prometheus_client.Counter(name, text, ("job", *labels))
         for name, (text, labels) in COUNTERS.items()
@@ -59,7 +56,7 @@ def _registered() -> Mapping[str, Any]:
 
 
 class Metrics(SchedulerPlugin):
-    """Adds what runs send to the scheduler's Prometheus counters."""
+    """A plugin that adds the increments runs send to the scheduler's Prometheus counters."""
 
     name = "berthwatch-metrics"
     idempotent = True
@@ -74,20 +71,17 @@ class Metrics(SchedulerPlugin):
         known[UNITS_LEFT].labels(msg["job"]).set(msg["left"])
 
 
-# --- in the run ---------------------------------------------------------------------------------
-
-
 @contextmanager
 def metrics(client: Client, job: str) -> Iterator[Observer]:
-    """An observer that feeds the scheduler's metrics; what it cannot send is dropped in silence.
+    """An observer that feeds the scheduler's metrics; what it cannot send is dropped silently.
 
-    A scheduler without our code has no such metrics, and runs all the same.
+    On a scheduler without this package there are no such metrics, and the run proceeds.
     """
     sender = _Sender(client, job)
     try:
         client.register_plugin(Metrics())
     except (OSError, TimeoutError, ImportError) as error:
-        sender.broken = str(error) or type(error).__name__
+        sender.error = str(error) or type(error).__name__
     yield sender
     sender.send()
 
@@ -98,7 +92,7 @@ class _Sender:
         self.job = job
         self.added: _Added = Counter()
         self.left = 0
-        self.broken = ""
+        self.error = ""
         self.sent_at = time.monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -111,9 +105,9 @@ class _Sender:
             self.send()
 
     def send(self) -> None:
-        """Everything counted since the last time."""
+        """Send the increments since the last time."""
         scheduler = self.client.scheduler
-        if self.broken or self.client.status != "running" or scheduler is None:
+        if self.error or self.client.status != "running" or scheduler is None:
             return
         message = {
             "job": self.job,
@@ -127,7 +121,7 @@ class _Sender:
                 scheduler.log_event, topic=TOPIC, msg=message, callback_timeout=TIMEOUT_S
             )
         except (OSError, TimeoutError) as error:
-            self.broken = str(error)
+            self.error = str(error)
 
 
 def _added(event: Event) -> Mapping[tuple[str, ...], Any]:

@@ -1,6 +1,6 @@
-"""Results: from what the archive holds to one published state of a job.
+"""Results: from the archive's content to the publication of a job.
 
-One task per port counts its visits; everything else is small and done by the coordinator.
+One task per port makes its tables and estimates; the rest is small and done by the client.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from distributed import Client
 from jobs import segment
 from jobs.archive import PortArchive
 from jobs.archive.pool import Archives
-from jobs.archive.retry import patiently
+from jobs.archive.retry import with_retries
 from jobs.domain import (
     EstimateSettings,
     FixedStructure,
@@ -35,8 +35,9 @@ from jobs.plan import Plan
 from jobs.publish import write
 from jobs.publish.imagery import ArchiveImagery
 from jobs.publish.publication import Provenance, Publication, UnitCounts
-from jobs.run.parallel_map import spread
+from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import detector_errors
+from jobs.run.task import worker_offers_gpu
 from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.storage import Storage
 from jobs.visits import estimate, series, tables
@@ -48,25 +49,25 @@ from jobs.visits.voyages.linking import link, seen_visits, voyage_table
 from jobs.visits.voyages.sea_routes import sea_routes
 
 MOST_PORTS_LINKED = 40
-"""With more ports, ways by sea and matchings grow beyond what one process should do at the end."""
+"""With more ports, sea routes and matchings grow beyond what one process should do at the end."""
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What estimates rest on, beside the looks."""
+    """What the estimates depend on, besides the looks."""
 
     period: Period
     settings: EstimateSettings
     errors: tuple[MeasuredError, ...]
-    """Of the network, as its evaluation measured them."""
+    """The network's measured errors, from its evaluation."""
     entries: tuple[CargoEntry, ...] = ()
     apart: Settings | None = None
-    """The run's, by whose model fixed structure is told from ships; None: all are ships."""
+    """The run's settings, whose model separates fixed structure from ships; None: all are ships."""
 
 
 @dataclass(frozen=True)
 class PortResult:
-    """All that one port gives to a publication; a worker makes it alone."""
+    """What one port contributes to a publication; made by one task."""
 
     tables: PortTables
     estimate: PortEstimate
@@ -74,19 +75,21 @@ class PortResult:
 
 
 def count_port(root: Storage, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
-    """What was seen at one port and what it means; runs on a worker, reads the newest commit."""
+    """The tables, estimates and series of one port from its newest commit; runs on a worker."""
     archive = PortArchive.create_or_open(root, port, None)
     if basis.apart is None:
         return _count(archive.records(overpass_ids), port, basis)
-    return _count(judged(archive, overpass_ids, basis.apart), port, basis)
+    records = judged(archive, overpass_ids, basis.apart, worker_offers_gpu())
+    return _count(records, port, basis)
 
 
 def judged(
-    archive: PortArchive, overpass_ids: Sequence[str], settings: Settings
+    archive: PortArchive, overpass_ids: Sequence[str], settings: Settings, prefer_gpu: bool
 ) -> Iterator[OverpassRecord]:
-    """The records of overpasses, in time order, their vessels told from fixed structure.
+    """The records of overpasses in time order, vessels on fixed structure marked as such.
 
-    That hangs on all these overpasses together and so is in no archive: one more may change it.
+    The marks depend on all these overpasses together, so they are not stored: another overpass may
+    change them. ``prefer_gpu``: run the network on a GPU where there is one.
     """
     steps = archive.steps()
     found = segment.structures(
@@ -94,6 +97,7 @@ def judged(
         lambda overpass_id: archive.image(steps[overpass_id]),
         archive.port.grid,
         settings,
+        prefer_gpu,
     )
     for record in archive.records(overpass_ids):
         yield found[record.sensor].judged(record)
@@ -107,14 +111,14 @@ def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortR
 
 
 def basis_of(plan: Plan, settings: Settings) -> Basis:
-    """What the plan's estimates rest on; InputError for entries that cannot be used."""
+    """What the plan's estimates depend on; InputError for entries that cannot be used."""
     apart = settings if plan.fixed_structure is FixedStructure.REJECT else None
     errors = detector_errors(plan.model)
     return Basis(plan.period, plan.estimates, errors, _entries(plan), apart)
 
 
 def _entries(plan: Plan, visit_ids: Collection[str] | None = None) -> tuple[CargoEntry, ...]:
-    """What analysts entered; once the visits are known, each entry must name one of them."""
+    """The cargo entries of analysts; given the visits, each entry must name one of them."""
     path = plan.estimates.cargo
     return () if path is None else read_entries(Path(path), visit_ids)
 
@@ -126,19 +130,19 @@ def collect(
     root: Storage,
     client: Client,
 ) -> Publication:
-    """The state of the job as the archive holds it now, with a tag derived from its content.
+    """The publication of the job as the archive holds it now, with a tag derived from its content.
 
-    Raises ClusterLostError where the cluster that counts is lost.
+    Raises ClusterLostError where the cluster is lost meanwhile.
     """
     basis = basis_of(plan, settings)
-    standing = {port.id: _standing(plan, port, archives, settings) for port in plan.ports}
-    found = _results(plan, standing, root, client, basis)
+    states = {port.id: _port_state(plan, port, archives, settings) for port in plan.ports}
+    found = _results(plan, states, root, client, basis)
     _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
-    done = [overpass for one in standing.values() for overpass in one.done]
+    done = [overpass for one in states.values() for overpass in one.done]
     counts = UnitCounts(
         done=len(done),
-        failed=sum(len(one.failures) for one in standing.values()),
-        pending=sum(one.pending for one in standing.values()),
+        failed=sum(len(one.failures) for one in states.values()),
+        pending=sum(one.pending for one in states.values()),
     )
     entries = [asdict(entry) for entry in basis.entries]
     identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done), entries]
@@ -157,20 +161,20 @@ def collect(
         series=series.joined([found[port_id].series for port_id in sorted(found)], plan.period),
         provenance=_provenance(plan, settings),
         imagery=ArchiveImagery(archives),
-        failures=tuple(unit for one in standing.values() for unit in one.failures),
+        failures=tuple(unit for one in states.values() for unit in one.failures),
     )
 
 
 @dataclass(frozen=True)
-class _Standing:
-    """How one port's overpasses stand."""
+class _PortState:
+    """The overpasses of one port by overall state."""
 
     done: tuple[str, ...]
     failures: tuple[UnitResult, ...]
     pending: int
 
 
-def _standing(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _Standing:
+def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _PortState:
     done, failures, pending = [], [], 0
     for unit, step in port_units(plan, port, port_steps(archives.existing(port.id))):
         match overall(unit, step, settings):
@@ -181,11 +185,13 @@ def _standing(plan: Plan, port: Port, archives: Archives, settings: Settings) ->
                 failures.append(UnitResult(unit.overpass.id, stage, UnitState.FAILED, step.reason))
             case _:
                 pending += 1
-    return _Standing(tuple(done), tuple(failures), pending)
+    return _PortState(tuple(done), tuple(failures), pending)
 
 
 def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
-    """Which seen visit may be which ship's next stop; no row for one port, or for too many."""
+    """Links between seen visits that may be stops of one ship; no row for one port, or for more
+    than MOST_PORTS_LINKED.
+    """
     draws = [d for result in results for d in result.estimate.stays if (d.visit >= 0).any()]
     ports = {d.port for d in draws}
     if not 2 <= len(ports) <= MOST_PORTS_LINKED:
@@ -211,22 +217,22 @@ def publish_run(
     """
     if publication.units.pending == 0:
         for archive in archives.values():
-            patiently(partial(archive.tag, f"{publication.job}-{publication.tag}"), _unheard)
+            with_retries(partial(archive.tag, f"{publication.job}-{publication.tag}"), _ignore)
     return write.publish(publication, root)
 
 
-def _unheard(reason: str) -> None:
-    """Nobody is told of trouble that passes once the run itself is over."""
+def _ignore(reason: str) -> None:
+    """For storage errors that a retry mends once the journal of the run is complete."""
 
 
 def _results(
-    plan: Plan, standing: Mapping[str, _Standing], root: Storage, client: Client, basis: Basis
+    plan: Plan, states: Mapping[str, _PortState], root: Storage, client: Client, basis: Basis
 ) -> dict[str, PortResult]:
-    seen = [port for port in plan.ports if standing[port.id].done]
-    calls = ((root, port, standing[port.id].done, basis) for port in seen)
-    empty = [port for port in plan.ports if not standing[port.id].done]
+    seen = [port for port in plan.ports if states[port.id].done]
+    calls = ((root, port, states[port.id].done, basis) for port in seen)
+    empty = [port for port in plan.ports if not states[port.id].done]
     found = {port.id: _count([], port, basis) for port in empty}
-    counted = spread(client, count_port, calls)
+    counted = parallel_map(client, count_port, calls)
     return found | {seen[number].id: result for number, result in counted}
 
 

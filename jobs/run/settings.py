@@ -1,3 +1,5 @@
+"""What a run depends on beyond its plan: the code here and the weights."""
+
 from __future__ import annotations
 
 from jobs.domain import Settings
@@ -8,12 +10,12 @@ from models.weights import load_weights, weights_digest
 
 
 def settings_for(plan: Plan) -> Settings:
-    """The settings of a run of this plan with the code and weights that are here."""
+    """The settings of a run of this plan with the installed code and weights."""
     return Settings(
         code_version=code_version(), model=plan.model, model_digest=weights_digest(plan.model)
     )
 
 
 def detector_errors(model: str | None) -> tuple[MeasuredError, ...]:
-    """How the network errs at each kind of place, as its weights say; empty if nobody knows."""
+    """The network's measured errors at each kind of place, from its weights; may be empty."""
     return load_weights(model).detector_errors

@@ -1,3 +1,5 @@
+"""Tables about a plan's overpasses: their states, why they are stale, what a run would do."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -7,8 +9,7 @@ from functools import cache
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
-from jobs.run.backlog import Options, Todo
-from jobs.run.backlog import still_to_do as preview
+from jobs.run.backlog import Options, Todo, still_to_do
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
 from jobs.run.unit_state import port_steps, port_units, state_of
@@ -41,7 +42,7 @@ def status_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
 
 
 def stale_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
-    """Why overpasses are stale, and how many for each reason: by port, sensor and stage."""
+    """How many overpasses are stale for each reason, by port, sensor and stage."""
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)
     models = _models_of(archives)
@@ -60,7 +61,7 @@ def stale_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
 
 
 def dry_rows(plan: Plan, root: Storage, options: Options) -> list[dict[str, str]]:
-    """What a run would do and why, a row an overpass; changes nothing."""
+    """What a run would do and why, one row per overpass; changes nothing."""
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)
     models = _models_of(archives)
@@ -70,7 +71,7 @@ def dry_rows(plan: Plan, root: Storage, options: Options) -> list[dict[str, str]
             "why": _why(item, settings, models),
             "stages": " ".join(item.stages),
         }
-        for item in preview(plan, archives, settings, options)
+        for item in still_to_do(plan, archives, settings, options)
     ]
 
 
@@ -82,5 +83,5 @@ def _why(item: Todo, settings: Settings, models: Callable[[str], Sequence[str]])
 
 
 def _models_of(archives: Archives) -> Callable[[str], Sequence[str]]:
-    """Digests of the models that a port's commits were made with, each once; looked up once."""
+    """A cached function: the digests of the models that a port's commits were made with."""
     return cache(lambda port_id: tuple(dict.fromkeys(archives[port_id].models())))

@@ -1,8 +1,8 @@
-"""What a worker does: one stage of the units of one batch, in forks of their archives' sessions.
+"""The task that a worker runs: one stage of all units of a batch.
 
-Whatever goes wrong in a unit becomes a value with its reason. Two kinds of trouble pass by
-themselves and are tried again in place: a file that could not be reached, and an archive that could
-not be written.
+Each unit's stage writes into a fork of its archive's session. An exception in a stage becomes a
+failed result with its reason. Two kinds of failures pass by themselves and are retried in place: a
+file that could not be reached, and an archive that could not be written.
 """
 
 from __future__ import annotations
@@ -12,11 +12,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from distributed import get_worker
+
 from jobs import segment, tile
 from jobs.archive import ForkStore
-from jobs.archive.retry import is_trouble
+from jobs.archive.retry import is_storage_error
 from jobs.domain import OverpassStore, Settings, StageName, Unit, UnitResult, UnitState
+from jobs.domain.types import GPU
 from jobs.errors import UnreachableError
+
+ATTEMPTS = 3
+FIRST_WAIT_S = 2.0
+"""Before the second attempt; twice as long before the next, each with a jitter of up to half."""
+RETRY_FOR_S = 600.0
+"""No attempt begins later than this after the first one began."""
+REASON_LENGTH = 500
+"""Characters of a reason that are kept."""
 
 
 @dataclass(frozen=True)
@@ -24,95 +35,111 @@ class Stage:
     """One per-overpass stage: what it does, and what its output depends on."""
 
     name: StageName
-    run: Callable[[Unit, Settings, OverpassStore], UnitResult]
+    run: Callable[[Unit, Settings, OverpassStore, bool], UnitResult]
+    """The last argument: whether to compute on a GPU where there is one."""
     key: Callable[[Unit, Settings], str]
+    """Digest of everything the output depends on."""
     changed: Callable[[Unit, Settings, str, Iterable[str]], str]
-    """Why a stored key is another than that of now, given the digests of models of old."""
+    """Why a stored key differs from the current one, given the digests of earlier models."""
+
+
+def _tile(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) -> UnitResult:
+    return tile.run(unit, settings, store)
 
 
 STAGES = (
-    Stage(StageName.TILE, tile.run, tile.key, tile.changed),
+    Stage(StageName.TILE, _tile, tile.key, tile.changed),
     Stage(StageName.SEGMENT, segment.run, segment.key, segment.changed),
 )
 
-ATTEMPTS = 3
-FIRST_WAIT_S = 2.0
-"""Before the second attempt; twice as long before the next, each with a jitter of up to half."""
-PATIENCE_S = 600.0
-"""No attempt begins later than this after the first one began."""
-REASON_LENGTH = 500
-
 
 @dataclass(frozen=True)
-class Chain:
+class UnitProgress:
     """What has become of one unit so far: its results and the fork they were written into."""
 
     results: tuple[UnitResult, ...] = ()
+    """Of the stages that have run, in order."""
     store: ForkStore | None = None
-    trouble: str = ""
-    """Why the archive could not be written; such a unit is not failed but has never been."""
+    storage_error: str = ""
+    """Why the archive could not be written; such a unit is not failed, it counts as not run."""
 
     @property
-    def broken(self) -> bool:
-        """Whether a stage has failed, so that those behind it cannot run."""
+    def failed(self) -> bool:
+        """Whether a stage has failed, so that the later ones cannot run."""
         return any(not result for result in self.results)
 
 
-def work(
-    name: StageName, units: tuple[Unit, ...], settings: Settings, before: tuple[Chain, ...]
-) -> tuple[Chain, ...]:
-    """One stage of the units of one batch, whose files are opened once for all of them."""
+def run_stage(
+    name: StageName, units: tuple[Unit, ...], settings: Settings, before: tuple[UnitProgress, ...]
+) -> tuple[UnitProgress, ...]:
+    """One stage of the units of one batch; files that several units read are opened once."""
+    prefer_gpu = worker_offers_gpu()
     with tile.sharing_files():
         return tuple(
-            advance(name, unit, settings, chain) for unit, chain in zip(units, before, strict=True)
+            advance(name, unit, settings, progress, prefer_gpu)
+            for unit, progress in zip(units, before, strict=True)
         )
 
 
-def advance(name: StageName, unit: Unit, settings: Settings, before: Chain) -> Chain:
-    """One stage of one unit; whatever goes wrong becomes a failed result."""
-    if before.broken or before.trouble or before.store is None:
+def worker_offers_gpu() -> bool:
+    """Whether this thread runs a task on a worker that was started with the resource GPU."""
+    try:
+        return GPU in get_worker().state.total_resources
+    except ValueError:  # no worker's thread
+        return False
+
+
+def advance(
+    name: StageName,
+    unit: Unit,
+    settings: Settings,
+    before: UnitProgress,
+    prefer_gpu: bool = False,
+) -> UnitProgress:
+    """One stage of one unit. An exception becomes a failed result, or a storage error."""
+    if before.failed or before.storage_error or before.store is None:
         return before
     stage = next(stage for stage in STAGES if stage.name is name)
-    given_up: list[str] = []
+    retries: list[str] = []
     started = time.perf_counter()
     waits = _waits(f"{name} {unit.overpass.id}")
     while True:
-        # The stage writes into a copy, so that what a failing one leaves behind is never merged.
+        # The stage writes into a copy, so that what a failing one has written is never merged.
         store = before.store.copy()
         try:
-            result = stage.run(unit, settings, store)
+            result = stage.run(unit, settings, store, prefer_gpu)
         except Exception as error:
             reason = described(error)
             wait_s = next(waits, None) if _may_pass(error) else None
-            if wait_s is not None and time.perf_counter() - started + wait_s < PATIENCE_S:
-                given_up.append(reason)
+            if wait_s is not None and time.perf_counter() - started + wait_s < RETRY_FOR_S:
+                retries.append(reason)
                 time.sleep(wait_s)
                 continue
-            if is_trouble(error):
-                return replace(before, trouble=reason)
+            if is_storage_error(error):
+                return replace(before, storage_error=reason)
             result = failure(unit, name, reason, time.perf_counter() - started)
             store = before.store
-        return Chain((*before.results, replace(result, retries=tuple(given_up))), store)
+        return UnitProgress((*before.results, replace(result, retries=tuple(retries))), store)
 
 
 def _may_pass(error: Exception) -> bool:
-    return isinstance(error, UnreachableError) or is_trouble(error)
+    return isinstance(error, UnreachableError) or is_storage_error(error)
 
 
 def _waits(seed: str) -> Iterator[float]:
-    """Seconds before each further attempt: the same for the same unit, apart for two of them."""
+    """Seconds before each further attempt; the jitter depends on the seed alone."""
     chance = random.Random(seed)
     for doubling in range(ATTEMPTS - 1):
         yield FIRST_WAIT_S * 2**doubling * chance.uniform(1.0, 1.5)
 
 
 def described(error: BaseException) -> str:
-    """An error in one line of bounded length, its kind first."""
+    """An error in one line of at most REASON_LENGTH characters, its class first."""
     return f"{type(error).__name__}: {error}".replace("\n", " ")[:REASON_LENGTH]
 
 
 def failure(unit: Unit, stage: StageName, reason: str, seconds: float = 0.0) -> UnitResult:
-    """The result of a unit that failed."""
+    """The result of a unit that failed in a stage."""
     return UnitResult(
         overpass_id=unit.overpass.id,
         stage=stage,

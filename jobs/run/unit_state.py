@@ -1,7 +1,9 @@
+"""The state of units, per stage and as a whole, as the archive holds it."""
+
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 
 from jobs.archive import PortArchive, Step, pending_step
@@ -15,7 +17,7 @@ from jobs.run.task import Stage
 def port_units(
     plan: Plan, port: Port, steps: Mapping[str, Step], within: Period | None = None
 ) -> Iterator[tuple[Unit, Step]]:
-    """Every unit of a port with its step, by time; pending where it has none yet."""
+    """Every unit of a port with its step, in the plan's order; a pending step where it has none."""
     for overpass in plan.of(port.id):
         if not is_within(overpass, within):
             continue
@@ -24,7 +26,7 @@ def port_units(
 
 
 def is_within(overpass: Overpass, within: Period | None) -> bool:
-    """Whether it was acquired in the period, by its day in UTC."""
+    """Whether an overpass was acquired in the period, by its day in UTC."""
     day = overpass.acquired.astimezone(UTC).date()
     return within is None or within.start <= day <= within.end
 
@@ -35,7 +37,7 @@ def port_steps(archive: PortArchive | None) -> Mapping[str, Step]:
 
 
 def state_of(stage: Stage, unit: Unit, step: Step, settings: Settings) -> UnitState:
-    """Where a unit stands in a stage: as stored, or stale when it was made from other things."""
+    """The state of a unit in a stage: as stored, or stale where the stage's key has changed."""
     stored = step.state[stage.name]
     if stored is UnitState.PENDING or step.key[stage.name] == stage.key(unit, settings):
         return stored
@@ -43,8 +45,8 @@ def state_of(stage: Stage, unit: Unit, step: Step, settings: Settings) -> UnitSt
 
 
 def overall(unit: Unit, step: Step, settings: Settings) -> UnitState:
-    """One state for a unit: failed if any stage is, done if the last is, else pending or stale."""
-    return _joined([state_of(stage, unit, step, settings) for stage in task.STAGES])
+    """One state for a unit: failed where a stage is, else stale, else pending, else done."""
+    return overall_of(state_of(stage, unit, step, settings) for stage in task.STAGES)
 
 
 def failed_stage(unit: Unit, step: Step, settings: Settings) -> StageName:
@@ -56,17 +58,19 @@ def failed_stage(unit: Unit, step: Step, settings: Settings) -> StageName:
     )
 
 
-def _joined(states: Sequence[UnitState]) -> UnitState:
+def overall_of(states: Iterable[UnitState]) -> UnitState:
+    """The overall state of a unit with these states of its stages."""
+    found = set(states)
     for state in (UnitState.FAILED, UnitState.STALE, UnitState.PENDING):
-        if state in states:
+        if state in found:
             return state
     return UnitState.DONE
 
 
-def standing(
+def count_states(
     plan: Plan, archives: Archives, settings: Settings, within: Period | None = None
 ) -> Counter[UnitState]:
-    """How the overpasses of a plan stand now, by a fresh look at the archives."""
+    """How many overpasses of a plan are in each overall state now, read from the archives."""
     counts: Counter[UnitState] = Counter()
     for port in plan.ports:
         steps = port_steps(archives.existing(port.id))
@@ -76,7 +80,7 @@ def standing(
 
 
 def overpasses_within(plan: Plan, within: Period | None) -> int:
-    """How many overpasses of a plan were acquired in a period; reads all for one."""
+    """How many overpasses of a plan were acquired in a period; a period makes it read them all."""
     if within is None:
         return len(plan.overpasses)
     return sum(is_within(each, within) for port in plan.ports for each in plan.of(port.id))

@@ -1,4 +1,4 @@
-"""Verify: recompute overpasses from their pinned inputs and compare the bytes with the archive."""
+"""Verify: recompute overpasses from their pinned inputs and compare them with the archive."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from jobs.archive.pool import Archives
 from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel, content_id
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
-from jobs.run.parallel_map import spread
+from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import settings_for
-from jobs.run.task import STAGES
+from jobs.run.task import STAGES, worker_offers_gpu
 from jobs.run.unit_state import overall, port_steps, port_units
 from jobs.storage import Storage
 
 
 class MemoryStore:
-    """One overpass in memory, where a stage expects its step of the archive."""
+    """An OverpassStore that keeps one overpass in memory."""
 
     def __init__(self, land: NDArray[np.bool_]) -> None:
         self._land = land
@@ -57,24 +57,24 @@ class MemoryStore:
 def verify_sample(
     plan: Plan, root: Storage, sample: int, seed: int, client: Client | None = None
 ) -> list[dict[str, str]]:
-    """One row per recomputed overpass: its id and equal, or what differs.
+    """One row per recomputed overpass: its id, and ``equal`` or what differs.
 
     With a client its workers recompute them, else this process. Raises ClusterLostError where the
-    cluster is lost over it.
+    cluster is lost meanwhile.
     """
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)
-    chosen = heapq.nsmallest(
+    chosen = heapq.nsmallest(  # by digest: pseudo-random, the same on every machine
         sample,
         _done(plan, archives, settings),
-        key=lambda unit: content_id([seed, unit.overpass.id]),  # as good as drawn by lot
+        key=lambda unit: content_id([seed, unit.overpass.id]),
     )
     chosen.sort(key=lambda unit: unit.overpass.id)
     calls = [(root, unit, settings) for unit in chosen]
     if client is None:
         found = dict(enumerate(_result(*call) for call in calls))
     else:
-        found = dict(spread(client, _result, calls))
+        found = dict(parallel_map(client, _result, calls))
     return [
         {"overpass": unit.overpass.id, "result": found[number]}
         for number, unit in enumerate(chosen)
@@ -82,7 +82,7 @@ def verify_sample(
 
 
 def _result(root: Storage, unit: Unit, settings: Settings) -> str:
-    """``equal``, or what stands against it; also runs on a worker."""
+    """``equal``, what differs, or why it cannot be recomputed; also runs on a worker."""
     try:
         return _compare(unit, PortArchive.create_or_open(root, unit.port, None), settings)
     except BerthwatchError as error:
@@ -103,7 +103,7 @@ def _compare(unit: Unit, archive: PortArchive, settings: Settings) -> str:
     kept = archive.fork()
     again = MemoryStore(kept.land())
     for stage in STAGES:
-        stage.run(unit, settings, again)
+        stage.run(unit, settings, again, worker_offers_gpu())
     sensor, step = unit.overpass.sensor, unit.step
     assert again.pixels is not None
     assert again.ship_probability is not None
@@ -120,7 +120,7 @@ def _compare(unit: Unit, archive: PortArchive, settings: Settings) -> str:
 
 
 def _as_stored(vessels: tuple[Vessel, ...]) -> list[tuple[float, ...]]:
-    """What the archive keeps of vessels: float32 but for positions."""
+    """Vessels at the archive's precision: float32, positions float64."""
     return [
         (
             v.x,

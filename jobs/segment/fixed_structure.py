@@ -82,7 +82,11 @@ class Structure:
 
 
 def structures(
-    records: Iterable[OverpassRecord], pixels_of: PixelsOf, grid: Grid, settings: Settings
+    records: Iterable[OverpassRecord],
+    pixels_of: PixelsOf,
+    grid: Grid,
+    settings: Settings,
+    prefer_gpu: bool = False,
 ) -> Mapping[str, Structure]:
     """The fixed structure of a port, by sensor, from its own finished overpasses.
 
@@ -99,19 +103,15 @@ def structures(
     found = {}
     for sensor, looks in candidates.items():
         ids = chosen(looks) if vessels[sensor] else ()
-        found[sensor] = _structure(ids, pixels_of, SENSORS[sensor], grid, settings)
+        still = None
+        if len(ids) >= LEAST_LOOKS:
+            still = background(normalised(ids, pixels_of, SENSORS[sensor]))
+        found[sensor] = (
+            Structure(grid, None)
+            if still is None
+            else structure_in(still, grid, load_predictor(settings, prefer_gpu))
+        )
     return found
-
-
-def _structure(
-    ids: tuple[str, ...], pixels_of: PixelsOf, sensor: Sensor, grid: Grid, settings: Settings
-) -> Structure:
-    if len(ids) < LEAST_LOOKS:
-        return Structure(grid, None)
-    still = background(normalised(ids, pixels_of, sensor))
-    if still is None:
-        return Structure(grid, None)
-    return structure_in(still, grid, load_predictor(settings))
 
 
 def normalised(ids: tuple[str, ...], pixels_of: PixelsOf, sensor: Sensor) -> Iterator[Planes]:

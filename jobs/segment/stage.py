@@ -9,7 +9,6 @@ from threading import Lock
 
 import numpy as np
 import rasterio.features
-from distributed import get_worker
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 from scipy import ndimage
@@ -31,7 +30,6 @@ from jobs.domain import (
 )
 from jobs.domain.geometry import project
 from jobs.domain.sensors import SENSORS, Sensor
-from jobs.domain.types import GPU
 from jobs.errors import InputError
 from models.inference.predictor import Predictor
 from models.inference.vessels import Detection
@@ -88,13 +86,17 @@ def _key(unit: Unit, version: int, model_digest: str) -> str:
     return content_id(["segment", version, unit.overpass.id, berths, model_digest])
 
 
-def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
-    """Find the vessels of one overpass and write them and the ship probability to its step."""
+def run(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) -> UnitResult:
+    """Find the vessels of one overpass and write them and the ship probability to its step.
+
+    ``prefer_gpu``: run the network on a GPU where there is one. Raises InputError where the model
+    here is not the run's.
+    """
     started = time.perf_counter()
     sensor = SENSORS[unit.overpass.sensor]
     pixels = store.read_pixels(unit.overpass.sensor, unit.step)
     grid = unit.port.grid
-    predictor = load_predictor(settings)
+    predictor = load_predictor(settings, prefer_gpu)
     prediction = predictor.predict(visible(pixels, sensor), sensor.bands)
     usable = away_from_cloud(pixels.quality, grid.resolution_m)
     found = predictor.detect(prediction, pixel_m=grid.resolution_m, usable=usable)
@@ -130,10 +132,13 @@ def away_from_cloud(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[
     return ~opaque & ~rim
 
 
-def load_predictor(settings: Settings) -> Predictor:
-    """The run's model, loaded once per process; refused when it is not the pinned one."""
+def load_predictor(settings: Settings, prefer_gpu: bool = False) -> Predictor:
+    """The run's model, loaded once per process, on a GPU where that is preferred and there.
+
+    Raises InputError where the model's digest is not the run's.
+    """
     with _LOADING:  # threads that share a GPU must share the model
-        predictor = _load(settings.model, _offers_gpu())
+        predictor = _load(settings.model, prefer_gpu)
     if predictor.digest != settings.model_digest:
         raise InputError(
             f"the model here has digest {predictor.digest[:12]}, the run was planned with "
@@ -148,14 +153,6 @@ _LOADING = Lock()
 @lru_cache(maxsize=1)
 def _load(path: str | None, prefer_gpu: bool) -> Predictor:
     return Predictor.load(path, prefer_gpu=prefer_gpu)
-
-
-def _offers_gpu() -> bool:
-    """Whether this is a worker that was started with the resource GPU."""
-    try:
-        return GPU in get_worker().state.total_resources
-    except ValueError:  # no worker's thread
-        return False
 
 
 # --- pixels to metres ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.archive import PortArchive, repository, retry
 from jobs.archive.pool import Archives
-from jobs.archive.retry import patiently, undisputed
+from jobs.archive.retry import with_conflict_retries, with_retries
 from jobs.domain import Pixels, StageName, UnitResult, UnitState
 from jobs.errors import ArchiveError
 from jobs.storage import LocalFolder
@@ -55,7 +55,7 @@ def test_a_commit_that_another_gets_in_before_builds_on_it(
 
     monkeypatch.setattr(repository, "write_status", overtaken)
     told: list[str] = []
-    patiently(
+    with_retries(
         lambda: ours["TESTP"].commit([done("TESTP-001")], [forks[0]], "ours", {}), told.append
     )
     assert not told
@@ -77,12 +77,12 @@ def test_conflicts_are_borne_many_times_but_not_for_ever(monkeypatch: pytest.Mon
             conflict = icechunk.ConflictError("ours", "theirs")
             raise ArchiveError("another run committed") from conflict
 
-    undisputed(conflicting)
+    with_conflict_retries(conflicting)
     assert len(times) == 21
     times.clear()
     monkeypatch.setattr(retry, "MOST_CONFLICTS", 5)
     with pytest.raises(ArchiveError, match="another run committed"):
-        undisputed(conflicting)
+        with_conflict_retries(conflicting)
     assert len(times) == 6
 
 

@@ -28,10 +28,10 @@ import psutil
 from distributed import Client, Scheduler, Worker
 
 from jobs.domain import Settings
-from jobs.run.committer import Ledger
+from jobs.run.committer import Committer
 from jobs.run.coordinator import Coordinator
 from jobs.run.events import Event
-from jobs.run.executor import Dispatch
+from jobs.run.executor import Executor
 from tests.bench.no_op import NoArchives, batches, do_nothing, real_archives
 
 PER_PROCESS = 250
@@ -85,12 +85,12 @@ def _measure(workers: int, units: int, in_batch: int, archive: bool) -> None:
         parts = (psutil.Process(), scheduler, *hosts)
         before = [_cpu_s(part) for part in parts]
         start = time.perf_counter()
-        dispatch = Dispatch(client, SETTINGS, "nowhere", 300.0)
-        ledger = Ledger(archives, SETTINGS, {}, _unheard)
-        coordinator = Coordinator(dispatch, ledger, archives, 30.0, _unheard)
-        summary = coordinator.run(batches(units, in_batch))
+        executor = Executor(client, SETTINGS, "nowhere", 300.0)
+        committer = Committer(archives, SETTINGS, {}, _unheard)
+        coordinator = Coordinator(executor, committer, archives, 30.0, _unheard)
+        ending = coordinator.run(batches(units, in_batch))
         wall = time.perf_counter() - start
-        assert summary.worked == units, summary
+        assert committer.tally.worked == units, ending
         spent = [_cpu_s(part) - b for part, b in zip(parts, before, strict=True)]
         busy = (spent[0], spent[1] - idle / 100 * wall, sum(spent[2:]))
         own, sched, work = (1000 * s / units for s in busy)

@@ -38,7 +38,7 @@ def do_nothing() -> None:
 
 
 def _stage(name: StageName) -> Any:
-    def run(unit: Unit, _settings: Settings, _store: OverpassStore) -> UnitResult:
+    def run(unit: Unit, _settings: Settings, _store: OverpassStore, _gpu: bool) -> UnitResult:
         return UnitResult(unit.overpass.id, name, UnitState.DONE)
 
     return run

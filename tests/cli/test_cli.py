@@ -17,8 +17,8 @@ from jobs.cli.app import load_command
 from jobs.cli.commands import COMMANDS
 from jobs.domain.ports import bundled_ports, read_port
 from jobs.plan import write_plan
-from jobs.run.committer import Summary
 from jobs.run.exit_codes import exit_code
+from jobs.run.summary import Summary
 from tests.support.remote_worlds import plan_on
 
 JOB = """\

@@ -16,7 +16,7 @@ import pytest
 from distributed import Client
 
 from jobs.archive import pool
-from jobs.run import executor
+from jobs.run import futures
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
@@ -34,7 +34,7 @@ OFTEN = Options(commit_every_s=1.0)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
-    monkeypatch.setattr(executor, "BEAT_S", 0.5)
+    monkeypatch.setattr(futures, "POLL_S", 0.5)
 
 
 def test_workers_killed_at_random(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalCluster(n_workers=1, processes=True, dashboard_address="127.0.0.1:0") as other:
         with cluster.connect(other.scheduler_address) as client:
-            roll = cluster.roll_call(client, timeout_s=10)
-            assert roll.threads >= 1
-            assert roll.gpus == 0
+            counted = cluster.count_workers(client, timeout_s=10)
+            assert counted.threads >= 1
+            assert counted.gpus == 0
         monkeypatch.setattr(cluster, "code_version", lambda: "0.0.1+feedbeef")
         with (
             pytest.raises(ClusterError, match="install the same Berthwatch"),

@@ -11,7 +11,7 @@ import pytest
 from distributed import Future
 
 from jobs.archive import pool
-from jobs.run import cluster, executor
+from jobs.run import cluster, futures
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
@@ -22,7 +22,7 @@ from tests.support.small_runs import a_plan, content, elsewhere, go
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
-    monkeypatch.setattr(executor, "BEAT_S", 0.3)
+    monkeypatch.setattr(futures, "POLL_S", 0.3)
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", "5s")
 
 

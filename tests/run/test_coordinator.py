@@ -14,7 +14,7 @@ from distributed import Client
 
 from jobs.archive import PortArchive, pool, retry
 from jobs.errors import ArchiveError
-from jobs.run import coordinator
+from jobs.run import executor
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
@@ -61,7 +61,7 @@ def test_a_killer_is_quarantined_and_the_innocent_come_through(
     spoil(killing("TESTP-002"))
     summary, events, _ = go(plan, client)
     assert (summary.done, summary.failed, summary.pending) == (2, 1, 0)
-    assert summary.quarantined == ["TESTP-002"]
+    assert summary.quarantined == ("TESTP-002",)
     (quarantined,) = named(events, EventName.QUARANTINED)
     assert str(quarantined.facts["reason"]).startswith("killed its worker 2 times: KilledWorker")
     assert quarantined.facts["stage"] == "tile"
@@ -142,7 +142,7 @@ def test_many_ports_are_open_a_few_at_a_time(
 ) -> None:
     plan = a_plan(tmp_path, 1, ports=tuple(f"P{n:04d}" for n in range(6)))
     monkeypatch.setattr(pool, "MOST_OPEN", 2)
-    monkeypatch.setattr(coordinator, "IN_FLIGHT_PER_SLOT", 1)
+    monkeypatch.setattr(executor, "IN_FLIGHT_PER_THREAD", 1)
     monkeypatch.setattr("jobs.run.backlog.MOST_IN_BATCH", 1)
     most: list[int] = []
     opened: list[pool.Archives] = []

@@ -14,11 +14,12 @@ from rich.console import Console
 
 from jobs.archive import pool
 from jobs.errors import ClusterLostError
-from jobs.run import cluster, executor, parallel_map, pipeline
+from jobs.run import cluster, futures, pipeline
 from jobs.run.backlog import Options
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
 from jobs.run.pipeline import whole_run
+from jobs.run.summary import Summary
 from tests.support.remote_cluster import remote_cluster
 from tests.support.small_runs import a_plan
 
@@ -30,8 +31,7 @@ CONSOLE = Console(stderr=True)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
-    monkeypatch.setattr(executor, "BEAT_S", 0.3)
-    monkeypatch.setattr(parallel_map, "BEAT_S", 0.3)
+    monkeypatch.setattr(futures, "POLL_S", 0.3)
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", "5s")
 
 
@@ -40,7 +40,7 @@ def test_a_scheduler_lost_while_visits_are_counted(
 ) -> None:
     plan = a_plan(tmp_path, 1, 2)
     collect = pipeline.collect
-    told: list[Event] = []
+    seen: list[Event] = []
     with remote_cluster(tmp_path) as remote:
 
         def just_before(*arguments: Any) -> Any:
@@ -48,12 +48,12 @@ def test_a_scheduler_lost_while_visits_are_counted(
             return collect(*arguments)
 
         monkeypatch.setattr(pipeline, "collect", just_before)
-        lost = whole_run(plan, Options(), connect(remote.address), CONSOLE, told.append)
+        lost = whole_run(plan, Options(), connect(remote.address), CONSOLE, seen.append)
     assert (lost.code, lost.folder) == (3, None)
     assert (lost.summary.done, lost.summary.pending) == (2, 0)
     assert lost.summary.lost.startswith(f"the cluster was lost: the scheduler at {remote.address}")
-    assert [event.name for event in told][-2:] == [EventName.LOST, EventName.ENDED]
-    assert told[-1].facts == {"exit": 3, "done": 2}
+    assert [event.name for event in seen][-2:] == [EventName.LOST, EventName.ENDED]
+    assert seen[-1].facts == {"exit": 3, "done": 2}
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def never_there() -> Iterator[Client]:
     yield
 
 
-def test_a_cluster_lost_on_the_way_in_is_told_with_the_counts(tmp_path: Path) -> None:
+def test_a_cluster_lost_on_the_way_in_is_seen_with_the_counts(tmp_path: Path) -> None:
     lost = whole_run(a_plan(tmp_path, 1, 2), Options(), never_there(), CONSOLE)
     assert (lost.code, lost.summary.pending) == (3, 2)
     assert lost.summary.lost == "the cluster was lost: it went as it came"
@@ -86,9 +86,9 @@ def test_a_scheduler_lost_while_connecting_is_a_lost_cluster(
 def test_a_cluster_lost_when_all_is_done_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline._Run, "_work", lambda self, client: self.summary)
-    monkeypatch.setattr(pipeline._Run, "_publish", lambda self, client: None)
-    told: list[Event] = []
+    monkeypatch.setattr(pipeline._Run, "_work", lambda self, client: Summary())
+    monkeypatch.setattr(pipeline._Run, "_publish", lambda self, client, units: None)
+    seen: list[Event] = []
 
     class Client:
         scheduler = None
@@ -99,6 +99,6 @@ def test_a_cluster_lost_when_all_is_done_changes_nothing(
         yield Client()
         raise ClusterLostError("its deletion failed")
 
-    ended = whole_run(a_plan(tmp_path, 1), Options(), lost_at_the_end(), CONSOLE, told.append)
+    ended = whole_run(a_plan(tmp_path, 1), Options(), lost_at_the_end(), CONSOLE, seen.append)
     assert (ended.code, ended.summary.lost) == (0, "")
-    assert [event.name for event in told] == [EventName.WARNING, EventName.ENDED]
+    assert [event.name for event in seen] == [EventName.WARNING, EventName.ENDED]

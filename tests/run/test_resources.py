@@ -12,9 +12,9 @@ from distributed import Client
 
 from jobs.archive import pool
 from jobs.errors import ClusterError
-from jobs.run import cluster, executor, parallel_map
+from jobs.run import cluster, futures
 from jobs.run.backlog import Options
-from jobs.run.cluster import connect, roll_call
+from jobs.run.cluster import connect, count_workers
 from jobs.run.results import collect
 from jobs.run.settings import settings_for
 from jobs.run.verify import verify_sample
@@ -26,8 +26,7 @@ from tests.support.small_runs import a_plan, go, root_of
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
-    monkeypatch.setattr(executor, "BEAT_S", 0.3)
-    monkeypatch.setattr(parallel_map, "BEAT_S", 0.3)
+    monkeypatch.setattr(futures, "POLL_S", 0.3)
 
 
 def two_kinds(remote: RemoteCluster) -> None:
@@ -51,8 +50,8 @@ def test_each_kind_of_work_goes_to_its_own_workers(tmp_path: Path) -> None:
     with remote_cluster(tmp_path, workers=0) as remote:
         two_kinds(remote)
         with connect(remote.address, needs=("CPU", "GPU")) as client:
-            roll = roll_call(client, 10)
-            assert (roll.cpus, roll.gpus, roll.without_gpu) == (1, 1, 1)
+            counted = count_workers(client, 10)
+            assert (counted.cpus, counted.gpus, counted.without_gpu) == (1, 1, 1)
             done, _, opened = go(plan, client)
             assert done.done == 3
             collect(plan, opened, settings_for(plan), root_of(plan), client)
@@ -88,7 +87,7 @@ def test_work_that_waits_for_a_kind_of_worker_that_is_gone_ends(tmp_path: Path) 
             remote.add_worker("CPU=1")
             cluster._wait_for_workers(client, 30, ("CPU",))
             remote.kill_worker(1)
-            while roll_call(client, 10).gpus:
+            while count_workers(client, 10).gpus:
                 time.sleep(0.05)
             rest, _, _ = go(plan, client)  # in a cluster without GPU, CPU workers do it all
     assert (rest.done, rest.lost) == (3, "")

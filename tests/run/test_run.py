@@ -115,10 +115,10 @@ def test_what_a_failing_stage_wrote_is_not_merged(
     steps = opened.begin("TESTP", plan.overpasses)
     unit, _ = next(backlog.port_units(plan, plan.ports[0], steps))
     settings = settings_for(plan)
-    fresh = task.Chain(store=opened.fork("TESTP"))
-    (tiled,) = task.work(StageName.TILE, (unit,), settings, (fresh,))
+    fresh = task.UnitProgress(store=opened.fork("TESTP"))
+    (tiled,) = task.run_stage(StageName.TILE, (unit,), settings, (fresh,))
 
-    def half(unit: object, settings: object, store: object) -> None:
+    def half(unit: object, settings: object, store: object, prefer_gpu: bool) -> None:
         store.write_pixels(unit.overpass.sensor, 0, bad)  # type: ignore[attr-defined]
         raise ValueError("half way")
 
@@ -128,8 +128,8 @@ def test_what_a_failing_stage_wrote_is_not_merged(
     )
     stages = (task.STAGES[0], replace(task.STAGES[1], run=half))
     monkeypatch.setattr(task, "STAGES", stages)
-    (after,) = task.work(StageName.SEGMENT, (unit,), settings, (tiled,))
-    assert after.broken
+    (after,) = task.run_stage(StageName.SEGMENT, (unit,), settings, (tiled,))
+    assert after.failed
     assert after.results[-1].state is UnitState.FAILED
     assert after.results[-1].reason == "ValueError: half way"
     assert after.store is not None

@@ -15,20 +15,20 @@ from jobs.archive.pool import Archives
 from jobs.domain import Settings, StageName, Unit, UnitResult, UnitState
 from jobs.errors import SceneError, UnreachableError
 from jobs.run import backlog, task
-from jobs.run.task import ATTEMPTS, Chain
+from jobs.run.task import ATTEMPTS, UnitProgress
 from tests.support.small_runs import a_plan, root_of
 
 SETTINGS = Settings("code", None, "digest")
 
 
 @pytest.fixture
-def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Unit, Chain]:
+def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Unit, UnitProgress]:
     monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
     plan = a_plan(tmp_path, 1)
     opened = Archives(plan.ports, root_of(plan))
     steps = opened.begin("TESTP", plan.overpasses)
     found, _ = next(backlog.port_units(plan, plan.ports[0], steps))
-    return found, Chain(store=opened.fork("TESTP"))
+    return found, UnitProgress(store=opened.fork("TESTP"))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def tile_that(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> Callable[[
     left = list(errors)
     calls = []
 
-    def run(unit: Unit, settings: Settings, store: object) -> UnitResult:
+    def run(unit: Unit, settings: Settings, store: object, prefer_gpu: bool) -> UnitResult:
         calls.append(store)
         if left:
             raise left.pop(0)
@@ -55,7 +55,7 @@ def tile_that(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> Callable[[
 
 
 def test_an_unreachable_file_is_tried_again_and_each_attempt_recorded(
-    unit: tuple[Unit, Chain], waited: list[float], monkeypatch: pytest.MonkeyPatch
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tile_that(monkeypatch, UnreachableError("503"), UnreachableError("reset"))
     after = task.advance(StageName.TILE, unit[0], SETTINGS, unit[1])
@@ -67,7 +67,7 @@ def test_an_unreachable_file_is_tried_again_and_each_attempt_recorded(
 
 
 def test_retries_are_bounded_and_the_last_reason_stands(
-    unit: tuple[Unit, Chain], waited: list[float], monkeypatch: pytest.MonkeyPatch
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = tile_that(monkeypatch, *(UnreachableError(str(n)) for n in range(9)))
     (result,) = task.advance(StageName.TILE, unit[0], SETTINGS, unit[1]).results
@@ -78,17 +78,17 @@ def test_retries_are_bounded_and_the_last_reason_stands(
 
 
 def test_patience_ends_however_many_attempts_are_left(
-    unit: tuple[Unit, Chain], waited: list[float], monkeypatch: pytest.MonkeyPatch
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task, "PATIENCE_S", task.FIRST_WAIT_S / 2)
+    monkeypatch.setattr(task, "RETRY_FOR_S", task.FIRST_WAIT_S / 2)
     calls = tile_that(monkeypatch, UnreachableError("slow"))
-    assert task.advance(StageName.TILE, unit[0], SETTINGS, unit[1]).broken
+    assert task.advance(StageName.TILE, unit[0], SETTINGS, unit[1]).failed
     assert calls() == 1
     assert waited == []
 
 
 def test_anything_else_fails_at_once(
-    unit: tuple[Unit, Chain], waited: list[float], monkeypatch: pytest.MonkeyPatch
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = tile_that(monkeypatch, SceneError("lies"))
     after = task.advance(StageName.TILE, unit[0], SETTINGS, unit[1])
@@ -98,13 +98,13 @@ def test_anything_else_fails_at_once(
 
 
 def test_an_archive_that_cannot_be_written_is_not_the_units_fault(
-    unit: tuple[Unit, Chain], waited: list[float], monkeypatch: pytest.MonkeyPatch
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = [icechunk.IcechunkError("No space left on device") for _ in range(9)]
     calls = tile_that(monkeypatch, *full)
     after = task.advance(StageName.TILE, unit[0], SETTINGS, unit[1])
     assert after.results == ()
-    assert "No space left on device" in after.trouble
+    assert "No space left on device" in after.storage_error
     assert calls() == ATTEMPTS
     assert task.advance(StageName.SEGMENT, unit[0], SETTINGS, after) is after
 
@@ -115,10 +115,10 @@ def test_jitter_is_the_same_for_a_unit_and_apart_for_two() -> None:
 
 
 def test_in_a_batch_one_units_failure_is_its_own(
-    unit: tuple[Unit, Chain], waited: list[float], monkeypatch: pytest.MonkeyPatch
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tile_that(monkeypatch, SceneError("lies"))
-    found, chain = unit
-    bad, good = task.work(StageName.TILE, (found, found), SETTINGS, (chain, chain))
-    assert bad.broken
-    assert not good.broken
+    found, progress = unit
+    bad, good = task.run_stage(StageName.TILE, (found, found), SETTINGS, (progress, progress))
+    assert bad.failed
+    assert not good.failed

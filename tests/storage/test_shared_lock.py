@@ -25,7 +25,7 @@ from jobs.run.events import Event, EventName
 from jobs.run.pipeline import whole_run
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows
-from jobs.run.unit_state import standing
+from jobs.run.unit_state import count_states
 from jobs.storage import storage_at
 from jobs.storage.s3 import _client
 from tests.support.remote_worlds import berthwatch, plan_on, published
@@ -75,7 +75,7 @@ def test_a_part_counts_and_does_its_own_period_only(tmp_path: Path, client: Clie
     )
     limited, _, _ = go(plan, client, Options(within=LATE, limit=1))
     assert (limited.worked, limited.done, limited.pending) == (1, 1, 3)
-    counts = standing(plan, opened, settings_for(plan))
+    counts = count_states(plan, opened, settings_for(plan))
     assert (counts[UnitState.DONE], counts[UnitState.PENDING]) == (7, 3)
     go(plan, client, Options(within=LATE))
     go(elsewhere(plan, "undivided"), client)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.plan import Plan
-from jobs.run.committer import Summary
+from jobs.run.summary import Summary
 from tests.support.small_runs import content
 
 

@@ -32,7 +32,7 @@ class Spoiled(WorkerPlugin):  # type: ignore[misc]
         from jobs import tile
         from jobs.run import task
 
-        def run(unit: Any, settings: Any, store: Any) -> Any:
+        def run(unit: Any, settings: Any, store: Any, prefer_gpu: bool) -> Any:
             self.mishap(unit)
             return tile.run(unit, settings, store)
 

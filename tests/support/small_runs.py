@@ -15,10 +15,11 @@ from distributed import Client
 from jobs.archive.pool import Archives
 from jobs.domain import Overpass, Period
 from jobs.plan import Plan
-from jobs.run import execute
 from jobs.run.backlog import Options
-from jobs.run.committer import Summary
 from jobs.run.events import Event
+from jobs.run.execute import run_units
+from jobs.run.settings import settings_for
+from jobs.run.summary import Summary
 from jobs.storage import Storage, storage_at
 from tests.support.scenes import NOON, noise, overpass, scene, small_port, write_band
 
@@ -70,8 +71,8 @@ def go(
         events.append(event)
         observe(event)
 
-    settings = execute.settings_for(plan)
-    return execute.run_units(plan, opened, settings, options, client, both), events, opened
+    settings = settings_for(plan)
+    return run_units(plan, opened, settings, options, client, both), events, opened
 
 
 def content(plan: Plan, tag: str | None = None) -> dict[str, str]:
