@@ -13,6 +13,7 @@ from typer.main import get_group
 from jobs.cli.commands import COMMANDS
 from jobs.cli.output import err
 from jobs.errors import BerthwatchError
+from jobs.run.exit_codes import ExitCode
 
 MARKUP: Final = "markdown"
 
@@ -94,7 +95,7 @@ def main() -> None:
         if not _is_refusal(error):
             raise
         err.print(f"berthwatch: {error}", style="red", markup=False, highlight=False)
-        sys.exit(2)
+        sys.exit(ExitCode.REFUSED)
 
 
 def _is_refusal(error: Exception) -> bool:

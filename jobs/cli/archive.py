@@ -13,7 +13,7 @@ from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.errors import InputError
-from jobs.run.exit_codes import LOST
+from jobs.run.exit_codes import ExitCode
 
 app = command_app()
 
@@ -47,9 +47,10 @@ def verify(
             rows = verify_sample(found, storage_at(found.archive), sample, seed, client)
     except ClusterLostError as error:
         say(str(error))
-        raise typer.Exit(LOST) from None
+        raise typer.Exit(ExitCode.LOST) from None
     show(rows, as_json, "nothing to verify: no overpass is done")
-    raise typer.Exit(int(any(row["result"] != "equal" for row in rows)))
+    different = any(row["result"] != "equal" for row in rows)
+    raise typer.Exit(ExitCode.FAILED if different else ExitCode.DONE)
 
 
 @app.command()

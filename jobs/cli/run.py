@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help
     from jobs.domain import Period
     from jobs.plan import Plan
     from jobs.run.backlog import Options
-    from jobs.run.committer import Summary
+    from jobs.run.exit_codes import ExitCode
+    from jobs.run.summary import Summary
 
 
 app = command_app()
@@ -122,7 +123,7 @@ def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
 
 def run_plan(
     found: Plan, options: Options, cluster: str, workers: int | None, as_json: bool
-) -> int:
+) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
     from jobs.run.cluster import connect
     from jobs.run.pipeline import whole_run

@@ -23,6 +23,7 @@ from jobs.cli.options import (
 from jobs.cli.output import err, out, say
 from jobs.cli.run_view import run_table, run_values
 from jobs.errors import InputError
+from jobs.run.exit_codes import ExitCode
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.kubernetes.api import Api
@@ -185,11 +186,11 @@ def cancel(
     storage, run = find_run(source, run_id, context, namespace)
     api = api_of_run(run, context, namespace)
     if not (yes or _agreed(run)):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     with err.status(f"cancelling {run.id} ..."):
         done = cancel_run(api, storage, run, wait, say)
     _print_cancelled(run, done, output)
-    raise typer.Exit(int(bool(done.left)))
+    raise typer.Exit(ExitCode.FAILED if done.left else ExitCode.DONE)
 
 
 def _agreed(run: Run) -> bool:

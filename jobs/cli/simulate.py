@@ -14,6 +14,7 @@ from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.run import run_plan
 from jobs.publish.latest import newest_results
+from jobs.run.exit_codes import ExitCode
 
 app = command_app()
 
@@ -85,7 +86,7 @@ def demo(
         _simulate(SimulationConfig(seed=seed, days=days), output)
     found = pinned(output / "job.yaml")
     code = run_plan(found, Options(), cluster, workers, as_json=False)
-    if code == 0:
+    if code == ExitCode.DONE:
         storage, newest = newest_results(output / "job.yaml")
         _compare(storage.local(newest), output / "truth")
     raise typer.Exit(code)

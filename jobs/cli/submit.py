@@ -22,6 +22,7 @@ from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.errors import InputError
+from jobs.run.exit_codes import ExitCode
 
 if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
     from jobs.domain import Period
@@ -269,13 +270,14 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
         code, reason = _waited(api, submitted.run)
         facts |= {"state": "ended", "exit": code, "reason": reason}
     else:
-        code = 1 if submitted.state in (SubmissionState.FAILED, SubmissionState.CANCELLED) else 0
+        failed = submitted.state in (SubmissionState.FAILED, SubmissionState.CANCELLED)
+        code = ExitCode.FAILED if failed else ExitCode.DONE
     if output == "json":
         typer.echo(json.dumps(facts, indent=2))
     raise typer.Exit(code)
 
 
-def _waited(api: Api, run: Run) -> tuple[int, str]:
+def _waited(api: Api, run: Run) -> tuple[ExitCode, str]:
     """The run's exit code and its cause; a run that never started is cancelled."""
     from jobs.kubernetes.cancel import cancel
     from jobs.kubernetes.wait import wait
@@ -286,7 +288,7 @@ def _waited(api: Api, run: Run) -> tuple[int, str]:
         result = wait(api, storage, run, say)
     except KeyboardInterrupt:
         say(f"stopped waiting; the run goes on: berthwatch status {run.id} -n {run.namespace}")
-        return 130, "stopped waiting"
+        return ExitCode.INTERRUPTED, "stopped waiting"
     if result.reason:
         say(result.reason)
     if not result.started:

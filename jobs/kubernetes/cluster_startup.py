@@ -20,7 +20,7 @@ from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.grace_period import GracePeriod, summarise
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.spec import Run
-from jobs.run.cluster import Roll, connect, roll_call
+from jobs.run.cluster import WorkerCount, connect, count_workers
 
 POLL_S = 2.0
 POLL_EVERY_S = 10.0
@@ -106,13 +106,13 @@ def _wait_for_workers(
 ) -> tuple[str, ...]:
     """Wait for the workers; returns the kinds (CPU, GPU) that the run uses."""
     _wait_until(
-        client, monitor, run.settings.start_timeout_s, "CPU worker", lambda roll: roll.cpus > 0
+        client, monitor, run.settings.start_timeout_s, "CPU worker", lambda found: found.cpus > 0
     )
     gpu = run.settings.gpu
     if not gpu.count:
         return (CPU,)
     try:
-        _wait_until(client, monitor, gpu.wait_s, "GPU worker", lambda roll: roll.gpus > 0)
+        _wait_until(client, monitor, gpu.wait_s, "GPU worker", lambda found: found.gpus > 0)
     except ClusterError as error:
         if isinstance(error, ClusterLostError) or gpu.otherwise != "cpu":
             raise
@@ -127,14 +127,14 @@ def _wait_until(
     monitor: StartupMonitor,
     limit_s: float,
     who: str,
-    enough: Callable[[Roll], bool],
+    enough: Callable[[WorkerCount], bool],
 ) -> None:
     for _ in _polls(limit_s):
         try:
-            roll = roll_call(client, RESPONSE_LIMIT_S)
+            workers = count_workers(client, RESPONSE_LIMIT_S)
         except (OSError, TimeoutError) as error:
             raise ClusterLostError(f"the scheduler no longer answers ({error})") from error
-        if enough(roll):
+        if enough(workers):
             return
         monitor.poll()
     raise ClusterError(_timeout_message(who, limit_s, monitor))

@@ -22,6 +22,7 @@ from jobs.kubernetes.pods import (
     ready,
     terminated,
 )
+from jobs.run.exit_codes import ExitCode
 
 if TYPE_CHECKING:  # only its types: the kubernetes package takes a while to load
     from jobs.kubernetes.api import Manifest
@@ -294,7 +295,11 @@ def _ended_badly(last: dict[str, Any]) -> _Cause:
     """The message is what the runner wrote to /dev/termination-log."""
     code = int(last["exitCode"])
     message = _one_line(last.get("message", "")) or "read `berthwatch logs`"
-    return ("exit", str(code), message), f"ended with exit code {code}: {message}", code == 2
+    return (
+        ("exit", str(code), message),
+        f"ended with exit code {code}: {message}",
+        code == ExitCode.REFUSED,
+    )
 
 
 def _unprepared(events: list[Manifest]) -> Iterator[_Cause]:

@@ -41,20 +41,14 @@ from jobs.kubernetes.records import (
 )
 from jobs.kubernetes.spec import Run
 from jobs.plan import Plan, read_plan
-from jobs.run.backlog import Options
-from jobs.run.backlog import still_to_do as preview
+from jobs.run.backlog import Options, still_to_do
+from jobs.run.exit_codes import FINAL, ExitCode
 from jobs.run.pipeline import whole_run
 from jobs.run.settings import settings_for
-from jobs.run.unit_state import standing
+from jobs.run.unit_state import count_states
 from jobs.run.verify import verify_sample
 from jobs.storage import Storage, storage_at
 
-STOPPED = 143
-"""Exit code after SIGTERM (128 + 15): the Job creates another runner."""
-INTERNAL_ERROR = 70
-"""Exit code after an unexpected exception: the Job tries again."""
-FINAL = (0, 1, 2)
-"""Exit codes after which the Job creates no further runner for the partition."""
 VERIFY_SEED = 0
 """Of the sample of overpasses to recompute."""
 
@@ -104,7 +98,7 @@ def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Consol
     with sigterm_as_interrupt() as stop, archiving_logs(api, storage, run, pod.index):
         ended = _Runner(run, pod, storage, api, console, stop).ended()
         _write_summary(ended, pod, console)
-    if ended.exit != STOPPED:
+    if ended.exit != ExitCode.TERMINATED:
         write_partition_record(storage, run, ended)
     return ended.exit
 
@@ -162,16 +156,18 @@ class _Runner:
             with TemporaryDirectory(prefix="berthwatch-") as folder:
                 return self._do(Path(folder))
         except KeyboardInterrupt:
-            return self._ended(STOPPED, reason="stopped by SIGTERM; another runner goes on")
+            return self._ended(
+                ExitCode.TERMINATED, reason="stopped by SIGTERM; another runner goes on"
+            )
         except ClusterLostError as error:
-            return self._ended(3, reason=str(error))
+            return self._ended(ExitCode.LOST, reason=str(error))
         except BerthwatchError as error:
             with suppress(KubernetesError):  # else it is deleted with the Job, or when idle
                 self._remove_cluster()
-            return self._ended(2, reason=str(error))
+            return self._ended(ExitCode.REFUSED, reason=str(error))
         except Exception as error:  # recorded, whatever it is
             traceback.print_exc()
-            return self._ended(INTERNAL_ERROR, reason=f"{type(error).__name__}: {error}")
+            return self._ended(ExitCode.INTERNAL_ERROR, reason=f"{type(error).__name__}: {error}")
 
     def _do(self, folder: Path) -> PartitionRecord:
         self._check_code()
@@ -181,14 +177,16 @@ class _Runner:
         if self.run.verify is not None:
             return self._verify(plan, self.run.verify)
         if self._nothing_to_do(plan):
-            return self._ended(0, counts=self._counts(plan), reason="")
+            return self._ended(ExitCode.DONE, counts=self._counts(plan), reason="")
         return self._work(plan)
 
     def _work(self, plan: Plan) -> PartitionRecord:
         outcome = whole_run(plan, self._options(), self._cluster(plan), self.console)
         summary = outcome.summary
         if summary.interrupted:
-            return self._ended(STOPPED, reason="stopped by SIGTERM; another runner goes on")
+            return self._ended(
+                ExitCode.TERMINATED, reason="stopped by SIGTERM; another runner goes on"
+            )
         reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
         counts = (summary.done, summary.failed, summary.pending)
         return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
@@ -234,7 +232,8 @@ class _Runner:
             self._say(text)
         reason = f"{len(other)} of {len(rows)} are not equal: {other[0]}" if other else ""
         counts = (len(rows) - len(other), len(other), 0)
-        return self._ended(1 if other else 0, counts=counts, reason=reason)
+        code = ExitCode.FAILED if other else ExitCode.DONE
+        return self._ended(code, counts=counts, reason=reason)
 
     # --- before anything is made ----------------------------------------------------------------
 
@@ -260,14 +259,14 @@ class _Runner:
         settings, archives = settings_for(plan), Archives(plan.ports, self.storage)
         if self.partition.period is None:
             return False
-        if next(preview(plan, archives, settings, self._options()), None) is not None:
+        if next(still_to_do(plan, archives, settings, self._options()), None) is not None:
             return False
-        whole = standing(plan, archives, settings)
+        whole = count_states(plan, archives, settings)
         return bool(whole[UnitState.PENDING] or whole[UnitState.STALE])
 
     def _counts(self, plan: Plan) -> tuple[int, int, int]:
         settings, archives = settings_for(plan), Archives(plan.ports, self.storage)
-        states = standing(plan, archives, settings, self.partition.period)
+        states = count_states(plan, archives, settings, self.partition.period)
         done, failed = states[UnitState.DONE], states[UnitState.FAILED]
         return done, failed, states.total() - done - failed
 
@@ -278,7 +277,7 @@ class _Runner:
 
     def _ended(
         self,
-        code: int,
+        code: ExitCode,
         reason: str,
         counts: tuple[int, int, int] = (0, 0, 0),
         published: str | None = None,
@@ -286,7 +285,7 @@ class _Runner:
         done, failed, pending = counts
         return PartitionRecord(
             index=self.pod.index,
-            exit=code,
+            exit=int(code),
             done=done,
             failed=failed,
             pending=pending,

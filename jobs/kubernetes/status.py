@@ -30,6 +30,7 @@ from jobs.kubernetes.records import PartitionRecord, partition_records, was_canc
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.throughput import Throughput, throughputs
 from jobs.kubernetes.unit_counts import PortStage, stage_counts
+from jobs.run.exit_codes import FINAL, ExitCode
 from jobs.storage import Storage
 
 
@@ -58,9 +59,6 @@ class RunState(StrEnum):
 
 ACTIVE = (RunState.SUBMITTED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
 """States of what has not ended."""
-
-FINAL_EXIT_CODES = (0, 1, 2)
-"""Exit codes after which the Job does not start a partition again."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +186,7 @@ def _by_record(
     record: PartitionRecord | None, cancelled: bool, polled: bool
 ) -> tuple[RunState, str]:
     """State and cause where the Job is deleted, or Kubernetes was not polled."""
-    if record is not None and record.exit in FINAL_EXIT_CODES:
+    if record is not None and record.exit in FINAL:
         return _of_exit(record.exit), record.reason
     if cancelled:
         return RunState.CANCELLED, ""
@@ -201,7 +199,7 @@ def _by_record(
 
 
 def _of_exit(code: int) -> RunState:
-    return RunState.FINISHED if code == 0 else RunState.FAILED
+    return RunState.FINISHED if code == ExitCode.DONE else RunState.FAILED
 
 
 # --- a partition by its Job and pods -------------------------------------------------------------
@@ -216,7 +214,7 @@ def _by_job(
     counts: Sequence[PodCount],
 ) -> tuple[RunState, str]:
     """State and cause by record, Job and newest runner, in this order."""
-    if record is not None and record.exit in FINAL_EXIT_CODES:
+    if record is not None and record.exit in FINAL:
         return _of_exit(record.exit), record.reason
     runners = sorted((pod for pod in pods if component_of(pod) == "runner"), key=made_at)
     settled = _settled(job, index)

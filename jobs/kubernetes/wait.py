@@ -22,7 +22,7 @@ from jobs.kubernetes.pods import (
 )
 from jobs.kubernetes.records import partition_records, read_run, was_cancelled
 from jobs.kubernetes.spec import Run
-from jobs.run.exit_codes import STOPPED
+from jobs.run.exit_codes import ExitCode
 from jobs.storage import Storage
 
 POLL_S = 2.0
@@ -30,7 +30,13 @@ MAX_MESSAGE = 500
 """Characters of a pod's termination message."""
 LAST_LINES_LIMIT_S = 10.0
 """Limit for the last lines of a log after the Job has ended."""
-SEVERITY = (2, 70, 3, 1, 0)
+SEVERITY = (
+    ExitCode.REFUSED,
+    ExitCode.INTERNAL_ERROR,
+    ExitCode.LOST,
+    ExitCode.FAILED,
+    ExitCode.DONE,
+)
 """Exit codes, the worst first: the worst one of the partitions is that of the run."""
 Say = Callable[[str], None]
 
@@ -39,7 +45,7 @@ Say = Callable[[str], None]
 class WaitResult:
     """End of a run that was waited for."""
 
-    code: int
+    code: ExitCode
     """The run's exit code."""
     reason: str
     """Cause of an exit code other than 0; otherwise empty."""
@@ -47,10 +53,10 @@ class WaitResult:
     """False where no runner has started; the run still exists."""
 
 
-def worst(codes: list[int]) -> int:
-    """The worst of the exit codes; an unknown one, or none, counts as 3 (cluster lost)."""
-    known = [code if code in SEVERITY else 3 for code in codes]
-    return min(known, key=SEVERITY.index, default=3)
+def worst(codes: list[int]) -> ExitCode:
+    """The worst of the exit codes; an unknown one, or none, counts as LOST."""
+    known = [ExitCode(code) if code in SEVERITY else ExitCode.LOST for code in codes]
+    return min(known, key=SEVERITY.index, default=ExitCode.LOST)
 
 
 def wait(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
@@ -64,7 +70,7 @@ def wait(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     while job is not None and not job_over(job):
         failure = runners.poll()
         if failure:
-            return WaitResult(2, failure, started=False)
+            return WaitResult(ExitCode.REFUSED, failure, started=False)
         time.sleep(POLL_S)
         job = runners.job()
     runners.poll()  # a runner may have started and ended since
@@ -78,12 +84,14 @@ def _result(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitR
     ends = {index: (one.exit, one.reason) for index, one in ended.items()}
     missing = [index for index in range(len(kept.partitions)) if index not in ends]
     if missing and was_cancelled(storage, kept):
-        return WaitResult(STOPPED, "the run was cancelled; berthwatch resume goes on with it")
+        reason = "the run was cancelled; berthwatch resume goes on with it"
+        return WaitResult(ExitCode.INTERRUPTED, reason)
     if missing and job is None:
-        return WaitResult(3, f"the Job {run.id} was deleted")
+        return WaitResult(ExitCode.LOST, f"the Job {run.id} was deleted")
     if missing:
         ends |= _ends_by_pods(api, run)
-    ends = {index: ends.get(index, (3, _job_failure(job))) for index in range(len(kept.partitions))}
+    without_record = (ExitCode.LOST, _job_failure(job))
+    ends = {index: ends.get(index, without_record) for index in range(len(kept.partitions))}
     reasons = [f"{kept.partitions[i].name}: {why}" for i, (code, why) in ends.items() if code]
     return WaitResult(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from jobs.kubernetes.manifests.environment import (
@@ -13,14 +14,15 @@ from jobs.kubernetes.manifests.environment import (
 from jobs.kubernetes.manifests.pods import pod_spec
 from jobs.kubernetes.names import ARCHIVE, RUNNER_CONTAINER, labels
 from jobs.kubernetes.spec import Run
+from jobs.run.exit_codes import FINAL, ExitCode
 
 GRACE_S = 120
 """Termination grace period, in which a runner commits finished overpasses and ends its tasks."""
 
-STOPPED = [130, 143]
+STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 """Exit codes of a runner after SIGINT or SIGTERM, mostly from a drained node."""
 
-FINAL = [1, 2]
+UNSUCCESSFUL = tuple(code for code in FINAL if code != ExitCode.DONE)
 """Exit codes for failed overpasses and for a refused run: a retry would end in the same way."""
 
 
@@ -28,7 +30,7 @@ def runner_job(run: Run) -> dict[str, Any]:
     """The Job, suspended until its Secret exists.
 
     An evicted runner is replaced without limit; one that lost its cluster is retried ``retries``
-    times; one with an exit code in FINAL is not.
+    times; one with an exit code in UNSUCCESSFUL is not.
     """
     settings = run.settings
     return {
@@ -65,13 +67,14 @@ def _failure_policy() -> dict[str, Any]:
                 "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
             },
             {"action": "Ignore", "onExitCodes": _exit_codes(STOPPED)},
-            {"action": "FailIndex", "onExitCodes": _exit_codes(FINAL)},
+            {"action": "FailIndex", "onExitCodes": _exit_codes(UNSUCCESSFUL)},
         ]
     }
 
 
-def _exit_codes(codes: list[int]) -> dict[str, Any]:
-    return {"containerName": RUNNER_CONTAINER, "operator": "In", "values": codes}
+def _exit_codes(codes: Iterable[ExitCode]) -> dict[str, Any]:
+    values = [int(code) for code in codes]
+    return {"containerName": RUNNER_CONTAINER, "operator": "In", "values": values}
 
 
 def _template(run: Run) -> dict[str, Any]:
