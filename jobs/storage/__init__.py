@@ -1,4 +1,4 @@
-"""Where an archive lies: a local folder, or a prefix of an S3 bucket, behind one interface."""
+"""Storage of archives: a local folder or a prefix of an S3 bucket, behind one interface."""
 
 from jobs.storage.local import LocalFolder, whole_folder
 from jobs.storage.open import storage_at

@@ -1,4 +1,4 @@
-"""A folder on this machine: files appear by renaming, and the lock dies with its process."""
+"""A local folder: files are put in place by renaming, and the lock ends with its process."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class LocalFolder:
         return (self.path / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        """Write beside, have the disk keep it, rename."""
+        """Write to a hidden file beside, sync it to disk, rename it."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = _beside(path)
+        hidden = _hidden_path(path)
         try:
             hidden.write_bytes(content)
-            _take_place(hidden, path)
+            _rename(hidden, path)
         finally:
             hidden.unlink(missing_ok=True)
 
@@ -53,10 +53,10 @@ class LocalFolder:
         """Move a finished file into place."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = _beside(target)
+        hidden = _hidden_path(target)
         try:
             shutil.move(path, hidden)
-            _take_place(hidden, target)
+            _rename(hidden, target)
         finally:
             hidden.unlink(missing_ok=True)
 
@@ -66,7 +66,7 @@ class LocalFolder:
         return sorted(path.relative_to(self.path).as_posix() for path in below if path.is_file())
 
     def size_bytes(self, prefix: str) -> int:
-        """Of the files' content."""
+        """Total size of the files."""
         below = (self.path / prefix).rglob("*")
         return sum(path.stat().st_size for path in below if path.is_file())
 
@@ -79,16 +79,16 @@ class LocalFolder:
 
     @contextmanager
     def whole_folder(self, name: str, marker: str) -> Iterator[Path]:
-        """A hidden folder beside, renamed at the end."""
+        """A hidden folder beside, renamed at the end; see the function ``whole_folder``."""
         with whole_folder(self.path / name) as hidden:
             yield hidden
 
     @contextmanager
     def locked(self, part: bool = False) -> Iterator[None]:
-        """Hold the folder by the system's own lock on a file in it, parts as well one at a time:
-        Icechunk cannot keep two commits to one local folder apart.
+        """Hold the system's lock on a file in the folder; parts too run one at a time: Icechunk
+        cannot detect conflicts between commits to a local folder.
 
-        Whoever gets it sweeps away what killed writers left half-written.
+        Partial files and folders that killed writers left are deleted.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("a+") as handle:
@@ -96,26 +96,26 @@ class LocalFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 handle.seek(0)
-                refusal = being_written(self.url, handle.read().strip())
+                refusal = archive_in_use(self.url, handle.read().strip())
                 raise _no_parts(refusal) if part else refusal from None
             handle.truncate(0)
             handle.write(f"process {os.getpid()}")
             handle.flush()
-            self._sweep()
+            self._delete_partial()
             yield
 
     def publishing(self) -> AbstractContextManager[None]:
-        """Nothing more: whoever holds the folder is alone."""
+        """No further lock: ``locked`` is exclusive."""
         return nullcontext()
 
-    def _sweep(self) -> None:
+    def _delete_partial(self) -> None:
         for pattern in ("*/.*.partial", "*/*/.*.partial"):  # plans and the like; published results
             for left in self.path.glob(pattern):
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def being_written(url: str, holder: str) -> ArchiveError:
-    """The refusal of a second run on the same archive."""
+def archive_in_use(url: str, holder: str) -> ArchiveError:
+    """The error for a second run on the same archive."""
     return ArchiveError(
         f"{url} is being written by another run ({holder or 'unknown'}); "
         "wait for it to end, or stop it, and try again"
@@ -131,9 +131,9 @@ def _no_parts(refusal: ArchiveError) -> ArchiveError:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside, to write into; it takes the name once all of it is on the disk.
+    """A hidden folder beside, to write into; renamed to ``folder`` once all of it is on the disk.
 
-    A folder of that name is replaced. What a killed writer left behind is swept away first.
+    An existing folder is replaced. Partial folders that killed writers left are deleted first.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
@@ -155,20 +155,20 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     _sync(folder.parent)
 
 
-def _beside(path: Path) -> Path:
-    """Where a file is written before it takes its place, by this thread of this process alone."""
+def _hidden_path(path: Path) -> Path:
+    """A hidden path beside, unique to this thread and process, to write a file to."""
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
 
 
-def _take_place(hidden: Path, path: Path) -> None:
-    """Put a finished file where readers look for it, safe against a power cut."""
+def _rename(hidden: Path, path: Path) -> None:
+    """Rename a finished file to its place, synced to disk before and after."""
     _sync(hidden)
     hidden.replace(path)
     _sync(path.parent)
 
 
 def _sync(path: Path) -> None:
-    """Have the disk keep a file, or a folder's list of names."""
+    """Sync a file, or a folder's list of names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""From what a job file says to the place itself."""
+"""The storage that a job file's ``archive:`` names."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jobs.storage.s3 import Bucket
 
 
 def storage_at(archive: str) -> Storage:
-    """The place of a job's ``archive:``, an absolute path or s3://bucket/prefix; touches nothing.
+    """The storage at a job's ``archive:``, an absolute path or s3://bucket/prefix; no access yet.
 
-    Raises InputError for any other kind of place.
+    Raises InputError for any other kind of address.
     """
     if "://" not in archive:
         return LocalFolder(Path(archive))

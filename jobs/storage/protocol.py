@@ -1,4 +1,4 @@
-"""What every place for an archive can do. Names are relative, with ``/`` between their parts."""
+"""The interface of a storage for archives. Names are relative, their parts joined by ``/``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Protocol
 class Storage(Protocol):
     """A root under which plans, journals, port archives and published results lie.
 
-    Picklable: a worker reaches the same place with the credentials of its own environment.
+    Picklable: a worker reaches the same storage with the credentials of its own environment.
     """
 
     @property
     def url(self) -> str:
-        """The root as a person writes it in a job file; never with credentials."""
+        """The root as written in a job file; never with credentials."""
 
     def url_of(self, name: str) -> str:
-        """A file or folder as a person would look for it."""
+        """The path or address of a file or folder, for messages and other tools."""
 
     def exists(self, name: str) -> bool:
         """Whether a file of that name is there."""
@@ -28,35 +28,35 @@ class Storage(Protocol):
         """The content of a file; FileNotFoundError where it is missing."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, at once: readers see the old content or the new one."""
+        """Write a file atomically: readers see the old content or the new one."""
 
     def put(self, name: str, path: Path) -> None:
-        """The same for a finished local file of any size, which may be gone afterwards."""
+        """Put a finished local file of any size in place, atomically; it may be moved."""
 
     def names(self, prefix: str) -> Sequence[str]:
         """All files below a folder, sorted, their names relative to the root."""
 
     def size_bytes(self, prefix: str) -> int:
-        """Of all files below a folder together."""
+        """Total size of all files below a folder."""
 
     def local(self, name: str) -> Path:
-        """A file or folder as a local path to read: itself, or a copy that goes with the process.
+        """A file or folder as a local path to read: itself, or a temporary copy of this process.
 
-        FileNotFoundError where there is none.
+        Raises FileNotFoundError where there is none.
         """
 
     def whole_folder(self, name: str, marker: str) -> AbstractContextManager[Path]:
-        """A local folder to write into; at the end it takes its place, whole or not at all.
+        """A local folder to write into; at the end it is put in place, complete or not at all.
 
-        ``marker`` is the file in it that stands for all of them: where it exists, so do they. A
-        folder of that name is replaced.
+        ``marker`` is the file in it that is put in place last: where it exists, so do the others.
+        An existing folder of that name is replaced.
         """
 
     def locked(self, part: bool = False) -> AbstractContextManager[None]:
-        """Hold the archive for writing; ArchiveError where another run holds it.
+        """Lock the archive for writing; ArchiveError where another run has locked it.
 
-        Several parts of a backfill may hold it together, where the place allows for that.
+        Several parts of a backfill may lock it together, where the storage allows that.
         """
 
     def publishing(self) -> AbstractContextManager[None]:
-        """Held beside ``locked`` while results are published; waits for whoever holds it."""
+        """Lock publishing, while ``locked``; waits until no other run publishes."""

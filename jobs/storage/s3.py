@@ -1,8 +1,8 @@
 """A prefix of an S3 bucket. Credentials, region and endpoint come from where AWS tools take them.
 
 That is: the environment, the shared configuration files and profiles, or the role of the machine or
-pod. ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL`` names another S3 server. Nothing of it is kept
-in this value, so nothing of it travels to a worker or into a file.
+pod. ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL`` names another S3 server. A Bucket holds none of
+them, so none is sent to a worker or written to a file.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from jobs.storage.lease import Lease
 
 REGION = "us-east-1"
-"""Where nothing names a region; S3 servers of one's own do not care."""
+"""Used where nothing names a region; S3 servers other than Amazon's ignore it."""
 
 ATTEMPTS = 8
-"""Of one request, with growing waits, before a server counts as out of reach."""
+"""Attempts of one request, with growing waits, before a server counts as out of reach."""
 
 AT_ONCE = 8
-"""Files up- or downloaded at the same time."""
+"""Files uploaded or downloaded at the same time."""
 
 REFUSALS = {
     "NoSuchBucket": "there is no such bucket; make it, or correct `archive:`",
@@ -65,42 +65,42 @@ class Bucket:
 
     def exists(self, name: str) -> bool:
         """Whether the object is there."""
-        with self._refusals(name):
+        with self._errors(name):
             found = next(self._objects(self.key(name), most=1), None)
             return found is not None and found["Key"] == self.key(name)
 
     def read(self, name: str) -> bytes:
         """The content of an object."""
-        with self._refusals(name):
+        with self._errors(name):
             content = BytesIO()  # by the transfer manager, which reads again what broke off
             self._client().download_fileobj(self.bucket, self.key(name), content)
             return content.getvalue()
 
     def write(self, name: str, content: bytes) -> None:
         """One PUT: S3 shows the old object or the new one."""
-        with self._refusals(name):
+        with self._errors(name):
             self._client().put_object(Bucket=self.bucket, Key=self.key(name), Body=content)
 
     def put(self, name: str, path: Path) -> None:
-        """Upload a finished file, in parts where it is large; the local one is left alone."""
-        with self._refusals(name):
+        """Upload a finished file, in parts where it is large; the local file stays."""
+        with self._errors(name):
             self._client().upload_file(str(path), self.bucket, self.key(name))
 
     def names(self, prefix: str) -> Sequence[str]:
         """Objects below a folder."""
-        with self._refusals(prefix):
+        with self._errors(prefix):
             root = self.key("")
             return sorted(found["Key"].removeprefix(root) for found in self._below(prefix))
 
     def size_bytes(self, prefix: str) -> int:
-        """Of the objects, as S3 lists them."""
-        with self._refusals(prefix):
+        """Total size of the objects, as S3 lists them."""
+        with self._errors(prefix):
             return sum(found["Size"] for found in self._below(prefix))
 
     def local(self, name: str) -> Path:
-        """A copy in a temporary folder that goes with the process; fetched once."""
+        """A copy in a temporary folder that is deleted when the process ends; fetched once."""
         target = _copies() / self.bucket / self.key(name)
-        with self._refusals(name):
+        with self._errors(name):
             parts = self.names(name)
             if not parts and not self.exists(name):
                 raise FileNotFoundError(self.url_of(name))
@@ -118,7 +118,7 @@ class Bucket:
 
     @contextmanager
     def whole_folder(self, name: str, marker: str) -> Iterator[Path]:
-        """Upload all but the marker, then the marker: whoever finds it finds the rest."""
+        """Upload all files but the marker, then the marker: where it exists, so do they."""
         with tempfile.TemporaryDirectory(prefix="berthwatch-") as folder:
             yield Path(folder)
             made = sorted(
@@ -135,32 +135,30 @@ class Bucket:
             self.put(f"{name}/{marker}", Path(folder, marker))
 
     def _delete(self, names: Sequence[str]) -> None:
-        with self._refusals(self.url):
+        with self._errors(self.url):
             for name in names:
                 self._client().delete_object(Bucket=self.bucket, Key=self.key(name))
 
     @contextmanager
     def locked(self, part: bool = False) -> Iterator[None]:
-        """Hold a lease on the prefix, renewed until the end: see ``storage.parts``."""
-        from jobs.storage.shared_lock import alone, one_of_many
+        """Hold a lease on the prefix, renewed until the end: see ``shared_lock``."""
+        from jobs.storage.shared_lock import exclusive, shared
 
-        holding = one_of_many if part else alone
-        with self._refusals(".lock"), holding(self.lease()):
+        holding = shared if part else exclusive
+        with self._errors(".lock"), holding(self.lease()):
             yield
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Hold a lease of its own kind; wait for a living holder, take a dead one's over."""
-        with self._refusals(".lock-publication"), self.lease(".lock-publication").held(True):
+        """Hold a lease of its own; wait for a living holder, take over a dead one's."""
+        with self._errors(".lock-publication"), self.lease(".lock-publication").held(wait=True):
             yield
 
     def lease(self, name: str = ".lock") -> Lease:
-        """A lease of this prefix, not yet taken."""
+        """A lease on this prefix, not yet acquired."""
         from jobs.storage.lease import Lease
 
         return Lease(self._client(), self.bucket, self.key(name), self.url)
-
-    # --- reaching in ----------------------------------------------------------------------------
 
     def _client(self) -> Any:
         return _client(os.getpid())
@@ -178,19 +176,19 @@ class Bucket:
             yield from page.get("Contents", ())
 
     @contextmanager
-    def _refusals(self, name: str) -> Iterator[None]:
-        """What S3 says, as our own errors: a missing file, or an archive that cannot be reached."""
+    def _errors(self, name: str) -> Iterator[None]:
+        """Raise errors of S3 as FileNotFoundError or ArchiveError."""
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield
-        except Boto3Error as error:  # an upload in parts; what the server said lies behind it
-            raise self._refusal(name, error.__context__ or error) from error
+        except Boto3Error as error:  # an upload in parts; its context is the server's error
+            raise self._error(name, error.__context__ or error) from error
         except (ClientError, BotoCoreError) as error:
-            raise self._refusal(name, error) from error
+            raise self._error(name, error) from error
 
-    def _refusal(self, name: str, error: BaseException) -> Exception:
+    def _error(self, name: str, error: BaseException) -> Exception:
         from botocore.exceptions import ClientError, NoCredentialsError
 
         if isinstance(error, NoCredentialsError):
@@ -216,7 +214,7 @@ def endpoint() -> str | None:
 
 
 def region() -> str:
-    """The region that the environment or the profile names."""
+    """The region of the environment or the profile, else REGION."""
     import boto3
 
     return boto3.Session().region_name or REGION
@@ -244,7 +242,7 @@ def _client(_process: int) -> Any:
 
 @cache
 def _copies() -> Path:
-    """The folder of this process's copies; removed when it ends."""
+    """The temporary folder of this process's copies; removed when it ends."""
     import atexit
 
     folder = Path(tempfile.mkdtemp(prefix="berthwatch-"))

@@ -15,7 +15,7 @@ from jobs.errors import ArchiveError, InputError
 from jobs.storage import Bucket, LocalFolder, Storage, storage_at
 from jobs.storage.lease import Lease
 from jobs.storage.s3 import _client
-from jobs.storage.shared_lock import alone, one_of_many
+from jobs.storage.shared_lock import exclusive, shared
 from tests.support.servers.faults import Fault, Kind
 from tests.support.servers.s3 import (
     BUCKET,
@@ -170,7 +170,7 @@ def test_an_archive_may_be_a_whole_bucket(aws: S3) -> None:
 
 
 def lease(storage: Bucket) -> Lease:
-    """One that beats ten times before it counts as dead."""
+    """One that is renewed ten times before it counts as dead."""
     return Lease(_client(0), storage.bucket, storage.key(".lock"), storage.url, 0.1, 1.0)
 
 
@@ -219,11 +219,11 @@ def test_of_two_who_take_a_dead_holders_lease_one_gets_it(bucket: Bucket) -> Non
     assert sorted(outcomes) == ["held", "refused"]
 
 
-def test_a_holder_that_was_overtaken_hears_of_it(bucket: Bucket) -> None:
+def test_a_holder_whose_lease_was_taken_over_is_refused(bucket: Bucket) -> None:
     slow = lease(bucket)
     with pytest.raises(ArchiveError, match=r"took .* over"), slow.held():
         take_over(bucket, slow)
-    assert bucket.exists(".lock")  # the other's lease is left alone
+    assert bucket.exists(".lock")  # the other's lease stays
 
 
 def take_over(bucket: Bucket, slow: Lease) -> None:
@@ -253,7 +253,7 @@ def test_a_renewal_whose_answer_got_lost_keeps_the_lease(
         with held.held():
             for _ in range(3):
                 proxy.faults.add(Fault(Kind.RESET, path="*.lock", method="PUT", late=True))
-            renewed(storage, 6)  # the client's own waits between attempts are drawn by lot
+            renewed(storage, 6)  # the client's own waits between attempts are random
             assert not held.lost
             with pytest.raises(ArchiveError, match="another run"):
                 lease(storage).held().__enter__()
@@ -263,11 +263,11 @@ def test_a_renewal_whose_answer_got_lost_keeps_the_lease(
 
 
 def whole(storage: Bucket) -> AbstractContextManager[None]:
-    return alone(lease(storage))
+    return exclusive(lease(storage))
 
 
 def part(storage: Bucket) -> AbstractContextManager[None]:
-    return one_of_many(lease(storage))
+    return shared(lease(storage))
 
 
 def test_parts_hold_the_bucket_together_and_keep_an_ordinary_run_out(bucket: Bucket) -> None:
@@ -288,7 +288,7 @@ def test_a_part_is_refused_while_an_ordinary_run_lives(bucket: Bucket) -> None:
         assert bucket.names("") == [".lock"]
 
 
-def test_what_dead_runs_left_is_swept_by_the_other_kind(bucket: Bucket) -> None:
+def test_leases_of_dead_runs_are_deleted_by_the_other_kind(bucket: Bucket) -> None:
     dead_part = Lease(_client(0), BUCKET, bucket.key(".lock-parts/dead"), bucket.url, 0.1, 1.0)
     dead_part._take()
     with whole(bucket):
@@ -300,20 +300,20 @@ def test_what_dead_runs_left_is_swept_by_the_other_kind(bucket: Bucket) -> None:
         assert not bucket.exists(".lock")
 
 
-def test_a_part_waits_while_an_ordinary_run_only_asks(bucket: Bucket) -> None:
-    asks = lease(bucket)
-    asks.asking = True
+def test_a_part_waits_while_an_ordinary_run_still_checks(bucket: Bucket) -> None:
+    acquiring = lease(bucket)
+    acquiring.acquiring = True
     entered = threading.Event()
 
     def come() -> None:
         with part(bucket):
             entered.set()
 
-    with asks.held():
+    with acquiring.held():
         comes = threading.Thread(target=come)
         comes.start()
         assert not entered.wait(1.5)
-    assert entered.wait(60)  # the one who asked has withdrawn
+    assert entered.wait(60)  # the ordinary run has given up
     comes.join()
 
 
@@ -342,14 +342,14 @@ def test_parts_and_ordinary_runs_that_come_at_once_never_slip_past_each_other(
     assert ("part", "part") in seen
 
 
-def test_who_publishes_second_waits_for_the_first(bucket: Bucket) -> None:
+def test_the_second_to_publish_waits_for_the_first(bucket: Bucket) -> None:
     order: list[str] = []
 
     def second() -> None:
-        with lease(bucket).held(patient=True):
+        with lease(bucket).held(wait=True):
             order.append("second")
 
-    with lease(bucket).held(patient=True):
+    with lease(bucket).held(wait=True):
         waits = threading.Thread(target=second)
         waits.start()
         time.sleep(1.5)
