@@ -1,8 +1,8 @@
 #!/bin/sh
-# Writes the exact versions and digests that the images are made of, from pyproject.toml:
+# Writes the exact versions and digests of the images' packages, from pyproject.toml:
 #   constraints.txt  everything but PyTorch       build.txt      what makes our own wheel
 #   torch-gpu.txt    PyTorch with CUDA            torch-cpu.txt  PyTorch without (two lines, by hand)
-# Versions that are there stay as they are unless this is called with --upgrade. Needs uv.
+# Locked versions stay unless this is called with --upgrade. Needs uv.
 set -eu
 cd "$(dirname "$0")"
 
@@ -20,7 +20,7 @@ cp build.txt "$work/build.txt" 2>/dev/null || true
 resolve ../../pyproject.toml --output-file "$work/runtime.txt" "$@" >/dev/null
 echo hatchling | resolve - --output-file "$work/build.txt" "$@" >/dev/null
 
-# A requirement is a line at the margin and the indented lines of its digests.
+# A requirement is an unindented line, followed by indented lines with its digests.
 awk -v cuda="$cuda" '/^[a-z]/ {keep = $0 !~ cuda} keep' "$work/runtime.txt" >constraints.txt
 awk -v cuda="$cuda" '/^[a-z]/ {keep = $0 ~ cuda} keep' "$work/runtime.txt" >torch-gpu.txt
 cp "$work/build.txt" build.txt

@@ -40,7 +40,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with site(folder, DAYS, berths=False) as made, seen_from_here(made.s3):
         done = made.submit("--wait")
-        assert done.returncode == 0, done.stdout + done.stderr + made.world.story()
+        assert done.returncode == 0, done.stdout + done.stderr + made.world.describe()
         yield made
 
 
@@ -115,7 +115,7 @@ def line_with(said: str, word: str) -> str:
 def recovered(event: str, calm: Site, run: Waiting, seen: str = "") -> None:
     """The run came to its end, with the same bytes, and nothing is left."""
     code, said = run.end()
-    assert code == 0, said + calm.world.story()
+    assert code == 0, said + calm.world.describe()
     found = run.site
     found.world.wait_until(lambda: only_secret(found) == [], 60)
     equal = found.published() == calm.published()
@@ -214,7 +214,7 @@ def refused(event: str, found: Site, word: str, *more: str, code: int = 2) -> st
     """The run ends with this exit code, says why, and leaves nothing."""
     run = waiting(found, *more)
     ended, said = run.end()
-    assert ended == code, said + found.world.story()
+    assert ended == code, said + found.world.describe()
     found.world.wait_until(lambda: only_secret(found) == [], 90)
     row(event, ended, False, only_secret(found), line_with(said, word))
     return said

@@ -54,7 +54,7 @@ def test_files_that_were_never_sent_are_missed(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"lacks .*mine\.safetensors"):
         with_downloaded_files(plan, LocalFolder(tmp_path / "archive"), FOLDER, tmp_path / "there")
     (tmp_path / "mine.safetensors").unlink()
-    with pytest.raises(ArchiveError, match="cannot send"):
+    with pytest.raises(ArchiveError, match="cannot upload"):
         upload(plan, LocalFolder(tmp_path / "archive"), FOLDER)
 
 

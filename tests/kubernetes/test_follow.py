@@ -24,9 +24,9 @@ from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import SETTINGS, run
 from tests.support.kubernetes.world import DASK, World, kubernetes_world
 from tests.support.servers.kubernetes.defaults import node
-from tests.support.servers.kubernetes.pace import Pace
+from tests.support.servers.kubernetes.timing import Timing
 
-FAST = Pace(job_backoff_s=0.3, crash_backoff_s=1.0, retry_s=0.3)
+FAST = Timing(job_backoff_s=0.3, crash_backoff_s=1.0, retry_s=0.3)
 RUN = run(
     namespace="ocean",
     partitions=(Partition("2023", None), Partition("2024", None)),
@@ -39,7 +39,7 @@ WAITS = 'echo "I am $JOB_COMPLETION_INDEX"; sleep 60'
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with kubernetes_world(tmp_path, images={"shell": DASK}, pace=FAST) as running:
+    with kubernetes_world(tmp_path, images={"shell": DASK}, timing=FAST) as running:
         yield running
 
 

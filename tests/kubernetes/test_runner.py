@@ -24,7 +24,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     # without berths nothing is compiled; test_kubernetes_daily has them
     with site(folder, days=(1, 3, 35), berths=False) as made, seen_from_here(made.s3):
         done = made.submit(*PARTS, "--wait", "-o", "json", timeout=600)
-        assert done.returncode == 0, done.stdout + done.stderr + made.world.story()
+        assert done.returncode == 0, done.stdout + done.stderr + made.world.describe()
         (made.folder / "said").write_text(done.stdout)
         (made.folder / "shown").write_text(done.stderr)
         yield made

@@ -18,15 +18,15 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.support.kubernetes.world import DASK, World, kubernetes_world
 from tests.support.servers.kubernetes.defaults import node
-from tests.support.servers.kubernetes.pace import Pace
+from tests.support.servers.kubernetes.timing import Timing
 
-FAST = Pace(job_backoff_s=0.2, crash_backoff_s=0.2, retry_s=0.3)
+FAST = Timing(job_backoff_s=0.2, crash_backoff_s=0.2, retry_s=0.3)
 IMAGES = {"shell": DASK}
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with kubernetes_world(tmp_path, images=IMAGES, pace=FAST) as running:
+    with kubernetes_world(tmp_path, images=IMAGES, timing=FAST) as running:
         yield running
 
 

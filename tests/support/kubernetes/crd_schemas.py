@@ -1,6 +1,6 @@
 """The operator's custom resource definitions as JSON Schema, as strict as the API server.
 
-A real API server gave the same verdicts in every case that was tried (shared/kubernetes.md).
+A real API server accepted and refused the same in every case that was tried (shared/kubernetes.md).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def crds() -> list[Json]:
 
 @cache
 def crd_schema(kind: str) -> Json:
-    """JSON Schema of a kind such as DaskCluster; what the definition does not name is refused."""
+    """JSON Schema of a kind such as DaskCluster; fields without a definition are refused."""
     definition = next(crd for crd in crds() if crd["spec"]["names"]["kind"] == kind)
     found = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     schema = converted(found)

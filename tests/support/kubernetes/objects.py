@@ -1,4 +1,4 @@
-"""Pods, Jobs and events as a real API server gives them, and an API over a list of them."""
+"""Pods, Jobs and events as a real API server returns them, and an ``Api`` over a list of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def pod(
     restarts: int = 0,
     **metadata: Any,
 ) -> Manifest:
-    """A pod with one container, in good order unless told otherwise."""
+    """A pod with one container, ready unless specified otherwise."""
     working = phase == "Running" if ready is None else ready
     if state is None:
         done = {"terminated": {"exitCode": 0, "reason": "Completed"}}
@@ -180,7 +180,7 @@ def job(run: Run, *, suspend: bool = False, **status: Any) -> Manifest:
 
 
 def cluster(run: Run, phase: str, index: int = 0, owned: bool = True) -> Manifest:
-    """A DaskCluster with the phase that the operator believes in."""
+    """A DaskCluster with a phase in the operator's status."""
     owners = [{"kind": "Job", "name": run.id, "uid": "job-uid"}] if owned else []
     return {
         "apiVersion": "kubernetes.dask.org/v1",
@@ -207,7 +207,7 @@ KINDS = {kind.name: kind for kind in (JOBS, PODS, EVENTS, CLUSTERS, WORKER_GROUP
 
 
 class Objects:
-    """An ``Api`` over a list of objects: deleting a Job takes along what it owns, and pods."""
+    """An ``Api`` over a list of objects: deleting a Job deletes what it owns."""
 
     def __init__(self, *objects: Manifest, namespace: str = "team") -> None:
         self.namespace = namespace
@@ -217,7 +217,7 @@ class Objects:
         self.refused: set[tuple[str, str]] = set()
         """(verb, kind) that the account may not use."""
         self.stays: set[str] = set()
-        """Names of what does not go, whoever deletes it."""
+        """Names of objects that a deletion does not remove."""
         self.asked: list[str] = []
 
     def _ask(self, verb: str, kind: Kind) -> None:
@@ -238,7 +238,7 @@ class Objects:
         self._ask("delete", kind)
         if not any(o["metadata"]["name"] == name for o in self._of(kind)):
             return False
-        gone = [o for o in self.objects if self._goes(o, kind, name)]
+        gone = [o for o in self.objects if self._is_deleted(o, kind, name)]
         self.objects = [o for o in self.objects if o not in gone]
         return True
 
@@ -254,7 +254,7 @@ class Objects:
     def _of(self, kind: Kind) -> list[Manifest]:
         return [o for o in self.objects if o["kind"] == kind.name]
 
-    def _goes(self, thing: Manifest, kind: Kind, name: str) -> bool:
+    def _is_deleted(self, thing: Manifest, kind: Kind, name: str) -> bool:
         if thing["metadata"]["name"] in self.stays:
             return False
         if thing["kind"] == kind.name and thing["metadata"]["name"] == name:

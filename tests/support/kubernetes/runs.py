@@ -1,4 +1,4 @@
-"""Small runs on Kubernetes as a user makes them: the command, the operator, processes for pods."""
+"""Small runs on Kubernetes by the command line, with the operator and processes as pods."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a person at a desk: S3 credentials and a kubeconfig with the submitter's rights."""
+        """A submitting person's: S3 credentials and a kubeconfig with the submitter's rights."""
         config = self.world.kubeconfig(f"{NAMESPACE}/berthwatch-submitter")
         return {**self.s3.environment, "KUBECONFIG": str(config), "COLUMNS": "120"}
 
@@ -68,7 +68,7 @@ class Site:
         return other
 
     def call(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """The command, to its end."""
+        """Run the command to its end."""
         return berthwatch(self.folder, self.environment, *arguments, timeout=timeout)
 
     def submit(self, *more: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ class Site:
         return found
 
     def ended(self) -> dict[int, dict[str, Any]]:
-        """The records of how partitions ended, of the newest run that has any."""
+        """Records of the ends of partitions, by index."""
         found = {}
         for name in self.storage.names(f"runs/{JOB}"):
             if "/ended-" in name:
@@ -97,18 +97,18 @@ class Site:
         return found
 
     def pods(self, component: str) -> list[dict[str, Any]]:
-        """Pods of a component that live, the oldest first."""
-        there = self.world.pods(f"app.kubernetes.io/component={component},berthwatch/job={JOB}")
+        """Active pods of a component, the oldest first."""
+        existing = self.world.pods(f"app.kubernetes.io/component={component},berthwatch/job={JOB}")
         alive = [
             pod
-            for pod in there
+            for pod in existing
             if "deletionTimestamp" not in pod["metadata"]
             and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
         ]
         return sorted(alive, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
     def left(self) -> list[str]:
-        """What runs have left in the namespace, but for Jobs that keep until their TTL."""
+        """Objects of runs in the namespace, except finished Jobs and pods."""
         kinds = ("daskclusters", "daskworkergroups", "deployments", "pods", "services", "secrets")
         found = [
             f"{kind}/{one['metadata']['name']}"
@@ -158,7 +158,7 @@ def site(folder: Path, days: tuple[int, ...], berths: bool = True, **world: Any)
 
 
 def rights() -> list[dict[str, Any]]:
-    """The accounts and Roles that infra/ gives, as they stand there."""
+    """The accounts and Roles of infra/."""
     base = ROOT / "infra" / "kubernetes" / "base"
     found = []
     for name in ("accounts.yaml", "rights.yaml"):
@@ -169,7 +169,7 @@ def rights() -> list[dict[str, Any]]:
 
 @contextmanager
 def seen_from_here(s3: S3) -> Iterator[None]:
-    """This process finds the S3 server as the pods do."""
+    """Give this process the pods' access to the S3 server."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3.environment.items():
             patch.setenv(name, value)

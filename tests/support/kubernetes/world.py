@@ -4,18 +4,18 @@ It is a real API server for real clients (``kubernetes``, kr8s, kopf, kubectl), 
 Roles, quotas, schemas of Dask's resources, garbage collection, Deployments and Jobs, nodes, and
 Dask's real operator (``operator=True``).  Pods are processes of this machine, each with an address
 of its own in 127.0.0.0/8 (Linux), so that ports and names of Services are as manifests have them
-(``servers/kubernetes/site/sitecustomize.py`` says how; ``world.address`` leads there from a test).
+(by ``servers/kubernetes/site/sitecustomize.py``; ``world.address`` is for the test itself).
 
     with kubernetes_world(tmp_path, images={"berthwatch:test": BERTHWATCH}, operator=True) as world:
         world.apply(*manifests)                      # as the administrator
         os.environ["KUBECONFIG"] = str(world.kubeconfig("ocean/berthwatch-submitter"))
         world.wait_until(lambda: world.job("run-1")["status"].get("succeeded") == 1, 60)
 
-What is not as in earnest: containers share this machine's file system (paths of mounts are
-replaced in variables, commands and arguments, not inside files); only Python processes know the
+Differences from a real cluster: containers share this machine's file system (paths of mounts are
+replaced in variables, commands and arguments, not inside files); only Python processes resolve
 names of Services; there is no CronJob controller (``world.trigger``), no autoscaler of nodes, no
-network policy, no liveness probe; a field that a custom resource's schema does not know is refused
-instead of dropped; clocks go faster (``pace``).  ``kubectl create`` of built-in kinds fails,
+network policy, no liveness probe; a field that a custom resource's schema does not define is refused
+instead of dropped; delays are shorter (``timing``).  ``kubectl create`` of built-in kinds fails,
 because it speaks protobuf; ``kubectl apply --validate=false`` does.
 """
 
@@ -32,27 +32,36 @@ from typing import Any
 import pytest
 
 from tests.support.servers.kubernetes import kinds
-from tests.support.servers.kubernetes.accounts import ADMIN, Use
+from tests.support.servers.kubernetes.accounts import ADMIN, UsedRight
 from tests.support.servers.kubernetes.cluster import Cluster
 from tests.support.servers.kubernetes.creating import owner_reference
 from tests.support.servers.kubernetes.defaults import node
 from tests.support.servers.kubernetes.environment import PROGRAMS
 from tests.support.servers.kubernetes.kinds import Manifest
-from tests.support.servers.kubernetes.pace import Pace
 from tests.support.servers.kubernetes.store import moment
+from tests.support.servers.kubernetes.timing import Timing
 
-__all__ = ["BERTHWATCH", "DASK", "Pace", "Use", "World", "kubernetes_world", "moment", "node"]
+__all__ = [
+    "BERTHWATCH",
+    "DASK",
+    "Timing",
+    "UsedRight",
+    "World",
+    "kubernetes_world",
+    "moment",
+    "node",
+]
 
 Manifests = list[Manifest]
 
 BERTHWATCH = PROGRAMS["berthwatch"]
 """Entry point of Berthwatch's image."""
 DASK: Sequence[str] = ()
-"""Of an image without an entry point: what runs is the manifest's ``command`` or ``args``."""
+"""Entry point of an image that has none: the manifest's ``command`` or ``args`` are run."""
 
 
 class World:
-    """The cluster as a test drives it, with every right; ``namespace`` is where nothing is said."""
+    """The cluster as a test uses it, with every right; ``namespace`` is the default one."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster = cluster
@@ -64,8 +73,8 @@ class World:
         return self.cluster.server.url
 
     @property
-    def used(self) -> set[Use]:
-        """Rights that were asked for until now, the operator's (``admin``) included."""
+    def used(self) -> set[UsedRight]:
+        """Rights used until now, including the operator's (``admin``)."""
         return set(self.cluster.server.used)
 
     @property
@@ -74,7 +83,7 @@ class World:
         return list(self.cluster.server.requests)
 
     def used_by(self, account: str) -> set[tuple[str, str, str]]:
-        """Group, resource and verb of what an account (``NAMESPACE/NAME``) asked for."""
+        """Group, resource and verb of the requests of an account (``NAMESPACE/NAME``)."""
         return {(one.group, one.resource, one.verb) for one in self.used if one.account == account}
 
     def kubeconfig(self, account: str = ADMIN) -> Path:
@@ -89,7 +98,7 @@ class World:
         return copy.deepcopy(self.store.find(resource, place, name))
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Manifest:
-        """The same; KeyError where it is not there."""
+        """As ``find``; KeyError where it does not exist."""
         found = self.find(kind, name, namespace)
         if found is None:
             there = [one["metadata"]["name"] for one in self.list(kind, namespace=namespace)]
@@ -159,11 +168,11 @@ class World:
         ]
 
     def wait_until(self, predicate: Callable[[], Any], limit_s: float = 30.0) -> Any:
-        """The first true value of a function that is asked until then; KeyErrors count as no."""
+        """Poll a function until its value is true, and return it; a KeyError counts as false."""
         until = time.monotonic() + limit_s
         while True:
             if self.cluster.failure is not None:
-                raise AssertionError("the cluster's loop broke") from self.cluster.failure
+                raise AssertionError("the cluster's loop failed") from self.cluster.failure
             try:
                 value = predicate()
             except KeyError:
@@ -171,11 +180,11 @@ class World:
             if value:
                 return value
             if time.monotonic() > until:
-                raise AssertionError(f"it did not come within {limit_s:g} s\n{self.story()}")
+                raise AssertionError(f"not true within {limit_s:g} s\n{self.describe()}")
             time.sleep(0.05)
 
-    def story(self) -> str:
-        """What is there and what happened: for the message of a test that failed."""
+    def describe(self) -> str:
+        """Pods, events and operator log, for the message of a failed test."""
         pods = (_line_of(pod) for pod in self.store.list(kinds.PODS))
         events = (
             f"{one['involvedObject']['name']}: {one.get('reason')}: {one.get('message')}"
@@ -186,9 +195,9 @@ class World:
         return "\n".join(["pods:", *pods, "events:", *events, "operator:", operator])
 
     def kill_pod(self, name: str, abrupt: bool = False) -> None:
-        """Evict a pod (a condition, SIGTERM, its grace); abruptly, as if its node were lost."""
+        """Evict a pod (condition, SIGTERM, grace period); ``abrupt``: as if its node were lost."""
         if abrupt:
-            self.cluster.kubelet.lose(self.namespace, name)
+            self.cluster.kubelet.lose_node(self.namespace, name)
         else:
             self.cluster.kubelet.evict(self.namespace, name)
 
@@ -197,16 +206,16 @@ class World:
         self.cluster.kubelet.crash(self.namespace, name, out_of_memory)
 
     def pod_log(self, name: str) -> str:
-        """All that a pod wrote, also when it is gone."""
+        """All that a pod wrote, also after its deletion."""
         return self.cluster.kubelet.text(name)
 
     def address(self, service: str, port: int) -> str:
-        """``host:port`` where a Service's port leads, for clients in the test's own process."""
+        """``host:port`` of a Service's port, for clients in the test's own process."""
         host, number = self.cluster.network.target(self.namespace, service, port)
         return f"{host}:{number}"
 
     def set_nodes(self, *nodes: Manifest) -> None:
-        """These instead of the nodes that there are (see ``node``)."""
+        """Replace all nodes (see ``node``)."""
         for old in self.store.list(kinds.NODES):
             self.store.delete(kinds.NODES, "", old["metadata"]["name"])
         for one in nodes:
@@ -255,7 +264,7 @@ class World:
         )
 
     def remove_verb(self, role: str, resource: str, verb: str) -> None:
-        """Take a right out of a Role: ``remove_verb("berthwatch-runner", "pods/log", "get")``."""
+        """Remove a right from a Role: ``remove_verb("berthwatch-runner", "pods/log", "get")``."""
 
         def take(draft: Manifest) -> None:
             kept: Manifests = []
@@ -272,7 +281,7 @@ class World:
         self.patch("roles", role, take)
 
     def trigger(self, cron_job: str, name: str) -> Manifest:
-        """A Job from a CronJob, as its hour makes one."""
+        """Create a Job from a CronJob, as its schedule does."""
         found = self.get("cronjobs", cron_job)
         template = found["spec"]["jobTemplate"]
         about = {**template.get("metadata", {}), "name": name}
@@ -282,12 +291,12 @@ class World:
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """The API server answers 503 to all; pods and controllers go on."""
-        self.cluster.server.away = True
+        """The API server answers every request with 503; pods and controllers go on."""
+        self.cluster.server.unavailable = True
         try:
             yield
         finally:
-            self.cluster.server.away = False
+            self.cluster.server.unavailable = False
 
     def restart_operator(self) -> None:
         self.cluster.stop_operator()
@@ -304,7 +313,7 @@ def kubernetes_world(
     nodes: Sequence[Manifest] | None = None,
     variables: Mapping[str, str] | None = None,
     operator: bool = False,
-    pace: Pace | None = None,
+    timing: Timing | None = None,
 ) -> Iterator[World]:
     """A cluster with one namespace, for as long as the context lasts.
 
@@ -314,7 +323,7 @@ def kubernetes_world(
     """
     if sys.platform != "linux":
         pytest.skip("pods need addresses of their own in 127.0.0.0/8, which only Linux has")
-    cluster = Cluster(folder / "kubernetes", images or {}, variables or {}, pace or Pace())
+    cluster = Cluster(folder / "kubernetes", images or {}, variables or {}, timing or Timing())
     world = World(cluster, namespace)
     cluster.start()
     try:

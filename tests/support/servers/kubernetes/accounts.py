@@ -1,4 +1,4 @@
-"""Who may do what: ServiceAccounts by their tokens, Roles and RoleBindings (RBAC)."""
+"""Authentication by tokens and authorisation by Roles and RoleBindings (RBAC)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.support.servers.kubernetes.problems import ProblemError
 from tests.support.servers.kubernetes.store import Store
 
 ADMIN = "admin"
-"""The account that may do everything; the operator's."""
+"""The account with all rights; the operator's."""
 
 
 @dataclass(frozen=True)
-class Use:
-    """A right that was asked for."""
+class UsedRight:
+    """A right that a request used."""
 
     account: str
     """``NAMESPACE/NAME`` of a ServiceAccount, ``user:NAME`` or ``admin``."""
@@ -27,19 +27,19 @@ class Use:
 
 
 def token_of(account: str) -> str:
-    """The token by which an account shows who it is."""
+    """Token of an account."""
     return "token." + account.replace("/", ".").replace(":", ".")
 
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who asks."""
+    """The sender of a request."""
 
     name: str
 
     @property
     def user(self) -> str:
-        """As refusals and RoleBindings call it."""
+        """User name in refusals and RoleBindings."""
         if "/" in self.name:
             return "system:serviceaccount:" + self.name.replace("/", ":")
         return self.name.removeprefix("user:")
@@ -54,7 +54,7 @@ class Account:
 
 
 def account_of(header: str | None) -> Account:
-    """Who sent a request, by its Authorization header."""
+    """The sender of a request, by its Authorization header."""
     scheme, _, token = (header or "").partition(" ")
     kind, _, rest = token.partition(".")
     if scheme.lower() != "bearer" or kind != "token" or not rest:
@@ -66,8 +66,8 @@ def account_of(header: str | None) -> Account:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What somebody wants to do; ``name`` is empty where no single object is meant."""
+class AccessRequest:
+    """A request to be authorised; ``name`` is empty where it is not for a single object."""
 
     verb: str
     resource: Resource
@@ -81,32 +81,32 @@ class Question:
         return f"{self.resource.plural}/{self.part}" if self.part else self.resource.plural
 
 
-def allowed(store: Store, account: Account, question: Question) -> bool:
-    """Whether a Role gives the right."""
+def allowed(store: Store, account: Account, request: AccessRequest) -> bool:
+    """Whether a Role grants the request."""
     if account.name == ADMIN:
         return True
-    return any(_permits(rule, question) for rule in rules(store, account, question.namespace))
+    return any(_permits(rule, request) for rule in rules(store, account, request.namespace))
 
 
-def refusal(account: Account, question: Question) -> ProblemError:
-    """In the words of the API server."""
-    subject = question.resource.long_name + (f' "{question.name}"' if question.name else "")
-    place = f'in the namespace "{question.namespace}"' if question.namespace else ""
+def refusal(account: Account, request: AccessRequest) -> ProblemError:
+    """The refusal in the API server's wording."""
+    subject = request.resource.long_name + (f' "{request.name}"' if request.name else "")
+    place = f'in the namespace "{request.namespace}"' if request.namespace else ""
     return ProblemError(
         403,
-        f'{subject} is forbidden: User "{account.user}" cannot {question.verb} resource '
-        f'"{question.full_resource}" in API group "{question.resource.group}" '
+        f'{subject} is forbidden: User "{account.user}" cannot {request.verb} resource '
+        f'"{request.full_resource}" in API group "{request.resource.group}" '
         f"{place or 'at the cluster scope'}",
     )
 
 
 def rules(store: Store, account: Account, namespace: str) -> Iterator[Manifest]:
-    """What an account may do in a namespace, as the rules of its Roles."""
+    """Rules of an account's Roles in a namespace."""
     bindings = store.list(kinds.CLUSTER_BINDINGS)
     bindings += store.list(kinds.BINDINGS, namespace) if namespace else []
     for binding in bindings:
         place = binding["metadata"].get("namespace", "")
-        if not any(_meant(subject, account, place) for subject in binding.get("subjects", ())):
+        if not any(_matches(subject, account, place) for subject in binding.get("subjects", ())):
             continue
         wide = binding["roleRef"]["kind"] == "ClusterRole"
         role = store.find(
@@ -117,7 +117,7 @@ def rules(store: Store, account: Account, namespace: str) -> Iterator[Manifest]:
         yield from (role or {}).get("rules") or ()
 
 
-def _meant(subject: Manifest, account: Account, namespace: str) -> bool:
+def _matches(subject: Manifest, account: Account, namespace: str) -> bool:
     if subject["kind"] == "ServiceAccount":
         return account.name == f"{subject.get('namespace') or namespace}/{subject['name']}"
     if subject["kind"] == "Group":
@@ -125,13 +125,13 @@ def _meant(subject: Manifest, account: Account, namespace: str) -> bool:
     return bool(subject["name"] == account.user)
 
 
-def _permits(rule: Manifest, question: Question) -> bool:
+def _permits(rule: Manifest, request: AccessRequest) -> bool:
     names = rule.get("resourceNames")
     return (
-        _among(question.verb, rule.get("verbs"))
-        and _among(question.resource.group, rule.get("apiGroups"))
-        and _among(question.full_resource, rule.get("resources"))
-        and (not names or question.name in names)
+        _among(request.verb, rule.get("verbs"))
+        and _among(request.resource.group, rule.get("apiGroups"))
+        and _among(request.full_resource, rule.get("resources"))
+        and (not names or request.name in names)
     )
 
 

@@ -1,4 +1,4 @@
-"""What manifests must hold to: names and labels, the schemas of custom resources, quotas."""
+"""Validation of manifests: names and labels, schemas of custom resources, Jobs, quotas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST = {"Service": 63, "Namespace": 63, "CronJob": 52}
 
 
 def check_names(resource: Resource, manifest: Manifest, old: Manifest | None) -> None:
-    """Names as DNS, labels as labels."""
+    """Names are DNS names, labels are valid."""
     name = manifest["metadata"]["name"]
     free = resource.group.startswith("rbac")
     too_long = len(name) > _LONGEST.get(resource.kind, 253)
@@ -52,7 +52,7 @@ def _all_labels(manifest: Manifest) -> Iterator[tuple[str, Manifest]]:
 def check_schema(resource: Resource, manifest: Manifest, old: Manifest | None) -> None:
     """Custom resources against the schema of their definition.
 
-    The API server would drop fields that the schema does not know; here they are refused, as
+    The API server would drop fields that the schema does not define; here they are refused, as
     ``kubectl`` refuses them, because they are always a mistake.
     """
     if resource.schema is None:
@@ -97,7 +97,7 @@ def _converted(schema: Any, root: bool = False) -> Any:
 
 
 def _fill(schema: Any, value: Any) -> None:
-    """Put the schema's defaults into what a manifest leaves out."""
+    """Set the schema's defaults for fields that a manifest leaves out."""
     if isinstance(value, list) and "items" in schema:
         for item in value:
             _fill(schema["items"], item)
@@ -111,7 +111,7 @@ def _fill(schema: Any, value: Any) -> None:
 
 
 def check_job(resource: Resource, manifest: Manifest, old: Manifest | None) -> None:
-    """What a Job may not be, and what of it may not change."""
+    """Validate a Job, and its immutable fields."""
     if resource != kinds.JOBS:
         return
     name, spec = manifest["metadata"]["name"], manifest["spec"]
@@ -164,7 +164,7 @@ class Quotas:
             self._check(quota, manifest)
 
     def used(self, namespace: str) -> Counter[str]:
-        """What the pods of a namespace that are not over use together."""
+        """Sum of the resources of a namespace's pods that have not ended."""
         total: Counter[str] = Counter()
         for pod in self.store.list(kinds.PODS, namespace):
             if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):

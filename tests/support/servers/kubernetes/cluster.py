@@ -1,4 +1,4 @@
-"""All parts of the cluster together, and the loop that keeps them going."""
+"""The parts of the cluster, and the control loop that runs them."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ from tests.support.servers.kubernetes.jobs import Jobs
 from tests.support.servers.kubernetes.kubelet import Kubelet
 from tests.support.servers.kubernetes.network import SITE, Network
 from tests.support.servers.kubernetes.operator import Operator
-from tests.support.servers.kubernetes.pace import Pace
-from tests.support.servers.kubernetes.pods import Site
+from tests.support.servers.kubernetes.pods import NodeContext
 from tests.support.servers.kubernetes.probes import Probes
 from tests.support.servers.kubernetes.quantities import shown
 from tests.support.servers.kubernetes.scheduling import schedule
 from tests.support.servers.kubernetes.server import ApiServer
 from tests.support.servers.kubernetes.store import Store
+from tests.support.servers.kubernetes.timing import Timing
 
 _TICK_S = 0.1
 
 
 class Cluster:
-    """Runs from ``start`` to ``close``; ``folder`` keeps its files."""
+    """Runs from ``start`` to ``close``; ``folder`` has its files."""
 
     def __init__(
         self,
         folder: Path,
         images: Mapping[str, Sequence[str]],
         variables: Mapping[str, str],
-        pace: Pace,
+        timing: Timing,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.store = Store()
         self.network = Network(self.store, folder)
-        self.probes = Probes(self.network, pace)
+        self.probes = Probes(self.network, timing)
         places = (folder, images, variables, self._service_account)
-        self.kubelet = Kubelet(Site(self.store, self.network, self.probes, pace, *places))
-        defaults = Defaults(self.store, self.network.gate)
+        self.kubelet = Kubelet(NodeContext(self.store, self.network, self.probes, timing, *places))
+        defaults = Defaults(self.store, self.network.service_address)
         self.store.admissions = [defaults.fill, *admissions(self.store)]
         self._authority, key = write_certificate(folder)
         self.server = ApiServer(self.store, self.kubelet, str(self._authority), str(key))
-        self._steps = self._parts(pace)
+        self._steps = self._parts(timing)
         self._threads = [threading.Thread(target=self.server.serve_forever, args=(0.05,))]
         self._threads.append(threading.Thread(target=self._run, name="cluster"))
         self._operator: Operator | None = None
         self.failure: BaseException | None = None
-        """What ended the loop before its time."""
+        """Exception that ended the loop."""
 
     def start(self) -> None:
         for thread in self._threads:
@@ -82,7 +82,7 @@ class Cluster:
             self._operator.close()
 
     def kubeconfig(self, account: str, namespace: str) -> Path:
-        """A file with which a client is this account, in this namespace by default."""
+        """Kubeconfig of an account, with a default namespace."""
         path = self.folder / f"kubeconfig-{account.replace('/', '.')}-{namespace}"
         server = {"server": self.server.url, "certificate-authority": str(self._authority)}
         context = {"cluster": "world", "user": account, "namespace": namespace}
@@ -111,11 +111,11 @@ class Cluster:
     def _service_account(self, namespace: str, name: str) -> Path:
         return self.kubeconfig(f"{namespace}/{name}", namespace)
 
-    def _parts(self, pace: Pace) -> list[Callable[[], None]]:
+    def _parts(self, timing: Timing) -> list[Callable[[], None]]:
         return [
             lambda: collect(self.store),
-            Jobs(self.store, pace).step,
-            Deployments(self.store, pace).step,
+            Jobs(self.store, timing).step,
+            Deployments(self.store, timing).step,
             lambda: schedule(self.store),
             self.kubelet.step,
             self.network.serve,

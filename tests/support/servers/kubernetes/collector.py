@@ -1,4 +1,4 @@
-"""Garbage collection: what is owned by an object goes after it, or before it."""
+"""Garbage collection: deletes owned objects after their owner, or before it (foreground)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Owned = list[tuple[Resource, Manifest]]
 
 
 def collect(store: Store) -> None:
-    """Delete what all owners of are gone, and what owners wait for that are to go last."""
+    """Delete objects without an existing owner, and those of owners deleted in the foreground."""
     with store.changed:
         everything = store.everything()
     uids = {manifest["metadata"]["uid"] for _, manifest in everything}
@@ -21,21 +21,21 @@ def collect(store: Store) -> None:
         references = manifest["metadata"].get("ownerReferences") or ()
         for reference in references:
             owned[reference["uid"]].append((resource, manifest))
-        if references and not any(_there(one, uids) for one in references):
+        if references and not any(_exists(one, uids) for one in references):
             _delete(store, resource, manifest)
     for resource, manifest in everything:
         if FOREGROUND in manifest["metadata"].get("finalizers", ()):
-            _go_last(store, resource, manifest, owned[manifest["metadata"]["uid"]])
+            _delete_last(store, resource, manifest, owned[manifest["metadata"]["uid"]])
     _empty_namespaces(store)
 
 
-def _there(reference: Manifest, uids: set[str]) -> bool:
-    # of kinds that are not known here nobody can say that the owner is gone
+def _exists(reference: Manifest, uids: set[str]) -> bool:
+    # an owner of an unknown kind may exist
     known = kinds.by_kind(reference["apiVersion"], reference["kind"])
     return known is None or reference["uid"] in uids
 
 
-def _go_last(store: Store, resource: Resource, owner: Manifest, owned: _Owned) -> None:
+def _delete_last(store: Store, resource: Resource, owner: Manifest, owned: _Owned) -> None:
     uid = owner["metadata"]["uid"]
     waiting = False
     for kind, manifest in owned:

@@ -1,4 +1,4 @@
-"""One container of a pod: its process, its lives, its state in Kubernetes' words."""
+"""One container of a pod: its process, its runs, its state as Kubernetes reports it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.logs import Log
-from tests.support.servers.kubernetes.pace import Pace
 from tests.support.servers.kubernetes.store import now
+from tests.support.servers.kubernetes.timing import Timing
 
 _MESSAGE_BYTES = 4096
 
 
 class Container:
-    """Waits, runs and ends, perhaps several times; ``folder`` is its home."""
+    """A container, whose process may be started several times; ``folder`` is its home."""
 
-    def __init__(self, spec: Manifest, folder: Path, pace: Pace) -> None:
+    def __init__(self, spec: Manifest, folder: Path, timing: Timing) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.spec = spec
         self.folder = folder
-        self.pace = pace
+        self.timing = timing
         self.process: subprocess.Popen[bytes] | None = None
-        self.lives: list[Log] = []
+        self.run_logs: list[Log] = []
         self.state: Manifest = {"waiting": {"reason": "ContainerCreating"}}
         self.last_state: Manifest = {}
         self.restarts = 0
@@ -42,7 +42,7 @@ class Container:
 
     @property
     def message_file(self) -> Path:
-        """What the container sees as its terminationMessagePath."""
+        """File at the container's terminationMessagePath."""
         return self.folder / "termination-log"
 
     @property
@@ -56,15 +56,15 @@ class Container:
         return None if ended is None else int(ended["exitCode"])
 
     def wait_for(self, reason: str, message: str = "") -> None:
-        """It cannot start now."""
+        """Set the state waiting, until ``retry_s`` later."""
         self.state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
-        self.not_before = time.monotonic() + self.pace.retry_s
+        self.not_before = time.monotonic() + self.timing.retry_s
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-        """Begin a life."""
+        """Start the process."""
         self.message_file.write_bytes(b"")
         log = Log()
-        self.lives.append(log)
+        self.run_logs.append(log)
         try:
             self.process = subprocess.Popen(
                 command,
@@ -83,11 +83,11 @@ class Container:
         self._reader = log.read_from(self.process.stdout)
         self.state = {"running": {"startedAt": now()}}
 
-    def look(self) -> bool:
-        """Take note where the process has ended; whether it has just now."""
+    def poll(self) -> bool:
+        """Update the state; returns whether the process has ended since the last poll."""
         if self.process is None or not self.running or self.process.poll() is None:
             return False
-        self._sweep()
+        self._kill_group()
         if self._reader is not None:
             self._reader.join(2)
         code = self.process.returncode
@@ -96,33 +96,33 @@ class Container:
         self._end(code, self.state["running"]["startedAt"], self._message(code), reason)
         return True
 
-    def again(self) -> None:
-        """It is to start again, at once for the first time and later for the others."""
+    def restart(self) -> None:
+        """Schedule a restart: the first at once, later ones with back-off."""
         self.last_state = self.state
         self.restarts += 1
         if self.restarts == 1:
             self.not_before = 0.0
             return
-        pause = min(self.pace.crash_backoff_s * 2 ** (self.restarts - 2), 300.0)
+        pause = min(self.timing.crash_backoff_s * 2 ** (self.restarts - 2), 300.0)
         text = f"back-off {pause:g}s restarting failed container={self.name}"
         self.wait_for("CrashLoopBackOff", text)
         self.not_before = time.monotonic() + pause
 
-    def send(self, number: signal.Signals, everybody: bool = False) -> None:
-        """A signal to the first process, or to all of the container's."""
+    def send(self, number: signal.Signals, whole_group: bool = False) -> None:
+        """Send a signal to the first process, or to all of the container's."""
         if self.process is None or self.process.poll() is not None:
             return
         try:
-            (os.killpg if everybody else os.kill)(self.process.pid, number)
+            (os.killpg if whole_group else os.kill)(self.process.pid, number)
         except ProcessLookupError:
-            return  # it ended meanwhile
+            return  # it has ended
 
-    def vanish(self) -> None:
-        """Kill all of it, and wait until it is gone."""
-        self.send(signal.SIGKILL, everybody=True)
+    def kill_all(self) -> None:
+        """Kill all processes and wait for their end."""
+        self.send(signal.SIGKILL, whole_group=True)
         if self.process is not None:
             self.process.wait()
-            self._sweep()
+            self._kill_group()
         if self._reader is not None:
             self._reader.join(2)
 
@@ -148,13 +148,13 @@ class Container:
         written = self.message_file.read_bytes()[-_MESSAGE_BYTES:].decode(errors="replace")
         fall_back = self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
         if not written and code and fall_back:
-            return self.lives[-1].text()[-2048:]
+            return self.run_logs[-1].text()[-2048:]
         return written
 
-    def _sweep(self) -> None:
-        """Children die with the first process of a container."""
+    def _kill_group(self) -> None:
+        """Kill the children of a first process that has ended."""
         assert self.process is not None
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            return  # nobody was left
+            return  # no process is left

@@ -1,4 +1,4 @@
-"""How controllers make pods, and what they say where they may not."""
+"""Creation of pods by controllers, with its events."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import copy
 from typing import Any
 
 from tests.support.servers.kubernetes import kinds
-from tests.support.servers.kubernetes.events import tell
+from tests.support.servers.kubernetes.events import record_event
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.problems import ProblemError
 from tests.support.servers.kubernetes.store import Store
 
 
 def owner_reference(owner: Manifest) -> Manifest:
-    """What a pod says of the object that made it."""
+    """Reference of a pod to the object that created it."""
     return {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -25,7 +25,7 @@ def owner_reference(owner: Manifest) -> Manifest:
 
 
 def pod_of(template: Manifest, owner: Manifest, prefix: str, **extra: dict[str, str]) -> Manifest:
-    """A pod after a template; extra are labels and annotations."""
+    """A pod from a template; ``extra``: labels and annotations."""
     about: dict[str, Any] = {
         name: {**(template.get("metadata", {}).get(name) or {}), **extra.get(name, {})}
         for name in ("labels", "annotations")
@@ -35,15 +35,15 @@ def pod_of(template: Manifest, owner: Manifest, prefix: str, **extra: dict[str, 
 
 
 def create_pod(store: Store, pod: Manifest, owner: Manifest, about: Manifest, source: str) -> bool:
-    """Create it and tell so; False where it was refused, with an event that says why."""
+    """Create a pod and record an event; False where it was refused."""
     try:
         made = store.create(kinds.PODS, owner["metadata"]["namespace"], pod)
     except ProblemError as problem:
         message = f"Error creating: {problem.message}"
-        tell(store, about, "FailedCreate", message, source, warning=True)
+        record_event(store, about, "FailedCreate", message, source, warning=True)
         return False
-    told = f"Created pod: {made['metadata']['name']}"
-    tell(store, about, "SuccessfulCreate", told, source)
+    message = f"Created pod: {made['metadata']['name']}"
+    record_event(store, about, "SuccessfulCreate", message, source)
     return True
 
 
@@ -62,10 +62,10 @@ def phase_of(pod: Manifest) -> str:
 
 
 def is_over(pod: Manifest) -> bool:
-    """Whether it has ended, one way or the other."""
+    """Whether it has succeeded or failed."""
     return phase_of(pod) in ("Succeeded", "Failed")
 
 
 def is_going(pod: Manifest) -> bool:
-    """Whether it was deleted."""
+    """Whether it is being deleted."""
     return "deletionTimestamp" in pod["metadata"]

@@ -1,4 +1,4 @@
-"""What the API server itself puts into new objects."""
+"""Defaults that the API server sets in new objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_LIMIT = 2**31 - 1
 
 
 class Defaults:
-    """Completes Jobs, Secrets, Services and pods when they are made."""
+    """Completes Jobs, Secrets, Services and pods when they are created."""
 
     def __init__(self, store: Store, service_address: str) -> None:
         self.store = store
@@ -80,7 +80,7 @@ def _fill_job(job: Manifest) -> None:
 
 
 def node(name: str, *, taints: tuple[Manifest, ...] = (), **offered: str) -> Manifest:
-    """A node with what it offers (``cpu="4"``, ``gpu="1"`` for nvidia.com/gpu) and its taints."""
+    """A node with its resources (``cpu="4"``, ``gpu="1"`` for nvidia.com/gpu) and taints."""
     gpu = offered.pop("gpu", None)
     allocatable = {"cpu": "64", "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti"}
     allocatable |= {**offered, **({"nvidia.com/gpu": gpu} if gpu else {})}

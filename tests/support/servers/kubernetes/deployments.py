@@ -1,6 +1,6 @@
-"""Deployments: as many pods as are wanted, made anew where they go.
+"""Deployments: keep the wanted number of pods.
 
-There are no ReplicaSets between; events name one all the same, as they do in earnest.
+There are no ReplicaSets; events name one all the same, as in a real cluster.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.support.servers.kubernetes.creating import (
 )
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.network import is_ready
-from tests.support.servers.kubernetes.pace import Pace
 from tests.support.servers.kubernetes.store import Store, now
+from tests.support.servers.kubernetes.timing import Timing
 
 _HASH = "pod-template-hash"
 
@@ -28,9 +28,9 @@ _HASH = "pod-template-hash"
 class Deployments:
     """The controller of all Deployments."""
 
-    def __init__(self, store: Store, pace: Pace) -> None:
+    def __init__(self, store: Store, timing: Timing) -> None:
         self.store = store
-        self.pace = pace
+        self.timing = timing
         self._not_before: dict[str, float] = {}
 
     def step(self) -> None:
@@ -50,7 +50,7 @@ class Deployments:
         self._report(deployment, current[:wanted], wanted, refused)
 
     def _fill(self, deployment: Manifest, version: str, lacking: int) -> bool:
-        """Make the pods that lack; False where it was refused, now or a moment ago."""
+        """Create missing pods; False where that is refused, or was within ``retry_s``."""
         uid = deployment["metadata"]["uid"]
         if lacking > 0 and time.monotonic() < self._not_before.get(uid, 0.0):
             return False
@@ -64,7 +64,7 @@ class Deployments:
         for _ in range(lacking):
             pod = pod_of(template, deployment, name, labels={_HASH: version})
             if not create_pod(self.store, pod, deployment, replica_set, "replicaset-controller"):
-                self._not_before[uid] = time.monotonic() + self.pace.retry_s
+                self._not_before[uid] = time.monotonic() + self.timing.retry_s
                 return False
         return True
 

@@ -1,4 +1,4 @@
-"""What the API server says about itself: its version, groups and kinds."""
+"""Discovery: version, groups and kinds of the API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: what the cluster's parts tell about objects."""
+"""Kubernetes events about objects."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.store import Store, now, random_name
 
 
-def tell(
+def record_event(
     store: Store, about: Manifest, reason: str, message: str, source: str, warning: bool = False
 ) -> None:
-    """Record that something happened to an object; what happened before is counted up."""
+    """Record an event about an object; the count of an equal one is increased."""
     meta = about["metadata"]
     place = meta.get("namespace", "default")
     if place not in store.namespaces():
@@ -19,8 +19,8 @@ def tell(
         for event in store.list(kinds.EVENTS, place):
             same = event.get("reason") == reason and event.get("message") == message
             if same and event["involvedObject"].get("uid") == meta["uid"]:
-                again = {**event, "count": event.get("count", 1) + 1, "lastTimestamp": now()}
-                store.replace(kinds.EVENTS, place, event["metadata"]["name"], again)
+                repeated = {**event, "count": event.get("count", 1) + 1, "lastTimestamp": now()}
+                store.replace(kinds.EVENTS, place, event["metadata"]["name"], repeated)
                 return
         store.create(kinds.EVENTS, place, _event(about, reason, message, source, warning))
 

@@ -1,4 +1,4 @@
-"""Jobs: pods until enough succeed, by index or by number, with their policies of failure."""
+"""Jobs: pods until enough succeed, by index or by number, with failure policies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.support.servers.kubernetes.creating import (
     owned_pods,
     pod_of,
 )
-from tests.support.servers.kubernetes.events import tell
+from tests.support.servers.kubernetes.events import record_event
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.network import is_ready
-from tests.support.servers.kubernetes.pace import Pace
 from tests.support.servers.kubernetes.store import Store, moment, now
+from tests.support.servers.kubernetes.timing import Timing
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -29,11 +29,11 @@ _SOURCE = "job-controller"
 
 
 @dataclass
-class _Memory:
-    """What the controller remembers of a Job besides its status."""
+class _JobMemory:
+    """State of a Job in the controller, besides its status."""
 
     failures: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    """That count, by index."""
+    """Counted failures by index; -1: of the whole Job."""
     not_before: dict[int, float] = field(default_factory=dict)
     deleting: bool = False
 
@@ -41,24 +41,26 @@ class _Memory:
 class Jobs:
     """The controller of all Jobs."""
 
-    def __init__(self, store: Store, pace: Pace) -> None:
+    def __init__(self, store: Store, timing: Timing) -> None:
         self.store = store
-        self.pace = pace
-        self._memories: dict[str, _Memory] = defaultdict(_Memory)
+        self.timing = timing
+        self._memories: dict[str, _JobMemory] = defaultdict(_JobMemory)
 
     def step(self) -> None:
         for job in self.store.list(kinds.JOBS):
             if "deletionTimestamp" in job["metadata"]:
-                self._let_go(owned_pods(self.store, job))
+                self._release_all(owned_pods(self.store, job))
             else:
-                _Turn(self.store, self.pace, job, self._memories[job["metadata"]["uid"]]).take()
-        self._let_orphans_go()
+                _JobSync(
+                    self.store, self.timing, job, self._memories[job["metadata"]["uid"]]
+                ).sync()
+        self._release_orphans()
 
-    def _let_go(self, pods: list[Manifest]) -> None:
+    def _release_all(self, pods: list[Manifest]) -> None:
         for pod in pods:
             release(self.store, pod)
 
-    def _let_orphans_go(self) -> None:
+    def _release_orphans(self) -> None:
         uids = {job["metadata"]["uid"] for job in self.store.list(kinds.JOBS)}
         for pod in self.store.list(kinds.PODS):
             owners = {one["uid"] for one in pod["metadata"].get("ownerReferences", ())}
@@ -67,7 +69,7 @@ class Jobs:
 
 
 def release(store: Store, pod: Manifest) -> None:
-    """Take the finalizer off a pod that has been counted."""
+    """Remove the finalizer of a pod that has been counted."""
     if TRACKING not in pod["metadata"].get("finalizers", ()):
         return
 
@@ -81,12 +83,12 @@ def release(store: Store, pod: Manifest) -> None:
             store.change(kinds.PODS, about["namespace"], about["name"], drop)
 
 
-class _Turn:
-    """One look at one Job."""
+class _JobSync:
+    """One reconciliation of a Job."""
 
-    def __init__(self, store: Store, pace: Pace, job: Manifest, memory: _Memory) -> None:
+    def __init__(self, store: Store, timing: Timing, job: Manifest, memory: _JobMemory) -> None:
         self.store = store
-        self.pace = pace
+        self.timing = timing
         self.job = job
         self.spec: Manifest = job["spec"]
         self.memory = memory
@@ -96,16 +98,16 @@ class _Turn:
         self.done = indexes(self.status.get("completedIndexes", ""))
         self.lost = indexes(self.status.get("failedIndexes", ""))
 
-    def take(self) -> None:
+    def sync(self) -> None:
         if _holds(self.status, "Complete") or _holds(self.status, "Failed"):
             self._finished()
             return
         self._suspension()
-        verdict = self._count()
+        end = self._count()
         if self.spec["suspend"]:
             self._remove(self._active())
-        elif verdict := verdict or self._settled() or self._verdict():
-            self._finish(*verdict)
+        elif end := end or self._settled() or self._end():
+            self._finish(*end)
         else:
             self._make()
         self._report()
@@ -115,24 +117,24 @@ class _Turn:
             if not _holds(self.status, "Suspended"):
                 self._condition("Suspended", "JobSuspended", "Job suspended")
                 self.status.pop("startTime", None)
-                tell(self.store, self.job, "Suspended", "Job suspended", _SOURCE)
+                record_event(self.store, self.job, "Suspended", "Job suspended", _SOURCE)
             return
         if _holds(self.status, "Suspended"):
             self._condition("Suspended", "JobResumed", "Job resumed", "False")
-            tell(self.store, self.job, "Resumed", "Job resumed", _SOURCE)
+            record_event(self.store, self.job, "Resumed", "Job resumed", _SOURCE)
         self.status.setdefault("startTime", now())
 
     def _count(self) -> tuple[str, str, str] | None:
-        """Count the pods that have ended; a verdict where a policy says that the Job failed."""
-        verdict = None
+        """Count ended pods; returns the end of the Job where a policy fails it."""
+        end = None
         for pod in self.pods:
             if TRACKING not in pod["metadata"].get("finalizers", ()):
                 continue
             early = is_going(pod) and self.spec["podReplacementPolicy"] != "Failed"
             if is_over(pod) or early:
-                verdict = verdict or self._count_one(pod)
+                end = end or self._count_one(pod)
                 release(self.store, pod)
-        return verdict
+        return end
 
     def _count_one(self, pod: Manifest) -> tuple[str, str, str] | None:
         index = index_of(pod)
@@ -157,7 +159,7 @@ class _Turn:
         key = index if self.spec.get("backoffLimitPerIndex") is not None else -1
         failures = self.memory.failures
         failures[key] += 1
-        pause = self.pace.job_backoff_s * 2 ** (failures[key] - 1)
+        pause = self.timing.job_backoff_s * 2 ** (failures[key] - 1)
         self.memory.not_before[key] = time.monotonic() + min(pause, 600.0)
         if key >= 0 and failures[key] > self.spec["backoffLimitPerIndex"]:
             self.lost.add(index)
@@ -169,14 +171,14 @@ class _Turn:
         return "Count", ""
 
     def _settled(self) -> tuple[str, str, str] | None:
-        """The verdict that was given before, while pods are still on their way out."""
+        """The end that was decided before, while pods are still ending."""
         for early, kind in (("FailureTarget", "Failed"), ("SuccessCriteriaMet", "Complete")):
             for one in self.status.get("conditions", ()):
                 if one["type"] == early:
                     return kind, one["reason"], one["message"]
         return None
 
-    def _verdict(self) -> tuple[str, str, str] | None:
+    def _end(self) -> tuple[str, str, str] | None:
         """Type, reason and message of the condition that ends the Job, if it has ended."""
         limit_s = self.spec.get("activeDeadlineSeconds")
         ago = datetime.now(UTC) - moment(self.status["startTime"])
@@ -206,13 +208,13 @@ class _Turn:
             self._condition(early, reason, message)
         self._remove(self._active())
         if any(not is_over(pod) for pod in owned_pods(self.store, self.job)):
-            return  # the last condition comes when all pods have ended
+            return  # the last condition is set when all pods have ended
         self._condition(kind, reason, message)
         if kind == "Complete":
             self.status["completionTime"] = now()
-            tell(self.store, self.job, "Completed", "Job completed", _SOURCE)
+            record_event(self.store, self.job, "Completed", "Job completed", _SOURCE)
         else:
-            tell(self.store, self.job, reason, message, _SOURCE, warning=True)
+            record_event(self.store, self.job, reason, message, _SOURCE, warning=True)
 
     def _finished(self) -> None:
         ttl_s = self.spec.get("ttlSecondsAfterFinished")
@@ -229,7 +231,7 @@ class _Turn:
             self.store.delete(kinds.JOBS, about["namespace"], about["name"], "Foreground")
 
     def _active(self) -> list[Manifest]:
-        """Pods that are at work, or on their way out of it where those are waited for."""
+        """Pods that have not ended, without those being deleted unless they are waited for."""
         waits = self.spec["podReplacementPolicy"] == "Failed"
         return [pod for pod in self.pods if not is_over(pod) and (waits or not is_going(pod))]
 
@@ -237,14 +239,14 @@ class _Turn:
         for pod in pods:
             if not is_going(pod):
                 about = pod["metadata"]
-                told = f"Deleted pod: {about['name']}"
+                message = f"Deleted pod: {about['name']}"
                 self.store.delete(kinds.PODS, about["namespace"], about["name"])
-                tell(self.store, self.job, "SuccessfulDelete", told, _SOURCE)
+                record_event(self.store, self.job, "SuccessfulDelete", message, _SOURCE)
 
     def _make(self) -> None:
         active = self._active()
-        room = self.spec["parallelism"] - len(active)
-        self._remove(active[room:] if room < 0 else [])
+        free = self.spec["parallelism"] - len(active)
+        self._remove(active[free:] if free < 0 else [])
         busy = {index_of(pod) for pod in active}
         if self.indexed:
             every = range(self.spec["completions"])
@@ -252,9 +254,9 @@ class _Turn:
         else:
             left = self.spec["completions"] - self.status.get("succeeded", 0) - len(active)
             wanted = [-1] * max(left, 0)
-        for index in [one for one in wanted if self._due(one)][: max(room, 0)]:
+        for index in [one for one in wanted if self._due(one)][: max(free, 0)]:
             if not self._make_one(index):
-                self.memory.not_before[-2] = time.monotonic() + self.pace.retry_s
+                self.memory.not_before[-2] = time.monotonic() + self.timing.retry_s
                 return
 
     def _due(self, index: int) -> bool:
@@ -309,7 +311,7 @@ def _marks(index: int) -> dict[str, dict[str, str]]:
 
 
 def index_of(pod: Manifest) -> int:
-    """The index that a pod does, -1 where it has none."""
+    """A pod's index; -1 where it has none."""
     return int((pod["metadata"].get("annotations") or {}).get(INDEX, -1))
 
 

@@ -1,4 +1,4 @@
-"""The kinds of objects that the cluster knows."""
+"""The kinds of objects in the cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind of objects, and how its address is spelt."""
+    """A kind of objects, and its address in the API."""
 
     group: str
     version: str
@@ -32,12 +32,12 @@ class Resource:
 
     @property
     def long_name(self) -> str:
-        """As refusals name it."""
+        """Name in refusals."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
     def kind_name(self) -> str:
-        """As complaints about a manifest name it."""
+        """Name in validation errors."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
@@ -82,7 +82,7 @@ _PLAIN = (
 
 @functools.cache
 def dask_definitions() -> tuple[Manifest, ...]:
-    """The operator's CustomResourceDefinitions, as its wheel brings them."""
+    """The operator's CustomResourceDefinitions, from its wheel."""
     folder = files("dask_kubernetes") / "operator/deployment/helm/dask-kubernetes-operator/crds"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     texts = sorted(path.read_text() for path in folder.iterdir() if path.name.endswith(".yaml"))
@@ -126,7 +126,7 @@ def by_kind(api_version: str, kind: str) -> Resource | None:
 
 
 def by_name(name: str) -> Resource:
-    """The kind that a person means by its plural, kind or short name."""
+    """The kind of a plural, kind or short name."""
     for resource in resources():
         if name.lower() in (resource.plural, resource.kind.lower(), *resource.short):
             return resource

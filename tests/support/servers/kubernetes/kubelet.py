@@ -1,4 +1,4 @@
-"""The nodes' agent: runs the pods that were given to a node as processes of this machine."""
+"""The nodes' agent: runs scheduled pods as processes of this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.support.servers.kubernetes import kinds
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.logs import Log, selected
-from tests.support.servers.kubernetes.pods import Pod, Site
+from tests.support.servers.kubernetes.pods import NodeContext, Pod
 from tests.support.servers.kubernetes.problems import ProblemError
 from tests.support.servers.kubernetes.store import now
 
@@ -16,22 +16,22 @@ from tests.support.servers.kubernetes.store import now
 class Kubelet:
     """All pods of all nodes."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: NodeContext) -> None:
         self.site = site
         self.store = site.store
         self.pods: dict[str, Pod] = {}
-        """By uid, those that have ended and are gone too: their logs are kept."""
+        """By uid, including deleted ones, whose logs are kept."""
         self.names: dict[str, list[Pod]] = {}
 
     def step(self) -> None:
-        """Start, watch and end what is due."""
+        """Start, poll and end pods that are due."""
         present = set()
         for manifest in self.store.list(kinds.PODS):
             present.add(manifest["metadata"]["uid"])
             if manifest["spec"].get("nodeName"):
                 self._pod(manifest).step(manifest)
             elif "deletionTimestamp" in manifest["metadata"]:
-                # held by a finalizer; no node will ever report its end, so PodGC does
+                # held by a finalizer; no node reports its end, so PodGC does
                 failed = {**manifest.get("status", {}), "phase": "Failed"}
                 self.store.set_status(kinds.PODS, manifest, failed)
         for uid, pod in self.pods.items():
@@ -43,23 +43,23 @@ class Kubelet:
         for pod in self.pods.values():
             pod.over = True
             for container in pod.containers:
-                container.send(signal.SIGKILL, everybody=True)
+                container.send(signal.SIGKILL, whole_group=True)
         for pod in self.pods.values():
             pod.kill()
 
     def evict(self, namespace: str, name: str) -> None:
-        """End a pod as a drained node does: a condition says why, then it is deleted."""
+        """Evict a pod as a drained node does: set the condition, then delete it."""
         condition = ("EvictionByEvictionAPI", "Eviction API: evicting")
         self._disrupt(self.store.get(kinds.PODS, namespace, name), *condition)
         self.store.delete(kinds.PODS, namespace, name)
 
-    def lose(self, namespace: str, name: str) -> None:
-        """End a pod as a node that is gone does: no signal, no exit code, the pod Failed."""
+    def lose_node(self, namespace: str, name: str) -> None:
+        """End a pod as a lost node does: no signal, no exit code, phase Failed."""
         manifest = self.store.get(kinds.PODS, namespace, name)
         if found := self.pods.get(manifest["metadata"]["uid"]):
             found.kill()
-        told = "PodGC: node no longer exists"
-        self._disrupt(manifest, "DeletionByPodGC", told, phase="Failed")
+        message = "PodGC: node no longer exists"
+        self._disrupt(manifest, "DeletionByPodGC", message, phase="Failed")
         self.store.delete(kinds.PODS, namespace, name, grace_s=0)
 
     def crash(self, namespace: str, name: str, out_of_memory: bool = False) -> None:
@@ -70,18 +70,18 @@ class Kubelet:
         container.send(signal.SIGKILL)
 
     def log_lines(self, pod: Manifest, options: dict[str, str]) -> Iterator[str]:
-        """A container's log as the API gives it; ProblemError where there is none."""
+        """A container's log as the API returns it; ProblemError where there is none."""
         return selected(self._log(pod, options), options)
 
     def text(self, name: str) -> str:
-        """All that pods of a name ever wrote, in any namespace, also those that are gone."""
-        lives = [
+        """All that pods of a name wrote, in any namespace, including deleted ones."""
+        run_logs = [
             log.text()
             for pod in self.names.get(name, ())
             for container in pod.containers
-            for log in container.lives
+            for log in container.run_logs
         ]
-        return "".join(lives)
+        return "".join(run_logs)
 
     def _pod(self, manifest: Manifest) -> Pod:
         uid = manifest["metadata"]["uid"]
@@ -113,23 +113,23 @@ class Kubelet:
         wanted = options.get("container") or names[-1]
         if len(names) > 1 and not options.get("container"):
             choice = f"choose one of: [{' '.join(names)}]"
-            told = f"a container name must be specified for pod {about['name']}, {choice}"
-            raise ProblemError(400, told)
+            message = f"a container name must be specified for pod {about['name']}, {choice}"
+            raise ProblemError(400, message)
         if wanted not in names:
-            told = f"container {wanted} is not valid for pod {about['name']}"
-            raise ProblemError(400, told)
+            message = f"container {wanted} is not valid for pod {about['name']}"
+            raise ProblemError(400, message)
         pod = self.pods.get(about["uid"])
         found = next((one for one in pod.containers if one.name == wanted), None) if pod else None
-        lives = found.lives if found else []
+        run_logs = found.run_logs if found else []
         if options.get("previous", "").lower() in ("true", "1"):
-            if len(lives) < 2:
-                told = (
+            if len(run_logs) < 2:
+                message = (
                     f'previous terminated container "{wanted}" in pod "{about["name"]}" not found'
                 )
-                raise ProblemError(400, told)
-            return lives[-2]
-        if not lives:
+                raise ProblemError(400, message)
+            return run_logs[-2]
+        if not run_logs:
             reason = found.state["waiting"]["reason"] if found else "Pending"
-            told = f'container "{wanted}" in pod "{about["name"]}" is waiting to start: {reason}'
-            raise ProblemError(400, told)
-        return lives[-1]
+            message = f'container "{wanted}" in pod "{about["name"]}" is waiting to start: {reason}'
+            raise ProblemError(400, message)
+        return run_logs[-1]

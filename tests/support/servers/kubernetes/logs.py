@@ -1,4 +1,4 @@
-"""What a container wrote, line by line with its time, kept as long as the test lasts."""
+"""Logs of containers by line and time, kept until the test ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO
 
 
 class Log:
-    """Lines of one life of a container; a thread of its own reads them from the process."""
+    """Log of one run of a container; a thread reads it from the process."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[float, str]] = []
@@ -19,7 +19,7 @@ class Log:
         self._grown = threading.Condition()
 
     def read_from(self, stream: IO[bytes]) -> threading.Thread:
-        """Begin to take what the process writes."""
+        """Start to read a process's output."""
         thread = threading.Thread(target=self._take, args=(stream,), daemon=True)
         thread.start()
         return thread
@@ -38,7 +38,7 @@ class Log:
         return "".join(line for _, line in self.lines)
 
     def follow(self, start: int) -> Iterator[tuple[float, str]]:
-        """Lines from a place on, until the container ends."""
+        """Lines from index ``start`` on, until the container ends."""
         while True:
             with self._grown:
                 while not self.ended and len(self.lines) <= start:
@@ -57,7 +57,7 @@ class Log:
 
 
 def selected(log: Log, options: dict[str, str]) -> Iterator[str]:
-    """What ``follow``, ``tailLines``, ``sinceSeconds`` and ``timestamps`` leave of a log."""
+    """A log by the options ``follow``, ``tailLines``, ``sinceSeconds`` and ``timestamps``."""
     start, lines = 0, list(log.lines)
     if "sinceSeconds" in options:
         since = time.time() - float(options["sinceSeconds"])

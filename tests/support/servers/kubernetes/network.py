@@ -1,8 +1,8 @@
 """The cluster's network on loopback: an address for each pod, a table of the Services.
 
-``site/sitecustomize.py`` makes Python processes live by it; nothing in a manifest is rewritten
-for it, so ``--port 8786`` and ``tls://NAME-scheduler.NS.svc:8786`` mean what they say.
-(What a process tells about its own address has the shifted port; see there.)
+``site/sitecustomize.py`` applies it to Python processes; nothing in a manifest is rewritten for
+it, so that ``--port 8786`` and ``tls://NAME-scheduler.NS.svc:8786`` stay as they are.
+(The address that a process reports of itself has the shifted port; see there.)
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _CLAIM_PORT = 7000
 
 
 class Network:
-    """A net 127.A.B.0/24 that no other test of this machine has."""
+    """A network 127.A.B.0/24 that no other test of this machine uses."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.hosts = folder / "hosts.json"
         self._claim = _claimed()
         self.shift = _free_shift()
-        self.gate = str(self._claim.getsockname()[0])
-        """Address of Services; nobody listens there."""
+        self.service_address = str(self._claim.getsockname()[0])
+        """Address of Services without a ready pod; nothing listens there."""
         self._numbers = itertools.cycle(range(2, 255))
         self._written = ""
         self.write_hosts()
 
     def new_address(self) -> str:
-        """For a pod."""
+        """An unused address for a pod."""
         used = {pod.get("status", {}).get("podIP") for pod in self.store.list(kinds.PODS)}
-        net = self.gate.rpartition(".")[0]
+        net = self.service_address.rpartition(".")[0]
         return next(ip for number in self._numbers if (ip := f"{net}.{number}") not in used)
 
     def environment(self, address: str = "", namespace: str = "") -> dict[str, str]:
-        """What a process needs to live in this network; the operator has no address."""
+        """Environment of a process in this network; the operator has no address."""
         return {
             "WORLD_HOSTS": str(self.hosts),
             "WORLD_POD_IP": address,
@@ -54,18 +54,18 @@ class Network:
         }
 
     def real_port(self, port: int) -> int:
-        """Where a pod really listens that means to listen on a port."""
+        """The shifted port on which a pod listens."""
         return port + self.shift if 0 < port < 10_000 else port
 
     def serve(self) -> None:
-        """Give each Service its address and tell the status, as the cloud's controllers do."""
+        """Set the status of Services, as a cloud's controllers do, and write their table."""
         for service in self.store.list(kinds.SERVICES):
             if "status" not in service:
                 self.store.set_status(kinds.SERVICES, service, {"loadBalancer": {}})
         self.write_hosts()
 
     def write_hosts(self) -> None:
-        """The table of Services, where it changed."""
+        """Write the table of Services if it has changed."""
         services = {
             "{name}.{namespace}".format(**service["metadata"]): self._target(service)
             for service in self.store.list(kinds.SERVICES)
@@ -78,7 +78,7 @@ class Network:
             self._written = text
 
     def target(self, namespace: str, service: str, port: int) -> tuple[str, int]:
-        """Where a port of a Service leads now."""
+        """Present address and port behind a Service's port."""
         found = self._target(self.store.get(kinds.SERVICES, namespace, service))
         return found["ip"], found["ports"].get(str(port), port)
 
@@ -91,7 +91,7 @@ class Network:
             str(one["port"]): self.real_port(_number(one.get("targetPort", one["port"]), pod))
             for one in service["spec"].get("ports", ())
         }
-        return {"ip": pod["status"]["podIP"] if pod else self.gate, "ports": ports}
+        return {"ip": pod["status"]["podIP"] if pod else self.service_address, "ports": ports}
 
     def _ready_pod(self, service: Manifest) -> Manifest | None:
         selector = service["spec"].get("selector")
@@ -102,14 +102,14 @@ class Network:
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Whether traffic may come."""
+    """Whether the pod is ready for traffic."""
     conditions = pod.get("status", {}).get("conditions", ())
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
 def port_number(port: int | str, container: Manifest) -> int:
-    """A port that is given by number, or by the name that the container gives it."""
+    """Number of a port given by number or by the container's name for it."""
     if str(port).isdigit():
         return int(port)
     named = (one["containerPort"] for one in container.get("ports", ()) if one.get("name") == port)
@@ -124,7 +124,7 @@ def _number(port: int | str, pod: Manifest | None) -> int:
 
 
 def _free_shift() -> int:
-    """A shift that takes Dask's ports to where nobody listens on every address."""
+    """A shift after which Dask's ports are free."""
     while True:
         shift = random.randint(10_000, 22_000)
         if all(_is_free(port + shift) for port in (8786, 8787, 8788)):
@@ -142,6 +142,6 @@ def _claimed() -> socket.socket:
         try:
             claim.bind((f"127.{random.randint(16, 250)}.{random.randint(0, 255)}.1", _CLAIM_PORT))
         except OSError:
-            claim.close()  # another test has this net
+            claim.close()  # used by another test
         else:
             return claim

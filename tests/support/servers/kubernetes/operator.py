@@ -1,4 +1,4 @@
-"""The real operator of Dask, as a process beside the cluster."""
+"""The real Dask operator, as a process beside the cluster."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 class Operator:
-    """``kopf run`` with the operator's controller, until it is closed; what it says is in ``log``.
+    """``kopf run`` with the operator's controller, until it is closed; its output is in ``log``.
 
-    It reaches schedulers by their names: ``site/sitecustomize.py`` resolves them for it too.
+    It connects to schedulers by their names, which ``site/sitecustomize.py`` resolves.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
@@ -33,7 +33,7 @@ class Operator:
             )
 
     def close(self) -> None:
-        """End it at once: it keeps nothing."""
+        """Kill it: it has no state."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

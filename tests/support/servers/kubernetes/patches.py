@@ -1,4 +1,4 @@
-"""Merge patches (RFC 7386) and JSON patches (RFC 6902); strategic ones are taken for merges."""
+"""Merge patches (RFC 7386) and JSON patches (RFC 6902); strategic patches are merged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.servers.kubernetes.problems import ProblemError
 
 
 def patched(manifest: Any, patch: Any, content_type: str) -> Any:
-    """The object with a patch laid over it; neither is changed."""
+    """The object with a patch applied; neither is changed."""
     if "json-patch" in content_type:
         result = copy.deepcopy(manifest)
         for step in patch:

@@ -1,4 +1,4 @@
-"""What pods and templates of pods must hold to."""
+"""Validation of pods and pod templates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OVERCOMMITABLE = ("cpu", "memory", "ephemeral-storage")
 
 
 def check_unchanged(resource: Resource, manifest: Manifest, old: Manifest | None) -> None:
-    """A pod's specification may not change (its place may be chosen)."""
+    """A pod's specification may not change, except its node."""
     if resource != kinds.PODS or old is None:
         return
     free = ("nodeName", "activeDeadlineSeconds", "tolerations")
@@ -27,7 +27,7 @@ def check_unchanged(resource: Resource, manifest: Manifest, old: Manifest | None
 
 
 def check_containers(resource: Resource, manifest: Manifest, old: Manifest | None) -> None:
-    """Mounts of volumes that there are, resources that are quantities and go together."""
+    """Mounts refer to volumes, resources are quantities, requests are within limits."""
     if old is not None or resource not in (kinds.PODS, kinds.JOBS, kinds.DEPLOYMENTS):
         return
     spec = manifest["spec"] if resource == kinds.PODS else manifest["spec"]["template"]["spec"]
@@ -58,11 +58,11 @@ def _bad_resources(container: Manifest) -> Iterator[str]:
     for name, text in requests.items():
         hard = name not in _OVERCOMMITABLE
         if name not in limits and hard:
-            told = "Limit must be set for non overcommitable resources"
-            yield f"resources.limits: Required value: {told}: {name}"
+            message = "Limit must be set for non overcommitable resources"
+            yield f"resources.limits: Required value: {message}: {name}"
         elif name in limits and quantity(text) > quantity(limits[name]):
-            told = f"must be less than or equal to {name} limit of {limits[name]}"
-            yield f'resources.requests: Invalid value: "{text}": {told}'
+            message = f"must be less than or equal to {name} limit of {limits[name]}"
+            yield f'resources.requests: Invalid value: "{text}": {message}'
 
 
 def _number(text: object) -> object:

@@ -1,4 +1,4 @@
-"""One pod as its node sees it: volumes, containers in their order, and the status it reports."""
+"""One pod on its node: volumes, containers in order, and its status."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from pathlib import Path
 from tests.support.places import ROOT
 from tests.support.servers.kubernetes import environment, kinds
 from tests.support.servers.kubernetes.containers import Container
-from tests.support.servers.kubernetes.events import tell
+from tests.support.servers.kubernetes.events import record_event
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.network import SITE, Network
-from tests.support.servers.kubernetes.pace import Pace
 from tests.support.servers.kubernetes.probes import Probes
 from tests.support.servers.kubernetes.store import Store, now
+from tests.support.servers.kubernetes.timing import Timing
 from tests.support.servers.kubernetes.volumes import MissingError, Volumes
 
 _OWN_CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 
 
 @dataclass(frozen=True)
-class Site:
-    """What all pods of a cluster share."""
+class NodeContext:
+    """Shared by all pods of a cluster."""
 
     store: Store
     network: Network
     probes: Probes
-    pace: Pace
+    timing: Timing
     folder: Path
     images: Mapping[str, Sequence[str]]
     """Entry point by image; others cannot be pulled."""
     variables: Mapping[str, str]
-    """Given to every process besides its own."""
+    """Environment variables of every process."""
     kubeconfig: Callable[[str, str], Path]
     """File for a ServiceAccount, by namespace and name."""
 
 
 class Pod:
-    """A pod that was given to a node."""
+    """A scheduled pod."""
 
-    def __init__(self, site: Site, pod: Manifest) -> None:
+    def __init__(self, site: NodeContext, pod: Manifest) -> None:
         self.site = site
         self.uid: str = pod["metadata"]["uid"]
         self.folder = site.folder / "pods" / self.uid
@@ -60,15 +60,15 @@ class Pod:
         return [*self.initial, *self.main]
 
     def step(self, pod: Manifest) -> None:
-        """Do what is due, and report."""
+        """Do what is due, and update the status."""
         if self.over:
             return
         if "deletionTimestamp" in pod["metadata"]:
             self._stop(pod)
         for container in self.containers:
-            if container.look() and not self.stopping:
+            if container.poll() and not self.stopping:
                 self._ended(pod, container)
-            self.site.probes.look(container, self.address)
+            self.site.probes.poll(container, self.address)
         if not self.stopping:
             self._start(pod)
         self._report(pod)
@@ -76,14 +76,14 @@ class Pod:
             self._leave(pod)
 
     def kill(self) -> None:
-        """End all processes at once and report nothing more: the node is gone."""
+        """Kill all processes and update no status: the node is lost."""
         self.over = True
         for container in self.containers:
-            container.vanish()
+            container.kill_all()
 
     def _containers(self, specs: Sequence[Manifest], pod: Manifest) -> list[Container]:
         folder = self.folder / "containers"
-        return [Container(spec, folder / spec["name"], self.site.pace) for spec in specs]
+        return [Container(spec, folder / spec["name"], self.site.timing) for spec in specs]
 
     def _item(self, pod: Manifest, item: Manifest) -> str:
         if "fieldRef" in item:
@@ -95,37 +95,37 @@ class Pod:
         return {**pod, "status": {**pod.get("status", {}), "podIP": self.address}}
 
     def _stop(self, pod: Manifest) -> None:
-        grace = min(pod["metadata"]["deletionGracePeriodSeconds"], self.site.pace.grace_limit_s)
+        grace = min(pod["metadata"]["deletionGracePeriodSeconds"], self.site.timing.grace_limit_s)
         if not self.stopping:
             self.stopping = True
             self.kill_at = time.monotonic() + grace
             for container in self.containers:
                 if container.running:
-                    told = f"Stopping container {container.name}"
-                    tell(self.site.store, pod, "Killing", told, "kubelet")
+                    message = f"Stopping container {container.name}"
+                    record_event(self.site.store, pod, "Killing", message, "kubelet")
                 container.send(signal.SIGTERM)
         if time.monotonic() >= min(self.kill_at, time.monotonic() + grace):
             for container in self.containers:
-                container.send(signal.SIGKILL, everybody=True)
+                container.send(signal.SIGKILL, whole_group=True)
 
     def _ended(self, pod: Manifest, container: Container) -> None:
         policy = pod["spec"].get("restartPolicy", "Always")
         failed = container.exit_code != 0
-        again = failed and policy != "Never"
+        restart = failed and policy != "Never"
         if container in self.main:
-            again = again or policy == "Always"
-        if again:
-            container.again()
+            restart = restart or policy == "Always"
+        if restart:
+            container.restart()
             if "waiting" in container.state:
-                told = f"Back-off restarting failed container {container.name}"
-                tell(self.site.store, pod, "BackOff", told, "kubelet", warning=True)
+                message = f"Back-off restarting failed container {container.name}"
+                record_event(self.site.store, pod, "BackOff", message, "kubelet", warning=True)
 
     def _start(self, pod: Manifest) -> None:
         if any(one.exit_code for one in self.initial):
             return
         waiting = [one for one in self.initial if one.exit_code is None][:1] or self.main
         for container in waiting:
-            due = len(container.lives) == container.restarts
+            due = len(container.run_logs) == container.restarts
             if due and time.monotonic() >= container.not_before:
                 self._begin(pod, container)
 
@@ -137,15 +137,19 @@ class Pod:
         try:
             self.volumes.fill()
         except MissingError as missing:
-            told = f'MountVolume.SetUp failed for volume "{self._volume_of(missing)}" : {missing}'
+            message = (
+                f'MountVolume.SetUp failed for volume "{self._volume_of(missing)}" : {missing}'
+            )
             container.wait_for("ContainerCreating")
-            tell(self.site.store, pod, "FailedMount", told, "kubelet", warning=True)
+            record_event(self.site.store, pod, "FailedMount", message, "kubelet", warning=True)
             return
         try:
             values = environment.variables(self.site.store, self._placed(pod), container.spec)
         except MissingError as missing:
             container.wait_for("CreateContainerConfigError", str(missing))
-            tell(self.site.store, pod, "Failed", f"Error: {missing}", "kubelet", warning=True)
+            record_event(
+                self.site.store, pod, "Failed", f"Error: {missing}", "kubelet", warning=True
+            )
             return
         self._launch(pod, container, values)
 
@@ -162,7 +166,9 @@ class Pod:
             filter(None, (str(SITE), own.get("PYTHONPATH"), str(ROOT)))
         )
         container.start(command, everything, container.folder)
-        tell(self.site.store, pod, "Started", f"Started container {container.name}", "kubelet")
+        record_event(
+            self.site.store, pod, "Started", f"Started container {container.name}", "kubelet"
+        )
 
     def _base(self, pod: Manifest, container: Container) -> dict[str, str]:
         about, spec = pod["metadata"], pod["spec"]
@@ -174,11 +180,11 @@ class Pod:
             "DASK_TEMPORARY_DIRECTORY": str(container.folder),
             "HOSTNAME": spec.get("hostname", about["name"]),
         }
-        if self._knows_token(pod, account):
+        if self._mounts_token(pod, account):
             values["KUBECONFIG"] = str(self.site.kubeconfig(about["namespace"], account))
         return values
 
-    def _knows_token(self, pod: Manifest, account: str) -> bool:
+    def _mounts_token(self, pod: Manifest, account: str) -> bool:
         place = pod["metadata"]["namespace"]
         owner = self.site.store.find(kinds.SERVICE_ACCOUNTS, place, account) or {}
         default = owner.get("automountServiceAccountToken", True)
@@ -188,18 +194,18 @@ class Pod:
         store, before = self.site.store, container.state["waiting"]["reason"]
         if before in ("ErrImagePull", "ImagePullBackOff"):
             container.wait_for("ImagePullBackOff", f'Back-off pulling image "{image}"')
-            tell(store, pod, "BackOff", f'Back-off pulling image "{image}"', "kubelet")
-            tell(store, pod, "Failed", "Error: ImagePullBackOff", "kubelet", warning=True)
+            record_event(store, pod, "BackOff", f'Back-off pulling image "{image}"', "kubelet")
+            record_event(store, pod, "Failed", "Error: ImagePullBackOff", "kubelet", warning=True)
             return
-        told = (
+        message = (
             f"rpc error: code = NotFound desc = failed to pull and unpack image "
             f'"{image}": failed to resolve reference "{image}": {image}: not found'
         )
-        container.wait_for("ErrImagePull", told)
-        tell(store, pod, "Pulling", f'Pulling image "{image}"', "kubelet")
-        failed = f'Failed to pull image "{image}": {told}'
-        tell(store, pod, "Failed", failed, "kubelet", warning=True)
-        tell(store, pod, "Failed", "Error: ErrImagePull", "kubelet", warning=True)
+        container.wait_for("ErrImagePull", message)
+        record_event(store, pod, "Pulling", f'Pulling image "{image}"', "kubelet")
+        failed = f'Failed to pull image "{image}": {message}'
+        record_event(store, pod, "Failed", failed, "kubelet", warning=True)
+        record_event(store, pod, "Failed", "Error: ErrImagePull", "kubelet", warning=True)
 
     def _volume_of(self, missing: MissingError) -> str:
         for volume in self.volumes.pod["spec"].get("volumes", ()):
@@ -216,12 +222,12 @@ class Pod:
         codes = [one.exit_code for one in self.main]
         if None in codes:
             if self.stopping and not any(one.running for one in self.containers):
-                return "Failed"  # it ends without having come so far
-            begun = any(one.lives for one in self.main)
+                return "Failed"  # it ends before it started
+            begun = any(one.run_logs for one in self.main)
             return "Running" if begun else "Pending"
         final = all("terminated" in one.state for one in self.main)
-        again = any(len(one.lives) == one.restarts for one in self.main)
-        if not final or (again and not self.stopping):
+        restart = any(len(one.run_logs) == one.restarts for one in self.main)
+        if not final or (restart and not self.stopping):
             return "Running"
         return "Failed" if any(codes) else "Succeeded"
 

@@ -1,4 +1,4 @@
-"""Readiness probes, asked in threads of their own."""
+"""Readiness probes, in their own threads."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from tests.support.servers.kubernetes.containers import Container
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.network import Network, port_number
-from tests.support.servers.kubernetes.pace import Pace
+from tests.support.servers.kubernetes.timing import Timing
 
 
 class Probes:
-    """Keeps each container's readiness; one without a probe is ready when it runs."""
+    """Sets containers ready; one without a probe is ready when it runs."""
 
-    def __init__(self, network: Network, pace: Pace) -> None:
+    def __init__(self, network: Network, timing: Timing) -> None:
         self.network = network
-        self.pace = pace
+        self.timing = timing
         self._threads = ThreadPoolExecutor(4, "probe")
-        self._asked: dict[int, tuple[float, Future[bool]]] = {}
+        self._probed: dict[int, tuple[float, Future[bool]]] = {}
 
-    def look(self, container: Container, address: str) -> None:
-        """Ask where it is time, and take what was answered."""
+    def poll(self, container: Container, address: str) -> None:
+        """Probe where it is due, and set the last result."""
         probe = container.spec.get("readinessProbe")
         if not container.running or probe is None:
             container.ready = container.running
             return
-        when, answer = self._asked.get(id(container), (0.0, None))
+        when, answer = self._probed.get(id(container), (0.0, None))
         if answer is not None and answer.done():
             container.ready = answer.result()
-        due = time.monotonic() - when > self.pace.probe_s
+        due = time.monotonic() - when > self.timing.probe_s
         if due and (answer is None or answer.done()):
             port = self.network.real_port(_port_of(probe, container.spec))
             fresh = self._threads.submit(_passes, probe, address, port)
-            self._asked[id(container)] = (time.monotonic(), fresh)
+            self._probed[id(container)] = (time.monotonic(), fresh)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Kubernetes' quantities, and what pods ask for."""
+"""Kubernetes quantities, and the requests of pods."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def quantity(text: Any) -> Fraction:
 
 
 def shown(value: Fraction) -> str:
-    """Briefly, as events show it."""
+    """Short form, as in events."""
     return str(value.numerator) if value.denominator == 1 else f"{int(value * 1000)}m"
 
 

@@ -1,4 +1,4 @@
-"""Which node a pod goes to, and why none would do."""
+"""Scheduling of pods to nodes, and reasons where none is suitable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tests.support.servers.kubernetes import kinds
-from tests.support.servers.kubernetes.events import tell
+from tests.support.servers.kubernetes.events import record_event
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.quantities import demand, quantity
 from tests.support.servers.kubernetes.store import Store, now
@@ -15,7 +15,7 @@ _UNSELECTED = "node(s) didn't match Pod's node affinity/selector"
 
 
 def schedule(store: Store) -> None:
-    """Give each pod without a node the first on which it fits, else say why it stays pending."""
+    """Bind each pending pod to the first suitable node, or record why there is none."""
     for pod in store.list(kinds.PODS):
         phase = pod.get("status", {}).get("phase", "Pending")
         free = not pod["spec"].get("nodeName") and phase == "Pending"
@@ -31,10 +31,10 @@ def _schedule(store: Store, pod: Manifest) -> None:
             _place(store, pod, node["metadata"]["name"])
             return
         refusals.update(reasons)
-    told = ", ".join(f"{count} {reason}" for reason, count in sorted(refusals.items()))
+    refused = ", ".join(f"{count} {reason}" for reason, count in sorted(refusals.items()))
     count = len(nodes)
     message = (
-        f"0/{count} nodes are available: {told}. preemption: 0/{count} nodes are available: "
+        f"0/{count} nodes are available: {refused}. preemption: 0/{count} nodes are available: "
         f"{count} Preemption is not helpful for scheduling."
         if nodes
         else "no nodes available to schedule pods"
@@ -50,7 +50,7 @@ def _place(store: Store, pod: Manifest, node: str) -> None:
 
     store.change(kinds.PODS, about["namespace"], about["name"], bind)
     place = f"Successfully assigned {about['namespace']}/{about['name']} to {node}"
-    tell(store, pod, "Scheduled", place, "default-scheduler")
+    record_event(store, pod, "Scheduled", place, "default-scheduler")
 
 
 def _refuse(store: Store, pod: Manifest, message: str) -> None:
@@ -65,7 +65,7 @@ def _refuse(store: Store, pod: Manifest, message: str) -> None:
         "lastTransitionTime": now(),
     }
     store.set_status(kinds.PODS, pod, {"phase": "Pending", "conditions": [condition]})
-    tell(store, pod, "FailedScheduling", message, "default-scheduler", warning=True)
+    record_event(store, pod, "FailedScheduling", message, "default-scheduler", warning=True)
 
 
 def _placed(store: Store, node: Manifest) -> list[Manifest]:

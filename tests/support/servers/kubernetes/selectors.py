@@ -1,4 +1,4 @@
-"""Label and field selectors, as lists and watches take them."""
+"""Label and field selectors of lists and watches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TERMS = re.compile(r",(?![^(]*\))")
 
 
 def matches(manifest: Mapping[str, Any], labels: str = "", fields: str = "") -> bool:
-    """Whether an object is among those selected; an empty selector selects all."""
+    """Whether an object is selected; an empty selector selects all."""
     own = manifest["metadata"].get("labels") or {}
     return all(_label_holds(term, own) for term in _terms(labels)) and all(
         _field_holds(term, manifest) for term in _terms(fields)
@@ -21,7 +21,7 @@ def matches(manifest: Mapping[str, Any], labels: str = "", fields: str = "") -> 
 
 
 def matches_labels(wanted: Mapping[str, str], manifest: Mapping[str, Any]) -> bool:
-    """Whether an object carries all these labels."""
+    """Whether an object has all these labels."""
     own = manifest["metadata"].get("labels") or {}
     return all(own.get(name) == value for name, value in wanted.items())
 

@@ -1,4 +1,4 @@
-"""The API server: HTTPS on loopback, one thread a connection, in front of the store."""
+"""The API server: HTTPS on loopback, one thread per connection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import yaml
 from tests.support.servers.kubernetes import kinds
 from tests.support.servers.kubernetes.accounts import (
     ADMIN,
+    AccessRequest,
     Account,
-    Question,
-    Use,
+    UsedRight,
     account_of,
     allowed,
     refusal,
@@ -32,7 +32,7 @@ from tests.support.servers.kubernetes.watches import watched
 
 
 class Node(Protocol):
-    """Who knows the pods' logs and can evict them."""
+    """Source of pods' logs, and eviction."""
 
     def log_lines(self, pod: Manifest, options: dict[str, str]) -> Iterator[str]: ...
 
@@ -40,7 +40,7 @@ class Node(Protocol):
 
 
 class ApiServer(ThreadingHTTPServer):
-    """Answers until it is closed; ``used`` tells who asked for which rights."""
+    """Answers until it is closed; ``used``: rights that requests used."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -49,10 +49,10 @@ class ApiServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.store = store
         self.node = node
-        self.used: set[Use] = set()
+        self.used: set[UsedRight] = set()
         self.requests: list[tuple[str, str, str]] = []
         """Account, verb and path of each request."""
-        self.away = False
+        self.unavailable = False
         """Every request is answered with 503, as while the control plane is being replaced."""
         self.connections: set[socket.socket] = set()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -75,10 +75,10 @@ class ApiServer(ThreadingHTTPServer):
         request.close()
 
     def close(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         self.shutdown()
         for connection in list(self.connections):
-            # of the bare socket: the thread that owns the TLS side finds its end by itself
+            # of the bare socket: the thread that owns the TLS side ends by itself
             try:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
             except OSError:
@@ -86,11 +86,11 @@ class ApiServer(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Silence: a client that hangs up is no news."""
+        """Nothing: clients may close connections."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, for as many requests as come over it."""
+    """One connection with any number of requests."""
 
     server: ApiServer
     protocol_version = "HTTP/1.1"
@@ -106,13 +106,13 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         self.body = self.rfile.read(length) if length else b""
         try:
-            if self.server.away:
+            if self.server.unavailable:
                 raise ProblemError(503, "the server is currently unable to handle the request")
             self._answer()
         except ProblemError as problem:
             self._send(problem.status(), problem.code)
         except (KeyError, TypeError, ValueError) as error:
-            # a manifest without what every manifest has; the real server says it at more length
+            # a manifest without what every manifest has; the real server is more verbose
             self._send(ProblemError(400, f"{type(error).__name__}: {error}").status(), 400)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815
@@ -134,17 +134,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def _objects(self, steps: list[str]) -> None:
         resource, namespace, name, part = _address(steps)
-        question = Question(self._verb(name), resource, namespace, name, part)
-        self._check(question)
+        access = AccessRequest(self._verb(name), resource, namespace, name, part)
+        self._check(access)
         if part == "log":
-            self._log(question)
+            self._log(access)
         elif part == "eviction":
             self.server.node.evict(namespace, name)
             self._send({"kind": "Status", "apiVersion": "v1", "status": "Success"}, 201)
-        elif question.verb == "watch":
-            self._watch(question)
+        elif access.verb == "watch":
+            self._watch(access)
         else:
-            self._send(*self._done(question))
+            self._send(*self._done(access))
 
     def _verb(self, name: str) -> str:
         if self.command == "GET" and self.options.get("watch") in ("1", "true", "True"):
@@ -155,55 +155,60 @@ class Handler(BaseHTTPRequestHandler):
         named = {"GET": ("list", "get"), "DELETE": ("deletecollection", "delete")}
         return named[self.command][bool(name)]
 
-    def _check(self, question: Question) -> None:
+    def _check(self, access: AccessRequest) -> None:
         account, store = self.account, self.server.store
-        self.server.requests.append((account.name, question.verb, self.path))
+        self.server.requests.append((account.name, access.verb, self.path))
         self.server.used.add(
-            Use(account.name, question.verb, question.resource.group, question.full_resource)
+            UsedRight(
+                account.name,
+                access.verb,
+                access.resource.group,
+                access.full_resource,
+            )
         )
-        if not allowed(store, account, question):
-            raise refusal(account, question)
-        place = question.namespace
-        if question.verb == "create" and place and place not in store.namespaces():
+        if not allowed(store, account, access):
+            raise refusal(account, access)
+        place = access.namespace
+        if access.verb == "create" and place and place not in store.namespaces():
             raise not_found(kinds.NAMESPACES, place)
 
-    def _done(self, question: Question) -> tuple[Manifest, int]:
-        store, resource, place = self.server.store, question.resource, question.namespace
-        match question.verb:
+    def _done(self, access: AccessRequest) -> tuple[Manifest, int]:
+        store, resource, place = self.server.store, access.resource, access.namespace
+        match access.verb:
             case "list":
-                return self._listed(question), 200
+                return self._listed(access), 200
             case "get":
-                return store.get(resource, place, question.name), 200
+                return store.get(resource, place, access.name), 200
             case "create":
                 return store.create(resource, place, self._manifest()), 201
             case "update":
                 new = self._manifest()
-                return store.replace(resource, place, question.name, new, question.part), 200
+                return store.replace(resource, place, access.name, new, access.part), 200
             case "patch":
-                return self._patched(question)
+                return self._patched(access)
             case "delete":
-                return self._deleted(question, question.name), 200
+                return self._deleted(access, access.name), 200
         for manifest in store.list(resource, place, self._option("labelSelector")):
-            self._deleted(question, manifest["metadata"]["name"])
+            self._deleted(access, manifest["metadata"]["name"])
         return {"kind": "Status", "apiVersion": "v1", "status": "Success"}, 200
 
-    def _listed(self, question: Question) -> Manifest:
-        store, resource = self.server.store, question.resource
+    def _listed(self, access: AccessRequest) -> Manifest:
+        store, resource = self.server.store, access.resource
         selectors = self._option("labelSelector"), self._option("fieldSelector")
         with store.changed:
             return {
                 "kind": f"{resource.kind}List",
                 "apiVersion": resource.api_version,
                 "metadata": {"resourceVersion": str(store.version)},
-                "items": store.list(resource, question.namespace, *selectors),
+                "items": store.list(resource, access.namespace, *selectors),
             }
 
-    def _patched(self, question: Question) -> tuple[Manifest, int]:
+    def _patched(self, access: AccessRequest) -> tuple[Manifest, int]:
         kind, patch = self.headers.get("content-type", ""), self._manifest()
-        store, resource, place = self.server.store, question.resource, question.namespace
-        if "apply" in kind and store.find(resource, place, question.name) is None:
+        store, resource, place = self.server.store, access.resource, access.namespace
+        if "apply" in kind and store.find(resource, place, access.name) is None:
             return store.create(resource, place, patch), 201
-        if question.part == "scale":
+        if access.part == "scale":
             replicas = patch["spec"]["replicas"]
             custom = resource.group == "kubernetes.dask.org"
             patch = {"spec": {"worker": {"replicas": replicas}}} if custom else patch
@@ -214,40 +219,40 @@ class Handler(BaseHTTPRequestHandler):
                 raise ProblemError(409, "the object has been modified", "Conflict")
             return dict(new)
 
-        return store.change(resource, place, question.name, lay, question.part), 200
+        return store.change(resource, place, access.name, lay, access.part), 200
 
-    def _deleted(self, question: Question, name: str) -> Manifest:
+    def _deleted(self, access: AccessRequest, name: str) -> Manifest:
         body = self._manifest()
-        # a Job deleted without a policy leaves its pods behind, for reasons of history
-        default = "Orphan" if question.resource == kinds.JOBS else "Background"
+        # a Job deleted without a policy leaves its pods, for backward compatibility
+        default = "Orphan" if access.resource == kinds.JOBS else "Background"
         policy = body.get("propagationPolicy") or self._option("propagationPolicy") or default
         grace = body.get("gracePeriodSeconds", self.options.get("gracePeriodSeconds"))
         store = self.server.store
         wanted = (body.get("preconditions") or {}).get("uid")
-        old = store.get(question.resource, question.namespace, name)
+        old = store.get(access.resource, access.namespace, name)
         if wanted and wanted != old["metadata"]["uid"]:
             raise ProblemError(409, f"Precondition failed: UID in precondition: {wanted}")
         return store.delete(
-            question.resource,
-            question.namespace,
+            access.resource,
+            access.namespace,
             name,
             policy,
             None if grace is None else int(grace),
         )
 
-    def _watch(self, question: Question) -> None:
+    def _watch(self, access: AccessRequest) -> None:
         lines = watched(
             self.server.store,
-            question.resource,
-            question.namespace,
+            access.resource,
+            access.namespace,
             (self._option("labelSelector"), self._option("fieldSelector")),
             self._option("resourceVersion"),
             float(self._option("timeoutSeconds") or 3600),
         )
         self._stream((json.dumps(line) + "\n" for line in lines), "application/json")
 
-    def _log(self, question: Question) -> None:
-        pod = self.server.store.get(kinds.PODS, question.namespace, question.name)
+    def _log(self, access: AccessRequest) -> None:
+        pod = self.server.store.get(kinds.PODS, access.namespace, access.name)
         lines = self.server.node.log_lines(pod, self.options)
         self._stream(lines, "text/plain")
 
@@ -289,7 +294,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _address(steps: list[str]) -> tuple[Resource, str, str, str]:
-    """Kind, namespace, name and subresource that a path means."""
+    """Kind, namespace, name and subresource of a path."""
     if steps[:1] == ["api"]:
         group, version, rest = "", steps[1] if len(steps) > 1 else "", steps[2:]
     elif steps[:1] == ["apis"] and len(steps) > 2:
@@ -307,7 +312,7 @@ def _address(steps: list[str]) -> tuple[Resource, str, str, str]:
 
 
 def _review(store: Store, account: Account, kind: str, body: Manifest) -> Manifest:
-    """What an account asks about itself."""
+    """Answer to a SelfSubject...Review."""
     if kind == "selfsubjectreviews":
         user = {"username": account.user, "groups": list(account.groups)}
         return {**body, "status": {"userInfo": user}}
@@ -322,5 +327,7 @@ def _review(store: Store, account: Account, kind: str, body: Manifest) -> Manife
     names = [wish.get(name, "") for name in ("namespace", "name", "subresource")]
     return {
         **body,
-        "status": {"allowed": allowed(store, account, Question(wish["verb"], resource, *names))},
+        "status": {
+            "allowed": allowed(store, account, AccessRequest(wish["verb"], resource, *names))
+        },
     }

@@ -39,17 +39,17 @@ class Change:
 
 
 def now() -> str:
-    """As Kubernetes writes time."""
+    """The present time in Kubernetes' format."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment(text: str) -> datetime:
-    """The time that Kubernetes wrote."""
+    """A time in Kubernetes' format."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def random_name(length: int = 5) -> str:
-    """What generateName appends."""
+    """Random suffix, as of generateName."""
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
@@ -81,7 +81,7 @@ class Store:
     def list(
         self, resource: Resource, namespace: str = "", labels: str = "", fields: str = ""
     ) -> list[Manifest]:
-        """Those in a namespace, or in all."""
+        """Objects of a namespace, or of all."""
         with self.changed:
             everything = list(self._objects[resource].items())
         return [
@@ -91,7 +91,7 @@ class Store:
         ]
 
     def create(self, resource: Resource, namespace: str, manifest: Manifest) -> Manifest:
-        """Keep a new object; it gets a uid, a version and its time."""
+        """Store a new object, with a uid, a version and its creation time."""
         manifest = copy.deepcopy(manifest)
         about = manifest.setdefault("metadata", {})
         if not about.get("name"):
@@ -114,7 +114,7 @@ class Store:
     def replace(
         self, resource: Resource, namespace: str, name: str, new: Manifest, part: str = ""
     ) -> Manifest:
-        """Keep what is new of an object: of its status only, or of all but its status."""
+        """Replace an object's status, or all but its status."""
         with self.changed:
             old = self.get(resource, namespace, name)
             version = new.get("metadata", {}).get("resourceVersion")
@@ -130,14 +130,14 @@ class Store:
         how: Callable[[Manifest], Manifest | None],
         part: str = "",
     ) -> Manifest:
-        """Let a function make the new object of a copy of the old one (or change the copy)."""
+        """Replace an object by what a function returns for a copy of it, or makes of the copy."""
         with self.changed:
             old = self.get(resource, namespace, name)
             draft = copy.deepcopy(old)
             return self._update(resource, old, how(draft) or draft, part)
 
     def set_status(self, resource: Resource, manifest: Manifest, status: Manifest) -> Manifest:
-        """Replace the status of an object; nothing happens where it is gone or the same."""
+        """Replace the status of an object; no effect where it is deleted or equal."""
         about = manifest["metadata"]
         with self.changed:
             old = self.find(resource, about.get("namespace", ""), about["name"])
@@ -153,7 +153,7 @@ class Store:
         policy: str = "Background",
         grace_s: int | None = None,
     ) -> Manifest:
-        """Begin to delete; an object without finalizers is gone at once, a pod after its grace."""
+        """Delete an object without finalizers at once, a pod after its grace period."""
         with self.changed:
             old = self.get(resource, namespace, name)
             if policy == "Orphan":
@@ -164,7 +164,7 @@ class Store:
                 finalizers.append(FOREGROUND)
             if not finalizers and not grace_s:
                 return self._forget(resource, old)
-            return self._keep(resource, old, _doomed(old, finalizers, grace_s))
+            return self._keep(resource, old, _marked_deleted(old, finalizers, grace_s))
 
     def namespaces(self) -> set[str]:
         return {manifest["metadata"]["name"] for manifest in self.list(kinds.NAMESPACES)}
@@ -179,7 +179,7 @@ class Store:
             ]
 
     def close(self) -> None:
-        """Let everybody go who waits."""
+        """End all waits."""
         with self.changed:
             self.closing = True
             self.changed.notify_all()
@@ -200,17 +200,17 @@ class Store:
         new["metadata"]["resourceVersion"] = str(self.version)
         about = new["metadata"]
         self._objects[resource][about.get("namespace", ""), about["name"]] = new
-        self._tell(Change(self.version, resource, old, new))
+        self._record(Change(self.version, resource, old, new))
         return new
 
     def _forget(self, resource: Resource, old: Manifest) -> Manifest:
         self.version += 1
         last = {**old, "metadata": {**old["metadata"], "resourceVersion": str(self.version)}}
         del self._objects[resource][old["metadata"].get("namespace", ""), old["metadata"]["name"]]
-        self._tell(Change(self.version, resource, last, None))
+        self._record(Change(self.version, resource, last, None))
         return last
 
-    def _tell(self, change: Change) -> None:
+    def _record(self, change: Change) -> None:
         self.history.append(change)
         del self.history[:-_HISTORY]
         self.changed.notify_all()
@@ -233,7 +233,7 @@ class Store:
 
 
 def _combined(resource: Resource, old: Manifest, new: Manifest, part: str) -> Manifest:
-    """The new object, with what may not be changed this way as it was."""
+    """The new object, with immutable fields as they were."""
     if part == "status":
         return {**old, "metadata": dict(old["metadata"]), "status": new.get("status", {})}
     if new["metadata"].get("name") != old["metadata"]["name"]:
@@ -263,7 +263,7 @@ def _held(manifest: Manifest) -> bool:
     return bool(about.get("finalizers")) or bool(about.get("deletionGracePeriodSeconds"))
 
 
-def _doomed(old: Manifest, finalizers: list[str], grace_s: int) -> Manifest:
+def _marked_deleted(old: Manifest, finalizers: list[str], grace_s: int) -> Manifest:
     when = datetime.now(UTC) + timedelta(seconds=grace_s)
     about: dict[str, Any] = {
         "deletionTimestamp": when.strftime("%Y-%m-%dT%H:%M:%SZ"),

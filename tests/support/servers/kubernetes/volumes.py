@@ -12,11 +12,11 @@ from tests.support.servers.kubernetes.store import Store
 
 
 class MissingError(Exception):
-    """A Secret or ConfigMap that a pod needs is not there (yet)."""
+    """A Secret or ConfigMap that a pod needs does not exist."""
 
 
 class Volumes:
-    """Fills the folders of a pod's volumes; ``field`` gives the values of the downward API."""
+    """Fills the folders of a pod's volumes; ``field`` returns values of the downward API."""
 
     def __init__(
         self, store: Store, pod: Manifest, folder: Path, field: Callable[[Manifest], str]
@@ -28,12 +28,12 @@ class Volumes:
         self.namespace: str = pod["metadata"]["namespace"]
 
     def fill(self) -> None:
-        """Make all of them; MissingError where something for them is not there."""
+        """Create all of them; MissingError where a source does not exist."""
         for volume in self.pod["spec"].get("volumes", ()):
             self._fill(volume, self.path(volume["name"]))
 
     def path(self, name: str) -> Path:
-        """Where a volume lies; a claim's outlives the pod."""
+        """Folder of a volume; a claim's outlives the pod."""
         for volume in self.pod["spec"].get("volumes", ()):
             if volume["name"] == name and (claim := volume.get("persistentVolumeClaim")):
                 claims = self.folder.parent.parent / "claims"
@@ -76,7 +76,7 @@ class Volumes:
 
 
 def secret_values(store: Store, namespace: str, name: str) -> dict[str, bytes]:
-    """What a Secret holds."""
+    """Content of a Secret."""
     secret = _needed(store, kinds.SECRETS, namespace, name)
     values = {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
     written = secret.get("stringData") or {}
@@ -84,7 +84,7 @@ def secret_values(store: Store, namespace: str, name: str) -> dict[str, bytes]:
 
 
 def config_values(store: Store, namespace: str, name: str) -> dict[str, bytes]:
-    """What a ConfigMap holds."""
+    """Content of a ConfigMap."""
     config = _needed(store, kinds.CONFIG_MAPS, namespace, name)
     return {key: value.encode() for key, value in (config.get("data") or {}).items()}
 

@@ -20,17 +20,17 @@ def watched(
     since: str,
     limit_s: float,
 ) -> Iterator[dict[str, Any]]:
-    """Events from a version on (from what is there now, where none is given), for a time."""
+    """Watch events from a version on, or from the existing objects, for ``limit_s``."""
     with store.changed:
         version = int(since or 0)
-        there = [] if version else store.list(resource, namespace, *selectors)
+        existing = [] if version else store.list(resource, namespace, *selectors)
         version = version or store.version
         oldest = store.history[0].version if store.history else 0
     if since not in ("", "0") and store.history and version < oldest - 1:
         problem = ProblemError(410, f"too old resource version: {version} ({oldest})")
         yield {"type": "ERROR", "object": problem.status()}
         return
-    for manifest in there:
+    for manifest in existing:
         yield {"type": "ADDED", "object": manifest}
     until = time.monotonic() + limit_s
     while not store.closing and (left := until - time.monotonic()) > 0:

@@ -1,13 +1,13 @@
-"""Puts a process into the cluster's network: Python runs this first where it lies on PYTHONPATH.
+"""Gives a process the cluster's network: Python imports this first if it is on PYTHONPATH.
 
 Each pod has a loopback address of its own (Linux answers on all of 127.0.0.0/8).  A pod that
 listens on every address gets its own one only, so that each may have port 8786; names of
-Services resolve to the pod that is ready behind them, on its port, or to where nobody listens.
-Ports below 10000 are shifted by a number that all of the cluster know: whoever on this machine
+Services resolve to a ready pod behind them, on its port, or to an address without a listener.
+Ports below 10000 are shifted by a number common to the cluster: a process of this machine that
 listens on every address, as a Dask dashboard does on 8787, would answer for the pods.
 
 WORLD_HOSTS names the table of Services, WORLD_POD_IP the pod's address (none for the operator),
-WORLD_PORT_SHIFT that number, WORLD_NAMESPACE the namespace in which a short name is meant,
+WORLD_PORT_SHIFT that number, WORLD_NAMESPACE the namespace of short names,
 WORLD_PARENT the process of the test.
 """
 
@@ -30,7 +30,7 @@ _bind = socket.socket.bind
 
 
 def service(host: str) -> tuple[dict[str, Any], str] | None:
-    """Name and namespace that a host name means in the cluster, None outside of it."""
+    """Table and NAME.NAMESPACE of a host name in the cluster; None for other names."""
     table = json.loads(Path(HOSTS).read_text())
     name, _, rest = host.partition(".")
     place = rest.removesuffix(".cluster.local").removesuffix(".svc")
@@ -44,7 +44,7 @@ def service(host: str) -> tuple[dict[str, Any], str] | None:
 def getaddrinfo(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[Any]:
-    """As the cluster's DNS and its Services would have it."""
+    """Resolve as the cluster's DNS and Services do."""
     name = host.decode() if isinstance(host, bytes) else host
     if OWN and (name in EVERYWHERE or (name is None and flags & socket.AI_PASSIVE)):
         return _resolve(OWN, port, 0, type, proto, flags)
@@ -60,7 +60,7 @@ def getaddrinfo(
 
 
 def bind(self: socket.socket, address: Any) -> None:
-    """To the pod's own address instead of to all, and to the port that is meant by it."""
+    """Bind to the pod's address instead of all addresses, and to the shifted port."""
     if OWN and self.family == socket.AF_INET and address[0] in (*EVERYWHERE, OWN):
         port = address[1]
         address = (OWN, port + SHIFT if 0 < port < 10_000 else port)

@@ -1,0 +1,21 @@
+"""Delays of the cluster, shorter than real ones, so that tests end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Delays in seconds."""
+
+    job_backoff_s: float = 1.0
+    """Before a failed index is tried again; doubles each time (really 10 s)."""
+    crash_backoff_s: float = 1.0
+    """Before a crashed container starts again for the second time; doubles (really 10 s)."""
+    grace_limit_s: float = 20.0
+    """Limit of a pod's terminationGracePeriodSeconds."""
+    probe_s: float = 0.25
+    """Between two readiness probes."""
+    retry_s: float = 1.0
+    """Before a retry of what a quota or a missing Secret prevented."""
