@@ -146,7 +146,7 @@ def submit(
     if state is not None and not again:
         return Submission(read_run(storage, run.job, run.id) or run, state)
     if job is not None:
-        _delete_and_wait(api, run.id)
+        delete_and_wait(api, run.id)
     return _create(api, storage, plan, run)
 
 
@@ -213,7 +213,7 @@ def _is_active(job: Manifest) -> bool:
     return not job_over(job) and "deletionTimestamp" not in job["metadata"]
 
 
-def _delete_and_wait(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+def delete_and_wait(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:
     """Delete the Job of an earlier submission and all it owns; wait until it is gone."""
     api.delete(JOBS, name, foreground=True)
     deadline = time.monotonic() + DELETION_LIMIT_S

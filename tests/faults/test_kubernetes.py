@@ -1,7 +1,7 @@
-"""What breaks on Kubernetes, one event after another: what a user sees, what stays, what it costs.
+"""Faults on Kubernetes: exit code, recovery, objects left behind, and output of each.
 
 Prints the table of docs/kubernetes.md: ``event | exit code | recovered | left behind | seen``.
-Bytes are compared with those of a run that nothing happened to.
+Bytes are compared with those of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 DAYS = tuple(range(1, 61))
 BEGUN, OVER = f"{len(DAYS)} overpasses to do", f"{len(DAYS)}/{len(DAYS)} overpasses"
-"""Lines of a runner's log; in between are some eight seconds of work."""
+"""Lines of a runner's log, with some eight seconds of work between them."""
 INTO_THE_WORK_S = 2.0
 GPU_NODE = node("gpu-1", gpu="1", taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},))
 GPU = {"count": 1, "cpu": "250m", "memory": "2Gi", "image": GPU_IMAGE, "wait_s": 20}
@@ -35,8 +35,8 @@ STARTED: list[subprocess.Popen[str]] = []
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site where the job was done once, undisturbed."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site whose job was run once, undisturbed."""
     folder = tmp_path_factory.mktemp("site")
     with site(folder, DAYS, berths=False) as made, seen_from_here(made.s3):
         done = made.submit("--wait")
@@ -45,18 +45,18 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def as_before(calm: Site) -> Iterator[None]:
-    """The world as it should be, before and after each event."""
+def as_before(undisturbed: Site) -> Iterator[None]:
+    """Restore the cluster after each event."""
     yield
     for process in STARTED:
         process.kill()
         process.communicate()
     STARTED.clear()
-    calm.world.set_nodes(node("node-1"))
-    calm.world.set_quota({})
-    for job in calm.world.list("jobs"):
-        calm.world.delete("jobs", job["metadata"]["name"])
-    calm.world.wait_until(lambda: calm.left() == [], 90)
+    undisturbed.world.set_nodes(node("node-1"))
+    undisturbed.world.set_quota({})
+    for job in undisturbed.world.list("jobs"):
+        undisturbed.world.delete("jobs", job["metadata"]["name"])
+    undisturbed.world.wait_until(lambda: undisturbed.left() == [], 90)
 
 
 @dataclass
@@ -73,11 +73,11 @@ class Waiting:
         name = str(pods[0]["metadata"]["name"])
         world.wait_until(lambda: BEGUN in world.pod_log(name), 240)
         time.sleep(INTO_THE_WORK_S)
-        assert OVER not in world.pod_log(name), "the work was over before anything happened to it"
+        assert OVER not in world.pod_log(name), "the work was finished before the fault"
         return name
 
     def end(self, limit_s: float = 400) -> tuple[int, str]:
-        """Exit code and everything that was said."""
+        """Exit code and output."""
         said, _ = self.process.communicate(timeout=limit_s)
         return self.process.returncode, said
 
@@ -96,98 +96,104 @@ def waiting(site: Site, *more: str) -> Waiting:
 
 
 def row(event: str, code: int, recovered: bool, left: list[str], seen: str) -> None:
-    """One line of the table."""
+    """Print a line of the table."""
     nothing = "nothing" if not left else f"{len(left)}: {', '.join(left)}"
     print(f"\n{event} | {code} | {'yes' if recovered else 'no'} | {nothing} | {seen}")
 
 
 def only_secret(found: Site) -> list[str]:
-    """What is left, the Secret of a finished Job aside: it goes when the Job goes."""
+    """Objects left, without the Secret of a finished Job, which is deleted with the Job."""
     return [name for name in found.left() if not name.endswith("-tls")]
 
 
 def line_with(said: str, word: str) -> str:
-    """The last line that says it, without the display's line breaks."""
+    """The last line with a text, without the display's line breaks."""
     assert word in " ".join(said.split()), said
     return next(line for line in reversed(said.splitlines()) if word.split()[-1] in line).strip()
 
 
-def recovered(event: str, calm: Site, run: Waiting, seen: str = "") -> None:
-    """The run came to its end, with the same bytes, and nothing is left."""
+def recovered(event: str, undisturbed: Site, run: Waiting, seen: str = "") -> None:
+    """Assert that the run finished with the same bytes, and left nothing."""
     code, said = run.end()
-    assert code == 0, said + calm.world.describe()
+    assert code == 0, said + undisturbed.world.describe()
     found = run.site
     found.world.wait_until(lambda: only_secret(found) == [], 60)
-    equal = found.published() == calm.published()
+    equal = found.published() == undisturbed.published()
     row(event, code, equal, only_secret(found), seen or "progress goes on")
     assert equal
 
 
-# --- what passes --------------------------------------------------------------------------------
+# --- recovered faults ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("abrupt", [False, True], ids=["drained", "node lost"])
-def test_runner_evicted(calm: Site, abrupt: bool) -> None:
+def test_runner_evicted(undisturbed: Site, abrupt: bool) -> None:
     name = f"runner-{int(abrupt)}"
-    run = waiting(calm.beside(name))
+    run = waiting(undisturbed.beside(name))
     pod = run.runner()
-    (cluster,) = calm.world.list("daskclusters")
-    calm.world.kill_pod(pod, abrupt=abrupt)
-    fresh = calm.world.wait_until(
+    (cluster,) = undisturbed.world.list("daskclusters")
+    undisturbed.world.kill_pod(pod, abrupt=abrupt)
+    fresh = undisturbed.world.wait_until(
         lambda: [p for p in run.site.pods("runner") if p["metadata"]["name"] != pod], 120
     )
-    same = calm.world.list("daskclusters")
+    same = undisturbed.world.list("daskclusters")
     assert [one["metadata"]["uid"] for one in same] == [cluster["metadata"]["uid"]]
     assert fresh
     event = "runner's node lost" if abrupt else "runner evicted"
-    recovered(event, calm, run, "a second runner's log follows the first, on the same cluster")
+    recovered(
+        event, undisturbed, run, "a second runner's log follows the first, on the same cluster"
+    )
 
 
-def test_scheduler_lost(calm: Site) -> None:
-    run = waiting(calm.beside("scheduler"))
+def test_scheduler_lost(undisturbed: Site) -> None:
+    run = waiting(undisturbed.beside("scheduler"))
     run.runner()
     (pod,) = run.site.pods("scheduler")
-    calm.world.kill_pod(pod["metadata"]["name"], abrupt=True)
-    recovered("scheduler lost", calm, run, "'the cluster was lost', exit 3 of that runner; another")
+    undisturbed.world.kill_pod(pod["metadata"]["name"], abrupt=True)
+    recovered(
+        "scheduler lost", undisturbed, run, "'the cluster was lost', exit 3 of that runner; another"
+    )
 
 
-def test_cpu_worker_lost(calm: Site) -> None:
-    run = waiting(calm.beside("worker"))
+def test_cpu_worker_lost(undisturbed: Site) -> None:
+    run = waiting(undisturbed.beside("worker"))
     run.runner()
     (pod,) = run.site.pods("worker")
-    calm.world.kill_pod(pod["metadata"]["name"], abrupt=True)
-    recovered("CPU worker lost", calm, run)
+    undisturbed.world.kill_pod(pod["metadata"]["name"], abrupt=True)
+    recovered("CPU worker lost", undisturbed, run)
 
 
-def test_gpu_worker_lost(calm: Site) -> None:
-    calm.world.set_nodes(node("node-1"), GPU_NODE)
-    run = waiting(calm.beside("gpu-worker", gpu={**GPU, "wait_s": 120}))
+def test_gpu_worker_lost(undisturbed: Site) -> None:
+    undisturbed.world.set_nodes(node("node-1"), GPU_NODE)
+    run = waiting(undisturbed.beside("gpu-worker", gpu={**GPU, "wait_s": 120}))
     run.runner()
     (pod,) = run.site.pods("gpu-worker")
-    calm.world.kill_pod(pod["metadata"]["name"], abrupt=True)
-    recovered("GPU worker lost", calm, run)
+    undisturbed.world.kill_pod(pod["metadata"]["name"], abrupt=True)
+    recovered("GPU worker lost", undisturbed, run)
 
 
-def test_no_gpu_comes_and_cpus_will_do(calm: Site) -> None:
-    run = waiting(calm.beside("gpu-cpu", gpu={**GPU, "otherwise": "cpu"}))
-    recovered("GPU never scheduled, otherwise: cpu", calm, run, "'going on with CPUs alone'")
+def test_without_a_gpu_worker_the_run_goes_on_with_cpus(undisturbed: Site) -> None:
+    run = waiting(undisturbed.beside("gpu-cpu", gpu={**GPU, "otherwise": "cpu"}))
+    recovered("GPU never scheduled, otherwise: cpu", undisturbed, run, "'going on with CPUs alone'")
 
 
-def test_submitted_twice_at_once(calm: Site) -> None:
-    twice = calm.beside("twice")
+def test_submitted_twice_at_once(undisturbed: Site) -> None:
+    twice = undisturbed.beside("twice")
     runs = [waiting(twice), waiting(twice)]
     ends = [run.end() for run in runs]
     assert [code for code, _ in ends] == [0, 0], ends
-    jobs = [job for job in calm.world.list("jobs") if job["metadata"]["name"] == twice.run_id()]
+    jobs = [
+        job for job in undisturbed.world.list("jobs") if job["metadata"]["name"] == twice.run_id()
+    ]
     assert len(jobs) == 1
-    calm.world.wait_until(lambda: only_secret(twice) == [], 60)
-    equal = twice.published() == calm.published()
+    undisturbed.world.wait_until(lambda: only_secret(twice) == [], 60)
+    equal = twice.published() == undisturbed.published()
     row("submitted twice at once", 0, equal, only_secret(twice), "both follow the same run")
     assert equal
 
 
-def test_cancelled_in_the_middle_and_resumed(calm: Site) -> None:
-    found = calm.beside("cancelled")
+def test_cancelled_in_the_middle_and_resumed(undisturbed: Site) -> None:
+    found = undisturbed.beside("cancelled")
     run = waiting(found)
     run.runner()
     ended = found.call("cancel", str(found.plan), "--yes")
@@ -202,16 +208,16 @@ def test_cancelled_in_the_middle_and_resumed(calm: Site) -> None:
     )
     assert again.returncode == 0, again.stdout + again.stderr
     found.world.wait_until(lambda: only_secret(found) == [], 60)
-    equal = found.published() == calm.published()
+    equal = found.published() == undisturbed.published()
     row("and resumed", again.returncode, equal, only_secret(found), "only what was missing")
     assert equal
 
 
-# --- what does not pass --------------------------------------------------------------------------
+# --- failed runs ---------------------------------------------------------------------------------
 
 
 def refused(event: str, found: Site, word: str, *more: str, code: int = 2) -> str:
-    """The run ends with this exit code, says why, and leaves nothing."""
+    """Assert that the run ends with an exit code and a message, and leaves nothing."""
     run = waiting(found, *more)
     ended, said = run.end()
     assert ended == code, said + found.world.describe()
@@ -220,48 +226,48 @@ def refused(event: str, found: Site, word: str, *more: str, code: int = 2) -> st
     return said
 
 
-def test_image_missing(calm: Site) -> None:
-    found = calm.beside("image", start_timeout_s=15)
+def test_image_missing(undisturbed: Site) -> None:
+    found = undisturbed.beside("image", start_timeout_s=15)
     missing = f"registry.test/nobody@sha256:{'c' * 64}"
     refused("image missing", found, "cannot be pulled", "--image", missing)
 
 
-def test_gpu_never_scheduled(calm: Site) -> None:
-    refused("GPU never scheduled", calm.beside("no-gpu", gpu=GPU), "no GPU worker came")
+def test_gpu_never_scheduled(undisturbed: Site) -> None:
+    refused("GPU never scheduled", undisturbed.beside("no-gpu", gpu=GPU), "no GPU worker came")
 
 
-def test_quota_exceeded(calm: Site) -> None:
-    found = calm.beside("quota", start_timeout_s=20)
-    calm.world.set_quota({"pods": "2"})
+def test_quota_exceeded(undisturbed: Site) -> None:
+    found = undisturbed.beside("quota", start_timeout_s=20)
+    undisturbed.world.set_quota({"pods": "2"})
     refused("quota exceeded", found, "quota")
 
 
-def test_secret_missing(calm: Site) -> None:
-    found = calm.beside("secret", credentials=[CREDENTIALS, "nobody"], start_timeout_s=15)
+def test_secret_missing(undisturbed: Site) -> None:
+    found = undisturbed.beside("secret", credentials=[CREDENTIALS, "nobody"], start_timeout_s=15)
     refused("secret missing", found, "nobody")
 
 
-def test_s3_denied(calm: Site) -> None:
-    with faulty_proxy(calm.s3.url) as proxy:
+def test_s3_denied(undisturbed: Site) -> None:
+    with faulty_proxy(undisturbed.s3.url) as proxy:
         proxy.faults.add(answers(403, path="*/denied/ports/*", method="PUT", times=None))
-        found = calm.beside("denied", environment=_through(calm, proxy.url))
+        found = undisturbed.beside("denied", environment=_through(undisturbed, proxy.url))
         refused("S3 denied", found, "cannot be read or written")
 
 
-def test_no_right_to_write_at_all(calm: Site) -> None:
-    with faulty_proxy(calm.s3.url) as proxy:
+def test_no_right_to_write_at_all(undisturbed: Site) -> None:
+    with faulty_proxy(undisturbed.s3.url) as proxy:
         proxy.faults.add(answers(403, times=None))
-        found = calm.beside("shut", environment=_through(calm, proxy.url))
-        refused("S3 denied to pods, not to whoever submits", found, "access is denied")
+        found = undisturbed.beside("shut", environment=_through(undisturbed, proxy.url))
+        refused("S3 denied to pods, not to the submitter", found, "access is denied")
 
 
-def _through(calm: Site, url: str) -> dict[str, str]:
-    """The pods' environment, with another way to S3."""
-    return {**calm.settings["environment"], "AWS_ENDPOINT_URL": url}
+def _through(undisturbed: Site, url: str) -> dict[str, str]:
+    """The pods' environment, with another address of S3."""
+    return {**undisturbed.settings["environment"], "AWS_ENDPOINT_URL": url}
 
 
-def test_an_image_that_is_missing(calm: Site) -> None:
-    found = calm.beside("failing")
+def test_an_image_that_is_missing(undisturbed: Site) -> None:
+    found = undisturbed.beside("failing")
     plan = read_plan(found.plan)
     overpasses = tuple(_without_file(o) if i == 3 else o for i, o in enumerate(plan.overpasses))
     write_plan(replace(plan, overpasses=overpasses), found.plan)

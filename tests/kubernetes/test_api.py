@@ -1,4 +1,4 @@
-"""Asking a Kubernetes API server: what is found, refused, silent."""
+"""The Kubernetes client: objects, refusals, servers without a response."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def secret(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "stringData": {"a": "b"}}
 
 
-def test_what_was_made_is_found_listed_changed_and_deleted(api: Api, world: World) -> None:
+def test_an_object_is_found_listed_patched_and_deleted(api: Api, world: World) -> None:
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -77,13 +77,13 @@ def test_core_kinds_are_found_too(api: Api, world: World) -> None:
     assert api.list(PODS) == []
 
 
-def test_a_name_that_is_taken_is_said(api: Api) -> None:
+def test_an_existing_name_is_refused(api: Api) -> None:
     api.create(secret("taken"))
     with pytest.raises(AlreadyThereError, match="create secrets taken: exists already"):
         api.create(secret("taken"))
 
 
-def test_a_refusal_names_the_right_that_lacks(world: World) -> None:
+def test_a_refusal_names_the_missing_right(world: World) -> None:
     world.create_role(f"{world.namespace}/nobody", ("", ["pods"], ["list"]))
     path = world.kubeconfig(f"{world.namespace}/nobody")
     weak = Api(config.new_client_from_config(str(path)), world.namespace)
@@ -92,18 +92,18 @@ def test_a_refusal_names_the_right_that_lacks(world: World) -> None:
         weak.list(CLUSTERS)
 
 
-def test_the_servers_own_words_are_told(api: Api) -> None:
+def test_an_error_has_the_servers_message(api: Api) -> None:
     wrong = {"apiVersion": CLUSTERS.api_version, "kind": "DaskCluster", "metadata": {"name": "x"}}
     with pytest.raises(KubernetesError, match=r"refuses: create daskclusters x .*spec"):
         api.create({**wrong, "spec": {}})
 
 
-def test_a_log_of_nobody_is_refused(api: Api) -> None:
+def test_a_log_of_no_pod_is_refused(api: Api) -> None:
     with pytest.raises(KubernetesError, match="get pods/log nobody"):
         api.log("nobody")
 
 
-def test_a_server_that_is_silent_for_a_while_is_asked_again(
+def test_a_request_is_repeated_while_the_server_does_not_respond(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
@@ -120,7 +120,7 @@ def test_a_server_that_is_silent_for_a_while_is_asked_again(
     assert waited == [0.5, 1.0]
 
 
-def test_a_server_that_stays_silent_is_lost(
+def test_a_server_that_never_responds_is_lost(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)
@@ -141,7 +141,7 @@ def test_the_namespace_is_the_contexts_unless_given(
 
 
 @pytest.mark.usefixtures("alone")
-def test_without_a_cluster_it_says_what_to_set() -> None:
+def test_without_a_cluster_the_error_names_the_setting() -> None:
     with pytest.raises(KubernetesError, match="set KUBECONFIG"):
         api_for()
 

@@ -1,4 +1,4 @@
-"""A plan's own files: sent into the archive, fetched elsewhere, and by every worker that joins."""
+"""A plan's local files: uploaded, downloaded elsewhere, and by every worker that joins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER = "runs/test/bw-test-1"
 
 
 def with_files(plan: Plan, folder: Path) -> Plan:
-    """The plan with weights and entries of a person's own."""
+    """The plan with local weights and cargo entries."""
     model, cargo = folder / "mine.safetensors", folder / "cargo.csv"
     model.write_bytes(default_path().read_bytes())
     cargo.write_text("visit_id,barrels\n")
@@ -27,7 +27,7 @@ def with_files(plan: Plan, folder: Path) -> Plan:
     return replace(plan, model=str(model), estimates=estimates)
 
 
-def test_files_travel_through_the_archive_and_the_plan_stays_the_same(tmp_path: Path) -> None:
+def test_uploaded_files_are_downloaded_and_the_plan_keeps_its_hash(tmp_path: Path) -> None:
     plan = with_files(a_plan(tmp_path, 1), tmp_path)
     storage = LocalFolder(tmp_path / "archive")
     upload(plan, storage, FOLDER)
@@ -42,14 +42,14 @@ def test_files_travel_through_the_archive_and_the_plan_stays_the_same(tmp_path: 
     assert len(storage.names(FOLDER)) == 3
 
 
-def test_a_plan_without_files_of_its_own_needs_none(tmp_path: Path) -> None:
+def test_a_plan_without_local_files_needs_none(tmp_path: Path) -> None:
     plan = a_plan(tmp_path, 1)
     storage = LocalFolder(tmp_path / "archive")
     upload(plan, storage, FOLDER)
     assert with_downloaded_files(plan, storage, FOLDER, tmp_path / "there") is plan
 
 
-def test_files_that_were_never_sent_are_missed(tmp_path: Path) -> None:
+def test_files_that_were_not_uploaded_are_an_error(tmp_path: Path) -> None:
     plan = with_files(a_plan(tmp_path, 1), tmp_path)
     with pytest.raises(ArchiveError, match=r"lacks .*mine\.safetensors"):
         with_downloaded_files(plan, LocalFolder(tmp_path / "archive"), FOLDER, tmp_path / "there")
@@ -82,7 +82,7 @@ def test_every_worker_has_the_weights_before_its_first_task(tmp_path: Path) -> N
         assert path.exists()
 
 
-def test_a_worker_that_cannot_fetch_the_weights_takes_no_task(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_download_the_weights_runs_no_task(tmp_path: Path) -> None:
     storage = LocalFolder(tmp_path / "archive")
     with (
         LocalCluster(

@@ -1,4 +1,4 @@
-"""Cancelling leaves nothing behind, or says what it left."""
+"""Cancelling deletes all objects of a run, or lists those left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def whole(*more: dict) -> Objects:
     return Objects(job(RUN, active=1), cluster(RUN, "Running"), group(RUN), *pods, *more)
 
 
-def test_everything_of_the_run_goes_with_its_job(storage: LocalFolder) -> None:
+def test_all_objects_of_a_run_are_deleted_with_its_job(storage: LocalFolder) -> None:
     other = pod(run(id="bw-other-11111111"))
     api = whole(other)
     done = cancel(api, storage, RUN, poll_s=0)
@@ -42,7 +42,7 @@ def test_what_no_job_owns_is_deleted_as_well(storage: LocalFolder) -> None:
     assert not api.objects
 
 
-def test_what_the_account_may_not_delete_is_told_and_left(storage: LocalFolder) -> None:
+def test_objects_that_the_account_may_not_delete_are_reported(storage: LocalFolder) -> None:
     api = whole(cluster(RUN, "Pending", index=1, owned=False))
     api.refused.add(("delete", "daskclusters"))
     done = cancel(api, storage, RUN, wait_s=0)
@@ -51,7 +51,7 @@ def test_what_the_account_may_not_delete_is_told_and_left(storage: LocalFolder) 
     assert len(done.gone) == 7
 
 
-def test_a_pod_that_does_not_go_is_left_when_the_wait_is_over(storage: LocalFolder) -> None:
+def test_a_pod_that_is_not_gone_within_the_limit_is_reported(storage: LocalFolder) -> None:
     api = whole()
     stuck = pod(RUN)["metadata"]["name"]
     api.stays.add(stuck)
@@ -61,7 +61,9 @@ def test_a_pod_that_does_not_go_is_left_when_the_wait_is_over(storage: LocalFold
     assert said == ["waiting for 1 Pod to go"]
 
 
-def test_a_run_that_is_over_is_cleared_away_but_was_not_cancelled(storage: LocalFolder) -> None:
+def test_a_run_that_has_ended_is_deleted_but_not_recorded_as_cancelled(
+    storage: LocalFolder,
+) -> None:
     complete = {"type": "Complete", "status": "True"}
     api = Objects(job(RUN, conditions=[complete]), pod(RUN, "runner", phase="Succeeded"))
     done = cancel(api, storage, RUN, poll_s=0)
@@ -72,7 +74,7 @@ def test_a_run_that_is_over_is_cleared_away_but_was_not_cancelled(storage: Local
 
 
 def test_the_record_is_written_before_anything_is_deleted(storage: LocalFolder) -> None:
-    """So that a runner that is told to end by it is known to be cancelled, not lost."""
+    """Otherwise a run whose runner ends by it would be lost, not cancelled."""
     api = whole()
     plain = api.delete
     known: list[bool] = []
@@ -86,5 +88,5 @@ def test_the_record_is_written_before_anything_is_deleted(storage: LocalFolder) 
     assert known[0]
 
 
-def test_counted() -> None:
+def test_objects_are_counted_by_kind() -> None:
     assert count_by_kind({"Pod/a", "Pod/b", "Job/x"}) == "1 Job, 2 Pods"

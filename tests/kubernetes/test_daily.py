@@ -1,4 +1,4 @@
-"""The daily increment as infra/ sets it up: its CronJob submits, and the run comes to its end."""
+"""The daily increment of infra/: its CronJob submits a run, which finishes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_cron_job_submits_what_is_new(here: Site, tmp_path: Path) -> None:
     assert simulated.returncode == 0, simulated.stderr
     world = here.world
     with file_server(tmp_path / "sky") as files:
-        world.add_secret(CREDENTIALS, here.s3.environment)  # with the endpoint: it is no AWS
+        world.add_secret(CREDENTIALS, here.s3.environment)  # with the endpoint, since it is not AWS
         world.add_config("berthwatch", {"settings.yaml": yaml.safe_dump(here.settings)})
         world.apply(*daily(job_file(f"{files.url}/catalog.json", start)))
         for day in ("first", "second"):
@@ -79,4 +79,4 @@ def test_the_cron_job_submits_what_is_new(here: Site, tmp_path: Path) -> None:
     record = json.loads(storage.read(names[0]))
     assert record["exit"] == 0, record
     assert record["done"] > 0
-    assert len(world.list("jobs", "berthwatch/job=daily")) == 1  # twice in a day is once
+    assert len(world.list("jobs", "berthwatch/job=daily")) == 1  # twice in a day is one run

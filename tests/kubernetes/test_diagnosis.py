@@ -26,7 +26,7 @@ def only(found: list[Trouble]) -> Trouble:
     return found[0]
 
 
-def test_nothing_wrong_is_no_trouble() -> None:
+def test_pods_that_work_have_no_trouble() -> None:
     pods = [pod(RUN, "runner"), pod(RUN, "scheduler"), pod(RUN), pod(RUN, phase="Succeeded")]
     assert troubles(pods, [event(pods[2], "Pulled", "Successfully pulled image")]) == []
 
@@ -89,12 +89,12 @@ def test_while_the_kubelet_backs_off_the_cause_is_in_an_event() -> None:
     broken = pod(
         RUN, phase="Pending", state=waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')
     )
-    told = [
+    events = [
         event(broken, "BackOff", f'Back-off pulling image "{IMAGE}"', LATER),
         event(broken, "Failed", f'Failed to pull image "{IMAGE}": rpc error: code = NotFound'),
     ]
-    assert only(troubles([broken], told)).fatal
-    assert not only(troubles([broken], [])).fatal  # nobody knows: it may pass
+    assert only(troubles([broken], events)).fatal
+    assert not only(troubles([broken], [])).fatal  # unknown causes may pass
 
 
 def test_forty_workers_with_one_cause_are_one_trouble() -> None:
@@ -136,11 +136,11 @@ def test_of_scheduling_events_the_newest_counts_and_numbers_of_nodes_do_not_divi
     newer = NO_GPU.replace("0/5", "0/6").replace("3 node(s)", "4 node(s)")
     repeated = event(pods[0], "FailedScheduling", newer, new_style=True)
     repeated["series"] = {"count": 7, "lastObservedTime": LATER.replace("Z", ".000001Z")}
-    told = [
+    events = [
         event(pods[0], "FailedScheduling", NO_GPU, "2026-11-24T02:03:00Z", new_style=True),
         repeated,
     ]
-    found = only(troubles(pods, told))
+    found = only(troubles(pods, events))
     assert found.count == 2
     assert "4 nodes with a taint" in found.what
 
@@ -158,7 +158,7 @@ def test_a_node_selector_that_fits_no_node() -> None:
     assert "node selector" in only(troubles([unplaced(RUN, message)], [])).what
 
 
-def test_a_quota_keeps_pods_from_being_made_until_one_is_made() -> None:
+def test_a_quota_is_a_trouble_until_a_pod_is_created() -> None:
     replicas = f"{RUN.id}-0-gpu-worker-1"
     full = event(replicas, "FailedCreate", QUOTA, kind="ReplicaSet")
     found = only(troubles([], [full]))
@@ -205,10 +205,10 @@ def test_a_container_that_ends_again_and_again() -> None:
     assert "exit 1, started 5 times" in only(troubles([broken], [])).what
 
 
-def test_what_has_become_ready_is_in_no_trouble() -> None:
+def test_a_pod_that_has_become_ready_has_no_trouble() -> None:
     well = pod(RUN, last=terminated(137, "OOMKilled"), restarts=1)
-    told = [event(well, "FailedScheduling", NO_GPU), event(well, "Failed", "Failed to pull image")]
-    assert troubles([well], told) == []
+    events = [event(well, "FailedScheduling", NO_GPU), event(well, "Failed", "Failed to pull image")]
+    assert troubles([well], events) == []
 
 
 def test_an_evicted_runner_is_a_trouble_until_its_successor_is_ready() -> None:
@@ -256,8 +256,8 @@ def test_a_volume_that_cannot_be_mounted() -> None:
 
 
 def test_a_run_past_its_deadline() -> None:
-    told = event(RUN.id, "DeadlineExceeded", "Job was active longer than specified", kind="Job")
-    assert only(troubles([], [told])).fatal
+    events = event(RUN.id, "DeadlineExceeded", "Job was active longer than specified", kind="Job")
+    assert only(troubles([], [events])).fatal
 
 
 def test_fatal_troubles_come_first() -> None:

@@ -1,4 +1,4 @@
-"""Explaining, following and ending a run against an API server and its controllers."""
+"""Diagnosis, logs and cancelling of a run, with an API server and its controllers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def found(api: Api) -> list[Trouble]:
     return troubles(api.list(PODS, {RUN_LABEL: RUN.id}), events_of(RUN.id, api.list(EVENTS)))
 
 
-def test_what_keeps_pods_from_starting_is_told(world: World, api: Api) -> None:
+def test_causes_that_prevent_pods_from_starting_are_found(world: World, api: Api) -> None:
     world.apply(
         workers("image", image="registry.example/lost:1"),
         workers("secret", envFrom=[{"secretRef": {"name": "berthwatch-s3"}}]),
@@ -128,7 +128,7 @@ def test_what_keeps_pods_from_starting_is_told(world: World, api: Api) -> None:
     assert "cannot be pulled" in found(api)[0].what
 
 
-def test_a_quota_is_told_until_there_is_room(world: World, api: Api) -> None:
+def test_a_quota_is_a_trouble_until_it_suffices(world: World, api: Api) -> None:
     world.set_quota({"pods": "0"}, "team")
     world.apply(workers())
     (trouble,) = world.wait_until(lambda: found(api), 20)
@@ -137,7 +137,7 @@ def test_a_quota_is_told_until_there_is_room(world: World, api: Api) -> None:
     world.wait_until(lambda: not found(api), 20)
 
 
-def test_a_worker_killed_for_memory_is_told_while_it_is_down(world: World, api: Api) -> None:
+def test_a_worker_killed_for_memory_is_a_trouble_while_it_is_down(world: World, api: Api) -> None:
     limit = {"limits": {"memory": "64Mi"}}
     world.apply(workers(resources=limit))
     for times in range(2):  # the second time it has to wait before it starts again
@@ -152,7 +152,7 @@ def _begun(pods: list[dict[str, Any]], times: int) -> bool:
     return bool(pods) and ready(pods[0]) and restarts(pods[0]) == times
 
 
-def test_a_run_from_its_submission_to_its_cancelling(
+def test_the_status_of_a_run_from_submission_to_cancelling(
     world: World, api: Api, storage: LocalFolder
 ) -> None:
     def state() -> list[RunState]:
@@ -186,7 +186,7 @@ def _name(pod: dict[str, Any]) -> str:
 
 
 def _names(world: World, index: int) -> set[str]:
-    """Runners of a partition that run."""
+    """Names of the running runners of a partition."""
     return {
         _name(pod)
         for pod in world.pods("app.kubernetes.io/component=runner")

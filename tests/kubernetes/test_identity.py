@@ -65,12 +65,12 @@ def test_whatever_decides_results_changes_the_digest(change: dict[str, Any]) -> 
         {"gpu": Gpu(count=0, image=CUDA_IMAGE, wait_s=1)},
     ],
 )
-def test_sizes_places_and_time_limits_do_not(change: dict[str, Any]) -> None:
+def test_sizes_nodes_and_time_limits_do_not(change: dict[str, Any]) -> None:
     settings = dataclasses.replace(PLAIN, **change)
     assert digest(identified(settings=settings)) == digest(identified())
 
 
-def test_where_results_go_does_not() -> None:
+def test_the_archive_does_not() -> None:
     moved = dataclasses.replace(PLAN, archive="s3://elsewhere/x")
     assert digest(identified(plan=moved)) == digest(identified())
 
@@ -88,7 +88,7 @@ def test_cargo_counts_by_its_content(tmp_path: Path) -> None:
         identified(plan=make(scene("a"), estimates=missing))
 
 
-def test_a_run_survives_its_record() -> None:
+def test_a_run_is_read_as_it_was_recorded() -> None:
     parts = partitions("2024", "month", PLAN.period)
     made = run(partitions=parts, verify=2, submitted="2026-01-01T00:00:00+00:00")
     assert run_from_json(run_to_json(made)) == made

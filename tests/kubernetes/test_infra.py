@@ -32,7 +32,7 @@ DOCKER = ROOT / "infra" / "docker"
 FOLDERS = ("base", "overlays/local", "overlays/cloud")
 VERSION = "1.32"
 PLACEHOLDER = "@sha256:" + "0" * 64
-"""The digest that everybody has to replace; no image has it."""
+"""The placeholder digest, which has to be replaced."""
 
 kustomized = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 every_folder = pytest.mark.parametrize("folder", FOLDERS)
@@ -69,14 +69,14 @@ def pod_specs(folder: str) -> dict[str, Json]:
 
 @kustomized
 @every_folder
-def test_what_kustomize_builds_is_lawful(folder: str) -> None:
+def test_the_output_of_kustomize_is_valid(folder: str) -> None:
     for manifest in built(folder):
         kubernetes_validate.validate(manifest, VERSION, strict=True)
 
 
 @kustomized
 @every_folder
-def test_everything_lies_in_the_namespace_under_its_own_name(folder: str) -> None:
+def test_objects_are_in_the_namespace_with_distinct_names(folder: str) -> None:
     names = Counter((m["kind"], m["metadata"]["name"]) for m in built(folder))
     assert set(names.values()) == {1}
     places = {m["metadata"].get("namespace") for m in built(folder) if m["kind"] != "Namespace"}
@@ -105,7 +105,7 @@ def test_settings_are_read_and_their_images_have_digests(folder: str) -> None:
 
 
 @kustomized
-def test_the_base_says_the_defaults() -> None:
+def test_the_base_has_the_defaults() -> None:
     written = yaml.safe_load(settings_in("base"))
     least = read_settings(f"image: {written['image']}", "least")
     stated = read_settings(settings_in("base"), "base")
@@ -124,7 +124,7 @@ def test_the_cron_job_submits_with_the_image_of_the_settings(folder: str) -> Non
 
 @kustomized
 @every_folder
-def test_accounts_and_secrets_of_the_settings_are_there(folder: str) -> None:
+def test_accounts_and_secrets_of_the_settings_exist(folder: str) -> None:
     settings = read_settings(settings_in(folder), folder)
     accounts = of_kind(folder, "ServiceAccount")
     assert {settings.runner_account, settings.dask_account} < set(accounts)
@@ -145,7 +145,7 @@ def test_the_daily_job_file_is_a_job_file(tmp_path: Path) -> None:
 
 @kustomized
 @every_folder
-def test_every_pod_keeps_to_the_policies(folder: str) -> None:
+def test_every_pod_complies_with_the_policies(folder: str) -> None:
     assert pod_specs(folder)
     for name, spec in pod_specs(folder).items():
         assert not set(spec) & {"hostNetwork", "hostPID", "hostIPC"}, name
@@ -193,7 +193,7 @@ def test_pods_of_runs_are_given_their_tokens_in_spite_of_their_accounts() -> Non
 
 @kustomized
 @every_folder
-def test_the_daily_run_is_asked_for_once_and_not_before_it_is_wanted(folder: str) -> None:
+def test_the_daily_run_is_suspended_at_first_and_never_concurrent(folder: str) -> None:
     spec = of_kind(folder, "CronJob")["berthwatch-daily"]["spec"]
     assert spec["suspend"] is True
     assert spec["concurrencyPolicy"] == "Forbid"
@@ -248,7 +248,7 @@ def rights(role: Json) -> dict[str, set[str]]:
 
 @kustomized
 @every_folder
-def test_nobody_else_is_bound_to_them(folder: str) -> None:
+def test_roles_have_no_other_subjects(folder: str) -> None:
     bound = {
         (binding["roleRef"]["name"], subject["kind"], subject["name"])
         for binding in of_kind(folder, "RoleBinding").values()
@@ -262,7 +262,7 @@ def test_nobody_else_is_bound_to_them(folder: str) -> None:
     assert bool(bound & people) == (folder == "overlays/cloud")
 
 
-# --- who may talk to whom -----------------------------------------------------------------------
+# --- network policies ---------------------------------------------------------------------------
 
 OURS = {"kubernetes.io/metadata.name": "berthwatch"}
 
@@ -289,7 +289,7 @@ PLACES: dict[str, Place] = {
 PORTS = (53, 80, 443, 6443, 8786, 8787, 8788, 40000)
 DASK = ("scheduler", "worker", "gpu-worker")
 FILES = ("runner", "worker", "gpu-worker", "submitter")
-"""Who reads and writes files."""
+"""Components that read and write files."""
 API = ("runner", "submitter")
 OUTSIDE = ("internet", "metadata", "pod identity", "operator", "prometheus", "elsewhere", "dns")
 
@@ -299,7 +299,7 @@ ALLOWED = {
     *(("prometheus", target, 8788) for target in ("worker", "gpu-worker")),
     *((source, to, port) for source in DASK for to in ("worker", "gpu-worker") for port in PORTS),
     *((source, "internet", 443) for source in FILES),
-    # the API's address is not known, so its ports are open wherever they are let in
+    # the API's address is not known, so that its ports are open to any address
     *((source, target, port) for source in API for target in OUTSIDE for port in (443, 6443)),
     *((source, "dns", 53) for source in (*FILES, "scheduler", "stranger")),
 }
@@ -308,7 +308,7 @@ MORE = {"overlays/cloud": {(source, "pod identity", 80) for source in FILES}}
 
 @kustomized
 @every_folder
-def test_only_those_may_talk_who_have_to(folder: str) -> None:
+def test_only_needed_connections_are_allowed(folder: str) -> None:
     policies = list(of_kind(folder, "NetworkPolicy").values())
     found = {
         (source, target, port)
@@ -332,7 +332,7 @@ def may_talk(policies: list[Json], source: Place, target: Place, port: int) -> b
 
 
 def _direction(policies: list[Json], kind: str, held: Place, other: Place, port: int) -> bool:
-    """Whether policies that hold for a pod let it; whom none holds for may do anything."""
+    """Whether the policies that select a pod allow it; without any, all is allowed."""
     if isinstance(held, str) or held[0] != OURS:
         return True
     rules = [
@@ -381,7 +381,7 @@ def _fits(selector: Json, found: dict[str, str]) -> bool:
 
 
 @kustomized
-def test_pods_of_runs_and_the_cron_job_bear_the_labels_that_policies_look_at() -> None:
+def test_pods_of_runs_and_of_the_cron_job_have_the_labels_that_policies_select() -> None:
     cluster, group = dask_cluster(run(), 0, None)["spec"], gpu_group(run(), 0, None)
     assert group is not None
     daily = of_kind("base", "CronJob")["berthwatch-daily"]["spec"]["jobTemplate"]["spec"]
@@ -397,7 +397,7 @@ def test_pods_of_runs_and_the_cron_job_bear_the_labels_that_policies_look_at() -
 
 
 @kustomized
-def test_the_local_s3_server_is_reached_by_those_who_read_and_write() -> None:
+def test_the_local_s3_server_is_open_to_components_that_read_and_write() -> None:
     policies = list(of_kind("overlays/local", "NetworkPolicy").values())
     server: Place = (OURS, {"app.kubernetes.io/name": "s3"})
     reached = {name for name in PLACES if may_talk(policies, PLACES[name], server, 5000)}
@@ -409,7 +409,7 @@ def test_the_local_s3_server_is_reached_by_those_who_read_and_write() -> None:
 
 @kustomized
 @every_folder
-def test_no_budget_keeps_a_node_for_ever_or_counts_pods_of_a_job(folder: str) -> None:
+def test_no_budget_blocks_a_drain_or_selects_pods_of_a_job(folder: str) -> None:
     for name, budget in of_kind(folder, "PodDisruptionBudget").items():
         chosen = budget["spec"]["selector"]["matchLabels"]
         assert chosen[COMPONENT] == "scheduler", f"{name}: pods of Jobs know no maxUnavailable"
@@ -439,7 +439,7 @@ def resources_of_a_run() -> list[Json]:
 
 
 @kustomized
-def test_the_quota_has_room_for_two_partitions() -> None:
+def test_the_quota_suffices_for_two_partitions() -> None:
     (quota,) = of_kind("overlays/cloud", "ResourceQuota").values()
     room = quota["spec"]["hard"]
     settings = read_settings(settings_in("overlays/cloud"), "cloud")
@@ -452,7 +452,7 @@ def test_the_quota_has_room_for_two_partitions() -> None:
     assert needed <= size_bytes(room["requests.memory"])
 
 
-# --- the S3 server to try with ------------------------------------------------------------------
+# --- local S3 server ----------------------------------------------------------------------------
 
 
 @kustomized
@@ -482,7 +482,7 @@ def test_the_local_s3_server_makes_its_bucket(monkeypatch: pytest.MonkeyPatch) -
 
 
 def dockerfile() -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile: word and the rest, lines joined, comments dropped."""
+    """Instructions of the Dockerfile and their arguments, without comments, lines joined."""
     text = "\n".join(
         line for line in (DOCKER / "Dockerfile").read_text().splitlines() if line[:1] != "#"
     )
@@ -492,7 +492,7 @@ def dockerfile() -> list[tuple[str, str]]:
 
 
 def stages() -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """By name: what a stage stands on, and its instructions."""
+    """Base and instructions of each stage, by name."""
     found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     name = ""
     for word, rest in dockerfile():
@@ -514,7 +514,7 @@ def environment(name: str) -> dict[str, str]:
     return dict(re.findall(r"(\S+?)=(\S+)", text))
 
 
-def test_the_base_image_is_named_by_digest_and_nothing_else_is_pulled() -> None:
+def test_the_base_image_is_pinned_by_digest_and_nothing_else_is_pulled() -> None:
     (pinned,) = [rest for word, rest in dockerfile() if word == "ARG" and "PYTHON_IMAGE" in rest]
     assert re.fullmatch(r"PYTHON_IMAGE=python:3\.11\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", pinned)
     assert PLACEHOLDER not in pinned
@@ -524,7 +524,7 @@ def test_the_base_image_is_named_by_digest_and_nothing_else_is_pulled() -> None:
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
-def test_what_runs_is_the_command_as_a_user_who_may_write_only_to_tmp(target: str) -> None:
+def test_the_command_runs_as_a_user_with_only_tmp_writable(target: str) -> None:
     last = dict(lineage(target))
     assert last["USER"] == f"{USER}:{USER}"
     assert last["ENTRYPOINT"] == '["berthwatch"]'
@@ -537,7 +537,7 @@ def test_what_runs_is_the_command_as_a_user_who_may_write_only_to_tmp(target: st
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
-def test_no_tools_and_no_cache_are_left_in_what_runs(target: str) -> None:
+def test_the_runtime_image_has_no_tools_and_no_cache(target: str) -> None:
     for word, rest in lineage(target):
         if word == "RUN":
             assert "pip" not in rest
@@ -571,7 +571,7 @@ def locked(*names: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("torch", ["torch-cpu.txt", "torch-gpu.txt"])
-def test_locked_versions_are_those_that_the_package_asks_for(torch: str) -> None:
+def test_locked_versions_satisfy_the_package(torch: str) -> None:
     versions = locked("constraints.txt", torch)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for text in project["dependencies"]:
@@ -587,7 +587,7 @@ def test_no_development_tools_are_locked() -> None:
     assert "hatchling" in locked("build.txt")
 
 
-def test_the_builder_is_sent_only_what_the_image_is_made_of() -> None:
+def test_the_build_context_has_only_the_inputs_of_the_image() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"

@@ -1,4 +1,4 @@
-"""Logs of a run: kept before the pods go, read from pods and archive alike."""
+"""Logs of a run: archived before the pods are deleted, read from pods and archive."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def kept(storage: LocalFolder, of: dict) -> str:
     return storage.read(f"{RUN.folder}/logs/{name(of)}.log").decode()
 
 
-def test_a_partitions_logs_are_kept(api: Objects, storage: LocalFolder) -> None:
+def test_a_partitions_logs_are_archived(api: Objects, storage: LocalFolder) -> None:
     archived = archive_logs(api, storage, RUN, 0)
     assert set(archived.pods) == {name(each) for each in (RUNNER, SCHEDULER, WORKER)}
     assert kept(storage, WORKER) == f"I am {name(WORKER)}\n"
@@ -58,7 +58,7 @@ def test_a_partitions_logs_are_kept(api: Objects, storage: LocalFolder) -> None:
     assert name(OTHER) in archive_logs(api, storage, RUN).pods
 
 
-def test_what_cannot_be_read_is_noted_and_the_rest_is_kept(
+def test_logs_that_cannot_be_read_are_noted_and_the_rest_is_archived(
     api: Objects, storage: LocalFolder
 ) -> None:
     del api.logs[name(SCHEDULER)]
@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_noted_and_the_rest_is_kept(
     assert [name(SCHEDULER) in note for note in archived.notes] == [True]
 
 
-def test_a_pod_that_has_not_begun_has_no_log(api: Objects, storage: LocalFolder) -> None:
+def test_a_pod_that_has_not_started_has_no_log(api: Objects, storage: LocalFolder) -> None:
     early = pod(RUN, number=7, phase="Pending", state=waiting("ContainerCreating"))
     api.objects.append(early)
     archived = archive_logs(api, storage, RUN, 0)
@@ -75,7 +75,7 @@ def test_a_pod_that_has_not_begun_has_no_log(api: Objects, storage: LocalFolder)
     assert name(early) not in archived.pods
 
 
-def test_the_container_before_a_restart_is_kept_too(storage: LocalFolder) -> None:
+def test_the_log_before_a_restart_is_archived_too(storage: LocalFolder) -> None:
     again = pod(RUN, restarts=2, last=terminated(137, "OOMKilled"))
     api = Objects(again)
     api.logs = {name(again): "here again\n"}
@@ -97,7 +97,7 @@ def test_only_what_changed_is_written_again(
     assert kept(storage, WORKER).endswith("more\n")
 
 
-def test_of_a_long_log_the_end_is_kept_from_the_beginning_of_a_line() -> None:
+def test_of_a_long_log_the_last_whole_lines_are_archived() -> None:
     text = "".join(f"line {number:04d} é\n" for number in range(1000))
     short = last_bytes(text, 100)
     note, *lines = short.splitlines()
@@ -108,22 +108,22 @@ def test_of_a_long_log_the_end_is_kept_from_the_beginning_of_a_line() -> None:
     assert last_bytes(text, len(text.encode())) == text
 
 
-def test_logs_are_shipped_now_and_then_and_at_the_end(api: Objects, storage: LocalFolder) -> None:
+def test_logs_are_archived_periodically_and_at_the_end(api: Objects, storage: LocalFolder) -> None:
     written = threading.Event()
     plain = storage.write
 
-    class Told(LocalFolder):
+    class Notifying(LocalFolder):
         def write(self, name: str, content: bytes) -> None:
             plain(name, content)
             written.set()
 
-    with archiving_logs(api, Told(storage.path), RUN, 0, every_s=0.01):
+    with archiving_logs(api, Notifying(storage.path), RUN, 0, every_s=0.01):
         assert written.wait(20)
         api.logs[name(RUNNER)] = "the last words\n"
     assert kept(storage, RUNNER) == "the last words\n"
 
 
-def test_shipping_that_fails_ends_no_run(api: Objects, storage: LocalFolder) -> None:
+def test_archiving_that_fails_does_not_end_the_run(api: Objects, storage: LocalFolder) -> None:
     class Full(LocalFolder):
         def write(self, name: str, content: bytes) -> None:
             raise ArchiveError("no space")
@@ -156,7 +156,7 @@ def test_logs_come_from_the_pod_and_from_the_archive_where_it_is_gone(
     assert found[3].text == "I was a GPU worker\n"
 
 
-def test_where_a_pod_cannot_be_read_any_more_the_archive_answers(
+def test_the_archived_log_is_read_where_the_pod_cannot_be(
     api: Objects, storage: LocalFolder
 ) -> None:
     del api.logs[name(WORKER)]
@@ -165,7 +165,7 @@ def test_where_a_pod_cannot_be_read_any_more_the_archive_answers(
     assert (found.live, found.text) == (False, "as it was kept\n")
 
 
-def test_without_a_cluster_the_archive_answers(storage: LocalFolder) -> None:
+def test_without_a_cluster_logs_are_read_from_the_archive(storage: LocalFolder) -> None:
     for each in (RUNNER, SCHEDULER, WORKER, OTHER):
         write_log(storage, RUN, name(each), "kept\n")
     assert [log.pod for log in read_logs(None, storage, RUN, PodFilter("worker"))] == [
@@ -200,6 +200,6 @@ def test_following_goes_on_with_the_next_runner_until_the_run_is_over() -> None:
     assert found[0] == Line(name(RUNNER), "began")
 
 
-def test_a_log_that_breaks_off_says_so() -> None:
+def test_a_log_that_ends_early_has_a_last_line_with_the_cause() -> None:
     api = Objects(RUNNER)  # its Job is gone
     assert "cannot be followed" in next(follow(api, RUN, every_s=0.01)).text

@@ -64,7 +64,7 @@ def group(of: Any = None) -> Json:
 
 
 def templates() -> dict[str, Json]:
-    """Every pod that a run makes: metadata and spec."""
+    """Metadata and spec of every pod of a run."""
     cluster, job = dask_cluster(run(), 0, UID), runner_job(run())
     return {
         "runner": job["spec"]["template"],
@@ -88,7 +88,7 @@ def environment(template: Json) -> dict[str, str]:
     return {entry["name"]: entry.get("value", "") for entry in container(template)["env"]}
 
 
-# --- what Kubernetes and the operator take ------------------------------------------------------
+# --- schemas ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("settings", [PLAIN, FULL], ids=["plain", "full"])
@@ -149,7 +149,7 @@ def test_the_same_run_gives_the_same_bytes() -> None:
     assert written() == written()
 
 
-def test_the_order_of_settings_changes_nothing() -> None:
+def test_the_order_of_settings_does_not_matter() -> None:
     turned = dict(reversed(FULL.environment.items()))
     settings = dataclasses.replace(FULL, environment=turned)
     assert json.dumps(runner_job(run(settings))) == json.dumps(runner_job(run()))
@@ -182,7 +182,7 @@ def test_memory_is_guaranteed_and_bounded(template: Json) -> None:
     assert scratch["emptyDir"]["sizeLimit"]
 
 
-def test_only_the_runner_may_speak_to_kubernetes() -> None:
+def test_only_the_runner_has_access_to_kubernetes() -> None:
     for name, template in templates().items():
         runner = name == "runner"
         assert template["spec"]["automountServiceAccountToken"] is runner
@@ -190,7 +190,7 @@ def test_only_the_runner_may_speak_to_kubernetes() -> None:
         assert template["spec"]["serviceAccountName"] == account
 
 
-def test_secrets_are_named_and_never_written() -> None:
+def test_secrets_are_used_by_reference() -> None:
     for name, template in templates().items():
         secrets = container(template).get("envFrom", [])
         expected = [] if name == "scheduler" else [{"secretRef": {"name": "berthwatch-s3"}}]
@@ -221,7 +221,7 @@ def test_the_job_does_each_partition_and_waits_for_its_secret() -> None:
 
 
 def action(job: Json, code: int | None) -> str:
-    """What the Job controller does with a pod that ended with a code, or was evicted."""
+    """Action of the Job controller for a pod with an exit code, or an evicted one."""
     for rule in job["spec"]["podFailurePolicy"]["rules"]:
         if code is None and "onPodConditions" in rule:
             return str(rule["action"])
@@ -244,11 +244,11 @@ def action(job: Json, code: int | None) -> str:
         (143, "Ignore"),
     ],
 )
-def test_a_runner_that_ends_badly(code: int | None, expected: str) -> None:
+def test_the_failure_policy_of_runners(code: int | None, expected: str) -> None:
     assert action(runner_job(run()), code) == expected
 
 
-def test_the_runner_is_told_where_its_run_lies() -> None:
+def test_the_runners_arguments_name_archive_job_and_run() -> None:
     template = templates()["runner"]
     assert container(template)["args"] == [
         "runner",
@@ -274,7 +274,7 @@ def test_the_runner_is_told_where_its_run_lies() -> None:
     assert template["metadata"]["annotations"]["berthwatch/archive"] == "s3://bucket/prefix"
 
 
-def test_what_the_runner_makes_goes_with_the_job() -> None:
+def test_the_runners_objects_are_owned_by_the_job() -> None:
     for made in (dask_cluster(run(), 0, UID), group(), tls_secret(run(), KEYS, UID)):
         (owner,) = made["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"]) == ("Job", run().id, UID)
@@ -313,7 +313,7 @@ def test_the_service_selects_the_scheduler_of_its_partition() -> None:
     assert environment(worker)["DASK_SCHEDULER_ADDRESS"] == address
 
 
-def test_prometheus_is_told_where_to_look() -> None:
+def test_pods_have_prometheus_annotations() -> None:
     for name, port in {"scheduler": 8787, "worker": 8788, "gpu-worker": 8788}.items():
         assert templates()[name]["metadata"]["annotations"] == {
             "prometheus.io/scrape": "true",
@@ -331,7 +331,7 @@ def option(template: Json, name: str) -> str:
     return str(args[args.index(name) + 1])
 
 
-def test_each_kind_of_worker_offers_its_own() -> None:
+def test_workers_offer_the_resource_of_their_kind() -> None:
     worker, gpu = templates()["worker"], templates()["gpu-worker"]
     assert (option(worker, "--nthreads"), option(worker, "--resources")) == ("2", "CPU=2")
     assert (option(gpu, "--nthreads"), option(gpu, "--resources")) == ("1", "GPU=1")
@@ -340,7 +340,7 @@ def test_each_kind_of_worker_offers_its_own() -> None:
         assert 0 < int(option(template, "--memory-limit")) < 2**33
 
 
-def test_gpu_workers_go_where_gpus_are() -> None:
+def test_gpu_workers_are_scheduled_to_gpu_nodes() -> None:
     spec = templates()["gpu-worker"]["spec"]
     assert container(templates()["gpu-worker"])["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert spec["tolerations"] == [
@@ -353,7 +353,7 @@ def test_gpu_workers_go_where_gpus_are() -> None:
     ]
 
 
-def test_what_we_set_nobody_else_sets(template: Json) -> None:
+def test_settings_cannot_override_our_variables(template: Json) -> None:
     given = set(FULL.environment)
     names = [entry["name"] for entry in container(template)["env"]]
     assert len(names) == len(set(names))
@@ -370,14 +370,14 @@ def test_the_routes_are_those_of_dask_and_the_api() -> None:
 # --- TLS ----------------------------------------------------------------------------------------
 
 
-def test_a_secret_holds_the_key_and_what_vouches_for_it() -> None:
+def test_a_secret_has_the_key_and_its_certificate() -> None:
     data = tls_secret(run(), KEYS, UID)["data"]
     decoded = {name: base64.b64decode(text) for name, text in data.items()}
     assert decoded == {"tls.crt": b"certificate", "tls.key": b"key", "ca.crt": b"certificate"}
     assert "data" not in tls_secret(run(), None, None)
 
 
-def test_keys_are_new_each_time_and_no_log_shows_them() -> None:
+def test_keys_are_new_each_time_and_not_in_their_repr() -> None:
     one, other = key_pair("bw-x"), key_pair("bw-x")
     assert one.key != other.key
     assert "PRIVATE" not in repr(one)
@@ -389,7 +389,7 @@ def test_keys_are_new_each_time_and_no_log_shows_them() -> None:
 
 
 def mounted(folder: Path, pair: KeyPair) -> Path:
-    """The Secret as pods see it."""
+    """The Secret as pods mount it."""
     folder.mkdir()
     for name, text in tls_secret(run(), pair, UID)["data"].items():
         (folder / name).write_bytes(base64.b64decode(text))
@@ -406,7 +406,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def started(template: Json, here: dict[str, str], log: Path) -> Iterator[None]:
-    """The container as a process, with its command and environment and nothing of ours."""
+    """The container as a process, with its command and environment alone."""
     one = container(template)
 
     def local(text: str) -> str:
@@ -447,7 +447,7 @@ def worker_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def test_real_processes_start_so_and_speak_to_nobody_else(tmp_path: Path) -> None:
+def test_real_processes_connect_only_with_the_key(tmp_path: Path) -> None:
     folder = mounted(tmp_path / "tls", key_pair("bw-x"))
     comm, dashboard, worker_dashboard = free_ports(3)
     address = f"tls://127.0.0.1:{comm}"
@@ -487,7 +487,7 @@ def test_real_processes_start_so_and_speak_to_nobody_else(tmp_path: Path) -> Non
 
 
 def refuses_strangers(address: str, stranger: Path, folder: Path) -> None:
-    """Neither without a key, nor with another run's, even where it trusts the scheduler."""
+    """Without a key, or with another run's, no connection succeeds."""
     with pytest.raises(OSError, match=r"reset|closed|Timed out"):
         Client(address.replace("tls", "tcp"), timeout="3s")
     assert handshake(address, folder / "tls.crt", folder / "tls.key", folder)
@@ -496,7 +496,7 @@ def refuses_strangers(address: str, stranger: Path, folder: Path) -> None:
 
 
 def handshake(address: str, certificate: Path | None, key: Path | None, trusted: Path) -> bool:
-    """Does the scheduler say anything to one who comes with this key?"""
+    """Whether the scheduler answers a client with this key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.load_verify_locations(trusted / "ca.crt")
@@ -513,7 +513,7 @@ def handshake(address: str, certificate: Path | None, key: Path | None, trusted:
             return False
 
 
-def test_security_asks_for_encryption_both_ways(tmp_path: Path) -> None:
+def test_encryption_is_required_by_all_components(tmp_path: Path) -> None:
     made = security(mounted(tmp_path / "tls", key_pair("bw-x")))
     assert isinstance(made, Security)
     assert made.require_encryption is True

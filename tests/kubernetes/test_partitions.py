@@ -51,7 +51,7 @@ def test_parts_are_cut_to_the_plan() -> None:
 
 
 @given(st.dates(date(1990, 1, 1), date(2030, 1, 1)), st.integers(0, 3000), st.sampled_from("yqm"))
-def test_every_day_lies_in_exactly_one_part(start: date, days: int, by: str) -> None:
+def test_every_day_is_in_exactly_one_partition(start: date, days: int, by: str) -> None:
     end = start + timedelta(days=days)
     word = {"y": "year", "q": "quarter", "m": "month"}[by]
     parts = partitions(f"{start}..{end}", word, ALWAYS)
@@ -80,12 +80,12 @@ def test_every_day_lies_in_exactly_one_part(start: date, days: int, by: str) -> 
         ("0001..9999", "month", "more than 1000"),
     ],
 )
-def test_what_is_no_backfill_is_refused(backfill: str, by: str, says: str) -> None:
+def test_an_invalid_backfill_is_refused(backfill: str, by: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         partitions(backfill, by, ALWAYS)
 
 
-def test_the_last_day_there_is() -> None:
+def test_the_last_representable_day() -> None:
     assert partitions("9999-12", "month", ALWAYS)[0].period == Period(
         date(9999, 12, 1), date(9999, 12, 31)
     )
@@ -119,6 +119,6 @@ def test_slices_without_a_step() -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "", "a:b", "1:2:3:4", "::0", "1.5:"])
-def test_what_is_no_slice_is_refused(text: str) -> None:
+def test_an_invalid_slice_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected"):
         sliced((WHOLE,), text)

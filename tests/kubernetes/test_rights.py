@@ -1,6 +1,6 @@
-"""The rights that infra/ gives are exactly those used: a scenario needs every one, and no other.
+"""The rights of infra/ are exactly those that a runner and a submitter use.
 
-It calls what a runner and a submitter call, against an API server that enforces the Roles.
+The scenarios call what both call, with an API server that enforces the Roles.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def api(world: World, account: str) -> Api:
 
 
 def as_a_runner(world: World, storage: LocalFolder) -> None:
-    """What a runner does with Kubernetes: also the second one, which finds the cluster there."""
+    """Requests of a runner, and of a second one, which finds the cluster."""
     mine = api(world, RUNNER)
     owners = [world.create(runner_job(replace(RUN, id=name))) for name in ("first", "second")]
     try:
@@ -93,7 +93,7 @@ def as_a_runner(world: World, storage: LocalFolder) -> None:
 
 
 def as_a_submitter(world: World, storage: LocalFolder) -> None:
-    """What a person's commands do: settings, submit, wait, cancel; a cluster without owner too."""
+    """Requests of the commands: settings, submit, wait, cancel; with a cluster without owner."""
     mine = api(world, SUBMITTER)
     kept = _pod("somebody")
     try:
@@ -124,7 +124,7 @@ def clear(world: World) -> None:
 SCENARIOS = {RUNNER: as_a_runner, SUBMITTER: as_a_submitter}
 
 
-def given(account: str) -> set[tuple[str, str, str]]:
+def granted(account: str) -> set[tuple[str, str, str]]:
     """API group, resource and verb of every right of an account's Role."""
     roles = [r for r in rights() if r["kind"] == "Role" and r["metadata"]["name"] == account]
     return {
@@ -138,14 +138,16 @@ def given(account: str) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("account", SCENARIOS)
-def test_what_is_used_is_what_is_given(world: World, storage: LocalFolder, account: str) -> None:
+def test_exactly_the_granted_rights_are_used(
+    world: World, storage: LocalFolder, account: str
+) -> None:
     SCENARIOS[account](world, storage)
-    assert world.used_by(f"{NAMESPACE}/{account}") == given(account)
+    assert world.used_by(f"{NAMESPACE}/{account}") == granted(account)
 
 
 @pytest.mark.parametrize(
     ("account", "right"),
-    [(account, right) for account in SCENARIOS for right in sorted(given(account))],
+    [(account, right) for account in SCENARIOS for right in sorted(granted(account))],
     ids=lambda value: value if isinstance(value, str) else " ".join(value).strip(),
 )
 def test_each_right_is_needed(

@@ -1,6 +1,6 @@
-"""Runs on Kubernetes, from the command to the results: the real operator, real pods' processes.
+"""Runs on Kubernetes from command to results, with the real operator and processes as pods.
 
-Accounts have the rights that infra/ gives them, and no others.
+Accounts have exactly the rights of infra/.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ PARTS = ("--backfill", "2024-05..2024-06", "--by", "month")
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site whose job was done once, in two parts, one after the other."""
+    """A site whose job was run once, in two partitions, one after the other."""
     folder = tmp_path_factory.mktemp("site")
-    # without berths nothing is compiled; test_kubernetes_daily has them
+    # without berths nothing is compiled; test_daily has them
     with site(folder, days=(1, 3, 35), berths=False) as made, seen_from_here(made.s3):
         done = made.submit(*PARTS, "--wait", "-o", "json", timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr + made.world.describe()
@@ -62,7 +62,7 @@ def test_the_results_are_those_of_a_run_without_kubernetes(here: Site) -> None:
     assert desk.published() == here.published()
 
 
-def test_logs_are_kept_for_when_the_pods_are_gone(here: Site) -> None:
+def test_logs_are_read_after_the_pods_are_gone(here: Site) -> None:
     def kept(component: str) -> list[dict[str, str]]:
         found = here.call(
             "logs", str(here.plan), "--component", component, "--archived", "-o", "json"
@@ -102,7 +102,7 @@ def test_a_run_is_verified_where_it_ran(here: Site) -> None:
     assert [row["result"] for row in rows] == ["equal", "equal"]
 
 
-def test_a_dry_run_prints_what_would_be_made_and_makes_nothing(here: Site) -> None:
+def test_a_dry_run_prints_the_objects_and_creates_none(here: Site) -> None:
     before = len(here.world.list("jobs"))
     done = here.submit("--dry-run", "-o", "yaml", "-n", NAMESPACE)
     assert done.returncode == 0, done.stderr

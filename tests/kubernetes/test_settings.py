@@ -127,7 +127,7 @@ gpu: {{resource: amd.com/gpu, per_worker: 2, wait_s: 5, otherwise: cpu}}
         ("image: i\nrunner:\n  tolerations: [{efect: a}]", 3, "did you mean 'effect'"),
     ],
 )
-def test_what_is_wrong_is_refused_with_its_line(written: str, line: int, says: str) -> None:
+def test_invalid_settings_are_refused_with_their_line(written: str, line: int, says: str) -> None:
     with pytest.raises(InputError, match=re.escape(says)) as refused:
         read_settings(written, "configmap berthwatch")
     assert str(refused.value).startswith(
@@ -167,7 +167,7 @@ digests = st.from_regex(r"[0-9a-f]{16}", fullmatch=True)
 
 
 @given(job_names, digests, st.integers(1, 1000))
-def test_every_partition_has_a_name_that_the_operator_takes(
+def test_every_partition_has_a_name_that_the_operator_accepts(
     job: str, digest: str, partitions: int
 ) -> None:
     name = run_id(job, digest, partitions)

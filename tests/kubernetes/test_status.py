@@ -1,4 +1,4 @@
-"""How a run truly stands: records first, then Job and pods, never the operator's phase."""
+"""Status of a run: by records, then Job and pods, never by the operator's phase."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def ended(index: int = 0, exit: int = 0, of: Run = RUN, **change: Any) -> Partit
 
 
 def whole(of: Run = RUN, index: int = 0) -> list[Manifest]:
-    """Everything of a partition, ready."""
+    """All pods of a partition, ready."""
     workers = [pod(of, "worker", index, number=number) for number in range(of.workers)]
     gpus = [pod(of, "gpu-worker", index, number=number) for number in range(2)]
     return [pod(of, "runner", index), pod(of, "scheduler", index), *workers, *gpus]
@@ -96,7 +96,7 @@ def states(found: RunStatus) -> list[RunState]:
     return [part.state for part in found.partitions]
 
 
-# --- Kubernetes says --------------------------------------------------------------------------
+# --- from Kubernetes --------------------------------------------------------------------------
 
 
 def test_a_run_with_all_its_pods_runs() -> None:
@@ -114,7 +114,7 @@ def test_a_run_with_all_its_pods_runs() -> None:
     ("phase", "pods", "expected"),
     [("Pending", whole(), RunState.RUNNING), ("Running", [pod(RUN, "runner")], RunState.STARTING)],
 )
-def test_a_phase_that_lies_deceives_nobody(
+def test_the_operators_phase_does_not_matter(
     phase: str, pods: list[Manifest], expected: RunState, tmp_path: Path
 ) -> None:
     storage = LocalFolder(tmp_path)
@@ -130,7 +130,7 @@ def test_without_workers_it_is_still_starting() -> None:
     assert found.partitions[0].why == "no worker is ready yet"
 
 
-def test_an_operator_that_does_not_answer_is_named() -> None:
+def test_without_pods_of_the_cluster_the_operator_is_named() -> None:
     found = seen([pod(RUN, "runner")])
     assert found.state is RunState.STARTING
     assert "operator" in found.partitions[0].why
@@ -163,7 +163,7 @@ def test_a_runner_that_ended_early_is_started_again() -> None:
     assert seen([lost, again, *rest], None, RUN, ended(exit=3)).state is RunState.RUNNING
 
 
-def test_a_runner_that_was_told_to_end_is_stopping() -> None:
+def test_a_runner_that_is_being_deleted_is_stopping() -> None:
     leaving = pod(RUN, "runner", deletionTimestamp=LATER)
     assert seen([leaving, *whole()[1:]]).state is RunState.STOPPING
 
@@ -174,7 +174,7 @@ def test_a_job_being_deleted_is_stopping_also_while_its_pods_work() -> None:
     assert seen(whole(), going).state is RunState.STOPPING
 
 
-def test_what_the_job_has_settled_stands() -> None:
+def test_an_index_that_the_job_has_settled_has_its_state() -> None:
     settled = job(BACKFILL, completedIndexes="0,2", failedIndexes="1")
     refused = pod(
         BACKFILL,
@@ -201,8 +201,8 @@ def test_a_job_past_its_deadline_has_failed() -> None:
     assert (found.state, found.partitions[0].why) == (RunState.FAILED, "too long")
 
 
-def test_a_record_holds_whatever_the_pods_are_doing() -> None:
-    """The runner has written its last record and its pods are on their way out."""
+def test_a_record_takes_precedence_over_pods() -> None:
+    """The runner has written its record, and its pods are ending."""
     found = seen(whole(), None, RUN, ended())
     assert found.state is RunState.FINISHED
     assert found.partitions[0].pods == ()
@@ -217,7 +217,7 @@ def test_between_two_partitions_the_run_goes_on() -> None:
     assert "waits for its turn" in waiting_turn.partitions[2].why
 
 
-def test_troubles_are_those_of_what_still_moves() -> None:
+def test_troubles_are_those_of_active_partitions() -> None:
     refused = pod(BACKFILL, "runner", 0, phase="Failed", ready=False, state=terminated(2))
     stuck = unplaced(BACKFILL, "0/1 nodes are available: 1 Insufficient cpu.", "runner")
     stuck["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"] = "1"
@@ -225,7 +225,7 @@ def test_troubles_are_those_of_what_still_moves() -> None:
     assert [trouble.about for trouble in found.troubles] == [stuck["metadata"]["name"]]
 
 
-# --- records say --------------------------------------------------------------------------------
+# --- from records -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_component_and_partition_of_a_pod_follow_from_its_name(
     assert role_by_name(name, "bw-a-0a1b2c3d") == expected
 
 
-# --- the archive says ---------------------------------------------------------------------------
+# --- counts of overpasses -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -339,7 +339,7 @@ def test_units_are_counted_per_partition_port_and_stage(
     assert tuple(row for row in found[1] if row.port == "OTHER") == late
 
 
-def test_an_archive_that_was_not_begun_has_everything_pending(
+def test_in_an_empty_archive_every_overpass_is_pending(
     archived: tuple[LocalFolder, Run],
 ) -> None:
     storage, made = archived
@@ -356,7 +356,7 @@ def test_a_slice_leaves_acquisitions_out() -> None:
     assert partition_finder(RUN)(datetime(1999, 1, 1, tzinfo=UTC)) == 0
 
 
-# --- the journal says ---------------------------------------------------------------------------
+# --- throughput ---------------------------------------------------------------------------------
 
 BEGAN = datetime(2026, 11, 24, 2, 1, tzinfo=UTC)
 

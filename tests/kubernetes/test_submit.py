@@ -1,4 +1,4 @@
-"""Submitting, again and again, in halves and at once: one run, or a refusal that says why."""
+"""Submitting: once, repeatedly, interrupted and at once gives one run, or an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SETTINGS = ClusterSettings(
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    # its containers know no `runner`: they end with an error, which is all that is needed here
+    # its containers have no `runner` command and fail, which is sufficient here
     with kubernetes_world(tmp_path_factory.mktemp("world"), images={IMAGE: DASK}) as made:
         yield made
 
@@ -72,7 +72,7 @@ def ended(run: Run, code: int) -> PartitionRecord:
     return PartitionRecord(0, code, 2, 0, 0, "", "", "", run.identity.code, "pod", run.submitted)
 
 
-# --- what is refused before anything is made ------------------------------------------------------
+# --- refused runs ---------------------------------------------------------------------------------
 
 
 def test_an_archive_in_a_folder_is_refused(plan: Plan) -> None:
@@ -92,7 +92,7 @@ def test_a_plan_that_needs_more_memory_than_a_worker_has_is_refused(plan: Plan) 
         made(plan, settings=small)
 
 
-def test_an_image_by_tag_is_refused_unless_wanted(plan: Plan) -> None:
+def test_an_image_by_tag_is_refused_unless_requested(plan: Plan) -> None:
     loose = replace(SETTINGS, image="registry.test/shell:latest")
     with pytest.raises(InputError, match="--unpinned"):
         made(plan, settings=loose)
@@ -125,7 +125,7 @@ def test_a_record_of_a_newer_format_is_refused(plan: Plan) -> None:
 # --- submitting -----------------------------------------------------------------------------------
 
 
-def test_the_job_owns_the_key_and_is_let_go(
+def test_the_job_owns_the_key_and_is_unsuspended(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     done = submit(api, storage, plan, run)
@@ -139,7 +139,7 @@ def test_the_job_owns_the_key_and_is_let_go(
     assert storage.exists(run.plan_name)
 
 
-def test_what_is_under_way_is_left_alone(
+def test_an_active_run_is_not_changed(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     first = submit(api, storage, plan, run)
@@ -157,11 +157,11 @@ def test_two_at_once_make_one_run(api: Api, storage: LocalFolder, plan: Plan, ru
     assert len(list_runs(storage, run.job)) == 1
 
 
-def test_a_submission_that_broke_off_is_finished_by_the_next(
+def test_an_interrupted_submission_is_completed_by_the_next(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     submission._upload(storage, plan, run)
-    api.create(runner_job(run))  # and then the laptop was closed
+    api.create(runner_job(run))  # interrupted here
     done = submit(api, storage, plan, run)
     assert done.state is SubmissionState.RUNNING
     assert world.job(run.id)["spec"]["suspend"] is False
@@ -170,28 +170,28 @@ def test_a_submission_that_broke_off_is_finished_by_the_next(
     assert storage.exists(run.plan_name)
 
 
-def test_a_run_that_finished_is_not_done_again_unless_wanted(
+def test_a_run_that_finished_is_not_done_again_unless_requested(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     first = submit(api, storage, plan, run).run
     write_partition_record(storage, first, ended(first, 0))
-    submission._delete_and_wait(api, run.id)  # its time to live is over
+    submission.delete_and_wait(api, run.id)  # as at the end of its time to live
     assert submit(api, storage, plan, run).state is SubmissionState.FINISHED
     assert world.list("jobs") == []
     assert submit(api, storage, plan, run, again=True).state is SubmissionState.SUBMITTED
 
 
 @pytest.mark.parametrize("code", [1, 2])
-def test_a_run_that_failed_waits_for_a_person(
+def test_a_run_that_failed_is_not_submitted_again(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, code: int
 ) -> None:
     first = submit(api, storage, plan, run).run
     write_partition_record(storage, first, ended(first, code))
-    submission._delete_and_wait(api, run.id)
+    submission.delete_and_wait(api, run.id)
     assert submit(api, storage, plan, run).state is SubmissionState.FAILED
 
 
-def test_a_cancelled_run_is_taken_up_by_resuming(
+def test_a_cancelled_run_goes_on_when_resumed(
     api: Api, storage: LocalFolder, plan: Plan, run: Run
 ) -> None:
     first = submit(api, storage, plan, run).run
@@ -203,11 +203,11 @@ def test_a_cancelled_run_is_taken_up_by_resuming(
     assert (again.run.id, again.run.identity) == (first.id, first.identity)
 
 
-def test_a_run_that_vanished_without_a_word_is_submitted_anew(
+def test_a_run_without_job_or_record_of_its_end_is_submitted_again(
     api: Api, storage: LocalFolder, plan: Plan, run: Run
 ) -> None:
     submit(api, storage, plan, run)
-    submission._delete_and_wait(api, run.id)
+    submission.delete_and_wait(api, run.id)
     assert submit(api, storage, plan, run).state is SubmissionState.SUBMITTED
 
 

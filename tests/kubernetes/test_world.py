@@ -1,4 +1,4 @@
-"""The cluster for tests does what Kubernetes does, as far as Berthwatch leans on it."""
+"""The cluster for tests behaves as Kubernetes, as far as Berthwatch depends on it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_selectors_choose_by_labels_and_fields(world: World) -> None:
         assert names(field_selector="metadata.name=b") == ["b"]
 
 
-def test_a_watch_sees_objects_come_change_and_go(world: World) -> None:
+def test_a_watch_reports_added_modified_and_deleted_objects(world: World) -> None:
     seen: list[tuple[str, str]] = []
     with _client(world) as api:
         core = client.CoreV1Api(api)
@@ -146,7 +146,7 @@ def test_a_watch_sees_objects_come_change_and_go(world: World) -> None:
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not here")
 def test_kubectl_lists_and_applies(world: World, tmp_path: Path) -> None:
     file = tmp_path / "it.json"
-    file.write_text(json.dumps(_pod("told", "echo hello")))
+    file.write_text(json.dumps(_pod("greeting", "echo hello")))
     environment = {**os.environ, "KUBECONFIG": str(world.kubeconfig())}
 
     def kubectl(*words: str) -> str:
@@ -156,9 +156,9 @@ def test_kubectl_lists_and_applies(world: World, tmp_path: Path) -> None:
         return done.stdout
 
     kubectl("apply", "--validate=false", "-f", str(file))
-    _ends(world, "told")
-    assert kubectl("logs", "told") == "hello\n"
-    assert "told" in kubectl("get", "pods", "--no-headers")
+    _ends(world, "greeting")
+    assert kubectl("logs", "greeting") == "hello\n"
+    assert "greeting" in kubectl("get", "pods", "--no-headers")
 
 
 def _owned(name: str, owner: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _owned(name: str, owner: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("policy", ["Background", "Foreground"])
-def test_what_is_owned_goes_with_its_owner(world: World, policy: str) -> None:
+def test_owned_objects_are_deleted_with_their_owner(world: World, policy: str) -> None:
     world.add_config("owner", {})
     owner = world.get("configmaps", "owner")
     child = world.create(_owned("child", owner))
@@ -202,7 +202,7 @@ def test_a_job_deleted_without_a_policy_leaves_its_pods(world: World) -> None:
     assert "ownerReferences" not in pod["metadata"] or not pod["metadata"]["ownerReferences"]
 
 
-def test_a_finalizer_holds_an_object_until_it_is_taken_off(world: World) -> None:
+def test_a_finalizer_keeps_an_object_until_it_is_removed(world: World) -> None:
     world.add_config("held", {})
     world.patch("configmaps", "held", lambda one: one["metadata"].update(finalizers=["x/y"]))
     world.delete("configmaps", "held")
@@ -211,7 +211,7 @@ def test_a_finalizer_holds_an_object_until_it_is_taken_off(world: World) -> None
     assert world.find("configmaps", "held") is None
 
 
-def test_an_outage_is_over_when_it_is_over(world: World) -> None:
+def test_requests_succeed_again_after_an_outage(world: World) -> None:
     with _client(world) as api:
         core = client.CoreV1Api(api)
         with world.outage(), pytest.raises(ApiException) as refused:
@@ -220,7 +220,7 @@ def test_an_outage_is_over_when_it_is_over(world: World) -> None:
         assert core.list_namespaced_pod("ocean").items == []
 
 
-def test_an_account_may_do_what_its_role_says_and_no_more(world: World) -> None:
+def test_an_account_has_exactly_the_rights_of_its_role(world: World) -> None:
     world.create_role("ocean/reader", ("", ["pods", "pods/log"], ["list", "get"]))
     with _client(world, "ocean/reader") as api:
         core = client.CoreV1Api(api)
@@ -257,7 +257,7 @@ def test_a_name_can_narrow_a_right(world: World) -> None:
 
 def test_a_pod_becomes_a_process_with_its_environment(world: World) -> None:
     world.add_secret("keys", {"TOKEN": "abc", "file.txt": "inside"})
-    world.add_config("told", {"COLOUR": "blue"})
+    world.add_config("greeting", {"COLOUR": "blue"})
     script = (
         "echo $WHO $TOKEN $COLOUR $SUM $CORES; cat $(PLACE)/file.txt; "
         "cat /etc/berthwatch/keys/file.txt; echo over > /dev/termination-log"
@@ -269,7 +269,7 @@ def test_a_pod_becomes_a_process_with_its_environment(world: World) -> None:
             {"name": "PLACE", "value": "/etc/berthwatch/keys"},
             {"name": "CORES", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
         ],
-        "envFrom": [{"secretRef": {"name": "keys"}}, {"configMapRef": {"name": "told"}}],
+        "envFrom": [{"secretRef": {"name": "keys"}}, {"configMapRef": {"name": "greeting"}}],
         "resources": {"limits": {"cpu": "1500m"}},
         "volumeMounts": [{"name": "keys", "mountPath": "/etc/berthwatch/keys"}],
     }
@@ -281,7 +281,7 @@ def test_a_pod_becomes_a_process_with_its_environment(world: World) -> None:
     assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] == "over\n"
 
 
-def test_a_pod_that_cannot_start_says_why(world: World) -> None:
+def test_a_pod_that_cannot_start_has_the_reason(world: World) -> None:
     world.create(_pod("image", container={"image": "nowhere/it:1"}))
     env = {"envFrom": [{"secretRef": {"name": "absent"}}]}
     world.create(_pod("secret", container=env))
@@ -303,7 +303,7 @@ def test_a_pod_that_cannot_start_says_why(world: World) -> None:
     world.wait_until(lambda: _phase(world, "secret") == "Running")
 
 
-def test_a_taint_keeps_pods_away_that_do_not_tolerate_it(world: World) -> None:
+def test_a_taint_excludes_pods_that_do_not_tolerate_it(world: World) -> None:
     taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
     world.set_nodes(node("gpu-1", gpu="1", taints=(taint,)))
     world.create(_pod("plain", "true"))
@@ -314,7 +314,7 @@ def test_a_taint_keeps_pods_away_that_do_not_tolerate_it(world: World) -> None:
     assert _ends(world, "patient")["spec"]["nodeName"] == "gpu-1"
 
 
-def test_a_deleted_pod_is_asked_and_then_killed(world: World) -> None:
+def test_a_deleted_pod_gets_sigterm_and_then_sigkill(world: World) -> None:
     polite = "trap 'echo asked; exit 7' TERM; echo up; while true; do sleep 0.05; done"
     stubborn = "trap '' TERM; echo up; while true; do sleep 0.05; done"
     world.create(_pod("polite", polite))
@@ -376,7 +376,7 @@ def test_an_index_fails_by_its_exit_code_or_after_its_tries(world: World) -> Non
     world.wait_until(lambda: _condition(world.job("mixed"), "Failed"))
     status = world.job("mixed")["status"]
     assert (status["completedIndexes"], status["failedIndexes"]) == ("0", "1-2")
-    # the refused index once, the unlucky one with both its second chances
+    # the refused index once, the failing one with both retries
     assert (status["succeeded"], status["failed"]) == (1, 4)
     failed = _condition(world.job("mixed"), "Failed")
     assert failed is not None
@@ -404,7 +404,7 @@ def test_a_disruption_does_not_count_where_the_policy_ignores_it(world: World) -
     assert failed["reason"] == "PodFailurePolicy"
 
 
-def test_a_pod_of_a_job_that_no_node_took_is_made_anew(world: World) -> None:
+def test_an_unscheduled_pod_of_a_job_is_replaced(world: World) -> None:
     world.set_nodes()
     rule = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [9]}}
     policy = {"podFailurePolicy": {"rules": [rule]}, "backoffLimitPerIndex": 1}
@@ -434,7 +434,7 @@ def test_a_suspended_job_waits_and_one_suspended_again_stops(world: World) -> No
     world.wait_until(lambda: not world.pods())
 
 
-def test_a_job_ends_at_its_deadline_and_goes_after_its_time(world: World) -> None:
+def test_a_job_ends_at_its_deadline_and_is_deleted_after_its_ttl(world: World) -> None:
     world.create(_job("late", "sleep 60", activeDeadlineSeconds=1, ttlSecondsAfterFinished=1))
     failed = world.wait_until(lambda: _condition(world.job("late"), "Failed"))
     assert failed["reason"] == "DeadlineExceeded"
@@ -442,7 +442,7 @@ def test_a_job_ends_at_its_deadline_and_goes_after_its_time(world: World) -> Non
     assert world.pods() == []
 
 
-def test_what_a_job_is_cannot_be_changed(world: World) -> None:
+def test_a_jobs_specification_is_immutable(world: World) -> None:
     world.create(_job("fixed", "true", suspend=True))
     with _client(world) as api:
         batch = client.BatchV1Api(api)
@@ -462,9 +462,7 @@ def test_what_a_job_is_cannot_be_changed(world: World) -> None:
         ({"resources": {"limits": {"memory": "2 GB"}}}, "quantities must match"),
     ],
 )
-def test_a_pod_that_makes_no_sense_is_refused(
-    world: World, container: dict[str, Any], complaint: str
-) -> None:
+def test_an_invalid_pod_is_refused(world: World, container: dict[str, Any], complaint: str) -> None:
     job = _job("senseless", "true")
     job["spec"]["template"]["spec"]["containers"][0] |= container
     with _client(world) as api, pytest.raises(ApiException, match=complaint) as refused:
@@ -472,7 +470,7 @@ def test_a_pod_that_makes_no_sense_is_refused(
     assert refused.value.status == 422
 
 
-def test_a_quota_refuses_pods_and_the_job_says_so(world: World) -> None:
+def test_a_quota_refuses_pods_with_an_event_of_the_job(world: World) -> None:
     world.set_quota({"requests.cpu": "1"})
     job = _job("big", "true", completions=2, parallelism=2)
     container = job["spec"]["template"]["spec"]["containers"][0]
@@ -487,7 +485,7 @@ def test_a_quota_refuses_pods_and_the_job_says_so(world: World) -> None:
     world.wait_until(lambda: _condition(world.job("big"), "Complete"))
 
 
-def test_a_deployment_makes_its_pods_anew(world: World) -> None:
+def test_a_deployment_replaces_its_pods(world: World) -> None:
     spec = _pod("web")["spec"] | {"restartPolicy": "Always"}
     labels = {"app": "web"}
     world.create(
@@ -510,7 +508,7 @@ def test_a_deployment_makes_its_pods_anew(world: World) -> None:
 
 
 def test_a_pod_listens_on_ports_of_its_own(world: World) -> None:
-    # somebody on this machine, a dashboard of Dask, listens on every address
+    # another process of this machine, as a Dask dashboard, listens on every address
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("0.0.0.0", 8642))
@@ -590,7 +588,7 @@ def test_a_cluster_against_its_schema_is_refused(world: World, change: Any, code
 
 
 @pytest.mark.slow
-def test_the_real_operator_brings_two_clusters_up_and_their_owner_takes_them_down(
+def test_the_real_operator_starts_two_clusters_that_are_deleted_with_their_owner(
     tmp_path: Path,
 ) -> None:
     from distributed import Client

@@ -14,9 +14,9 @@ of its own in 127.0.0.0/8 (Linux), so that ports and names of Services are as ma
 Differences from a real cluster: containers share this machine's file system (paths of mounts are
 replaced in variables, commands and arguments, not inside files); only Python processes resolve
 names of Services; there is no CronJob controller (``world.trigger``), no autoscaler of nodes, no
-network policy, no liveness probe; a field that a custom resource's schema does not define is refused
-instead of dropped; delays are shorter (``timing``).  ``kubectl create`` of built-in kinds fails,
-because it speaks protobuf; ``kubectl apply --validate=false`` does.
+network policy, no liveness probe; fields that a custom resource's schema does not define are
+refused instead of dropped; delays are shorter (``timing``).  ``kubectl create`` of built-in kinds
+fails, because it speaks protobuf; ``kubectl apply --validate=false`` does.
 """
 
 from __future__ import annotations
