@@ -1,4 +1,4 @@
-"""Ship segmentation: networks, training, evaluation. numpy at the border, torch stays inside."""
+"""Ship segmentation: network, training, evaluation. The interface is numpy; torch is internal."""
 
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor

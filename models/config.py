@@ -1,35 +1,35 @@
-"""What a weights file carries besides the tensors: shape, calibration and errors of the network."""
+"""Settings of the network that a weights file stores: shape, calibration, measured error rates."""
 
 from dataclasses import dataclass
 
 PIXEL_M = 10.0
-"""The ground pixel the network is trained on and for."""
+"""Edge of a ground pixel, in metres, that the network is trained on and applied to."""
 
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """The network's shape; the weights file carries it."""
+    """Shape of the network, stored in the weights file."""
 
     bands: int = 4
     widths: tuple[int, ...] = (24, 48, 96)
-    """channels at a half, a quarter, ... of the resolution"""
+    """Channels at 1/2, 1/4, ... of the input's resolution."""
     fine: int = 16
-    """channels at full resolution, before the last convolution"""
+    """Channels at full resolution, before the last convolution."""
     outputs: int = 9
-    """ship, border, and what each pixel says of its ship: targets.HULL_PLANES"""
+    """Output planes: ship, border, and the seven of targets.HULL_PLANES."""
 
     @property
     def stride(self) -> int:
-        """Sides of the input must be multiples of this."""
+        """Sides of the input, in pixels, must be multiples of this."""
         return int(2 ** len(self.widths))
 
     @property
     def reach_px(self) -> int:
-        """No output pixel depends on an input pixel farther away than this (rows or columns).
+        """Radius of the receptive field, in rows or columns: an upper bound.
 
-        Two 3 x 3 convolutions reach two cells of their level, on the way down and up; a pixel may
-        lie anywhere in a cell of the coarsest level, which adds less than one such cell. The last
-        convolution reaches one pixel more.
+        Two 3 x 3 convolutions reach two cells of their level, in the encoder and in the decoder; a
+        pixel may lie anywhere in a cell of the coarsest level, which adds less than one such cell.
+        The last convolution adds one pixel.
         """
         *finer, coarse = (2 ** (level + 1) for level in range(len(self.widths)))
         return int(sum(4 * cell for cell in finer) + 2 * coarse + (coarse - 1) + 1)
@@ -37,57 +37,60 @@ class UNetConfig:
 
 @dataclass(frozen=True)
 class ChipSettings:
-    """How training chips are drawn."""
+    """How training chips are sampled. Shares are probabilities, 0..1."""
 
     size_px: int = 96
+    """Edge of a chip."""
     on_ship: float = 0.7
-    """share of chips that hold a given ship; the others are anywhere"""
+    """Share of chips centred near a ship; the others are centred anywhere in the scene."""
     turned: float = 0.6
-    """share of chips turned and scaled freely; the others keep the scene's own pixels"""
+    """Share of chips rotated and scaled freely; the others keep the scene's own pixels."""
     scale: float = 0.25
-    """those are scaled by up to this power of e, either way"""
+    """Largest absolute logarithm of the scale factor of those."""
     paste: float = 0.6
-    """share of chips that foreign ships are set down on"""
+    """Share of chips into which ships of other scenes are pasted."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How instances of the probability map become measured vessels; fitted on held-out ports."""
+    """Turns instances of the probability map into measured vessels; fitted on held-out ports."""
 
     grow: float = 0.3
-    """pixels are asked for their ship where they are ship with this probability"""
+    """Pixels with at least this probability of ship form the instances."""
     length_offset_m: float = 0.0
     length_factor: float = 1.0
     beam_offset_m: float = 0.0
     beam_factor: float = 1.0
     length_sd_base_m: float = 5.0
     length_sd_share: float = 1.0
-    """the length's standard deviation is the base and this share of what the network expects"""
+    """The length's standard deviation is length_sd_base_m plus this share of the error that the
+    network estimates."""
     score_weights: tuple[float, ...] = (0.0, 1.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    """of instances.evidence, in its order"""
+    """Coefficients of the logistic regression on vessels.evidence, in its order."""
     least_score: float = 0.3
-    """fainter vessels are not reported"""
+    """Vessels with a lower score are not reported."""
 
 
 @dataclass(frozen=True)
 class DetectorError:
-    """How often vessels are missed and invented at one kind of place, fitted on held-out ports."""
+    """Recall and false alarms at one kind of place, fitted on held-out ports."""
 
     place: str
-    """berth, or anchorage (open water)"""
+    """Berth, or anchorage (open water)."""
     recall: float
-    """chance to report a ship of 100 m that is there, at the middle one of ports"""
+    """Probability that a ship of 100 m is reported, at the median port."""
     recall_sd: float
-    """standard deviation of its logit for a port not seen before"""
+    """Standard deviation of its logit at a port not seen before."""
     recall_slope: float
-    """growth of the logit when the length grows e-fold"""
+    """Increase of the logit when the length grows e-fold."""
     false_alarms: float
-    """vessels reported in a look at an empty berth, or at a square kilometre of empty open water,
-    at the middle one of berths and ports"""
+    """Expected vessels reported per look at an empty berth, or at a square kilometre of empty open
+    water, at the median berth of the median port."""
     false_alarms_sd: float
-    """standard deviation of its logarithm for a berth (or anchorage) of a port not seen before"""
+    """Standard deviation of its logarithm for a berth (or anchorage) of a port not seen before."""
     ports: int
+    """Ports with ships at such places."""
     ships: int
-    """looks at ships on which the recall rests"""
+    """Looks at ships from which the recall is estimated."""
     empty: float
-    """empty berths, or square kilometres, looked at"""
+    """Empty berths, or square kilometres, from which the false alarms are estimated."""

@@ -1,7 +1,7 @@
 """Rotated boxes in pixel coordinates: their corners, the pixels they cover, their overlap.
 
-Row and column 0.0 are the centre of the first pixel; headings run clockwise from up, which is
-towards smaller rows.
+Row and column 0.0 are the centre of the first pixel; headings are in degrees clockwise from up
+(towards smaller rows).
 """
 
 import math
@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 Corners = tuple[tuple[float, float], ...]
+"""(row, col) of each corner, in order around the box."""
 
 _SUBPIXELS = 5
+"""Sample positions along each side of a pixel."""
 
 
 def box_corners(
     row: float, col: float, length_px: float, beam_px: float, heading_deg: float
 ) -> Corners:
-    """The four (row, col) corners of a rotated box, in order around it."""
+    """The four corners of a rotated box."""
     (along_row, along_col), (across_row, across_col) = axes(heading_deg)
     half_length, half_beam = length_px / 2, beam_px / 2
     return tuple(
@@ -44,9 +46,10 @@ def coverage(
     beam_px: float,
     heading_deg: float,
 ) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
-    """The share of each pixel that a rotated box covers.
+    """The share of each pixel of an image (y, x) of this shape that a rotated box covers.
 
-    Returns the window of the image the box touches (possibly empty) and the shares there, 0..1.
+    Returns the window of the image that the box touches (possibly empty) and the shares there,
+    0..1, sampled at 5 x 5 positions per pixel.
     """
     reach = math.hypot(length_px, beam_px) / 2 + 1
     window = tuple(
@@ -69,13 +72,13 @@ def _clipped(start: int, stop: int, size: int) -> slice:
 
 
 def _subpixels(part: slice) -> NDArray[np.float64]:
-    """Sample positions along one side of a window, _SUBPIXELS to the pixel."""
+    """Sample positions along one side of a window."""
     count = max(0, part.stop - part.start) * _SUBPIXELS
     return np.asarray(part.start - 0.5 + (np.arange(count) + 0.5) / _SUBPIXELS)
 
 
 def overlap(one: Corners, other: Corners) -> float:
-    """The intersection over the union of two boxes."""
+    """Intersection over union of two boxes, 0..1."""
     first, second = Polygon(one), Polygon(other)
     shared = float(first.intersection(second).area)
     return shared / (float(first.area + second.area) - shared)

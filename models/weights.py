@@ -2,7 +2,8 @@
 
 A file holds the tensors (the normalisation constants among them) and, as JSON strings, the
 contract's version, the network's shape, the bands, the ground pixel, the calibration, the record of
-its training and, where it was measured, how the detector errs. Nothing in it can run code.
+its training and, where they were measured, the detector's error rates. Nothing in it is executable.
+This module imports no torch, so that planning a run does not.
 """
 
 import hashlib
@@ -22,36 +23,37 @@ from models.config import PIXEL_M, Calibration, DetectorError, UNetConfig
 from models.network.normalise import BANDS
 
 CONTRACT = "berthwatch-ships-2"
-"""Changes with whatever makes old weights give wrong vessels, such as the normalisation or what is
-read from the network's outputs. 2: pixels say what ship is theirs."""
+"""Changes with whatever makes older weights give wrong vessels, such as the normalisation or the
+meaning of the network's outputs. Version 2: pixels predict the size and centre of their ship."""
 
 _ERRORS = "detector_errors"
+"""Key of the metadata."""
 
 
 class WeightsError(ValueError):
-    """A weights file cannot be read, or was made for another contract."""
+    """A weights file cannot be read, or was written for another contract."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """All that is needed to run a trained network."""
+    """A trained network with its calibration and records."""
 
     network: UNetConfig
     calibration: Calibration
     arrays: Mapping[str, NDArray[np.float32]]
     training: Mapping[str, object]
-    """a record for people: data digests, settings, metrics"""
+    """Record of the training: data digests, settings, metrics."""
     detector_errors: tuple[DetectorError, ...] = ()
-    """one per place; empty where nobody has measured them"""
+    """One per kind of place; empty where they were not measured."""
 
 
 def default_path() -> Path:
-    """The weights that come with the package."""
+    """Path of the packaged weights."""
     return Path(str(resources.files("models") / "data" / "default.safetensors"))
 
 
 def save_weights(weights: Weights, path: str | Path) -> None:
-    """Write a weights file; the same weights give the same digest."""
+    """Write a weights file; equal weights give equal digests."""
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.arrays.items()}
     Path(path).write_bytes(serialise(arrays, metadata=_metadata(weights)))
 
@@ -79,7 +81,7 @@ def load_weights(path: str | Path | None = None) -> Weights:
 def weights_digest(path: str | Path | None = None) -> str:
     """The sha256 of a weights file's tensors and metadata, in hex; None = the packaged default.
 
-    Independent of the order in the file. Builds no network. Raises WeightsError like load_weights.
+    Independent of the order of tensors in the file. Raises WeightsError like load_weights.
     """
     arrays, metadata = _read(path)
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
@@ -96,7 +98,7 @@ def _calibration(values: dict[str, Any]) -> Calibration:
 
 def _metadata(weights: Weights) -> dict[str, str]:
     errors = [asdict(error) for error in weights.detector_errors]
-    # left out where there are none, so that older files keep their digest
+    # omitted where there are none, so that older files keep their digest
     measured = {_ERRORS: json.dumps(errors)} if errors else {}
     return {
         "contract": CONTRACT,

@@ -1,1 +1,1 @@
-"""Data to train on: labelled scenes, boxes, targets, chips."""
+"""Training data: labelled scenes, boxes, targets, chips."""

@@ -1,7 +1,7 @@
-"""Alter chips as another processing, sensor setting or sky would alter them.
+"""Augmentation: changes of radiometry, noise, clouds, aircraft and missing bands.
 
-All works on normalised planes, where water is near zero: so the gain, haze and depth of 8-bit
-products are small formulas.
+Operates on the contrast (sinh of normalised planes), in which water is near zero: gain, haze and
+quantisation then are simple formulas.
 """
 
 import math
@@ -15,13 +15,13 @@ from models.network.normalise import BANDS, Image
 
 
 def augment(planes: Image, random: np.random.Generator) -> Image:
-    """Planes as another processing, sensor setting or sky would give them, same shape.
+    """Planes (band, y, x) as another processing, sensor or sky would show the scene, same shape.
 
-    In the order of nature: things in the sky, contrast, haze, noise, depth, missing bands.
+    In physical order: aircraft and clouds, gain, haze, noise, quantisation, missing bands.
     """
     contrast = np.sinh(planes)
     if random.random() < 0.15:
-        contrast = _fly_over(contrast, random)
+        contrast = _add_aircraft(contrast, random)
     if random.random() < 0.1:
         contrast = _add_clouds(contrast, random)
     gain = math.exp(np.clip(random.normal(0.25, 0.65), -1.5, 1.6))
@@ -40,20 +40,20 @@ def _noise(shape: tuple[int, ...], random: np.random.Generator) -> Image:
 
 
 def _haze(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
-    """A slope of brightness over the chip, alike in all bands."""
+    """A linear gradient of brightness over the chip, equal in all bands."""
     rows, cols = np.mgrid[-1 : 1 : shape[1] * 1j, -1 : 1 : shape[2] * 1j]
     down, right = random.normal(0, 0.06, 2)
     return np.asarray(down * rows + right * cols)
 
 
 def _to_8_bit(contrast: Image, random: np.random.Generator) -> Image:
-    """Coarse steps, and saturation of the brightest, as in true-colour products."""
+    """Quantisation and saturation, as in 8-bit true-colour products."""
     step, top = np.float32(random.uniform(0.01, 0.08)), np.float32(random.uniform(3.0, 12.0))
     return np.asarray(np.minimum(np.round(contrast / step) * step, top))
 
 
 def _drop_bands(planes: Image, random: np.random.Generator) -> Image:
-    """Lose the near infrared often, as true colour does, and seldom a visible band."""
+    """Remove the near infrared often (true colour has none) and a visible band rarely."""
     if random.random() < 0.45:
         planes[BANDS.index("nir")] = np.nan
     if random.random() < 0.05:
@@ -62,11 +62,11 @@ def _drop_bands(planes: Image, random: np.random.Generator) -> Image:
 
 
 _BAND_DELAY_S = {"blue": 0.0, "green": 0.53, "red": 1.0, "nir": 0.26}
-"""When Sentinel-2's detectors see the same ground, after the blue ones."""
+"""Delay between the blue detectors of Sentinel-2 and those of each band over the same ground."""
 
 
-def _fly_over(contrast: Image, random: np.random.Generator) -> Image:
-    """An aircraft: each band sees it at another place, so it must not pass for a ship."""
+def _add_aircraft(contrast: Image, random: np.random.Generator) -> Image:
+    """Draw an aircraft, displaced from band to band: the network must not take it for a ship."""
     size = contrast.shape[1]
     start = random.uniform(0.1, 0.9, 2) * size
     heading, shift_px = random.uniform(0, 360), random.uniform(6, 28)
@@ -81,7 +81,7 @@ def _fly_over(contrast: Image, random: np.random.Generator) -> Image:
 
 
 def _add_clouds(contrast: Image, random: np.random.Generator) -> Image:
-    """Small soft clouds, white in all bands."""
+    """Draw small soft clouds, white in all bands."""
     field = ndimage.gaussian_filter(_noise(contrast.shape[1:], random), random.uniform(2, 8))
     thick = np.clip(field / field.std() - random.uniform(1.2, 2.5), 0, 1)
     return np.asarray(contrast + random.uniform(1, 6) * thick, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Labelled vessels as rotated boxes, and the 10 m UTM grid of a scene on which they lie."""
+"""Labelled vessels as rotated boxes, and the 10 m UTM grid of their scene."""
 
 import math
 from dataclasses import dataclass
@@ -14,52 +14,59 @@ from models.config import PIXEL_M
 
 @dataclass(frozen=True)
 class Box:
-    """One labelled vessel or area, a rotated box; row and column 0.0 = the first pixel's centre."""
+    """One labelled vessel or area as a rotated box; row, column 0.0 are the first pixel's centre.
+
+    The digest of a scene in a weights file is taken from the repr of its boxes: another name of the
+    class or of a field changes it.
+    """
 
     row: float
     col: float
     length_m: float
     beam_m: float
     heading_deg: float
-    """0 <= heading < 180, clockwise from the grid's north"""
+    """0 <= heading < 180, clockwise from the grid's north."""
     kind: str
+    """One of labels.KINDS."""
     confidence: int
+    """1 (doubtful) to 3 (certain)."""
     at_edge: bool = False
+    """The image cuts it."""
 
     @property
     def is_ship(self) -> bool:
-        """A vessel that counts as truth."""
+        """Whether it counts as a ship in training and evaluation."""
         return self.kind == "ship" and self.confidence >= 2 and not self.at_edge
 
     @property
     def is_doubtful(self) -> bool:
-        """Neither a hit nor a miss: what is found or not found here proves nothing."""
+        """Whether a detection here is neither a hit nor a false alarm."""
         return not self.is_ship and self.kind != "wrong"
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rotated rectangle on a grid's own ground metres (easting x, northing y of its centre)."""
+    """A rotated rectangle in the metres of a grid; x, y are easting and northing of its centre."""
 
     x: float
     y: float
     length_m: float
     beam_m: float
     heading_deg: float
-    """0 <= heading < 180 of the longer side, clockwise from the grid's north"""
+    """Of the longer side, 0 <= heading < 180, clockwise from the grid's north."""
 
 
 @dataclass(frozen=True)
 class PixelGrid:
-    """The pixels of a scene: PIXEL_M wide, north up, in a UTM zone."""
+    """The pixels of a scene: edge PIXEL_M, north up, in a UTM zone."""
 
     crs: CRS
     transform: Affine
     height: int
     width: int
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """Row and column of an easting and northing; 0.0 = the first pixel's centre."""
+    def position(self, x: float, y: float) -> tuple[float, float]:
+        """Row and column of an easting and northing; 0.0 is the first pixel's centre."""
         return (
             (self.transform.f - y) / PIXEL_M - 0.5,
             (x - self.transform.c) / PIXEL_M - 0.5,
@@ -67,18 +74,18 @@ class PixelGrid:
 
     def box(self, on: Rectangle, kind: str, confidence: int, at_edge: bool) -> Box:
         """A rectangle in the grid's metres as a labelled box in its pixels."""
-        row, col = self.place(on.x, on.y)
+        row, col = self.position(on.x, on.y)
         return Box(
             row, col, on.length_m, on.beam_m, on.heading_deg, kind, confidence, at_edge=at_edge
         )
 
     def holds(self, box: Box) -> bool:
-        """Whether a box's centre lies on one of the pixels."""
+        """Whether a box's centre lies on a pixel of the grid."""
         return -0.5 <= box.row < self.height - 0.5 and -0.5 <= box.col < self.width - 0.5
 
 
 def rectangle_around(hull: Polygon) -> Rectangle | None:
-    """The rotated rectangle of least area around a hull in ground metres; None without an area."""
+    """The rotated rectangle of least area around a hull in metres; None where it has no area."""
     around = shapely.oriented_envelope(hull)
     if around.geom_type != "Polygon":
         return None

@@ -1,4 +1,4 @@
-"""Static STAC catalogs on disk: the items of a collection, and the bands in their files."""
+"""Static STAC catalogs on disk: the items of a collection and the bands in their files."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,16 +11,17 @@ from models.network.normalise import BANDS
 
 
 class DatasetError(ValueError):
-    """A catalog or a labels file is not what training and evaluation need."""
+    """A catalog or a labels file cannot be used for training and evaluation."""
 
 
 @dataclass(frozen=True)
-class Band:
-    """One plane of a file, with what makes reflectance of its numbers."""
+class BandFile:
+    """One band in a file; reflectance = scale * value + offset."""
 
     name: str
     href: str
     index: int
+    """From 1, as rasterio counts."""
     scale: float
     offset: float
     nodata: float | None
@@ -29,27 +30,27 @@ class Band:
 
 @dataclass(frozen=True)
 class Item:
-    """One STAC item, as far as training needs it."""
+    """One STAC item: the properties that training needs."""
 
     id: str
     group: str
-    """what must not be split between training and evaluation: the port, else the tile"""
+    """The port, else the tile, else the item: never split between training and evaluation."""
     datetime: str
     bbox: tuple[float, float, float, float]
-    """west, south, east, north in degrees"""
-    bands: tuple[Band, ...]
+    """West, south, east, north in degrees."""
+    bands: tuple[BandFile, ...]
     files: Mapping[str, str]
-    """the path of each asset, by the asset's name"""
+    """The path of each asset, by the asset's name."""
 
 
 def read_items(catalog: Path, collection: str) -> list[Item]:
-    """The items of a collection of a static catalog; DatasetError where one is not there."""
+    """The items of a collection of a static catalog; DatasetError where a file is missing."""
     path = _collection_path(catalog, collection)
     return [_parse_item(path.parent / href) for href in _links(_read_json(path), "item")]
 
 
 def overpasses(items: Sequence[Item]) -> list[list[Item]]:
-    """The items of one moment at one place, ordered by id."""
+    """The items grouped by time and group, in the order of their ids."""
     found: dict[tuple[str, str], list[Item]] = {}
     for item in sorted(items, key=lambda item: item.id):
         found.setdefault((item.datetime, item.group), []).append(item)
@@ -57,7 +58,7 @@ def overpasses(items: Sequence[Item]) -> list[list[Item]]:
 
 
 def instant(text: object) -> datetime | None:
-    """The moment that an ISO 8601 text names, UTC where it says no zone; None where it is none."""
+    """The time of an ISO 8601 text, in UTC where it has no zone; None where it is not one."""
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:
@@ -66,7 +67,7 @@ def instant(text: object) -> datetime | None:
 
 
 def few(names: Iterable[str]) -> str:
-    """Some names to choose from, for a message."""
+    """The first five names in order and the number of the others, for an error message."""
     found = sorted(set(names))
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     return ", ".join(found[:5]) + more
@@ -106,22 +107,22 @@ def _parse_item(path: Path) -> Item:
     )
 
 
-def _choose(bands: Iterable[Band]) -> tuple[Band, ...]:
-    """One of each name: an item may hold true colour beside the reflectance it was made from."""
-    chosen: dict[str, Band] = {}
+def _choose(bands: Iterable[BandFile]) -> tuple[BandFile, ...]:
+    """One band of each name: reflectance is preferred to 8-bit true colour made from it."""
+    chosen: dict[str, BandFile] = {}
     for band in sorted(bands, key=lambda band: band.is_8bit):
         chosen.setdefault(band.name, band)
     return tuple(chosen.values())
 
 
-def _bands(asset: dict[str, Any], item: Path) -> Iterator[Band]:
+def _bands(asset: dict[str, Any], item: Path) -> Iterator[BandFile]:
     described = asset.get("eo:bands") or asset.get("bands") or []
     numbers = asset.get("raster:bands", described) if described else []
     for index, (band, raster) in enumerate(zip(described, numbers, strict=True), start=1):
         name = band.get("common_name") or band.get("eo:common_name") or band.get("name")
         if name in BANDS:
             is_8bit = raster.get("data_type") == "uint8"
-            yield Band(
+            yield BandFile(
                 name=name,
                 href=str(item.parent / asset["href"]),
                 index=index,

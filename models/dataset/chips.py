@@ -1,4 +1,4 @@
-"""Training chips: labelled scenes seen turned and scaled, with foreign ships, and altered."""
+"""Training chips: rotated and scaled windows of labelled scenes, with pasted ships, augmented."""
 
 import math
 from collections.abc import Sequence
@@ -18,51 +18,55 @@ from models.geometry import axes
 from models.network.normalise import Image, normalise
 
 _MARGIN_PX = 4.0
-"""How far beyond a chip's edge a hull may end and still touch it with its border."""
+"""A hull that ends this far beyond a chip's edge still has its border in it."""
 
 _WEIGHT_BASE = 10.0
 _MOST_SHIPS = 40
-"""A scene is drawn as often as it has ships, within limits: else two ports would be half of all."""
+"""A scene is sampled in proportion to its ships, within limits: otherwise two ports would be half
+of all chips."""
 
 
 @dataclass(frozen=True)
 class Chip:
-    """planes: (band, y, x), NaN = no data. labels: (10, y, x), as targets names them."""
+    """One training example."""
 
     planes: Image
+    """(band, y, x), normalised; NaN = no data."""
     labels: NDArray[np.float32]
+    """(10, y, x): ship, border, trusted, weight of the hull, HULL_PLANES without the error."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A scene made ready for drawing chips."""
+    """A normalised scene from which chips are sampled."""
 
     group: str
     filled: torch.Tensor
-    """(1, 2 band, y, x): the normalised planes with zeros for no data, and 1 where there is data"""
+    """(1, 2 band, y, x): the normalised planes, 0 for no data, then 1 where there is data."""
     boxes: tuple[Box, ...]
     ships: tuple[Box, ...]
     cutouts: tuple[Cutout, ...]
 
     @property
     def weight(self) -> float:
-        """How often it is drawn from, relative to others."""
+        """How often it is sampled, relative to others."""
         return min(len(self.ships), _MOST_SHIPS) + _WEIGHT_BASE
 
 
 @dataclass(frozen=True)
 class View:
-    """A square window on a scene: what lies at d there is at centre + matrix @ d in the scene.
+    """A square window of a scene: offset d in the chip is at centre + matrix @ d in the scene.
 
-    d: (down, right) from the chip's middle, pixels.
+    d: (down, right) from the chip's middle, in pixels.
     """
 
     centre: NDArray[np.float64]
+    """(2,), row and column in the scene."""
     matrix: NDArray[np.float64]
-    """(2, 2)"""
+    """(2, 2), rotation, reflection and scale."""
     size_px: int
     exact: bool
-    """pixels of the chip are pixels of the scene"""
+    """Pixels of the chip are pixels of the scene: nothing is interpolated."""
 
 
 def prepare(scene: LabelledScene) -> Canvas:
@@ -85,13 +89,13 @@ def draw_chip(
     settings: ChipSettings,
     random: np.random.Generator,
 ) -> Chip:
-    """One altered chip; the generator's state decides everything.
+    """One augmented chip; the same state of the generator gives the same chip.
 
-    chances: of each canvas to be drawn from, their sum 1; foreign ships come by the same chances.
+    chances: probability of each canvas, sum 1; the source of pasted ships is drawn by the same.
     """
     canvas = canvases[int(random.choice(len(canvases), p=chances))]
     view = _draw_view(canvas, settings, random)
-    planes, boxes = _look(canvas, view), boxes_in_view(canvas.boxes, view)
+    planes, boxes = _resample(canvas, view), boxes_in_view(canvas.boxes, view)
     shape = (settings.size_px, settings.size_px)
     labels = draw_labels(boxes, shape)
     if random.random() < settings.paste:
@@ -104,7 +108,7 @@ def draw_chip(
 
 
 def _draw_view(canvas: Canvas, settings: ChipSettings, random: np.random.Generator) -> View:
-    """Most chips hold a given ship somewhere, the others are anywhere; some are turned freely."""
+    """A random view: near a ship or anywhere, rotated and scaled freely or by quarter turns."""
     size = settings.size_px
     if canvas.ships and random.random() < settings.on_ship:
         ship = canvas.ships[int(random.integers(len(canvas.ships)))]
@@ -114,7 +118,7 @@ def _draw_view(canvas: Canvas, settings: ChipSettings, random: np.random.Generat
     freely = random.random() < settings.turned
     turn = random.uniform(0, 360) if freely else 90.0 * random.integers(4)
     scale = math.exp(random.uniform(-1, 1) * settings.scale) if freely else 1.0
-    if not freely:  # between pixels, so that those of the chip fall on them
+    if not freely:  # so that the chip's pixels coincide with the scene's
         centre = np.floor(centre) + (0.5 if size % 2 == 0 else 0.0)
     (up_row, up_col), (side_row, side_col) = axes(turn)
     mirrored = -1.0 if random.random() < 0.5 else 1.0
@@ -122,8 +126,8 @@ def _draw_view(canvas: Canvas, settings: ChipSettings, random: np.random.Generat
     return View(centre, matrix, size, exact=not freely)
 
 
-def _look(canvas: Canvas, view: View) -> Image:
-    """The planes (band, y, x) that a view shows, NaN beyond the scene and where it has no data."""
+def _resample(canvas: Canvas, view: View) -> Image:
+    """The planes (band, y, x) of a view; NaN beyond the scene and where it has no data."""
     height, width = canvas.filled.shape[2:]
     offsets = np.arange(view.size_px) - (view.size_px - 1) / 2
     down, right = np.meshgrid(offsets, offsets, indexing="ij")
@@ -142,7 +146,7 @@ def _look(canvas: Canvas, view: View) -> Image:
 
 
 def boxes_in_view(boxes: Sequence[Box], view: View) -> list[Box]:
-    """The boxes that reach into a view, in its pixels."""
+    """The boxes that overlap a view, in its pixels."""
     if not boxes:
         return []
     back = np.asarray(np.linalg.inv(view.matrix), dtype=np.float64)
@@ -151,10 +155,10 @@ def boxes_in_view(boxes: Sequence[Box], view: View) -> list[Box]:
     places = (np.array([(box.row, box.col) for box in boxes]) - view.centre) @ back.T
     reach = np.array([box.length_m for box in boxes]) * scale / (2 * PIXEL_M) + _MARGIN_PX + half
     near = np.flatnonzero((np.abs(places) < reach[:, None]).all(axis=1)).tolist()
-    return [_seen(boxes[i], places[i] + half, back, scale) for i in near]
+    return [_box_in_view(boxes[i], places[i] + half, back, scale) for i in near]
 
 
-def _seen(box: Box, at: NDArray[np.float64], back: NDArray[np.float64], scale: float) -> Box:
+def _box_in_view(box: Box, at: NDArray[np.float64], back: NDArray[np.float64], scale: float) -> Box:
     along_row, along_col = back @ np.array(axes(box.heading_deg)[0])
     return replace(
         box,

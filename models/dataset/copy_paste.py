@@ -1,4 +1,4 @@
-"""Copy-paste: ships lifted from a scene, turned, scaled, repainted, set down on other water."""
+"""Copy-paste augmentation: ships cut out, rotated, scaled, brightened, pasted on other water."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,30 +17,33 @@ from models.network.normalise import Image
 _MARGIN_PX = 1.2
 _LEAST_LENGTH_M = 35.0
 _WATER_CONTRAST = 0.35
+"""Pixels with less contrast in every band are taken for water."""
 _TRIES = 12
-"""Places looked at for a cutout: enough to find the water that is left in a crowded basin, so that
-many come to lie alongside quays and other ships."""
+"""Positions tried for each cutout: enough to find the free water of a crowded basin, so that many
+are pasted alongside quays and other ships."""
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """A ship lifted from its water: contrast (band, y, x) and the share of it, 0..1."""
+    """A ship cut from its scene."""
 
     planes: Image
+    """(band, y, x), normalised."""
     share: NDArray[np.float32]
+    """(y, x), the share of each pixel that the ship covers, 0..1."""
     box: Box
-    """with its centre in the cutout's own pixels"""
+    """In the cutout's own pixels."""
 
 
 def cut_out(planes: Image, boxes: Sequence[Box]) -> tuple[Cutout, ...]:
-    """The ships among the boxes that the image holds whole."""
+    """The ships among the boxes that lie completely in the image."""
     ships = (box for box in boxes if box.is_ship and box.length_m >= _LEAST_LENGTH_M)
     cuts = (_cut(planes, box) for box in ships)
     return tuple(cut for cut in cuts if cut is not None)
 
 
 def _cut(planes: Image, box: Box) -> Cutout | None:
-    """A ship and a soft pixel around it; None where the image does not hold all of it."""
+    """A ship with a margin of _MARGIN_PX; None where part of it has no data."""
     window, share = coverage(
         (planes.shape[1], planes.shape[2]),
         box.row,
@@ -63,13 +66,13 @@ def paste_ships(
     cutouts: Sequence[Cutout],
     random: np.random.Generator,
 ) -> Iterator[Box]:
-    """Put one to three foreign ships on a chip's open water, in place; gives where they lie."""
+    """Paste one to three ships on a chip's open water, in place; yields their boxes."""
     brightness = np.abs(np.where(np.isfinite(planes), planes, np.inf)).max(axis=0)
     marked = (labels[SHIP] + labels[BORDER] > 0) | (labels[TRUSTED] == 0)
     free = (brightness < _WATER_CONTRAST) & ~marked
     for _ in range(int(random.integers(1, 4))):
-        ship = vary(cutouts[int(random.integers(len(cutouts)))], random)
-        at = _place(free, ship, random)
+        ship = _vary(cutouts[int(random.integers(len(cutouts)))], random)
+        at = _find_water(free, ship, random)
         if at is None:
             continue
         window = _window(ship, at)
@@ -78,8 +81,8 @@ def paste_ships(
         yield replace(ship.box, row=float(at[0]), col=float(at[1]))
 
 
-def vary(cutout: Cutout, random: np.random.Generator) -> Cutout:
-    """Turn, scale and brighten a cutout freely: headings, sizes and paints in ports are few."""
+def _vary(cutout: Cutout, random: np.random.Generator) -> Cutout:
+    """Rotate, scale and brighten a cutout: labelled ships have few headings, sizes and colours."""
     angle, scale = random.uniform(0, 180), math.exp(random.uniform(-0.3, 0.35))
     gain = math.exp(random.uniform(-0.6, 1.0))
     side = 2 * math.ceil(max(cutout.share.shape) * scale * 0.75) + 1
@@ -110,10 +113,10 @@ def _resample(
     )
 
 
-def _place(
+def _find_water(
     free: NDArray[np.bool_], ship: Cutout, random: np.random.Generator
 ) -> tuple[int, int] | None:
-    """A centre at which all of the ship lies on free water; None where no try found one."""
+    """A centre at which the whole ship lies on free water; None where no try found one."""
     half, size = ship.share.shape[0] // 2, free.shape[0]
     if 2 * half + 1 >= size:
         return None

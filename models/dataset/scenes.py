@@ -1,7 +1,7 @@
 """Labelled scenes for training and evaluation, read from static STAC catalogs and their labels.
 
-Items of one moment at one place are mosaicked to one scene on a 10 m UTM grid: a length in pixels
-then is a length on the ground, whatever grid the catalog used.
+Items of one time and group are mosaicked to one scene on a 10 m UTM grid, so that a length in
+pixels is a length on the ground, whatever grid the catalog uses.
 """
 
 import math
@@ -19,22 +19,20 @@ from rasterio.warp import Resampling, reproject, transform_bounds
 
 from models.config import PIXEL_M
 from models.dataset.boxes import Box, PixelGrid
-from models.dataset.catalog import Band, DatasetError, Item, few, overpasses, read_items
+from models.dataset.catalog import BandFile, DatasetError, Item, few, overpasses, read_items
 from models.dataset.labels import InstanceMask, open_labels
 from models.network.normalise import BANDS, Image
 
 
 @dataclass(frozen=True)
 class LabelSource:
-    """Where labelled scenes come from.
-
-    labels: boxes as CSV, hulls as GeoJSON (a file, or a folder of either), or an instance mask
-    among the items' own assets; models.labels says what each must hold.
-    """
+    """A collection of a static catalog, and its labels."""
 
     catalog: Path
     collection: str
     labels: Path | InstanceMask
+    """Boxes as CSV or hulls as GeoJSON (a file, or a folder of either), or an instance mask among
+    the items' assets."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,10 @@ class LabelledScene:
 
     name: str
     group: str
-    """what must not be split between training and evaluation: the port"""
+    """The port; never split between training and evaluation."""
     bands: tuple[str, ...]
     image: Image
-    """(band, y, x), NaN = no data"""
+    """(band, y, x), reflectance or true colour; NaN = no data."""
     boxes: tuple[Box, ...]
 
     @property
@@ -55,10 +53,10 @@ class LabelledScene:
 
 
 def read_scenes(source: LabelSource) -> Iterator[LabelledScene]:
-    """Every scene of a source that has labels, one at a time, ordered by name.
+    """The scenes of a source that have labels, one at a time, ordered by name.
 
     Raises DatasetError where the catalog or a label cannot be used, and at the end where no label
-    lay in any scene.
+    lies in any scene.
     """
     labels = open_labels(source.labels)
     items = read_items(source.catalog, source.collection)
@@ -100,14 +98,14 @@ def utm_grid(items: Sequence[Item]) -> PixelGrid:
     zone = int((west + east) / 2 // 6) + 31
     crs = CRS.from_epsg((32600 if south + north > 0 else 32700) + zone)
     bounds = transform_bounds("EPSG:4326", crs, west, south, east, north)
-    # a bounding box in degrees is slightly rounded: half a metre must not add a row
+    # bounding boxes in degrees are rounded: half a metre must not add a row
     left, bottom = (math.floor((edge + 0.5) / PIXEL_M) * PIXEL_M for edge in bounds[:2])
     right, top = (math.ceil((edge - 0.5) / PIXEL_M) * PIXEL_M for edge in bounds[2:])
     height, width = round((top - bottom) / PIXEL_M), round((right - left) / PIXEL_M)
     return PixelGrid(crs, Affine(PIXEL_M, 0.0, left, 0.0, -PIXEL_M, top), height, width)
 
 
-def _read_band(band: Band, grid: PixelGrid) -> NDArray[np.float32]:
+def _read_band(band: BandFile, grid: PixelGrid) -> NDArray[np.float32]:
     """One band on the grid, (y, x); NaN where the file has no data."""
     plane = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
     with rasterio.open(band.href) as dataset:
@@ -130,5 +128,5 @@ def _read_band(band: Band, grid: PixelGrid) -> NDArray[np.float32]:
 
 
 def _all_bands_equal(dataset: Any, nodata: float) -> NDArray[np.bool_]:
-    """Where a file has no data: a dark pixel may hold the nodata value in one band, not in all."""
+    """Where a file has no data: a dark pixel may have the nodata value in one band, not in all."""
     return np.asarray((dataset.read() == nodata).all(axis=0))

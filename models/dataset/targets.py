@@ -1,4 +1,4 @@
-"""What the network is to answer: labelled boxes drawn as ship, border and what can be trusted."""
+"""Training targets: labelled boxes rasterised as ship, border, trusted area and hull planes."""
 
 import math
 from collections.abc import Sequence
@@ -11,17 +11,19 @@ from models.dataset.boxes import Box
 from models.geometry import axes
 
 SHIP, BORDER, TRUSTED, SIZED = range(4)
-"""The planes of a chip's labels that come first; HULL_PLANES follow."""
+"""The first planes of a chip's labels; HULL_PLANES without the error follow. SIZED: weight of the
+hull planes."""
 
 HULL_PLANES = ("length", "beam", "cosine", "sine", "error", "down", "right")
-"""What each pixel of a hull says of its ship: logarithms of its length over USUAL_LENGTH_M and of
-its beam over USUAL_BEAM_M, cosine and sine of twice its heading, logarithm of the relative error
-that the length may have, and the way to its centre in units of REACH_PX."""
+"""Predictions of each pixel of a hull for its ship: logarithms of length / USUAL_LENGTH_M and of
+beam / USUAL_BEAM_M, cosine and sine of twice the heading, logarithm of the length's relative error,
+and the offset to the centre, down and right, in units of REACH_PX."""
 
 USUAL_LENGTH_M, USUAL_BEAM_M = 100.0, 20.0
 REACH_PX = 10.0
 
 _LARGE_PX = 30.0
+"""Hulls of more pixels than this have pixels of less weight."""
 _BORDER_PX = 1.0
 _DOUBT_MARGIN_PX = 1.0
 
@@ -29,10 +31,10 @@ Window = tuple[slice, slice]
 
 
 def draw_labels(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Ship, border and trusted, (3, y, x).
+    """Ship, border and trusted, (3, y, x), each 0..1.
 
-    ship: the share of the pixel that ships cover; border: the pixel wide ring around each hull,
-    and the seam where two hulls touch; trusted: 0 on doubtful boxes, where no ship lies on them.
+    ship: the share of the pixel that ships cover; border: the ring one pixel wide around each hull,
+    and the seam where two hulls touch; trusted: 0 on doubtful boxes unless a ship lies on them.
     """
     ship, claims, doubt = (np.zeros(shape, dtype=np.float32) for _ in range(3))
     for box in boxes:
@@ -48,11 +50,11 @@ def draw_labels(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.floa
 
 
 def draw_hulls(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """How much each pixel's ship is known, and what it should say of it, (7, y, x).
+    """Weight and targets of the hull planes, (7, y, x).
 
-    The first plane is the pixel's weight: the share of it that the hull covers, less for the many
-    pixels of large hulls, 0 where the image does not hold the whole hull. The others are
-    HULL_PLANES without the error, which has no truth.
+    The first plane is the pixel's weight: the share of it that the hull covers, lower for large
+    hulls, 0 where part of the hull lies outside the image. The others are HULL_PLANES without the
+    error, which has no target.
     """
     planes = np.zeros((len(HULL_PLANES), *shape), dtype=np.float32)
     best = np.zeros(shape, dtype=np.float32)
@@ -63,12 +65,12 @@ def draw_hulls(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.float
         share = _share(box, window, 0.0)
         mine = share > best[window]
         best[window][mine] = share[mine]
-        for plane, value in zip(planes, _says(box, window, share, shape), strict=True):
+        for plane, value in zip(planes, _hull_values(box, window, share, shape), strict=True):
             plane[window][mine] = np.broadcast_to(value, share.shape)[mine]
     return planes
 
 
-def _says(
+def _hull_values(
     box: Box, window: Window, share: NDArray[np.float32], shape: tuple[int, int]
 ) -> Sequence[NDArray[np.float32] | float]:
     many = box.length_m * box.beam_m / PIXEL_M**2 / _LARGE_PX
@@ -88,14 +90,14 @@ def _says(
 
 
 def _is_whole(box: Box, shape: tuple[int, int]) -> bool:
-    """Whether both ends of a hull lie in the image."""
+    """Whether bow and stern lie in the image."""
     along = np.array(axes(box.heading_deg)[0]) * box.length_m / (2 * PIXEL_M)
     ends = np.array([box.row, box.col]) + np.array([[1.0], [-1.0]]) * along
     return bool((ends >= -0.5).all() and (ends <= np.array(shape) - 0.5).all())
 
 
 def _reach(box: Box, shape: tuple[int, int]) -> Window:
-    """The part of an image that a box and its margins can touch; empty beside it."""
+    """The window of an image that a box and its margins can touch; empty where it lies outside."""
     reach = math.hypot(box.length_m, box.beam_m) / (2 * PIXEL_M) + 2 * _BORDER_PX
     rows, cols = (
         slice(min(max(0, math.floor(at - reach)), size), max(0, min(math.ceil(at + reach), size)))
@@ -105,10 +107,10 @@ def _reach(box: Box, shape: tuple[int, int]) -> Window:
 
 
 def _share(box: Box, window: Window, margin_px: float) -> NDArray[np.float32]:
-    """The share of each pixel of a window under a box grown by a margin.
+    """The share of each pixel of a window that a box, grown by a margin, covers.
 
-    Exact where the box lies along the grid; elsewhere a pixel's own turned edge is neglected, which
-    costs less than a tenth of a pixel and makes labels cheap enough to draw for every chip anew.
+    Exact for boxes along the grid; otherwise the orientation of the pixel's own edges is neglected,
+    an error below a tenth of a pixel that makes labels cheap enough to draw for every chip.
     """
     (along_row, along_col), (across_row, across_col) = axes(box.heading_deg)
     down = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None] - box.row

@@ -1,1 +1,1 @@
-"""Inference: an image in, a map of probabilities and vessels out."""
+"""Inference: from an image to maps of probabilities and to vessels."""

@@ -1,4 +1,4 @@
-"""A trained network made ready for use, whatever it then runs on."""
+"""A trained network prepared for inference on any device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from models.network.unet import ConvBlock, UNet
 
 
 def fused(network: UNet) -> UNet:
-    """Work the batch normalisations, constant once trained, into the convolutions before them."""
+    """Fold the batch normalisations, constant after training, into the convolutions before them."""
     for block in (module for module in network.modules() if isinstance(module, ConvBlock)):
         block.conv1, block.norm1 = _fuse(block.conv1, block.norm1)
         block.conv2, block.norm2 = _fuse(block.conv2, block.norm2)
@@ -25,7 +25,10 @@ def _fuse(convolution: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module
 
 
 def inside(logits: Tensor) -> Tensor:
-    """UNet.maps within the halo, from the network's logits of whole tiles (n, output, y, x)."""
+    """The maps (n, output, y, x) inside the halo, from the network's outputs of whole tiles.
+
+    Planes 0 and 1, ship and border, become probabilities; targets.HULL_PLANES stay as they are.
+    """
     maps = logits[:, :, HALO_PX:-HALO_PX, HALO_PX:-HALO_PX].float().contiguous()
     maps[:, :2].sigmoid_()
     return maps
@@ -33,7 +36,7 @@ def inside(logits: Tensor) -> Tensor:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread, then as many as before."""
+    """Limit torch to one thread, then restore the former number."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

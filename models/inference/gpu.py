@@ -1,4 +1,4 @@
-"""The network on a GPU, batch by batch. The CUDA half has never been run: no GPU was there."""
+"""The network on a GPU, batch by batch. The CUDA code has never been run: there was no GPU."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import torch
 from torch import Tensor
 
 from models.inference.fuse import inside
-from models.inference.gpu_batches import SIDE_PX, Finish, Image
+from models.inference.gpu_batches import SIDE_PX, FinishBatch
+from models.network.normalise import Image
 from models.network.unet import UNet
 
 Network = Callable[[Tensor], Tensor]
 
 BATCH = 8
-"""Tiles to a batch; two batches take less than 4 GB of the device, by the sizes of activations."""
+"""Tiles per batch; two batches take less than 4 GB on the device, by their activations' sizes."""
 
 _CANNOT_COMPILE = (RuntimeError, ImportError, OSError, subprocess.SubprocessError)
-"""What torch.compile raises where a compiler, Triton or an operator is missing."""
+"""Raised by torch.compile where a compiler, Triton or an operator is missing."""
 
 
 class OnDevice:
-    """Starts batches of one shape on a device; convolutions at float16 on a GPU, float32 else."""
+    """Starts batches of one shape on a device; convolutions are float16 on a GPU, else float32."""
 
     def __init__(self, network: UNet, device: str, size: int = BATCH) -> None:
         self.size = size
         self._device = torch.device(device)
         self._on_gpu = self._device.type == "cuda"
-        # cuDNN is to choose its algorithm by the shape alone, and only among deterministic ones
+        # cuDNN must choose its algorithm by the shape alone, among deterministic ones
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -38,7 +39,7 @@ class OnDevice:
             empty = torch.full((size, len(network.mean), SIDE_PX, SIDE_PX), torch.nan)
             self._network = compile_or_eager(network, lambda run: self._maps(run, empty))
 
-    def __call__(self, planes: Image) -> Finish:
+    def __call__(self, planes: Image) -> FinishBatch:
         batch = torch.from_numpy(planes)
         maps = self._maps(self._network, batch.pin_memory() if self._on_gpu else batch)
         on_host = maps.to("cpu", non_blocking=self._on_gpu)  # pinned where it does not block
@@ -61,7 +62,7 @@ class OnDevice:
 
 
 def compile_or_eager(network: Network, attempt: Callable[[Network], object]) -> Network:
-    """The network through torch.compile; as it is where the attempt to use that fails."""
+    """The network compiled by torch.compile; unchanged where the attempt to run that fails."""
     try:
         compiled: Network = torch.compile(network, dynamic=False)
         attempt(compiled)

@@ -1,7 +1,7 @@
-"""Batches of tiles of whichever images are being worked on, for a device that wants many at once.
+"""Batches of tiles from several images, for a device that is fast only on many tiles at once.
 
-Each thread works on an image of its own and hands its tiles in; one thread feeds the device. While
-a batch is computed the next one is gathered and started, so that the device need not wait.
+Each thread works on its own image and queues its tiles; one thread feeds the device. While one
+batch is computed the next is gathered and started, so that the device is not idle.
 """
 
 from collections import deque
@@ -12,42 +12,42 @@ from threading import Thread
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.inference.tiles import HALO_PX, TILE_PX, Cost
+from models.inference.tiles import HALO_PX, TILE_PX, TileCost
+from models.network.normalise import Image
 
-Image = NDArray[np.float32]
-Finish = Callable[[], Image]
+FinishBatch = Callable[[], Image]
+"""Waits for a started batch and returns its maps (size, output, TILE_PX, TILE_PX)."""
 
 SIDE_PX = TILE_PX + 2 * HALO_PX
-"""Every tile is filled up to this with no data, so that a batch always has one shape."""
+"""Every tile is padded to this with no data, so that a batch always has one shape."""
 
 
-class Start(Protocol):
-    """Begins a batch on the device; what it gives waits for the batch's maps."""
+class StartBatch(Protocol):
+    """Starts a batch on the device without waiting for it."""
 
     size: int
-    """How many tiles a batch has; missing ones hold no data."""
+    """Tiles per batch; missing ones hold no data."""
 
-    def __call__(self, planes: Image) -> Finish:
-        """From (size, band, SIDE_PX, SIDE_PX) to maps (size, output, TILE_PX, TILE_PX)."""
+    def __call__(self, planes: Image) -> FinishBatch:
+        """planes: (size, band, SIDE_PX, SIDE_PX)."""
 
 
 class Batcher:
-    """An engine that many threads may use at once; what a tile gives depends on no other tile.
+    """An engine that many threads may use at once; a tile's result depends on no other tile.
 
     Each image has at most ``start.size`` tiles in flight and the device two batches, so host memory
     is bounded: (images at once + 2) x size x (bands + outputs) x 4 x SIDE_PX^2 bytes.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: StartBatch) -> None:
         self._start = start
         self._waiting: SimpleQueue[tuple[Image, Future[Image]]] = SimpleQueue()
         Thread(target=self._feed, name="berthwatch-batches", daemon=True).start()
 
     @property
-    def cost(self) -> Cost:
-        """Every tile costs the same, small or large."""
+    def cost(self) -> TileCost:
+        """Every tile costs the same, small or large, since it is padded."""
         return lambda height, width: 1.0
 
     def maps(self, tiles: Iterable[Image]) -> Iterator[Image]:
@@ -66,7 +66,7 @@ class Batcher:
         return future
 
     def _feed(self) -> None:
-        running: tuple[Finish, _Batch] | None = None
+        running: tuple[FinishBatch, _Batch] | None = None
         while True:
             batch = self._gather(wait=running is None)
             begun = self._begin(batch) if batch else None
@@ -75,7 +75,7 @@ class Batcher:
             running = begun
 
     def _gather(self, *, wait: bool) -> "_Batch":
-        """What is waiting, at most a batch; at least one tile where there is time to wait."""
+        """The queued tiles, at most a batch; with wait at least one."""
         batch = [self._waiting.get()] if wait else []
         while len(batch) < self._start.size:
             try:
@@ -84,10 +84,10 @@ class Batcher:
                 break
         return batch
 
-    def _begin(self, batch: "_Batch") -> "tuple[Finish, _Batch] | None":
+    def _begin(self, batch: "_Batch") -> "tuple[FinishBatch, _Batch] | None":
         try:
             return self._start(stack_tiles([tile for tile, _ in batch], self._start.size)), batch
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except Exception as error:  # any error must reach the waiting threads
             _fail(batch, error)
             return None
 
@@ -95,7 +95,7 @@ class Batcher:
 _Batch = list[tuple[Image, Future[Image]]]
 
 
-def _deliver(finish: Finish, batch: _Batch) -> None:
+def _deliver(finish: FinishBatch, batch: _Batch) -> None:
     try:
         maps = finish()
     except Exception as error:  # as above
@@ -112,8 +112,8 @@ def _fail(batch: _Batch, error: Exception) -> None:
 
 
 def stack_tiles(tiles: Sequence[Image], size: int) -> Image:
-    """Tiles (band, y, x) as one batch (size, band, SIDE_PX, SIDE_PX), filled up with no data."""
+    """Tiles (band, y, x) as one batch (size, band, SIDE_PX, SIDE_PX), padded with no data."""
     batch = np.full((size, len(tiles[0]), SIDE_PX, SIDE_PX), np.nan, dtype=np.float32)
-    for place, tile in zip(batch, tiles, strict=False):
-        place[:, : tile.shape[1], : tile.shape[2]] = tile
+    for slot, tile in zip(batch, tiles, strict=False):
+        slot[:, : tile.shape[1], : tile.shape[2]] = tile
     return batch

@@ -1,8 +1,8 @@
-"""The door to the trained network: an image in, probabilities and vessels out, all numpy.
+"""Interface of the trained network: from an image to probabilities and vessels, all numpy.
 
-Whatever the image's size, the network sees tiles with a halo wider than its reach: the result does
-not depend on where tiles begin, and memory hardly on the image. Open water in which nothing stands
-out is not looked at.
+An image of any size is divided into tiles with a halo wider than the network's receptive field: the
+result does not depend on where tiles begin, and memory hardly on the image. Open water without
+contrast is skipped.
 """
 
 import os
@@ -23,27 +23,25 @@ from models.weights import Weights, WeightsError, load_weights, weights_digest
 if TYPE_CHECKING:
     from models.inference.engine import Device, Engine
 
-__all__ = ["DEVICE", "Detection", "DeviceError", "Prediction", "Predictor", "weights_digest"]
-
 DEVICE = "BERTHWATCH_DEVICE"
-"""The environment variable that names the device, cpu or cuda, instead of the program's choice."""
+"""Environment variable that sets the device, cpu or cuda, instead of the default choice."""
 
 _LEAST_PROBABILITY = np.float32(1e-6)
-"""Where there is data: so that 0 means no data."""
+"""Lower bound where there is data, so that 0 means no data."""
 
 
 class DeviceError(ValueError):
-    """The network cannot run where it is to."""
+    """The requested device is unknown or not available."""
 
 
 class Predictor:
-    """Trained weights ready to use. Costs a second to load: keep it for many images.
+    """A trained network ready for use. Loading takes about a second: reuse it for many images.
 
-    It may be used from several threads at once; a GPU then works on tiles of all their images.
+    May be used from several threads at once; a GPU then works on tiles of all their images.
     """
 
     def __init__(self, weights: Weights, digest: str, *, prefer_gpu: bool = False) -> None:
-        # torch takes a second to import, and planning a run never needs it
+        # torch takes a second to import, and planning a run does not need it
         from models.inference.engine import engine
         from models.network.unet import from_arrays
 
@@ -63,26 +61,27 @@ class Predictor:
     def load(cls, path: str | Path | None = None, *, prefer_gpu: bool = False) -> "Predictor":
         """Load a weights file; None = the packaged default.
 
-        It runs on a GPU where one is preferred and there, else on a CPU; the variable
+        Runs on a GPU where one is preferred and available, else on a CPU; the environment variable
         BERTHWATCH_DEVICE, cpu or cuda, overrides that. Raises WeightsError and DeviceError.
         """
         return cls(load_weights(path), weights_digest(path), prefer_gpu=prefer_gpu)
 
     def predict(self, image: Image, bands: Sequence[str]) -> Prediction:
-        """The probability of ship and border for each pixel; the least one on empty open water.
+        """The maps of an image; the least probability on open water that is skipped.
 
         image: (band, y, x) float32, reflectance or true colour, roughly 0..1; NaN = no data.
-        bands: the planes' names, of blue, green, red, nir in any order; at least one visible one
-        must be there, others are ignored. Give the whole image, not pieces of it: its background
-        and contrast are taken from all of it.
+        bands: the name of each plane; blue, green, red and nir are used, in any order and at least
+        one of the visible ones, others are ignored. Pass the whole image, not pieces of it: the
+        background and the contrast are taken from all of it.
         Raises BandError, a ValueError. The same image gives the same bytes.
         """
         return self.predict_planes(normalise(image, bands))
 
     def predict_planes(self, planes: Image) -> Prediction:
-        """The same of an image that is normalised already, or made from several that are.
+        """The maps of an image that is normalised already, or composed of several that are.
 
-        planes: (4, y, x) float32 as ``normalise`` gives them, in the order of BANDS; NaN = no data.
+        planes: (4, y, x) float32 as ``normalise`` returns them, in the order of BANDS; NaN = no
+        data.
         """
         known = np.isfinite(planes).any(axis=0)
         busy = busy_cells(planes)
@@ -91,7 +90,7 @@ class Predictor:
         for tile, found in zip(tiles, self._engine.maps(cut(planes, tiles)), strict=True):
             part = maps[:, *tile.place]
             part[:] = found[:, : part.shape[1], : part.shape[2]]
-        # a tile may hold empty cells that another tiling would have left out
+        # a tile may cover empty cells that another tiling would skip
         maps *= pixels_of(busy, known.shape)
         maps[:2] = np.where(known, np.maximum(maps[:2], _LEAST_PROBABILITY), np.float32(0))
         return Prediction(maps[0], maps[1], maps[2:])
@@ -105,8 +104,8 @@ class Predictor:
     ) -> tuple[Detection, ...]:
         """The vessels of a prediction, ordered by row and column.
 
-        pixel_m: ground size of a pixel. usable: (y, x), False where no vessel's centre may lie
-        (cloud, land). A prediction and its mask must have one shape, else ValueError.
+        pixel_m: ground size of a pixel, in metres. usable: (y, x), False where no vessel's centre
+        may lie (cloud, land); ValueError where its shape is not the prediction's.
         """
         if usable is not None and usable.shape != prediction.ship.shape:
             raise ValueError(

@@ -1,8 +1,8 @@
-"""Which parts of an image the network looks at: fixed cells, and the tiles that cover them.
+"""Tiling: the cells of an image that may hold a ship, and the tiles that cover them.
 
-Open water in which nothing stands out is most of many images, and no ship is there. Whether a cell
-is empty depends on the image alone; tiles only cover what is not, each with a halo wider than the
-network's reach. So no pixel's result depends on where tiles begin.
+Most of many images is open water without contrast, which holds no ship and is skipped. Whether a
+cell is empty depends on the image alone; tiles cover the others ("busy" cells), each with a halo
+wider than the network's receptive field. So no pixel's result depends on where tiles begin.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,31 +15,31 @@ from scipy import ndimage
 from models.network.normalise import Image
 
 CELL_PX = 16
-"""Edge of a cell, counted from the image's first pixel; a multiple of the network's coarsest."""
+"""Edge of a cell, counted from the image's first pixel; a multiple of the network's stride."""
 
 TILE_PX = 544
-"""What one pass of the network contributes is at most this many pixels high and wide."""
+"""Largest height and width of a tile, in pixels, without its halo."""
 
 HALO_PX = 48
-"""How much more it sees on each side; not less than the network's reach."""
+"""Pixels added on each side of a tile; at least UNetConfig.reach_px."""
 
 FAINT = 0.25
-"""A contrast below this in every band, as normalise gives it, is too faint for a ship: where the
-cell and all within _NEIGHBOURS of it are so faint, the cell is empty. Chosen on the ten labelled
-ports and English Bay, where no detection changes; tests/bench/bench_inference.py."""
+"""A cell is empty where it and all cells within _NEIGHBOURS have contrasts below this in every
+band, in the unit of normalise. Chosen on the ten labelled ports and English Bay, where skipping
+changes no detection (tests/bench/bench_inference.py)."""
 
 _NEIGHBOURS = 2
 _TILE_CELLS = TILE_PX // CELL_PX
 _LEAST_SIDES = (CELL_PX + 2 * HALO_PX, CELL_PX + 2 * HALO_PX)
 
 Mask = NDArray[np.bool_]
-Cost = Callable[[int, int], float]
-"""What the network takes for a tile of this many pixels, with its halo, up and across."""
+TileCost = Callable[[int, int], float]
+"""Cost of running the network on a tile of this height and width in pixels, with its halo."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of the image that one pass of the network fills; it may end beyond the image."""
+    """A rectangle of the image, in pixels without halo; it may end beyond the image."""
 
     row: int
     col: int
@@ -48,7 +48,7 @@ class Tile:
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """The rows and columns it fills."""
+        """Its rows and columns."""
         return (
             slice(self.row, self.row + self.height),
             slice(self.col, self.col + self.width),
@@ -56,14 +56,14 @@ class Tile:
 
 
 def area_cost(height: int, width: int) -> float:
-    """The cost where it grows with the pixels, as on a CPU."""
+    """Cost in proportion to the pixels, as on a CPU."""
     return float(height * width)
 
 
 def busy_cells(planes: Image) -> Mask:
     """The cells of an image (band, y, x) that may hold part of a ship; cells without data do not.
 
-    A dark contrast counts as a bright one: ships darker than hazy water are seen as well.
+    Dark contrasts count like bright ones: ships can be darker than hazy water.
     """
     contrast = np.fmax.reduce(np.abs(planes), axis=0)
     strongest = _cells_max(np.where(np.isfinite(contrast), contrast, np.float32(0)))
@@ -85,16 +85,16 @@ def pixels_of(cells: Mask, shape: tuple[int, ...]) -> Mask:
     return cells.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[: shape[0], : shape[1]]
 
 
-def cover(busy: Mask, cost: Cost) -> tuple[Tile, ...]:
-    """Tiles that hold every busy cell once, ordered; their sides are multiples of CELL_PX.
+def cover(busy: Mask, cost: TileCost) -> tuple[Tile, ...]:
+    """Tiles that cover every busy cell once, in a fixed order; sides are multiples of CELL_PX.
 
-    A rectangle is trimmed to what is busy and halved where that makes the sum cheaper, or where it
-    is too large for one tile.
+    A rectangle is trimmed to its busy cells and halved where the halves cost less in total, or
+    where it is too large for one tile.
     """
     return _cover(busy, 0, 0, cost)[1]
 
 
-def _cover(busy: Mask, row: int, col: int, cost: Cost) -> tuple[float, tuple[Tile, ...]]:
+def _cover(busy: Mask, row: int, col: int, cost: TileCost) -> tuple[float, tuple[Tile, ...]]:
     if not busy.any():
         return 0.0, ()
     rows, cols = _extent(busy, axis=1), _extent(busy, axis=0)
@@ -112,7 +112,7 @@ def _cover(busy: Mask, row: int, col: int, cost: Cost) -> tuple[float, tuple[Til
 
 
 def _halves(
-    busy: Mask, row: int, col: int, cost: Cost
+    busy: Mask, row: int, col: int, cost: TileCost
 ) -> tuple[tuple[float, tuple[Tile, ...]], tuple[float, tuple[Tile, ...]]]:
     height, width = busy.shape
     if height >= width:
@@ -129,13 +129,13 @@ def _halves(
 
 
 def _extent(busy: Mask, axis: int) -> slice:
-    """From the first to the last line across an axis that holds something busy."""
+    """From the first to the last row (axis 1) or column (axis 0) with a busy cell."""
     found = np.flatnonzero(busy.any(axis=axis))
     return slice(int(found[0]), int(found[-1]) + 1)
 
 
 def cut(planes: Image, tiles: tuple[Tile, ...]) -> Iterator[Image]:
-    """The planes of each tile and HALO_PX around it, no data beyond the image."""
+    """The planes (band, y, x) of each tile with HALO_PX around it; NaN beyond the image."""
     for tile in tiles:
         yield _with_halo(planes, tile)
 
@@ -152,6 +152,6 @@ def _with_halo(planes: Image, tile: Tile) -> Image:
 
 
 def _overlap(start: int, length: int, size: int) -> tuple[slice, slice]:
-    """The part of start..start+length inside 0..size, in the outer and in its own coordinates."""
+    """The part of start..start + length inside 0..size, in the image's and in the tile's rows."""
     first, last = max(start, 0), min(start + length, size)
     return slice(first, last), slice(first - start, last - start)

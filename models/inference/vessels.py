@@ -1,4 +1,4 @@
-"""From instances to vessels: calibrated sizes, how sure they are, and whether they are cut."""
+"""From instances to vessels: calibrated sizes with standard deviations, scores, truncation."""
 
 import math
 from dataclasses import dataclass
@@ -8,31 +8,32 @@ from numpy.typing import NDArray
 
 from models.config import PIXEL_M, Calibration
 from models.geometry import Corners, axes, box_corners
-from models.inference.instances import Prediction, Shape, shapes
-
-__all__ = ["Detection", "Prediction", "find_vessels"]
+from models.inference.instances import Instance, Prediction, find_instances
 
 _END_REACH_PX = 1.5
+"""Beyond bow and stern, data is needed up to here."""
 _BROAD_M = 45.0
+"""Beams above this are evidence against a ship."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One vessel. Pixel coordinates: 0.0 = centre of the first pixel."""
+    """One vessel. Pixel coordinates: 0.0 is the centre of the first pixel."""
 
     row: float
     col: float
     length_m: float
     length_sd_m: float
+    """Standard deviation of the length."""
     beam_m: float
     heading_deg: float
-    """0 <= heading < 180, clockwise from the grid's up"""
+    """0 <= heading < 180, clockwise from up (towards smaller rows)."""
     score: float
-    """0..1, the share of such detections that are ships"""
+    """Calibrated probability that the detection is a ship, 0..1."""
     truncated: bool
-    """bow or stern lies at the image's edge, at missing data or at excluded pixels"""
+    """Bow or stern lies at the image's edge, at missing data or at excluded pixels."""
     corners: Corners
-    """4 (row, col) of the rotated box"""
+    """The four (row, col) corners of the rotated box."""
 
 
 def find_vessels(
@@ -43,89 +44,93 @@ def find_vessels(
 ) -> tuple[Detection, ...]:
     """The vessels of a prediction, ordered by row and column.
 
-    usable: (y, x), False where no vessel's centre may lie (cloud, land); None = usable everywhere.
+    pixel_m: ground size of a pixel, in metres. usable: (y, x), False where no vessel's centre may
+    lie (cloud, land); None = usable everywhere.
     """
     open_pixels = prediction.ship > 0
     if usable is not None:
         open_pixels = open_pixels & usable
     found = [
-        to_vessel(shape, calibration, pixel_m, open_pixels)
-        for shape in shapes(prediction, calibration.grow)
-        if _holds(open_pixels, shape.row, shape.col)
+        to_vessel(instance, calibration, pixel_m, open_pixels)
+        for instance in find_instances(prediction, calibration.grow)
+        if _holds(open_pixels, instance.row, instance.col)
     ]
     found = [vessel for vessel in found if vessel.score >= calibration.least_score]
     return tuple(sorted(found, key=lambda vessel: (vessel.row, vessel.col)))
 
 
 def to_vessel(
-    shape: Shape, calibration: Calibration, pixel_m: float, open_pixels: NDArray[np.bool_]
+    instance: Instance, calibration: Calibration, pixel_m: float, open_pixels: NDArray[np.bool_]
 ) -> Detection:
-    """A measured vessel; the network's metres are those of PIXEL_M, the image's may be others."""
+    """An instance as a calibrated vessel; its metres are rescaled from PIXEL_M to pixel_m.
+
+    open_pixels: (y, x), True where there is usable data.
+    """
     per_m = pixel_m / PIXEL_M
-    beam_m = max(calibration.beam_offset_m + calibration.beam_factor * shape.beam_m, PIXEL_M / 2)
-    length_m = calibration.length_offset_m + calibration.length_factor * shape.length_m
+    beam_m = max(calibration.beam_offset_m + calibration.beam_factor * instance.beam_m, PIXEL_M / 2)
+    length_m = calibration.length_offset_m + calibration.length_factor * instance.length_m
     length_m = max(length_m, beam_m)
     length_px, beam_px = length_m / PIXEL_M, beam_m / PIXEL_M
-    corners = box_corners(shape.row, shape.col, length_px, beam_px, shape.heading_deg)
-    expected_m = shape.length_error * shape.length_m
+    corners = box_corners(instance.row, instance.col, length_px, beam_px, instance.heading_deg)
+    expected_m = instance.length_error * instance.length_m
     return Detection(
-        row=shape.row,
-        col=shape.col,
+        row=instance.row,
+        col=instance.col,
         length_m=length_m * per_m,
         length_sd_m=(calibration.length_sd_base_m + calibration.length_sd_share * expected_m)
         * per_m,
         beam_m=beam_m * per_m,
-        heading_deg=shape.heading_deg,
-        score=score(shape, calibration),
-        truncated=_is_cut(shape, length_px, open_pixels),
+        heading_deg=instance.heading_deg,
+        score=score(instance, calibration),
+        truncated=_is_cut(instance, length_px, open_pixels),
         corners=corners,
     )
 
 
-def score(shape: Shape, calibration: Calibration) -> float:
-    """The calibrated probability that an instance is a ship."""
-    weighted = zip(calibration.score_weights, evidence(shape), strict=True)
+def score(instance: Instance, calibration: Calibration) -> float:
+    """Probability that an instance is a ship, by logistic regression on its evidence."""
+    weighted = zip(calibration.score_weights, evidence(instance), strict=True)
     total = sum(weight * value for weight, value in weighted)
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
 
 
-def evidence(shape: Shape) -> tuple[float, ...]:
-    """What speaks for a ship: how sure the network is, how much its pixels agree, how it is built.
+def evidence(instance: Instance) -> tuple[float, ...]:
+    """The nine features of the score: constant, probability, agreement of pixels, proportions.
 
-    Pieces of quays and breakwaters are what is mistaken for ships: their pixels disagree about
-    centre and length, and they are too broad or too long for their breadth.
+    Most false alarms are parts of quays and breakwaters: their pixels disagree about centre and
+    length, and they are too broad, or too long for their beam.
     """
-    slender = math.log(shape.length_m / shape.beam_m)
-    sure = min(max(shape.mean_probability, 0.01), 0.99)
+    slender = math.log(instance.length_m / instance.beam_m)
+    sure = min(max(instance.mean_probability, 0.01), 0.99)
     return (
         1.0,
         math.log(sure / (1 - sure)),
-        math.log(shape.pixels),
-        shape.fill,
+        math.log(instance.pixels),
+        instance.fill,
         slender,
         slender**2,
-        max(0.0, shape.beam_m - _BROAD_M) / 10,
-        math.log(shape.length_error),
-        math.log(0.5 + shape.agreement_px),
+        max(0.0, instance.beam_m - _BROAD_M) / 10,
+        math.log(instance.length_error),
+        math.log(0.5 + instance.agreement_px),
     )
 
 
-def _is_cut(shape: Shape, length_px: float, open_pixels: NDArray[np.bool_]) -> bool:
-    """Whether what lies just before the bow or behind the stern cannot be seen.
+def _is_cut(instance: Instance, length_px: float, open_pixels: NDArray[np.bool_]) -> bool:
+    """Whether there is no usable data just beyond the bow or the stern.
 
-    Only the ends count: a moored ship lies along an excluded quay and is whole all the same.
+    Only the ends count: a ship moored along an excluded quay is complete.
     """
-    (along_row, along_col), _ = axes(shape.heading_deg)
+    (along_row, along_col), _ = axes(instance.heading_deg)
     reach = length_px / 2 + _END_REACH_PX
     ends = (
-        (shape.row + side * reach * along_row, shape.col + side * reach * along_col)
+        (instance.row + side * reach * along_row, instance.col + side * reach * along_col)
         for side in (-1, 1)
     )
     return not all(_holds(open_pixels, row, col) for row, col in ends)
 
 
 def _holds(open_pixels: NDArray[np.bool_], row: float, col: float) -> bool:
-    """Whether a position lies inside the image on an open pixel."""
+    """Whether a position lies in the image and on an open pixel."""
     line, column = round(row), round(col)
     height, width = open_pixels.shape
     return 0 <= line < height and 0 <= column < width and bool(open_pixels[line, column])

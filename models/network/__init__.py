@@ -1,1 +1,1 @@
-"""The network, and the normalisation of its input."""
+"""The network and the normalisation of its input."""

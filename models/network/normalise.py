@@ -1,16 +1,16 @@
-"""The input contract: any optical image becomes the four planes the network was trained on.
+"""Normalisation: any optical image becomes the four planes the network was trained on.
 
-Sentinel-2 reaches us as reflectance and as 8-bit true colour, through processings that differ in
-gain, offset and haze. A network fed raw values finds ships in one of them only, so every band is
-expressed relative to the image's own water and contrast:
+Sentinel-2 is distributed as reflectance and as 8-bit true colour, by processings that differ in
+gain, offset and haze. A network trained on raw values of one of them fails on the others, so every
+band is expressed relative to the image's own water and contrast:
 
     plane = asinh((value - background) / scale)
 
-- background: the dark level around the pixel, smooth over kilometres (what the water looks like);
-- scale: how far the visible bands of this image's brighter places stand above their background;
-  one for all bands, so that colours stay what they are.
+- background: the dark level around the pixel, smooth over kilometres (the level of the water);
+- scale: the contrast of the visible bands to their background in the brighter cells of the image;
+  one value for all bands, so that ratios between bands are kept.
 
-Both are taken from the whole image once, never from a tile, so tiling cannot change a pixel.
+Both are computed from the whole image, never from a tile, so tiling does not change a pixel.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 BANDS: tuple[str, ...] = ("blue", "green", "red", "nir")
-"""The network's planes, in order."""
+"""The input planes, in order."""
 
 VISIBLE = ("blue", "green", "red")
-"""The bands of which at least one must be there, and which set the scale."""
+"""The bands that set the scale; at least one of them is needed."""
 
 CELL_PX = 32
-"""Edge of a cell of the coarse grid on which the background is estimated."""
+"""Edge of a cell of the coarse grid on which the background is estimated, in pixels."""
 
 _CELL_QUANTILE = 0.25
 _WINDOW_CELLS = 7
@@ -35,14 +35,15 @@ _BRIGHT_QUANTILE = 0.99
 _BRIGHT_CELLS_QUANTILE = 0.9
 _BRIGHTEST_SHARE = 0.35
 _KNEE = 0.25
-"""Above this share of the scale, contrast is compressed: a gain becomes nearly an offset."""
+"""Contrasts above this share of the scale are compressed: there a gain is nearly an offset."""
 _LEAST_SCALE = 0.02
 
 Image = NDArray[np.float32]
+"""(band, y, x) or (y, x)."""
 
 
 class BandError(ValueError):
-    """The image's bands are not ones the network can work with."""
+    """The image's shape or bands do not fit the network's input."""
 
 
 def normalise(image: Image, bands: Sequence[str]) -> Image:
@@ -50,10 +51,10 @@ def normalise(image: Image, bands: Sequence[str]) -> Image:
 
     image: (band, y, x), reflectance or true colour, roughly 0..1; NaN = no data.
     bands: the name of each plane; those outside BANDS are ignored.
-    Returns (len(BANDS), y, x) float32 in the order of BANDS; NaN where there is no data, and all
-    over a plane whose band is missing. Unchanged by a gain common to the bands and by an offset of
-    any band, as long as the scale stays above a fiftieth.
-    Raises BandError where the shapes disagree, a band is named twice or no visible band is there.
+    Returns (len(BANDS), y, x) float32 in the order of BANDS; NaN where there is no data, and in
+    the whole plane of a missing band. Invariant to a gain common to all bands and to an offset of
+    any band, as long as the scale is above 0.02.
+    Raises BandError where the shapes disagree, a band is named twice or there is no visible band.
     """
     _check(image, bands)
     planes = np.full((len(BANDS), *image.shape[1:]), np.nan, dtype=np.float32)
@@ -80,7 +81,7 @@ def _check(image: Image, bands: Sequence[str]) -> None:
 
 
 def _contrast(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One band (y, x) less its background; NaN stays NaN."""
+    """One band (y, x) minus its background; NaN stays NaN."""
     finite = np.isfinite(plane)
     if not finite.any():
         return np.full(plane.shape, np.nan, dtype=np.float32)
@@ -91,7 +92,7 @@ def _contrast(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 def background(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """The smooth dark level of one band (y, x), defined everywhere, in the band's own unit.
 
-    In each window of cells the dark cells decide: around a port these are water.
+    A low percentile over each window of cells: around a port the dark cells are water.
     """
     dark = _cells_quantile(plane, _CELL_QUANTILE)
     dark = _fill_from_nearest(dark)
@@ -101,9 +102,10 @@ def background(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _scale(contrasts: NDArray[np.float32]) -> float:
-    """The contrast of the image's brighter cells, the mean over the bands (band, y, x) there.
+    """The contrast of the image's brighter cells, a mean over the bands with data.
 
-    Where nearly all is water, the brightest cell alone sets it: else the noise would.
+    contrasts: (band, y, x). In an image of nearly only water the brightest cell alone sets the
+    scale; a quantile would measure the noise.
     """
     cells = (_cells_quantile(plane, _BRIGHT_QUANTILE) for plane in contrasts)
     known = [of_band[np.isfinite(of_band)] for of_band in cells]
@@ -117,7 +119,7 @@ def _bright_level(cells: NDArray[np.float32]) -> float:
 
 
 def _cells_quantile(plane: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
-    """A quantile of the finite pixels of each cell; NaN where a cell has none."""
+    """A quantile of the finite pixels of each cell; NaN in a cell without any."""
     rows, cols = (-(-size // CELL_PX) for size in plane.shape)
     padding = ((0, rows * CELL_PX - plane.shape[0]), (0, cols * CELL_PX - plane.shape[1]))
     padded = np.pad(plane, padding, constant_values=np.nan)
@@ -149,5 +151,5 @@ def _interpolate(cells: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
 
 
 def _positions(size: int, count: int) -> NDArray[np.float64]:
-    """Each pixel's place on the axis of cell centres."""
+    """Each pixel's position on the axis of cell centres."""
     return np.clip((np.arange(size) + 0.5) / CELL_PX - 0.5, 0, count - 1)

@@ -1,4 +1,4 @@
-"""The network: a small U-Net with full-resolution output, smallest block first."""
+"""The network: a small U-Net with full-resolution output."""
 
 from collections.abc import Mapping
 
@@ -40,16 +40,18 @@ class UpBlock(nn.Module):
 
 
 class UNet(nn.Module):
-    """Normalised planes to logits of ship and border, at the input's resolution.
+    """From normalised planes to logits of ship and border and the hull planes, at full resolution.
 
-    The first level works on blocks of 2 x 2 pixels laid side by side as channels, the last lays
-    them out again beside the input's own pixels: nothing is lost, and the costly full-resolution
-    convolutions are saved.
-    The statistics of the training planes are buffers, so that weights and constants cannot part.
+    The first level works on blocks of 2 x 2 pixels stacked as channels (space to depth), the last
+    unstacks them and concatenates the input: no pixel is lost, without full-resolution convolutions
+    in the encoder and decoder.
+    Mean and standard deviation of the training planes are buffers, stored with the weights.
     """
 
     mean: Tensor
+    """(band,), of the training planes."""
     deviation: Tensor
+    """(band,), standard deviation of the training planes."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -64,15 +66,19 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(
             UpBlock(below, skip) for below, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
+        # attribute names are keys of weights files
         self.spread = nn.Conv2d(widths[0], 4 * config.fine, 1)
         self.head = nn.Conv2d(config.fine + 2 * config.bands, config.outputs, 3, padding=1)
-        # ships are rare: starting near that rate saves the first hundreds of steps
+        # ships are rare: starting near their rate saves the first hundreds of steps
         bias = torch.zeros(config.outputs)
         bias[:2] = -3.5
         self.head.bias = nn.Parameter(bias)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """From planes (n, band, y, x), NaN = no data, to logits (n, output, y, x)."""
+        """From planes (n, band, y, x), NaN = no data, to outputs (n, output, y, x).
+
+        Outputs: logits of ship and border, then targets.HULL_PLANES.
+        """
         pixels = self._inputs(planes)  # (n, 2 band, y, x)
         x = nn.functional.pixel_unshuffle(pixels, 2)  # (n, 8 band, y / 2, x / 2)
         skips: list[Tensor] = []
@@ -87,26 +93,21 @@ class UNet(nn.Module):
         x = torch.cat([x, pixels], dim=1)  # (n, fine + 2 band, y, x)
         return self.head(x)  # type: ignore[no-any-return]  # (n, output, y, x)
 
-    def maps(self, planes: Tensor) -> Tensor:
-        """What forward gives, with ship and border as probabilities and the rest as it is."""
-        outputs = self(planes)
-        return torch.cat([torch.sigmoid(outputs[:, :2]), outputs[:, 2:]], dim=1)
-
     def _inputs(self, planes: Tensor) -> Tensor:
-        """The standardised planes with zeros for no data, and beside each where it has data."""
+        """The standardised planes, 0 for no data, then a mask of the data of each."""
         known = torch.isfinite(planes)
         centred = (planes - self.mean[:, None, None]) / self.deviation[:, None, None]
         return torch.cat([torch.where(known, centred, 0.0), known.to(planes.dtype)], dim=1)
 
 
 def new(config: UNetConfig, seed: int) -> UNet:
-    """A freshly initialised network; the same seed gives the same weights."""
+    """A newly initialised network; the same seed gives the same weights."""
     torch.manual_seed(seed)
     return UNet(config)
 
 
 def from_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[np.float32]]) -> UNet:
-    """A network with these weights; raises RuntimeError where names or shapes do not fit."""
+    """A network with these weights; RuntimeError where names or shapes do not fit."""
     network = UNet(config)
     state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
     network.load_state_dict(state)
@@ -114,5 +115,5 @@ def from_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[np.float32]]) -
 
 
 def to_arrays(network: UNet) -> dict[str, NDArray[np.float32]]:
-    """The network's weights and constants as plain arrays, by name."""
+    """The network's weights and buffers as numpy arrays, by name."""
     return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}

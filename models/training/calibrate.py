@@ -1,4 +1,4 @@
-"""Fit what turns instances into measured vessels, on scenes the network has not seen."""
+"""Calibration: fit sizes and scores of instances on scenes the network has not seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,43 +9,45 @@ from numpy.typing import NDArray
 from models.config import PIXEL_M, Calibration
 from models.dataset.boxes import Box
 from models.evaluation.metrics import Comparison, MatchCriteria, Rule, compare, merge, summarise
-from models.inference.instances import Prediction, Shape, shapes
+from models.inference.instances import Instance, Prediction, find_instances
 from models.inference.vessels import Detection, evidence, to_vessel
 
 _GROWS = (0.1, 0.15, 0.2, 0.3, 0.4)
+"""Candidate values of Calibration.grow."""
 _RIDGE = 0.1
 _SD_OF_MEDIAN = 1.4826
-"""Standard deviation of a normal error over its median size."""
+"""Ratio of a normal error's standard deviation to the median of its absolute value."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A held-out scene: what the network said, and the labels."""
+    """A held-out scene: the network's prediction and the labels."""
 
     prediction: Prediction
     boxes: tuple[Box, ...]
-    _shapes: dict[float, tuple[Shape, ...]] = field(default_factory=dict, compare=False)
+    _instances: dict[float, tuple[Instance, ...]] = field(default_factory=dict, compare=False)
 
-    def shapes(self, grow: float) -> tuple[Shape, ...]:
-        """Its instances; found once, for they are the same whatever else is calibrated on."""
-        if grow not in self._shapes:
-            self._shapes[grow] = shapes(self.prediction, grow)
-        return self._shapes[grow]
+    def instances(self, grow: float) -> tuple[Instance, ...]:
+        """The instances at a threshold; cached, since each example is used in many fits."""
+        if grow not in self._instances:
+            self._instances[grow] = find_instances(self.prediction, grow)
+        return self._instances[grow]
 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """All instances of one example, sure or not."""
+    """All instances of one example, of any score."""
 
-    shapes: tuple[Shape, ...]
+    instances: tuple[Instance, ...]
     vessels: tuple[Detection, ...]
     boxes: tuple[Box, ...]
 
 
 def calibrate(examples: Sequence[Example]) -> Calibration:
-    """The threshold that promises the best F1 (by overlap), with sizes and scores fitted to them.
+    """The calibration with the best attainable F1 by overlap, over the candidate thresholds.
 
-    The least score stays as it is by default: it says how sure one wants to be, not what is there.
+    Calibration.least_score keeps its default: it is a choice of the user, not a property of the
+    data.
     """
     fits = [_fit(examples, Calibration(grow=grow, least_score=0.0)) for grow in _GROWS]
     best, _ = max(fits, key=lambda fit: fit[1])
@@ -53,8 +55,8 @@ def calibrate(examples: Sequence[Example]) -> Calibration:
 
 
 def _fit(examples: Sequence[Example], start: Calibration) -> tuple[Calibration, float]:
-    """A calibration for a given threshold, and the F1 it promises."""
-    found = [example.shapes(start.grow) for example in examples]
+    """The calibration at a given threshold, and the best F1 it attains."""
+    found = [example.instances(start.grow) for example in examples]
 
     def candidates(calibration: Calibration) -> list[_Candidates]:
         pairs = zip(examples, found, strict=True)
@@ -66,11 +68,11 @@ def _fit(examples: Sequence[Example], start: Calibration) -> tuple[Calibration, 
 
 
 def _candidates(
-    example: Example, shapes: tuple[Shape, ...], calibration: Calibration
+    example: Example, instances: tuple[Instance, ...], calibration: Calibration
 ) -> _Candidates:
     known = example.prediction.ship > 0
-    vessels = tuple(to_vessel(shape, calibration, PIXEL_M, known) for shape in shapes)
-    return _Candidates(shapes, vessels, example.boxes)
+    vessels = tuple(to_vessel(one, calibration, PIXEL_M, known) for one in instances)
+    return _Candidates(instances, vessels, example.boxes)
 
 
 def _compare(candidates: Sequence[_Candidates], rule: Rule, least_score: float) -> Comparison:
@@ -81,7 +83,7 @@ def _compare(candidates: Sequence[_Candidates], rule: Rule, least_score: float) 
 
 
 def _fit_sizes(candidates: Sequence[_Candidates], start: Calibration) -> Calibration:
-    """Straight lines from measured to labelled sizes, and how the length scatters about its own."""
+    """Straight lines from measured to labelled sizes, and the scatter about the length's line."""
     settings = MatchCriteria(least_length_m=0)
     compared = (
         compare(one.vessels, [_as_ship(box) for box in one.boxes], Rule.DISTANCE, settings)
@@ -109,12 +111,12 @@ def _fit_sizes(candidates: Sequence[_Candidates], start: Calibration) -> Calibra
 
 
 def _as_ship(box: Box) -> Box:
-    """Small craft too say how measured and true sizes relate, at the lower end."""
+    """Small craft are included in the fit of sizes, for its lower end."""
     return replace(box, kind="ship") if box.kind == "small" else box
 
 
 def _robust_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Factor and offset of least absolute deviation, by reweighting."""
+    """Factor and offset of least absolute deviations, by iteratively reweighted least squares."""
     columns = np.stack([x, np.ones_like(x)], axis=1)
     weight = np.ones_like(x)
     for _ in range(20):
@@ -125,15 +127,15 @@ def _robust_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float,
 
 
 def _fit_score(candidates: Sequence[_Candidates], start: Calibration) -> Calibration:
-    """A logistic regression of "is a ship" on the evidence (Platt's scaling)."""
+    """A logistic regression of "is a ship" on the evidence (Platt scaling)."""
     features, labels = [], []
     for one in candidates:
         comparison = compare(one.vessels, one.boxes, Rule.OVERLAP)
         hits = {id(pair.found) for pair in comparison.pairs}
         judged = hits | {id(vessel) for vessel in comparison.false_alarms}
-        for shape, vessel in zip(one.shapes, one.vessels, strict=True):
+        for instance, vessel in zip(one.instances, one.vessels, strict=True):
             if id(vessel) in judged:
-                features.append(evidence(shape))
+                features.append(evidence(instance))
                 labels.append(float(id(vessel) in hits))
     if len(set(labels)) < 2:
         return start
@@ -142,7 +144,7 @@ def _fit_score(candidates: Sequence[_Candidates], start: Calibration) -> Calibra
 
 
 def _logistic(features: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, ...]:
-    """Newton's method with a little ridge, so that separable classes stay finite."""
+    """Coefficients by Newton's method; the ridge penalty keeps separable classes finite."""
     weights = np.zeros(features.shape[1])
     for _ in range(30):
         probability = 1 / (1 + np.exp(-features @ weights))
@@ -153,7 +155,7 @@ def _logistic(features: NDArray[np.float64], labels: NDArray[np.float64]) -> tup
 
 
 def _best_f1(candidates: Sequence[_Candidates]) -> float:
-    """The best F1 that any least score would give."""
+    """The best F1 over the possible least scores .05, .10, ... .90."""
     levels = (step / 20 for step in range(1, 19))
     scores = (summarise(_compare(candidates, Rule.OVERLAP, level)) for level in levels)
     return max((one.f1 for one in scores if one.ships), default=0.0)

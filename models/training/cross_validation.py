@@ -1,4 +1,4 @@
-"""Measuring on ports left out: by networks, and with a calibration, that have not seen them."""
+"""Cross-validation: evaluate each port with a network and a calibration from other ports."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,16 +26,16 @@ from models.training.train import TrainConfig
 from models.weights import Weights, load_weights, save_weights
 
 HeldOut = Sequence[tuple[LabelledScene, Prediction]]
-"""Scenes with what a network that was trained without their group says of them."""
+"""Scenes with the predictions of a network that was trained without their group."""
 
 
 @dataclass(frozen=True)
 class CrossValidation:
     """Each group predicted by a network trained on the others.
 
-    In the report each group is calibrated on the predictions of all others, so that neither the
-    network nor the calibration has seen it. The calibration kept is fitted on all together: it is
-    what a network trained on all of them goes out with.
+    In the report each group is calibrated on the predictions of all others, so that neither network
+    nor calibration used it. The calibration is fitted on all predictions, for a network trained on
+    all groups.
     """
 
     report: Report
@@ -52,10 +52,10 @@ def cross_validate(
 ) -> CrossValidation:
     """Predict every scene by a network that was trained without its group (port).
 
-    folds: how many networks to train, each without its share of the groups; None = one for each
-    group, leaving out that one alone. keep: a folder in which the networks stay, calibrated on the
-    ports that others left out, and from which those that are there already are taken. parallel:
-    how many are trained at once, each in a process of its own. Raises FoldsError.
+    folds: number of networks, each trained without its share of the groups; None = one for each
+    group, leaving out that one alone. keep: a folder in which the networks are stored, each
+    calibrated on the ports that the others left out; networks that are there already are reused.
+    parallel: how many are trained at once, each in its own process. Raises FoldsError.
     """
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
     shares = split_groups({scene.group for scene in scenes}, folds)
@@ -71,12 +71,12 @@ def cross_validate(
         for groups, path in zip(shares, networks, strict=True):
             held_out += predict_groups(Predictor.load(path), scenes, groups)
         if keep:
-            _keep_calibrations(held_out, dict(zip(networks, shares, strict=True)))
+            _store_calibrations(held_out, dict(zip(networks, shares, strict=True)))
     return report_and_calibrate(held_out, match or MatchCriteria(), progress)
 
 
-def _keep_calibrations(held_out: HeldOut, shares: Mapping[Path, tuple[str, ...]]) -> None:
-    """Give each kept network the calibration of the ports that others left out, to work with."""
+def _store_calibrations(held_out: HeldOut, shares: Mapping[Path, tuple[str, ...]]) -> None:
+    """Calibrate each stored network on the ports that the other networks left out."""
     examples = _examples(held_out)
     for path, groups in shares.items():
         others = [
@@ -93,11 +93,11 @@ def evaluate_folds(
     progress: Progress = print,
     observer: SceneObserver | None = None,
 ) -> Report:
-    """Measure every port by the one network in a folder that was trained without it.
+    """Evaluate every port with the one network of a folder that was trained without it.
 
-    config.groups limits the report, not what the others are calibrated on; config.weights is not
-    used. All scenes and predictions are in memory at once. Raises FoldsError where a port is left
-    out by no network or by several.
+    config.groups limits the report, not the ports used for calibration; config.weights is not used.
+    All scenes and predictions are in memory at once. Raises FoldsError where a port is left out by
+    no network or by several.
     """
     networks = held_out_by(folder)
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
@@ -129,7 +129,7 @@ def _held_out(weights: Weights) -> tuple[str, ...]:
 def networks_for_groups(
     groups: Iterable[str], networks: Mapping[Path, tuple[str, ...]]
 ) -> dict[Path, tuple[str, ...]]:
-    """The groups that each network is to be measured on; each must be left out by exactly one."""
+    """The groups to evaluate each network on; FoldsError unless each is left out by exactly one."""
     shares: dict[Path, tuple[str, ...]] = {}
     for group in sorted(groups):
         fit = [path for path, held_out in networks.items() if group in held_out]
@@ -154,7 +154,7 @@ def _not_one(group: str, fit: Sequence[Path], networks: Mapping[Path, tuple[str,
 
 
 def split_groups(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...]]:
-    """The groups in order, dealt into so many runs of neighbours; None = each alone."""
+    """The groups in order, split into so many contiguous shares; None = each alone."""
     ordered = sorted(groups)
     folds = min(folds or len(ordered), len(ordered))
     ends = [round(len(ordered) * k / folds) for k in range(folds + 1)]
@@ -164,7 +164,7 @@ def split_groups(groups: Iterable[str], folds: int | None = None) -> list[tuple[
 def predict_groups(
     predictor: Predictor, scenes: Sequence[LabelledScene], groups: Sequence[str]
 ) -> list[tuple[LabelledScene, Prediction]]:
-    """The scenes of some groups, each with its prediction."""
+    """The scenes of these groups, each with its prediction."""
     chosen = [scene for scene in scenes if scene.group in groups]
     return [(scene, predictor.predict(scene.image, scene.bands)) for scene in chosen]
 
@@ -191,11 +191,11 @@ def report_on(
 ) -> Report:
     """Report on each group with the calibration of all others.
 
-    only: these groups alone; the others still calibrate them. examples: of held_out, where they
-    are there already. Raises FoldsError where there is one
-    group only, for then nothing is left to calibrate it on.
+    only: report these groups; the others still serve for calibration. examples: those of held_out,
+    where they exist already. Raises FoldsError where there is only one group, which leaves none to
+    calibrate it on.
     """
-    say = progress or (lambda _: None)
+    log = progress or (lambda _: None)
     groups = sorted({scene.group for scene, _ in held_out})
     if len(groups) < 2:
         raise FoldsError(
@@ -206,13 +206,13 @@ def report_on(
     of_group = [scene.group for scene, _ in held_out]
     reports = []
     for group in [group for group in groups if not only or group in only]:
-        say(f"calibrating for {group} on the others")
+        log(f"calibrating for {group} on the others")
         others = [one for one, its in zip(examples, of_group, strict=True) if its != group]
         calibration = calibrate(others)
         for scene, prediction in (held for held in held_out if held[0].group == group):
             found = find_vessels(prediction, calibration, PIXEL_M)
             reports.append(evaluate_scene(scene, prediction, found, match))
-            report_scene(scene, reports[-1], say, observer)
+            report_scene(scene, reports[-1], log, observer)
     return Report(tuple(reports), match)
 
 
@@ -221,9 +221,9 @@ def _examples(held_out: HeldOut) -> list[Example]:
 
 
 def with_cross_validation(weights: Weights, result: CrossValidation) -> Weights:
-    """The weights with the result's calibration and errors, and its figures in their record."""
-    figures = {rule.value: asdict(result.report.scores(rule)) for rule in Rule}
-    record = {**weights.training, "held_out": figures, "pixel_iou": result.report.pixel_iou}
+    """The weights with the calibration, error rates and scores of a cross-validation."""
+    scores = {rule.value: asdict(result.report.scores(rule)) for rule in Rule}
+    record = {**weights.training, "held_out": scores, "pixel_iou": result.report.pixel_iou}
     return replace(
         weights,
         calibration=result.calibration,

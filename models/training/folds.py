@@ -1,4 +1,4 @@
-"""Train networks that each leave some ports out, several at once, and keep them."""
+"""Train networks that each leave some ports out, several at once, and store them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import TypeAlias
 from models.training.train import Progress, TrainConfig, settings_of, train
 from models.weights import load_weights, save_weights
 
-Lines: TypeAlias = "SimpleQueue[str | None]"
-"""Ends with None."""
+ProgressQueue: TypeAlias = "SimpleQueue[str | None]"
+"""Progress lines of the training processes; None is the end."""
 
 
 class FoldsError(ValueError):
-    """The networks at hand do not leave every port out once, or are not those asked for."""
+    """The networks do not leave every port out exactly once, or have other settings."""
 
 
 def train_without(
@@ -32,35 +32,37 @@ def train_without(
 ) -> list[Path]:
     """A weights file in the folder for each share of the groups, trained without it.
 
-    Files that are there are taken as they are. Raises FoldsError where one was trained with other
-    settings.
+    Existing files are reused; FoldsError where one was trained with other settings. parallel: how
+    many networks are trained at once, each in its own process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{'-'.join(groups)}.safetensors" for groups in shares]
-    wanted = [
+    missing = [
         (replace(config, held_out=groups), path)
         for groups, path in zip(shares, paths, strict=True)
-        if not _is_there(replace(config, held_out=groups), path, progress)
+        if not _is_trained(replace(config, held_out=groups), path, progress)
     ]
     spawn = multiprocessing.get_context("spawn")
-    lines: Lines = spawn.SimpleQueue()
+    queue: ProgressQueue = spawn.SimpleQueue()
     with (
-        _told(lines, progress),
-        ProcessPoolExecutor(parallel, spawn, initializer=_hear, initargs=(lines,)) as pool,
+        _forward(queue, progress),
+        ProcessPoolExecutor(parallel, spawn, initializer=_set_queue, initargs=(queue,)) as pool,
     ):
-        for _ in pool.map(_train, *zip(*wanted, strict=True)) if wanted else ():
+        for _ in pool.map(_train, *zip(*missing, strict=True)) if missing else ():
             pass
     return paths
 
 
-def _is_there(config: TrainConfig, path: Path, progress: Progress) -> bool:
+def _is_trained(config: TrainConfig, path: Path, progress: Progress) -> bool:
     if not path.exists():
         return False
-    then = load_weights(path).training.get("settings")
-    now = settings_of(config)
-    if then != now:
+    recorded = load_weights(path).training.get("settings")
+    wanted = settings_of(config)
+    if recorded != wanted:
         others = sorted(
-            key for key in now if not isinstance(then, dict) or then.get(key) != now[key]
+            key
+            for key in wanted
+            if not isinstance(recorded, dict) or recorded.get(key) != wanted[key]
         )
         raise FoldsError(
             f"{path} was trained with other settings ({', '.join(others)}); expected the network "
@@ -71,36 +73,36 @@ def _is_there(config: TrainConfig, path: Path, progress: Progress) -> bool:
 
 
 @contextmanager
-def _told(lines: Lines, progress: Progress) -> Iterator[None]:
-    """Passes on what the trainings say, from a thread."""
+def _forward(queue: ProgressQueue, progress: Progress) -> Iterator[None]:
+    """Pass the lines of the training processes to progress, from a thread."""
 
-    def listen() -> None:
-        while (line := lines.get()) is not None:
+    def forward() -> None:
+        while (line := queue.get()) is not None:
             progress(line)
 
-    listener = Thread(target=listen)
-    listener.start()
+    thread = Thread(target=forward)
+    thread.start()
     try:
         yield
     finally:
-        lines.put(None)
-        listener.join()
+        queue.put(None)
+        thread.join()
 
 
-_lines: Lines | None = None
-"""In a training process: where its lines go."""
+_queue: ProgressQueue | None = None
+"""Set in each training process."""
 
 
-def _hear(lines: Lines) -> None:
-    global _lines  # the pool's only way to hand a queue to its processes
-    _lines = lines
+def _set_queue(queue: ProgressQueue) -> None:
+    global _queue  # a pool hands a queue to its processes by an initializer only
+    _queue = queue
 
 
 def _train(config: TrainConfig, path: Path) -> None:
     name = f"without {', '.join(config.held_out)}"
 
-    def say(line: str) -> None:
-        if _lines is not None:
-            _lines.put(f"{name}: {line}")
+    def report(line: str) -> None:
+        if _queue is not None:
+            _queue.put(f"{name}: {line}")
 
-    save_weights(train(config, say), path)
+    save_weights(train(config, report), path)

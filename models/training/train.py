@@ -1,4 +1,4 @@
-"""Training: one loop from labelled scenes to a weights file."""
+"""Training: from labelled scenes to weights."""
 
 import hashlib
 import json
@@ -23,36 +23,41 @@ Progress = Callable[[str], None]
 
 
 class TrainingError(ValueError):
-    """A training cannot be done as asked."""
+    """A training cannot run with this configuration."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What a training run depends on; the same settings and data give the same weights."""
+    """Settings of a training; the same settings and data give the same weights.
+
+    The names of most fields are keys of the record in weights files (settings_of).
+    """
 
     sources: tuple[LabelSource, ...]
     extra: tuple[LabelSource, ...] = ()
-    """scenes to learn from beside the others, never to measure on, such as simulated ones"""
+    """Further scenes to train on, never to evaluate on, such as simulated ones."""
     extra_share: float = 0.35
-    """share of the chips that come from them"""
+    """Share of the chips that come from them."""
     start: Path | None = None
-    """a weights file to go on from, instead of from nothing"""
+    """A weights file with the initial weights; None = random ones."""
     held_out: tuple[str, ...] = ()
-    """groups (ports) to leave out"""
+    """Groups (ports) to leave out."""
     steps: int = 8000
     batch: int = 8
+    """Chips per step."""
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     averaging: float = 0.998
-    """The weights kept are a running mean of those of each step, in which the last ones count with
-    one less this share: it is steadier than the last step's."""
+    """Decay of the exponential moving average of the weights, which is what training returns: it
+    varies less than the weights of the last step."""
     seed: int = 0
     threads: int = 1
+    """Threads of the CPU."""
     half: bool = True
-    """Convolutions in bfloat16: half as long again on CPUs that know it (avx512_bf16, amx) and on
-    GPUs, slower on others."""
+    """Convolutions in bfloat16: faster on CPUs that support it (avx512_bf16, amx) and on GPUs,
+    slower on others."""
     device: str = "cpu"
-    """cpu or cuda; the same device, build of torch and number of threads give the same weights"""
+    """cpu or cuda; the same device, build of torch and number of threads give the same weights."""
     chips: ChipSettings = field(default_factory=ChipSettings)
     network: UNetConfig = field(default_factory=UNetConfig)
     calibration: Calibration = field(default_factory=Calibration)
@@ -61,9 +66,8 @@ class TrainConfig:
 def train(config: TrainConfig, progress: Progress = print) -> Weights:
     """Train a network on the sources' scenes.
 
-    progress is called with a line about every fiftieth of the way. Raises DatasetError where the
-    catalogs or labels cannot be read, TrainingError where nothing is left to train on
-    or the device is not there.
+    progress is called with a line about 50 times. Raises DatasetError where the catalogs or labels
+    cannot be read, TrainingError where no ship is left to train on or the device is not available.
     """
     scenes, extra = (
         [scene for source in sources for scene in read_scenes(source)]
@@ -78,7 +82,7 @@ def train_on(
     progress: Progress = print,
     extra: Sequence[LabelledScene] = (),
 ) -> Weights:
-    """Train on scenes already read, the held-out groups aside."""
+    """Train on scenes that are read already, without those of the held-out groups."""
     _check_device(config.device)
     scenes = [scene for scene in scenes if scene.group not in config.held_out]
     canvases = [prepare(scene) for scene in (*scenes, *extra)]
@@ -109,7 +113,7 @@ def _check_device(name: str) -> None:
 def _chances(
     canvases: Sequence[Canvas], extra: Sequence[Canvas], extra_share: float
 ) -> NDArray[np.float64]:
-    """How often each canvas is drawn from; the extra ones have a fixed share together."""
+    """Sampling probability of each canvas, sum 1; the extra ones have a fixed share in total."""
     shares = (extra_share if extra else 0.0, extra_share if canvases else 1.0)
     parts = [
         share * weights / weights.sum()
@@ -123,7 +127,7 @@ def _chances(
 
 
 def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> unet.UNet:
-    """The network to train: a new one, or that of a weights file with its constants."""
+    """The network to train: a new one, or that of a weights file with its buffers."""
     if config.start is not None:
         start = load_weights(config.start)
         return unet.from_arrays(start.network, start.arrays)
@@ -133,7 +137,7 @@ def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> unet.UNet:
 
 
 def _set_constants(network: unet.UNet, canvases: Sequence[Canvas]) -> None:
-    """Give the network the mean and deviation of its training planes, where they have data."""
+    """Set the mean and standard deviation of the training planes, over pixels with data."""
     views = [canvas.filled[0, :, ::4, ::4].flatten(1).numpy() for canvas in canvases]
     sample = np.concatenate(views, axis=1)
     for band in range(len(network.mean)):
@@ -149,7 +153,7 @@ def _optimise(
     config: TrainConfig,
     progress: Progress,
 ) -> list[float]:
-    """The loop; leaves the averaged weights in the network and returns the loss of each step."""
+    """Run all steps; leaves the averaged weights in the network, returns the loss of each step."""
     network.train().to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         network.parameters(),
@@ -163,7 +167,7 @@ def _optimise(
     random = np.random.default_rng(config.seed)
     mean = {name: value.clone() for name, value in network.state_dict().items()}
     losses: list[float] = []
-    pace = _Pace(config, progress)
+    reporter = _StepReporter(config, progress)
     for step in range(config.steps):
         planes, labels = _batch(canvases, chances, config, random)
         with torch.autocast(config.device, torch.bfloat16, enabled=config.half):
@@ -176,32 +180,32 @@ def _optimise(
         schedule.step()
         _average(mean, network, min(config.averaging, (step + 1) / (step + 10)))
         losses.append(loss.item())
-        pace.tell(losses)
+        reporter.report(losses)
     network.load_state_dict(mean)
     return losses
 
 
-def _average(mean: dict[str, Tensor], network: unet.UNet, kept: float) -> None:
-    """Move a running mean of the weights towards the network's own."""
+def _average(mean: dict[str, Tensor], network: unet.UNet, decay: float) -> None:
+    """Update the exponential moving average of the weights, in place."""
     for name, value in network.state_dict().items():
         if value.dtype.is_floating_point:
-            mean[name].lerp_(value.detach(), 1 - kept)
+            mean[name].lerp_(value.detach(), 1 - decay)
         else:
             mean[name].copy_(value)
 
 
-class _Pace:
-    """Tells about every fiftieth of the way how far it is, how fast and how long still."""
+class _StepReporter:
+    """Reports step, speed, remaining time and loss about 50 times in a training."""
 
     def __init__(self, config: TrainConfig, progress: Progress) -> None:
         self._config, self._progress = config, progress
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
-    def tell(self, losses: Sequence[float]) -> None:
+    def report(self, losses: Sequence[float]) -> None:
         done, steps = len(losses), self._config.steps
         if done % max(1, steps // 50):
             return
-        seconds = max(time.monotonic() - self._began, 1e-9)
+        seconds = max(time.monotonic() - self._started, 1e-9)
         self._progress(
             f"step {done} of {steps}: {done * self._config.batch / seconds:.0f} chips/s, "
             f"{seconds / done * (steps - done) / 60:.0f} min left, loss {np.mean(losses[-50:]):.3f}"
@@ -224,7 +228,7 @@ def _batch(
 def _record(
     scenes: Sequence[LabelledScene], config: TrainConfig, losses: Sequence[float]
 ) -> dict[str, object]:
-    """What to know about the training later; no path of this machine in it."""
+    """The record of the training in the weights file; holds no local path."""
     return {
         "settings": settings_of(config),
         "collections": sorted({source.collection for source in config.sources}),
@@ -235,7 +239,7 @@ def _record(
 
 
 def settings_of(config: TrainConfig) -> dict[str, object]:
-    """What a weights file keeps of the configuration, as it is read back from it."""
+    """The part of the configuration that a weights file records, as plain JSON values."""
     settings = asdict(config)
     for key in ("sources", "extra", "network", "calibration"):
         del settings[key]

@@ -1,4 +1,4 @@
-"""What users labelled, in any of three ways: boxes as CSV, hulls as GeoJSON, an instance mask."""
+"""Labels in three formats: boxes as CSV, hulls as GeoJSON, an instance mask."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ __all__ = ["KINDS", "InstanceMask", "Labels", "open_labels"]
 def open_labels(labels: Path | InstanceMask) -> Labels:
     """The labels of a mask asset, of a CSV or GeoJSON file, or of a folder of either.
 
-    Raises DatasetError where there is nothing of the kind, or of both.
+    Raises DatasetError where there are no labels or both CSV and GeoJSON.
     """
     if isinstance(labels, InstanceMask):
         return MaskLabels(labels)
@@ -30,7 +30,7 @@ def open_labels(labels: Path | InstanceMask) -> Labels:
 
 
 def _files(labels: Path) -> tuple[list[Path], list[Path]]:
-    """The CSV files and the GeoJSON files that a path names."""
+    """The CSV files and the GeoJSON files of a path."""
     if labels.is_dir():
         return sorted(labels.glob("*.csv")), sorted(labels.glob("*.geojson"))
     if labels.suffix.lower() in (".geojson", ".json"):

@@ -1,4 +1,4 @@
-"""Labels as CSV: a row is a rotated box by its centre, its sides in metres and its heading."""
+"""Labels as CSV: a row is a rotated box by its centre, sides in metres and heading."""
 
 import math
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ COLUMNS = (
     "class",
     "confidence",
 )
-"""Beside them either item or date_utc, and at_data_edge where a box is cut."""
+"""Required columns; also required is item or date_utc, optional is at_data_edge."""
 
 
 def read_csv_labels(files: Sequence[Path]) -> "CsvLabels":
-    """The rows of some CSV files; DatasetError where a column is missing."""
+    """The labels of CSV files; DatasetError where a column is missing."""
     return CsvLabels(pd.concat([_read_table(file) for file in files], ignore_index=True))
 
 
@@ -53,10 +53,10 @@ class CsvLabels:
     rows: pd.DataFrame
 
     def check(self, items: Sequence[Item]) -> None:
-        """Nothing: rows of other items are left aside, a table may serve several collections."""
+        """Accept all: rows of other items are ignored, a table may serve several collections."""
 
     def boxes(self, overpass: Sequence[Item], grid: PixelGrid) -> tuple[Box, ...] | None:
-        """The boxes of the overpass's rows; None without any."""
+        """The boxes of the overpass's rows; None where it has none."""
         rows = self._of(overpass)
         if not len(rows):
             return None
@@ -71,7 +71,7 @@ class CsvLabels:
 
 
 def _box(row: dict[str, Any], grid: PixelGrid) -> Box:
-    """A label row on the grid; its heading is turned from true north to the grid's."""
+    """A row as a box on the grid; its heading is converted from true north to grid north."""
     lon, lat = float(row["lon"]), float(row["lat"])
     x, y = transform("EPSG:4326", grid.crs, [lon, lon], [lat, lat + 0.001])
     convergence = math.degrees(math.atan2(x[1] - x[0], y[1] - y[0]))

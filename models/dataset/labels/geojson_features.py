@@ -1,4 +1,4 @@
-"""The features of a labels GeoJSON, each checked for what it must say."""
+"""The features of a GeoJSON file of labels, parsed and checked."""
 
 import difflib
 import json
@@ -18,7 +18,7 @@ from models.dataset.labels.protocol import KINDS
 Feature = Mapping[str, Any]
 
 PROPERTIES = ("item", "datetime", "class", "confidence", "at_data_edge")
-"""What is read of a feature's properties; others may stand beside them."""
+"""The properties that are read; others are ignored."""
 
 _WGS84 = ("CRS84", "EPSG::4326", "EPSG:4326")
 _EXPECTED_DEGREES = (
@@ -28,21 +28,22 @@ _EXPECTED_DEGREES = (
 
 
 @dataclass(frozen=True)
-class Hull:
-    """One labelled feature: its polygons in degrees, and what is said of them."""
+class HullFeature:
+    """One labelled feature: its polygons and properties."""
 
     where: str
-    """file and feature number, for messages"""
+    """File and number of the feature, for messages."""
     item: str | None
     moment: datetime | None
-    """one of the two is given"""
+    """Exactly one of item and moment is given."""
     parts: tuple[Polygon, ...]
+    """In degrees, (longitude, latitude)."""
     kind: str
     confidence: int
     at_edge: bool
 
 
-def read_hulls(file: Path) -> Iterator[Hull]:
+def read_hulls(file: Path) -> Iterator[HullFeature]:
     """The features of a GeoJSON FeatureCollection; DatasetError with the number of a bad one."""
     for number, feature in enumerate(_features(file), start=1):
         yield _hull(feature, f"{file}: feature {number}")
@@ -65,7 +66,7 @@ def _features(file: Path) -> list[Any]:
 
 
 def _check_crs(crs: Any, file: Path) -> None:
-    """Refuse a system other than WGS 84 that an older program wrote into the file."""
+    """Refuse a crs member (of GeoJSON before RFC 7946) other than WGS 84."""
     if crs is None:
         return
     named = (crs.get("properties") or {}).get("name") if isinstance(crs, dict) else crs
@@ -73,13 +74,13 @@ def _check_crs(crs: Any, file: Path) -> None:
         raise DatasetError(f"{file}: is in {named}; {_EXPECTED_DEGREES}")
 
 
-def _hull(feature: Any, where: str) -> Hull:
+def _hull(feature: Any, where: str) -> HullFeature:
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         raise DatasetError(f"{where}: is no Feature; expected one with geometry and properties")
     facts = feature.get("properties") or {}
     _check_names(facts, where)
     item, moment = _belongs_to(facts, where)
-    return Hull(
+    return HullFeature(
         where=where,
         item=item,
         moment=moment,
@@ -91,7 +92,7 @@ def _hull(feature: Any, where: str) -> Hull:
 
 
 def _check_names(facts: Feature, where: str) -> None:
-    """Refuse a property that is ours but for its spelling: it would be passed over."""
+    """Refuse a misspelt property, which would be ignored."""
     for name in facts:
         meant = difflib.get_close_matches(name.lower(), PROPERTIES, n=1, cutoff=0.85)
         if name not in PROPERTIES and meant and meant[0] not in facts:
@@ -99,7 +100,7 @@ def _check_names(facts: Feature, where: str) -> None:
 
 
 def _belongs_to(facts: Feature, where: str) -> tuple[str | None, datetime | None]:
-    """The item's id, or the moment where the feature names no item."""
+    """The item's id, or the time where the feature has no item."""
     item, moment = facts.get("item"), facts.get("datetime")
     if isinstance(item, str) and item:
         return item, None
@@ -110,9 +111,11 @@ def _belongs_to(facts: Feature, where: str) -> tuple[str | None, datetime | None
         raise DatasetError(
             f"{where}: has the datetime {moment!r}; expected one like 2024-05-01T10:00:00Z"
         )
-    said = f"the item {item!r}" if item is not None else f"the properties {', '.join(facts) or '-'}"
+    given = (
+        f"the item {item!r}" if item is not None else f"the properties {', '.join(facts) or '-'}"
+    )
     raise DatasetError(
-        f"{where}: has {said}; expected a property item, the id of the STAC item it was drawn "
+        f"{where}: has {given}; expected a property item, the id of the STAC item it was drawn "
         "over, or datetime, that item's"
     )
 
@@ -136,7 +139,7 @@ def _polygons(geometry: Any, where: str) -> tuple[Polygon, ...]:
     try:
         found = shape(geometry)
     except (ShapelyError, ValueError, TypeError, IndexError, KeyError) as error:
-        raise DatasetError(f"{where}: is not a lawful {kind} ({error}); draw it again") from error
+        raise DatasetError(f"{where}: is not a valid {kind} ({error}); draw it again") from error
     if found.is_empty:
         raise DatasetError(f"{where}: has an empty geometry; draw the outline of the hull")
     _check_degrees(found.bounds, where)

@@ -15,25 +15,25 @@ from shapely.geometry.base import BaseGeometry
 
 from models.dataset.boxes import Box, PixelGrid, rectangle_around
 from models.dataset.catalog import DatasetError, Item, few, instant
-from models.dataset.labels.geojson_features import Hull, read_hulls
+from models.dataset.labels.geojson_features import HullFeature, read_hulls
 
 LEAST_SIDE_M = 1.0
-"""A hull narrower than this was drawn as a line or a point."""
+"""A narrower hull is refused as a line or a point."""
 
 
 def read_geojson_labels(files: Sequence[Path]) -> "GeoJsonLabels":
-    """The hulls of some GeoJSON files; DatasetError where a feature is not as it must be."""
+    """The labels of GeoJSON files; DatasetError where a feature cannot be used."""
     return GeoJsonLabels(tuple(hull for file in files for hull in read_hulls(file)))
 
 
 @dataclass(frozen=True)
 class GeoJsonLabels:
-    """Hulls, matched to items by id, or by moment and place."""
+    """Hulls, matched to items by id, or by time and position."""
 
-    hulls: tuple[Hull, ...]
+    hulls: tuple[HullFeature, ...]
 
     def check(self, items: Sequence[Item]) -> None:
-        """Refuse a hull whose item is not there, or that lies beside it."""
+        """Refuse a hull whose item does not exist or does not contain it."""
         named: defaultdict[str | datetime | None, list[Item]] = defaultdict(list)
         for item in items:
             named[item.id].append(item)
@@ -46,24 +46,24 @@ class GeoJsonLabels:
                 raise DatasetError(_beside(hull, found))
 
     def boxes(self, overpass: Sequence[Item], grid: PixelGrid) -> tuple[Box, ...] | None:
-        """The least rotated boxes around the overpass's hulls; None without any."""
+        """The rotated boxes of least area around the overpass's hulls; None where it has none."""
         hulls = [hull for hull in self.hulls if any(_is_of(hull, item) for item in overpass)]
         if not hulls:
             return None
         return tuple(dict.fromkeys(box for hull in hulls for box in _boxes(hull, grid)))
 
 
-def _is_of(hull: Hull, item: Item) -> bool:
+def _is_of(hull: HullFeature, item: Item) -> bool:
     if hull.item:
         return hull.item == item.id
     return hull.moment == instant(item.datetime) and _meets(hull, item)
 
 
-def _meets(hull: Hull, item: Item) -> bool:
+def _meets(hull: HullFeature, item: Item) -> bool:
     return any(part.intersects(shapely.box(*item.bbox)) for part in hull.parts)
 
 
-def _boxes(hull: Hull, grid: PixelGrid) -> Iterable[Box]:
+def _boxes(hull: HullFeature, grid: PixelGrid) -> Iterable[Box]:
     for part in hull.parts:
         on_ground = _projected(part, grid)
         rectangle = rectangle_around(on_ground)
@@ -79,11 +79,11 @@ def _projected(part: Polygon, grid: PixelGrid) -> BaseGeometry:
     def to_grid(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array(transform("EPSG:4326", grid.crs, *points.T)).T
 
-    # the rectangle around a hull is that around its corners, whatever way they are joined
+    # the least rectangle around a polygon is that around its convex hull
     return shapely.transform(part.convex_hull, to_grid)
 
 
-def _no_such_item(hull: Hull, items: Sequence[Item]) -> str:
+def _no_such_item(hull: HullFeature, items: Sequence[Item]) -> str:
     if hull.item:
         return (
             f"{hull.where}: no item {hull.item!r} in the collection; "
@@ -95,7 +95,7 @@ def _no_such_item(hull: Hull, items: Sequence[Item]) -> str:
     )
 
 
-def _beside(hull: Hull, items: Sequence[Item]) -> str:
+def _beside(hull: HullFeature, items: Sequence[Item]) -> str:
     lon, lat = (round(float(at), 4) for at in hull.parts[0].bounds[:2])
     west, south, east, north = (round(edge, 4) for edge in items[0].bbox)
     return (

@@ -1,8 +1,8 @@
 """Labels as an instance mask: an asset of each item whose pixels hold the number of their ship.
 
 Each connected patch of one number is a vessel, measured in ground metres: its heading and beam by
-second moments, its length by its extent along that heading. Masks drawn by people are often about a
-pixel too wide on every side; `shave_px` takes that off.
+second moments, its length by its extent along that heading. Masks drawn by hand are often about a
+pixel too wide on every side; `shave_px` corrects that.
 """
 
 import math
@@ -23,15 +23,17 @@ from models.dataset.boxes import Box, PixelGrid, Rectangle, heading_of
 from models.dataset.catalog import DatasetError, Item, few
 
 _SAME_SHIP_M = 20.0
+"""Boxes of overlapping items with centres nearer than this are one ship."""
 
 
 @dataclass(frozen=True)
 class InstanceMask:
-    """An asset of every item: integers, 0 = no ship, any coordinate system that the file names."""
+    """An asset of integers, 0 = no ship, in any coordinate system that its file states."""
 
     asset: str
+    """Name of the asset."""
     shave_px: float = 0.0
-    """how many of its pixels the mask is too wide on every side"""
+    """Excess width of the masks on every side, in their own pixels."""
 
     def __str__(self) -> str:
         return f"asset:{self.asset}"
@@ -39,7 +41,7 @@ class InstanceMask:
 
 @dataclass(frozen=True)
 class _Patch:
-    """The connected pixels of one number, by their centres in the file."""
+    """The connected pixels of one number."""
 
     rows: NDArray[np.int64]
     cols: NDArray[np.int64]
@@ -48,12 +50,12 @@ class _Patch:
 
 @dataclass(frozen=True)
 class MaskLabels:
-    """Vessels of a mask; an item that has it is labelled from edge to edge."""
+    """Vessels of a mask; an item that has the asset is labelled completely."""
 
     mask: InstanceMask
 
     def check(self, items: Sequence[Item]) -> None:
-        """Refuse a collection in which no item has the asset; without it, one is not labelled."""
+        """Refuse a collection in which no item has the asset; items without it are not labelled."""
         if not any(self.mask.asset in item.files for item in items):
             raise DatasetError(
                 f"{self.mask}: no item has an asset {self.mask.asset!r}; "
@@ -76,7 +78,7 @@ class MaskLabels:
         found: list[Box] = []
         for item in overpass:
             boxes = list(self._of(item, grid))
-            # a ship where two items overlap is in both
+            # a ship in the overlap of two items is in both masks
             found += [box for box in boxes if not any(_same(box, other) for other in found)]
         return tuple(found)
 
@@ -94,7 +96,7 @@ class MaskLabels:
 
 
 def _check(file: Any, item: Item, where: str) -> None:
-    """Refuse what is no instance mask of this item."""
+    """Refuse a file that is not an instance mask over this item."""
     if file.count != 1 or np.dtype(file.dtypes[0]).kind not in "iu":
         raise DatasetError(
             f"{where}: has {file.count} band(s) of {file.dtypes[0]}; expected one of integers, "
@@ -114,7 +116,7 @@ def _check(file: Any, item: Item, where: str) -> None:
 
 
 def _patches(numbers: NDArray[np.integer[Any]]) -> Iterator[_Patch]:
-    """The connected pixels of each number, corners counting as contact."""
+    """The connected pixels of each number, with 8-connectivity."""
     patches = label(numbers, background=0, connectivity=2)
     height, width = patches.shape
     for number, window in enumerate(ndimage.find_objects(patches), start=1):
@@ -128,33 +130,33 @@ def _patches(numbers: NDArray[np.integer[Any]]) -> Iterator[_Patch]:
 
 @dataclass(frozen=True)
 class _Ground:
-    """The way from a file's pixels to a grid's metres."""
+    """Transforms a file's pixels to a grid's metres."""
 
     transform: rasterio.Affine
     crs: Any
     grid: PixelGrid
 
     def at(self, rows: NDArray[Any], cols: NDArray[Any]) -> NDArray[np.float64]:
-        """Eastings and northings, (2, n), of places counted from the file's upper left corner."""
+        """Eastings and northings, (2, n), of pixel positions from the file's upper left corner."""
         x, y = self.transform * (cols, rows)
         return np.array(transform(self.crs, self.grid.crs, x, y))
 
     def pixel_m(self, row: int, col: int) -> float:
-        """The side of a square as large as the pixel there."""
+        """Edge of a square with the ground area of a pixel, in metres."""
         at = np.array([0, 0, 1])
         x, y = self.at(row + at, col + at[::-1])
         return math.sqrt(abs((x[0] - x[1]) * (y[2] - y[1]) - (x[2] - x[1]) * (y[0] - y[1])))
 
 
 def _measure(patch: _Patch, ground: _Ground, shave_px: float) -> Rectangle:
-    """The rotated rectangle that a patch of pixels stands for, at least a pixel long and wide."""
+    """The rotated rectangle of a patch of pixels, at least a pixel long and wide."""
     pixel_m = ground.pixel_m(patch.rows[0], patch.cols[0])
-    places = ground.at(patch.rows + 0.5, patch.cols + 0.5)
-    centre = places.mean(axis=1)
-    # a pixel is no point: its own second moment is a twelfth of its area
-    spread = np.cov(places, bias=True).reshape(2, 2) + np.eye(2) * pixel_m**2 / 12
-    moments, axes = np.linalg.eigh(spread)
-    along = axes[:, 1] @ (places - centre[:, None])
+    positions = ground.at(patch.rows + 0.5, patch.cols + 0.5)
+    centre = positions.mean(axis=1)
+    # the second moment of a pixel's own area is edge^2 / 12
+    covariance = np.cov(positions, bias=True).reshape(2, 2) + np.eye(2) * pixel_m**2 / 12
+    moments, axes = np.linalg.eigh(covariance)
+    along = axes[:, 1] @ (positions - centre[:, None])
     x, y = centre + axes[:, 1] * (along.min() + along.max()) / 2
     sides = np.ptp(along) + pixel_m, math.sqrt(12 * moments[0])
     length, beam = (max(side - 2 * shave_px * pixel_m, pixel_m) for side in sides)

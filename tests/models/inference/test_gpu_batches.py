@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.inference.gpu import compile_or_eager
-from models.inference.gpu_batches import SIDE_PX, Batcher, Finish
+from models.inference.gpu_batches import SIDE_PX, Batcher, FinishBatch
 from models.inference.tiles import HALO_PX
 
 Image = NDArray[np.float32]
@@ -27,7 +27,7 @@ class Echo:
         self.shapes: set[tuple[int, ...]] = set()
         self.full = 0
 
-    def __call__(self, planes: Image) -> Finish:
+    def __call__(self, planes: Image) -> FinishBatch:
         self.go.wait(10)
         if self.broken:
             raise RuntimeError("the device is gone")
