@@ -124,7 +124,7 @@ def plan(
 
 def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
     from jobs.plan import estimate_plan
-    from jobs.plan.cost import costs, rows_of
+    from jobs.plan.cost import cost_rows, costs
 
     counted = estimate_plan(found)
     if as_json:
@@ -141,7 +141,7 @@ def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
     if len(found.overpasses) > len(rows):
         out.print(f"... and {len(found.overpasses) - len(rows):,} more; --json gives them all")
     out.print()
-    show(rows_of(counted, prices), False, "")
+    show(cost_rows(counted, prices), False, "")
     out.print(
         "Rates as measured on two cores (tests/bench); prices are examples: give your own with "
         "--price.",

@@ -68,9 +68,9 @@ def run_facts(run: Run, found: Plan) -> dict[str, Any]:
 def show_run(run: Run, found: Plan) -> None:
     """Print the estimate of a plan, and the run's partitions and workers."""
     from jobs.plan import estimate_plan
-    from jobs.plan.cost import rows_of
+    from jobs.plan.cost import cost_rows
 
-    show(rows_of(estimate_plan(found)), False, "")
+    show(cost_rows(estimate_plan(found)), False, "")
     parts = "" if len(run.partitions) == 1 else _parts(run)
     gpus = f" and {run.settings.gpu.count} GPU" if run.settings.gpu.count else ""
     out.print(

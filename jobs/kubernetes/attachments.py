@@ -36,19 +36,18 @@ def upload(plan: Plan, storage: Storage, folder: str) -> None:
 def with_downloaded_files(plan: Plan, storage: Storage, folder: str, target: Path) -> Plan:
     """The plan with its files downloaded to ``target``; ArchiveError where they are not uploaded.
 
-    Its hash stays that of the submitted plan, which covers the paths on the submitting machine.
+    Its hash is unchanged: it covers the paths of the plan as it was made.
     """
     names = uploaded_names(plan, storage, folder)
     paths = {what: str(_download(storage, name, target)) for what, name in names.items()}
     if not paths:
         return plan
-    moved = replace(
+    return replace(
         plan,
         model=paths.get("model"),
         estimates=replace(plan.estimates, cargo=paths.get("cargo")),
+        original_paths={path: _paths(plan)[what] for what, path in paths.items()},
     )
-    vars(moved)["hash"] = plan.hash
-    return moved
 
 
 def uploaded_names(plan: Plan, storage: Storage, folder: str) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """The plan: every overpass pinned to its files, counted and hashed before anything runs.
 
-A plan holds the ports with their grids, and for each overpass the scenes that go into it; a run
-never asks a catalog again. A plan of millions of overpasses stays in its file and is read port by
-port.
+A plan holds the ports with their grids, and for each overpass its scenes; a run does not search
+catalogs again. A plan of millions of overpasses stays in its file and is read port by port.
 """
 
 from jobs.plan.estimate import (
@@ -14,10 +13,10 @@ from jobs.plan.estimate import (
     summarise,
     summary_rows,
 )
-from jobs.plan.file import read_plan, write_plan
+from jobs.plan.file import FORMAT, read_plan, write_plan
 from jobs.plan.grouping import SAME_PASS, group_overpasses
 from jobs.plan.make import make_plan, plan_to_file
-from jobs.plan.plan import FORMAT, Plan
+from jobs.plan.plan import Plan
 from jobs.plan.serialise import overpass_from_json, overpass_to_json
 
 __all__ = [

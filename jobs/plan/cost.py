@@ -1,7 +1,7 @@
-"""What a plan will cost: requests, bytes, CPU and GPU hours, storage, and money for given prices.
+"""Costs of a plan: requests, bytes, CPU and GPU hours, storage, and money at given prices.
 
-The rates are measured, each by the bench that it names; prices are a user's own. What cannot be
-known before a run, the speed of a GPU nobody has tried, is asked for and never guessed.
+The rates were measured, each by the bench that it names; prices are the user's. The speed of a GPU
+is not estimated: the user gives it, or segment is costed on CPUs.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from dataclasses import dataclass, fields, replace
 
 from jobs.domain.nearest import did_you_mean
 from jobs.errors import InputError
-from jobs.plan import Estimate, Plan, estimate_plan
+from jobs.plan import Estimate
 
 REQUESTS_PER_FILE = 3.0
 """One for the header and ranges for the blocks under the window; tests/bench/bench_remote.py."""
 
 TILE_CPU_S = 0.25
-"""Per megapixel of the port's grid, four bands and the mask; tests/bench/bench_costs.py."""
+"""Seconds per megapixel of the port's grid, four bands and the mask; tests/bench/bench_costs.py."""
 
 SEGMENT_CPU_S = 1.5
-"""Per megapixel, on a CPU; tests/bench/bench_costs.py."""
+"""Seconds per megapixel, on a CPU; tests/bench/bench_costs.py."""
 
 ARCHIVE_RATIO = 2.3
-"""Uncompressed bytes of an archive to those it takes; tests/bench/bench_costs.py."""
+"""Uncompressed bytes of an archive to its bytes on disk; tests/bench/bench_costs.py."""
 
 OBJECTS_PER_OVERPASS = 1.2
-"""Objects written for an overpass beside its pixels; tests/bench/bench_costs.py."""
+"""Objects written per overpass besides those that hold pixels; tests/bench/bench_costs.py."""
 
 OBJECTS_PER_MEGAPIXEL = 11.5
-"""Objects that hold the pixels; tests/bench/bench_costs.py."""
+"""Objects written that hold pixels; tests/bench/bench_costs.py."""
 
 GB = 1e9
 
@@ -38,25 +38,25 @@ GB = 1e9
 class Prices:
     """US dollars. The defaults are examples in the order of public list prices, not quotes.
 
-    Look up what your provider, region and contract ask, and give it: ``--price cpu_hour=0.031``.
+    Give those of your provider, region and contract: ``--price cpu_hour=0.031``.
     """
 
     get_1000: float = 0.0004
-    """1,000 read requests; many open buckets charge the reader nothing."""
+    """Of 1,000 read requests; many open buckets charge the reader nothing."""
     put_1000: float = 0.005
-    """1,000 write requests."""
+    """Of 1,000 write requests."""
     gb_out: float = 0.0
-    """1 GB read from the catalogs' files: nothing for open data within its region, some .02 to .09
-    across regions or to the outside where the reader pays."""
+    """Of 1 GB read from the catalogs' files: nothing for open data within its region, some .02 to
+    .09 across regions or to the outside where the reader pays."""
     cpu_hour: float = 0.04
-    """One core for an hour."""
+    """Of one core for an hour."""
     gpu_hour: float = 1.0
-    """One GPU for an hour; counts only where ``gpu_megapixels_s`` is given."""
+    """Of one GPU for an hour; used only where ``gpu_megapixels_s`` is above 0."""
     gb_month: float = 0.023
-    """1 GB kept for a month."""
+    """Of 1 GB stored for a month."""
     gpu_megapixels_s: float = 0.0
-    """Not a price but what it needs: megapixels that your GPU segments in a second, by your own
-    measurement. 0: segment runs on CPUs."""
+    """No price: megapixels that one GPU segments in a second, as the user measured it. 0: segment
+    runs on CPUs."""
 
 
 DEFAULT_PRICES = Prices()
@@ -64,13 +64,13 @@ DEFAULT_PRICES = Prices()
 
 @dataclass(frozen=True)
 class Cost:
-    """One line of the bill."""
+    """One line of the estimate of costs."""
 
     what: str
     amount: float
     unit: str
     usd: float | None = None
-    """None for what has no price of its own."""
+    """US dollars; None for a quantity without a price."""
 
 
 def read_prices(texts: Iterable[str], prices: Prices = DEFAULT_PRICES) -> Prices:
@@ -79,6 +79,30 @@ def read_prices(texts: Iterable[str], prices: Prices = DEFAULT_PRICES) -> Prices
         name, _, value = text.partition("=")
         prices = replace(prices, **{_known(name.strip()): _amount(text, value)})
     return prices
+
+
+def costs(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> tuple[Cost, ...]:
+    """Costs of a run that starts from nothing: its parts, their sum, and the archive's month."""
+    work = (*_transfers(counted, prices), *_hours(counted, prices))
+    total = sum(line.usd or 0.0 for line in work)
+    stored = counted.bytes_out / ARCHIVE_RATIO / GB
+    return (
+        *work,
+        Cost("the run, once", total, "USD", total),
+        Cost("archive kept, a month", stored, "GB", stored * prices.gb_month),
+    )
+
+
+def cost_rows(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> list[dict[str, str]]:
+    """Sizes and costs of an estimate as rows of text: ``estimate``, ``amount`` and ``usd``."""
+    sizes = (
+        Cost("overpasses", counted.units, ""),
+        Cost("scenes", counted.scenes, ""),
+        Cost("files opened", counted.files, ""),
+        Cost("tasks", counted.tasks, ""),
+        Cost("memory of a worker", counted.peak_memory / GB, "GB"),
+    )
+    return [_row(line) for line in (*sizes, *costs(counted, prices))]
 
 
 def _known(name: str) -> str:
@@ -97,18 +121,6 @@ def _amount(text: str, value: str) -> float:
     if not 0 <= amount < float("inf"):
         raise InputError(f"price {text!r}: expected name=number, such as cpu_hour=0.04")
     return amount
-
-
-def costs(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> tuple[Cost, ...]:
-    """The bill of a run from nothing, line by line; the last but one is the sum of those before."""
-    work = (*_transfers(counted, prices), *_hours(counted, prices))
-    total = sum(line.usd or 0.0 for line in work)
-    stored = counted.bytes_out / ARCHIVE_RATIO / GB
-    return (
-        *work,
-        Cost("the run, once", total, "USD", total),
-        Cost("archive kept, a month", stored, "GB", stored * prices.gb_month),
-    )
 
 
 def _transfers(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
@@ -135,23 +147,6 @@ def _hours(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
     return (Cost("tile", tile, "CPU hours", tile * prices.cpu_hour), segment)
 
 
-def estimate_rows(plan: Plan, prices: Prices = DEFAULT_PRICES) -> list[dict[str, str]]:
-    """What a plan needs and costs, in units that a person reads."""
-    return rows_of(estimate_plan(plan), prices)
-
-
-def rows_of(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> list[dict[str, str]]:
-    """The same of an estimate."""
-    sizes = (
-        Cost("overpasses", counted.units, ""),
-        Cost("scenes", counted.scenes, ""),
-        Cost("files opened", counted.files, ""),
-        Cost("tasks", counted.tasks, ""),
-        Cost("memory of a worker", counted.peak_memory / GB, "GB"),
-    )
-    return [_row(line) for line in (*sizes, *costs(counted, prices))]
-
-
 def _row(line: Cost) -> dict[str, str]:
     usd = "" if line.usd is None else f"{line.usd:,.2f}"
     amount = "" if line.unit == "USD" else f"{_readable(line.amount)} {line.unit}".strip()
@@ -159,7 +154,7 @@ def _row(line: Cost) -> dict[str, str]:
 
 
 def _readable(amount: float) -> str:
-    """Three digits that count, and whole numbers whole."""
+    """Three significant digits; whole numbers whole."""
     if amount == int(amount) or amount >= 100:
         return f"{amount:,.0f}"
     return f"{amount:.3g}"

@@ -1,4 +1,4 @@
-"""What a plan will cost, known before it runs, and what the catalogs hold, month by month."""
+"""Work, bytes and memory of a plan before it runs, and what the catalogs hold by month."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from jobs.plan.overlap import window
 from jobs.plan.plan import ByPort, Plan
 
 BASE_MEMORY = 600 * 2**20
-"""Bytes of a worker that has torch, GDAL and the model loaded and does nothing."""
+"""Bytes of an idle worker with torch, GDAL and the model loaded."""
 
 VERSION = 1
-"""Raise it when the same overpasses give another estimate: what files have noted is not taken."""
+"""Of the notes in plan files. To be raised when the same overpasses give another estimate: notes
+of other versions are ignored."""
 
 BLOCK = 1024
 """Pixels along each side of a block of the cloud-optimised files that Earth Search lists."""
@@ -28,24 +29,24 @@ STAGES = 2
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a plan will cost, known before it runs. Estimates of parts add up with ``+``."""
+    """Work, bytes and memory of a plan or a part of it. Estimates of parts are added with ``+``."""
 
     units: int = 0
     tasks: int = 0
     bytes_in: int = 0
-    """The windows under the ports: by the files' sizes where the catalog gives them, else
-    uncompressed, an upper bound."""
+    """Of the windows of source files under the ports: by the files' sizes where the catalog gives
+    them, else uncompressed, an upper bound."""
     bytes_out: int = 0
-    """Uncompressed, an upper bound."""
+    """Written to the archives, uncompressed: an upper bound."""
     peak_memory: int = BASE_MEMORY
-    """Bytes in one worker with one thread, at the largest port."""
+    """Bytes of one worker with one thread, at the largest port."""
     scenes: int = 0
     files: int = 0
-    """Opened, each once per overpass that needs it."""
+    """Files opened, each once per overpass that needs it."""
     pixels: int = 0
-    """Of the ports' grids, one for all bands, over all overpasses."""
+    """Pixels of the ports' grids, counted once for all bands, over all overpasses."""
     bytes_fetched: int = 0
-    """As ``bytes_in``, but with all of the blocks that the windows touch, on average."""
+    """As ``bytes_in``, with the whole of every block that a window touches, on average."""
 
     def __add__(self, other: Estimate) -> Estimate:
         return Estimate(
@@ -62,10 +63,7 @@ class Estimate:
 
 
 def estimate_plan(plan: Plan) -> Estimate:
-    """Units, tasks, bytes, files and memory of a plan.
-
-    What was noted in its file is taken from there; a plan without goes through its overpasses.
-    """
+    """The estimate of a plan, from the notes in its file, or else from its overpasses."""
     return sum((_of_port(plan, port) for port in plan.ports), start=Estimate())
 
 
@@ -78,13 +76,13 @@ def _of_port(plan: Plan, port: Port) -> Estimate:
     return estimate_port(port, plan.of(port.id))
 
 
-def noted(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]:
-    """A port's estimate as the index of a plan file keeps it."""
+def estimate_note(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]:
+    """A port's estimate as the note in the index of a plan file."""
     return {"version": VERSION, **asdict(estimate_port(port, overpasses))}
 
 
 def estimate_port(port: Port, overpasses: Iterable[Overpass]) -> Estimate:
-    """The same of one port's overpasses."""
+    """The estimate of one port's overpasses."""
     return sum((_estimate(overpass, port.grid) for overpass in overpasses), start=Estimate())
 
 
@@ -105,7 +103,7 @@ def _estimate(overpass: Overpass, grid: Grid) -> Estimate:
 
 
 def bytes_in(overpass: Overpass, grid: Grid) -> int:
-    """Bytes to be read of one overpass's files."""
+    """Bytes of an overpass's files that lie under the grid, as ``Estimate.bytes_in``."""
     return sum(_total(_windows(scene, grid)) for scene in overpass.scenes)
 
 
@@ -114,15 +112,16 @@ def _total(windows: Mapping[str, _Window]) -> int:
 
 
 class _Window(NamedTuple):
-    """What of one file lies under a port."""
+    """The part of one file that lies under a port."""
 
     bytes: float = 0.0
     touched: float = 1.0
-    """Pixels of the blocks it touches, on average over where it lies, as a multiple of its own."""
+    """Pixels of the blocks that the window touches as a multiple of its own, on average over its
+    position."""
 
 
 def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
-    """By file; one whose size is known is counted once for all its bands."""
+    """Windows by file; a file whose size is known is counted once for all its bands."""
     files: dict[str, _Window] = defaultdict(_Window)
     sample = SENSORS[scene.sensor].dtype_bytes
     for source in scene.bands.values():
@@ -144,7 +143,9 @@ def _window(source: Source, grid: Grid, sample_bytes: int, other_bands: float) -
 
 
 def _touched(pixels: int, most: int) -> float:
-    """Pixels along one side of the blocks under a window that lies anywhere, to its own."""
+    """Mean pixels along one side of the blocks under a window of random position, as a multiple of
+    the window's own; ``most`` is the side of the raster.
+    """
     return min(pixels + BLOCK - 1, most) / pixels
 
 
@@ -154,18 +155,18 @@ def _bytes_out(overpass: Overpass, grid: Grid) -> int:
 
 
 def _peak_memory(overpass: Overpass, grid: Grid) -> int:
-    """Per pixel and band: encoded, as float, and warped once more; and 16 bytes of masks."""
+    """Bytes: per pixel and band encoded (2), as float (4) and warped (4); 16 of masks a pixel."""
     bands = len(SENSORS[overpass.sensor].bands)
     return BASE_MEMORY + grid.width * grid.height * (bands * (2 + 4 + 4) + 16)
 
 
 def summarise(plan: Plan) -> list[dict[str, Json]]:
-    """What the catalogs hold: a row per port, sensor and month, in that order."""
+    """Overpasses, scenes, mean cloud and bytes: a row per port, sensor and month, in that order."""
     return list(summary_rows(plan))
 
 
 def summary_rows(plan: Plan) -> Iterator[dict[str, Json]]:
-    """The same, one port in memory at a time."""
+    """The rows of ``summarise``, with one port in memory at a time."""
     for port in sorted(plan.ports, key=lambda port: port.id):
         months: dict[tuple[str, str], list[Overpass]] = defaultdict(list)
         for overpass in plan.of(port.id):

@@ -1,4 +1,4 @@
-"""Overpasses: which scenes one satellite took of one port on one pass, and in which order."""
+"""Grouping of scenes into overpasses, without duplicates and in the order of the mosaic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.plan.overlap import lon_lat_bounds, window
 from jobs.plan.serialise import fields_of, source_to_json
 
 _PLAIN = re.compile(r"[a-z][a-z0-9]*://[a-z0-9.-]+/[A-Za-z0-9./_+-]*")
-"""Addresses that taking apart and putting together again leaves as they are; it takes long."""
+"""Addresses that ``urlsplit`` and ``urlunsplit`` leave as they are, so that both are skipped."""
 
 SAME_PASS = timedelta(minutes=30)
 """A satellite sees a port once in an orbit of about 100 minutes; its scenes lie seconds apart."""
@@ -109,7 +109,7 @@ def _first_band(scene: Scene) -> Source:
 def _worth(
     scene: Scene, rank: Mapping[tuple[str, str], int]
 ) -> tuple[tuple[int, int], int, str, str]:
-    """The greatest is kept."""
+    """Sort key of scenes of the same acquisition; the greatest is kept."""
     return (
         _baseline(scene),
         -rank[scene.catalog, scene.collection],
@@ -156,7 +156,7 @@ def _overpass_id(port: Port, scenes: Sequence[Scene], acquired: datetime) -> str
 
 
 def _pinned(scene: Scene) -> Json:
-    """What of a scene decides its pixels; tokens in the query of an href do not."""
+    """Facts of a scene that decide its pixels; an href's query, which may hold a token, is none."""
     sources = {**scene.bands, "mask": scene.mask}
     return {name: None if s is None else _pinned_source(s) for name, s in sources.items()}
 

@@ -1,4 +1,4 @@
-"""Overpasses that stay in their plan file and are read port by port."""
+"""Overpasses of a plan file, read from it port by port."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class OverpassesInFile(Sequence[Overpass]):
         return Digest() if place is None else self._ports[place].digest
 
     def note(self, port_id: str) -> Mapping[str, Json]:
-        """What the index says of a port beside."""
+        """The port's note in the index; empty for a port that is not here."""
         place = self._place.get(port_id)
         return {} if place is None else self._ports[place].note
 
     def _section(self, place: int) -> Sequence[Overpass]:
         last, held = self._last
         if last != place:
-            self._last = (-1, ())  # so that two ports are never held
+            self._last = (-1, ())  # freed before the next is read: two ports are never in memory
             first = 2 + self._starts[place]  # the header is line 1
             held = self._file.read(self._ports[place], first, overpass_from_json)
             self._last = (place, held)
@@ -75,7 +75,7 @@ class OverpassesInFile(Sequence[Overpass]):
             return NotImplemented
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]  # a scene is compared by value and cannot be a key
+    __hash__ = None  # type: ignore[assignment]  # scenes hold mappings and have no hash
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

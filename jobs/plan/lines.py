@@ -1,4 +1,4 @@
-"""Lines of a plan file, and the digests that tell whether they have been changed."""
+"""Lines of a plan file, and digests by which a change of them is noticed."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ T = TypeVar("T")
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 EMPTY = hashlib.sha256().hexdigest()
-"""sha256 of no line at all."""
+"""sha256 of no lines, in hex."""
 
 
 @dataclass(frozen=True)
 class Digest:
-    """What stands in some lines, in short."""
+    """Number and sha256 (hex) of some lines."""
 
     lines: int = 0
     sha256: str = EMPTY
 
 
 def line(content: Mapping[str, Json]) -> str:
-    """The one way of writing a value as a line, so that equal values are equal bytes."""
+    """A value as one line of JSON in canonical form: equal values are equal bytes."""
     return _ENCODER.encode(content) + "\n"
 
 
 def digest_of(lines: Iterable[str]) -> Digest:
-    """Number and sha256 of lines, held one at a time."""
+    """Digest of lines, with one in memory at a time."""
     digest, count = hashlib.sha256(), 0
     for each in lines:
         digest.update(each.encode())
@@ -45,7 +45,7 @@ def digest_of(lines: Iterable[str]) -> Digest:
 
 
 def parsed(path: Path, number: int, text: str | bytes, make: Callable[[Any], T]) -> T:
-    """What a line says; PlanError with the line's number where it does not say it."""
+    """The value that ``make`` builds from a line's JSON; PlanError with the line's number else."""
     try:
         return make(json.loads(text))
     except PlanError as error:

@@ -1,4 +1,4 @@
-"""Making a plan: search the catalogs for each port, and pin what they hold."""
+"""Makes a plan: searches the catalogs for each port and pins what they hold."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 
 from jobs.catalog.query import Progress, Rejected
 from jobs.catalog.search import search
-from jobs.domain import Overpass, Port, Scene
+from jobs.domain import Port, Scene
 from jobs.domain.job import Job, PortRef
 from jobs.domain.ports import load_port
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
 from jobs.plan.grouping import group_overpasses
+from jobs.plan.header import PlanHeader
 from jobs.plan.plan import Plan
 
 
 def make_plan(job: Job, *, progress: Progress | None = None) -> Plan:
-    """Search the job's catalogs for each of its ports and pin what they hold, all in memory.
+    """The plan of a job, in memory: what its catalogs hold of each of its ports.
 
     Raises InputError for a port that cannot be read and CatalogError for a catalog that fails.
     """
@@ -26,35 +27,28 @@ def make_plan(job: Job, *, progress: Progress | None = None) -> Plan:
     findings = list(_findings(job, ports, progress))
     overpasses = tuple(chain.from_iterable(found.overpasses for found in findings))
     rejected = dict.fromkeys(chain.from_iterable(found.rejected for found in findings))
-    return _plan(job, ports, overpasses, tuple(rejected))
+    return Plan.of_header(_header(job, ports), overpasses, tuple(rejected))
 
 
 def plan_to_file(job: Job, path: Path, *, progress: Progress | None = None) -> Plan:
-    """The same, written port by port while the search goes on: memory holds one port at a time.
+    """As ``make_plan``, but written to a file, with one port in memory at a time.
 
-    The file is there when the last port has been searched, and not before; the plan is then read
-    from it. Raises as ``make_plan`` does.
+    The file appears when the last port has been searched; the plan returned is read from it.
+    Raises what ``make_plan`` raises.
     """
     ports = _ports(job)
-    write_findings(_plan(job, ports), _findings(job, ports, progress), path)
+    write_findings(_header(job, ports), _findings(job, ports, progress), path)
     return read_plan(path)
 
 
-def _plan(
-    job: Job,
-    ports: tuple[Port, ...],
-    overpasses: tuple[Overpass, ...] = (),
-    rejected: tuple[Rejected, ...] = (),
-) -> Plan:
-    return Plan(
+def _header(job: Job, ports: tuple[Port, ...]) -> PlanHeader:
+    return PlanHeader(
         name=job.name,
         period=job.period,
         archive=job.archive,
         model=job.model,
         sources=job.sources,
         ports=ports,
-        overpasses=overpasses,
-        rejected=rejected,
         estimates=job.estimates,
         fixed_structure=job.fixed_structure,
     )

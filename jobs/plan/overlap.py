@@ -1,4 +1,4 @@
-"""Where rasters and a port's grid meet."""
+"""Overlap of source rasters with a port's grid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,26 @@ from jobs.domain import Grid, Source
 from jobs.domain.geometry import WGS84, transformer
 
 Bounds: TypeAlias = tuple[float, float, float, float]
-"""(left, bottom, right, top)."""
+"""(left, bottom, right, top), in the units of a projection."""
+
+
+def lon_lat_bounds(source: Source) -> Bounds:
+    """A raster's bounds in WGS 84, degrees."""
+    bounds: Bounds = transformer(source.epsg, WGS84).transform_bounds(*_bounds(source))
+    return bounds
+
+
+def window(grid: Grid, source: Source) -> tuple[int, int] | None:
+    """(rows, columns) of a raster that lie under the grid; None where they do not overlap."""
+    left, bottom, right, top = _bounds(source)
+    same = grid.epsg == source.epsg
+    west, south, east, north = grid.bounds if same else _bounds_in(grid, source.epsg)
+    width, height = min(right, east) - max(left, west), min(top, north) - max(bottom, south)
+    if not (width > 0 and height > 0):
+        return None
+    rows = math.ceil(height / -source.transform[4])
+    columns = math.ceil(width / source.transform[0])
+    return min(rows, source.shape[0]), min(columns, source.shape[1])
 
 
 def _bounds(source: Source) -> Bounds:
@@ -21,24 +40,6 @@ def _bounds(source: Source) -> Bounds:
 
 @cache
 def _bounds_in(grid: Grid, epsg: int) -> Bounds:
-    """The grid's bounds in another projection, its sides divided."""
+    """The grid's bounds in another projection; its sides are densified, as they bend."""
     bounds: Bounds = transformer(grid.epsg, epsg).transform_bounds(*grid.bounds)
     return bounds
-
-
-def lon_lat_bounds(source: Source) -> Bounds:
-    bounds: Bounds = transformer(source.epsg, WGS84).transform_bounds(*_bounds(source))
-    return bounds
-
-
-def window(grid: Grid, source: Source) -> tuple[int, int] | None:
-    """(rows, columns) of a raster that lie under the grid; None where they do not meet."""
-    left, bottom, right, top = _bounds(source)
-    same = grid.epsg == source.epsg
-    west, south, east, north = grid.bounds if same else _bounds_in(grid, source.epsg)
-    width, height = min(right, east) - max(left, west), min(top, north) - max(bottom, south)
-    if not (width > 0 and height > 0):
-        return None
-    rows = math.ceil(height / -source.transform[4])
-    columns = math.ceil(width / source.transform[0])
-    return min(rows, source.shape[0]), min(columns, source.shape[1])

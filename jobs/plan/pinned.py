@@ -1,4 +1,4 @@
-"""The plan pinned for a job in its archive: found there, or made and kept there."""
+"""The plan pinned for a job in its archive: found there, or made and stored there."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from jobs.storage import Storage, storage_at
 
 @dataclass(frozen=True)
 class PinnedPlan:
-    """A plan to work with, and where it comes from."""
+    """A plan, and whether it was found or made."""
 
     plan: Plan
     found: bool
-    """It was pinned in the archive by an earlier call for this very job."""
+    """It was pinned in the archive by an earlier call for an equal job."""
     searched: bool
-    """The catalogs were searched for it just now."""
+    """The catalogs were searched for it by this call."""
 
 
 def is_job(path: Path) -> bool:
-    """A job file, rather than a plan made from one."""
+    """Whether a path names a job file, not a plan file."""
     return path.suffix in (".yaml", ".yml")
 
 
@@ -37,10 +37,10 @@ def pinned_plan(
     period: Period | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> PinnedPlan:
-    """The plan of a plan file as it is, the one pinned for this very job, or a new one.
+    """The plan of a plan file, or of a job file the plan pinned for an equal job, or a new one.
 
     A new plan is pinned in the job's archive; with ``replan`` it always is. ``period`` takes the
-    place of the job's own; a plan file keeps its period. ``progress`` gets a line now and then
+    place of the job's own; a plan file keeps its period. ``progress`` is called with lines of text
     while catalogs are searched. Raises InputError, PlanError, CatalogError, ArchiveError.
     """
     if not is_job(source):
@@ -56,7 +56,7 @@ def pinned_plan(
 
 
 def plan_without_search(source: Path) -> Plan | None:
-    """The plan of a plan file, or pinned for this very job; None where catalogs must be asked."""
+    """The plan of a plan file, or pinned for an equal job; None where a search is needed."""
     if not is_job(source):
         return read_plan(source)
     job = read_job(source)
@@ -64,7 +64,7 @@ def plan_without_search(source: Path) -> Plan | None:
 
 
 def _pin(job: Job, storage: Storage, progress: Callable[[str], None]) -> Plan:
-    name = f"{_plan_name(job)}.gz"
+    name = _plan_name(job)
     with TemporaryDirectory(prefix="berthwatch-") as folder:
         path = Path(folder) / "plan.jsonl.gz"
         plan_to_file(job, path, progress=progress)
@@ -73,17 +73,16 @@ def _pin(job: Job, storage: Storage, progress: Callable[[str], None]) -> Plan:
 
 
 def _found(job: Job, storage: Storage) -> Plan | None:
-    """The plan in the archive that was pinned for a job, with what it asks of the results now."""
+    """The plan in the archive pinned for a job, with the job's present settings of results."""
     name = _plan_name(job)
-    for form in (f"{name}.gz", name):
-        if storage.exists(form):
-            return replace(
-                read_plan(storage.local(form)),
-                estimates=job.estimates,
-                fixed_structure=job.fixed_structure,
-            )
-    return None
+    if not storage.exists(name):
+        return None
+    return replace(
+        read_plan(storage.local(name)),
+        estimates=job.estimates,
+        fixed_structure=job.fixed_structure,
+    )
 
 
 def _plan_name(job: Job) -> str:
-    return f"plans/{job.name}-{job_digest(job)}.jsonl"
+    return f"plans/{job.name}-{job_digest(job)}.jsonl.gz"

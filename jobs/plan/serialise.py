@@ -1,4 +1,4 @@
-"""Overpasses and ports as plain JSON values, and back, exactly."""
+"""Overpasses, ports and rejected items as plain JSON values, and back, exactly."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 from shapely.geometry import Polygon
 
+from jobs.catalog.query import Rejected
 from jobs.domain import (
     Access,
     Berth,
@@ -53,7 +54,7 @@ def overpass_from_json(content: Mapping[str, Any]) -> Overpass:
 
 def _scene_json(scene: Scene) -> dict[str, Json]:
     content = fields_of(scene)
-    if scene.access is None:  # as in plans from before there was a choice
+    if scene.access is None:  # hashes from before there was a choice of access rest on this
         del content["access"]
     return {
         **content,
@@ -80,6 +81,7 @@ def _scene(content: Mapping[str, Any]) -> Scene:
 
 
 def source_to_json(source: Source) -> dict[str, Json]:
+    """A source as plain JSON values."""
     return {
         **fields_of(source),
         "transform": list(source.transform),
@@ -99,17 +101,18 @@ def _rings(polygon: Polygon) -> Json:
 
 
 def _polygon(rings: Any) -> Polygon:
-    # half the time of Polygon(...), which counts with millions of them
+    # half the time of Polygon(...); a plan may have millions of them
     polygon: Polygon = shapely.polygons(rings[0], rings[1:] or None)
     return polygon
 
 
 def port_to_json(port: Port) -> Json:
-    """The port as its GeoJSON, and its grid, which is pinned and not computed again."""
+    """The port as its GeoJSON and its grid; the grid is pinned, not computed again on reading."""
     return {"geojson": port_geojson(port), "grid": fields_of(port.grid)}
 
 
 def port_from_json(content: Mapping[str, Any]) -> Port:
+    """The port of ``port_to_json``."""
     area, *berths = content["geojson"]["features"]
     facts = area["properties"]
     return Port(
@@ -130,8 +133,22 @@ def _berth(feature: Mapping[str, Any]) -> Berth:
     return Berth(facts["id"], facts["name"], BerthKind(facts["kind"]), facts["capacity"], polygon)
 
 
+REJECTED = "rejected"
+"""Key of a rejected item's JSON, and name of the section of a plan file that holds their lines."""
+
+
+def rejected_to_json(rejected: Rejected) -> dict[str, Json]:
+    """A rejected item as plain JSON values, under one key that marks its kind of line."""
+    return {REJECTED: fields_of(rejected)}
+
+
+def rejected_from_json(content: Mapping[str, Any]) -> Rejected:
+    """The rejected item of ``rejected_to_json``."""
+    return Rejected(**content[REJECTED])
+
+
 def fields_of(value: DataclassInstance) -> dict[str, Any]:
-    """The fields of a dataclass as they are; those that are not JSON are replaced by the caller."""
+    """Values of a dataclass by field name, not converted; faster than ``asdict``."""
     return {name: getattr(value, name) for name in _names(type(value))}
 
 

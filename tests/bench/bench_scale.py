@@ -28,13 +28,13 @@ from jobs.archive import PortArchive
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitResult, UnitState
 from jobs.plan import Plan, estimate_plan, estimate_port, read_plan
-from jobs.plan.cost import rows_of
+from jobs.plan.cost import cost_rows
 from jobs.plan.file import write_findings
 from jobs.run.backlog import Options, still_to_do
 from jobs.run.task import STAGES
 from jobs.run.unit_state import port_units
 from jobs.storage import Storage, storage_at
-from tests.bench.many_ports import findings, head, many_ports
+from tests.bench.many_ports import findings, header, many_ports
 
 PORTS, YEARS = 3669, 10
 QUICK = 40
@@ -92,7 +92,7 @@ def _nothing(chosen: argparse.Namespace) -> None:
 def _make(chosen: argparse.Namespace) -> None:
     with _measured("make") as facts:
         ports = many_ports(chosen.ports)
-        write_findings(head(ports, chosen.years), findings(ports, chosen.years), _path(chosen))
+        write_findings(header(ports, chosen.years), findings(ports, chosen.years), _path(chosen))
         facts["GB"] = f"{_path(chosen).stat().st_size / 1e9:.3f}"
 
 
@@ -159,7 +159,7 @@ def _bill(chosen: argparse.Namespace) -> None:
         (f"{len(plan.ports)} ports", estimate_plan(plan)),
     ):
         print(f"\n{title}, {chosen.years} years")
-        for row in rows_of(counted):
+        for row in cost_rows(counted):
             print(f"  {row['estimate']:<26} {row['amount']:>22} {row['usd']:>14}")
 
 

@@ -19,8 +19,9 @@ from shapely.geometry import Polygon, box
 from jobs.domain import Period, Port, Scene, Source
 from jobs.domain.geometry import local_grid
 from jobs.domain.job import SourceSpec
-from jobs.plan import Plan, group_overpasses
+from jobs.plan import group_overpasses
 from jobs.plan.file import PortFindings
+from jobs.plan.header import PlanHeader
 
 REVISIT = timedelta(days=365.25 / 145)
 """145 overpasses a year, as at middle latitudes with two satellites."""
@@ -46,11 +47,18 @@ def _port(number: int, count: int) -> Port:
     return Port(f"P{number:04d}", f"Port {number}", "XX", area, (), local_grid(area))
 
 
-def head(ports: tuple[Port, ...], years: int) -> Plan:
-    """The plan without its overpasses."""
+def header(ports: tuple[Port, ...], years: int) -> PlanHeader:
+    """The plan's header."""
     period = Period(date(2016, 1, 1), date(2016 + years - 1, 12, 31))
     source = SourceSpec(CATALOG, "sentinel-2-c1-l2a")
-    return Plan("many-ports", period, "/archive", None, (source,), ports, ())
+    return PlanHeader(
+        name="many-ports",
+        period=period,
+        archive="/archive",
+        model=None,
+        sources=(source,),
+        ports=ports,
+    )
 
 
 def findings(ports: tuple[Port, ...], years: int) -> Iterator[PortFindings]:

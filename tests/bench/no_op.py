@@ -27,7 +27,7 @@ from jobs.plan import group_overpasses
 from jobs.run import task
 from jobs.run.backlog import Batch, Todo
 from jobs.storage import storage_at
-from tests.bench.many_ports import head, many_ports, scenes
+from tests.bench.many_ports import header, many_ports, scenes
 
 PORTS = 8
 
@@ -98,4 +98,4 @@ def real_archives(folder: str, units: int) -> Archives:
     for port in ports:
         archive = PortArchive.create_or_open(root, port, np.zeros(port.grid.shape, bool))
         archive.ensure(found[port.id])
-    return Archives(head(ports, 1).ports, root)
+    return Archives(header(ports, 1).ports, root)

@@ -207,7 +207,10 @@ def test_a_container_that_ends_again_and_again() -> None:
 
 def test_a_pod_that_has_become_ready_has_no_trouble() -> None:
     well = pod(RUN, last=terminated(137, "OOMKilled"), restarts=1)
-    events = [event(well, "FailedScheduling", NO_GPU), event(well, "Failed", "Failed to pull image")]
+    events = [
+        event(well, "FailedScheduling", NO_GPU),
+        event(well, "Failed", "Failed to pull image"),
+    ]
     assert troubles([well], events) == []
 
 

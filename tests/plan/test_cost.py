@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobs.errors import InputError
 from jobs.plan import Estimate, estimate_plan
 from jobs.plan import cost as bills
-from jobs.plan.cost import DEFAULT_PRICES, Prices, costs, estimate_rows, read_prices
+from jobs.plan.cost import DEFAULT_PRICES, Prices, cost_rows, costs, read_prices
 from tests.support.plans import make, scene, source
 
 COUNTED = Estimate(
@@ -107,7 +107,8 @@ def test_prices_that_make_no_sense_are_refused(text: str, words: str) -> None:
 
 
 def test_rows_are_for_people() -> None:
-    rows = {row["estimate"]: row for row in estimate_rows(make(scene(mask=source("/d/scl.tif"))))}
+    counted = estimate_plan(make(scene(mask=source("/d/scl.tif"))))
+    rows = {row["estimate"]: row for row in cost_rows(counted)}
     assert rows["overpasses"]["amount"] == "1"
     assert rows["files opened"]["amount"] == "5"
     assert rows["read requests"]["amount"] == f"{5 * bills.REQUESTS_PER_FILE:.0f} GET"

@@ -31,13 +31,11 @@ from jobs.plan import (
 )
 from jobs.plan import estimate as estimates
 from jobs.plan import file as plan_file
-from jobs.plan.plan import header_json
-from tests.support.places import DATA
+from jobs.plan.header import header_json
 from tests.support.plans import BELIEFS, PORT, full_plan, make, overpasses, scene
 
-OLD = DATA / "plan-format-1.jsonl"
-"""Written by Berthwatch 0.1, the plan of ``full_plan``."""
-OLD_HASH = "20074abbc64758c72b927676d7d2e2278ff59360f7e6dc2c2a86d62bb1472f2e"
+FULL_HASH = "ec9866f349935c51dd6345be87d711e9a77cc45142eba4e5ebb53b0721af5c53"
+"""Of ``full_plan``; archives and published results are named by such hashes."""
 
 NAMES = ("p.jsonl", "p.jsonl.gz")
 either_name = pytest.mark.parametrize("name", NAMES)
@@ -137,13 +135,30 @@ def test_one_line_is_one_overpass_and_packing_changes_no_line(tmp_path: Path) ->
 def test_the_hash_is_of_the_work_not_of_where_results_go() -> None:
     plan = full_plan()
     assert dataclasses.replace(plan, archive="s3://elsewhere").hash == plan.hash
-    assert len(plan.hash) == 64
+    assert plan.hash == FULL_HASH
     assert dataclasses.replace(plan, overpasses=plan.overpasses[:1]).hash != plan.hash
     assert dataclasses.replace(plan, model=None).hash != plan.hash
     assert dataclasses.replace(plan, rejected=()).hash != plan.hash
     assert dataclasses.replace(plan, estimates=BELIEFS).hash != plan.hash
+    assert dataclasses.replace(plan, model="/other.safetensors").hash != plan.hash
     later = Period(plan.period.start, date(2024, 12, 1))
     assert dataclasses.replace(plan, period=later).hash != plan.hash
+
+
+def test_a_local_copy_of_a_file_that_the_plan_names_changes_neither_hash_nor_file(
+    tmp_path: Path,
+) -> None:
+    plan = dataclasses.replace(full_plan(), estimates=BELIEFS)
+    copied = dataclasses.replace(
+        plan,
+        model="/copy.safetensors",
+        estimates=dataclasses.replace(BELIEFS, cargo="/copy.csv"),
+        original_paths={"/copy.safetensors": str(plan.model), "/copy.csv": str(BELIEFS.cargo)},
+    )
+    assert copied.hash == plan.hash
+    assert dataclasses.replace(copied, estimates=EstimateSettings()).hash == full_plan().hash
+    write_plan(copied, tmp_path / "p.jsonl")
+    assert read_plan(tmp_path / "p.jsonl") == plan
 
 
 def test_a_plan_file_keeps_what_is_believed(tmp_path: Path) -> None:
@@ -292,7 +307,8 @@ Lines = list[str]
         (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], "lines 2 to 3"),
         (lambda lines: [*lines[:3], lines[3].replace("broken", "brOken"), *lines[4:]], "line"),
         (lambda lines: [lines[0].replace('"job"', '"bob"'), *lines[1:]], "has been changed"),
-        (lambda lines: [lines[0].replace('plan":2', 'plan":3'), *lines[1:]], "reads 1 and 2"),
+        (lambda lines: [lines[0].replace('plan":2', 'plan":3'), *lines[1:]], "expected format 2"),
+        (lambda lines: [lines[0].replace('plan":2', 'plan":1'), *lines[1:]], "has format 1"),
         (lambda lines: [*lines[:4], lines[4].replace('ash":"', 'ash":"0'), *lines[5:]], "changed"),
         (lambda lines: [*lines[:4], lines[4].replace("units", "Units"), *lines[5:]], "changed"),
         (lambda lines: lines[1:], "line 1"),
@@ -335,41 +351,6 @@ def test_a_port_the_plan_does_not_have() -> None:
     assert make().port("RUVYP") is PORT
     with pytest.raises(PlanError, match=r"no port 'X'.*RUVYP"):
         make().port("X")
-
-
-# --- plans of format 1 --------------------------------------------------------------------------
-
-
-def test_an_old_plan_is_read_with_its_old_hash_and_written_as_it_was(tmp_path: Path) -> None:
-    old = read_plan(OLD)
-    assert old.hash == OLD_HASH
-    assert dataclasses.replace(old, format=2) == full_plan()
-    assert full_plan().hash != OLD_HASH
-    write_plan(old, tmp_path / "p.jsonl")
-    assert (tmp_path / "p.jsonl").read_bytes() == OLD.read_bytes()
-
-
-def test_an_old_plan_gives_a_ports_overpasses() -> None:
-    old = read_plan(OLD)
-    assert list(old.of("RUVYP")) == list(old.overpasses)
-    assert len(old.of("KPCHO")) == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda lines: lines[:-1], "holds 1 of 2 overpasses"),
-        (lambda lines: [*lines[:-1], lines[-1][:50]], "line 3"),
-        (lambda lines: [lines[0], "{}\n", *lines[2:]], "line 2"),
-        (lambda lines: [lines[0], lines[1].replace("-0.1", "0.0"), lines[2]], "has been changed"),
-        (lambda lines: [lines[0], lines[2], lines[1]], "has been changed"),
-    ],
-)
-def test_damaged_old_plans_are_refused(
-    tmp_path: Path, change: Callable[[Lines], Lines], words: str
-) -> None:
-    lines = OLD.read_text().splitlines(keepends=True)
-    assert words in message_of(tmp_path / "p.jsonl", "".join(change(lines)).encode())
 
 
 def test_three_days_are_three_overpasses() -> None:
