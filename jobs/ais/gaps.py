@@ -20,12 +20,12 @@ from jobs.ais.geodesy import offsets_m
 from jobs.ais.match import Tier, static_facts
 from jobs.ais.schema import AIS_GAP_COLUMNS, VISIT_GAP_COLUMNS
 from jobs.visits.columns import TIME, WHOLE, frame, typed
+from jobs.visits.voyages.transit import KNOT_KMH
 
 MIN_GAP_H = 4.0
 """Global Fishing Watch's gap in a port visit; a ship at rest sends every 3 minutes."""
 CELL_DEG = 0.1
 """Around a gap's start, a cell and its eight neighbours are asked for other ships: 10 to 20 km."""
-KNOT_KMH = 1.852
 
 
 class Relation(StrEnum):

@@ -1,4 +1,4 @@
-"""The command that links visits of the newest results: voyages, flows and the fleet."""
+"""`berthwatch voyages`: links, flows and fleet of the newest results, as text or JSON."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.publish.latest import newest_results
 from jobs.visits.occupancy.draws import credible
+from jobs.visits.voyages.capture_recapture import CaptureRecapture
 from jobs.visits.voyages.fleet import (
     SHIPS_PER_VISIT,
-    CaptureRecapture,
     ShipDraws,
 )
 from jobs.visits.voyages.flows import Flows
@@ -37,12 +37,12 @@ def voyages(
 ) -> None:
     """Which visits may be one ship's, flows from port to port, and how many ships there are.
 
-    All from the newest results, with intervals that hold 90 %, and a word on how much the looks
-    tell of each: satellite images at 10 m name no ship. Links are shown from a probability of 0.2;
-    voyages.csv has those from 0.05.
+    All from the newest results, with 90 % intervals and a note on what the looks identify:
+    satellite images at 10 m name no ship. Links are shown from a probability of 0.2; voyages.csv
+    has those from 0.05.
 
-    `--names` takes what analysts know, a row a visit: visit_id as in visits.csv, the ship's name or
-    IMO number, and the source. Names that come again tell how many ships were never named.
+    `--names` takes ships' names from analysts, a row a visit: visit_id as in visits.csv, the ship's
+    name or IMO number, and the source. Repeated names give an estimate of the ships never named.
     """
     from jobs.publish.read import read_published
     from jobs.visits.voyages.names import read_names
@@ -94,19 +94,19 @@ def _fleet_facts(result: Any, named: Mapping[str, str] | None) -> dict[str, Any]
 
 def _show_voyages(facts: Mapping[str, Any]) -> None:
     print_lines([_link_line(row) for row in facts["links"]["rows"]] or ["no link"])
-    _say_note(facts["links"])
+    _print_note(facts["links"])
     flows = [
         {
             "from": row["from_port"],
             "to": row["to_port"],
             "share_of_ships": interval(row, "share", ".2f"),
             "trips": interval(row, "trips", ".0f"),
-            "looks_tell": f"{'yes' if row['looks_tell'] else 'no'}, {row['told']:.0%}",
+            "identified": f"{'yes' if row['looks_tell'] else 'no'}, {row['told']:.0%}",
         }
         for row in facts["flows"]["rows"]
     ]
     show(flows, False, "no flow")
-    _say_note(facts["flows"])
+    _print_note(facts["flows"])
     fleet = [
         {
             "from": row["source"],
@@ -118,30 +118,37 @@ def _show_voyages(facts: Mapping[str, Any]) -> None:
         for row in facts["fleet"]["rows"]
     ]
     show(fleet, False, "no fleet")
-    _say_note(facts["fleet"])
+    _print_note(facts["fleet"])
 
 
 def _link_line(row: Mapping[str, Any]) -> str:
-    """One link; a line, not a row, because ids must never be cut off."""
+    """One link as a line: in a table, ids would be cut off."""
     hours = f"{row['hours_median']:.0f} h ({row['hours_min']:.0f}-{row['hours_max']:.0f})"
     return f"{row['probability']:.2f}  {row['from_visit']} -> {row['to_visit']}  {hours}"
 
 
-def _say_note(part: Mapping[str, Any]) -> None:
+def _print_note(part: Mapping[str, Any]) -> None:
     out.print(part["note"], style="dim", highlight=False, markup=False)
     out.print()
 
 
 def flow_rows(found: Flows, mass: float = 0.9) -> list[dict[str, Any]]:
-    """Every ordered pair of ports: share of the ships, trips, and whether the looks tell."""
+    """Every ordered pair of ports: share of the ships, trips, and whether the looks identify it.
+
+    ``told`` and ``looks_tell`` are the published keys of ``interval_reduction`` and ``identified``.
+    """
     return [
         {
             "from_port": origin,
             "to_port": target,
-            **_spread("share", found.share[:, a, b], found.interval(origin, target, mass)),
-            **_spread("trips", found.trips[:, a, b], credible(found.trips[:, a, b], mass)),
-            "told": float(found.told[a, b]),
-            "looks_tell": bool(found.tells[a, b]),
+            **_mean_and_interval(
+                "share", found.share[:, a, b], found.interval(origin, target, mass)
+            ),
+            **_mean_and_interval(
+                "trips", found.trips[:, a, b], credible(found.trips[:, a, b], mass)
+            ),
+            "told": float(found.interval_reduction[a, b]),
+            "looks_tell": bool(found.identified[a, b]),
         }
         for a, origin in enumerate(found.ports)
         for b, target in enumerate(found.ports)
@@ -150,19 +157,19 @@ def flow_rows(found: Flows, mass: float = 0.9) -> list[dict[str, Any]]:
 
 
 def measured_row(found: ShipDraws, visits: int, mass: float = 0.9) -> dict[str, Any]:
-    """The fleet as lengths tell it; ``told`` is how far they narrowed what was believed before."""
+    """The fleet from lengths; ``told`` is the share of the prior's interval that they removed."""
     return {
         "source": "lengths",
         "visits": visits,
         "ships_at_least": found.least,
-        **_spread("ships", found.ships, credible(found.ships, mass)),
-        **_spread("fleet", found.fleet, credible(found.fleet, mass)),
-        "told": found.told,
+        **_mean_and_interval("ships", found.ships, credible(found.ships, mass)),
+        **_mean_and_interval("fleet", found.fleet, credible(found.fleet, mass)),
+        "told": found.interval_reduction,
     }
 
 
 def named_row(found: CaptureRecapture) -> dict[str, Any]:
-    """The fleet as names tell it; ``coverage`` is the share of visits by ships already named."""
+    """The fleet from names; ``coverage`` is the share of visits by ships already named."""
     chao = found.chao
     return {
         "source": "names",
@@ -176,7 +183,7 @@ def named_row(found: CaptureRecapture) -> dict[str, Any]:
     }
 
 
-def _spread(
+def _mean_and_interval(
     name: str, values: NDArray[np.number], interval: tuple[float, float]
 ) -> dict[str, float]:
     low, high = interval
@@ -185,36 +192,36 @@ def _spread(
 
 LINKS_NOTE = (
     "A probability is the chance that the second visit is the first ship's next seen stop. Time "
-    "and length tell pairs apart, they name no ship; where most stays are unseen, likely links are "
-    "too sure."
+    "and length distinguish pairs, they name no ship; where most stays are unseen, the "
+    "probabilities of likely links are too high."
 )
 
 
 def flows_note(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the flows are worth, in a sentence."""
-    tell = sum(row["looks_tell"] for row in rows)
-    if not tell:
+    """How far the looks identify the flows, in a sentence."""
+    identified = sum(row["looks_tell"] for row in rows)
+    if not identified:
         return (
-            "The looks tell none of these flows: the numbers are what was assumed before (any "
+            "The looks identify none of these flows: the numbers are what was assumed before (any "
             "share as likely as any other), and no trade between the ports follows from them."
         )
     return (
-        f"The looks tell {tell} of {len(rows)} flows: they took that share of the interval that "
-        "was assumed before. Stays that nobody saw draw shares towards too low; read the interval."
+        f"The looks identify {identified} of {len(rows)} flows: they removed that share of the "
+        "interval that was assumed before. Unseen stays make shares too low; read the interval."
     )
 
 
 def measured_note(found: ShipDraws) -> str:
-    """What the number of ships from lengths is worth, in a sentence."""
+    """How far lengths identify the number of ships, in a sentence."""
     return (
-        f"By length alone the ships are at least {found.least}; lengths and times took "
-        f"{found.told:.0%} of what was open before. Sister ships cannot be told apart, and that "
-        f"the fleet has at most {SHIPS_PER_VISIT} ships a visit is an assumption."
+        f"By length alone the ships are at least {found.least}; lengths and times removed "
+        f"{found.interval_reduction:.0%} of the interval assumed before. Sister ships cannot be "
+        f"distinguished, and at most {SHIPS_PER_VISIT} ships a visit is an assumption."
     )
 
 
 def named_note(found: CaptureRecapture) -> str:
-    """What the number of ships from names is worth, in a sentence."""
+    """How far names cover the fleet, in a sentence."""
     return (
         f"An estimated {found.coverage:.0%} of visits are by ships already named; the fleet (Chao) "
         "is a lower bound, and too low where some ships are never named."

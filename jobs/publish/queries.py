@@ -8,20 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jobs.publish.read import PublishedResult
-from jobs.visits.voyages.fleet import (
-    CaptureRecapture,
-    ShipDraws,
-    ships_from_lengths,
-    ships_from_names,
-)
+from jobs.visits.voyages.capture_recapture import CaptureRecapture, ships_from_names
+from jobs.visits.voyages.fleet import ShipDraws, ships_from_lengths
 from jobs.visits.voyages.flows import Flows, flow_matrix
 from jobs.visits.voyages.sea_routes import SeaRoute, sea_routes
+from jobs.visits.voyages.transit import KNOT_KMH
 
 FASTEST_KN = 16.0
 """No ship of this trade makes more from port to port; product tankers make 10 to 14."""
-
-
-KNOT_KMH = 1.852
 
 
 LIKELY = 0.5

@@ -45,8 +45,10 @@ from jobs.visits.cargo import CargoEntry, read_entries
 from jobs.visits.columns import table
 from jobs.visits.occupancy.detector import MeasuredError
 from jobs.visits.schema import VOYAGE_COLUMNS, PortEstimate, PortTables
-from jobs.visits.voyages.linking import link, seen_visits, voyage_table
+from jobs.visits.voyages.linking import link
 from jobs.visits.voyages.sea_routes import sea_routes
+from jobs.visits.voyages.seen_visits import seen_visits
+from jobs.visits.voyages.voyage_table import voyage_table
 
 MOST_PORTS_LINKED = 40
 """With more ports, sea routes and matchings grow beyond what one process should do at the end."""

@@ -267,7 +267,7 @@ def test_ships_silent_for_too_long_are_nowhere() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    gap=st.floats(2, 300),
+    gap=st.floats(2, 230),  # three times as long still has a message within the silence allowed
     share=st.floats(0.05, 0.95),
     speed=st.floats(0, 20),
     more=st.floats(1.05, 3),

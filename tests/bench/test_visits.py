@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.panel import Panel
-from jobs.visits.voyages.linking import Linkage, SeenVisits
+from jobs.visits.voyages.linking import Linkage
+from jobs.visits.voyages.seen_visits import SeenVisits
 from tests.bench.visits.baselines import (
     Known,
     horvitz_thompson,

@@ -156,7 +156,7 @@ def test_more_histories_than_are_kept_come_back_as_those_kept(result, folder, tm
     assert {stays.draws for stays in result.stays} == {100}
 
 
-def test_vessels_from_before_fixed_structure_was_told_apart_are_all_ships(folder, tmp_path):
+def test_all_vessels_of_results_without_a_fixed_column_are_ships(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "old")
     path = tmp_path / "old" / "vessels.parquet"
     gpd.read_parquet(path).drop(columns=["fixed", "background"]).to_parquet(path)
@@ -172,7 +172,7 @@ def test_a_ports_tables_hold_its_rows_alone(result):
         result.of_port("KPNAM")
 
 
-def test_roads_are_no_calls_where_there_are_berths(result):
+def test_anchorages_are_no_calls_where_there_are_berths(result):
     assert [stays.berth for stays in result.calls("KPCHO")] == ["oil-1"]
     assert {(stays.port, stays.berth) for stays in result.calls()} == {
         ("KPCHO", "oil-1"),
@@ -233,7 +233,7 @@ def test_visits_too_close_for_the_way_are_not_one_ships(result, straight):
     assert not apart.diagonal().any()
 
 
-def test_the_way_bars_a_pair_as_long_as_the_fastest_ship_needs(result, straight):
+def test_a_pair_is_barred_for_as_long_as_the_fastest_ship_needs(result, straight):
     visits = queries.called(result).iloc[[0, 2]].reset_index(drop=True)
     left = visits["departure_after"].iloc[0]
     needed_h = WAY_KM / (queries.FASTEST_KN * queries.KNOT_KMH)
@@ -254,9 +254,9 @@ def test_voyages_prints_links_flows_and_fleet_with_what_each_is_worth(job, resul
     row = result.voyages.iloc[0]
     assert f"0.62  {row['from_visit']} -> {row['to_visit']}" in text  # ids are never cut
     assert "31 h (14-77)" in text
-    assert "looks tell" in text
+    assert "The looks identify" in text
     assert "lengths" in text
-    assert "Sister ships cannot be told apart" in " ".join(text.split())
+    assert "Sister ships cannot be distinguished" in " ".join(text.split())
     assert text == call("voyages", job)
 
 
@@ -277,16 +277,16 @@ def test_voyages_as_json_counts_as_the_library_does(job, result, straight):
     assert fleet["fleet"] >= fleet["ships"]
 
 
-def test_a_flow_that_the_looks_do_not_tell_is_said_to_be_an_assumption():
+def test_a_flow_that_the_looks_do_not_identify_is_called_an_assumption():
     dull = {"looks_tell": False}
-    assert "tell none" in flows_note([dull, dull])
-    assert "tell 1 of 2" in flows_note([dull, {"looks_tell": True}])
+    assert "identify none" in flows_note([dull, dull])
+    assert "identify 1 of 2" in flows_note([dull, {"looks_tell": True}])
 
 
 # --- names --------------------------------------------------------------------------------------
 
 
-def test_names_that_come_again_are_counted(job, result, tmp_path, straight):
+def test_repeated_names_are_counted(job, result, tmp_path, straight):
     names = tmp_path / "names.csv"
     ships = ["Chon Ma San", "chon ma san", "Yu Jong 2"]
     visits = result.visits["visit_id"].to_list()
@@ -295,7 +295,7 @@ def test_names_that_come_again_are_counted(job, result, tmp_path, straight):
     facts = json.loads(call("voyages", job, "--names", names, "--json"))
     named = facts["fleet"]["rows"][1]
     assert (named["source"], named["visits"], named["ships_at_least"]) == ("names", 3, 2)
-    assert named["fleet"] == 2  # Chao: one ship met once and one twice leave nobody unseen
+    assert named["fleet"] == 2  # Chao: one ship seen once and one twice leave no ship unseen
     text = " ".join(call("voyages", job, "--names", names).split())
     assert "An estimated 67% of visits are by ships already named" in text
 

@@ -1,22 +1,18 @@
-"""How many different ships lie behind the visits: from names where there are some, or from lengths.
+"""Fleet size from measured lengths: how many different ships made the visits.
 
-Names (an analyst's, or AIS) that come again tell how many were never met: capture-recapture.
-Lengths alone tell little, and this says how little: the measured lengths set a floor under the
-number of ships, for two visits of clearly different length are two ships, but hardly a ceiling, for
-sister ships are equally long, and with an error of 10 to 15 m nearly all tankers of this trade look
-like sisters. What comes from the prior and what from the lengths is therefore given side by side.
+The measured lengths set a floor under the number of ships, for two visits of clearly different
+length are two ships, but hardly a ceiling: sister ships are equally long, and with an error of 10
+to 15 m nearly all tankers of this trade are within each other's error. Prior and posterior are
+therefore given side by side. Fleet size from names is in ``capture_recapture``.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
-from scipy.stats import norm
 
 from jobs.errors import InputError
 from jobs.visits.compiled import njit
@@ -27,101 +23,14 @@ SHIPS_PER_VISIT = 3
 """The fleet has 1 to this many ships per visit, with chances as 1 / number."""
 
 
-# --- from names ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class CaptureRecapture:
-    """What repeated names tell of the ships that were never named."""
-
-    visits: int
-    """Visits with a name."""
-    ships: int
-    """Different names."""
-    coverage: float
-    """Share of visits made by ships already named: 1 - f1 / n (Good and Turing)."""
-    chao: Estimate
-    """Lower bound of the fleet (Chao 1987, bias-corrected), log-normal interval."""
-    zelterman: Estimate | None
-    """Zelterman 1988, robust where some ships come oftener, variance of Boehning 2008; None where
-    no ship came just once or none just twice."""
-
-
-def ships_from_names(names: Sequence[str | None], mass: float = 0.9) -> CaptureRecapture:
-    """The fleet behind visits of which some have a name; those without (None, "") are left out.
-
-    Assumes that a visit's chance to be named does not depend on the ship. In simulated fleets of 15
-    even ships the 90 % interval of Chao held the truth in 86 % at 15 named visits, 84 % at 30 and
-    78 % at 43, where nearly all ships had been met. Raises InputError.
-    """
-    _check_mass(mass)
-    known = [name for name in names if name]
-    if not known:
-        raise InputError(
-            f"fleet: none of {len(names)} visits has a ship's name; expected some: "
-            "enter names, or estimate from lengths"
-        )
-    times = Counter(Counter(known).values())
-    ships, once, twice = len(set(known)), times[1], times[2]
-    return CaptureRecapture(
-        len(known),
-        ships,
-        1 - once / len(known),
-        _chao(ships, once, twice, mass),
-        _zelterman(ships, once, twice, mass),
-    )
-
-
-def _check_mass(mass: float) -> None:
-    if not 0 < mass < 1:
-        raise InputError(f"fleet: an interval of mass {mass}; expected a number between 0 and 1")
-
-
-def _chao(ships: int, once: int, twice: int, mass: float) -> Estimate:
-    unseen = once * (once - 1) / (2 * (twice + 1))
-    if unseen == 0:
-        return Estimate(ships, ships, ships)
-    # formulas of EstimateS (Colwell), appendix B, equations 5 to 7
-    variance = unseen + once * (2 * once - 1) ** 2 / (4 * (twice + 1) ** 2)
-    if twice:
-        variance += once**2 * twice * (once - 1) ** 2 / (4 * (twice + 1) ** 4)
-    else:
-        variance -= once**4 / (4 * (ships + unseen))
-    factor = np.exp(norm.ppf((1 + mass) / 2) * np.sqrt(np.log1p(variance / unseen**2)))
-    return Estimate(ships + unseen, ships + unseen / factor, ships + unseen * factor)
-
-
-def _zelterman(ships: int, once: int, twice: int, mass: float) -> Estimate | None:
-    if not (once and twice):
-        return None
-    rate = 2 * twice / once
-    value = ships / -np.expm1(-rate)
-    spread = ships * np.exp(-rate) / np.expm1(-rate) ** 2
-    variance = spread * (1 + spread * rate**2 * (1 / once + 1 / twice))
-    half = norm.ppf((1 + mass) / 2) * np.sqrt(variance)
-    return Estimate(float(value), float(max(value - half, ships)), float(value + half))
-
-
-# --- from lengths -------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class FleetSettings:
-    """What is assumed of a fleet before a length is measured."""
+    """Prior of the fleet, and the number of Gibbs sweeps."""
 
     evenness: float = 2.0
     """Dirichlet weight of each ship: 2 lets most ships come between .3 and 2.5 times the mean."""
     length_sd_m: float | None = None
-    """Spread of true lengths over ships; None takes it from the measured ones."""
+    """Standard deviation of true lengths over ships; None estimates it from the measured ones."""
     sweeps: int = 4_000
     burn_in: int = 1_000
 
@@ -138,20 +47,20 @@ class FleetSettings:
 
 @dataclass(frozen=True)
 class ShipDraws:
-    """Posterior and prior draws of how many ships made the visits."""
+    """Posterior and prior draws of the number of ships that made the visits."""
 
     least: int
-    """Visits of which any two are clearly of different length: a floor without any model."""
+    """Most visits of which any two clearly differ in length: a lower bound without any model."""
     ships: NDArray[np.int32]
-    """(sample,), different ships among the visits."""
+    """(sample,), number of different ships among the visits."""
     fleet: NDArray[np.int32]
-    """(sample,), with those that made none of these visits."""
+    """(sample,), number of ships including those that made none of these visits."""
     prior_ships: NDArray[np.int32]
-    """(sample,), what the prior says of ``ships`` for as many visits without any length."""
+    """(sample,), prior draws of ``ships`` for as many visits without any length."""
 
     @property
-    def told(self) -> float:
-        """How much the lengths narrow the 90 % interval of the prior: 0 nothing, 1 all."""
+    def interval_reduction(self) -> float:
+        """Share of the width of the prior's 90 % interval that the lengths removed, 0..1."""
         widths = [np.ptp(np.quantile(n, [0.05, 0.95])) for n in (self.ships, self.prior_ships)]
         return float(max(0.0, 1 - widths[0] / widths[1])) if widths[1] else 0.0
 
@@ -164,18 +73,18 @@ def ships_from_lengths(
     seed: int,
     apart: NDArray[np.bool_] | None = None,
 ) -> ShipDraws:
-    """Draws of the number of ships from each visit's measured length, (visit,) with its error.
+    """Draws of the number of ships from the visits' measured lengths and their sd, both (visit,).
 
     A mixture of finite mixtures (Miller and Harrison 2018): a ship's true length is shared by its
-    visits, the errors are Gaussian and known. ``apart`` (visit, visit): True where two visits
+    visits, the errors are Gaussian with known sd. ``apart`` (visit, visit): True where two visits
     cannot be one ship's, because they overlap or are too close in time for the distance. A visit
-    without a length is a visit by any ship. Raises InputError.
+    without a length may be any ship's. Raises InputError for arrays that do not fit together.
     """
     settings = settings or FleetSettings()
     visits = len(length_m)
     _check_lengths(length_m, length_sd_m, apart)
     known = np.isfinite(length_m) & np.isfinite(length_sd_m)
-    spread = settings.length_sd_m or spread_of_truth(length_m[known], length_sd_m[known])
+    fleet_sd = settings.length_sd_m or sd_of_true_values(length_m[known], length_sd_m[known])
     mean = float(length_m[known].mean()) if known.any() else 0.0
     precision = np.where(known, 1 / np.where(known, length_sd_m, 1.0) ** 2, 0.0)
     pull = precision * np.where(known, length_m - mean, 0.0)
@@ -185,7 +94,7 @@ def ships_from_lengths(
     ships = _partitions(
         precision,
         pull,
-        1 / spread**2,
+        1 / fleet_sd**2,
         barred,
         _newcomer(visits, most, settings.evenness),
         settings.evenness,
@@ -218,10 +127,10 @@ def _check_lengths(
         raise InputError("fleet: a length has an error of 0 m or less; expected one above 0")
 
 
-def spread_of_truth(value: NDArray[np.float64], sd: NDArray[np.float64]) -> float:
-    """Spread of true values behind measured ones: their variance less that of the error.
+def sd_of_true_values(value: NDArray[np.float64], sd: NDArray[np.float64]) -> float:
+    """Standard deviation of the true values of measured ones: total variance less error variance.
 
-    At least a quarter of the mean error: a smaller one cannot be told from none.
+    At least a quarter of the mean error: a smaller one cannot be distinguished from 0.
     """
     if len(value) < 2:
         return 1.0
@@ -230,7 +139,7 @@ def spread_of_truth(value: NDArray[np.float64], sd: NDArray[np.float64]) -> floa
 
 
 def _least(length_m: NDArray[np.float64], sd_m: NDArray[np.float64]) -> int:
-    """Most intervals of which no two touch, by taking the one that ends first each time."""
+    """Greatest number of intervals of which no two overlap (greedy by their ends)."""
     number, reached = 0, -np.inf
     low, high = length_m - CLEARLY_SD * sd_m, length_m + CLEARLY_SD * sd_m
     for k in np.argsort(high, kind="stable"):
@@ -240,7 +149,7 @@ def _least(length_m: NDArray[np.float64], sd_m: NDArray[np.float64]) -> int:
 
 
 def _log_fleet(most: int) -> NDArray[np.float64]:
-    """Log prior of 1 .. most ships: any order of magnitude is as likely."""
+    """Log prior of 1 .. most ships, proportional to 1 / number."""
     weight = -np.log(np.arange(1, most + 1))
     return np.asarray(weight - logsumexp(weight))
 
@@ -256,7 +165,7 @@ def _log_joint(ships: int, visits: int, most: int, evenness: float) -> NDArray[n
 
 
 def _newcomer(visits: int, most: int, evenness: float) -> NDArray[np.float64]:
-    """(visits,): log weight of one ship more than t others, by t = 0 .. visits - 1."""
+    """(visits,): log weight of a new ship beside t others, by t = 0 .. visits - 1."""
     log_v = [logsumexp(_log_joint(t, visits, most, evenness)) for t in range(visits + 1)]
     return np.asarray(np.diff(np.array(log_v)) + np.log(evenness))
 
@@ -264,7 +173,7 @@ def _newcomer(visits: int, most: int, evenness: float) -> NDArray[np.float64]:
 def _fleet(
     ships: NDArray[np.int32], visits: int, most: int, evenness: float, rng: np.random.Generator
 ) -> NDArray[np.int32]:
-    """A draw of the whole fleet for every draw of the ships that came."""
+    """A draw of the fleet's size for every draw of the number of ships that called."""
     fleet = np.zeros(len(ships), np.int32)
     for number in np.unique(ships):
         here = np.flatnonzero(ships == number)
@@ -284,8 +193,8 @@ def _prior_ships(
 
 
 @njit(cache=True)
-def one_ship(precision, pull, prior):  # type: ignore[no-untyped-def]
-    """Log marginal likelihood of one ship's measures, less what cancels between partitions."""
+def log_evidence(precision, pull, prior):  # type: ignore[no-untyped-def]
+    """Log marginal likelihood of one ship's measurements, less terms common to all partitions."""
     both = prior + precision
     return 0.5 * np.log(prior / both) + 0.5 * pull**2 / both
 
@@ -294,7 +203,7 @@ def one_ship(precision, pull, prior):  # type: ignore[no-untyped-def]
 def _partitions(  # type: ignore[no-untyped-def]
     precision, pull, prior, apart, newcomer, evenness, sweeps, rng
 ):
-    """Collapsed Gibbs over who is whose ship; the number of ships after each sweep."""
+    """Collapsed Gibbs sampler of the partition of visits into ships; number of ships by sweep."""
     visits = len(precision)
     ship = np.arange(visits)
     size, total, drawn = np.ones(visits, np.int64), precision.copy(), pull.copy()
@@ -314,12 +223,12 @@ def _partitions(  # type: ignore[no-untyped-def]
                     continue
                 ships += 1
                 score[s] = np.log(size[s] + evenness)
-                score[s] += one_ship(total[s] + precision[i], drawn[s] + pull[i], prior)
-                score[s] -= one_ship(total[s], drawn[s], prior)
+                score[s] += log_evidence(total[s] + precision[i], drawn[s] + pull[i], prior)
+                score[s] -= log_evidence(total[s], drawn[s], prior)
             for j in range(visits):
                 if j != i and apart[i, j]:
                     score[ship[j]] = -np.inf
-            score[empty] = newcomer[ships] + one_ship(precision[i], pull[i], prior)
+            score[empty] = newcomer[ships] + log_evidence(precision[i], pull[i], prior)
             chance = np.exp(score - score.max())
             point = rng.random() * chance.sum()
             own = 0

@@ -1,17 +1,17 @@
-"""How many ships go from port to port, from the times of departures and arrivals alone.
+"""Flows: how many ships go from port to port, from the times of departures and arrivals alone.
 
-Where nothing tells ships apart, flows still show: arrivals at B follow departures from A by the
+Without identified ships, flows still show: arrivals at B follow departures from A by the
 time under way. That is the cross-covariance by which Gupta, Mandjes, Ravner and Wang (2025, arXiv
 2506.07057) find the routes in a network of infinite-server queues; here the time under way is known
-roughly, so the arrivals at B are a Poisson process whose rate is a constant (ships from nowhere
-known) plus, for each port A, the share of A's ships that goes to B times A's departures spread out
+roughly, so the arrivals at B are a Poisson process whose rate is a constant (ships of unknown
+origin) plus, for each port A, the share of A's ships that goes to B times A's departures spread out
 by that time. The shares are sampled with their uncertainty in every posterior draw of the stays.
 
-What this can tell. It needs departures that come unevenly at the scale of the spread of the time
-under way (about a day): a constant stream of ships looks the same whoever sends it. And it takes
-the draws as they come: stays that nobody saw lie at times that know nothing of the other port, so
-where many are unseen, shares come out too low, towards the constant. ``told`` says how far the data
-moved the prior.
+What the data identify. Departures must be uneven at the scale of the standard deviation of the time
+under way (about a day): a constant rate of departures looks the same from every port. The draws of
+the stays are taken as they are: unseen stays are drawn independently of the other port, so where
+many are unseen, shares come out too low, towards the constant. ``interval_reduction`` is the share
+of the prior's interval that the data removed.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from scipy.stats import beta
 from jobs.errors import InputError
 from jobs.visits.compiled import njit
 from jobs.visits.occupancy.draws import StayDraws
-from jobs.visits.voyages.linking import Transit, VoyageSettings, transit
 from jobs.visits.voyages.sea_routes import SeaRoute
+from jobs.visits.voyages.transit import Transit, VoyageSettings, destination_weights, transit
 
-TELLS = 0.5
-"""With less of the prior's interval taken away than this, the looks cannot tell a flow."""
+IDENTIFIED_FROM = 0.5
+"""A flow is identified by the looks from this reduction of the prior's interval on."""
 
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """What is assumed, and how long to sample."""
+    """Priors, and how much is sampled."""
 
     under_way: VoyageSettings = field(default_factory=VoyageSettings)
-    """Of these the speed, the wait and the two weights count."""
+    """Only the speed, the wait and the two weights are used."""
     draws: int = 200
     """Draws of the stays to use, evenly spaced out of all."""
     sweeps: int = 25
@@ -53,7 +53,7 @@ class FlowSettings:
 
 @dataclass(frozen=True)
 class Flows:
-    """The flow matrix in posterior draws."""
+    """Posterior draws of the flow matrix."""
 
     ports: tuple[str, ...]
     share: NDArray[np.float64]
@@ -61,16 +61,17 @@ class Flows:
     last column is elsewhere."""
     trips: NDArray[np.int32]
     """(sample, port, port), arrivals at the second that came from the first."""
-    told: NDArray[np.float64]
-    """(port, port): how much of the 90 % interval that the prior gives the share is gone, 0..1."""
+    interval_reduction: NDArray[np.float64]
+    """(port, port): share of the width of the prior's 90 % interval of ``share`` that the data
+    removed, 0..1."""
 
     @property
-    def tells(self) -> NDArray[np.bool_]:
-        """(port, port): False where the looks cannot tell this flow from the prior."""
-        return self.told >= TELLS
+    def identified(self) -> NDArray[np.bool_]:
+        """(port, port): whether the looks identify this flow, rather than the prior alone."""
+        return self.interval_reduction >= IDENTIFIED_FROM
 
     def interval(self, origin: str, target: str, mass: float) -> tuple[float, float]:
-        """Central interval of the share of ``origin``'s ships that goes to ``target``."""
+        """Central interval of the share of ``origin``'s ships whose next stop is ``target``."""
         values = self.share[:, self.ports.index(origin), self.ports.index(target)]
         low, high = np.quantile(values, [(1 - mass) / 2, (1 + mass) / 2])
         return float(low), float(high)
@@ -78,16 +79,17 @@ class Flows:
 
 @dataclass(frozen=True)
 class _Counts:
-    """One draw of the stays, as the sampler needs it."""
+    """One draw of the stays as arrays."""
 
     port: NDArray[np.int64]
     """(arrival,), index of the port."""
     rate: NDArray[np.float64]
-    """(arrival, port): a day, of arrivals here and now if all ships of that port came here."""
+    """(arrival, port): arrivals per day at this place and time if all ships of that port came
+    here."""
     departures: NDArray[np.int64]
     """(port,)."""
     late: NDArray[np.float64]
-    """(port, port): share of them that would arrive after anybody looked."""
+    """(port, port): share of the departures that arrive after the observed period."""
 
 
 def flow_matrix(
@@ -97,9 +99,9 @@ def flow_matrix(
     *,
     seed: int,
 ) -> Flows:
-    """Shares and numbers of trips between the ports of these berths, seen stays and unseen alike.
+    """Shares and numbers of trips between the ports of these berths, of seen and unseen stays.
 
-    The same seed gives the same answer. Raises InputError for fewer than two ports, for draws of
+    The same seed gives the same result. Raises InputError for fewer than two ports, for draws of
     different periods or numbers, and for a missing route.
     """
     settings = settings or FlowSettings()
@@ -110,7 +112,7 @@ def flow_matrix(
         for b in ports
         if a != b
     }
-    weights = _weights(len(ports), settings.under_way)
+    weights = destination_weights(len(ports), settings.under_way)
     rng = np.random.default_rng(seed)
     chosen = np.unique(np.linspace(0, draws[0].draws - 1, settings.draws).astype(int))
     choice = weights / weights.sum(axis=1, keepdims=True)
@@ -118,10 +120,12 @@ def flow_matrix(
     share, trips = [], []
     for index in chosen:
         counts = _counted(draws, int(index), ports, transits)
-        trips.append(_settle(counts, draws[0].end, choice, background, weights, settings, rng))
-        share.append(choice.copy())  # the sampler goes on from here in the next draw
+        trips.append(
+            _sampled_trips(counts, draws[0].end, choice, background, weights, settings, rng)
+        )
+        share.append(choice.copy())  # the sampler starts the next draw from here
     drawn = np.array(share)
-    return Flows(ports, drawn, np.array(trips, np.int32), _told(drawn, weights))
+    return Flows(ports, drawn, np.array(trips, np.int32), _interval_reduction(drawn, weights))
 
 
 def _ports(
@@ -143,14 +147,6 @@ def _ports(
             "of ports: make them with sea_routes"
         )
     return ports
-
-
-def _weights(ports: int, settings: VoyageSettings) -> NDArray[np.float64]:
-    """Dirichlet weights (port, port + 1); the last column is elsewhere, one's own port has none."""
-    weights = np.full((ports, ports + 1), settings.destination_weight / (ports - 1))
-    weights[:, -1] = settings.elsewhere_weight
-    weights[np.arange(ports), np.arange(ports)] = 0.0
-    return weights
 
 
 def _counted(
@@ -196,7 +192,7 @@ def _rate(
     return expected
 
 
-def _settle(
+def _sampled_trips(
     counts: _Counts,
     days: float,
     choice: NDArray[np.float64],
@@ -205,7 +201,7 @@ def _settle(
     settings: FlowSettings,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Gibbs sweeps in one draw; ``choice`` and ``background`` go on in place."""
+    """Trips after the Gibbs sweeps of one draw; ``choice`` and ``background`` change in place."""
     trips: NDArray[np.int64] = _sweeps(
         counts.port,
         counts.rate,
@@ -225,12 +221,12 @@ def _settle(
 def _sweeps(  # type: ignore[no-untyped-def]
     port, rate, departures, late, days, choice, background, weights, sweeps, rng
 ):
-    """Tell every arrival's origin, then draw shares and constants; trips of the last sweep."""
+    """Draw every arrival's origin, then shares and constants; trips of the last sweep."""
     ports = len(departures)
     trips = np.zeros((ports, ports), np.int64)
     for _ in range(sweeps):
         trips[:] = 0
-        strangers = np.full(ports, 0.5)
+        unexplained = np.full(ports, 0.5)
         for k in range(len(port)):
             b = port[k]
             point = rng.random() * (background[b] + (choice[:, b] * rate[k]).sum())
@@ -241,9 +237,9 @@ def _sweeps(  # type: ignore[no-untyped-def]
             if a < ports:
                 trips[a, b] += 1
             else:
-                strangers[b] += 1
+                unexplained[b] += 1
         for b in range(ports):
-            background[b] = rng.standard_gamma(strangers[b]) / days
+            background[b] = rng.standard_gamma(unexplained[b]) / days
         for a in range(ports):
             counts = weights[a].copy()
             counts[:ports] += trips[a]
@@ -261,13 +257,15 @@ def _sweeps(  # type: ignore[no-untyped-def]
     return trips
 
 
-def _told(share: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _interval_reduction(
+    share: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
     ports = len(weights)
     width = np.diff(np.quantile(share[:, :, :ports], [0.05, 0.95], axis=0), axis=0)[0]
-    told = np.zeros((ports, ports))
+    reduction = np.zeros((ports, ports))
     for a in range(ports):
         for b in range(ports):
             if a != b:
                 prior = beta(weights[a, b], weights[a].sum() - weights[a, b])
-                told[a, b] = max(0.0, 1 - width[a, b] / (prior.ppf(0.95) - prior.ppf(0.05)))
-    return told
+                reduction[a, b] = max(0.0, 1 - width[a, b] / (prior.ppf(0.95) - prior.ppf(0.05)))
+    return reduction

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.occupancy.panel import Panel
-from jobs.visits.voyages.linking import Linkage, link, seen_visits
+from jobs.visits.voyages.linking import Linkage, link
 from jobs.visits.voyages.sea_routes import SeaRoute, sea_routes
+from jobs.visits.voyages.seen_visits import seen_visits
 from tests.bench.visits.investigation import LOADING, Twin, Watched
 
 PLACES = {"RUVYP": (133.08, 42.73), "KPCHO": (129.82, 41.76), "KPNAM": (125.40, 38.71)}

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from jobs.errors import InputError
+from jobs.visits.voyages.capture_recapture import ships_from_names
 from jobs.visits.voyages.fleet import (
     FleetSettings,
+    sd_of_true_values,
     ships_from_lengths,
-    ships_from_names,
-    spread_of_truth,
 )
 
 QUICK = FleetSettings(sweeps=1_500, burn_in=300)
@@ -91,13 +91,13 @@ def test_exact_lengths_tell_the_ships_apart() -> None:
     found = ships_from_lengths(lengths, np.full(20, 0.2), QUICK, seed=1)
     assert found.least == 4
     assert np.median(found.ships) == 4
-    assert found.told > 0.9
+    assert found.interval_reduction > 0.9
 
 
 def test_poor_lengths_say_that_they_tell_nothing() -> None:
     _, lengths = fleet_lengths(15, 43, 15.0, 1)
     poor = ships_from_lengths(lengths, np.full(43, 15.0), QUICK, seed=1)
-    assert poor.told < 0.5
+    assert poor.interval_reduction < 0.5
     assert poor.least <= 2
     low, high = np.quantile(poor.ships, [0.05, 0.95])
     assert high - low > 8
@@ -140,11 +140,11 @@ def test_the_seed_decides() -> None:
     np.testing.assert_array_equal(first.fleet, again.fleet)
 
 
-def test_spread_of_truth_takes_the_error_out() -> None:
+def test_sd_of_true_values_takes_the_error_out() -> None:
     rng = np.random.default_rng(1)
     measured = rng.normal(85, np.hypot(12, 9), 20_000)
-    assert spread_of_truth(measured, np.full(20_000, 9.0)) == pytest.approx(12, rel=0.05)
-    assert spread_of_truth(np.array([80.0, 80.0]), np.array([8.0, 8.0])) == pytest.approx(2)
+    assert sd_of_true_values(measured, np.full(20_000, 9.0)) == pytest.approx(12, rel=0.05)
+    assert sd_of_true_values(np.array([80.0, 80.0]), np.array([8.0, 8.0])) == pytest.approx(2)
 
 
 def test_refusals() -> None:

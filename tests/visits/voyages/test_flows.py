@@ -85,14 +85,14 @@ def test_a_flow_that_is_not_there_is_small_and_the_matrix_adds_up() -> None:
     np.testing.assert_allclose(flows.share.sum(axis=2), 1)
     assert median(flows, "B", "C") < 0.1
     assert (flows.share[:, [0, 1, 2], [0, 1, 2]] == 0).all()
-    assert flows.tells[0, 1]
+    assert flows.identified[0, 1]
     assert flows.trips[:, 0, 1].mean() == pytest.approx(0.6 * 0.3 * DAYS, rel=0.25)
 
 
 def test_it_says_when_it_cannot_tell() -> None:
     three = traffic(3, a_day=0.01, strangers=0.3)
     flows = flow_matrix(three, ROUTES, seed=1)
-    assert not flows.tells[0, 1]
+    assert not flows.identified[0, 1]
     low, high = flows.interval("A", "B", 0.9)
     assert high - low > 0.5
 
@@ -130,7 +130,7 @@ def test_a_port_without_a_ship_is_the_prior() -> None:
         seed=1,
     )
     assert median(flows, "A", "B") == pytest.approx(0.5, abs=0.2)
-    assert not flows.tells[0, 1]
+    assert not flows.identified[0, 1]
 
 
 def test_refusals() -> None:

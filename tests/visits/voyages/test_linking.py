@@ -14,16 +14,11 @@ from shapely.geometry import LineString
 from jobs.errors import InputError
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.schema import VOYAGE_COLUMNS
-from jobs.visits.voyages.linking import (
-    Linkage,
-    SeenVisits,
-    VoyageSettings,
-    link,
-    seen_visits,
-    transit,
-    voyage_table,
-)
+from jobs.visits.voyages.linking import Linkage, link
 from jobs.visits.voyages.sea_routes import SeaRoute
+from jobs.visits.voyages.seen_visits import SeenVisits, seen_visits
+from jobs.visits.voyages.transit import VoyageSettings, transit
+from jobs.visits.voyages.voyage_table import voyage_table
 
 pytestmark = pytest.mark.early
 
