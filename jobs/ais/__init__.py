@@ -1,14 +1,16 @@
-"""AIS as the other witness: who was heard, who was seen and not heard, and who fell silent.
+"""AIS as a cross-check of imagery: matched vessels, dark vessels, gaps and visits from AIS alone.
 
-``read_ais`` reads position tables; ``match_ais`` names the vessels of a port's overpasses or calls
-them dark; ``ais_gaps`` and ``visit_gaps`` list silences around visits; ``ais_visits`` is a series
-of port visits that owes nothing to imagery; ``compare_visits`` holds the two side by side.
+``read_ais`` reads position tables; ``match_ais`` matches the vessels of a port's overpasses with
+ships or calls them dark; ``ais_gaps`` and ``visit_gaps`` list silences around visits;
+``ais_visits`` is a series of port visits from AIS alone; ``compare_visits`` compares the two.
+``cross_check`` in ``jobs.ais.crosscheck`` does all of it for a published result.
 """
 
 from jobs.ais.compare import compare_visits
 from jobs.ais.gaps import GapSettings, Relation, ais_gaps, visit_gaps
-from jobs.ais.match import MatchSettings, Tier, match_ais
-from jobs.ais.reader import ReadSummary, Window, read_ais
+from jobs.ais.match import Tier, match_ais
+from jobs.ais.odds import AisMatchSettings
+from jobs.ais.reader import ReadSummary, read_ais
 from jobs.ais.schema import (
     AIS_COLUMNS,
     AIS_COMPARISON_COLUMNS,
@@ -19,6 +21,7 @@ from jobs.ais.schema import (
     VISIT_GAP_COLUMNS,
 )
 from jobs.ais.visits import AisVisits, AisVisitSettings, ais_visits
+from jobs.ais.window import Window
 
 __all__ = [
     "AIS_COLUMNS",
@@ -28,10 +31,10 @@ __all__ = [
     "AIS_STAY_COLUMNS",
     "AIS_VISIT_COLUMNS",
     "VISIT_GAP_COLUMNS",
+    "AisMatchSettings",
     "AisVisitSettings",
     "AisVisits",
     "GapSettings",
-    "MatchSettings",
     "ReadSummary",
     "Relation",
     "Tier",

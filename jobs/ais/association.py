@@ -1,4 +1,4 @@
-"""Who is who: probabilities of one-to-one pairs, where either side may have no partner."""
+"""Data association: probabilities of one-to-one pairs, where either side may have no partner."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from scipy.sparse.csgraph import connected_components
 ROUNDS = 500
 CLOSE = 1e-9
 NEGLIGIBLE = 1e-4
-"""Pairs less likely than this tie no knot: what they carry is below any threshold used."""
+"""Pairs less likely than this join no component: they are below any threshold used."""
 EXACT_UP_TO = 10
-"""Knots with more members on both sides than this stay approximate; 2^10 sets are counted."""
+"""Components with more members on both sides than this stay approximate: 2^10 sets are summed."""
 
 
 def pair_probabilities(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Marginal probability of every pair, (vessel, track); rows and columns sum to at most one.
 
     A joint assignment is as likely as the product of its pairs' weights, a weight being the odds of
-    the pair against both staying alone. Belief propagation finds the pairs that matter; the knots
-    they form are counted exactly, for in a knot (ships side by side) propagation is too sure.
+    the pair against both having no partner. Belief propagation finds the pairs that matter; the
+    connected components they form are summed exactly, for in a dense one (ships side by side)
+    propagation is too certain.
     """
     probability = propagated(weight)
     matters = probability > NEGLIGIBLE
-    for vessels, tracks in _knots(matters):
+    for vessels, tracks in _components(matters):
         if 1 < min(len(vessels), len(tracks)) <= EXACT_UP_TO:
             inside = np.ix_(vessels, tracks)
             probability[inside] = exact(weight[inside])
@@ -71,8 +72,8 @@ def exact(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(probability / after[0])
 
 
-def _knots(matters: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Vessels and tracks that hang together, as (vessels, tracks)."""
+def _components(matters: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Connected components of the pairs that matter, each as (vessels, tracks)."""
     vessels = len(matters)
     row, column = np.nonzero(matters)
     nodes = vessels + matters.shape[1]

@@ -1,4 +1,4 @@
-"""What AIS numbers mean in words: ship types and states of ITU-R M.1371, and IMO numbers."""
+"""Ship types and navigational states of ITU-R M.1371 in words, and checked IMO numbers."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def ship_type(text: str) -> str:
 
 
 def status(text: str) -> str:
-    """Words for a navigational state; "" for 15, which says nothing."""
+    """Words for a navigational state; "" for 15, "not defined"."""
     code = _code(text)
     return _plain(text) if code is None else STATUSES.get(code, "")
 
 
 def imo_number(text: str) -> str:
-    """The seven digits of a lawful IMO number, else "": ships send whatever was typed in."""
+    """The seven digits of an IMO number with a valid check digit, else ""."""
     digits = re.sub(r"\.0$|\D", "", text)
     if len(digits) != 7:
         return ""

@@ -1,4 +1,4 @@
-"""AIS visits beside the visits that imagery estimates, window by window."""
+"""Compares AIS visits with the visits estimated from imagery, by window of time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.visits.columns import frame
 from jobs.visits.occupancy.draws import StayDraws, credible, days_since
 
 SURE = 3
-"""Confidence from which a visit counts in the narrow sense: lain, and come or gone."""
+"""Confidence from which a visit counts as sure: a stop or gap, and an entry or exit."""
 
 
 def compare_visits(
@@ -22,7 +22,7 @@ def compare_visits(
 ) -> pd.DataFrame:
     """AIS_COMPARISON_COLUMNS: stays that began in each window [edges[i], edges[i+1]), per berth.
 
-    ``stays`` are those of ``ais_visits``. A stay whose begin AIS did not see is not counted: its
+    ``stays`` are those of ``ais_visits``. A stay without ``begin_seen`` is not counted: its
     ship came before the record. Edges are UTC and ascending.
     """
     rows = [row for berth in draws for row in _berth_rows(stays, berth, edges, mass)]

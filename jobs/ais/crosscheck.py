@@ -1,19 +1,19 @@
-"""AIS held against a published result: read once, asked at every port, written down beside it.
+"""Cross-check of a published result with AIS, at every port.
 
 In a notebook::
 
     result = read_published(Path("archive/published/my-port-2024/3f2a9c1d77d2"))
-    heard = hear(result, [Path("aisdk-2024-03-01.zip")])
-    heard.ports[0].matches                        # which vessel is which ship, and which are dark
-    write_heard(heard, result, Path("ais-2024"))
+    check = cross_check(result, [Path("aisdk-2024-03-01.zip")])
+    check.ports[0].matches                        # the ship of every vessel, or dark
+    write_cross_check(check, result, Path("ais-2024"))
+
+``write_cross_check`` is in ``jobs.ais.crosscheck_files``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import cos, radians
 from pathlib import Path
@@ -21,59 +21,36 @@ from typing import overload
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from jobs.ais import (
-    AisVisits,
-    ReadSummary,
-    Tier,
-    Window,
-    ais_gaps,
-    ais_visits,
-    compare_visits,
-    match_ais,
-    read_ais,
-    visit_gaps,
-)
+from jobs.ais.compare import compare_visits
+from jobs.ais.gaps import ais_gaps, visit_gaps
 from jobs.ais.geodesy import DEGREE_M
-from jobs.ais.schema import AIS_TABLES, MONTH_COMPARISON_COLUMNS, PORT_GAP_COLUMNS
-from jobs.domain import Json, Port
+from jobs.ais.match import match_ais
+from jobs.ais.reader import ReadSummary, read_ais
+from jobs.ais.schema import MONTH_COMPARISON_COLUMNS, PORT_GAP_COLUMNS
+from jobs.ais.visits import AisVisits, ais_visits
+from jobs.ais.window import AnyWindow, Window
+from jobs.domain import Port
 from jobs.errors import InputError
 from jobs.publish.read import PublishedResult
-from jobs.publish.write import as_csv
-from jobs.storage import whole_folder
 from jobs.visits.columns import typed
 from jobs.visits.occupancy.draws import credible, days_since
 
 MARGIN_KM = 30.0
-"""Around a port's area: far enough to see ships come and to know who is heard there."""
+"""Around a port's area: far enough to include arrivals and to measure reception."""
 MARGIN = timedelta(days=1)
 EDGE_KM = 5.0
-"""A ship last heard this near the window's edge, and next heard there, has only been outside:
-16 knots for ten minutes, which is as thin as tables of positions usually get."""
+"""A ship whose last and next message lie this near the window's edge has only been outside:
+16 knots for ten minutes, the longest usual interval of tables of positions."""
 MASS = 0.9
-SUMMARY = "ais_summary.json"
+"""Of the intervals of estimated visits."""
 
 Progress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class AnyWindow(Window):
-    """What lies in at least one of several windows, so that a file is read once for all ports."""
-
-    parts: tuple[Window, ...] = ()
-
-    def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
-        """Which rows of a frame with lon, lat and time lie in any part, (row,)."""
-        inside = np.zeros(len(rows), np.bool_)
-        for part in self.parts:
-            inside |= part.holds(rows)
-        return inside
-
-
-@dataclass(frozen=True)
-class PortHeard:
-    """What AIS says of one port's result."""
+class PortCrossCheck:
+    """The cross-check of one port's result."""
 
     port: Port
     matches: pd.DataFrame
@@ -86,18 +63,19 @@ class PortHeard:
     comparison: pd.DataFrame
     """MONTH_COMPARISON_COLUMNS."""
     total: tuple[float, float, float]
-    """Estimated visits at all berths while AIS was heard: mean and 90 %; NaN where it was not."""
+    """Estimated visits at all berths during the AIS record: mean and 90 %; NaN without a
+    record."""
     excess_probability: float
-    """That there were more visits than AIS heard; NaN where it heard nobody."""
+    """Probability of more visits than AIS has; NaN without a record."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """AIS tables held against one published result."""
+class CrossCheck:
+    """The cross-check of one published result with AIS tables."""
 
     files: tuple[Path, ...]
     summary: ReadSummary
-    ports: tuple[PortHeard, ...]
+    ports: tuple[PortCrossCheck, ...]
 
     def table(self, name: str) -> pd.DataFrame:
         """One of AIS_TABLES, of all ports."""
@@ -106,7 +84,7 @@ class Heard:
         return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
-def _tables(port: PortHeard) -> dict[str, pd.DataFrame]:
+def _tables(port: PortCrossCheck) -> dict[str, pd.DataFrame]:
     return {
         "ais_matches": port.matches,
         "ais_gaps": port.gaps,
@@ -117,13 +95,10 @@ def _tables(port: PortHeard) -> dict[str, pd.DataFrame]:
     }
 
 
-# --- hearing ------------------------------------------------------------------------------------
-
-
-def hear(
-    result: PublishedResult, files: Sequence[Path], progress: Progress = lambda said: None
-) -> Heard:
-    """Read AIS tables around the ports and match, look for silences, count and compare.
+def cross_check(
+    result: PublishedResult, files: Sequence[Path], progress: Progress = lambda message: None
+) -> CrossCheck:
+    """Read AIS tables around the ports; match vessels, list gaps, count visits and compare.
 
     The files are read once, whatever their number of ports; memory is that of the messages around
     the ports. InputError for no file, or one that cannot be read.
@@ -132,23 +107,23 @@ def hear(
         raise InputError("no AIS file was given; expected one table of positions or more")
     windows = {port.id: window_of(port, result) for port in result.ports}
     everywhere = AnyWindow(parts=tuple(windows.values()))
-    positions, summary = read_ais(_Announced(files, progress), everywhere)
-    heard = []
+    positions, summary = read_ais(_WithProgress(files, progress), everywhere)
+    found = []
     for port in result.ports:
         progress(f"{port.id}: matching, gaps and visits")
         mine = positions[windows[port.id].holds(positions)].reset_index(drop=True)
-        heard.append(hear_port(result, port, mine))
-    return Heard(tuple(files), summary, tuple(heard))
+        found.append(cross_check_port(result, port, mine))
+    return CrossCheck(tuple(files), summary, tuple(found))
 
 
 def window_of(port: Port, result: PublishedResult) -> Window:
-    """Where and when messages are asked for: MARGIN_KM and MARGIN around a port and the period."""
+    """The window of messages of a port: MARGIN_KM around its area, MARGIN around the period."""
     end = result.origin + timedelta(days=(result.period.end - result.period.start).days + 1)
     return Window.around(port.area, MARGIN_KM, result.origin - MARGIN, end + MARGIN)
 
 
-class _Announced(Sequence[Path]):
-    """Files that say, one by one, that they are read."""
+class _WithProgress(Sequence[Path]):
+    """A sequence of files that reports progress as each is read."""
 
     def __init__(self, files: Sequence[Path], progress: Progress) -> None:
         self.files, self.progress = files, progress
@@ -169,8 +144,10 @@ class _Announced(Sequence[Path]):
             yield path
 
 
-def hear_port(result: PublishedResult, port: Port, positions: pd.DataFrame) -> PortHeard:
-    """What messages around one port say of its vessels and visits."""
+def cross_check_port(
+    result: PublishedResult, port: Port, positions: pd.DataFrame
+) -> PortCrossCheck:
+    """The cross-check of one port with the messages around it."""
     seen = result.of_port(port.id)
     matches = match_ais(seen.ships, positions)
     gaps = silences(positions, port, window_of(port, result))
@@ -178,7 +155,7 @@ def hear_port(result: PublishedResult, port: Port, positions: pd.DataFrame) -> P
     visits = ais_visits(positions, port)
     months = month_edges(result, positions)
     mean, low, high, excess = _total(result, port, visits.stays, months)
-    return PortHeard(
+    return PortCrossCheck(
         port=port,
         matches=matches,
         gaps=gaps,
@@ -191,9 +168,9 @@ def hear_port(result: PublishedResult, port: Port, positions: pd.DataFrame) -> P
 
 
 def silences(positions: pd.DataFrame, port: Port, window: Window) -> pd.DataFrame:
-    """Gaps around a port, with ``may_have_left``: nothing but the window's edge may be behind it.
+    """PORT_GAP_COLUMNS of a port; the window's edge may be the reason where ``may_have_left``.
 
-    A ship silent to the end of the record has an open gap, unless it may have left.
+    A ship silent to the end of the record has an open gap.
     """
     gaps = ais_gaps(positions, until=positions["time"].max() if len(positions) else None)
     leaves = edge_km(gaps["start_lon"], gaps["start_lat"], window) <= EDGE_KM
@@ -203,20 +180,17 @@ def silences(positions: pd.DataFrame, port: Port, window: Window) -> pd.DataFram
 
 
 def edge_km(lon: pd.Series, lat: pd.Series, window: Window) -> pd.Series:
-    """Kilometres from places inside a window to its nearest edge; NaN for no place."""
+    """Kilometres from places inside a window to its nearest edge; NaN where lon and lat are."""
     shrunk = cos(radians((window.south + window.north) / 2))
     across = np.minimum(lon - window.west, window.east - lon) * shrunk
     along = np.minimum(lat - window.south, window.north - lat)
     return np.minimum(across, along) * DEGREE_M / 1000
 
 
-# --- comparing ----------------------------------------------------------------------------------
-
-
 def month_edges(result: PublishedResult, positions: pd.DataFrame) -> list[datetime]:
-    """The months of the period as far as the record of AIS goes; none where it does not touch it.
+    """Edges of the months in both the period and the AIS record; empty where they do not overlap.
 
-    Outside its record AIS heard no visit, and to compare there would make every ship a dark one.
+    Outside the record AIS has no visits: a comparison there would make every ship a dark one.
     """
     if not len(positions):
         return []
@@ -238,9 +212,9 @@ def _comparison(
 ) -> pd.DataFrame:
     draws = [one for one in result.stays if one.port == port.id] if months else []
     table = compare_visits(stays, draws, months, MASS)
-    heard = pd.DatetimeIndex(positions["time"].dt.floor("D").unique()).sort_values()
-    first = heard.searchsorted(table["start"].dt.floor("D"), side="left")
-    last = heard.searchsorted(table["end"], side="left")
+    received = pd.DatetimeIndex(positions["time"].dt.floor("D").unique()).sort_values()
+    first = received.searchsorted(table["start"].dt.floor("D"), side="left")
+    last = received.searchsorted(table["end"], side="left")
     days = (table["end"] - table["start"]) / pd.Timedelta(1, "D")
     return typed(table.assign(days=days, days_heard=last - first), MONTH_COMPARISON_COLUMNS)
 
@@ -254,115 +228,12 @@ def _total(
         return np.nan, np.nan, np.nan, np.nan
     edges = [days_since(result.origin, months[0]), days_since(result.origin, months[-1])]
     visits = np.sum([one.arrivals(edges)[:, 0] for one in berths], axis=0)
-    heard = arrivals_heard(stays, [one.berth for one in berths], months[0], months[-1])
+    counted = ais_arrivals(stays, [one.berth for one in berths], months[0], months[-1])
     low, high = credible(visits, MASS)
-    return float(visits.mean()), low, high, float(np.mean(visits > heard))
+    return float(visits.mean()), low, high, float(np.mean(visits > counted))
 
 
-def arrivals_heard(
-    stays: pd.DataFrame, berths: Sequence[str], start: datetime, end: datetime
-) -> int:
-    """Stays at those berths whose begin AIS heard inside [start, end)."""
+def ais_arrivals(stays: pd.DataFrame, berths: Sequence[str], start: datetime, end: datetime) -> int:
+    """Number of AIS stays at those berths that began inside [start, end)."""
     began = stays["begin_seen"] & (stays["begin"] >= start) & (stays["begin"] < end)
     return int((began & stays["berth"].isin(berths)).sum())
-
-
-# --- for people ---------------------------------------------------------------------------------
-
-
-def vessel_row(heard: PortHeard) -> dict[str, str | int]:
-    """How many of a port's vessels AIS knows."""
-    tiers = heard.matches["tier"].value_counts()
-    return {
-        "port": heard.port.id,
-        "vessels": len(heard.matches),
-        "matched": int(tiers.get(Tier.MATCHED, 0)),
-        "possible": int(tiers.get(Tier.POSSIBLE, 0)),
-        "dark": int(tiers.get(Tier.DARK, 0)),
-        "coverage_unknown": int(tiers.get(Tier.UNKNOWN, 0)),
-    }
-
-
-def visit_row(heard: PortHeard, result: PublishedResult) -> dict[str, str | int | float]:
-    """A port's gaps, and the visits that AIS heard at its berths beside those estimated."""
-    candidates = int((heard.visit_gaps["relation"] == "candidate").sum())
-    mean, low, high = heard.total
-    compared = heard.comparison
-    berths = [one.berth for one in result.calls(heard.port.id)]
-    counted = compared[compared["berth"].isin(berths)]
-    return {
-        "port": heard.port.id,
-        "gaps": int((~heard.gaps["may_have_left"]).sum()),
-        "gaps_at_matched_visits": len(heard.visit_gaps) - candidates,
-        "candidates": candidates,
-        "ais_visits": int(counted["ais_visits"].sum()),
-        "visits": mean,
-        "visits_low": low,
-        "visits_high": high,
-        "excess_probability": heard.excess_probability,
-    }
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-def default_name(result: PublishedResult) -> str:
-    """Where in the archive the tables go unless told otherwise: ``ais/<job>/<tag>``."""
-    return f"ais/{result.job}/{result.tag}"
-
-
-def write_heard(heard: Heard, result: PublishedResult, folder: Path) -> None:
-    """Write every table as Parquet and CSV, and the summary; the folder appears whole.
-
-    An older one is replaced. InputError for a folder that holds anything else.
-    """
-    check_folder(folder)
-    with whole_folder(folder) as hidden:
-        write_tables(heard, result, hidden)
-
-
-def write_tables(heard: Heard, result: PublishedResult, folder: Path) -> None:
-    """Write the files into a folder that is there."""
-    for name in AIS_TABLES:
-        rows = heard.table(name)
-        rows.to_parquet(folder / f"{name}.parquet", index=False)
-        (folder / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
-    text = json.dumps(summary(heard, result), indent=2, sort_keys=True, ensure_ascii=False)
-    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-
-
-def summary(heard: Heard, result: PublishedResult) -> dict[str, Json]:
-    """What was read, what it was held against, and how it came out, as JSON."""
-    read: dict[str, Json] = {**asdict(heard.summary), "layouts": dict(heard.summary.layouts)}
-    return {
-        "job": result.job,
-        "tag": result.tag,
-        "margin_km": MARGIN_KM,
-        "margin_days": MARGIN / timedelta(days=1),
-        "files": [_file(path) for path in heard.files],
-        "read": read,
-        "tables": {name: published.description for name, published in AIS_TABLES.items()},
-        "ports": [_plain({**vessel_row(p), **visit_row(p, result)}) for p in heard.ports],
-    }
-
-
-def _file(path: Path) -> dict[str, Json]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"name": path.name, "size_bytes": path.stat().st_size, "sha256": digest}
-
-
-def _plain(row: Mapping[str, str | int | float]) -> dict[str, Json]:
-    """JSON knows no NaN."""
-    return {name: None if value != value else value for name, value in row.items()}
-
-
-def check_folder(folder: Path) -> None:
-    """InputError for a folder that holds anything but an older hearing, which may be replaced."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / SUMMARY).is_file():
-        raise InputError(
-            f"{folder} is there already and has no {SUMMARY}; expected a new folder, or one of an "
-            "earlier `berthwatch ais`, which is replaced: name another with --output"
-        )

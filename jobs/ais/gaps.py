@@ -1,7 +1,7 @@
-"""When ships with AIS fell silent, and which silences lie around a visit that was seen.
+"""AIS gaps: when ships stopped sending, and which gaps lie around a seen visit.
 
-A gap is a fact about messages, not about intent: ``ships_heard`` says whether others were heard
-where and when it began, which is the least that must hold before a transponder is called off.
+A gap is a fact about messages, not about intent: ``ships_heard`` counts other ships received
+where and when it began; without any, nothing shows that the transponder was off.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from jobs.visits.voyages.transit import KNOT_KMH
 MIN_GAP_H = 4.0
 """Global Fishing Watch's gap in a port visit; a ship at rest sends every 3 minutes."""
 CELL_DEG = 0.1
-"""Around a gap's start, a cell and its eight neighbours are asked for other ships: 10 to 20 km."""
+"""Other ships are counted in the cell of a gap's start and its eight neighbours: 10 to 20 km."""
 
 
 class Relation(StrEnum):
-    """How a gap lies to the time a ship was certainly at the berth."""
+    """Position of a gap relative to the time a ship was certainly at the berth."""
 
     BEFORE = "before"
     DURING = "during"
     AFTER = "after"
     CANDIDATE = "candidate"
-    """Of a visit that no AIS ship was matched with: a ship silent all that time that could have
+    """Of a visit without a matched ship: a ship without messages all that time that could have
     been there, by place, speed and length. Not a claim that it was."""
 
 
 @dataclass(frozen=True)
 class GapSettings:
-    """Which gaps are worth a row at a visit."""
+    """Which gaps are listed at a visit."""
 
     around_h: float = 72.0
     """How long before or after a matched visit a gap still belongs to it: a coaster's leg."""
@@ -59,7 +59,7 @@ def ais_gaps(
 ) -> pd.DataFrame:
     """AIS_GAP_COLUMNS: every silence of at least ``min_gap_h`` hours, ordered by mmsi and start.
 
-    With ``until``, the end of the record in UTC, ships that were never heard again get an open gap.
+    With ``until``, the end of the record in UTC, ships without a later message get an open gap.
     """
     rows = positions.reset_index(drop=True)
     time, mmsi = rows["time"], rows["mmsi"].to_numpy(np.int64)
@@ -69,7 +69,7 @@ def ais_gaps(
     hours = ((later - time) / pd.Timedelta(1, "h")).to_numpy(np.float64)
     starts = np.flatnonzero(hours >= min_gap_h)
     gaps = _gap_rows(rows, starts, last[starts], hours[starts])
-    gaps["ships_heard"] = _others_heard(rows, gaps)
+    gaps["ships_heard"] = _other_ships(rows, gaps)
     facts = static_facts(rows[rows["mmsi"].isin(gaps["mmsi"])]).reindex(gaps["mmsi"])
     for name in ("name", "imo", "ship_type", "length_m"):
         gaps[name] = pd.array(facts[name].astype(AIS_GAP_COLUMNS[name]))
@@ -104,18 +104,18 @@ def _gap_rows(
     )
 
 
-def _others_heard(rows: pd.DataFrame, gaps: pd.DataFrame) -> NDArray[np.int64]:
-    """Different other ships heard around each gap's start in its first whole hour, (gap,)."""
-    asked = _cells_asked(gaps)
+def _other_ships(rows: pd.DataFrame, gaps: pd.DataFrame) -> NDArray[np.int64]:
+    """Number of other ships received around each gap's start in its first whole hour, (gap,)."""
+    cells = _cells_around(gaps)
     keys = _cell_keys(rows["lon"], rows["lat"], rows["time"])
-    wanted = pd.Index(asked["key"].unique()).get_indexer(pd.Index(keys)) >= 0
-    heard = pd.DataFrame({"key": keys[wanted], "other": rows["mmsi"].to_numpy()[wanted]})
-    pairs = asked.merge(heard.drop_duplicates(), on="key")
+    wanted = pd.Index(cells["key"].unique()).get_indexer(pd.Index(keys)) >= 0
+    received = pd.DataFrame({"key": keys[wanted], "other": rows["mmsi"].to_numpy()[wanted]})
+    pairs = cells.merge(received.drop_duplicates(), on="key")
     pairs = pairs[pairs["other"] != pairs["mmsi"]].drop_duplicates(["gap", "other"])
     return np.bincount(pairs["gap"].to_numpy(np.int64), minlength=len(gaps))
 
 
-def _cells_asked(gaps: pd.DataFrame) -> pd.DataFrame:
+def _cells_around(gaps: pd.DataFrame) -> pd.DataFrame:
     """Nine rows a gap: its number, its ship and the key of a cell and hour."""
     hour = gaps["start"].dt.ceil("h")
     steps = [(east, north) for east in (-1, 0, 1) for north in (-1, 0, 1)]
@@ -134,7 +134,7 @@ def _cells_asked(gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell_keys(lon: pd.Series, lat: pd.Series, time: pd.Series) -> NDArray[np.int64]:
-    """One number for a cell and an hour."""
+    """One integer for a cell and an hour, (row,)."""
     column = np.floor((lon.to_numpy(np.float64) + 180) / CELL_DEG).astype(np.int64)
     row = np.floor((lat.to_numpy(np.float64) + 90) / CELL_DEG).astype(np.int64)
     hour = (time.astype(TIME).astype("int64") // 3_600_000_000).to_numpy(np.int64)
@@ -212,7 +212,7 @@ def _around(gaps: pd.DataFrame, visit: Mapping[str, object], rules: GapSettings)
 def _candidates(
     gaps: pd.DataFrame, visit: Mapping[str, object], rules: GapSettings
 ) -> pd.DataFrame:
-    """Gaps of ships that could have come, been seen and gone again, all unheard."""
+    """Gaps of ships that could have come, been seen and left again, all during the gap."""
     kmh = rules.fastest_kn * KNOT_KMH
     to_arrive_h = (visit["arrival_before"] - gaps["start"]) / pd.Timedelta(1, "h")
     to_return_h = (gaps["end"] - visit["departure_after"]) / pd.Timedelta(1, "h")

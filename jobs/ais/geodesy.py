@@ -1,4 +1,8 @@
-"""Distances of a harbour's size, on a flat earth between the two places."""
+"""Offsets and distances over at most some 200 km, by the flat-earth approximation.
+
+Deliberately not the ellipsoid's geodesic of ``jobs.domain.geometry``: these are computed for every
+pair of messages of a year, and their error is far below that of a position.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AIS position tables, read in pieces: three layouts in, one typed frame out, lost rows counted.
+"""Reads AIS position tables in chunks into one typed frame; rows left out are counted.
 
 Layouts: MarineCadastre (both spellings), the Danish Maritime Authority's CSV, and our own columns;
 as CSV (plain, gz, zip, zst) or Parquet. "Not available" values are those of ITU-R M.1371-5.
@@ -12,11 +12,9 @@ import io
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from math import cos, radians
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -24,13 +22,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
-from shapely.geometry import Polygon
 
 from jobs.ais.codes import imo_number, ship_type, status
-from jobs.ais.geodesy import DEGREE_M, distance_m
+from jobs.ais.geodesy import distance_m
+from jobs.ais.layouts import Layout, layout_of
 from jobs.ais.schema import AIS_COLUMNS
+from jobs.ais.window import Window
 from jobs.errors import InputError
 from jobs.visits.columns import CATEGORY, SINGLE, TIME, frame
 
@@ -39,120 +37,13 @@ TEXTS = tuple(name for name, kind in AIS_COLUMNS.items() if kind == CATEGORY)
 SHIP_MMSI = (201_000_000, 775_999_999)
 """Maritime identification digits 201 to 775 stand first in a ship's number (ITU-R M.585)."""
 TWO_PLACES_M = 1000.0
-"""No ship is at two places this far apart in one second: two of them send one number."""
+"""Two messages of one second further apart than this come from two ships with one number."""
 CHUNK_ROWS = 500_000
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One way to name the columns: ours, and how the file may spell them."""
-
-    name: str
-    time_format: str
-    spellings: Mapping[str, tuple[str, ...]]
-    """Lower case, without blanks, underscores and #."""
-
-    def columns(self, found: Iterable[str]) -> dict[str, str]:
-        """Our name by the file's, for the columns this layout knows."""
-        ours = {text: name for name, texts in self.spellings.items() for text in texts}
-        known = {column: ours.get(squeezed(column)) for column in found}
-        return {column: name for column, name in known.items() if name is not None}
-
-
-REQUIRED = frozenset({"mmsi", "time", "lon", "lat"})
-COMMON: Mapping[str, tuple[str, ...]] = {
-    "mmsi": ("mmsi",),
-    "sog_kn": ("sog",),
-    "cog_deg": ("cog",),
-    "heading_deg": ("heading",),
-    "imo": ("imo",),
-    "callsign": ("callsign",),
-    "length_m": ("length",),
-    "beam_m": ("width",),
-}
-LAYOUTS = (
-    Layout(
-        "MarineCadastre",
-        "ISO8601",
-        {
-            **COMMON,
-            "time": ("basedatetime",),
-            "lat": ("lat", "latitude"),
-            "lon": ("lon", "longitude"),
-            "name": ("vesselname",),
-            "ship_type": ("vesseltype",),
-            "status": ("status",),
-            "draught_m": ("draft",),
-            "transceiver": ("transceiverclass", "transceiver"),
-        },
-    ),
-    Layout(
-        "Danish Maritime Authority",
-        "%d/%m/%Y %H:%M:%S",
-        {
-            **COMMON,
-            "time": ("timestamp",),
-            "lat": ("latitude",),
-            "lon": ("longitude",),
-            "name": ("name",),
-            "ship_type": ("shiptype",),
-            "status": ("navigationalstatus",),
-            "draught_m": ("draught",),
-            "to_bow_m": ("a", "sizea"),
-            "to_stern_m": ("b", "sizeb"),
-            "transceiver": ("typeofmobile",),
-        },
-    ),
-    Layout("Berthwatch", "ISO8601", {name: (name.replace("_", ""),) for name in AIS_COLUMNS}),
-)
-
-
-def squeezed(column: str) -> str:
-    """The column's name as layouts spell it."""
-    return "".join(c for c in column.casefold() if c not in " _#\ufeff")
-
-
-@dataclass(frozen=True)
-class Window:
-    """The part of the world and of time that is wanted; the default wants everything."""
-
-    west: float = -180.0
-    south: float = -90.0
-    east: float = 180.0
-    north: float = 90.0
-    start: datetime | None = None
-    """UTC, inclusive."""
-    end: datetime | None = None
-    """UTC, exclusive."""
-
-    @classmethod
-    def around(
-        cls,
-        area: Polygon,
-        margin_km: float = 30.0,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> Window:
-        """A box around an area (WGS 84), wide enough to see ships come and hear the neighbours."""
-        west, south, east, north = area.bounds
-        lat_deg = margin_km * 1000 / DEGREE_M
-        lon_deg = lat_deg / cos(radians(max(abs(south), abs(north))))
-        return cls(west - lon_deg, south - lat_deg, east + lon_deg, north + lat_deg, start, end)
-
-    def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
-        """Which rows of a frame with lon, lat and time lie inside, (row,)."""
-        inside = rows["lon"].between(self.west, self.east)
-        inside &= rows["lat"].between(self.south, self.north)
-        if self.start is not None:
-            inside &= rows["time"] >= pd.Timestamp(self.start)
-        if self.end is not None:
-            inside &= rows["time"] < pd.Timestamp(self.end)
-        return np.asarray(inside, dtype=np.bool_)
-
-
-@dataclass(frozen=True)
 class ReadSummary:
-    """What became of every row of the files; ``rows`` is the sum of the six that follow it."""
+    """Counts of the rows of the files; ``rows`` is the sum of the six that follow it."""
 
     rows: int
     kept: int
@@ -177,10 +68,10 @@ class ReadSummary:
 def read_ais(
     paths: Sequence[Path], window: Window | None = None, *, chunk_rows: int = CHUNK_ROWS
 ) -> tuple[pd.DataFrame, ReadSummary]:
-    """All position messages of the files inside the window, as AIS_COLUMNS, and what was left out.
+    """All position messages of the files inside the window, as AIS_COLUMNS, and the counts of rows.
 
-    Memory is that of one piece of ``chunk_rows`` rows and of the rows kept. An InputError says
-    which file is damaged or has a layout that is not known.
+    Memory is that of one chunk of ``chunk_rows`` rows and of the rows kept. InputError for a file
+    that is damaged or has an unknown layout.
     """
     wanted = window or Window()
     counts: Counter[str] = Counter()
@@ -237,7 +128,7 @@ def _chunks(path: Path, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
 
 def _parquet_chunks(path: Path, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
     table = pq.ParquetFile(path)
-    layout, columns = _layout(path, table.schema_arrow.names)
+    layout, columns = layout_of(path, table.schema_arrow.names)
     for batch in table.iter_batches(batch_size=rows, columns=list(columns)):
         yield layout, batch.to_pandas().rename(columns=columns)
 
@@ -245,7 +136,7 @@ def _parquet_chunks(path: Path, rows: int) -> Iterator[tuple[Layout, pd.DataFram
 def _csv_chunks(path: Path, stream: BinaryIO, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
     first = stream.readline().decode("utf-8-sig", errors="replace").splitlines()[:1]
     header = next(csv.reader(first), [])
-    layout, columns = _layout(path, header)
+    layout, columns = layout_of(path, header)
     chunks = pd.read_csv(
         stream,
         header=None,
@@ -279,29 +170,13 @@ def _streams(path: Path) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, stream)
 
 
-def _layout(path: Path, found: Sequence[str]) -> tuple[Layout, dict[str, str]]:
-    for layout in LAYOUTS:
-        columns = layout.columns(found)
-        if set(columns.values()) >= REQUIRED:
-            return layout, columns
-    known = "; ".join(f"{layout.name} ({_required(layout)})" for layout in LAYOUTS)
-    raise InputError(
-        f"{path}: columns {', '.join(found) or 'none'}; expected one of the layouts {known}: "
-        "rename the columns"
-    )
-
-
-def _required(layout: Layout) -> str:
-    return ", ".join("/".join(layout.spellings[name]) for name in sorted(REQUIRED))
-
-
 # --- rows ---------------------------------------------------------------------------------------
 
 
 def _kept(
     layout: Layout, chunk: pd.DataFrame, window: Window, counts: Counter[str]
 ) -> pd.DataFrame:
-    """The chunk's wanted rows in our types; the others are counted by why they are not wanted."""
+    """The chunk's rows inside the window, typed; others are counted by reason."""
     chunk["time"] = _times(layout, chunk["time"])
     for name in ("mmsi", "lon", "lat"):
         chunk[name] = pd.to_numeric(chunk[name], errors="coerce").astype("float64")
@@ -409,7 +284,7 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _single(rows: pd.DataFrame, counts: Counter[str]) -> pd.DataFrame:
-    """Ordered, with one message of a number in a second: the first that was read."""
+    """Ordered by mmsi and time, one message per number and second: the first that was read."""
     ordered = rows.sort_values(["mmsi", "time"], kind="stable", ignore_index=True)
     repeated = ordered.duplicated(["mmsi", "time"]).to_numpy()
     if not repeated.any():

@@ -66,9 +66,9 @@ AIS_MATCH_COLUMNS: Columns = {
     "ships_heard": COUNT,
     "carriage_expected": FLAG,
 }
-"""A row is one vessel. mmsi to gap_minutes tell of the best candidate, and are empty for a vessel
+"""A row is one vessel. mmsi to gap_minutes are of the best candidate, and are empty for a vessel
 neither matched nor possible; probability is that pair's, any_probability that any AIS ship is
-this vessel. ships_near: AIS ships that were around; ships_heard: those of them heard within minutes
+this vessel. ships_near: AIS ships around; ships_heard: those of them with a message within minutes
 of the overpass. carriage_expected: long enough that a ship in trade must carry AIS."""
 
 AIS_GAP_COLUMNS: Columns = {
@@ -91,7 +91,7 @@ AIS_GAP_COLUMNS: Columns = {
 }
 """A row is one silence: from the last message before it to the first after it. An open gap has no
 end; its hours run to the end of the record. speed_kn is the least speed that covers the distance;
-ships_heard counts other ships heard near its start during its first whole hour."""
+ships_heard counts other ships received near its start during its first whole hour."""
 
 VISIT_GAP_COLUMNS: Columns = {
     "visit_id": TEXT,
@@ -151,8 +151,8 @@ AIS_STAY_COLUMNS: Columns = {
     "end_seen": FLAG,
     "confidence": COUNT,
 }
-"""A row is one ship stopped at one berth in one visit. begin_seen: the ship was heard before it
-stopped there, so that begin is an arrival and not the record's start; end_seen likewise."""
+"""A row is one ship stopped at one berth in one visit. begin_seen: the ship has a message before
+it stopped there, so that begin is an arrival and not the record's start; end_seen likewise."""
 
 AIS_COMPARISON_COLUMNS: Columns = {
     "port": TEXT,
@@ -168,7 +168,7 @@ AIS_COMPARISON_COLUMNS: Columns = {
 }
 """A row is one berth in one window. ais_visits: stays that began in it, ais_visits_sure: those of
 visits with confidence 3 or 4; visits: mean of the draws, with their central interval;
-excess_probability: that there were more visits than AIS heard, which is where dark ships show."""
+excess_probability: that there were more visits than AIS has, the sign of dark ships."""
 
 PORT_GAP_COLUMNS: Columns = {"port": TEXT, **AIS_GAP_COLUMNS, "may_have_left": FLAG}
 """AIS_GAP_COLUMNS around one port; may_have_left: the ship was last received near the edge of the

@@ -1,4 +1,4 @@
-"""Where every ship with AIS was at one moment, how well that is known, and who was heard."""
+"""Interpolated places of AIS ships at one moment, with their errors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ COURSE_FROM_KN = 2.0
 
 @dataclass(frozen=True)
 class DriftSettings:
-    """How fast the knowledge of a position decays away from messages.
+    """How the error of a position grows with the time from messages.
 
     The true velocity differs from the one assumed: the error grows straight ahead for ``memory_s``,
     then as a random walk; between two messages it is pinned at both ends, as a Brownian bridge is.
     The errors were fitted with hidden messages of the Galveston hour (tests/bench/bench_ais.py); an
-    hour cannot tell ``memory_s``, which is half an hour's leg in a channel, assumed.
+    hour cannot determine ``memory_s``, which is assumed: half an hour's leg in a channel.
     """
 
     speed_error: float = 0.15
@@ -38,12 +38,12 @@ class DriftSettings:
     memory_s: float = 1800.0
     """How long a ship keeps a velocity that differs."""
     silence_h: float = 6.0
-    """A ship not heard for longer on both sides is nowhere in particular."""
+    """Ships without a message for longer on both sides get no position."""
 
 
 @dataclass(frozen=True)
 class Fixes:
-    """Every ship's place at one moment; only of those heard within the silence allowed."""
+    """Places of ships at one moment; only of those with a message within ``silence_h``."""
 
     row: NDArray[np.int64]
     """(ship,), the row of the ship's nearest message in the table of positions."""
@@ -64,7 +64,7 @@ class Fixes:
 
 @dataclass(frozen=True)
 class Tracks:
-    """A table of positions made ready for questions about moments."""
+    """A table of positions, indexed for interpolation at any moment."""
 
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
@@ -103,7 +103,7 @@ def tracks_of(positions: pd.DataFrame) -> Tracks:
 
 
 def fixes_at(tracks: Tracks, time: pd.Timestamp, settings: DriftSettings) -> Fixes:
-    """Where every ship was at that moment."""
+    """The place of every ship at that moment."""
     moment_ms = round((time - tracks.start) / pd.Timedelta(1, "ms"))
     within_ms = int(np.clip(moment_ms, -(tracks.span_ms // 3), tracks.span_ms // 3 * 2 - 1))
     ship = np.arange(tracks.ships, dtype=np.int64)
@@ -112,9 +112,9 @@ def fixes_at(tracks: Tracks, time: pd.Timestamp, settings: DriftSettings) -> Fix
     first = np.searchsorted(tracks.key, ship * tracks.span_ms)
     last = np.searchsorted(tracks.key, (ship + 1) * tracks.span_ms) - 1
     before_s, after_s = _waits(tracks, moment_ms, after, first, last, settings)
-    heard = np.isfinite(before_s) | np.isfinite(after_s)
-    before, after = (np.clip(i, first, last)[heard] for i in (after - 1, after))
-    return _fixes(tracks, before, after, before_s[heard], after_s[heard], settings)
+    known = np.isfinite(before_s) | np.isfinite(after_s)
+    before, after = (np.clip(i, first, last)[known] for i in (after - 1, after))
+    return _fixes(tracks, before, after, before_s[known], after_s[known], settings)
 
 
 def _waits(
@@ -162,7 +162,7 @@ def _fixes(
 def drift_m(
     speed_ms: NDArray[np.float64], free_s: NDArray[np.float64], settings: DriftSettings
 ) -> NDArray[np.float64]:
-    """Sd per axis of a ship unheard for that long, or of a bridge: before x after / gap."""
+    """Sd per axis (m) after a time without message (s); of a bridge, before x after / gap."""
     at_rest = speed_ms < settings.still_below_ms
     least_ms = np.where(at_rest, settings.still_error_ms, settings.slow_error_ms)
     error_ms = least_ms + settings.speed_error * speed_ms
@@ -218,7 +218,7 @@ def _mean_speed(
     after: NDArray[np.int64],
     gap_s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """The larger of what the messages say and what the way between them needs."""
-    said = (_speed(tracks, before) + _speed(tracks, after)) / 2
+    """The larger of the mean speed sent and the speed that the distance needs."""
+    sent = (_speed(tracks, before) + _speed(tracks, after)) / 2
     needed = _way_m(tracks, before, after) / np.where(gap_s > 0, gap_s, np.inf)
-    return np.maximum(said, needed)
+    return np.maximum(sent, needed)

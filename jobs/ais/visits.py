@@ -1,8 +1,8 @@
-"""Port visits as AIS tells them, in Global Fishing Watch's vocabulary: entry, stop, gap, exit.
+"""Port visits from AIS, in Global Fishing Watch's terms: entry, stop, gap, exit.
 
-A series of its own, to be held against what imagery estimates. It knows nothing of ships that were
-silent, so it is a lower bound wherever some are. Rules after GFW's anchorages_pipeline, with one
-difference: a ship already stopped at the first message heard begins its stop there, where GFW's
+A series of its own, to be compared with the estimates from imagery. Ships without AIS are missing,
+so it is a lower bound wherever there are some. Rules after GFW's anchorages_pipeline, with one
+difference: a ship already stopped at its first message begins its stop there, where GFW's
 events begin only with a change and a ship at rest throughout would be no visit at all.
 """
 
@@ -25,17 +25,17 @@ from jobs.domain.geometry import WGS84, project, transformer
 from jobs.visits.columns import typed
 
 
-class State(IntEnum):
-    """Where one message finds a ship; UNHEARD stands before its first message."""
+class ShipState(IntEnum):
+    """State of a ship at one message; NO_MESSAGE is the state before its first message."""
 
     AT_SEA = 0
     IN_PORT = 1
     STOPPED = 2
-    UNHEARD = 3
+    NO_MESSAGE = 3
 
 
 class Event(IntFlag):
-    """What a message can show to have happened."""
+    """Events that a message shows to have happened since the one before."""
 
     NONE = 0
     ENTRY = 1
@@ -44,19 +44,19 @@ class Event(IntFlag):
     EXIT = 8
 
 
-TRANSITIONS: Mapping[tuple[State, State], Event] = {
-    (State.UNHEARD, State.AT_SEA): Event.NONE,
-    (State.UNHEARD, State.IN_PORT): Event.NONE,
-    (State.UNHEARD, State.STOPPED): Event.STOP_BEGIN,
-    (State.AT_SEA, State.AT_SEA): Event.NONE,
-    (State.AT_SEA, State.IN_PORT): Event.ENTRY,
-    (State.AT_SEA, State.STOPPED): Event.ENTRY | Event.STOP_BEGIN,
-    (State.IN_PORT, State.AT_SEA): Event.EXIT,
-    (State.IN_PORT, State.IN_PORT): Event.NONE,
-    (State.IN_PORT, State.STOPPED): Event.STOP_BEGIN,
-    (State.STOPPED, State.AT_SEA): Event.STOP_END | Event.EXIT,
-    (State.STOPPED, State.IN_PORT): Event.STOP_END,
-    (State.STOPPED, State.STOPPED): Event.NONE,
+TRANSITIONS: Mapping[tuple[ShipState, ShipState], Event] = {
+    (ShipState.NO_MESSAGE, ShipState.AT_SEA): Event.NONE,
+    (ShipState.NO_MESSAGE, ShipState.IN_PORT): Event.NONE,
+    (ShipState.NO_MESSAGE, ShipState.STOPPED): Event.STOP_BEGIN,
+    (ShipState.AT_SEA, ShipState.AT_SEA): Event.NONE,
+    (ShipState.AT_SEA, ShipState.IN_PORT): Event.ENTRY,
+    (ShipState.AT_SEA, ShipState.STOPPED): Event.ENTRY | Event.STOP_BEGIN,
+    (ShipState.IN_PORT, ShipState.AT_SEA): Event.EXIT,
+    (ShipState.IN_PORT, ShipState.IN_PORT): Event.NONE,
+    (ShipState.IN_PORT, ShipState.STOPPED): Event.STOP_BEGIN,
+    (ShipState.STOPPED, ShipState.AT_SEA): Event.STOP_END | Event.EXIT,
+    (ShipState.STOPPED, ShipState.IN_PORT): Event.STOP_END,
+    (ShipState.STOPPED, ShipState.STOPPED): Event.NONE,
 }
 CONFIDENCE: Mapping[tuple[bool, int], int] = {
     (True, 2): 4,
@@ -66,12 +66,14 @@ CONFIDENCE: Mapping[tuple[bool, int], int] = {
     (False, 1): 1,
     (False, 0): 0,
 }
-"""By (a stop or a gap was seen, how many of entry and exit were), as GFW has it; 0 is no visit."""
+"""By (whether a stop or gap was seen, how many of entry and exit were), as GFW; 0 is no visit."""
 
 
 @dataclass(frozen=True)
 class AisVisitSettings:
-    """Thresholds, GFW's by default; two each, so that a ship on the edge does not flicker."""
+    """Thresholds, GFW's by default; pairs are hysteresis, so that a ship on the edge does not
+    flicker.
+    """
 
     entry_km: float = 3.0
     exit_km: float = 4.0
@@ -86,7 +88,7 @@ class AisVisitSettings:
 
 @dataclass(frozen=True)
 class AisVisits:
-    """What AIS saw at one port."""
+    """Visits and stays at one port, from AIS alone."""
 
     visits: pd.DataFrame
     """AIS_VISIT_COLUMNS."""
@@ -116,13 +118,13 @@ def ais_visits(
 
 
 def _callers(positions: pd.DataFrame, port: Port, rules: AisVisitSettings) -> pd.DataFrame:
-    """All messages of the ships that came anywhere near."""
+    """All messages of the ships that came within the box."""
     near = positions.loc[_in_box(positions, port, rules), "mmsi"].unique()
     return positions[positions["mmsi"].isin(near)].reset_index(drop=True)
 
 
 def _in_box(rows: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[np.bool_]:
-    """Outside this box a message is further from every berth than the exit."""
+    """(row,), False for messages further from every berth than ``exit_km``."""
     bounds = np.array([berth.polygon.bounds for berth in port.berths]).reshape(-1, 4)
     if not len(bounds):
         return np.zeros(len(rows), dtype=np.bool_)
@@ -142,20 +144,22 @@ def _begins(mmsi: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _states(
     rows: pd.DataFrame, port: Port, ship_begins: NDArray[np.bool_], rules: AisVisitSettings
 ) -> NDArray[np.int64]:
-    """The State of every message, (row,)."""
+    """The ShipState of every message, (row,)."""
     distance_km = _berth_distance_m(rows, port, rules) / 1000
-    in_port = _held(distance_km <= rules.entry_km, distance_km >= rules.exit_km, ship_begins)
+    in_port = _hysteresis(distance_km <= rules.entry_km, distance_km >= rules.exit_km, ship_begins)
     speed_kn = _speeds(rows, ship_begins)
-    stopped = _held(
+    stopped = _hysteresis(
         in_port & (speed_kn <= rules.stop_kn), ~in_port | (speed_kn >= rules.start_kn), ship_begins
     )
-    return np.where(stopped, State.STOPPED, np.where(in_port, State.IN_PORT, State.AT_SEA))
+    return np.where(
+        stopped, ShipState.STOPPED, np.where(in_port, ShipState.IN_PORT, ShipState.AT_SEA)
+    )
 
 
-def _held(
+def _hysteresis(
     on: NDArray[np.bool_], off: NDArray[np.bool_], begins: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """A switch with two thresholds: keeps its state where neither says; off at a ship's begin."""
+    """Hysteresis, (row,): keeps its state where neither condition holds; off at a ship's begin."""
     decided = np.maximum.accumulate(np.where(on | off | begins, np.arange(len(on)), 0))
     return on[decided]
 
@@ -202,10 +206,10 @@ def transition_events(
     state: NDArray[np.int64], ship_begins: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """The Event flags of every message, (row,), from its state and the one before it."""
-    effect = np.zeros((len(State), len(State)), dtype=np.int64)
+    effect = np.zeros((len(ShipState), len(ShipState)), dtype=np.int64)
     for (last, now), event in TRANSITIONS.items():
         effect[last, now] = event
-    before = np.where(ship_begins, State.UNHEARD, np.roll(state, 1))
+    before = np.where(ship_begins, ShipState.NO_MESSAGE, np.roll(state, 1))
     return effect[before, state]
 
 
@@ -217,7 +221,7 @@ def _runs(
 ) -> pd.DataFrame:
     """One row a visit: first and last row in port, the events and their times, confidence."""
     events = transition_events(state, ship_begins)
-    in_port = state != State.AT_SEA
+    in_port = state != ShipState.AT_SEA
     ship_ends = np.roll(ship_begins, -1)
     first = np.flatnonzero(in_port & (ship_begins | ~np.roll(in_port, 1)))
     last = np.flatnonzero(in_port & (ship_ends | ~np.roll(in_port, -1)))
@@ -302,7 +306,7 @@ def _stays(
     runs: pd.DataFrame,
     rules: AisVisitSettings,
 ) -> pd.DataFrame:
-    """Where and how long each visit's ship lay."""
+    """AIS_STAY_COLUMNS of the visits: berths and times of their stops."""
     stops = _stops(rows, state, rules)
     visit = np.searchsorted(runs["first"], stops["first"], side="right") - 1
     stops["berth"] = _berth_at(stops, port, rules)
@@ -314,8 +318,8 @@ def _stays(
 
 
 def _stops(rows: pd.DataFrame, state: NDArray[np.int64], rules: AisVisitSettings) -> pd.DataFrame:
-    """Unbroken stops: first and last row, mean place."""
-    lying = np.flatnonzero(state == State.STOPPED)
+    """Uninterrupted stops: first and last row, mean place."""
+    lying = np.flatnonzero(state == ShipState.STOPPED)
     lon, lat = rows["lon"].to_numpy()[lying], rows["lat"].to_numpy()[lying]
     mmsi = rows["mmsi"].to_numpy(np.int64)[lying]
     east_m, north_m = offsets_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
@@ -368,7 +372,7 @@ def _stay_table(
 
 def _main_berth(stays: pd.DataFrame, port: Port) -> pd.Series:
     """The berth of each visit: the longest stay, quays before anchorages; index: ais_visit_id."""
-    roads = {berth.id for berth in port.berths if berth.kind is BerthKind.ANCHORAGE}
-    ranked = stays.assign(roads=stays["berth"].isin(roads), hours=-stays["hours"])
-    ranked = ranked.sort_values(["roads", "hours"], kind="stable")
+    anchorages = {berth.id for berth in port.berths if berth.kind is BerthKind.ANCHORAGE}
+    ranked = stays.assign(anchorage=stays["berth"].isin(anchorages), hours=-stays["hours"])
+    ranked = ranked.sort_values(["anchorage", "hours"], kind="stable")
     return ranked.drop_duplicates("ais_visit_id").set_index("ais_visit_id")["berth"]

@@ -1,4 +1,4 @@
-"""The command that holds AIS against the newest results."""
+"""`berthwatch ais`: compares AIS with the newest results."""
 
 from __future__ import annotations
 
@@ -30,49 +30,50 @@ def ais(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold AIS against the newest results: who was heard, who was dark, who fell silent.
+    """Cross-check the newest results with AIS: vessels matched or dark, silences, visits.
 
     FILE is CSV (plain, .gz, .zip, .zst) or Parquet, as MarineCadastre or the Danish Maritime
     Authority lay it out, or with the columns mmsi, time, lon, lat (sog_kn, heading_deg, length_m,
     name, ... where known). Messages within 30 km of a port and a day of the period are used; give
     files with that margin, or coverage looks worse than it was.
 
-    A vessel is **matched** where an AIS ship was surely it, **possible** where one may have been,
-    **dark** where others around were heard and none was it, and of **unknown coverage** where
-    nobody was shown to listen: silence there says nothing. A gap is a silence of 4 hours, not an
-    intent.
+    A vessel is **matched** where it is surely a ship with AIS, **possible** where it may be one,
+    **dark** where messages of other ships around were received and none fits, and of **unknown
+    coverage** where no reception is shown: silence there means nothing. A gap is a silence of 4
+    hours, not an intent.
 
     Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays and ais_comparison (Parquet and
     CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0: done; 2:
     refused.
     """
-    from jobs.ais import crosscheck
+    from jobs.ais import crosscheck_files as check_files
+    from jobs.ais.crosscheck import cross_check
     from jobs.publish.read import read_published
 
     storage, newest = newest_results(source)
     result = read_published(storage.local(newest))
     if output is not None:
-        crosscheck.check_folder(output)
+        check_files.check_folder(output)
     with err.status("reading ...") as status:
-        heard = crosscheck.hear(result, files, status.update if err.is_terminal else say)
+        check = cross_check(result, files, status.update if err.is_terminal else say)
     if output is None:
-        name = crosscheck.default_name(result)
-        with storage.whole_folder(name, crosscheck.SUMMARY) as hidden:
-            crosscheck.write_tables(heard, result, hidden)
+        name = check_files.default_name(result)
+        with storage.whole_folder(name, check_files.SUMMARY) as hidden:
+            check_files.write_tables(check, result, hidden)
         folder = storage.url_of(name)
     else:
-        crosscheck.write_heard(heard, result, output)
+        check_files.write_cross_check(check, result, output)
         folder = str(output)
-    facts = crosscheck.summary(heard, result)
+    facts = check_files.summary(check, result)
     if as_json:
         typer.echo(json.dumps({"folder": folder, **facts}, indent=2))
         return
-    _show_heard(facts)
+    _show_cross_check(facts)
     out.print(f"tables {folder}", soft_wrap=True, highlight=False)
 
 
-def _show_heard(facts: Mapping[str, Any]) -> None:
-    """The two tables of one hearing, and what they stand on."""
+def _show_cross_check(facts: Mapping[str, Any]) -> None:
+    """Print the two tables of a cross-check and the number of messages behind them."""
     read = facts["read"]
     out.print(
         f"{read['kept']:,} of {read['rows']:,} messages around the ports, of {read['ships']:,} "
@@ -92,7 +93,7 @@ def _show_heard(facts: Mapping[str, Any]) -> None:
     print_lines(
         [
             "gaps: silences of 4 h and more inside the window; candidates: those that fit a visit "
-            "nobody was matched with. Visits: at berths, while AIS was heard; AIS counts tugs and "
+            "has no matched ship. Visits: at berths, while AIS was received; AIS counts tugs and "
             "boats too."
         ]
     )

@@ -1,4 +1,4 @@
-"""AIS held against a published result, and `berthwatch ais`: a few ships heard, a few not."""
+"""AIS cross-check of a published result, and `berthwatch ais`: ships with AIS and without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs import cli
-from jobs.ais import Window, crosscheck
+from jobs.ais import Window, crosscheck, crosscheck_files
 from jobs.ais.schema import AIS_TABLES
 from jobs.errors import InputError
 from jobs.publish.read import PublishedResult, read_published
@@ -31,7 +31,7 @@ def messages(mmsi: int, hours: np.ndarray, lon: float, lat: float, **facts: obje
     return pd.DataFrame({"mmsi": mmsi, "time": time, "lon": lon, "lat": lat, **facts})
 
 
-def heard_around(result: PublishedResult) -> pd.DataFrame:
+def messages_around(result: PublishedResult) -> pd.DataFrame:
     """A day of AIS at Chongjin, none at Vostochny."""
     port = result.of_port("KPCHO")
     lain = port.vessels[port.vessels["vessel_id"].str.contains("20240313T02.*-000$")].iloc[0]
@@ -72,12 +72,12 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    folder = tmp_path_factory.mktemp("witness")
+    folder = tmp_path_factory.mktemp("ais")
     publication = two_ports()
     job = publish_job(publication, folder)
     published = folder / "archive" / "published" / publication.job / publication.tag
     result = read_published(published)
-    rows = heard_around(result)
+    rows = messages_around(result)
     files = (folder / "early.csv", folder / "late.csv")
     early = rows["time"] < "2024-03-14"
     rows[early].to_csv(files[0], index=False)
@@ -86,39 +86,39 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 @pytest.fixture(scope="module")
-def heard(case: Case) -> crosscheck.Heard:
-    return crosscheck.hear(case.result, case.files)
+def check(case: Case) -> crosscheck.CrossCheck:
+    return crosscheck.cross_check(case.result, case.files)
 
 
-def at(heard: crosscheck.Heard, port_id: str) -> crosscheck.PortHeard:
-    return next(port for port in heard.ports if port.port.id == port_id)
+def at(check: crosscheck.CrossCheck, port_id: str) -> crosscheck.PortCrossCheck:
+    return next(port for port in check.ports if port.port.id == port_id)
 
 
-# --- hearing ------------------------------------------------------------------------------------
+# --- cross-check --------------------------------------------------------------------------------
 
 
-def test_vessels_are_named_dark_or_unknown(heard):
-    port = at(heard, "KPCHO")
+def test_vessels_are_named_dark_or_unknown(check):
+    port = at(check, "KPCHO")
     tiers = port.matches.set_index("vessel_id")["tier"]
     night = tiers[tiers.index.str.contains("20240313T02")]
     assert night.to_list() == ["matched", "dark", "dark"]
     assert port.matches.set_index("vessel_id").loc[night.index[0], "mmsi"] == LAIN
     assert set(tiers.drop(night.index)) == {"unknown_coverage"}
-    assert set(at(heard, "RUVYP").matches["tier"]) == {"unknown_coverage"}
+    assert set(at(check, "RUVYP").matches["tier"]) == {"unknown_coverage"}
 
 
-def test_a_silence_at_a_visit_is_listed_with_its_ship(heard):
-    rows = at(heard, "KPCHO").visit_gaps
+def test_a_silence_at_a_visit_is_listed_with_its_ship(check):
+    rows = at(check, "KPCHO").visit_gaps
     named = rows[rows["relation"] == "during"]
     assert named["mmsi"].to_list() == [LAIN]
     assert named["hours"].iloc[0] == pytest.approx(18.05, abs=0.1)
 
 
-def test_a_ship_that_only_left_the_window_is_not_called_silent(heard):
-    gaps = at(heard, "KPCHO").gaps.set_index("mmsi")
+def test_a_ship_that_only_left_the_window_is_not_called_silent(check):
+    gaps = at(check, "KPCHO").gaps.set_index("mmsi")
     assert gaps.loc[LEAVER, "may_have_left"].tolist() == [True, True]  # away, and gone for good
     assert not gaps.loc[[LAIN], "may_have_left"].any()
-    assert LEAVER not in set(at(heard, "KPCHO").visit_gaps["mmsi"])
+    assert LEAVER not in set(at(check, "KPCHO").visit_gaps["mmsi"])
     assert set(gaps["port"]) == {"KPCHO"}
 
 
@@ -130,29 +130,29 @@ def test_an_edge_is_as_near_as_the_nearest_side():
     np.testing.assert_allclose(found, [north_km, west_km, 0.02 * 111.195, np.nan], rtol=1e-9)
 
 
-def test_visits_are_compared_only_while_there_was_a_record(heard, case):
-    compared = at(heard, "KPCHO").comparison.set_index("berth")
+def test_visits_are_compared_only_while_there_was_a_record(check, case):
+    compared = at(check, "KPCHO").comparison.set_index("berth")
     assert set(compared.index) == {"oil-1", "roads"}
     assert compared.loc["oil-1", "start"] == NIGHT
     assert compared.loc["oil-1", "days"] == pytest.approx(1.5, abs=0.01)
     assert compared.loc["oil-1", "days_heard"] == 2
     assert compared.loc["oil-1", "ais_visits"] == 1
     # one and a half days of the 24: the estimate is of that time, not of the month
-    mean, low, high = at(heard, "KPCHO").total
+    mean, low, high = at(check, "KPCHO").total
     assert mean == pytest.approx(compared.loc["oil-1", "visits"])
     assert low <= mean <= high < 5
-    assert at(heard, "RUVYP").comparison.empty
-    assert np.isnan(at(heard, "RUVYP").total).all()
+    assert at(check, "RUVYP").comparison.empty
+    assert np.isnan(at(check, "RUVYP").total).all()
 
 
 def test_a_record_without_a_message_here_says_nothing(case, tmp_path):
     elsewhere = messages(LAIN, np.arange(0, 5, 0.1), 12.0, 55.0, sog_kn=0.0)
     elsewhere.to_csv(tmp_path / "far.csv", index=False)
-    heard = crosscheck.hear(case.result, [tmp_path / "far.csv"])
-    assert (heard.summary.kept, heard.summary.outside) == (0, len(elsewhere))
-    rows = [crosscheck.vessel_row(port) for port in heard.ports]
+    check = crosscheck.cross_check(case.result, [tmp_path / "far.csv"])
+    assert (check.summary.kept, check.summary.outside) == (0, len(elsewhere))
+    rows = [crosscheck_files.vessel_row(port) for port in check.ports]
     assert [row["coverage_unknown"] for row in rows] == [row["vessels"] for row in rows]
-    crosscheck.write_heard(heard, case.result, tmp_path / "out")
+    crosscheck_files.write_cross_check(check, case.result, tmp_path / "out")
     assert pd.read_parquet(tmp_path / "out" / "ais_visits.parquet").empty
 
 
@@ -175,7 +175,7 @@ def test_windows_are_read_together_and_held_apart():
 
 def test_files_are_announced_as_they_are_read(case):
     said: list[str] = []
-    crosscheck.hear(case.result, case.files, said.append)
+    crosscheck.cross_check(case.result, case.files, said.append)
     assert said[:2] == ["reading early.csv (1 of 2)", "reading late.csv (2 of 2)"]
     assert said[2].startswith("KPCHO")
 
@@ -183,7 +183,7 @@ def test_files_are_announced_as_they_are_read(case):
 # --- the command --------------------------------------------------------------------------------
 
 
-def test_ais_prints_and_writes_what_it_heard(case):
+def test_ais_prints_and_writes_its_tables(case):
     text = call("ais", case.job, *case.options)
     folder = case.job.parent / "archive" / "ais" / "vostochny-2024" / case.result.tag
     assert {path.name for path in folder.iterdir()} == {
@@ -197,14 +197,14 @@ def test_ais_prints_and_writes_what_it_heard(case):
     assert f"tables {folder}" in text
 
 
-def test_csv_twins_hold_the_same_rows(case, heard, tmp_path):
-    crosscheck.write_heard(heard, case.result, tmp_path / "out")
+def test_csv_twins_hold_the_same_rows(case, check, tmp_path):
+    crosscheck_files.write_cross_check(check, case.result, tmp_path / "out")
     for name in AIS_TABLES:
         rows = pd.read_parquet(tmp_path / "out" / f"{name}.parquet")
         twin = pd.read_csv(tmp_path / "out" / f"{name}.csv")
         assert list(twin.columns) == list(rows.columns)
         assert len(twin) == len(rows) > 0
-        pd.testing.assert_frame_equal(rows, heard.table(name))
+        pd.testing.assert_frame_equal(rows, check.table(name))
 
 
 def test_the_summary_tells_the_files_and_the_tag(case, tmp_path):
@@ -221,19 +221,19 @@ def test_the_summary_tells_the_files_and_the_tag(case, tmp_path):
     assert (silent["port"], silent["visits"]) == ("RUVYP", None)  # JSON has no NaN
 
 
-def test_the_same_files_give_the_same_bytes_again(case, heard, tmp_path):
+def test_the_same_files_give_the_same_bytes_again(case, check, tmp_path):
     folder = tmp_path / "out"
     taken = []
     for _ in range(2):
-        crosscheck.write_heard(heard, case.result, folder)
+        crosscheck_files.write_cross_check(check, case.result, folder)
         taken.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert taken[0] == taken[1]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_hearing_that_fails_leaves_the_older_one(case, heard, tmp_path, monkeypatch):
+def test_a_hearing_that_fails_leaves_the_older_one(case, check, tmp_path, monkeypatch):
     folder = tmp_path / "out"
-    crosscheck.write_heard(heard, case.result, folder)
+    crosscheck_files.write_cross_check(check, case.result, folder)
     (tmp_path / ".out.1.partial").mkdir()  # of one that was killed
     before = (folder / "ais_summary.json").read_bytes()
 
@@ -242,7 +242,7 @@ def test_a_hearing_that_fails_leaves_the_older_one(case, heard, tmp_path, monkey
 
     monkeypatch.setattr(crosscheck, "as_csv", full)
     with pytest.raises(OSError, match="no space left"):
-        crosscheck.write_heard(heard, case.result, folder)
+        crosscheck_files.write_cross_check(check, case.result, folder)
     assert (folder / "ais_summary.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -250,7 +250,7 @@ def test_a_hearing_that_fails_leaves_the_older_one(case, heard, tmp_path, monkey
 def test_a_folder_of_something_else_is_left_alone(case, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match=r"has no ais_summary\.json"):
-        crosscheck.check_folder(tmp_path)
+        crosscheck_files.check_folder(tmp_path)
     outcome = CliRunner().invoke(
         cli.app, ["ais", str(case.job), "--ais", "nowhere.csv", "-o", str(tmp_path)]
     )
@@ -260,9 +260,9 @@ def test_a_folder_of_something_else_is_left_alone(case, tmp_path):
 
 def test_no_file_and_a_missing_one_are_refused(case):
     with pytest.raises(InputError, match="no AIS file"):
-        crosscheck.hear(case.result, [])
+        crosscheck.cross_check(case.result, [])
     with pytest.raises(InputError, match="there is no such file"):
-        crosscheck.hear(case.result, [Path("nowhere.csv")])
+        crosscheck.cross_check(case.result, [Path("nowhere.csv")])
 
 
 def test_help_says_what_the_words_mean():

@@ -1,4 +1,4 @@
-"""AIS gaps: how long, where, with who else heard; and which lie around a visit that was seen."""
+"""AIS gaps: how long, where, with which others received; and which lie around a seen visit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_four_hours_are_a_gap(minutes: int, gaps: int) -> None:
     assert len(ais_gaps(ship(TANKER, (0, minutes), LON, LAT))) == gaps
 
 
-def test_a_ship_never_heard_again_has_an_open_gap_only_when_the_record_goes_on() -> None:
+def test_a_ship_without_later_messages_has_an_open_gap_only_when_the_record_goes_on() -> None:
     messages = ship(TANKER, (0,), LON, LAT)
     assert len(ais_gaps(messages)) == 0
     (gap,) = ais_gaps(messages, until=at(9)).to_dict("records")
@@ -51,7 +51,7 @@ def test_a_ship_never_heard_again_has_an_open_gap_only_when_the_record_goes_on()
     assert gap["hours"] == 9
 
 
-def test_others_heard_are_near_in_the_first_whole_hour_and_counted_once() -> None:
+def test_others_received_are_near_in_the_first_whole_hour_and_counted_once() -> None:
     gap = ship(TANKER, (30, 600), LON, LAT)
     found = ais_gaps(
         positions(
@@ -143,7 +143,7 @@ def silent(
     end_h: float = 70,
     length_m: float = 88,
 ) -> pd.DataFrame:
-    """A ship unheard from start_h to end_h, at kilometres north of the berth."""
+    """A ship silent from start_h to end_h, at kilometres north of the berth."""
     lat = (LAT + start_km / 111.2, LAT + end_km / 111.2)
     return ship(TANKER, (start_h * HOUR, end_h * HOUR), LON, lat, length_m=length_m)
 
@@ -154,8 +154,8 @@ def silent(
         pytest.param(silent(), True, id="silent around the whole stay, near and of the length"),
         pytest.param(silent(start_km=300), False, id="too far to arrive in time"),
         pytest.param(silent(end_km=400), False, id="too far to be back in time"),
-        pytest.param(silent(start_h=50), False, id="still heard when the vessel was seen"),
-        pytest.param(silent(end_h=59), False, id="heard again while the vessel lay there"),
+        pytest.param(silent(start_h=50), False, id="still sending when the vessel was seen"),
+        pytest.param(silent(end_h=59), False, id="sending again while the vessel lay there"),
         pytest.param(silent(length_m=160), False, id="too long"),
         pytest.param(silent(start_km=90, start_h=10, end_km=90), False, id="never near the port"),
         pytest.param(silent(length_m=float("nan")), True, id="of unknown length"),

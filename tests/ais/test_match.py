@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
-from jobs.ais import AIS_MATCH_COLUMNS, MatchSettings, match_ais, read_ais
+from jobs.ais import AIS_MATCH_COLUMNS, AisMatchSettings, match_ais, read_ais
 from jobs.ais.association import best_pairs, pair_probabilities
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS
 from jobs.ais.schema import AIS_COLUMNS
@@ -111,7 +111,7 @@ def test_a_moored_ship_is_matched_by_name() -> None:
     assert row["heading_difference_deg"] == pytest.approx(0)  # stern first is the same axis
 
 
-def test_a_vessel_nobody_heard_is_dark_where_others_were_heard() -> None:
+def test_a_vessel_without_ais_is_dark_where_others_were_received() -> None:
     (row,) = match_ais(seen((0, 0)), positions(*neighbours())).to_dict("records")
     assert (row["tier"], row["ships_near"], row["ships_heard"]) == ("dark", 4, 4)
     assert row["any_probability"] < 0.05
@@ -120,24 +120,24 @@ def test_a_vessel_nobody_heard_is_dark_where_others_were_heard() -> None:
 
 
 @pytest.mark.parametrize(
-    "heard",
+    "received",
     [
         pytest.param(neighbours(number=2), id="too few"),
         pytest.param([lying(273000090 + i, 30_000, 500 * i) for i in range(9)], id="too far"),
         pytest.param(neighbours((-300, -200, 200, 300)), id="at other hours"),
         pytest.param(
             [*neighbours(), *(lying(273000050 + i, -2000, 500 * i, (-90, 80)) for i in range(6))],
-            id="most of those around were not heard either",
+            id="most of those around were not received either",
         ),
         pytest.param([frame(AIS_COLUMNS)], id="no AIS at all"),
     ],
 )
-def test_silence_proves_nothing_where_nobody_listens(heard: list[pd.DataFrame]) -> None:
-    (row,) = match_ais(seen((0, 0)), positions(*heard)).to_dict("records")
+def test_silence_proves_nothing_without_reception(received: list[pd.DataFrame]) -> None:
+    (row,) = match_ais(seen((0, 0)), positions(*received)).to_dict("records")
     assert row["tier"] == "unknown_coverage"
 
 
-def test_a_ship_last_heard_long_ago_is_only_possible() -> None:
+def test_a_ship_with_its_last_message_long_ago_is_only_possible() -> None:
     near = ship(273000001, (-40,), LON, LAT, sog_kn=6.0, cog_deg=90.0, length_m=85)
     (row,) = match_ais(seen((7400, 0)), positions(near, *neighbours())).to_dict("records")
     assert (row["tier"], row["mmsi"]) == ("possible", 273000001)
@@ -152,10 +152,10 @@ def test_a_boat_is_not_blamed_for_lacking_what_it_need_not_carry() -> None:
 
 
 def test_length_tells_two_ships_side_by_side_apart() -> None:
-    heard = positions(
+    received = positions(
         lying(273000001, 0, 0, length_m=180), lying(273000002, 25, 0, length_m=60), *neighbours()
     )
-    found = match_ais(seen((0, 0), (25, 0), length_m=[60.0, 180.0]), heard)
+    found = match_ais(seen((0, 0), (25, 0), length_m=[60.0, 180.0]), received)
     assert list(found["mmsi"]) == [273000002, 273000001]
 
 
@@ -198,7 +198,7 @@ def test_the_clutter_assumed_hardly_moves_a_moored_ship() -> None:
         match_ais(
             seen((25, 0)),
             positions(lying(273000001, 0, 0), *neighbours()),
-            MatchSettings(silent_per_km2=density),
+            AisMatchSettings(silent_per_km2=density),
         ).iloc[0]["probability"]
         for density in (0.1, 10.0)
     )
@@ -217,9 +217,9 @@ def test_a_radar_is_forgiven_the_shift_of_a_moving_ship() -> None:
         cog_deg=90.0,
         length_m=85,
     )
-    heard = positions(track, *neighbours())
+    received = positions(track, *neighbours())
     optical, radar = (
-        match_ais(seen((0, 350), heading_deg=90.0, sensor=sensor), heard).iloc[0]["probability"]
+        match_ais(seen((0, 350), heading_deg=90.0, sensor=sensor), received).iloc[0]["probability"]
         for sensor in ("sentinel-2-l2a", "sentinel-1-rtc")
     )
     assert radar > optical
@@ -249,7 +249,7 @@ def test_a_place_between_two_messages_lies_between_them() -> None:
     assert found["gap_s"] == 2400
 
 
-def test_a_place_before_the_first_message_is_reckoned_back() -> None:
+def test_a_place_before_the_first_message_is_dead_reckoned_back() -> None:
     found = fix(ship(273000001, (30,), LON, LAT, sog_kn=10.0, cog_deg=90.0))
     assert (LON - found["lon"]) / METRE_LON == pytest.approx(10 * KNOT_MS * 1800, rel=1e-3)
 
@@ -260,7 +260,7 @@ def test_two_transmitters_of_one_number_are_not_averaged() -> None:
     assert np.isnan(found["gap_s"])
 
 
-def test_ships_silent_for_too_long_are_nowhere() -> None:
+def test_ships_silent_for_too_long_get_no_position() -> None:
     tracks = tracks_of(ship(273000001, (-400, 500), LON, LAT))
     assert len(fixes_at(tracks, pd.Timestamp(NOON), DriftSettings()).row) == 0
 
@@ -336,9 +336,9 @@ def test_the_best_pairs_are_best_together() -> None:
 
 @pytest.mark.real_data
 def test_ships_of_a_real_hour_are_found_again_and_strangers_are_not(shared: Path) -> None:
-    heard, _ = read_ais([shared / "ais" / "marinecadastre_galveston_20220103.csv.gz"])
-    moment = heard["time"].min() + pd.Timedelta(10, "min")
-    there = heard[(heard["time"] - moment).abs() < pd.Timedelta(30, "s")]
+    received, _ = read_ais([shared / "ais" / "marinecadastre_galveston_20220103.csv.gz"])
+    moment = received["time"].min() + pd.Timedelta(10, "min")
+    there = received[(received["time"] - moment).abs() < pd.Timedelta(30, "s")]
     there = there.dropna(subset=["length_m", "heading_deg"]).drop_duplicates("mmsi")
     there = there[there["length_m"] >= 60]
     assert len(there) > 30
@@ -350,12 +350,12 @@ def test_ships_of_a_real_hour_are_found_again_and_strangers_are_not(shared: Path
     vessels["heading_deg"] = (there["heading_deg"].to_numpy() + rng.normal(0, 8, len(there))) % 180
     noise = rng.normal(0, 1.5e-4, (2, len(there)))
     vessels["geometry"] = gpd.points_from_xy(there["lon"] + noise[0], there["lat"] + noise[1])
-    found = match_ais(vessels, heard)
+    found = match_ais(vessels, received)
     matched = (found["tier"] == "matched").to_numpy()
     right = (found["mmsi"].to_numpy() == there["mmsi"].to_numpy())[matched]
     assert matched.mean() > 0.9
     assert right.mean() > 0.97
     # their own ships fall silent: few take the name of a neighbour that the image misses
-    others = heard[~heard["mmsi"].isin(there["mmsi"])].reset_index(drop=True)
+    others = received[~received["mmsi"].isin(there["mmsi"])].reset_index(drop=True)
     alone = match_ais(vessels, others)
     assert (alone["tier"] == "matched").mean() < 0.1

@@ -55,8 +55,8 @@ def test_marine_cadastre_is_typed_ordered_and_free_of_sentinels(tmp_path: Path) 
 def test_the_lower_case_spelling_says_the_same(tmp_path: Path) -> None:
     new, _ = read_ais([written(tmp_path, "new.csv", US_2025)])
     old, _ = read_ais([written(tmp_path, "old.csv", US)])
-    told = ["lon", "lat", "sog_kn", "name", "imo", "ship_type", "length_m", "transceiver"]
-    assert new.loc[0, told].to_dict() == old.loc[0, told].to_dict()
+    sent = ["lon", "lat", "sog_kn", "name", "imo", "ship_type", "length_m", "transceiver"]
+    assert new.loc[0, sent].to_dict() == old.loc[0, sent].to_dict()
     assert new.loc[0, "time"] == pd.Timestamp("2025-01-03", tz="UTC")
 
 

@@ -21,7 +21,7 @@ from jobs.ais import (
 )
 from jobs.ais.geodesy import DEGREE_M
 from jobs.ais.schema import AIS_COLUMNS
-from jobs.ais.visits import TRANSITIONS, Event, State, transition_events
+from jobs.ais.visits import TRANSITIONS, Event, ShipState, transition_events
 from jobs.domain import BerthKind, Port
 from jobs.visits.columns import frame
 from jobs.visits.occupancy.draws import StayDraws
@@ -119,7 +119,7 @@ def test_two_visits_of_one_ship_are_two() -> None:
     assert found.visits["ais_visit_id"].is_unique
 
 
-def test_the_longest_gap_is_told() -> None:
+def test_the_longest_gap_is_listed() -> None:
     minutes = (0, 10, 300, 310, 900, 910)
     row = only(ais_visits(voyage((9, 2, 2, 2, 2, 9), (9, 4, 4, 4, 4, 9), minutes), PORT))
     assert (row["gap_begin"], row["gap_end"]) == (at(310), at(900))
@@ -159,8 +159,8 @@ def test_nothing_in_nothing_out() -> None:
 
 
 def test_the_transition_table_knows_every_pair() -> None:
-    heard = [state for state in State if state is not State.UNHEARD]
-    assert set(TRANSITIONS) == {(last, now) for last in State for now in heard}
+    with_message = [state for state in ShipState if state is not ShipState.NO_MESSAGE]
+    assert set(TRANSITIONS) == {(last, now) for last in ShipState for now in with_message}
 
 
 @given(st.lists(st.sampled_from([0, 1, 2]), min_size=1, max_size=30))
@@ -169,10 +169,12 @@ def test_events_pair_up(states: list[int]) -> None:
     begins = np.arange(len(state)) == 0
     events = transition_events(state, begins)
     entered, left = ((events & e) > 0 for e in (Event.ENTRY, Event.EXIT))
-    here = np.cumsum(entered.astype(int) - left) + int(states[0] != State.AT_SEA)
-    np.testing.assert_array_equal(here == 1, state != State.AT_SEA)
+    here = np.cumsum(entered.astype(int) - left) + int(states[0] != ShipState.AT_SEA)
+    np.testing.assert_array_equal(here == 1, state != ShipState.AT_SEA)
     lay, went = ((events & e) > 0 for e in (Event.STOP_BEGIN, Event.STOP_END))
-    np.testing.assert_array_equal(np.cumsum(lay.astype(int) - went) == 1, state == State.STOPPED)
+    np.testing.assert_array_equal(
+        np.cumsum(lay.astype(int) - went) == 1, state == ShipState.STOPPED
+    )
 
 
 # --- comparison ---------------------------------------------------------------------------------

@@ -1,0 +1,116 @@
+"""The files of an AIS cross-check: its tables as Parquet and CSV, and a summary as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+from jobs.ais.crosscheck import MARGIN, MARGIN_KM, CrossCheck, PortCrossCheck
+from jobs.ais.match import Tier
+from jobs.ais.schema import AIS_TABLES
+from jobs.domain import Json
+from jobs.errors import InputError
+from jobs.publish.read import PublishedResult
+from jobs.publish.write import as_csv
+from jobs.storage import whole_folder
+
+SUMMARY = "ais_summary.json"
+
+
+def default_name(result: PublishedResult) -> str:
+    """Default folder of the tables in the archive: ``ais/<job>/<tag>``."""
+    return f"ais/{result.job}/{result.tag}"
+
+
+def write_cross_check(check: CrossCheck, result: PublishedResult, folder: Path) -> None:
+    """Write every table as Parquet and CSV, and the summary; the folder appears whole.
+
+    An older one is replaced. InputError for a folder that holds anything else.
+    """
+    check_folder(folder)
+    with whole_folder(folder) as hidden:
+        write_tables(check, result, hidden)
+
+
+def write_tables(check: CrossCheck, result: PublishedResult, folder: Path) -> None:
+    """Write the files into an existing folder."""
+    for name in AIS_TABLES:
+        rows = check.table(name)
+        rows.to_parquet(folder / f"{name}.parquet", index=False)
+        (folder / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
+    text = json.dumps(summary(check, result), indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+
+
+def summary(check: CrossCheck, result: PublishedResult) -> dict[str, Json]:
+    """The files, what was read of them, the result compared with, and counts by port, as JSON."""
+    read: dict[str, Json] = {**asdict(check.summary), "layouts": dict(check.summary.layouts)}
+    return {
+        "job": result.job,
+        "tag": result.tag,
+        "margin_km": MARGIN_KM,
+        "margin_days": MARGIN / timedelta(days=1),
+        "files": [_file(path) for path in check.files],
+        "read": read,
+        "tables": {name: published.description for name, published in AIS_TABLES.items()},
+        "ports": [_plain({**vessel_row(p), **visit_row(p, result)}) for p in check.ports],
+    }
+
+
+def _file(path: Path) -> dict[str, Json]:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"name": path.name, "size_bytes": path.stat().st_size, "sha256": digest}
+
+
+def _plain(row: Mapping[str, str | int | float]) -> dict[str, Json]:
+    # JSON has no NaN
+    return {name: None if value != value else value for name, value in row.items()}
+
+
+def check_folder(folder: Path) -> None:
+    """InputError for a folder that holds anything but an older cross-check, which is replaced."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / SUMMARY).is_file():
+        raise InputError(
+            f"{folder} is there already and has no {SUMMARY}; expected a new folder, or one of an "
+            "earlier `berthwatch ais`, which is replaced: name another with --output"
+        )
+
+
+def vessel_row(check: PortCrossCheck) -> dict[str, str | int]:
+    """Numbers of a port's vessels by tier."""
+    tiers = check.matches["tier"].value_counts()
+    return {
+        "port": check.port.id,
+        "vessels": len(check.matches),
+        "matched": int(tiers.get(Tier.MATCHED, 0)),
+        "possible": int(tiers.get(Tier.POSSIBLE, 0)),
+        "dark": int(tiers.get(Tier.DARK, 0)),
+        "coverage_unknown": int(tiers.get(Tier.UNKNOWN, 0)),
+    }
+
+
+def visit_row(check: PortCrossCheck, result: PublishedResult) -> dict[str, str | int | float]:
+    """Numbers of a port's gaps, and AIS visits at its berths beside the estimated ones."""
+    candidates = int((check.visit_gaps["relation"] == "candidate").sum())
+    mean, low, high = check.total
+    compared = check.comparison
+    berths = [one.berth for one in result.calls(check.port.id)]
+    counted = compared[compared["berth"].isin(berths)]
+    return {
+        "port": check.port.id,
+        "gaps": int((~check.gaps["may_have_left"]).sum()),
+        "gaps_at_matched_visits": len(check.visit_gaps) - candidates,
+        "candidates": candidates,
+        "ais_visits": int(counted["ais_visits"].sum()),
+        "visits": mean,
+        "visits_low": low,
+        "visits_high": high,
+        "excess_probability": check.excess_probability,
+    }
