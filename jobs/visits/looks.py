@@ -1,3 +1,5 @@
+"""Looks: what one overpass could see of each berth, and the vessels at it."""
+
 from __future__ import annotations
 
 from collections import defaultdict
@@ -25,16 +27,10 @@ from jobs.domain.geometry import project
 
 BERTH_REACH_M = 50.0
 """How far off a berth a ship's centre may lie: a beam plus the error of a drawn polygon."""
-
-
 OUTSIDE_BELOW = 0.5
-"""With less of the berth inside the swath than this, the look says nothing about it."""
-
-
+"""With less of the berth inside the swath than this, the look is no observation of it."""
 CLOUDED_BELOW = 0.3
 """Clear share of the imaged berth below which even a ship that is there is more likely missed."""
-
-
 CLEAR_FROM = 0.9
 """Clear share of the whole berth from which an absence counts: what is left is narrower than a ship
 at any berth; in a wide anchorage it may still hide one."""
@@ -52,7 +48,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Look:
-    """What one overpass could see of one berth, and the ships it saw there."""
+    """One overpass over one berth: fractions imaged and clear, and the ships found there."""
 
     berth_id: str
     overpass_id: str
@@ -153,7 +149,7 @@ def berth_of(vessel: Vessel, areas: Sequence[BerthArea]) -> str:
 
 
 def look_at(record: OverpassRecord, area: BerthArea, sightings: tuple[Sighting, ...]) -> Look:
-    """What the record could see of the berth; it has seen something wherever it saw a ship."""
+    """The look of a record at a berth; with a ship found it is PARTLY at least."""
     quality = record.quality[area.rows, area.columns][area.mask]
     imaged = _fraction(quality, lacks=Quality.NODATA)
     clear = _fraction(quality, lacks=OPAQUE)
@@ -180,7 +176,7 @@ def _fraction(quality: NDArray[np.uint8], lacks: Quality) -> float:
 
 
 def look_state(imaged_fraction: float, clear_fraction: float) -> LookState:
-    """How far a look can be trusted; both fractions are of the whole berth."""
+    """State of a look by its fractions, both of the whole berth."""
     if imaged_fraction < OUTSIDE_BELOW:
         return LookState.OUTSIDE
     if clear_fraction < CLOUDED_BELOW * imaged_fraction:

@@ -1,8 +1,7 @@
-"""The port-visit time series: what was seen and what it means, per berth and day, week and month.
+"""The port-visit time series: counts and estimates per berth and day, week and month.
 
-A period in which nobody looked is there, with ``looks`` = 0: a zero under ``visits_seen`` means
-something only together with the looks beneath it, and ``visits`` is then as wide as what was
-believed before.
+A period without a look has ``looks`` = 0: a zero of ``visits_seen`` has a meaning only together
+with the number of looks, and the interval of ``visits`` is then as wide as the prior's.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ ESTIMATES = {
     "barrels_low": "5 % of the histories have fewer barrels",
     "barrels_high": "5 % of the histories have more barrels",
 }
-"""The estimates, in order; NaN for barrels where no oil is moved."""
+"""The estimates, in order; barrels are NaN but at oil terminals."""
 
 
 def port_visits(
@@ -60,7 +59,7 @@ def port_visits(
 def port_series(
     tables: PortTables, estimate: PortEstimate, period: Period
 ) -> dict[str, xr.Dataset]:
-    """The same for one port: what a worker can make alone."""
+    """``port_visits`` of one port, which needs no other port."""
     berths = _by_day(estimate, period)
     return {frequency: _series([(tables, berths)], period, frequency) for frequency in FREQUENCIES}
 
@@ -131,12 +130,12 @@ def _series(
 
 @dataclass(frozen=True)
 class ByDay:
-    """What happened at one berth on every day of every history; arrays are (draw, day)."""
+    """Counts at one berth on every day of every history; arrays are (draw, day)."""
 
     visits: NDArray[np.int32]
     ship_days: NDArray[np.float64]
     barrels: NDArray[np.float64] | None
-    """None where no oil is moved."""
+    """None but at oil terminals."""
 
 
 def _by_day(estimate: PortEstimate, period: Period) -> list[ByDay]:
@@ -183,14 +182,14 @@ def _berth_estimates(berth: ByDay, edges: NDArray[np.float64]) -> dict[str, NDAr
     first = edges[:-1].astype(np.intp)
     visits = np.add.reduceat(berth.visits, first, axis=1)
     ships = np.add.reduceat(berth.ship_days, first, axis=1) / np.diff(edges)
-    row = _spread("visits", visits) | _spread("occupancy", ships)
+    row = _mean_and_interval("visits", visits) | _mean_and_interval("occupancy", ships)
     row["visits_low_50"], row["visits_high_50"] = _interval(visits, 0.5)
     if berth.barrels is None:
         return row | {name: np.full(len(first), np.nan) for name in ESTIMATES if name not in row}
-    return row | _spread("barrels", np.add.reduceat(berth.barrels, first, axis=1))
+    return row | _mean_and_interval("barrels", np.add.reduceat(berth.barrels, first, axis=1))
 
 
-def _spread(name: str, values: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
+def _mean_and_interval(name: str, values: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
     low, high = _interval(values, 0.9)
     return {name: values.mean(axis=0), f"{name}_low": low, f"{name}_high": high}
 

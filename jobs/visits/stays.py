@@ -1,7 +1,7 @@
-"""From looks to seen visits: which vessel lay at which berth, and which sightings are one stay.
+"""Stays: which sightings at a berth are one ship's stay.
 
-Only what was seen is counted here. A ship that came and went between two looks, or under cloud, is
-in no table; how many those were is for a model of its own to estimate, with its interval.
+Only seen stays: ships that came and left between two looks or under cloud are estimated by
+``jobs.visits.estimate``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SWING_GATE_M = 400.0
 MOORED_GATE_M = 150.0
 """A moored ship lies still, but the centre of a box moves when part of the hull is not found."""
 SWING_SD_M, MOORED_SD_M = 150.0, 20.0
-"""How far apart two sightings of one ship usually are; only weighs position against length."""
+"""Usual distance of two sightings of one ship; only weighs position against length."""
 LENGTH_SD_FLOOR_M = 1.0
 """No single look is better than a tenth of a pixel."""
 TRUNCATED_DISCOUNT = 0.5
@@ -49,7 +49,7 @@ class Stay:
 
     sightings: tuple[Sighting, ...]
     departure_before: datetime | None = None
-    """Time of the look that found it gone; None while nothing has."""
+    """Time of the look that found it gone; None without such a look."""
 
     @property
     def first(self) -> datetime:
@@ -71,15 +71,6 @@ class Stay:
         return all(sighting.vessel.truncated for sighting in self.sightings)
 
 
-# --- berths on the grid -------------------------------------------------------------------------
-
-
-# --- one overpass -------------------------------------------------------------------------------
-
-
-# --- stays --------------------------------------------------------------------------------------
-
-
 def stays_at(berth: Berth, looks: Iterable[Look]) -> tuple[Stay, ...]:
     """The seen stays at one berth, by first sighting; looks are in time order, of any berths."""
     ended: list[Stay] = []
@@ -95,7 +86,7 @@ def stays_at(berth: Berth, looks: Iterable[Look]) -> tuple[Stay, ...]:
 
 
 def _after(berth: Berth, present: list[Stay], look: Look) -> tuple[list[Stay], list[Stay]]:
-    """Who is still there after one more look, and who is known to have gone."""
+    """The stays that go on after one more look, and those that it ended."""
     seen = assign(berth, present, look.sightings)
     continued = [
         replace(stay, sightings=(*stay.sightings, look.sightings[seen[index]]))
@@ -110,14 +101,14 @@ def _after(berth: Berth, present: list[Stay], look: Look) -> tuple[list[Stay], l
 
 
 def _proves_gone(berth: Berth, stay: Stay, look: Look) -> bool:
-    """A look without the ship proves it gone when all was clear, or others fill the berth."""
+    """Whether a look without the ship proves it gone: all clear, or the berth full of others."""
     full = berth.capacity is not None and len(look.sightings) >= berth.capacity
-    # two sensors of one instant may disagree; then the one that saw the ship is believed
+    # two sensors of one instant may disagree; then the one that found the ship counts
     return look.time > stay.last and (look.state is LookState.CLEAR or full)
 
 
 def assign(berth: Berth, stays: Sequence[Stay], sightings: Sequence[Sighting]) -> dict[int, int]:
-    """Index of the sighting that continues each stay: as many pairs as possible, then the best."""
+    """Index of the sighting that continues each stay: most pairs first, then least mismatch."""
     if not stays or not sightings:
         return {}
     cost = np.array([[mismatch(berth, stay, sighting) for sighting in sightings] for stay in stays])
@@ -133,7 +124,7 @@ def assign(berth: Berth, stays: Sequence[Stay], sightings: Sequence[Sighting]) -
 
 
 def mismatch(berth: Berth, stay: Stay, sighting: Sighting) -> float:
-    """Squared sds between a stay and a sighting; infinite where they cannot be one ship."""
+    """Squared distance in sd between a stay and a sighting; infinite where not one ship."""
     length_m, length_sd_m = pooled_length(stay.measured)
     sd_m = hypot(length_sd_m, max(sighting.vessel.length_sd_m, LENGTH_SD_FLOOR_M))
     differs_m = _length_difference_m(length_m, stay.truncated, sighting.vessel)
@@ -150,7 +141,7 @@ def mismatch(berth: Berth, stay: Stay, sighting: Sighting) -> float:
 
 
 def _length_difference_m(length_m: float, truncated: bool, vessel: Vessel) -> float:
-    """How far two lengths contradict each other: a cut ship may be any amount longer."""
+    """Difference of two lengths, metres, 0 where a cut ship may be longer."""
     excess_m = length_m - vessel.length_m
     if truncated and vessel.truncated:
         return 0.0
@@ -178,6 +169,3 @@ def confidence(stay: Stay) -> float:
     """Probability that at least one sighting is a ship, taking their errors as independent."""
     any_ship = 1 - prod(1 - sighting.vessel.score for sighting in stay.sightings)
     return any_ship * (TRUNCATED_DISCOUNT if stay.truncated else 1.0)
-
-
-# --- rows ---------------------------------------------------------------------------------------

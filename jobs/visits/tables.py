@@ -1,3 +1,5 @@
+"""The tables of one port: vessels, looks and seen visits, from overpass records."""
+
 from __future__ import annotations
 
 from bisect import bisect_left
@@ -33,7 +35,7 @@ from jobs.visits.stays import Row, Stay, confidence, pooled_length, stays_at
 def port_tables(port: Port, records: Iterable[OverpassRecord]) -> PortTables:
     """Vessels, looks and seen visits of one port; records are read once and not kept.
 
-    Vessels that are fixed structure stand in the first table alone.
+    Vessels that are fixed structure are in the vessels table only.
     """
     areas = berth_areas(port)
     looks: list[Look] = []
@@ -111,20 +113,20 @@ def visit_rows(
     visit_of: dict[str, str] = {}
     for berth_id in sorted(stays):
         here = [look for look in looks if look.berth_id == berth_id]
-        for stay, visit_id in _named(port, berth_id, stays[berth_id]):
+        for stay, visit_id in _with_ids(port, berth_id, stays[berth_id]):
             rows.append(_visit_row(port, berth_id, visit_id, stay, here))
             visit_of |= {sighting.vessel_id: visit_id for sighting in stay.sightings}
     return sorted(rows, key=lambda row: (row["arrival_before"], row["visit_id"])), visit_of
 
 
-def _named(port: Port, berth_id: str, stays: Sequence[Stay]) -> list[tuple[Stay, str]]:
-    """Ids from place, first sighting and rank among those of that moment: later looks keep them."""
+def _with_ids(port: Port, berth_id: str, stays: Sequence[Stay]) -> list[tuple[Stay, str]]:
+    """Stays with visit ids of berth, first sighting and rank, which later looks do not change."""
     seen: defaultdict[datetime, int] = defaultdict(int)
-    named = []
+    found = []
     for stay in stays:
         seen[stay.first] += 1
-        named.append((stay, f"{port.id}-{berth_id}-{stay.first:%Y%m%dT%H%M%SZ}-{seen[stay.first]}"))
-    return named
+        found.append((stay, f"{port.id}-{berth_id}-{stay.first:%Y%m%dT%H%M%SZ}-{seen[stay.first]}"))
+    return found
 
 
 def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequence[Look]) -> Row:
@@ -151,7 +153,7 @@ def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequ
 
 
 def _last_clear(looks: Sequence[Look], before: datetime) -> datetime | None:
-    """Time of the last clear look before that moment; the ship cannot have been in it."""
+    """Time of the last clear look before that moment, in which the ship was not there."""
     times = [look.time for look in looks if look.state is LookState.CLEAR]
     index = bisect_left(times, before)
     return times[index - 1] if index else None

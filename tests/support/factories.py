@@ -36,7 +36,8 @@ from jobs.domain import (
 from jobs.publish.publication import Provenance, Publication, UnitCounts
 from jobs.visits.cargo import VolumeSettings, counted_stays, volumes_of
 from jobs.visits.columns import table
-from jobs.visits.estimate import estimate_port, visit_table, with_estimates
+from jobs.visits.estimate import estimate_port, with_estimates
+from jobs.visits.estimate_rows import visit_table
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.schema import ESTIMATE_COLUMNS, VOYAGE_COLUMNS, PortEstimate, PortTables
 from jobs.visits.series import port_visits

@@ -9,17 +9,11 @@ import pandas as pd
 import pytest
 
 from jobs.domain import BerthKind, Dwell, EstimateSettings, Period, Quality
+from jobs.visits.berth_models import berth_prior, queue_prior
 from jobs.visits.cargo import Cargo, CargoEntry
-from jobs.visits.estimate import (
-    area_km2,
-    berth_prior,
-    detector_at,
-    estimate_port,
-    panel_of,
-    road_prior,
-    with_estimates,
-)
+from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.occupancy.detector import ANCHORAGE, BERTH
+from jobs.visits.panels import area_km2, detector_at, panel_of
 from jobs.visits.schema import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
 from jobs.visits.tables import port_tables
 from tests.support.factories import (
@@ -187,7 +181,7 @@ def test_a_dwell_of_ones_own_is_believed_and_named():
     assert prior.dwell_median_days == 2.0
     assert np.exp(1.96 * prior.dwell_sd) == pytest.approx(2.0, rel=1e-3)
     assert prior.source == "AIS of 2023"
-    assert road_prior(mine).source == "AIS of 2023"
+    assert queue_prior(mine).source == "AIS of 2023"
     vague = [berth_prior(kind, None).dwell_sd for kind in (BerthKind.OIL_TERMINAL, BerthKind.BULK)]
     assert vague[0] < vague[1]
 

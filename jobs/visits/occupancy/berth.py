@@ -47,7 +47,7 @@ class BerthFit:
         false = [f"false_alarms {sensor} at quays" for sensor in sensors]
         return Member(self.sampled, ("rate", "dwell", "length", "spread", *recall, *false))
 
-    def tell(self, chosen: NDArray[np.intp], seed: int) -> BerthPosterior:
+    def posterior(self, chosen: NDArray[np.intp], seed: int) -> BerthPosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
         return BerthPosterior(self, _histories(self, chosen, rng), chosen)
@@ -91,7 +91,7 @@ def fit_berth(panel: Panel, prior: BerthPrior, draws: int = 1000, seed: int = 0)
     """
     fit = sample_berth(panel, prior, seed)
     chosen = fit.sampled.resample(draws, np.random.default_rng([seed, 2]))
-    return fit.tell(chosen, seed)
+    return fit.posterior(chosen, seed)
 
 
 def sample_berth(

@@ -33,7 +33,7 @@ ROOM = 12
 
 
 @dataclass(frozen=True)
-class RoadPrior:
+class QueuePrior:
     """Lognormal beliefs about a place for several ships; ``*_sd`` are of the natural logarithm."""
 
     rate_median_per_day: float = 0.5
@@ -50,7 +50,7 @@ class RoadPrior:
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be above zero")
 
-    def with_dwell(self, factor: float) -> RoadPrior:
+    def with_dwell(self, factor: float) -> QueuePrior:
         """The same with every dwell longer by a factor."""
         return replace(self, dwell_median_days=self.dwell_median_days * factor)
 
@@ -77,11 +77,11 @@ class RoadPrior:
 
 
 @dataclass(frozen=True)
-class RoadFit:
+class QueueFit:
     """Parameters of one place that agree with its counts, before any history is told."""
 
     panel: Panel
-    prior: RoadPrior
+    prior: QueuePrior
     capacity: int | None
     sampled: Posterior
 
@@ -101,7 +101,7 @@ class RoadFit:
             self.sampled, (f"rate of several {place}", f"dwell of several {place}", *recall, *false)
         )
 
-    def tell(self, chosen: NDArray[np.intp], seed: int) -> RoadPosterior:
+    def posterior(self, chosen: NDArray[np.intp], seed: int) -> QueuePosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
         different, times = np.unique(chosen, return_counts=True)
@@ -112,14 +112,14 @@ class RoadFit:
             counts_of(self.panel, self.capacity), most, limited, *points, times, rng
         )
         draws = _draws(self.panel, self.prior, in_order(rows, chosen), len(chosen), rng)
-        return RoadPosterior(self, draws, chosen)
+        return QueuePosterior(self, draws, chosen)
 
 
 @dataclass(frozen=True)
-class RoadPosterior:
+class QueuePosterior:
     """What the counts say of one place."""
 
-    fit: RoadFit
+    fit: QueueFit
     draws: StayDraws
     chosen: NDArray[np.intp]
     """(draw,), the sampled point behind each history."""
@@ -139,29 +139,29 @@ class RoadPosterior:
         return self.fit.prior.points(self.fit.sampled.normal[self.chosen], self.fit.detectors)
 
 
-def fit_road(
+def fit_queue(
     panel: Panel,
-    prior: RoadPrior,
+    prior: QueuePrior,
     capacity: int | None = None,
     draws: int = 1000,
     seed: int = 0,
-) -> RoadPosterior:
+) -> QueuePosterior:
     """Histories of a place for several ships that agree with the counts; None = any number.
 
     The same seed gives the same draws. Raises InputError for a capacity below one.
     """
-    fit = sample_road(panel, prior, capacity, seed)
-    return fit.tell(fit.sampled.resample(draws, np.random.default_rng([seed, 2])), seed)
+    fit = sample_queue(panel, prior, capacity, seed)
+    return fit.posterior(fit.sampled.resample(draws, np.random.default_rng([seed, 2])), seed)
 
 
-def sample_road(
+def sample_queue(
     panel: Panel,
-    prior: RoadPrior,
+    prior: QueuePrior,
     capacity: int | None = None,
     seed: int = 0,
     least_effective: float = 300.0,
     like: Posterior | None = None,
-) -> RoadFit:
+) -> QueueFit:
     """The parameters of one place given its counts."""
     if capacity is not None and capacity < 1:
         raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
@@ -178,7 +178,7 @@ def sample_road(
     sampled = sample_posterior(
         log_likelihood, 2 + 2 * len(detectors), 1, seed, least_effective=least_effective, like=like
     )
-    return RoadFit(panel, prior, capacity, sampled)
+    return QueueFit(panel, prior, capacity, sampled)
 
 
 def most_ships(panel: Panel, capacity: int | None) -> int:
@@ -203,7 +203,7 @@ def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
 
 
 def _draws(
-    panel: Panel, prior: RoadPrior, rows: Floats, draws: int, rng: np.random.Generator
+    panel: Panel, prior: QueuePrior, rows: Floats, draws: int, rng: np.random.Generator
 ) -> StayDraws:
     lengths = prior.length_median_m * np.exp(prior.length_sd * rng.standard_normal(len(rows)))
     return StayDraws(

@@ -7,7 +7,7 @@ from scipy.linalg import expm
 from jobs.errors import InputError
 from jobs.visits.occupancy import birth_death
 from jobs.visits.occupancy.detector import Detector
-from jobs.visits.occupancy.queue_model import RoadPrior, counts_of, fit_road
+from jobs.visits.occupancy.queue_model import QueuePrior, counts_of, fit_queue
 from tests.support.panels import GOOD, make_panel
 
 RATE, LEAVE = 2.0, 0.6
@@ -93,7 +93,7 @@ def test_both_likelihoods_agree():
 
 def test_a_berth_for_two_never_holds_three():
     panel = make_panel([1.0, 2.0, 5.0], [2, 1, 2], days=10.0)
-    stays = fit_road(panel, RoadPrior(), capacity=2, draws=200).draws
+    stays = fit_queue(panel, QueuePrior(), capacity=2, draws=200).draws
     for moment in np.linspace(0, 10, 41):
         there = (stays.arrival <= moment) & (moment < stays.departure)
         assert np.bincount(stays.draw[there], minlength=200).max() <= 2
@@ -106,7 +106,7 @@ def test_queue_and_wait_follow_from_counts_of_close_looks():
     time = np.sort(np.concatenate([np.arange(0.5, 120, 1.0), np.arange(0.7, 120, 1.0)]))
     there = np.array([((arrival <= t) & (t < departure)).sum() for t in time])
     panel = make_panel(time, rng.binomial(there, 0.85), days=120.0)
-    found = fit_road(panel, RoadPrior(), draws=300)
+    found = fit_queue(panel, QueuePrior(), draws=300)
     queue = found.draws.occupied_days([0.0, 120.0]).mean() / 120
     assert queue == pytest.approx(there.mean(), rel=0.15)
     assert np.quantile(found.dwell, 0.05) < 1.5 < np.quantile(found.dwell, 0.95)
@@ -119,17 +119,17 @@ def test_recall_is_learned_where_looks_follow_each_other_closely():
     base = np.repeat(np.arange(1.0, 60, 2.0), 3) + np.tile([0.0, 0.01, 0.02], 30)
     there = np.repeat(rng.poisson(6, 30), 3)
     panel = make_panel(base, rng.binomial(there, 0.9), detectors=(vague,), days=60.0)
-    found = fit_road(panel, RoadPrior(), draws=200)
+    found = fit_queue(panel, QueuePrior(), draws=200)
     assert found.recall.mean() == pytest.approx(0.9, abs=0.06)
 
 
 def test_a_place_for_no_ship_is_refused():
     with pytest.raises(InputError, match="capacity 0"):
-        fit_road(make_panel([], [], detectors=(GOOD,)), RoadPrior(), capacity=0)
+        fit_queue(make_panel([], [], detectors=(GOOD,)), QueuePrior(), capacity=0)
 
 
 def test_a_crowd_at_a_quay_for_two_is_no_end_of_the_world():
     panel = make_panel([1.0, 2.0, 5.0], [300, 1, 2], days=10.0)
-    found = fit_road(panel, RoadPrior(), capacity=2, draws=50)
+    found = fit_queue(panel, QueuePrior(), capacity=2, draws=50)
     assert np.isfinite(found.fit.sampled.weight).all()
     assert found.fit.sampled.effective > 100

@@ -1,0 +1,78 @@
+"""Panels of usable looks, made of a port's tables and the measured errors of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time
+
+import numpy as np
+import pandas as pd
+
+from jobs.domain import Berth, BerthKind, LookState, Period
+from jobs.domain.geometry import GEOD
+from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
+from jobs.visits.occupancy.draws import days_since
+from jobs.visits.occupancy.panel import Panel
+from jobs.visits.schema import PortTables
+
+USABLE = (LookState.CLEAR.value, LookState.PARTLY.value)
+LEAST_CLEAR = 0.3
+"""Least clear share of a look with a vessel: seen through a hole in the cloud, it was clear there.
+"""
+
+
+def panel_of(
+    tables: PortTables, berth: Berth, period: Period, errors: Sequence[MeasuredError]
+) -> Panel:
+    """The usable looks at one berth; the length is that of the vessel with the highest score."""
+    origin = datetime.combine(period.start, time.min, UTC)
+    days = float((period.end - period.start).days + 1)
+    looks = tables.looks[(tables.looks["berth"] == berth.id) & tables.looks["state"].isin(USABLE)]
+    looks = looks.sort_values(["time", "overpass_id"], kind="stable")
+    at = np.array([days_since(origin, moment) for moment in looks["time"]], np.float64)
+    looks, at = looks[(at >= 0) & (at <= days)], at[(at >= 0) & (at <= days)]
+    sensors = sorted(set(looks["sensor"]))
+    best = _likeliest(tables, berth.id).reindex(looks["overpass_id"])
+    visit_ids = tuple(tables.visits.loc[tables.visits["berth"] == berth.id, "visit_id"])
+    vessels = looks["vessels"].to_numpy(np.int32)
+    clear = looks["clear_fraction"].to_numpy(np.float64)
+    whole = best["truncated"].eq(False).to_numpy(bool)
+    return Panel(
+        port=tables.port.id,
+        berth=berth.id,
+        origin=origin,
+        days=days,
+        time=at,
+        detector=looks["sensor"].map(sensors.index).to_numpy(np.int32),
+        clear=np.where(vessels > 0, np.maximum(clear, LEAST_CLEAR), clear),
+        vessels=vessels,
+        length_m=np.where(whole, best["length_m"].to_numpy(np.float64), np.nan),
+        length_sd_m=np.where(whole, best["length_sd_m"].to_numpy(np.float64), np.nan),
+        visit=best["visit_id"]
+        .map(dict(zip(visit_ids, range(len(visit_ids)), strict=True)))
+        .fillna(-1)
+        .to_numpy(np.int32),
+        detectors=tuple(detector_at(berth, sensor, errors) for sensor in sensors),
+        visit_ids=visit_ids,
+    )
+
+
+def _likeliest(tables: PortTables, berth_id: str) -> pd.DataFrame:
+    """The vessel with the highest score of each overpass at the berth, by overpass id."""
+    here = pd.DataFrame(tables.ships.loc[tables.ships["berth"] == berth_id])
+    here = here.sort_values(["score", "vessel_id"], kind="stable")
+    return here.drop_duplicates("overpass_id", keep="last").set_index("overpass_id")
+
+
+def detector_at(berth: Berth, sensor: str, errors: Sequence[MeasuredError]) -> Detector:
+    """The errors of a sensor's detector at a berth; false alarms are those of the whole place."""
+    found = detectors_for(errors, sensor, place_of(berth.kind))
+    size = area_km2(berth) if berth.kind is BerthKind.ANCHORAGE else float(berth.capacity or 1)
+    return replace(found, false_alarms=found.false_alarms * size)
+
+
+def area_km2(berth: Berth) -> float:
+    """Ground area of the berth's polygon, square kilometres."""
+    area_m2, _ = GEOD.geometry_area_perimeter(berth.polygon)
+    return abs(float(area_m2)) / 1e6
