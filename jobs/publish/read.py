@@ -78,7 +78,7 @@ class PublishedResult:
     def calls(self, port_id: str | None = None) -> tuple[StayDraws, ...]:
         """Histories of the berths of a port, or of all; anchorages only where there is no berth.
 
-        A ship waits in the roads before it berths: to count both would count it twice.
+        A ship waits at anchor before it berths: to count both would count it twice.
         """
         wanted = [port for port in self.ports if port_id in (None, port.id)]
         names = {(port.id, berth.id) for port in wanted for berth in _quays(port)}

@@ -20,7 +20,7 @@ from jobs.publish.read import PublishedResult, read_published
 from tests.publish.test_read import call, publish_job, two_ports
 
 NIGHT = pd.Timestamp("2024-03-13T00:00Z")
-"""Chongjin's overpass of 02:10 that day saw two ships in the roads and one at the berth."""
+"""Chongjin's overpass of 02:10 that day saw two ships at anchor and one at the berth."""
 LAIN, CALLER, LEAVER, BYSTANDERS = 512_000_001, 512_000_002, 512_000_003, 512_000_010
 """The ship of a vessel seen; one that calls later; one that goes and comes back; others."""
 
@@ -231,7 +231,7 @@ def test_the_same_files_give_the_same_bytes_again(case, check, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_hearing_that_fails_leaves_the_older_one(case, check, tmp_path, monkeypatch):
+def test_a_cross_check_that_fails_leaves_the_older_one(case, check, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     crosscheck_files.write_cross_check(check, case.result, folder)
     (tmp_path / ".out.1.partial").mkdir()  # of one that was killed
@@ -240,7 +240,7 @@ def test_a_hearing_that_fails_leaves_the_older_one(case, check, tmp_path, monkey
     def full(*_: object, **__: object) -> str:
         raise OSError("no space left")
 
-    monkeypatch.setattr(crosscheck, "as_csv", full)
+    monkeypatch.setattr(crosscheck_files, "as_csv", full)
     with pytest.raises(OSError, match="no space left"):
         crosscheck_files.write_cross_check(check, case.result, folder)
     assert (folder / "ais_summary.json").read_bytes() == before

@@ -1,7 +1,7 @@
-"""Size, deadweight, barrels: what posterior draws of stays say about cargo, and about a cap on it.
+"""Size, deadweight and barrels of posterior draws of stays, and a cap on the barrels.
 
 ``volumes_of`` gives every stay of every draw a deadweight and a cargo, ``barrels_in`` counts them
-per window, ``cap_years`` asks in each draw when a calendar year's cap was crossed. Sources of the
+per window, ``cap_years`` finds in each draw when a calendar year's cap was crossed. Sources of the
 formulas and numbers: Berthwatch's domain page, sections 1 and 3.
 """
 

@@ -48,7 +48,7 @@ class StayVolumes:
 
 @dataclass(frozen=True)
 class _Trade:
-    """What all visits of a draw share, at all berths and ports."""
+    """Parameters that all visits of a draw share, at all berths and ports."""
 
     load: Numbers
     """(draw,), the load level."""
@@ -117,7 +117,7 @@ def _loads(
     """(row,), beta about the draw's level.
 
     One concentration serves all levels, chosen so that over all draws the sd about the level is the
-    one asked for: var = E[level (1 - level)] / (concentration + 1).
+    given one: var = E[level (1 - level)] / (concentration + 1).
     """
     level: Numbers = trade.load[stays.draw]
     if settings.load_visit_sd == 0:
@@ -144,7 +144,7 @@ def _entered(
     load: Numbers,
     laden: Numbers,
 ) -> Numbers:
-    """Barrels (row,), an analyst's word before the prior wherever there is one."""
+    """Barrels (row,): an analyst's entry where there is one, else the prior."""
     counts = {e.visit_id: float(e.what in settings.counted_cargo) for e in entries}
     loads = {e.visit_id: e.load for e in entries if e.load is not None}
     barrels = {e.visit_id: e.barrels for e in entries if e.barrels is not None}

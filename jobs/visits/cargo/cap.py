@@ -1,4 +1,4 @@
-"""When a calendar year's cap was crossed: asked in every draw, and answered with a probability."""
+"""Whether and when a calendar year's cap was crossed, in every draw, and its probability."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ BEAM_FACTOR, BEAM_POWER, BEAM_SD = 0.2736, 0.8793, 0.099
 class BeamMeasure:
     """A ship's beam as measured over all her looks.
 
-    At 10 m a beam is little more than a pixel and tells nothing; give it from 3 m imagery, AIS or a
-    register.
+    At 10 m a beam is little more than a pixel and has no information; take it from 3 m imagery, AIS
+    or a register.
     """
 
     beam_m: float
@@ -90,7 +90,7 @@ def draw_deadweight(
     old = (rng.random(ships) < settings.built_before_2000_share)[ship]
     residual = rng.standard_normal(ships)[ship]
     beam_m = draw_beam(rng, stays, beams)
-    return spread_deadweight(stays.length_m, beam_m, old, residual)
+    return deadweight_of(stays.length_m, beam_m, old, residual)
 
 
 def _check_lengths(stays: StayDraws) -> None:
@@ -115,7 +115,7 @@ def _ships(
     return stays.draw.astype(np.intp) * ships + rng.integers(ships, size=rows), stays.draws * ships
 
 
-def spread_deadweight(
+def deadweight_of(
     length_m: Numbers, beam_m: Numbers, old: NDArray[np.bool_], residual: Numbers
 ) -> Numbers:
     """Tonnes (row,); beam NaN where unknown, residual in standard deviations of ln DWT."""

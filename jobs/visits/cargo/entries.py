@@ -1,4 +1,4 @@
-"""What an analyst knows of a visit's cargo, with the source: the only way laden or ballast enters.
+"""Analysts' entries of a visit's cargo, with the source: the only input of laden or ballast.
 
 No validated method reads laden or ballast from imagery at 3-10 m (domain page, section 3), so
 nothing here infers it.
@@ -34,12 +34,12 @@ class Cargo(StrEnum):
 
 @dataclass(frozen=True)
 class CargoEntry:
-    """An analyst's word on one seen visit."""
+    """An analyst's entry of one seen visit."""
 
     visit_id: str
     what: Cargo
     source: str
-    """Where it is known from: a photograph, a patrol report, a bill of lading."""
+    """Source of the entry: a photograph, a patrol report, a bill of lading."""
     load: float | None = None
     """Cargo over deadweight, above 0 and at most 1; None leaves it to the prior."""
     barrels: float | None = None
@@ -49,9 +49,9 @@ class CargoEntry:
 def read_entries(path: Path, visit_ids: Collection[str] | None = None) -> tuple[CargoEntry, ...]:
     """Entries of a CSV file with columns visit_id, what, source and perhaps load, barrels.
 
-    ``visit_ids`` are the visits there are, at all ports of the job; an entry for another would do
-    nothing. None: not known yet. InputError with file and line for anything unexpected, also a
-    visit entered twice.
+    ``visit_ids`` are the seen visits at all ports of the job; an entry for another is an error.
+    None: not known yet. InputError with file and line for anything unexpected, also a visit entered
+    twice.
     """
     lines: dict[str, int] = {}
     entries = []

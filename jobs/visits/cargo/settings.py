@@ -1,4 +1,4 @@
-"""What is believed about ships and cargoes before any is seen, and the cap they count against."""
+"""Priors of ships and cargoes, and the cap they count against."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class VolumeSettings:
     of about 3,000 dwt loaded at Vladivostok and Vostochny in 2016 and 2017 (Argus port data in
     Maritime Herald, 2017); the rest is a guess, kept wide by ``product_visits``."""
     product_visits: float = 10.0
-    """How sure the shares are, in visits of known product that would tell as much (the Dirichlet's
+    """Precision of the shares as an equivalent number of visits of known product (the Dirichlet's
     concentration): small means that one draw's visits mostly carry the same product."""
     laden_share: float = 1.0
     """Of stays without an analyst's entry, the share that moved a cargo. 1 counts every stay, as

@@ -1,1 +1,1 @@
-"""From looks to histories: hidden Markov models of berths and roads, with honest uncertainty."""
+"""From looks to posterior histories: hidden Markov models of berths and anchorages."""

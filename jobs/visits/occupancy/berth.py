@@ -1,4 +1,4 @@
-"""The berth model: one ship at a time, seen by fallible looks; fitted, and told as histories."""
+"""The berth model: one ship at a time, observed by imperfect looks; its fit and its histories."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from jobs.visits.occupancy.partial_pooling import Member
 from jobs.visits.occupancy.prior import LENGTH_STEP, BerthPrior, Points, length_classes
 
 NO_DETECTOR = Detector("none", 0.5, 0.0, 0.0, 0.01, 0.0)
-"""Stands where there is no look at all: nothing is asked of it."""
+"""Placeholder of a panel without looks; its figures have no effect."""
 
 
 @dataclass(frozen=True)
 class BerthFit:
-    """Parameters of one berth that agree with its looks, before any history is told."""
+    """Posterior of the parameters of one berth, as weighted points."""
 
     panel: Panel
     prior: BerthPrior
@@ -31,7 +31,7 @@ class BerthFit:
 
     @property
     def detectors(self) -> tuple[Detector, ...]:
-        """Those of the panel, or one that stands for none."""
+        """Those of the panel, or NO_DETECTOR."""
         return self.panel.detectors or (NO_DETECTOR,)
 
     @cached_property
@@ -45,7 +45,7 @@ class BerthFit:
         sensors = [detector.sensor for detector in self.detectors]
         recall = [f"recall {sensor} at quays" for sensor in sensors]
         false = [f"false_alarms {sensor} at quays" for sensor in sensors]
-        return Member(self.sampled, ("rate", "dwell", "length", "spread", *recall, *false))
+        return Member(self.sampled, ("rate", "dwell", "length", "sd_of_length", *recall, *false))
 
     def posterior(self, chosen: NDArray[np.intp], seed: int) -> BerthPosterior:
         """Histories under the chosen points, one for each."""
@@ -55,7 +55,7 @@ class BerthFit:
 
 @dataclass(frozen=True)
 class BerthPosterior:
-    """What the looks say of one berth."""
+    """Posterior histories of one berth, and the parameters behind them."""
 
     fit: BerthFit
     draws: StayDraws
@@ -78,13 +78,13 @@ class BerthPosterior:
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """(draw, detector), chance to find a ship of the fleet that calls here in a clear look."""
+        """(draw, detector), probability to detect a ship of this berth's fleet in a clear look."""
         points = self.points
         return np.asarray(np.einsum("pc,pdc->pd", points.mix, points.recall), np.float64)
 
 
 def fit_berth(panel: Panel, prior: BerthPrior, draws: int = 1000, seed: int = 0) -> BerthPosterior:
-    """Histories of one berth that agree with its looks, and the parameters behind them.
+    """Posterior histories of one berth given its looks, and the parameters behind them.
 
     The parameters (rate, dwell and its shape, the fleet's lengths, each detector's recall and false
     alarms) are integrated over, not fixed at their best values. The same seed gives the same draws.
@@ -101,7 +101,10 @@ def sample_berth(
     least_effective: float = 300.0,
     like: Posterior | None = None,
 ) -> BerthFit:
-    """The parameters of one berth given its looks."""
+    """Posterior of the parameters of one berth given its looks.
+
+    like: a posterior that this one may resemble, where the search begins.
+    """
     detectors = panel.detectors or (NO_DETECTOR,)
     looks = looks_of(panel)
 
@@ -126,11 +129,11 @@ def _histories(fit: BerthFit, chosen: NDArray[np.intp], rng: np.random.Generator
     looks: Looks = looks_of(panel)
     different, times = np.unique(chosen, return_counts=True)
     points = fit.points.take(different)
-    told: NDArray[np.float64] = berth_hmm.histories(  # type: ignore[call-arg]
+    drawn: NDArray[np.float64] = berth_hmm.histories(  # type: ignore[call-arg]
         looks, *points.arrays, times, rng
     )
-    rows = in_order(told, chosen)
-    sighting = rows[:, 4].astype(np.intp) - 1  # the first of the chain's looks is no look
+    rows = in_order(drawn, chosen)
+    sighting = rows[:, 4].astype(np.intp) - 1  # look 0 is the start of the period
     within = np.exp(LENGTH_STEP * (rng.random(len(rows)) - 0.5))
     visit = np.full(len(rows), -1, np.int32)
     seen = sighting >= 0
@@ -151,7 +154,7 @@ def _histories(fit: BerthFit, chosen: NDArray[np.intp], rng: np.random.Generator
 
 
 def in_order(rows: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Rows (stay, ...) of histories told point by point, numbered and sorted as they were chosen.
+    """Rows (stay, ...) of histories drawn point by point, numbered and sorted as they were chosen.
 
     The first column is the number of the history; each history keeps the order of its rows.
     """

@@ -1,16 +1,16 @@
-"""The compiled heart of the berth model: one berth as a hidden Markov chain in continuous time.
+"""Compiled berth model: one berth as a hidden Markov chain in continuous time.
 
 A berth is empty, or holds one ship. Ships come at a rate ``rate`` (per day of empty berth) and stay
 for an Erlang time: ``stages`` stages that each end at rate ``stages / dwell``. A ship has one of a
 few length classes, drawn from ``mix`` when it comes and kept while it stays: that is how two
-sightings of different length can be two ships. Looks see it through an emission per class.
+sightings of different length can be two ships. A look has an emission probability per class.
 
-The states are *empty* and (stage, class). What depends on the class is only how a ship is seen, so
-the chain without classes ("lumped": empty, stage 1..k) moves the mass, and what is left of the
-ships that were there before moves with its classes.
+The states are *empty* and (stage, class). Only emissions depend on the class, so the distribution
+moves by the Markov chain without classes ("lumped": empty, stage 1..k), and the part of ships that
+were there before keeps its classes.
 
-Over a gap the lumped chain moves by uniformisation (Jensen 1953), and histories between looks are
-drawn by the same series, conditional on both ends (Hobolth and Stone 2009).
+Over a gap the lumped Markov chain moves by uniformisation (Jensen 1953), and histories between
+looks are drawn by the same series, conditional on both ends (Hobolth and Stone 2009).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import numpy as np
 from jobs.visits.compiled import njit
 
 NOTHING, VESSEL, NO_LOOK = 0, 1, 2
-"""What a look saw; NO_LOOK marks the ends of the time of interest."""
+"""Kind of a look; NO_LOOK marks the two ends of the period."""
 TAIL = 1e-13
-"""Mass of the uniformisation series that may be left out."""
+"""Truncated mass of the uniformisation series."""
 
 
 @njit(cache=True)
 def lumped_after(start, rate, move, gap, result, work):
-    """Mass of (empty, stage 1..k) after a gap; start, result and work are (k + 1,)."""
+    """Distribution over (empty, stage 1..k) after a gap; start, result and work are (k + 1,)."""
     k = len(start) - 1
     fastest = max(rate, move)
     come, go = rate / fastest, move / fastest
@@ -59,7 +59,7 @@ def lumped_after(start, rate, move, gap, result, work):
 
 @njit(cache=True)
 def in_pieces(mean):
-    """Into how many pieces a gap with so many jumps is cut, so that e^-mean does not underflow."""
+    """Number of pieces of a gap with that mean number of jumps, so that e^-mean is above 0."""
     return int(mean / 500.0) + 1
 
 
@@ -70,8 +70,8 @@ def most_jumps(mean):
 
 
 @njit(cache=True)
-def still_there(move, gap, k, chance):
-    """chance[n]: n stages have ended in the gap, the ship is there all the time; (k,)."""
+def same_ship(move, gap, k, chance):
+    """Fills chance (k,): probability that n stages end in the gap and the same ship stays."""
     chance[0] = math.exp(-move * gap)
     for n in range(1, k):
         chance[n] = chance[n - 1] * move * gap / n
@@ -79,7 +79,7 @@ def still_there(move, gap, k, chance):
 
 @njit(cache=True)
 def step(empty, ships, rate, move, gap, mix, scratch):
-    """Mass after a gap: the new mass of empty; ``ships`` (stage, class) is changed in place."""
+    """Distribution after a gap: returns that of empty; ``ships`` (stage, class) in place."""
     k, classes = ships.shape
     lumped, after, work, chance, stayed = (
         scratch[0, : k + 1],
@@ -95,7 +95,7 @@ def step(empty, ships, rate, move, gap, mix, scratch):
             total += ships[j, c]
         lumped[j + 1] = total
     lumped_after(lumped, rate, move, gap, after, work)
-    still_there(move, gap, k, chance)
+    same_ship(move, gap, k, chance)
     for j in range(k - 1, -1, -1):  # downwards, so that ships[i < j] are still those before the gap
         total = 0.0
         for i in range(j + 1):
@@ -111,8 +111,8 @@ def step(empty, ships, rate, move, gap, mix, scratch):
 
 
 @njit(cache=True)
-def begin(ships, rate, dwell, mix):
-    """The berth in the long run: the mass of empty; fills ``ships`` (stage, class)."""
+def stationary(ships, rate, dwell, mix):
+    """Stationary distribution: returns that of empty; fills ``ships`` (stage, class)."""
     k, classes = ships.shape
     occupied = rate * dwell / (1.0 + rate * dwell)
     for j in range(k):
@@ -122,8 +122,8 @@ def begin(ships, rate, dwell, mix):
 
 
 @njit(cache=True)
-def seen_by(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
-    """Chance of what the look saw, for an empty berth; fills ``emission`` (class,) for ships."""
+def look_likelihood(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
+    """Emission probability of a look at an empty berth; fills ``emission`` (class,) for ships."""
     if kind[look] == NO_LOOK:
         emission[:] = 1.0
         return 1.0
@@ -141,7 +141,7 @@ def seen_by(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
 
 @njit(cache=True)
 def update(empty, ships, at_empty, emission):
-    """Weigh the mass with what was seen and make it sum to 1; (new empty, chance of the look)."""
+    """Bayes update with the emissions, normalised; returns (empty, probability of the look)."""
     total = empty * at_empty
     k, classes = ships.shape
     for j in range(k):
@@ -155,9 +155,9 @@ def update(empty, ships, at_empty, emission):
 
 
 @njit(cache=True)
-def forwards(looks, errors, rate, dwell, mix, empties, ships):
-    """Mass at every look given the looks so far; fills empties (look,) and ships (look, stage,
-    class), gives the ln chance of all looks.
+def forward_filter(looks, errors, rate, dwell, mix, empties, ships):
+    """Forward filter: fills empties (look,) and ships (look, stage, class); returns the log
+    likelihood of all looks.
     """
     time, detector, kind, clear, fits, false_fit = looks
     recall, false_alarm = errors
@@ -166,13 +166,15 @@ def forwards(looks, errors, rate, dwell, mix, empties, ships):
     emission = np.empty(classes)
     scratch = np.empty((5, k + 1))
     current = np.empty((k, classes))
-    empty = begin(current, rate, dwell, mix)
+    empty = stationary(current, rate, dwell, mix)
     total = 0.0
     for i in range(len(time)):
         if i > 0 and time[i] > time[i - 1]:
             empty = step(empty, current, rate, move, time[i] - time[i - 1], mix, scratch)
         d = detector[i]
-        at_empty = seen_by(i, kind, clear, fits, false_fit, recall[d], false_alarm[d], emission)
+        at_empty = look_likelihood(
+            i, kind, clear, fits, false_fit, recall[d], false_alarm[d], emission
+        )
         empty, chance = update(empty, current, at_empty, emission)
         total += math.log(chance) if chance > 0.0 else -math.inf
         empties[i] = empty
@@ -182,7 +184,7 @@ def forwards(looks, errors, rate, dwell, mix, empties, ships):
 
 @njit(cache=True, nogil=True)
 def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
-    """Log chance of all looks for each parameter point; (point,).
+    """Log likelihood of all looks for each parameter point; (point,).
 
     looks: the arrays time, detector, kind, clear (look,), fits (look, class) and false_fit (look,):
     density of the measured length for a ship of the class, and for a false alarm. Points: rate,
@@ -196,7 +198,7 @@ def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
         empties = np.empty(number)
         ships = np.empty((number, stages[p], classes))
         errors = (recall[p], false_alarm[p])
-        found[p] = forwards(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
+        found[p] = forward_filter(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
     return found
 
 
@@ -204,8 +206,8 @@ def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
 
 
 @njit(cache=True)
-def pick(weights, uniform):
-    """Index drawn with a chance proportional to its weight, from one uniform number."""
+def sample_index(weights, uniform):
+    """Index drawn with probability proportional to its weight, from one uniform number."""
     left = uniform * weights.sum()
     last = 0
     for i in range(len(weights)):
@@ -219,7 +221,7 @@ def pick(weights, uniform):
 
 @njit(cache=True)
 def lumped_towards(target, k, rate, move, gap):
-    """Chance to be in the target state (0 empty, 1..k) after the gap, from each state; (k + 1,)."""
+    """Probability of the target state (0 empty, 1..k) after the gap, by state before; (k + 1,)."""
     fastest = max(rate, move)
     come, go = rate / fastest, move / fastest
     pieces = in_pieces(fastest * gap)
@@ -248,7 +250,7 @@ def lumped_towards(target, k, rate, move, gap):
 
 
 @njit(cache=True)
-def before(empty, ships, stage, class_, rate, move, gap, mix):
+def previous_state_weights(empty, ships, stage, class_, rate, move, gap, mix):
     """Weights of the states at a look, given the state at the next one; (2 k + 1,).
 
     ``stage`` is -1 for empty. [0] the berth was empty; [1..k] a ship was in that stage and left;
@@ -257,7 +259,7 @@ def before(empty, ships, stage, class_, rate, move, gap, mix):
     k = ships.shape[0]
     weights = np.zeros(2 * k + 1)
     chance = np.empty(k)
-    still_there(move, gap, k, chance)
+    same_ship(move, gap, k, chance)
     towards = lumped_towards(stage + 1, k, rate, move, gap)
     share = mix[class_] if stage >= 0 else 1.0
     weights[0] = empty * towards[0] * share
@@ -270,11 +272,11 @@ def before(empty, ships, stage, class_, rate, move, gap, mix):
 
 
 @njit(cache=True)
-def backwards(time, empties, ships, rate, move, mix, rng):
-    """One draw of the states at the looks given all of them.
+def sample_states(time, empties, ships, rate, move, mix, rng):
+    """Backward sampling: one draw of the states at the looks given all of them.
 
-    Gives (look,): stage (-1 for empty), class, and whether the berth was empty at some moment since
-    the look before.
+    Returns (look,): stage (-1 for empty), class, and whether the berth was empty at some moment
+    since the look before.
     """
     looks, k, classes = ships.shape
     stage = np.full(looks, -1, np.int32)
@@ -283,7 +285,7 @@ def backwards(time, empties, ships, rate, move, mix, rng):
     last = np.empty(1 + k * classes)
     last[0] = empties[-1]
     last[1:] = ships[-1].copy().reshape(k * classes)
-    chosen = pick(last, rng.random())
+    chosen = sample_index(last, rng.random())
     if chosen > 0:
         stage[-1], class_[-1] = (chosen - 1) // classes, (chosen - 1) % classes
     for i in range(looks - 2, -1, -1):
@@ -291,13 +293,15 @@ def backwards(time, empties, ships, rate, move, mix, rng):
         if gap <= 0.0:
             stage[i], class_[i] = stage[i + 1], class_[i + 1]
             continue
-        weights = before(empties[i], ships[i], stage[i + 1], class_[i + 1], rate, move, gap, mix)
-        chosen = pick(weights, rng.random())
+        weights = previous_state_weights(
+            empties[i], ships[i], stage[i + 1], class_[i + 1], rate, move, gap, mix
+        )
+        chosen = sample_index(weights, rng.random())
         emptied[i + 1] = chosen <= k
         if chosen > k:
             stage[i], class_[i] = chosen - k - 1, class_[i + 1]
         elif chosen > 0:
-            stage[i], class_[i] = chosen - 1, pick(ships[i, chosen - 1], rng.random())
+            stage[i], class_[i] = chosen - 1, sample_index(ships[i, chosen - 1], rng.random())
     return stage, class_, emptied
 
 
@@ -311,7 +315,7 @@ def bridge(origin, target, k, rate, move, gap, rng):
     fastest = max(rate, move)
     mean = fastest * gap
     most = int(most_jumps(mean))
-    # towards[n, s]: chance to be in the target after n more jumps of the uniformised chain
+    # towards[n, s]: probability of the target after n more jumps of the uniformised Markov chain
     towards = np.zeros((most + 1, 2 * k + 1))
     towards[0, target] = 1.0
     weights = np.empty(most + 1)
@@ -324,7 +328,7 @@ def bridge(origin, target, k, rate, move, gap, rng):
                 moved = towards[n - 1, following(s, k)]
                 towards[n, s] = (1 - leave) * towards[n - 1, s] + leave * moved
         weights[n] = math.exp(log_weight) * towards[n, origin]
-    jumps = pick(weights, rng.random())
+    jumps = sample_index(weights, rng.random())
     clock = np.sort(rng.random(jumps)) * gap
     moments = np.empty(jumps)
     found = 0
@@ -367,7 +371,7 @@ def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
     time, detector, kind = looks[0], looks[1], looks[2]
     k = ships.shape[1]
     move = k / dwell
-    stage, class_, emptied = backwards(time, empties, ships, rate, move, mix, rng)
+    stage, class_, emptied = sample_states(time, empties, ships, rate, move, mix, rng)
     rows = np.empty((64, 4))
     n = 0
     present = stage[0] >= 0
@@ -383,7 +387,11 @@ def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
             for moment in bridge(origin, target, k, rate, move, time[i] - time[i - 1], rng):
                 present = not present
                 if present:
-                    ship[0], ship[2], ship[3] = time[i - 1] + moment, pick(mix, rng.random()), -1
+                    ship[0], ship[2], ship[3] = (
+                        time[i - 1] + moment,
+                        sample_index(mix, rng.random()),
+                        -1,
+                    )
                     continue
                 ship[1] = time[i - 1] + moment
                 rows = with_room(rows, n)
@@ -417,9 +425,9 @@ def with_room(rows, n):
 def histories(looks, rate, dwell, stages, mix, recall, false_alarm, times, rng):
     """Histories of each parameter point: (stay, 5) history, arrival, departure, class, sighting.
 
-    Arguments as for log_likelihoods; the first and the last look are the ends of the time of
-    interest. ``times`` (point,) says how many histories each point tells. A stay's sighting is the
-    first look that truly saw it, or -1.
+    Arguments as for log_likelihoods; the first and the last look are the ends of the
+    period. ``times`` (point,) is the number of histories of each point. A stay's sighting is
+    the first look that truly detected it, or -1.
     """
     points, classes = mix.shape
     number = len(looks[0])
@@ -430,7 +438,7 @@ def histories(looks, rate, dwell, stages, mix, recall, false_alarm, times, rng):
         empties = np.empty(number)
         ships = np.empty((number, stages[p], classes))
         errors = (recall[p], false_alarm[p])
-        forwards(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
+        forward_filter(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
         for _ in range(times[p]):
             for stay in stays(looks, errors, rate[p], dwell[p], mix[p], empties, ships, rng):
                 rows = with_room(rows, n)

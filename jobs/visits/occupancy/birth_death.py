@@ -1,8 +1,8 @@
-"""The compiled heart of the road model: how many ships lie in a place that holds several.
+"""Compiled queue model: a birth-death Markov chain of the number of ships at a place.
 
 Ships come at a rate while there is room, and each leaves after an exponential stay of its own:
 M/M/n/n, and M/M/infinity where nothing limits it. The state is the number of ships, 0..most; looks
-see each of them with the same chance and some that are none.
+detect each of them with the same probability, and report false alarms.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ import math
 
 import numpy as np
 
-from jobs.visits.compiled import njit
-from jobs.visits.occupancy.berth_hmm import NO_LOOK, TAIL, in_pieces, most_jumps, pick, with_room
+from jobs.visits.occupancy.berth_hmm import (
+    NO_LOOK,
+    TAIL,
+    in_pieces,
+    most_jumps,
+    sample_index,
+    with_room,
+)
 
 
 @njit(cache=True)
 def jump_chances(most, rate, leave):
-    """Of the uniformised chain in each number of ships, with a zero before and after: (3, ship + 2)
-    to stay, to gain a ship, to lose one; and the rate of its jumps.
+    """Jump probabilities of the uniformised Markov chain and the rate of its jumps.
+
+    (3, ship + 2): to stay, to gain a ship, to lose one, by number of ships, padded with zeros.
     """
     fastest = rate + most * leave
     chances = np.zeros((3, most + 3))
@@ -31,7 +38,7 @@ def jump_chances(most, rate, leave):
 
 @njit(cache=True)
 def jump(mass, chances, backwards, work):
-    """One jump of a mass; or backwards, of the chance to reach a target. Arrays as jump_chances."""
+    """One jump of a distribution; backwards, of the probability to reach a target; in place."""
     idle, up, down = chances[0], chances[1], chances[2]
     if backwards:
         for s in range(1, len(mass) - 1):
@@ -43,10 +50,10 @@ def jump(mass, chances, backwards, work):
 
 
 @njit(cache=True)
-def carry_limited(mass, rate, leave, gap, backwards):
-    """A mass over a gap, where the greatest number is a limit: by uniformisation.
+def advance_limited(mass, rate, leave, gap, backwards):
+    """Distribution after a gap, in place, with a limit to the number: by uniformisation.
 
-    Backwards: the chance to reach a target. Changes ``mass`` in place.
+    Backwards: the probability to reach a target.
     """
     most = len(mass) - 1
     chances, fastest = jump_chances(most, rate, leave)
@@ -71,11 +78,11 @@ def carry_limited(mass, rate, leave, gap, backwards):
 
 
 @njit(cache=True)
-def carry_open(mass, rate, leave, gap):
-    """A mass over a gap, where nothing limits the number; changes it in place.
+def advance_unlimited(mass, rate, leave, gap):
+    """Distribution after a gap, in place, without a limit to the number.
 
-    Of those there each stays with one chance, and the newcomers that stay are Poisson (Eick, Massey
-    and Whitt 1993): a thinning and a convolution, whatever the gap. The last state holds the rest.
+    Ships present stay independently, and new ones that stay are Poisson (Eick, Massey and Whitt
+    1993): a thinning and a convolution, for any gap. The last state holds the rest.
     """
     most = len(mass) - 1
     stays = math.exp(-leave * gap)
@@ -96,21 +103,21 @@ def carry_open(mass, rate, leave, gap):
 
 @njit(cache=True)
 def towards(target, most, limited, rate, leave, gap):
-    """Chance to have ``target`` ships after the gap from each number of ships, (most + 1,)."""
+    """Probability of ``target`` ships after the gap from each number of ships, (most + 1,)."""
     chance = np.zeros(most + 1)
     if limited:
         chance[target] = 1.0
-        carry_limited(chance, rate, leave, gap, True)
+        advance_limited(chance, rate, leave, gap, True)
     else:
         stays = math.exp(-leave * gap)
-        # ships that stay and newcomers: the very sum of found ships and false alarms
-        seen_by(target, stays, rate / leave * (1 - stays), chance)
+        # ships that stay plus new ones: the same sum as detected ships plus false alarms
+        count_likelihood(target, stays, rate / leave * (1 - stays), chance)
     return chance
 
 
 @njit(cache=True)
-def begin(mass, rate, leave):
-    """The number of ships in the long run: Poisson, cut off where there is no more room."""
+def stationary(mass, rate, leave):
+    """Stationary distribution of the number of ships: Poisson, truncated at the limit."""
     mass[0] = 1.0
     for s in range(1, len(mass)):
         mass[s] = mass[s - 1] * rate / (s * leave)
@@ -118,8 +125,8 @@ def begin(mass, rate, leave):
 
 
 @njit(cache=True)
-def seen_by(vessels, chance, false_alarms, emission):
-    """Chance of so many reported vessels for each number of ships; fills emission (ship,)."""
+def count_likelihood(vessels, chance, false_alarms, emission):
+    """Probability of the number of reported vessels by number of ships; fills emission (ship,)."""
     reported = np.empty(vessels + 1)
     reported[0] = math.exp(-false_alarms)
     for v in range(1, vessels + 1):
@@ -133,25 +140,23 @@ def seen_by(vessels, chance, false_alarms, emission):
 
 
 @njit(cache=True)
-def forwards(looks, limited, rate, leave, recall, false_alarm, masses):
-    """Mass of the number of ships at every look given the looks so far; ln chance of all of
-    them.
-    """
+def forward_filter(looks, limited, rate, leave, recall, false_alarm, masses):
+    """Forward filter: fills masses (look, ship); returns the log likelihood of all looks."""
     time, detector, kind, clear, vessels = looks
     states = masses.shape[1]
     mass, emission = np.empty(states), np.empty(states)
-    begin(mass, rate, leave)
+    stationary(mass, rate, leave)
     total = 0.0
     for i in range(len(time)):
         if i > 0 and time[i] > time[i - 1]:
             gap = time[i] - time[i - 1]
             if limited:
-                carry_limited(mass, rate, leave, gap, False)
+                advance_limited(mass, rate, leave, gap, False)
             else:
-                carry_open(mass, rate, leave, gap)
+                advance_unlimited(mass, rate, leave, gap)
         if kind[i] != NO_LOOK:
             d = detector[i]
-            seen_by(vessels[i], recall[d] * clear[i], false_alarm[d] * clear[i], emission)
+            count_likelihood(vessels[i], recall[d] * clear[i], false_alarm[d] * clear[i], emission)
             mass *= emission
             chance = mass.sum()
             if not chance > 0.0:
@@ -164,7 +169,7 @@ def forwards(looks, limited, rate, leave, recall, false_alarm, masses):
 
 @njit(cache=True, nogil=True)
 def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
-    """Log chance of all looks for each parameter point; (point,).
+    """Log likelihood of all looks for each parameter point; (point,).
 
     looks: time, detector, kind, clear, vessels, (look,). Points: rate and dwell (point,), recall
     and false_alarm (point, detector).
@@ -172,7 +177,7 @@ def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
     found = np.empty(len(rate))
     masses = np.empty((len(looks[0]), most + 1))
     for p in range(len(rate)):
-        found[p] = forwards(
+        found[p] = forward_filter(
             looks, limited, rate[p], 1 / dwell[p], recall[p], false_alarm[p], masses
         )
     return found
@@ -180,11 +185,11 @@ def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
 
 @njit(cache=True)
 def bridge_limited(origin, target, most, rate, leave, gap, rng):
-    """As ``bridge``, where the greatest number is a limit."""
+    """As ``bridge``, with a limit to the number."""
     chances, fastest = jump_chances(most, rate, leave)
     mean = fastest * gap
     limit = int(most_jumps(mean))
-    # reach[n, 1 + s]: chance to reach the target from s ships by n jumps
+    # reach[n, 1 + s]: probability to reach the target from s ships by n jumps
     reach = np.zeros((limit + 1, most + 3))
     reach[0, 1 + target] = 1.0
     work = np.zeros(most + 3)
@@ -196,7 +201,7 @@ def bridge_limited(origin, target, most, rate, leave, gap, rng):
             reach[n] = reach[n - 1]
             jump(reach[n], chances, True, work)
         weights[n] = math.exp(log_weight) * reach[n, 1 + origin]
-    jumps = pick(weights, rng.random())
+    jumps = sample_index(weights, rng.random())
     clock = np.sort(rng.random(jumps)) * gap
     moments, changes = np.empty(jumps), np.empty(jumps, np.int8)
     found = 0
@@ -213,8 +218,8 @@ def bridge_limited(origin, target, most, rate, leave, gap, rng):
 
 
 @njit(cache=True)
-def bridge_open(origin, target, rate, leave, gap, rng):
-    """As ``bridge``, where nothing limits the number."""
+def bridge_unlimited(origin, target, rate, leave, gap, rng):
+    """As ``bridge``, without a limit to the number."""
     stays = math.exp(-leave * gap)
     come = rate / leave * (1 - stays)
     most = min(origin, target)
@@ -229,7 +234,7 @@ def bridge_open(origin, target, rate, leave, gap, rng):
             + (target - b) * math.log(come)
             - math.lgamma(target - b + 1.0)
         )
-    stayed = pick(weights, rng.random())
+    stayed = sample_index(weights, rng.random())
     passing = rng.poisson(rate * gap)
     moments = np.empty(origin + target + 2 * passing)
     changes = np.empty(len(moments), np.int8)
@@ -255,22 +260,22 @@ def bridge(origin, target, most, limited, rate, leave, gap, rng):
     """Moments since the gap's start at which a ship came (+1) or left (-1); one draw."""
     if limited:
         return bridge_limited(origin, target, most, rate, leave, gap, rng)
-    return bridge_open(origin, target, rate, leave, gap, rng)
+    return bridge_unlimited(origin, target, rate, leave, gap, rng)
 
 
 @njit(cache=True)
-def numbers(time, limited, masses, rate, leave, rng):
-    """One draw of the number of ships at the looks given all of them; (look,)."""
+def sample_numbers(time, limited, masses, rate, leave, rng):
+    """Backward sampling: one draw of the number of ships at the looks given all; (look,)."""
     looks, states = masses.shape
     ships = np.empty(looks, np.int64)
-    ships[-1] = pick(masses[-1], rng.random())
+    ships[-1] = sample_index(masses[-1], rng.random())
     for i in range(looks - 2, -1, -1):
         gap = time[i + 1] - time[i]
         if gap <= 0.0:
             ships[i] = ships[i + 1]
             continue
         chance = towards(ships[i + 1], states - 1, limited, rate, leave, gap)
-        ships[i] = pick(masses[i] * chance, rng.random())
+        ships[i] = sample_index(masses[i] * chance, rng.random())
     return ships
 
 
@@ -279,7 +284,7 @@ def stays(time, limited, masses, rate, dwell, rng):
     """The stays of one history: (stay, 2) arrival, departure, by arrival."""
     leave = 1 / dwell
     most = masses.shape[1] - 1
-    ships = numbers(time, limited, masses, rate, leave, rng)
+    ships = sample_numbers(time, limited, masses, rate, leave, rng)
     rows = np.empty((64, 2))
     n = 0
     present = np.empty(most + 1)
@@ -318,7 +323,7 @@ def stays(time, limited, masses, rate, dwell, rng):
 def histories(looks, most, limited, rate, dwell, recall, false_alarm, times, rng):
     """Histories of each parameter point: (stay, 3) history, arrival, departure.
 
-    ``times`` (point,) says how many each point tells.
+    ``times`` (point,) is the number of histories of each point.
     """
     time = looks[0]
     masses = np.empty((len(time), most + 1))
@@ -326,7 +331,7 @@ def histories(looks, most, limited, rate, dwell, recall, false_alarm, times, rng
     n = 0
     history = 0
     for p in range(len(rate)):
-        forwards(looks, limited, rate[p], 1 / dwell[p], recall[p], false_alarm[p], masses)
+        forward_filter(looks, limited, rate[p], 1 / dwell[p], recall[p], false_alarm[p], masses)
         for _ in range(times[p]):
             for stay in stays(time, limited, masses, rate[p], dwell[p], rng):
                 rows = with_room(rows, n)

@@ -1,7 +1,7 @@
-"""How a detector errs: the chance to find a ship that is there, and to report one that is not.
+"""Errors of a detector: recall, and false alarms.
 
-Neither is known exactly, so both come with the uncertainty of their logit; what the looks say about
-them narrows it down.
+Neither is known exactly: both have a prior standard deviation, of logit and logarithm, which the
+looks narrow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jobs.domain import BerthKind
 from jobs.errors import InputError
 
 REFERENCE_LENGTH_M = 100.0
-"""The ship whose chance of being found ``recall`` states."""
+"""Length of the ship that ``recall`` is for."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Detector:
     recall_sd: float
     """Standard deviation of its logit from place to place."""
     recall_slope: float
-    """How much the logit grows when a ship's length grows e-fold."""
+    """Increase of the logit per e-fold of a ship's length."""
     false_alarms: float
     """Expected number of vessels reported in a look at an empty berth, 0 < value < 1; the same
     number of a look at an anchorage is of a square kilometre."""
     false_alarms_sd: float
     """Standard deviation of its logarithm from place to place."""
     source: str = ""
-    """Where the figures come from, for people."""
+    """Source of the figures, as text for the report."""
 
     def recall_logit(self, length_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logit of the chance to find ships of these lengths in a clear look."""
@@ -52,8 +52,6 @@ class Detector:
         return float(expit(self.recall_logit(np.array(length_m)))) * clear_fraction
 
 
-# --- what the network's evaluation says ---------------------------------------------------------
-
 BERTH, ANCHORAGE = "berth", "anchorage"
 """The kinds of place; ships alongside a quay are seen far less often than ships in open water."""
 
@@ -61,12 +59,12 @@ UNKNOWN = {
     BERTH: Detector("unknown", 0.5, 1.5, 1.0, 0.01, 2.0, "not measured: a broad guess"),
     ANCHORAGE: Detector("unknown", 0.5, 1.5, 1.0, 0.05, 2.0, "not measured: a broad guess"),
 }
-"""Of a network that nobody has measured: nine of ten places have a recall of .08 to .92 at 100 m,
-and .0004 to .3 false alarms per look at an empty berth. Wide on purpose, so that looks decide."""
+"""Of a network without an evaluation: nine of ten places have a recall of .08 to .92 at 100 m,
+and .0004 to .3 false alarms per look at an empty berth. Wide, so that the looks decide."""
 
 
 class MeasuredError(Protocol):
-    """How a network errs at one kind of place; a weights file carries one for each."""
+    """Errors of a network at one kind of place; a weights file has one for each."""
 
     @property
     def place(self) -> str: ...
@@ -94,7 +92,7 @@ def place_of(kind: BerthKind) -> str:
 def detectors_for(errors: Iterable[MeasuredError], sensor: str, place: str) -> Detector:
     """The errors at one kind of place as measured, or UNKNOWN's where they were not.
 
-    They are those of the imagery that the network was measured on: for another sensor, give none.
+    They hold for the imagery that the network was measured on: for another sensor, give none.
     Raises InputError for a place that is neither BERTH nor ANCHORAGE.
     """
     if place not in UNKNOWN:

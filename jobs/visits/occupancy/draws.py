@@ -1,8 +1,8 @@
-"""Posterior draws of stays: the whole answer of a berth model, from which any number is counted.
+"""Posterior draws of stays, from which every published number is counted.
 
-One draw is one complete history of a berth that agrees with the looks: every stay, seen or not,
-with its arrival, departure and length. A question (visits in May, barrels, when a cap was crossed)
-is answered in each draw, and the spread of the answers is how sure we are. Because all numbers come
+One draw is one complete history of a berth given the looks: every stay, seen or not, with its
+arrival, departure and length. A quantity (visits in May, barrels, when a cap was crossed) is
+computed in each draw, and its quantiles over the draws are its interval. Because all numbers come
 from the same draws, months add up to years, and berths to ports.
 """
 
@@ -41,7 +41,7 @@ class StayDraws:
     length_m: NDArray[np.float64]
     """(row,), one draw of the ship's length over all."""
     visit: NDArray[np.int32]
-    """(row,), index into ``visit_ids`` of the seen visit this stay is; -1 where nobody saw it."""
+    """(row,), index into ``visit_ids`` of the seen visit this stay is; -1 for an unseen stay."""
     visit_ids: tuple[str, ...] = ()
 
     def arrivals(self, edges: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int32]:
@@ -74,7 +74,7 @@ class StayDraws:
 
 
 def credible(values: NDArray[np.number], mass: float) -> tuple[float, float]:
-    """Central interval of draws (draw,) that holds about the given mass, 0..1.
+    """Central interval of draws (draw,) that has about the given mass, 0..1.
 
     Counts are whole numbers: the ends are mid-distribution quantiles (Lancaster 1961), so that the
     interval of a count holds the mass on average instead of always more.

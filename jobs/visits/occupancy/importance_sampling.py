@@ -2,7 +2,7 @@
 
 The points come in rounds. The first round is the prior; each later one is drawn from a broad
 Student distribution fitted to all points so far, and a share from the prior, so that no region is
-forgotten. Every point is weighed against the mixture of all rounds (Veach and Guibas 1995; Cornuet,
+left out. Every point is weighted against the mixture of all rounds (Veach and Guibas 1995; Cornuet,
 Marin, Mira and Robert 2012), which is what makes early, badly placed rounds harmless.
 """
 
@@ -22,15 +22,15 @@ Choices: TypeAlias = NDArray[np.intp]
 LogLikelihood: TypeAlias = Callable[[Floats, Choices], Floats]
 
 FREEDOM = 6.0
-"""Degrees of freedom of the proposals: tails heavier than any posterior here."""
+"""Degrees of freedom of the proposals: tails heavier than those of the posteriors here."""
 FROM_PRIOR = 0.15
 """Share of every round that comes from the prior."""
 WIDER = 1.15
-"""Proposals are made this much wider than what they were fitted to."""
+"""Proposals are wider than the points they are fitted to by this factor."""
 FARTHEST = 5.0
 """No number is farther from 0 than this: six in ten million are, under the prior."""
 UNIFORM_SHARE = 0.25
-"""Of the choice's proposal: no alternative dies out by chance."""
+"""Of the choice's proposal: every alternative keeps being proposed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Posterior:
     log_weight: Floats
     """(point,), of weights that sum to 1; far points keep theirs, however small."""
     log_evidence: float
-    """ln of the chance of the data under the prior."""
+    """ln of the probability of the data under the prior."""
 
     @property
     def weight(self) -> Floats:
@@ -54,11 +54,11 @@ class Posterior:
 
     @property
     def effective(self) -> float:
-        """How many equally weighted points would be as good (Kish)."""
+        """Effective sample size (Kish): equally weighted points with as much information."""
         return float(1 / np.sum(self.weight**2))
 
     def resample(self, number: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Indices of so many equally likely points, by systematic resampling, in rising order."""
+        """Indices of that many equally likely points, by systematic resampling, in rising order."""
         steps = (np.arange(number) + rng.random()) / number
         return np.searchsorted(np.cumsum(self.weight), steps * (1 - 1e-12)).clip(
             0, len(self.weight) - 1
@@ -67,7 +67,7 @@ class Posterior:
 
 @dataclass(frozen=True)
 class _Proposal:
-    """Where a round's points come from."""
+    """Proposal distribution of one round."""
 
     mean: Floats
     scale: Floats
@@ -78,9 +78,9 @@ class _Proposal:
         old = round(number * self.from_prior)
         normal = rng.standard_normal((number, len(self.mean)))
         # a Student number is a normal one over the root of a chi-square share
-        spread = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, number - old))
+        scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, number - old))
         root = np.linalg.cholesky(self.scale)
-        normal[old:] = self.mean + spread[:, None] * (normal[old:] @ root.T)
+        normal[old:] = self.mean + scale[:, None] * (normal[old:] @ root.T)
         uniform = rng.random(number)
         choice = np.searchsorted(np.cumsum(self.choices), uniform * (1 - 1e-12))
         return normal, choice.astype(np.intp)
@@ -105,9 +105,9 @@ def sample_posterior(
     most_rounds: int = 60,
     like: Posterior | None = None,
 ) -> Posterior:
-    """Points until their effective number is reached, or the rounds are used up.
+    """Weighted points, in rounds until the effective number is reached or ``most_rounds``.
 
-    like: a posterior that this one may resemble; the search begins there instead of everywhere.
+    like: a posterior that this one may resemble; the first proposal is fitted to it, not the prior.
     """
     rng = np.random.default_rng(seed)
     even: Floats = np.full(choices, 1 / choices, np.float64)
@@ -128,7 +128,7 @@ def sample_posterior(
 
 
 def _inside(log_likelihood: LogLikelihood, normal: Floats, choice: Choices) -> Floats:
-    """The log likelihood; -inf where heavy tails led to where the prior has nothing."""
+    """The log likelihood; -inf beyond FARTHEST, where the prior has no mass."""
     values: Floats = np.full(len(normal), -np.inf)
     near = np.abs(normal).max(axis=1) <= FARTHEST
     values[near] = log_likelihood(normal[near], choice[near])
@@ -147,7 +147,7 @@ def _weighed(
 
 
 def _fitted(found: Posterior, choices: int) -> _Proposal:
-    """A proposal like the weighted points; weights are tempered until enough of them count."""
+    """A proposal fitted to the weighted points, with weights tempered to enough effective ones."""
     dimensions = found.normal.shape[1]
     weight = _tempered(found.log_weight, least=10.0 * dimensions)
     mean = weight @ found.normal

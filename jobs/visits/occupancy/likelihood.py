@@ -1,4 +1,4 @@
-"""From a panel to the arrays of the chain: what each look says of each length class."""
+"""From a panel to the arrays of the Markov chain: densities of each look by length class."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.prior import LENGTH_STEP, Points, length_classes
 
 Looks: TypeAlias = tuple[NDArray[np.generic], ...]
-"""time, detector, kind, clear, fits, false_fit, as ``chain`` takes them."""
+"""time, detector, kind, clear, fits, false_fit, the arguments of ``berth_hmm``."""
 
 FREEDOM = 5.0
-"""Measured lengths have heavier tails than their sd says: wakes, tugs alongside, half a hull."""
+"""Degrees of freedom of measured lengths, with heavier tails than normal: wakes, tugs alongside,
+half a hull."""
 FALSE_MEDIAN_M, FALSE_SD = 70.0, 0.6
 """Lengths of false alarms: sheds, jetties and wakes are of any size."""
 
 
 def looks_of(panel: Panel) -> Looks:
-    """The looks between two ends that saw nothing of the berth, at day 0 and the last day."""
+    """The looks as arrays, between two ends without observation, at day 0 and the last day."""
     number = len(panel) + 2
     time = np.concatenate([[0.0], panel.time, [panel.days]])
     kind = np.full(number, berth_hmm.NO_LOOK, np.int8)
@@ -38,7 +39,7 @@ def length_fits(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Densities (1/m) of measured lengths: (look, class) for ships, (look,) for false alarms.
 
-    Both are 1 where no length was measured, which says nothing.
+    Both are 1 where no length was measured.
     """
     classes = length_classes()
     known = np.isfinite(length_m) & (length_m > 0)
@@ -53,12 +54,12 @@ def length_fits(
 
 
 def log_likelihood(panel: Panel, points: Points) -> NDArray[np.float64]:
-    """Ln chance of what the looks saw, at each parameter point; (point,)."""
+    """Log likelihood of a panel at each parameter point; (point,)."""
     return at_points(looks_of(panel), points)
 
 
 def at_points(looks: Looks, points: Points) -> NDArray[np.float64]:
-    """The same, from the arrays of ``looks_of``."""
+    """Log likelihood of the arrays of ``looks_of`` at each parameter point; (point,)."""
     found: NDArray[np.float64] = berth_hmm.log_likelihoods(looks, *points.arrays)
     return found
 

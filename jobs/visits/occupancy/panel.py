@@ -1,4 +1,4 @@
-"""Panel data: what irregular, fallible looks saw of one berth."""
+"""Panel data: irregular, imperfect observations of one berth."""
 
 from __future__ import annotations
 

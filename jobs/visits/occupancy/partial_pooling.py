@@ -1,10 +1,10 @@
-"""What the berths of a port lend each other: where one has few looks, its neighbours speak.
+"""Partial pooling of the berths of a port: a berth with few looks borrows from the others.
 
 Every parameter is a standard normal number under its prior. Berths of one port share part of it:
 the number of berth b is m + e_b, with m common to the port and var(m) = SHARED, var(e_b) = 1 -
-SHARED. The berths are fitted apart; then m and the berths' points are drawn in turn (Gibbs), each
-point weighed by how well it goes with m. So what one berth believes before its looks stays the
-same, and the draws of two berths hang together as their parameters do.
+SHARED. The berths are fitted separately; then m and the berths' points are drawn in turn (Gibbs),
+each point weighted by its density given m. So the prior of a single berth stays the same, and the
+draws of two berths are correlated as their parameters are.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SHARED: Mapping[str, float] = {
     "rate": 0.3,
     "dwell": 0.5,
     "length": 0.3,
-    "spread": 0.3,
+    "sd_of_length": 0.3,
     "recall": 0.8,
     "false_alarms": 0.5,
 }
 """Share of the prior variance that is common to a port's berths. Judgement, not measurement: berths
-of a port differ in trade, and hardly in how well a quay there lets ships be told apart."""
+of a port differ in trade, and hardly in how well ships are detected at their quays."""
 WARM_UP = 50
 """Sweeps before the first that is kept."""
 
@@ -44,9 +44,7 @@ class Member:
 
 
 def pooled(members: Sequence[Member], draws: int, seed: int) -> list[NDArray[np.intp]]:
-    """For each berth the index of a point for each draw, (draw,); draws of all berths go
-    together.
-    """
+    """For each berth the index of a point for each draw, (draw,); draws i are joint."""
     rng = np.random.default_rng([seed, 2])
     if len(members) < 2:
         return [member.sampled.resample(draws, rng) for member in members]
@@ -66,7 +64,7 @@ def pooled(members: Sequence[Member], draws: int, seed: int) -> list[NDArray[np.
 
 
 def _pick(sampled: Posterior, common: Floats, shared: Floats, rng: np.random.Generator) -> int:
-    """A point of one berth given what is common: its weight times how well it goes with it."""
+    """A point of one berth given the common part: drawn by weight times density given it."""
     own = 1 - shared
     apart = (sampled.normal - common) ** 2 / own - sampled.normal**2
     log_weight = sampled.log_weight - 0.5 * apart.sum(axis=1)
@@ -81,7 +79,7 @@ def _common(
     shared: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """What is common given every berth's point: a normal prior and normal deviations."""
+    """A draw of the common part given every berth's point: normal prior, normal deviations."""
     precision, pull = 1 / shared, np.zeros(len(shared))
     for member, column, pick in zip(members, columns, picks, strict=True):
         precision[column] += 1 / (1 - shared[column])

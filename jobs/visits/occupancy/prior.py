@@ -1,4 +1,4 @@
-"""What is believed of a berth before any look at it, with its sources."""
+"""The prior of a berth for one ship, with its sources, and its parameter points."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORTEST_M, LONGEST_M = 25.0, 420.0
 
 @dataclass(frozen=True)
 class BerthPrior:
-    """Lognormal beliefs about the traffic of one single-ship berth.
+    """Lognormal prior of the traffic of one berth for one ship.
 
     ``*_sd`` are standard deviations of the natural logarithm.
     """
@@ -27,20 +27,21 @@ class BerthPrior:
     rate_median_per_day: float = 1 / 6
     """Ships a day that come to the berth while it is empty."""
     rate_sd: float = 1.2
-    """So wide that 95 % lies between one ship in 63 days and 1.8 a day: the looks decide."""
+    """95 % between one ship in 63 days and 1.8 a day: wide, so that the looks decide."""
     dwell_median_days: float = 1.5
     """The mean stay."""
     dwell_sd: float = 0.35
     """95 % of .75 to 3 days."""
     stages: tuple[int, ...] = (1, 2, 4, 8)
-    """Erlang stages of a stay, equally likely: from exponential to a spread of a third."""
+    """Erlang stages of a stay, equally likely: from exponential to a coefficient of
+    variation of .35."""
     length_median_m: float = 90.0
     length_median_sd: float = 0.3
     length_sd: float = 0.3
-    """Spread of lengths in the fleet that calls here."""
+    """Standard deviation of ln length in the fleet that calls here."""
     length_sd_sd: float = 0.4
     source: str = "1.5 to 1.9 days at Vostochny, mean 41 h of tankers in US ports"
-    """Where the dwell comes from, for people."""
+    """Source of the dwell, as text for the report."""
 
     def __post_init__(self) -> None:
         for name in ("rate_median_per_day", "dwell_median_days", "length_median_m", "length_sd"):
@@ -53,11 +54,11 @@ class BerthPrior:
             raise InputError(f"stages are {self.stages}; expected whole numbers from 1 to 64")
 
     def with_dwell(self, factor: float) -> BerthPrior:
-        """The same with every dwell longer by a factor."""
+        """A copy with every dwell longer by a factor."""
         return replace(self, dwell_median_days=self.dwell_median_days * factor)
 
     def dimensions(self, detectors: int) -> int:
-        """How many standard normal numbers stand for one parameter point."""
+        """Number of standard normal numbers of one parameter point."""
         return 4 + 2 * detectors
 
     def points(
@@ -67,13 +68,13 @@ class BerthPrior:
         z = normal.T
         classes = length_classes()
         median = np.log(self.length_median_m) + self.length_median_sd * z[2]
-        spread = self.length_sd * np.exp(self.length_sd_sd * z[3])
+        sd = self.length_sd * np.exp(self.length_sd_sd * z[3])
         g = len(detectors)
         return Points(
             rate=self.rate_median_per_day * np.exp(self.rate_sd * z[0]),
             dwell=self.dwell_median_days * np.exp(self.dwell_sd * z[1]),
             stages=np.array(self.stages, np.int64)[choice],
-            mix=_mix(median, spread, np.log(classes)),
+            mix=_mix(median, sd, np.log(classes)),
             recall=_recall(z[4 : 4 + g], detectors, classes),
             false_alarm=_false_alarm(z[4 + g : 4 + 2 * g], detectors),
         )
@@ -121,10 +122,10 @@ def length_classes() -> NDArray[np.float64]:
 
 
 def _mix(
-    median: NDArray[np.float64], spread: NDArray[np.float64], ln_length: NDArray[np.float64]
+    median: NDArray[np.float64], sd: NDArray[np.float64], ln_length: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    exponent = -0.5 * ((ln_length - median[:, None]) / spread[:, None]) ** 2
-    # the greatest becomes 0, or a narrow fleet far off the classes would have no weight at all
+    exponent = -0.5 * ((ln_length - median[:, None]) / sd[:, None]) ** 2
+    # the greatest becomes 0: a narrow fleet far off the classes would underflow to no weight
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     mix: NDArray[np.float64] = np.divide(weight, weight.sum(axis=1, keepdims=True))
     return mix
@@ -133,7 +134,7 @@ def _mix(
 def _recall(
     z: NDArray[np.float64], detectors: tuple[Detector, ...], classes: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Chances of (point, detector, class)."""
+    """Probabilities (point, detector, class)."""
     logits = [
         detector.recall_logit(classes) + detector.recall_sd * shift[:, None]
         for detector, shift in zip(detectors, z, strict=True)

@@ -1,8 +1,8 @@
-"""The road model: anchorages and berths that hold several ships, of which only the number is read.
+"""The queue model: anchorages and berths that hold several ships, of which only the number is used.
 
-Which ship is which is not asked: the length of one among thirty at anchor tells little at 10 m.
-What the counts give is the ship-days, the arrivals, the queue and, by Little's law, the wait;
-recall is learned where looks follow each other faster than ships change.
+Ships are not identified: at 10 m the length of one among thirty at anchor has little information.
+The counts give the ship-days, the arrivals, the queue and, by Little's law, the wait; recall is
+learned where looks follow each other faster than ships change.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from jobs.visits.occupancy.partial_pooling import Member
 Floats = NDArray[np.float64]
 TOO_MANY = 10
 """More vessels than this beyond what a quay holds are no evidence of ships at it; the polygon or
-the network is wrong, and a greater number would only be less likely than a computer can tell."""
+the network is wrong, and the likelihood of a greater number would underflow."""
 ROOM = 12
 """Ships that may lie there beyond 2.5 times the most ever seen; more would be seen some day."""
 
 
 @dataclass(frozen=True)
 class QueuePrior:
-    """Lognormal beliefs about a place for several ships; ``*_sd`` are of the natural logarithm."""
+    """Lognormal prior of a place for several ships; ``*_sd`` are of the natural logarithm."""
 
     rate_median_per_day: float = 0.5
     rate_sd: float = 1.2
@@ -51,7 +51,7 @@ class QueuePrior:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be above zero")
 
     def with_dwell(self, factor: float) -> QueuePrior:
-        """The same with every dwell longer by a factor."""
+        """A copy with every dwell longer by a factor."""
         return replace(self, dwell_median_days=self.dwell_median_days * factor)
 
     def points(
@@ -78,7 +78,7 @@ class QueuePrior:
 
 @dataclass(frozen=True)
 class QueueFit:
-    """Parameters of one place that agree with its counts, before any history is told."""
+    """Posterior of the parameters of one place, as weighted points."""
 
     panel: Panel
     prior: QueuePrior
@@ -87,13 +87,13 @@ class QueueFit:
 
     @property
     def detectors(self) -> tuple[Detector, ...]:
-        """Those of the panel, or one that stands for none."""
+        """Those of the panel, or NO_DETECTOR."""
         return self.panel.detectors or (NO_DETECTOR,)
 
     @property
     def member(self) -> Member:
-        """The fit as one of its port's berths; open water is seen better than quays."""
-        place = "at quays" if self.capacity is not None else "in the road"
+        """The fit as one of its port's berths; recall in open water is not that at quays."""
+        place = "at quays" if self.capacity is not None else "in anchorages"
         sensors = [detector.sensor for detector in self.detectors]
         recall = [f"recall {sensor} {place}" for sensor in sensors]
         false = [f"false_alarms {sensor} {place}" for sensor in sensors]
@@ -117,7 +117,7 @@ class QueueFit:
 
 @dataclass(frozen=True)
 class QueuePosterior:
-    """What the counts say of one place."""
+    """Posterior histories of one place, and the parameters behind them."""
 
     fit: QueueFit
     draws: StayDraws
@@ -131,7 +131,7 @@ class QueuePosterior:
 
     @property
     def recall(self) -> Floats:
-        """(draw, detector), chance to find a ship that is there in a clear look."""
+        """(draw, detector), probability to detect a ship that is there in a clear look."""
         return self._points[2]
 
     @property
@@ -146,7 +146,7 @@ def fit_queue(
     draws: int = 1000,
     seed: int = 0,
 ) -> QueuePosterior:
-    """Histories of a place for several ships that agree with the counts; None = any number.
+    """Posterior histories of a place for several ships; ``capacity`` None: any number.
 
     The same seed gives the same draws. Raises InputError for a capacity below one.
     """
@@ -162,7 +162,7 @@ def sample_queue(
     least_effective: float = 300.0,
     like: Posterior | None = None,
 ) -> QueueFit:
-    """The parameters of one place given its counts."""
+    """Posterior of the parameters of one place given its counts."""
     if capacity is not None and capacity < 1:
         raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
     detectors = panel.detectors or (NO_DETECTOR,)

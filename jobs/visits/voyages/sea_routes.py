@@ -44,10 +44,10 @@ CELL_M = 4_000.0
 MAX_CELLS = 2_000_000
 """A larger area gets larger cells: about 100 MB and 5 s a port at the most."""
 MARGIN_M, MARGIN_SHARE = 600_000.0, 0.75
-"""How far beyond the ports a way may go round: this, or that share of their spread if larger."""
+"""How far beyond the ports a way may go round: this, or that share of their extent if larger."""
 MAX_LATITUDE = 80.0
 MAX_INLAND_CELLS = 15.0
-"""A port may lie up a river this far from the water that the grid knows."""
+"""A port may lie up a river this far from the water of the grid."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def sea_routes(places: Mapping[str, Place]) -> dict[tuple[str, str], SeaRoute]:
 
 @cache
 def _routes(places: tuple[tuple[str, Place], ...]) -> dict[tuple[str, str], SeaRoute]:
-    """Kept, as every stage of a run asks for the same ports."""
+    """``sea_routes``, cached: every stage of a run needs those of the same ports."""
     points = _on_map(dict(places))
     sea = _sea_around(points)
     berths = {name: _afloat(name, point, sea) for name, point in points.items()}
@@ -146,8 +146,8 @@ def _sea_around(points: Mapping[str, tuple[float, float]]) -> _Sea:
 
 
 def _window(points: NDArray[np.float64]) -> Grid:
-    spread = float(np.ptp(points, axis=0).max())
-    margin = max(MARGIN_M, MARGIN_SHARE * spread)
+    extent = float(np.ptp(points, axis=0).max())
+    margin = max(MARGIN_M, MARGIN_SHARE * extent)
     limit = SPHERE_M * asinh(tan(radians(MAX_LATITUDE + 2)))
     left, bottom = points.min(axis=0) - margin
     right, top = points.max(axis=0) + margin
@@ -161,7 +161,7 @@ def _window(points: NDArray[np.float64]) -> Grid:
 
 
 def _afloat(name: str, point: tuple[float, float], sea: _Sea) -> Cell:
-    """The cell of open water nearest to a port; the mask knows no basins narrower than a cell."""
+    """The cell of open water nearest to a port; the mask has no basins narrower than a cell."""
     row, column = sea.cell(*point)
     reach = int(MAX_INLAND_CELLS)
     top, left = max(row - reach, 0), max(column - reach, 0)
@@ -191,7 +191,7 @@ def _cheapest(sea: _Sea, start: Cell, ends: list[Cell]) -> list[list[Cell]]:
 
 
 def _taut(sea: _Sea, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The shortest chain of straight lines over water between corners of a way."""
+    """The shortest sequence of straight lines over water between corners of a way."""
     corners = _corners(np.array(points))
     length = np.full(len(corners), np.inf)
     before = np.zeros(len(corners), dtype=int)

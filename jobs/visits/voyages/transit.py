@@ -26,7 +26,7 @@ class VoyageSettings:
     speed_log_sd: float = 0.2
     """Standard deviation of its logarithm: 90 % between 6.8 and 13.2 kn."""
     waiting_days: float = 1.0
-    """Mean of the exponential wait in the roads, before the berth or after it. An assumption;
+    """Mean of the exponential wait at anchor, before the berth or after it. An assumption;
     replace it where looks at the anchorage or AIS measure it."""
     destination_weight: float = 1.0
     """Dirichlet weight of all other watched ports together as a ship's next port."""

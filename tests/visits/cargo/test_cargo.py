@@ -122,18 +122,18 @@ def test_the_length_error_and_the_residual_add_up() -> None:
 def test_a_measured_beam_narrows_the_deadweight_and_a_poor_one_does_nothing() -> None:
     stays = make_stays(draws=20_000, seen=1)
 
-    def spread(sd_m: float) -> tuple[float, float]:
+    def median_and_sd(sd_m: float) -> tuple[float, float]:
         (volumes,) = volumes_of([stays], PLAIN, beams={"v0": BeamMeasure(15.0, sd_m)})
         ln = np.log(volumes.deadweight_t)
         return float(ln.mean()), float(ln.std())
 
-    middle, sd = spread(1e-6)
+    middle, sd = median_and_sd(1e-6)
     assert middle == pytest.approx(np.log(deadweight_t(85.0, 15.0)), abs=0.005)
     assert sd == pytest.approx(0.163, rel=0.03)
-    middle, sd = spread(1000.0)  # as good as no beam: the two fits agree there
+    middle, sd = median_and_sd(1000.0)  # as good as no beam: the two fits agree there
     assert middle == pytest.approx(np.log(deadweight_t(85.0)), abs=0.02)
     assert sd == pytest.approx(0.239, rel=0.05)
-    assert 0.163 < spread(1.0)[1] < 0.239
+    assert 0.163 < median_and_sd(1.0)[1] < 0.239
 
 
 def test_a_beam_belongs_to_its_visit_alone() -> None:

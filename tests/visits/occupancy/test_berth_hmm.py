@@ -1,4 +1,4 @@
-"""The compiled chain against dense matrix exponentials, which know none of its short cuts."""
+"""The compiled Markov chain against dense matrix exponentials, without any of its shortcuts."""
 
 import itertools
 
@@ -54,7 +54,7 @@ def point(stages, recall=0.8, false_alarm=0.03, seed=0):
     )
 
 
-def told(panel, points, seed):
+def sampled_histories(panel, points, seed):
     """One history of each point."""
     times = np.ones(len(points.rate), np.int64)
     return berth_hmm.histories(looks_of(panel), *points.arrays, times, np.random.default_rng(seed))
@@ -134,16 +134,16 @@ def test_histories_are_drawn_from_the_posterior_of_the_dense_chain(stages):
     number = 6000
     p = point(stages)
     many = p.take(np.zeros(number, np.intp))
-    rows = told(PANEL, many, 3)
+    rows = sampled_histories(PANEL, many, 3)
     for moment, chance in zip(moments, exact, strict=True):
         share = np.sum((rows[:, 1] <= moment) & (moment < rows[:, 2])) / number
         assert abs(share - chance) < 4 * np.sqrt(chance * (1 - chance) / number) + 1e-9
 
 
 def test_without_a_look_histories_are_the_chain_in_the_long_run():
-    nobody = make_panel([], [], days=200.0)
+    no_looks = make_panel([], [], days=200.0)
     points = point(2).take(np.zeros(3000, np.intp))
-    rows = told(nobody, points, 1)
+    rows = sampled_histories(no_looks, points, 1)
     inside = (rows[:, 1] >= 0) & (rows[:, 1] < 200)
     expected = 200 / (1 / RATE + DWELL)
     assert inside.sum() / 3000 == pytest.approx(expected, rel=0.01)
@@ -155,7 +155,7 @@ def test_without_a_look_histories_are_the_chain_in_the_long_run():
 
 def test_a_berth_holds_one_ship_at_a_time():
     points = point(4).take(np.zeros(200, np.intp))
-    rows = told(PANEL, points, 1)
+    rows = sampled_histories(PANEL, points, 1)
     same = np.diff(rows[:, 0]) == 0
     assert (rows[:, 2] > rows[:, 1]).all()
     assert (rows[1:, 1][same] > rows[:-1, 2][same]).all()
@@ -169,7 +169,7 @@ def test_a_berth_holds_one_ship_at_a_time():
 
 def test_the_same_seed_gives_the_same_histories():
     points = point(2).take(np.zeros(50, np.intp))
-    one, two, other = (told(PANEL, points, seed) for seed in (1, 1, 2))
+    one, two, other = (sampled_histories(PANEL, points, seed) for seed in (1, 1, 2))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
 
@@ -200,7 +200,7 @@ def test_a_point_may_tell_several_histories():
 
 
 def test_histories_are_numbered_as_their_points_were_chosen():
-    # told point by point: histories 0, 1 of point 4 and history 2 of point 7
+    # drawn point by point: histories 0, 1 of point 4 and history 2 of point 7
     rows = np.array([[0.0, 1.0], [0.0, 5.0], [1.0, 2.0], [2.0, 9.0]])
     ordered = in_order(rows, np.array([7, 4, 4]))
     assert ordered.tolist() == [[0, 9], [1, 1], [1, 5], [2, 2]]

@@ -1,4 +1,4 @@
-"""Importance sampling on posteriors that can be written down, and what berths lend each other."""
+"""Importance sampling on posteriors in closed form, and partial pooling of berths."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ def gaussian(mean, sd):
     return log_likelihood
 
 
-def test_a_normal_posterior_has_its_mean_spread_and_evidence():
+def test_a_normal_posterior_has_its_mean_sd_and_evidence():
     found = sample_posterior(gaussian(2.0, 0.5), 3, 1, seed=1, least_effective=1500)
     mean = found.weight @ found.normal
-    spread = np.sqrt(found.weight @ (found.normal - mean) ** 2)
+    sd = np.sqrt(found.weight @ (found.normal - mean) ** 2)
     assert mean == pytest.approx(np.full(3, 2 / 1.25), abs=0.04)
-    assert spread == pytest.approx(np.full(3, np.sqrt(0.2)), rel=0.06)
+    assert sd == pytest.approx(np.full(3, np.sqrt(0.2)), rel=0.06)
     # a normal prior times exp(-(x - 2)^2 / (2 s^2)), integrated, in each dimension
     exact = 3 * (np.log(0.5 / np.sqrt(1.25)) - 0.5 * 4 / 1.25)
     assert found.log_evidence == pytest.approx(exact, abs=0.05)

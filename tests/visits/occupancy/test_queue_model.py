@@ -1,4 +1,4 @@
-"""The road model: counts at places for several ships."""
+"""The queue model: counts at places for several ships."""
 
 import numpy as np
 import pytest
@@ -28,8 +28,8 @@ def test_a_place_with_a_limit_moves_as_the_matrix_exponential_says(gap):
     exact = expm(generator(5) * gap)
     mass = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.1])
     moved, back = mass.copy(), np.eye(6)[2]
-    birth_death.carry_limited(moved, RATE, LEAVE, gap, False)
-    birth_death.carry_limited(back, RATE, LEAVE, gap, True)
+    birth_death.advance_limited(moved, RATE, LEAVE, gap, False)
+    birth_death.advance_limited(back, RATE, LEAVE, gap, True)
     assert moved == pytest.approx(mass @ exact, abs=1e-10)
     assert back == pytest.approx(exact[:, 2], abs=1e-10)
 
@@ -40,7 +40,7 @@ def test_a_place_without_a_limit_is_one_with_a_limit_never_reached(gap):
     mass = np.zeros(61)
     mass[:9] = 1 / 9
     moved = mass.copy()
-    birth_death.carry_open(moved, RATE, LEAVE, gap)
+    birth_death.advance_unlimited(moved, RATE, LEAVE, gap)
     assert moved == pytest.approx(mass @ exact, abs=1e-8)
     back = birth_death.towards(4, 60, False, RATE, LEAVE, gap)
     assert back[:40] == pytest.approx(exact[:40, 4], abs=1e-8)
@@ -62,7 +62,7 @@ COUNTS = make_panel(
 
 def test_both_ways_of_drawing_histories_agree():
     number, at = 4000, np.array([0.0, 2.5, 6.0, 11.0])
-    means, spreads, arrivals = [], [], []
+    means, sds, arrivals = [], [], []
     for limited in (True, False):
         rng = np.random.default_rng(5)
         rows = birth_death.histories(
@@ -76,10 +76,10 @@ def test_both_ways_of_drawing_histories_agree():
             ]
         )
         means.append(ships.mean(axis=1))
-        spreads.append(ships.std(axis=1))
+        sds.append(ships.std(axis=1))
         arrivals.append(((rows[:, 1] >= 0) & (rows[:, 1] < 12)).sum() / number)
     assert means[0] == pytest.approx(means[1], abs=0.15)
-    assert spreads[0] == pytest.approx(spreads[1], abs=0.12)
+    assert sds[0] == pytest.approx(sds[1], abs=0.12)
     assert arrivals[0] == pytest.approx(arrivals[1], rel=0.02)
 
 

@@ -267,7 +267,7 @@ def enumerated(
 
     days = np.array(came)[None] - np.array(left)[:, None]
     density = transit(300.0, settings).density_at(days)
-    x, spread, error = length_m - length_m.mean(), 12.0**2, 5.0**2
+    x, variance, error = length_m - length_m.mean(), 12.0**2, 5.0**2
     total, chances = 0.0, np.zeros((3, 3))
     for size in range(4):
         for rows in permutations(range(3), size):
@@ -282,9 +282,9 @@ def enumerated(
                 )
                 for i, j in zip(rows, columns, strict=True):
                     same = multivariate_normal(
-                        cov=[[spread + error, spread], [spread, spread + error]]
+                        cov=[[variance + error, variance], [variance, variance + error]]
                     )
-                    one = multivariate_normal(cov=spread + error)
+                    one = multivariate_normal(cov=variance + error)
                     pair = [x[i], x[3 + j]]
                     apart = one.pdf(pair[0]) * one.pdf(pair[1])
                     weight *= density[i, j] * same.pdf(pair) / apart
@@ -315,9 +315,9 @@ def test_other_evidence_and_beams_count() -> None:
     visits = visits_at([("A", 8, 10.0), ("B", 11.5, 13), ("B", 11.5, 13), ("B", 30, 31)])
     against = np.zeros((4, 4))
     against[0, 1] = -np.inf
-    told = link(visits, ROUTES, seed=1, evidence=against)
-    assert chance(told, 0, 1) == 0
-    assert chance(told, 0, 2) > 0.4
+    found = link(visits, ROUTES, seed=1, evidence=against)
+    assert chance(found, 0, 1) == 0
+    assert chance(found, 0, 2) > 0.4
     beams = {"A0": (13.0, 0.5), "B1": (17.0, 0.5), "B2": (13.0, 0.5), "B3": (20.0, 0.5)}
     by_beam = link(visits, ROUTES, seed=1, beams=beams)
     assert chance(by_beam, 0, 2) > 5 * chance(by_beam, 0, 1)
