@@ -15,7 +15,7 @@ from jobs.ais.schema import AIS_TABLES
 from jobs.domain import Json
 from jobs.errors import InputError
 from jobs.publish.read import PublishedResult
-from jobs.publish.write import as_csv
+from jobs.publish.table_files import as_csv
 from jobs.storage import whole_folder
 
 SUMMARY = "ais_summary.json"

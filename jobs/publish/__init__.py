@@ -1,1 +1,1 @@
-"""Publish: a finished run's results as files, tables, pictures and a report; reading them again."""
+"""Publish: results of a run as files, tables, pictures and a report; and reading them again."""

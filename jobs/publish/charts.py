@@ -1,7 +1,7 @@
 """Shapes of the report's figures: calendar of looks, visits with their intervals, barrels by year.
 
 Pure geometry in SVG units, y downwards; the template gives it colours and words. Marks of one kind
-are one path, so that ten years of forty berths stay a page that a browser can open.
+are one path, so that a page of ten years of forty berths still opens in a browser.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ WEEKS_IN_A_ROW = 54
 """Up to this the calendar is one strip; beyond, a strip for each calendar year."""
 CELL_W, CELL_H, GAP = 10, 6, 2
 OCCUPIED, EMPTY, PARTLY, CLOUDED, UNSEEN = "occupied", "empty", "partly", "clouded", "unseen"
-"""What a day at a berth can be, from the most telling to the least."""
+"""Kinds of a day at a berth, from the most informative to the least."""
 BAR_W, BAR_GAP, BAR_ROOM, LOOK_ROOM = 14, 4, 72, 26
 LETTER_W = 4.2
 """Of a label beneath the bars."""
 YEAR_W, YEAR_H = 420, 150
 """Room of a calendar year's curve."""
 CURVE_POINTS = 122
-"""Of a year's curve: one in three days, which no eye tells from all of them."""
+"""Of a year's curve: one in three days, which looks the same as all of them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Bar:
-    """One period at one berth, for people who point at it or cannot see it."""
+    """One period at one berth, with its label and the text of a tooltip or screen reader."""
 
     x: int
     label: str
@@ -212,7 +212,7 @@ def _place(day: date, part: Period, y: int) -> tuple[int, int]:
 
 
 def day_kind(looks: Sequence[tuple[LookState, int]]) -> str:
-    """The most telling of what the day's looks say of a berth."""
+    """The most informative kind among the day's looks at a berth."""
     if any(vessels for _, vessels in looks):
         return OCCUPIED
     states = {state for state, _ in looks}
@@ -294,7 +294,7 @@ def _bars(series: xr.Dataset, label: str) -> tuple[Bar, ...]:
 
 
 def _title(cell: xr.Dataset) -> str:
-    """What one period says, as text."""
+    """The numbers of one period, as text."""
     number = {name: float(cell[name]) for name in ("visits", "visits_low", "visits_high")}
     mean = f"{number['visits']:.1f}" if number["visits"] < 9.95 else f"{number['visits']:.0f}"
     return (
@@ -402,7 +402,7 @@ def _line(x: Floats, y: Floats) -> str:
 
 
 def barrel_label(barrels: float) -> str:
-    """A round number of barrels as an axis says it: 500,000, 1.5 million."""
+    """A number of barrels as an axis label: 500,000, 1.5 million."""
     if barrels < 1e6:
         return f"{barrels:,.0f}"
     return f"{barrels / 1e6:.2f}".rstrip("0").rstrip(".") + " million"

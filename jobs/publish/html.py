@@ -1,4 +1,4 @@
-"""How HTML pages are made of templates: strictly, so that nothing missing is passed over."""
+"""HTML pages from Jinja templates, where an undefined name is an error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jinja2
 
 
 def pages(folder: Path) -> jinja2.Environment:
-    """The templates of a folder; text is escaped, and a name that is not given is an error."""
+    """The templates of a folder; text is escaped, and an undefined name is an error."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

@@ -1,3 +1,5 @@
+"""Pictures of overpasses for the report, stretched to 8 bits."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ EYE_GAMMA = 0.7
 
 
 class ArchiveImagery:
-    """Pictures of overpasses for people, straight from the port archives."""
+    """Pictures of overpasses for the report, from the port archives."""
 
     def __init__(self, archives: Mapping[str, PortArchive]) -> None:
         self.archives = archives

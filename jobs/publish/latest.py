@@ -13,7 +13,10 @@ from jobs.storage import Storage, storage_at
 
 
 def newest_results(source: Path) -> tuple[Storage, str]:
-    """Where the archive lies, and the name of the newest published folder of a job in it."""
+    """The archive of a job or plan file, and the name of its newest published folder in it.
+
+    InputError for a job without results.
+    """
     described = read_job(source) if is_job(source) else read_plan(source)
     storage = storage_at(described.archive)
     home = f"published/{described.name}"

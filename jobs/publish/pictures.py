@@ -1,4 +1,4 @@
-"""Imagery for people: a port's overview and chips of single vessels, encoded for a page."""
+"""A port's overview and chips of single vessels, encoded for a page."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jobs.publish.publication import Imagery
 from jobs.visits.schema import PortTables
 
 MARGIN_M = 400.0
-"""Shown around the berths, so that one sees where in the harbour they lie."""
+"""Margin shown around the berths."""
 MIN_SIDE_PX = 120
 MAX_SIDE_PX = 1200
 """Longest side of an overview: enough for a screen, about 300 kB."""
 CHIP_PX = 64
 TRIES = 8
-"""Overpasses asked for a picture before a port goes without."""
+"""Overpasses tried for an overview of a port."""
 SCALES_M = (100, 200, 500, 1000, 2000, 5000, 10_000)
 
 

@@ -1,8 +1,4 @@
-"""What a run gives to the world: the tables of each port, their columns, and all a page says.
-
-``visits`` fills the tables, ``series`` counts them, ``publish`` and ``report`` show them; the nouns
-they share stand here, so that no stage has to import another.
-"""
+"""The content of one publication: tables, estimates, series, provenance and imagery of a job."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ from jobs.visits.schema import PortEstimate, PortTables
 
 
 class Imagery(Protocol):
-    """Pictures for people, from whoever keeps the pixels."""
+    """Source of pictures for the report."""
 
     def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
         """(y, x, 3) on the port's grid, stretched for the eye; None where there is none."""
@@ -28,7 +24,7 @@ class Imagery(Protocol):
 
 @dataclass(frozen=True)
 class UnitCounts:
-    """Where the overpasses of a job stand."""
+    """Numbers of the overpasses of a job by state."""
 
     done: int
     failed: int
@@ -37,7 +33,7 @@ class UnitCounts:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the numbers were made from."""
+    """Inputs and code behind the numbers."""
 
     plan_hash: str
     code_version: str
@@ -50,7 +46,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Publication:
-    """One state of one job, ready to be written down; the same content gives the same bytes."""
+    """The results of one state of a job; the same content is published as the same bytes."""
 
     job: str
     tag: str
@@ -65,7 +61,7 @@ class Publication:
     voyages: gpd.GeoDataFrame
     """VOYAGE_COLUMNS, of all ports."""
     settings: EstimateSettings
-    """What the estimates rest on."""
+    """Settings of the estimates."""
     series: Mapping[str, xr.Dataset]
     """As ``series.port_visits`` gives them: day, week, month."""
     provenance: Provenance

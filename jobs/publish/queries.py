@@ -1,3 +1,5 @@
+"""Queries of a published result: links, flows, number of ships. Each takes a PublishedResult."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +17,9 @@ from jobs.visits.voyages.sea_routes import SeaRoute, sea_routes
 from jobs.visits.voyages.transit import KNOT_KMH
 
 FASTEST_KN = 16.0
-"""No ship of this trade makes more from port to port; product tankers make 10 to 14."""
-
-
+"""Upper limit of the speed from port to port; product tankers make 10 to 14."""
 LIKELY = 0.5
-"""A seen visit counts as a ship's from here on; less likely ones are rather false alarms."""
+"""Seen visits from this probability count as a ship's; others are more likely false alarms."""
 
 
 def links(result: PublishedResult, at_least: float = 0.2) -> gpd.GeoDataFrame:
@@ -30,12 +30,12 @@ def links(result: PublishedResult, at_least: float = 0.2) -> gpd.GeoDataFrame:
 
 
 def routes_between(result: PublishedResult) -> dict[tuple[str, str], SeaRoute]:
-    """The way by sea for every ordered pair of the ports."""
+    """The route by sea for every ordered pair of the ports."""
     return sea_routes({port.id: port.area.centroid.coords[0] for port in result.ports})
 
 
 def flows(result: PublishedResult) -> Flows:
-    """How many ships go from port to port, from the histories alone; the same every time.
+    """How many ships go from port to port, from the histories alone; reproducible.
 
     InputError where the result has fewer than two ports.
     """
@@ -43,7 +43,7 @@ def flows(result: PublishedResult) -> Flows:
 
 
 def ships_measured(result: PublishedResult) -> ShipDraws:
-    """How many ships made the seen visits at berths, from their lengths; the same every time.
+    """How many ships made the seen visits at berths, from their lengths; reproducible.
 
     InputError where no visit was seen.
     """
@@ -55,23 +55,25 @@ def ships_measured(result: PublishedResult) -> ShipDraws:
 
 
 def ships_named(result: PublishedResult, names: Mapping[str, str]) -> CaptureRecapture:
-    """How many ships there are, from the names of some visits by visit id; others have none."""
+    """How many ships there are, from the names of some visits, by visit id."""
     return ships_from_names([names.get(visit_id) for visit_id in result.visits["visit_id"]])
 
 
 def called(result: PublishedResult) -> gpd.GeoDataFrame:
-    """The seen visits at berths that were rather a ship's than a false alarm."""
+    """The seen visits at berths that are more likely a ship's than a false alarm."""
     berths = pd.MultiIndex.from_tuples(
         [(stays.port, stays.berth) for stays in result.calls()], names=["port", "berth"]
     )
     visits = result.visits
     here = pd.MultiIndex.from_frame(visits[["port", "berth"]]).isin(berths)
-    likely = visits["probability"].fillna(1.0) >= LIKELY  # empty where ships are not told apart
+    likely = visits["probability"].fillna(1.0) >= LIKELY  # empty at places for several ships
     return visits[here & likely].reset_index(drop=True)
 
 
 def not_one_ship(result: PublishedResult, visits: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-    """(visit, visit): True where two visits overlap, or are too close in time for the way."""
+    """(visit, visit): True where two visits overlap, or are too close in time for the
+    distance.
+    """
     came = visits["arrival_before"].astype("int64").to_numpy() / 1e6 / 3600
     left = visits["departure_after"].astype("int64").to_numpy() / 1e6 / 3600
     between_h = np.maximum(came[None, :] - left[:, None], came[:, None] - left[None, :])

@@ -1,12 +1,14 @@
-"""A published result read back: its tables, its ports, its histories, and what they can be asked.
+"""Reads a published result: its tables, ports and histories.
 
-Needs only the folder that a run published, no archive and no imagery, so that a notebook elsewhere
-can ask what the run did not. In a notebook::
+Needs only the folder that a run published, no archive and no imagery. In a notebook::
+
+    from jobs.publish.queries import flows
+    from jobs.publish.read import read_published
 
     result = read_published(Path("archive/published/my-port-2024/3f2a9c1d77d2"))
     result.visits                                 # a GeoDataFrame, as are the other tables
     result.stays[0].arrivals([0, 31, 59])         # visits in each history and window
-    flows(result).interval("KPWON", "RUVYP", 0.9)  # share of ships that go there next
+    flows(result).interval("KPWON", "RUVYP", 0.9)  # share of the ships that go there next
 """
 
 from __future__ import annotations
@@ -15,23 +17,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from jobs.domain import Berth, BerthKind, Grid, Period, Port
+from jobs.domain import Berth, BerthKind, Period, Port
 from jobs.errors import InputError
-from jobs.publish.write import HISTORIES, HISTORIES_KEPT
+from jobs.publish.provenance import PROVENANCE, period_from, port_from
+from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT
 from jobs.visits.occupancy.draws import DAY_S, StayDraws
 from jobs.visits.schema import PUBLISHED, PortTables
-
-PROVENANCE = "provenance.json"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PublishedResult:
 
     @property
     def seed(self) -> int:
-        """The seed of the run's estimates, so that what is asked later can be asked again."""
+        """The seed of the run's estimates, which makes later queries reproducible."""
         return int(self.provenance["estimates"]["seed"])
 
     @property
@@ -67,7 +67,7 @@ class PublishedResult:
         return datetime.combine(self.period.start, time.min, UTC)
 
     def of_port(self, port_id: str) -> PortTables:
-        """What was seen at one port; InputError for a port that the result does not have."""
+        """The tables of one port; InputError for a port that is not in the result."""
         ports = {port.id: port for port in self.ports}
         if port_id not in ports:
             raise InputError(f"no port {port_id!r} in {self.folder}; it has {', '.join(ports)}")
@@ -94,20 +94,17 @@ def _quays(port: Port) -> tuple[Berth, ...]:
     return quays or port.berths
 
 
-# --- reading ------------------------------------------------------------------------------------
-
-
 def read_published(folder: Path) -> PublishedResult:
     """The result that a run published into a folder, ``<archive>/published/<job>/<tag>``.
 
-    InputError where the folder is none, lacks a file, or holds one that cannot be read.
+    InputError for a folder that does not exist, lacks a file, or has one that cannot be read.
     """
     _check_folder(folder)
     provenance = _provenance(folder / PROVENANCE)
     tables = {name: _table(folder / f"{name}.parquet") for name in PUBLISHED}
-    tables["vessels"] = _judged(tables["vessels"])
-    period = _period(provenance["period"])
-    ports = tuple(_port(facts) for facts in provenance["ports"])
+    tables["vessels"] = _with_fixed(tables["vessels"])
+    period = period_from(provenance["period"])
+    ports = tuple(port_from(facts) for facts in provenance["ports"])
     histories = _plain_table(folder / HISTORIES)
     draws = min(int(provenance["estimates"]["draws"]), HISTORIES_KEPT)
     return PublishedResult(
@@ -161,8 +158,8 @@ def _table(path: Path) -> gpd.GeoDataFrame:
         return gpd.read_parquet(path)
 
 
-def _judged(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The vessels; of results from before fixed structure was told apart, all are ships."""
+def _with_fixed(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The vessels; without a ``fixed`` column, as older versions wrote them, all are ships."""
     return vessels if "fixed" in vessels else vessels.assign(background=np.nan, fixed=False)
 
 
@@ -182,39 +179,6 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _period(facts: Mapping[str, str]) -> Period:
-    return Period(date.fromisoformat(facts["start"]), date.fromisoformat(facts["end"]))
-
-
-def _port(facts: Mapping[str, Any]) -> Port:
-    left, bottom, right, top = facts["grid"]["bounds"]
-    grid = Grid(facts["grid"]["epsg"], left, top, 0, 0)
-    size = grid.resolution_m
-    return Port(
-        id=facts["id"],
-        name=facts["name"],
-        country=facts["country"],
-        area=shapely.from_wkt(facts["area"]),
-        berths=tuple(_berth(berth) for berth in facts["berths"]),
-        grid=Grid(grid.epsg, left, top, round((right - left) / size), round((top - bottom) / size)),
-        locode=facts["locode"],
-        approximate=facts["approximate"],
-    )
-
-
-def _berth(facts: Mapping[str, Any]) -> Berth:
-    return Berth(
-        id=facts["id"],
-        name=facts["name"],
-        kind=BerthKind(facts["kind"]),
-        capacity=facts["capacity"],
-        polygon=shapely.from_wkt(facts["polygon"]),
-    )
-
-
-# --- histories ----------------------------------------------------------------------------------
-
-
 def _stays(
     histories: pd.DataFrame,
     visits: gpd.GeoDataFrame,
@@ -222,11 +186,11 @@ def _stays(
     period: Period,
     draws: int,
 ) -> Iterator[StayDraws]:
-    """One for every berth, whether or not any history has a ship there."""
+    """One for every berth, also without a ship in any history."""
     rows = {key: part for key, part in histories.groupby(["port", "berth"], sort=False)}
-    # only berths whose ships are told apart have visits in their histories
-    told = visits[visits["probability"].notna()]
-    ids = {key: tuple(part["visit_id"]) for key, part in told.groupby(["port", "berth"])}
+    # only berths for one ship have visits in their histories
+    identified = visits[visits["probability"].notna()]
+    ids = {key: tuple(part["visit_id"]) for key, part in identified.groupby(["port", "berth"])}
     for port in ports:
         for berth in port.berths:
             key = (port.id, berth.id)
@@ -262,12 +226,3 @@ def _days(times: pd.Series, origin: datetime) -> NDArray[np.float64]:
     seconds = (times - pd.Timestamp(origin)).dt.total_seconds()
     days: NDArray[np.float64] = seconds.to_numpy(np.float64) / DAY_S
     return days
-
-
-# --- between the ports --------------------------------------------------------------------------
-
-
-# --- for people ---------------------------------------------------------------------------------
-
-
-# --- names --------------------------------------------------------------------------------------

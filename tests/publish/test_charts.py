@@ -1,4 +1,4 @@
-"""The report's figures: shapes that stand where their numbers say."""
+"""The report's figures: shapes at the places of their numbers."""
 
 import itertools
 import re

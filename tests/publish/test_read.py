@@ -1,4 +1,4 @@
-"""A published result read back, what it is asked, and `berthwatch voyages`."""
+"""Reading a published result, queries of it, and `berthwatch voyages`."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from PIL import Image
 from shapely.geometry import LineString
 
 from jobs.domain import BerthKind, EstimateSettings, OverpassRecord, Port
+from jobs.publish.number_text import EstimateText, estimate_text, probability_text
 from jobs.publish.pictures import (
     CHIP_PX,
     MAX_SIDE_PX,
@@ -25,17 +26,14 @@ from jobs.publish.pictures import (
     overview,
 )
 from jobs.publish.publication import Publication
-from jobs.publish.report import (
+from jobs.publish.report import render
+from jobs.publish.report_rows import (
     MAX_VISITS,
     MAX_VOYAGES,
-    Estimate,
     basis_words,
     cap_readings,
-    estimate_text,
     interval,
-    probability_text,
     reading,
-    render,
     stay_days,
     visits_at_berths,
 )
@@ -276,10 +274,10 @@ def test_visits_are_added_up_history_by_history_and_anchorages_stand_apart():
     )
     rows = table(ESTIMATE_COLUMNS, [])
     estimate = PortEstimate(make_port(berths=berths), rows, pd.DataFrame(), stays)
-    assert visits_at_berths([estimate]) == Estimate("2", "2", "2")
-    assert visits_at_berths([estimate, estimate]) == Estimate("4", "4", "4")
-    roads = PortEstimate(make_port(berths=berths[2:]), rows, pd.DataFrame(), stays[2:])
-    assert visits_at_berths([roads]) is None
+    assert visits_at_berths([estimate]) == EstimateText("2", "2", "2")
+    assert visits_at_berths([estimate, estimate]) == EstimateText("4", "4", "4")
+    anchorages = PortEstimate(make_port(berths=berths[2:]), rows, pd.DataFrame(), stays[2:])
+    assert visits_at_berths([anchorages]) is None
 
 
 def test_the_port_begins_with_what_came_to_its_berths(publication, page):
@@ -299,8 +297,8 @@ def test_the_port_begins_with_what_came_to_its_berths(publication, page):
         value, bottom, top = (float(number.replace(",", "")) for number in found.groups())
         assert value == pytest.approx(sums.mean(), abs=10)
         assert low - 10 < bottom < value < top < high + 10
-        road = estimate.berths.iloc[4]
-        queue = estimate_text(*road[["occupancy", "occupancy_low", "occupancy_high"]], 0.1)
+        anchorage = estimate.berths.iloc[4]
+        queue = estimate_text(*anchorage[["occupancy", "occupancy_low", "occupancy_high"]], 0.1)
         assert f"Outer roads, anchorage: {queue.value} ships lay there on average" in text
 
 

@@ -18,7 +18,7 @@ import xarray as xr
 from jobs.errors import InputError
 from jobs.publish import write as publish_module
 from jobs.publish.publication import Publication
-from jobs.publish.write import whole_table
+from jobs.publish.table_files import whole_table
 from jobs.storage import LocalFolder
 from jobs.visits.schema import (
     ESTIMATE_COLUMNS,

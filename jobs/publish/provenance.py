@@ -1,0 +1,96 @@
+"""``provenance.json``: what the numbers were made from; written and read back here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import shapely
+
+from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
+from jobs.publish.publication import Publication
+from jobs.visits.schema import DEGREE_DECIMALS
+
+PROVENANCE = "provenance.json"
+
+
+def provenance_json(publication: Publication) -> dict[str, Json]:
+    """What the numbers were made from, as JSON."""
+    origin = publication.provenance
+    return {
+        "job": publication.job,
+        "tag": publication.tag,
+        "period": {"start": f"{publication.period.start}", "end": f"{publication.period.end}"},
+        "complete": publication.complete,
+        "units": units_json(publication),
+        "plan_hash": origin.plan_hash,
+        "code_version": origin.code_version,
+        "estimates": asdict(publication.settings),
+        "model_digest": origin.model_digest,
+        "ports": [port_json(port) for port in publication.ports],
+        "items": {overpass: list(items) for overpass, items in origin.items.items()},
+        "attributions": list(origin.attributions),
+        "failed": [
+            {"overpass_id": unit.overpass_id, "stage": unit.stage.value, "reason": unit.reason}
+            for unit in publication.failures
+        ],
+    }
+
+
+def units_json(publication: Publication) -> dict[str, Json]:
+    units = publication.units
+    return {"done": units.done, "failed": units.failed, "pending": units.pending}
+
+
+def port_json(port: Port) -> dict[str, Json]:
+    return {
+        "id": port.id,
+        "name": port.name,
+        "country": port.country,
+        "locode": port.locode,
+        "approximate": port.approximate,
+        "area": shapely.to_wkt(port.area, rounding_precision=DEGREE_DECIMALS),
+        "grid": {"epsg": port.grid.epsg, "bounds": list(port.grid.bounds)},
+        "berths": [
+            {
+                "id": berth.id,
+                "name": berth.name,
+                "kind": berth.kind.value,
+                "capacity": berth.capacity,
+                "polygon": shapely.to_wkt(berth.polygon, rounding_precision=DEGREE_DECIMALS),
+            }
+            for berth in port.berths
+        ],
+    }
+
+
+def period_from(facts: Mapping[str, str]) -> Period:
+    return Period(date.fromisoformat(facts["start"]), date.fromisoformat(facts["end"]))
+
+
+def port_from(facts: Mapping[str, Any]) -> Port:
+    left, bottom, right, top = facts["grid"]["bounds"]
+    grid = Grid(facts["grid"]["epsg"], left, top, 0, 0)
+    size = grid.resolution_m
+    return Port(
+        id=facts["id"],
+        name=facts["name"],
+        country=facts["country"],
+        area=shapely.from_wkt(facts["area"]),
+        berths=tuple(_berth_from(berth) for berth in facts["berths"]),
+        grid=Grid(grid.epsg, left, top, round((right - left) / size), round((top - bottom) / size)),
+        locode=facts["locode"],
+        approximate=facts["approximate"],
+    )
+
+
+def _berth_from(facts: Mapping[str, Any]) -> Berth:
+    return Berth(
+        id=facts["id"],
+        name=facts["name"],
+        kind=BerthKind(facts["kind"]),
+        capacity=facts["capacity"],
+        polygon=shapely.from_wkt(facts["polygon"]),
+    )
