@@ -1,4 +1,4 @@
-"""What AIS costs and how far it can be trusted: reading, visits and matching, and hidden messages.
+"""Time and accuracy of the AIS functions: reading, visits and matching, and hidden messages.
 
 Prints rows per second of reading (a real hour, and made-up rows in the Danish layout), the visits
 of the Galveston hour, how far hidden messages of its ships lie from where they are put, what
@@ -171,8 +171,8 @@ def test_ships_that_fall_silent(hour: pd.DataFrame) -> None:
         (there["heading_deg"].to_numpy() + rng.normal(0, 8, len(there))) % 180,
     )
     silent = hour[~hour["mmsi"].isin(there["mmsi"])].reset_index(drop=True)
-    for name, heard in (("own ship heard", hour), ("own ship silent", silent)):
-        tiers = match_ais(vessels, heard)["tier"].value_counts().to_dict()
+    for name, received in (("own ship received", hour), ("own ship silent", silent)):
+        tiers = match_ais(vessels, received)["tier"].value_counts().to_dict()
         print(f"\n{len(there)} ships of 60 m and more, {name}: {tiers}", end="")
     print()
 
@@ -208,7 +208,7 @@ def test_five_million_rows() -> None:
 
 
 def traffic() -> pd.DataFrame:
-    """Ships that come, lie and go again, all year, heard every fifty minutes."""
+    """Ships that come, lie and leave all year, with a message every fifty minutes."""
     rng = np.random.default_rng(0)
     phase = np.arange(MESSAGES) / MESSAGES * 80 * np.pi + rng.uniform(0, 6, (SHIPS, 1))
     away = np.maximum(np.sin(phase), 0)  # half of the time at a berth

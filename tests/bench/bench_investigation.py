@@ -262,7 +262,7 @@ def detail(number: int, out: Path, kind: str) -> str:
     bands = {}
     for name in SETS:
         answer, volumes = replayed(number, name, twin, watched)
-        lines.append(told(answer))
+        lines.append(answer_text(answer))
         daily = year_to_date(volumes, first, last)
         bands[name] = np.quantile(daily, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0) / 1e3
     days = np.arange(int(DAYS)) + 1.0
@@ -283,7 +283,7 @@ def told_truth(number: int, twin: Twin) -> str:
     )
 
 
-def told(answer: Replayed) -> str:
+def answer_text(answer: Replayed) -> str:
     model, day = answer.visits["model"], answer.cap_day
     return (
         f"  {answer.sensors}: {answer.looks} usable looks, {answer.visits_seen} visits in them\n"

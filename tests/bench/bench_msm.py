@@ -30,7 +30,7 @@ pytestmark = pytest.mark.bench
 DAYS = 730.0
 RELATIVE = 1e-5
 """The issue asks for 1e-3; what is left is where two optimisers stop."""
-TOLD = Detector("simulated", 0.8, 0.5, 0.0, 0.03, 0.5)
+BELIEVED = Detector("simulated", 0.8, 0.5, 0.0, 0.03, 0.5)
 
 R_PROGRAM = """
 suppressMessages(library(msm))
@@ -68,7 +68,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one program says of a panel."""
+    """Log likelihoods of a panel by one program."""
 
     log_likelihood: float
     """At the given point."""
@@ -91,7 +91,7 @@ POINTS = (
 
 @cache
 def why_not() -> str:
-    """Why msm cannot be asked here; empty where it can."""
+    """Why msm cannot run here; empty where it can."""
     if shutil.which("Rscript") is None:
         return "Rscript is not installed (Debian: r-cran-msm)"
     found = subprocess.run(["Rscript", "-e", "library(msm)"], capture_output=True)
@@ -109,13 +109,13 @@ def simulate(point: Point, seed: int) -> Panel:
     looks = Looks(time, np.zeros(len(time), dtype=np.int32), np.ones(len(time)))
     # an Eye's recall is a logit's: the greatest float below 1 never misses
     eye = Eye(min(point.recall, 1 - 1e-16), 0.0, point.false_alarms, 15.0)
-    panel, _ = observe(rng, history, looks, (eye,), (TOLD,), DAYS)
+    panel, _ = observe(rng, history, looks, (eye,), (BELIEVED,), DAYS)
     nothing = np.full(len(time), np.nan)
     return replace(panel, length_m=nothing, length_sd_m=nothing)
 
 
 def ours_at(panel: Panel, point: Point) -> float:
-    """Our log-likelihood; without lengths every class of ships is seen alike."""
+    """Log likelihood of the berth model; without lengths all classes have one emission."""
     classes = len(length_classes())
     (found,) = log_likelihood(
         panel,
@@ -144,7 +144,7 @@ def ours(panel: Panel, point: Point) -> Answer:
 
 
 def theirs(panel: Panel, point: Point, folder: Path) -> Answer:
-    """What msm says; states are 1 nothing reported, 2 a vessel, 99 not known."""
+    """The result of msm; states are 1 nothing reported, 2 a vessel, 99 not known."""
     rows = [f"1,{-LONG_BEFORE_DAYS},99"]
     seen = np.minimum(panel.vessels, 1) + 1
     rows += [f"1,{float(time)!r},{state}" for time, state in zip(panel.time, seen, strict=True)]

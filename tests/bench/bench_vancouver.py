@@ -81,7 +81,7 @@ def read_labels(path: Path) -> pd.DataFrame:
 
 
 def wanted(true: pd.DataFrame) -> pd.Series:
-    """The labels that a detector of 40 m and more is asked for."""
+    """The labels that a detector of ships of 40 m and more should find."""
     sure = true["confidence"].fillna(1) >= 2
     return (true["class"] == "ship") & sure & ~true["at_data_edge"] & (true["length_m"] >= 40)
 

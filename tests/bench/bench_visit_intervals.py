@@ -1,6 +1,7 @@
-"""Are the intervals of the visit count right? Over 1,000 simulated berth-years, in five scenarios.
+"""Coverage of the intervals of the visit count: over 1,000 simulated berth-years, in five
+scenarios.
 
-    python -m tests.bench.bench_visit_intervals --years 1000 --others 250 --out build/visits
+python -m tests.bench.bench_visit_intervals --years 1000 --others 250 --out build/visits
 
 Prints coverage of the 50 and 90 % intervals with its binomial error, bias and width of the berth
 model, of the oracle that knows rate, dwell and detector, and of naive counting, the snapshot law

@@ -1,4 +1,4 @@
-"""How many voyages are linked rightly, and whether the chances that are claimed are true."""
+"""Share of voyages linked correctly, and calibration of the probabilities."""
 
 from __future__ import annotations
 

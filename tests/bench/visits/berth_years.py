@@ -1,6 +1,6 @@
 """Simulated berth-years: ships that come and go, weather, orbits, and a detector that errs.
 
-Nothing here knows how the berth model works: stays have shapes the model does not have, clouds last
+Independent of the berth model: stays have shapes the model does not have, clouds last
 for days, orbits are as irregular as real ones. Times are days since ORIGIN.
 """
 
@@ -179,7 +179,7 @@ def clear_share(rng: Generator, looks: int) -> NDArray[np.float64]:
 FALSE_LENGTH_MEDIAN_M, FALSE_LENGTH_SD = 50.0, 0.6
 """What is taken for a ship is of any size; sd of the logarithm."""
 CUT_OFF = 0.05
-"""Share of the sightings whose length cannot be told."""
+"""Share of the sightings whose length is not measured."""
 
 
 @dataclass(frozen=True)
@@ -215,12 +215,12 @@ def observe(
     history: History,
     looks: Looks,
     eyes: tuple[Eye, ...],
-    told: tuple[Detector, ...],
+    believed: tuple[Detector, ...],
     days: float,
     port: str = "SIM",
     origin: datetime = ORIGIN,
 ) -> tuple[Panel, NDArray[np.int64]]:
-    """What the looks report, with what we are told of the detectors, and the truth of each look.
+    """What the looks report, with the believed errors of the detectors, and the truth of each look.
 
     The truth is the index of the stay whose ship was found, -1 where none was.
     """
@@ -245,7 +245,7 @@ def observe(
         length_m=np.where(told_of, np.clip(measured, 15.0, None), np.nan),
         length_sd_m=np.where(told_of, sd_m, np.nan),
         visit=np.full(len(stay), -1, dtype=np.int32),
-        detectors=told,
+        detectors=believed,
     )
     return panel, np.where(found, stay, -1)
 
@@ -261,7 +261,7 @@ FLEET = 15
 MONTHLY_SD = 0.6
 """Of the logarithm of the factor that one month's rate has on the year's."""
 
-TOLD = Detector("simulated", RECALL, RECALL_SD, RECALL_SLOPE, FALSE_ALARMS, FALSE_ALARMS_SD)
+BELIEVED = Detector("simulated", RECALL, RECALL_SD, RECALL_SLOPE, FALSE_ALARMS, FALSE_ALARMS_SD)
 
 
 @dataclass(frozen=True)
@@ -320,12 +320,12 @@ def simulate_year(scenario: Scenario, rng: Generator) -> BerthYear:
     time = random_orbits(rng, revisit)
     time = time[~clouded_at(rng, time, cloud, rng.uniform(1, 4))]
     looks = Looks(time, np.zeros(len(time), dtype=np.int32), clear_share(rng, len(time)))
-    panel, _ = observe(rng, history, looks, (eye,), (TOLD,), YEAR_DAYS)
+    panel, _ = observe(rng, history, looks, (eye,), (BELIEVED,), YEAR_DAYS)
     return BerthYear(scenario.name, history, panel, float(rate), dwell, shape, eye, revisit, cloud)
 
 
 def simulate_eye(scenario: Scenario, rng: Generator) -> Eye:
-    """Errors drawn as TOLD says they are spread, unless the scenario says otherwise."""
+    """Errors drawn from the distribution of BELIEVED, unless the scenario says otherwise."""
     drawn = float(expit(logit(RECALL) + RECALL_SD * rng.standard_normal()))
     false_alarms = FALSE_ALARMS * np.exp(FALSE_ALARMS_SD * rng.standard_normal())
     return Eye(scenario.recall or drawn, RECALL_SLOPE, float(false_alarms), LENGTH_SD_M)

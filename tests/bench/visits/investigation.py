@@ -181,7 +181,7 @@ class Track:
 class Sensor:
     """One kind of imagery as it was in 2024."""
 
-    told: Detector
+    believed: Detector
     optical: bool
     length_sd_m: float
     tracks: Mapping[str, tuple[Track, ...]]
@@ -265,11 +265,11 @@ def watch(rng: Generator, twin: Twin, port: str) -> Watched:
     clouded = clouded_at(rng, time, rng.uniform(*CLOUD), WEATHER_DAYS) & optical
     time, sensor, optical = time[~clouded], sensor[~clouded], optical[~clouded]
     clear = np.where(optical, clear_share(rng, len(time)), 1.0)
-    told = tuple(each.told for each in SENSORS)
+    believed = tuple(each.believed for each in SENSORS)
     eyes = tuple(true_eye(rng, each) for each in SENSORS)
     history = twin.calls[port].history
     looks = Looks(time, sensor, clear)
-    return Watched(*observe(rng, history, looks, eyes, told, DAYS, port, ORIGIN))
+    return Watched(*observe(rng, history, looks, eyes, believed, DAYS, port, ORIGIN))
 
 
 def passes_of(rng: Generator, sensor: Sensor, port: str) -> Days:
@@ -281,8 +281,8 @@ def passes_of(rng: Generator, sensor: Sensor, port: str) -> Days:
 
 
 def true_eye(rng: Generator, sensor: Sensor) -> Eye:
-    """How the sensor's detector truly errs at one berth: as far from what is told as it says."""
-    told = sensor.told
-    recall = expit(logit(told.recall) + told.recall_sd * rng.standard_normal())
-    false_alarms = told.false_alarms * np.exp(told.false_alarms_sd * rng.standard_normal())
-    return Eye(float(recall), told.recall_slope, float(false_alarms), sensor.length_sd_m)
+    """How the sensor's detector truly errs at one berth: drawn about the believed errors."""
+    believed = sensor.believed
+    recall = expit(logit(believed.recall) + believed.recall_sd * rng.standard_normal())
+    false_alarms = believed.false_alarms * np.exp(believed.false_alarms_sd * rng.standard_normal())
+    return Eye(float(recall), believed.recall_slope, float(false_alarms), sensor.length_sd_m)

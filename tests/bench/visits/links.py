@@ -1,4 +1,4 @@
-"""How many voyages of a twin the linking finds, and whether its probabilities are honest."""
+"""How many voyages of a twin the linking finds, and whether its probabilities are calibrated."""
 
 from __future__ import annotations
 
