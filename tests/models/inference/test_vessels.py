@@ -153,3 +153,38 @@ def test_the_pixel_scales_metres_and_nothing_else() -> None:
     (at_10,), (at_3,) = find(prediction), find_vessels(prediction, CALIBRATION, 3.0)
     assert at_3.length_m == pytest.approx(0.3 * at_10.length_m)
     np.testing.assert_allclose(at_3.corners, at_10.corners)
+
+
+def test_the_pixel_scales_every_measure_in_metres() -> None:
+    prediction = draw((60, 70, 20, 3, 90))
+    (at_10,), (at_3,) = find(prediction), find_vessels(prediction, CALIBRATION, 3.0)
+    for name in ("length_m", "length_sd_m", "beam_m"):
+        assert getattr(at_3, name) == pytest.approx(0.3 * getattr(at_10, name))
+    assert (at_3.heading_deg, at_3.score) == (at_10.heading_deg, at_10.score)
+
+
+def test_a_vessel_of_just_the_least_score_is_reported() -> None:
+    prediction = draw((60, 70, 20, 3, 90))
+    (vessel,) = find(prediction)
+    at_it = replace(CALIBRATION, least_score=vessel.score)
+    above = replace(CALIBRATION, least_score=np.nextafter(vessel.score, 1))
+    assert find_vessels(prediction, at_it, 10.0) == (vessel,)
+    assert find_vessels(prediction, above, 10.0) == ()
+
+
+def test_no_vessel_is_broader_than_long() -> None:
+    """Whatever the calibration makes of a small one's length."""
+    short = replace(CALIBRATION, length_offset_m=-75.0)
+    (vessel,) = find_vessels(draw((60, 70, 10, 4, 90)), short, 10.0)
+    assert vessel.beam_m == pytest.approx(40, rel=0.05)
+    assert vessel.length_m == vessel.beam_m
+
+
+@pytest.mark.parametrize(("pixels", "vessels"), [(2, 0), (3, 1)])
+def test_three_pixels_may_be_a_vessel_and_two_are_none(pixels: int, vessels: int) -> None:
+    prediction = draw((60, 70, 3, 1, 90))
+    sure = np.flatnonzero(prediction.ship.ravel() >= CALIBRATION.grow)
+    ship = np.full(prediction.ship.size, np.float32(1e-6))
+    ship[sure[:pixels]] = 1.0
+    assert len(sure) >= 3
+    assert len(find(replace(prediction, ship=ship.reshape(SHAPE)))) == vessels
