@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from shapely.geometry import Point
 
 from jobs.ais import MatchSettings, match_ais
+from jobs.ais.geodesy import DEGREE_M
 from tests.support.ais_messages import positions, ship
 from tests.support.ais_vessels import LAT, LENGTH_SD_M, LON, vessel
 
@@ -62,3 +65,27 @@ def test_what_a_ship_said_last_of_itself_counts() -> None:
     silent = ship(273000001, (9,), LON, LAT)
     (row,) = match_ais(vessel(85.0), positions(before, after, silent)).to_dict("records")
     assert (row["name"], row["ais_length_m"]) == ("NEW NAME", 85.0)
+
+
+def probability_among(others: int) -> float:
+    """Of a vessel's pair with a ship 60 m off, with so many vessels 400 m around it."""
+    places = [Point(LON, LAT)]
+    for number in range(others):
+        turn = np.radians(72 * number)
+        north, east = 400 * np.cos(turn), 400 * np.sin(turn)
+        metre_lon = 1 / (DEGREE_M * np.cos(np.radians(LAT)))
+        places.append(Point(LON + east * metre_lon, LAT + north / DEGREE_M))
+    rows = pd.concat([vessel(85.0)] * len(places), ignore_index=True)
+    rows["vessel_id"] = [f"v{number}" for number in range(len(places))]
+    rows["geometry"] = places
+    heard = ship(273000001, (-3, 3), LON, LAT + 60 / DEGREE_M, heading_deg=30.0, length_m=85.0)
+    return float(match_ais(rows, positions(heard), RULES)["probability"].iloc[0])
+
+
+def test_a_vessel_is_no_crowd_around_itself() -> None:
+    """A quarter of the vessels within 500 m is silent; three are below the usual density."""
+    area_km2 = np.pi * RULES.crowd_km**2
+    assert 3 * RULES.silent_share / area_km2 < RULES.silent_per_km2
+    assert 4 * RULES.silent_share / area_km2 > RULES.silent_per_km2
+    assert probability_among(3) == pytest.approx(probability_among(0), rel=1e-6)
+    assert probability_among(4) < probability_among(3) * (1 - 1e-4)

@@ -74,3 +74,24 @@ def test_refuses_unsuitable_bands(bands: tuple[str, ...], message: str) -> None:
 
 def test_an_image_without_any_data_is_no_error() -> None:
     assert np.isnan(normalise(np.full((3, 70, 90), np.nan, np.float32), BANDS[:3])).all()
+
+
+def test_on_open_water_the_brightest_place_sets_the_contrast_and_not_the_noise() -> None:
+    """One ship on a calm sea must not lift the water's noise to where ships are looked for."""
+    random = np.random.default_rng(1)
+    water = (0.03 + random.normal(0, 0.002, (4, 512, 512))).astype(np.float32)
+    with_ship = water.copy()
+    with_ship[:, 200:220, 250:253] += 0.3
+    noise, quiet = (normalise(image, BANDS)[:, 300:, :200] for image in (water, with_ship))
+    assert np.abs(quiet).mean() < 0.4 * np.abs(noise).mean()
+
+
+def test_the_background_of_a_half_imaged_cell_is_that_of_its_pixels() -> None:
+    """Missing pixels are neither dark nor bright: an edge of the swath is no shore."""
+    image = np.full((1, 256, 256), 0.05, np.float32)
+    image[:, :, 100:] = np.nan
+    planes = normalise(image, ("green",))[1]
+    np.testing.assert_allclose(planes[:, :100], 0, atol=1e-4)
+    assert np.isnan(planes[:, 100:]).all()
+    image[:, 40:, :] = np.nan
+    np.testing.assert_allclose(normalise(image, ("green",))[1][:40, :100], 0, atol=1e-4)
