@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from jobs.visits.compiled import njit
 from jobs.visits.occupancy.berth_hmm import (
     NO_LOOK,
     TAIL,
