@@ -185,7 +185,7 @@ def cancel(
 
     storage, run = find_run(source, run_id, context, namespace)
     api = api_of_run(run, context, namespace)
-    if not (yes or _agreed(run)):
+    if not (yes or _confirmed(run)):
         raise typer.Exit(ExitCode.FAILED)
     with err.status(f"cancelling {run.id} ..."):
         done = cancel_run(api, storage, run, wait, say)
@@ -193,7 +193,7 @@ def cancel(
     raise typer.Exit(ExitCode.FAILED if done.left else ExitCode.DONE)
 
 
-def _agreed(run: Run) -> bool:
+def _confirmed(run: Run) -> bool:
     if not sys.stdin.isatty():
         raise InputError(
             f"cancelling {run.id} needs confirmation, and standard input is no terminal; add --yes"

@@ -17,6 +17,7 @@ from jobs.storage import Storage
 WAIT_S = 180.0
 """Longer than a runner's grace period of 120 s, in which it commits and archives its logs."""
 POLL_S = 2.0
+"""Between two polls of the objects."""
 
 WATCHED = (JOBS, CLUSTERS, WORKER_GROUPS, PODS)
 """Kinds of objects that a run consists of; its Secret goes with its Job."""

@@ -23,6 +23,7 @@ from jobs.kubernetes.spec import Run
 from jobs.run.cluster import WorkerCount, connect, count_workers
 
 POLL_S = 2.0
+"""Between two polls of the scheduler."""
 POLL_EVERY_S = 10.0
 """Between two polls of the pods and their events."""
 RESPONSE_LIMIT_S = 20.0
@@ -82,9 +83,7 @@ def _client(address: str, security: Security) -> Iterator[Client]:
     try:
         client = Client(address, security=security, timeout=RESPONSE_LIMIT_S)
     except (OSError, TimeoutError) as error:
-        raise ClusterLostError(
-            f"the scheduler at {address} closed the connection: {error}"
-        ) from error
+        raise ClusterLostError(f"cannot connect to the scheduler at {address}: {error}") from error
     with client:
         yield client
 
@@ -116,7 +115,7 @@ def _wait_for_workers(
     except ClusterError as error:
         if isinstance(error, ClusterLostError) or gpu.otherwise != "cpu":
             raise
-        say(f"{error}; going on with CPUs alone, as the settings say")
+        say(f"{error}; going on with CPUs alone, as set by gpu.otherwise")
         remove_gpu_group(monitor.api, run, index)
         return (CPU,)
     return (CPU, GPU)

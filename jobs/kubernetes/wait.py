@@ -26,6 +26,7 @@ from jobs.run.exit_codes import ExitCode
 from jobs.storage import Storage
 
 POLL_S = 2.0
+"""Between two polls of the Job."""
 MAX_MESSAGE = 500
 """Characters of a pod's termination message."""
 LAST_LINES_LIMIT_S = 10.0
@@ -60,8 +61,9 @@ def worst(codes: list[int]) -> ExitCode:
 
 
 def wait(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
-    """Wait until the run's Job has ended, or no runner has started within ``start_timeout_s``.
+    """Wait until the run's Job has ended; ``started`` is False if no runner starts in time.
 
+    The limit of the start is ``start_timeout_s``, or less where a fatal trouble lasts.
     ``say`` gets the lines of the runners' logs and the troubles that prevent their start. Ctrl-C
     does not affect the run.
     """
@@ -110,7 +112,7 @@ def _ends_by_pods(api: Api, run: Run) -> dict[int, tuple[int, str]]:
 
 def _job_failure(job: Manifest | None) -> str:
     failed = None if job is None else condition_of(job, "Failed")
-    return f"Kubernetes failed the Job: {(failed or {}).get('message', 'without a message')}"
+    return f"the Job failed: {(failed or {}).get('message', 'no message')}"
 
 
 class _RunnerFollower:
