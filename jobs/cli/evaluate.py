@@ -1,4 +1,4 @@
-"""The command that measures the network."""
+"""The command that evaluates the network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = command_app()
 def evaluate(
     source: SourceOption,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="A weights file; the packaged one else.")
+        Path | None, typer.Option("--weights", help="A weights file [default: the packaged one].")
     ] = None,
     folds: Annotated[
         Path | None,
@@ -35,8 +35,8 @@ def evaluate(
             "--folds",
             metavar="DIR",
             help="A folder of networks that were each trained without some ports, as `berthwatch "
-            "train --folds N --keep DIR` leaves them: every port is measured by the network, and "
-            "with the calibration, that have not seen it.",
+            "train --folds N --keep DIR` stores them: every port is evaluated with a network and a "
+            "calibration from other ports.",
         ),
     ] = None,
     port: Annotated[
@@ -47,8 +47,8 @@ def evaluate(
         typer.Option(
             "--page",
             metavar="FILE.html",
-            help="Also write one HTML page, complete in itself, with the figures and pictures of "
-            "what was missed, invented and measured wrongly.",
+            help="Also write one self-contained HTML page with the scores, and pictures of missed "
+            "ships, false alarms and wrong lengths.",
         ),
     ] = None,
     chips: Annotated[
@@ -56,26 +56,26 @@ def evaluate(
     ] = 24,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a network on labelled scenes: what is found, how large, how sure, and where not.
+    """Evaluate a network on labelled scenes: detection, measures, calibration, failures.
 
-    **Precision, recall and F1** are told under two rules: `iou` wants the rotated boxes to overlap
-    by 0.3, `distance` the centres to lie within 60 m. Ships of 40 m and more with confidence 2 or 3
-    are asked for; small craft and doubtful labels neither help nor harm.
+    **Precision, recall and F1** are given under two matching rules: `iou`, the rotated boxes
+    overlap by 0.3 or more; `distance`, the centres lie within 60 m. Ships of 40 m and more with
+    confidence 2 or 3 count; detections on small craft and doubtful labels are ignored.
 
-    **By length**, recall is by true length and precision by reported length. **By distance to
-    ground**, which the near infrared shows, ships alongside are told from those at anchor; the
+    **By length**, recall is by true length and precision by detected length. **By distance to
+    ground**, which the near infrared shows, ships alongside are separated from those at anchor; the
     harbour is water within 500 m of ground.
 
-    **Length and beam** are told in metres on the ground, mean error and bias; **calibration** as
-    the share of ships among reports of each score. In brackets stand 90 % intervals: what the
-    figures would be had other ports of this kind been drawn (of a single port, other scenes of it).
+    **Length and beam** are given in metres on the ground, as mean error and bias; **calibration**
+    as the share of ships among detections of each score. In brackets are 90 % intervals over
+    resampled ports (of a single port, over its scenes).
 
-    Figures on scenes that the network was trained on flatter it; `--folds` measures on ports left
+    Scores on scenes that the network was trained on are too high; `--folds` evaluates on ports left
     out.
     """
     from models.evaluation.evaluate import EvaluateConfig
     from models.evaluation.summary import summarise_report, to_json
-    from models.evaluation.text import lines
+    from models.evaluation.text import summary_lines
 
     _check(weights, folds, page)
     album = _album(page)
@@ -83,19 +83,19 @@ def evaluate(
         EvaluateConfig(parse_sources(source), weights, tuple(port or ())), folds, album
     )
     seen = 0 if folds else _seen_in_training(weights, report)
-    figures = summarise_report(report)
+    summary = summarise_report(report)
     if album is not None and page is not None:
         subject = "networks that had not seen the port" if folds else _name(weights)
-        page.write_text(album.render(figures, subject, chips, seen), encoding="utf-8")
+        page.write_text(album.render(summary, subject, chips, seen), encoding="utf-8")
         say(f"wrote {page}")
     if as_json:
-        typer.echo(json.dumps(to_json(figures), indent=2))
+        typer.echo(json.dumps(to_json(summary), indent=2))
     else:
-        print_lines(lines(figures))
+        print_lines(summary_lines(summary))
 
 
 def _check(weights: Path | None, folds: Path | None, page: Path | None) -> None:
-    """Refuse before the work what would fail after it."""
+    """Refuse before the evaluation options that would fail after it."""
     if weights and folds:
         raise InputError(
             "--weights and --folds were both given; expected one: the folder of --folds holds the "
@@ -122,8 +122,10 @@ def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) ->
     from models.evaluation.evaluate import evaluate
     from models.training.cross_validation import evaluate_folds
 
-    watch = album.add if album else None
-    report = evaluate_folds(config, folds, say, watch) if folds else evaluate(config, say, watch)
+    observer = album.add if album else None
+    report = (
+        evaluate_folds(config, folds, say, observer) if folds else evaluate(config, say, observer)
+    )
     if not report.scenes:
         raise InputError(
             f"no labelled scene of {', '.join(config.groups) or 'any port'} in the sources; "
@@ -133,14 +135,14 @@ def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) ->
 
 
 def _seen_in_training(weights: Path | None, report: Report) -> int:
-    """How many of the scenes the network was trained on; the person is told."""
+    """How many of the scenes the network was trained on; prints a warning if any."""
     from models.evaluation.evaluate import trained_on
 
     seen = len(trained_on(weights, report))
     if seen:
         say(
             f"{seen} of these {len(report.scenes)} scenes are ones that this network was trained "
-            "on: their figures flatter it; --folds measures on ports left out"
+            "on: their scores are too high; --folds evaluates on ports left out"
         )
     return seen
 

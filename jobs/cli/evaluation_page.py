@@ -1,4 +1,4 @@
-"""The page of an evaluation: its figures, and pictures of what went wrong, in one HTML file."""
+"""The page of an evaluation: scores and pictures of the failures in one HTML file."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from models.evaluation.metrics import Rule
 from models.evaluation.reliability import ScoreBin
 from models.evaluation.report import SceneReport
 from models.evaluation.summary import EvaluationSummary
-from models.evaluation.text import ROWS, error_line, figure, number
+from models.evaluation.text import ROWS, error_line, number_text, score_text
 from models.geometry import Corners, box_corners
 from models.inference.vessels import Detection
 
 TEMPLATE = Path(__file__).parent / "evaluation.html.j2"
 CHIP_PX = 56
-"""Edge of a picture; the page shows it about six times as large."""
+"""Edge of a picture in pixels; the page shows it about six times as large."""
 PLOT_PX = 260
 """Edge of the square in which the reliability curve is drawn."""
 BARS_PX = 50
-"""Room of the counts beneath it."""
+"""Height of the bars of counts below it."""
 Z90 = 1.645
 """Standard deviations to either end of a 90 % interval."""
 TITLES = {
@@ -44,27 +44,27 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Shape:
-    """An outline over a picture, in its pixels."""
+class Outline:
+    """The outline of a label or a detection over a picture."""
 
     points: str
-    """As SVG wants them: x,y x,y ..."""
+    """SVG points in pixels of the picture: x,y x,y ..."""
     kind: str
-    """truth, doubt or found; and whether it is what the picture is about"""
+    """CSS classes: truth, doubt or found, and about where it is part of the failure."""
 
 
 @dataclass(frozen=True)
-class Chip:
-    """One failure as it lies in its scene."""
+class FailureChip:
+    """The picture of one failure."""
 
     failure: Failure
     pixels: NDArray[np.uint8]
-    """(y, x, 3), CHIP_PX square"""
-    shapes: tuple[Shape, ...]
+    """(y, x, 3), CHIP_PX square."""
+    outlines: tuple[Outline, ...]
 
     @property
     def href(self) -> str:
-        """A data URL; the pixels as they are, not resampled."""
+        """The pixels as a data URL of a PNG, not resampled."""
         buffer = BytesIO()
         Image.fromarray(self.pixels).save(buffer, "png", compress_level=9)
         return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
@@ -72,75 +72,72 @@ class Chip:
 
 @dataclass(frozen=True)
 class Mark:
-    """A tenth of the score in the reliability picture, in its units, y downwards."""
+    """A bin of the score in the reliability diagram, in its units, y downwards."""
 
     x: float
     y: float
     top: float
     bottom: float
-    """ends of the 90 % interval of the share"""
+    """Ends of the 90 % interval of the share."""
     bar: float
-    """height of the count's bar"""
+    """Height of the bar of its count."""
     title: str
 
 
 class Album:
-    """Watches an evaluation and keeps a picture, 9 kB, of each failure."""
+    """Collects a picture, 9 kB, of each failure during an evaluation."""
 
     def __init__(self) -> None:
-        self._chips: list[Chip] = []
+        self._chips: list[FailureChip] = []
 
     def add(self, scene: LabelledScene, report: SceneReport) -> None:
-        """Cut out what went wrong in a scene."""
+        """Add the failures of a scene; an observer of an evaluation."""
         failures = failures_of(report)
         picture = true_colour(scene) if failures else np.zeros((0, 0, 3), np.uint8)
         self._chips += [_chip(failure, picture, report) for failure in failures]
 
-    def render(self, figures: EvaluationSummary, subject: str, limit: int, seen: int = 0) -> str:
-        """The page as HTML; the same album and figures give the same text.
+    def render(self, summary: EvaluationSummary, subject: str, limit: int, seen: int = 0) -> str:
+        """The page as HTML; the same album and summary give the same text.
 
-        subject: what was measured, in words; limit: so many pictures of each kind; seen: how many
-        of the scenes the network was trained on.
+        subject: what was evaluated, in words; limit: number of pictures of each kind; seen: number
+        of the scenes that the network was trained on.
         """
         environment = pages(TEMPLATE.parent)
-        environment.filters["number"] = number
+        environment.filters["number"] = number_text
         return environment.get_template(TEMPLATE.name).render(
-            figures=figures,
+            figures=summary,
             subject=subject,
             seen=seen,
-            rules=list(figures.by_rule.items()),
-            rows=_rows(figures),
-            main=figures.by_rule[Rule.DISTANCE],
+            rules=list(summary.by_rule.items()),
+            rows=_rows(summary),
+            main=summary.by_rule[Rule.DISTANCE],
             Rule=Rule,
-            curves=[(rule, marks(of.reliability), of) for rule, of in figures.by_rule.items()],
-            errors=[error_line(error) for error in figures.detector_errors],
+            curves=[(rule, marks(of.reliability), of) for rule, of in summary.by_rule.items()],
+            errors=[error_line(error) for error in summary.detector_errors],
             albums=[(kind, TITLES[kind], *self._worst(kind, limit)) for kind in FailureKind],
             chip_px=CHIP_PX,
             plot_px=PLOT_PX,
             bars_px=BARS_PX,
         )
 
-    def _worst(self, kind: FailureKind, limit: int) -> tuple[list[Chip], int]:
-        """The worst of a kind, and how many there are."""
+    def _worst(self, kind: FailureKind, limit: int) -> tuple[list[FailureChip], int]:
+        """The most severe failures of a kind, and the number of all."""
         chips = {id(chip.failure): chip for chip in self._chips if chip.failure.kind is kind}
         chosen = worst((chip.failure for chip in chips.values()), kind, limit)
         return [chips[id(failure)] for failure in chosen], len(chips)
 
 
-def _rows(figures: EvaluationSummary) -> list[tuple[str, list[str]]]:
-    """Title and cells of the main table: each rule for every ship, then for the long ones."""
-    summaries = [
-        summary for of_rule in figures.by_rule.values() for summary in (of_rule.every, of_rule.long)
+def _rows(summary: EvaluationSummary) -> list[tuple[str, list[str]]]:
+    """Title and cells of the main table: for each rule all ships, then the long ones."""
+    columns = [
+        scores for of_rule in summary.by_rule.values() for scores in (of_rule.every, of_rule.long)
     ]
-    return [(title, [figure(one, name, form) for one in summaries]) for title, name, form in ROWS]
-
-
-# --- pictures -----------------------------------------------------------------------------------
+    return [(title, [score_text(one, name, form) for one in columns]) for title, name, form in ROWS]
 
 
 def true_colour(scene: LabelledScene) -> NDArray[np.uint8]:
-    """A scene (y, x, 3) stretched for the eye; grey of what visible bands there are, where not all
-    three are there.
+    """A scene as a stretched picture (y, x, 3); grey, the mean of the visible bands, where one of
+    them is missing.
     """
     names = ("red", "green", "blue")
     planes = [scene.image[scene.bands.index(name)] for name in names if name in scene.bands]
@@ -149,13 +146,15 @@ def true_colour(scene: LabelledScene) -> NDArray[np.uint8]:
     return stretch(np.stack(planes))
 
 
-def _chip(failure: Failure, picture: NDArray[np.uint8], report: SceneReport) -> Chip:
+def _chip(failure: Failure, picture: NDArray[np.uint8], report: SceneReport) -> FailureChip:
     top, left = (round(at) - CHIP_PX // 2 for at in (failure.row, failure.col))
-    return Chip(failure, _cut(picture, top, left), tuple(_shapes(failure, report, top, left)))
+    return FailureChip(
+        failure, _cut(picture, top, left), tuple(_outlines(failure, report, top, left))
+    )
 
 
 def _cut(picture: NDArray[np.uint8], top: int, left: int) -> NDArray[np.uint8]:
-    """CHIP_PX square from there on; black where it reaches over the picture's edge."""
+    """A square of CHIP_PX from its upper left corner; black beyond the picture."""
     cut = np.zeros((CHIP_PX, CHIP_PX, 3), np.uint8)
     down, right = max(top, 0), max(left, 0)
     inside = picture[down : max(top + CHIP_PX, 0), right : max(left + CHIP_PX, 0)]
@@ -164,8 +163,8 @@ def _cut(picture: NDArray[np.uint8], top: int, left: int) -> NDArray[np.uint8]:
     return cut
 
 
-def _shapes(failure: Failure, report: SceneReport, top: int, left: int) -> Iterable[Shape]:
-    """The labels and reports in reach of a chip; those it is about last, on top of the others."""
+def _outlines(failure: Failure, report: SceneReport, top: int, left: int) -> Iterable[Outline]:
+    """The labels and detections near a chip; those of the failure last, drawn on top."""
     drawn: list[tuple[Box | Detection, Corners, str]] = [
         *((box, _corners(box), "truth" if box.is_ship else "doubt") for box in report.boxes),
         *((vessel, vessel.corners, "found") for vessel in report.found),
@@ -174,7 +173,7 @@ def _shapes(failure: Failure, report: SceneReport, top: int, left: int) -> Itera
     for hull, corners, kind in drawn:
         if abs(hull.row - failure.row) < CHIP_PX and abs(hull.col - failure.col) < CHIP_PX:
             about = hull in (failure.truth, failure.found)
-            yield Shape(_points(corners, top, left), f"{kind} about" if about else kind)
+            yield Outline(_points(corners, top, left), f"{kind} about" if about else kind)
 
 
 def _corners(box: Box) -> Corners:
@@ -183,33 +182,31 @@ def _corners(box: Box) -> Corners:
 
 
 def _points(corners: Corners, top: int, left: int) -> str:
-    """Corners as x,y pairs; 0.0 is a pixel's centre in them and its edge in SVG."""
+    """Corners as SVG points; 0.0 is a pixel's centre here and its edge in SVG."""
     return " ".join(f"{col - left + 0.5:.2f},{row - top + 0.5:.2f}" for row, col in corners)
 
 
-# --- reliability --------------------------------------------------------------------------------
+def marks(bins: Sequence[ScoreBin]) -> tuple[Mark, ...]:
+    """The bins with detections, in a square of PLOT_PX with bars of counts below."""
+    most = max((one.reports for one in bins), default=0)
+    return tuple(_mark(one, most) for one in bins if one.reports)
 
 
-def marks(tenths: Sequence[ScoreBin]) -> tuple[Mark, ...]:
-    """The tenths that hold reports, placed in a square of PLOT_PX with bars of counts beneath."""
-    most = max((tenth.reports for tenth in tenths), default=0)
-    return tuple(_mark(tenth, most) for tenth in tenths if tenth.reports)
-
-
-def _mark(tenth: ScoreBin, most: int) -> Mark:
-    low, high = wilson(tenth.share, tenth.reports)
+def _mark(score_bin: ScoreBin, most: int) -> Mark:
+    low, high = wilson(score_bin.share, score_bin.reports)
     return Mark(
-        x=round(PLOT_PX * tenth.mean_score, 1),
-        y=round(PLOT_PX * (1 - tenth.share), 1),
+        x=round(PLOT_PX * score_bin.mean_score, 1),
+        y=round(PLOT_PX * (1 - score_bin.share), 1),
         top=round(PLOT_PX * (1 - high), 1),
         bottom=round(PLOT_PX * (1 - low), 1),
-        bar=round(BARS_PX * tenth.reports / most, 1),
-        title=f"score {tenth.mean_score:.2f}: {tenth.share:.2f} ships of {tenth.reports} reports",
+        bar=round(BARS_PX * score_bin.reports / most, 1),
+        title=f"score {score_bin.mean_score:.2f}: {score_bin.share:.2f} ships "
+        f"of {score_bin.reports} reports",
     )
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 90 % interval of a share seen in so many."""
+    """Wilson score interval of 90 % for a share of count trials."""
     middle = (share + Z90**2 / (2 * count)) / (1 + Z90**2 / count)
     half = sqrt(share * (1 - share) / count + Z90**2 / (4 * count**2)) * Z90 / (1 + Z90**2 / count)
     return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -1,13 +1,17 @@
-"""Labelled scenes as the commands on the network name them."""
+"""The --source option of train and evaluate: labelled scenes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.errors import InputError
+
+if TYPE_CHECKING:
+    from models.dataset.labels import InstanceMask
+    from models.dataset.scenes import LabelSource
 
 ASSET = "asset:"
 SHAVE = ":shave="
@@ -23,7 +27,7 @@ SourceOption = Annotated[
 ]
 
 
-def parse_sources(texts: list[str]) -> tuple[Any, ...]:
+def parse_sources(texts: list[str]) -> tuple[LabelSource, ...]:
     """The sources of CATALOG,COLLECTION,LABELS texts; InputError where one is not of that form."""
     from models.dataset.scenes import LabelSource
 
@@ -36,14 +40,14 @@ def parse_sources(texts: list[str]) -> tuple[Any, ...]:
                 "for example data/catalog.json,s2-ports,data/labels"
             )
         catalog, collection, labels = parts
-        sources.append(LabelSource(_there(catalog, text), collection, _labels(labels, text)))
+        sources.append(LabelSource(_existing(catalog, text), collection, _labels(labels, text)))
     return tuple(sources)
 
 
-def _labels(labels: str, text: str) -> Any:
+def _labels(labels: str, text: str) -> Path | InstanceMask:
     """A path, or the mask of asset:NAME or asset:NAME:shave=PIXELS."""
     if not labels.startswith(ASSET):
-        return _there(labels, text)
+        return _existing(labels, text)
     from models.dataset.labels import InstanceMask
 
     name, shaved, pixels = labels.removeprefix(ASSET).partition(SHAVE)
@@ -59,7 +63,7 @@ def _labels(labels: str, text: str) -> Any:
     return InstanceMask(name, shave)
 
 
-def _there(path: str, text: str) -> Path:
+def _existing(path: str, text: str) -> Path:
     if not Path(path).exists():
         raise InputError(f"--source {text!r}: there is no {path}")
     return Path(path)

@@ -28,20 +28,28 @@ def train(
         ),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps.")] = 8000,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another network.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", help="Seed of the random numbers; another seed gives another network."
+        ),
+    ] = 0,
     start: Annotated[
         Path | None,
-        typer.Option("--start", help="Weights to go on from, such as ones of simulated harbours."),
+        typer.Option("--start", help="Weights to start from, such as ones of simulated harbours."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     threads: Annotated[
-        int, typer.Option("--threads", min=1, help="Of the CPU; another number, other last bits.")
+        int,
+        typer.Option(
+            "--threads", min=1, help="CPU threads; the last bits of results depend on it."
+        ),
     ] = 1,
     half: Annotated[
         bool,
         typer.Option(
             "--half/--full",
-            help="bfloat16: faster on GPUs and on CPUs that know it, slower on others.",
+            help="bfloat16: faster on GPUs and on CPUs that support it, slower on others.",
         ),
     ] = True,
     folds: Annotated[
@@ -49,40 +57,41 @@ def train(
         typer.Option(
             "--folds",
             min=0,
-            help="First measure and calibrate on ports left out, in N trainings; 0: do not.",
+            help="First evaluate and calibrate on ports left out, in N trainings; 0: do not.",
         ),
     ] = 3,
     fold_steps: Annotated[
         int | None,
-        typer.Option("--fold-steps", min=1, help="Steps of each of those trainings; as --steps."),
+        typer.Option(
+            "--fold-steps", min=1, help="Steps of each of those trainings [default: --steps]."
+        ),
     ] = None,
     keep: Annotated[
         Path | None,
         typer.Option(
             "--keep",
             metavar="DIR",
-            help="Keep those networks here, for `evaluate --folds DIR`; those here are not "
+            help="Store those networks here, for `evaluate --folds DIR`; existing ones are not "
             "trained again.",
         ),
     ] = None,
     parallel: Annotated[
-        int, typer.Option("--parallel", min=1, help="How many of them to train at once.")
+        int, typer.Option("--parallel", min=1, help="How many of them are trained at once.")
     ] = 1,
 ) -> None:
     """Train a network on labelled scenes; split by port, never by chip.
 
-    Labels are GeoJSON hulls (Polygon features with `item` or `datetime`, and if you like `class`:
+    Labels are GeoJSON hulls (Polygon features with `item` or `datetime`, and optionally `class`:
     ship, small, dock, ignore, wrong; `confidence`: 1-3; `at_data_edge`), an instance mask among the
     items' assets (`asset:NAME`, or `asset:NAME:shave=1` where it is a pixel too wide on every
     side), or CSV rows with lon, lat, length_m, width_m, heading_mod180_deg, class, confidence and
     item or date_utc. Water without a label counts as water without a ship. The file holds the
-    settings, the digests of the data and the figures, and a job takes it with `model: FILE`.
+    settings, the digests of the data and the scores; a job uses it by `model: FILE`.
     """
-    from models.evaluation.summary import summarise_report
-    from models.evaluation.text import lines
+    from models.evaluation.text import report_lines
     from models.training.cross_validation import cross_validate, with_cross_validation
     from models.training.train import TrainConfig
-    from models.training.train import train as fit
+    from models.training.train import train as train_network
     from models.weights import save_weights
 
     config = TrainConfig(
@@ -97,9 +106,9 @@ def train(
     )
     measured = None
     if folds:
-        of_folds = replace(config, steps=fold_steps or steps, threads=1)
-        measured = cross_validate(of_folds, folds, progress=say, keep=keep, parallel=parallel)
-        print_lines(lines(summarise_report(measured.report)))
-    trained = fit(config, say)
+        fold_config = replace(config, steps=fold_steps or steps, threads=1)
+        measured = cross_validate(fold_config, folds, progress=say, keep=keep, parallel=parallel)
+        print_lines(report_lines(measured.report))
+    trained = train_network(config, say)
     save_weights(trained if measured is None else with_cross_validation(trained, measured), output)
     out.print(f"wrote {output}", highlight=False)

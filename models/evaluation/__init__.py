@@ -1,1 +1,1 @@
-"""Evaluation: what a network finds, misses and invents on labelled scenes."""
+"""Evaluation of a network on labelled scenes."""

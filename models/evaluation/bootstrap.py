@@ -1,4 +1,4 @@
-"""How far figures may be off because these ports were looked at and not others."""
+"""Bootstrap intervals of statistics over ports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-DRAWS = 1000
+RESAMPLES = 1000
 LEVEL = 0.9
 
 Unit = TypeVar("Unit")
@@ -14,7 +14,7 @@ Unit = TypeVar("Unit")
 
 @dataclass(frozen=True)
 class Interval:
-    """The middle LEVEL of what a figure is over resampled ports; NaN where that is not known."""
+    """The central LEVEL interval of a statistic over resampled units; NaN where it is unknown."""
 
     low: float
     high: float
@@ -22,24 +22,23 @@ class Interval:
 
 def bootstrap(
     units: Sequence[Unit],
-    figures: Callable[[Sequence[Unit]], Mapping[str, float]],
-    draws: int = DRAWS,
+    statistics: Callable[[Sequence[Unit]], Mapping[str, float]],
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Intervals of figures over units (ports) drawn anew with replacement, as many as there are.
+    """Percentile intervals over units (ports) resampled with replacement.
 
-    The same units and seed give the same intervals. A draw in which a figure is undefined (NaN)
-    does not count for it. One unit alone says nothing about others: its intervals are NaN.
+    The same units and seed give the same intervals. A resample in which a statistic is undefined
+    (NaN) does not count for it. With fewer than two units all intervals are NaN.
     """
     if len(units) < 2:
         unknown = Interval(float("nan"), float("nan"))
-        return dict.fromkeys(figures(units), unknown)
-    picks = np.random.default_rng(seed).integers(0, len(units), (draws, len(units)))
-    drawn = [figures([units[k] for k in pick]) for pick in picks]
-    return {name: _middle([figure[name] for figure in drawn]) for name in drawn[0]}
+        return dict.fromkeys(statistics(units), unknown)
+    picks = np.random.default_rng(seed).integers(0, len(units), (RESAMPLES, len(units)))
+    resampled = [statistics([units[k] for k in pick]) for pick in picks]
+    return {name: _interval([one[name] for one in resampled]) for name in resampled[0]}
 
 
-def _middle(values: Sequence[float]) -> Interval:
+def _interval(values: Sequence[float]) -> Interval:
     known = np.array([value for value in values if not np.isnan(value)])
     if not len(known):
         return Interval(float("nan"), float("nan"))

@@ -1,4 +1,4 @@
-"""How often the detector misses and invents, with what a new port may differ by, from its looks."""
+"""Recall and false alarms of the detector at a new port, estimated from looks at labelled ports."""
 
 from collections.abc import Sequence
 from math import exp, hypot, log
@@ -18,31 +18,31 @@ from models.evaluation.hierarchical import (
 from models.evaluation.looks import EmptyLook, Looks, Place, ShipLook
 
 REFERENCE_LENGTH_M = 100.0
-"""The ship whose chance of being seen DetectorError.recall states."""
+"""The length to which DetectorError.recall refers."""
 
 RECALL_PRIOR = Normal(0.0, 1.5)
-"""Logit: any recall from .05 to .95 is held possible."""
+"""Of the logit: covers recalls from .05 to .95."""
 
 SLOPE_PRIOR = Normal(1.0, 1.0)
-"""Long ships are usually seen more easily."""
+"""Of the logit per e-fold of length: recall usually increases with it."""
 
 FALSE_ALARMS_PRIOR = {
     Place.BERTH: Normal(log(0.02), 1.5),
     Place.ANCHORAGE: Normal(log(0.05), 2.0),
 }
-"""Logarithm of vessels per look at an empty berth, the mean over a port's berths, and at a square
-kilometre of open water."""
+"""Of the logarithm of reports per look: at an empty berth (mean over a port's berths), and at a
+square kilometre of open water."""
 
 BETWEEN_BERTHS_SD = 1.7
-"""Standard deviation of the logarithm of false alarms from berth to berth of one port: what is
-taken for a ship stays where it is. One date cannot show it: measured on the shore of English Bay on
-ten dates (tests/bench/bench_detector.py), where 2 of 39 stretches had 18 of the 39 reports."""
+"""Standard deviation of the logarithm of false alarms between berths of one port: they recur at the
+same structures. One date cannot show it: measured on the shore of English Bay on ten dates
+(tests/bench/bench_detector.py), where 2 of 39 stretches had 18 of the 39 reports."""
 
 _MOST_FALSE_ALARMS = 0.95
 
 
 def detector_errors(looks: Sequence[Looks]) -> tuple[DetectorError, ...]:
-    """One for each place at which ships were looked at, fitted over the ports."""
+    """One for each kind of place with ships, fitted over the ports."""
     ships = [ship for one in looks for ship in one.ships]
     empty = [part for one in looks for part in one.empty]
     return tuple(
@@ -94,6 +94,9 @@ def _false_alarms(place: Place, empty: Sequence[EmptyLook]) -> Normal:
 
 
 def _of_one_berth(port: Normal) -> Normal:
-    """The logarithm of a berth's false alarms, whose mean over a port's berths is the port's."""
+    """From a port's log mean over its berths to the distribution over single berths.
+
+    The mean of a lognormal distribution is exp(mean + sd^2 / 2).
+    """
     middle = port.mean - BETWEEN_BERTHS_SD**2 / 2
     return Normal(middle, hypot(port.sd, BETWEEN_BERTHS_SD))

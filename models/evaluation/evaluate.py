@@ -1,4 +1,4 @@
-"""Measuring a network on labelled scenes, which are best ones that it has not seen."""
+"""Evaluation of a network on labelled scenes, preferably ones it was not trained on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,26 +26,25 @@ __all__ = [
 
 Progress = Callable[[str], None]
 SceneObserver = Callable[[LabelledScene, SceneReport], None]
-"""Called with every scene and what was found of it, while its pixels are at hand."""
+"""Called with every scene and its report while the scene's pixels are in memory."""
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What to measure.
-
-    groups: only these ports; empty = all. weights: None = the packaged default.
-    """
+    """Settings of an evaluation."""
 
     sources: tuple[LabelSource, ...]
     weights: Path | None = None
+    """None = the packaged default."""
     groups: tuple[str, ...] = ()
+    """Evaluate these ports; empty = all."""
     match: MatchCriteria = field(default_factory=MatchCriteria)
 
 
 def evaluate(
     config: EvaluateConfig, progress: Progress = print, observer: SceneObserver | None = None
 ) -> Report:
-    """Measure a weights file on every labelled scene of the sources.
+    """Evaluate a weights file on every labelled scene of the sources.
 
     progress is called with a line per scene. Raises DatasetError, WeightsError.
     """
@@ -65,7 +64,7 @@ def evaluate(
 def report_scene(
     scene: LabelledScene, report: SceneReport, progress: Progress, observer: SceneObserver | None
 ) -> None:
-    """Say how a scene went, and show it to whoever watches."""
+    """Report a scene's scores as a progress line, and pass it to the observer."""
     scores = summarise(report.by_rule[Rule.DISTANCE])
     progress(f"{scene.name}: {scores.ships} ships, F1 {scores.f1:.3f} by distance")
     if observer is not None:
@@ -73,7 +72,7 @@ def report_scene(
 
 
 def trained_on(weights: Path | None, report: Report) -> tuple[str, ...]:
-    """The measured scenes that a weights file says it was trained on; None = the packaged one."""
+    """The evaluated scenes that a weights file (None = the packaged one) was trained on."""
     scenes = load_weights(weights).training.get("scenes")
     names = set(scenes) if isinstance(scenes, Mapping) else set()
     return tuple(scene.name for scene in report.scenes if scene.name in names)
@@ -86,7 +85,10 @@ def evaluate_scene(
     match: MatchCriteria,
     ground: Mask | None = None,
 ) -> SceneReport:
-    """Compare what was found in a scene with its labels; ground as places.looks_at takes it."""
+    """Compare the detections of a scene with its labels.
+
+    ground: (y, x), True on land, quays and breakwaters; None = taken from the near infrared.
+    """
     both, either = pixel_counts(prediction.ship, scene.boxes)
     if ground is None:
         ground = solid_ground(scene)

@@ -1,4 +1,4 @@
-"""What went wrong in a scene, one by one, for people to look at."""
+"""The single failures of a scene: missed ships, false alarms, wrong lengths."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,32 +12,34 @@ from models.inference.vessels import Detection
 
 
 class FailureKind(StrEnum):
-    """Which way it went wrong."""
+    """Kind of failure."""
 
     MISSED = "missed"
     FALSE_ALARM = "false alarm"
     LENGTH = "length"
-    """found, but of another length"""
+    """Found, with another length."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One of them; of a miss there is no report, of a false alarm no truth."""
+    """One failure."""
 
     kind: FailureKind
     group: str
     scene: str
     row: float
-    """pixels from the scene's top, as col from its left"""
+    """Pixels from the scene's top, col from its left."""
     col: float
     truth: Box | None
+    """None for a false alarm."""
     found: Detection | None
+    """None for a missed ship."""
     zone: Zone | None
-    """how far the ship, or else the report, lies from solid ground; None where that is unknown"""
+    """Distance of the ship, else of the detection, to solid ground; None where unknown."""
 
     @property
     def severity(self) -> float:
-        """How soon it is shown among its kind: length missed, score, or error of length."""
+        """Order within its kind: length of the missed ship, score, or absolute error of length."""
         if self.truth is None:
             return self.found.score if self.found else 0.0
         if self.found is None:
@@ -46,7 +48,7 @@ class Failure:
 
 
 def failures_of(report: SceneReport, rule: Rule = Rule.DISTANCE) -> list[Failure]:
-    """All failures of a scene; lengths of found ships of 60 m and more."""
+    """All failures of a scene; errors of length are of found ships of 60 m and more."""
     comparison = report.by_rule[rule]
     pairs = [pair for pair in comparison.pairs if pair.truth.length_m >= LONG_M]
     return [
@@ -59,15 +61,15 @@ def failures_of(report: SceneReport, rule: Rule = Rule.DISTANCE) -> list[Failure
 def _failure(
     kind: FailureKind, report: SceneReport, truth: Box | None, found: Detection | None
 ) -> Failure:
-    place = truth or found
-    if place is None:
-        raise ValueError("a failure needs a truth or a report")
-    zone = report.shore.zones.get(place)
-    return Failure(kind, report.group, report.name, place.row, place.col, truth, found, zone)
+    hull = truth or found
+    if hull is None:
+        raise ValueError("a failure needs a truth or a detection")
+    zone = report.shore.zones.get(hull)
+    return Failure(kind, report.group, report.name, hull.row, hull.col, truth, found, zone)
 
 
 def worst(failures: Iterable[Failure], kind: FailureKind, limit: int) -> list[Failure]:
-    """The worst of one kind first, at most so many; equals by scene and place."""
+    """The most severe of one kind, at most limit; ties by scene and position."""
     chosen = [one for one in failures if one.kind is kind]
     chosen.sort(key=lambda one: (-one.severity, one.scene, one.row, one.col))
     return chosen[:limit]

@@ -1,8 +1,9 @@
-"""What a new port may be like, learnt from a few: a level per port, normal around a common mean.
+"""Hierarchical generalised linear model: the predictive distribution of a new port's level.
 
-A hierarchical generalised linear model. For each spread between ports on a grid the rest is fitted
-by Newton's method and integrated by Laplace's; the spreads are then weighed by their evidence, so
-that few ports leave the spread as uncertain as it is.
+Each port has a level, normal around a common mean. For each standard deviation between ports on a
+grid the other parameters are fitted by Newton's method and integrated by Laplace's approximation;
+the grid is then weighted by the evidence, so that the uncertainty of the standard deviation, large
+with few ports, is included.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +16,17 @@ from scipy.special import expit
 
 Floats: TypeAlias = NDArray[np.float64]
 Family: TypeAlias = Callable[[Floats, Floats], tuple[float, Floats, Floats]]
-"""(linear predictor, outcome) -> log-likelihood, expected outcome, its variance; canonical link"""
+"""(linear predictor, outcome) -> log-likelihood, expected outcome, its variance; canonical link."""
 
-_SPREADS = np.linspace(0.05, 3.0, 25)
-_SPREAD_SCALE = 1.0
-"""Of the half-normal prior of the spread between ports, on the logit's or logarithm's scale."""
+_PORT_SDS = np.linspace(0.05, 3.0, 25)
+"""Grid of the standard deviation between ports, on the scale of the logit or logarithm."""
+_PORT_SD_SCALE = 1.0
+"""Scale of its half-normal prior."""
 
 
 @dataclass(frozen=True)
 class Normal:
-    """What is held for likely of a number before the data are seen."""
+    """A normal distribution."""
 
     mean: float
     sd: float
@@ -32,10 +34,10 @@ class Normal:
 
 @dataclass(frozen=True)
 class NewPort:
-    """The level of a port that was not among those seen, and the slope common to all."""
+    """Predictive distribution of a new port's level, and the slope common to all ports."""
 
     level: Normal
-    """sd: what ports differ by, and how well their mean is known"""
+    """Its sd includes the variation between ports and the uncertainty of their mean."""
     slope: float
 
 
@@ -54,7 +56,7 @@ def poisson(predictor: Floats, outcome: Floats) -> tuple[float, Floats, Floats]:
 
 @dataclass(frozen=True)
 class Observations:
-    """outcome = family(level of its port + slope * covariate + offset), one row each."""
+    """Data of the model: outcome ~ family(level of its port + slope * covariate + offset)."""
 
     port: Sequence[str]
     outcome: Floats
@@ -65,19 +67,20 @@ class Observations:
 def new_port(
     family: Family, observations: Observations, level: Normal, slope: Normal | None = None
 ) -> NewPort:
-    """Fit levels and slope, and say what a new port's level may be.
+    """Fit levels and slope, and predict a new port's level.
 
-    level, slope: priors; without the slope's there is none. No observations give the priors back.
+    level, slope: priors; slope None = a model without slope. Without observations the result is
+    the priors, widened by the variation between ports.
     """
     names = sorted(set(observations.port))
     columns = _columns(observations, names, slope is not None)
     priors = [level] if slope is None else [level, slope]
-    fits = [_fit(family, columns, observations, priors, spread) for spread in _SPREADS]
-    evidence = np.array([fit.evidence for fit in fits]) - (_SPREADS / _SPREAD_SCALE) ** 2 / 2
+    fits = [_fit(family, columns, observations, priors, port_sd) for port_sd in _PORT_SDS]
+    evidence = np.array([fit.evidence for fit in fits]) - (_PORT_SDS / _PORT_SD_SCALE) ** 2 / 2
     weight = np.exp(evidence - evidence.max())
     weight /= weight.sum()
     levels = np.array([fit.mode[0] for fit in fits])
-    variances = np.array([fit.covariance[0, 0] for fit in fits]) + _SPREADS**2
+    variances = np.array([fit.covariance[0, 0] for fit in fits]) + _PORT_SDS**2
     mean = float(weight @ levels)
     sd = float(np.sqrt(weight @ (variances + (levels - mean) ** 2)))
     slopes = np.zeros_like(levels) if slope is None else np.array([fit.mode[1] for fit in fits])
@@ -85,7 +88,7 @@ def new_port(
 
 
 def _columns(observations: Observations, names: Sequence[str], sloped: bool) -> Floats:
-    """The design: a constant, the covariate where there is a slope, and a column per port."""
+    """Design matrix: a constant, the covariate where there is a slope, an indicator per port."""
     common = [np.ones(len(observations.outcome))]
     if sloped:
         common.append(observations.covariate)
@@ -95,11 +98,13 @@ def _columns(observations: Observations, names: Sequence[str], sloped: bool) -> 
 
 @dataclass(frozen=True)
 class _Fit:
-    """The most likely coefficients for one spread, their covariance, and its log evidence."""
+    """Laplace approximation at one standard deviation between ports."""
 
     mode: Floats
+    """Coefficients of the highest posterior density."""
     covariance: Floats
     evidence: float
+    """Logarithm of the marginal likelihood, up to a constant."""
 
 
 def _fit(
@@ -107,13 +112,13 @@ def _fit(
     columns: Floats,
     observations: Observations,
     priors: Sequence[Normal],
-    spread: float,
+    port_sd: float,
 ) -> _Fit:
     ports = columns.shape[1] - len(priors)
     centre = np.array([prior.mean for prior in priors] + [0.0] * ports)
-    precision = np.array([prior.sd**-2 for prior in priors] + [spread**-2] * ports)
+    precision = np.array([prior.sd**-2 for prior in priors] + [port_sd**-2] * ports)
 
-    def height(at: Floats) -> float:
+    def log_posterior(at: Floats) -> float:
         likelihood, _, _ = family(columns @ at + observations.offset, observations.outcome)
         return likelihood - float(precision @ (at - centre) ** 2) / 2
 
@@ -123,11 +128,11 @@ def _fit(
         gradient = columns.T @ (observations.outcome - mean) - precision * (at - centre)
         curvature = (columns.T * variance) @ columns + np.diag(precision)
         step = np.linalg.solve(curvature, gradient)
-        while height(at + step) < height(at) and np.abs(step).max() > 1e-9:
-            step = step / 2  # the logarithm's steps may overshoot
+        while log_posterior(at + step) < log_posterior(at) and np.abs(step).max() > 1e-9:
+            step = step / 2  # with the log link full steps may overshoot
         at = at + step
         if np.abs(step).max() < 1e-8:
             break
     covariance = np.asarray(np.linalg.inv(curvature), dtype=np.float64)
-    spent = np.linalg.slogdet(curvature)[1] - np.sum(np.log(precision))
-    return _Fit(at, covariance, height(at) - float(spent) / 2)
+    log_det = np.linalg.slogdet(curvature)[1] - np.sum(np.log(precision))
+    return _Fit(at, covariance, log_posterior(at) - float(log_det) / 2)

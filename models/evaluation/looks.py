@@ -1,5 +1,5 @@
-"""Which looks a labelled scene holds: ships at berths and in open water, seen or not, and the quay
-and water where nothing lies, with what was reported there all the same.
+"""Looks of a labelled scene: ships at berths and in open water, detected or not, and the empty quay
+and open water with the false alarms there.
 """
 
 from collections.abc import Sequence
@@ -22,38 +22,39 @@ from models.inference.vessels import Detection
 from models.network.normalise import Image
 
 ALONGSIDE_M = 100.0
-"""A ship whose hull is nearer to solid ground than this lies at a berth."""
+"""A ship with its hull at most this far from solid ground lies at a berth."""
 
 ALONE_M = 30.0
-"""A ship alongside with another hull nearer than this is left out: it shares its berth, as ships in
-crowded basins do, and what is merged there is not what a berth for one ship shows."""
+"""Ships at berths with another hull nearer than this are excluded: they share a berth, as in
+crowded basins, and merged detections there do not represent a berth for one ship."""
 
 OPEN_FROM_M = 150.0
-"""Farther from solid ground than this is an anchorage's water: shorelines are off by less."""
+"""Water farther from solid ground than this is open water; errors of shorelines are smaller."""
 
 STRIP_M = 60.0
-"""How much water along a quay is a berth's."""
+"""Width of a berth's water along the quay."""
 
 REACH_M = 50.0
-"""How far off a berth, to any side, a reported vessel still counts as lying there."""
+"""A detection within this distance of a berth, to any side, counts as lying there."""
 
 BERTH_LENGTH_M = 250.0
+"""Length of one empty berth along the shore."""
 
 _EMPTY_FROM_M = 60.0
-"""Nothing nearer to a labelled vessel than this is called empty."""
+"""Water nearer to a labelled vessel than this is not empty."""
 
 _LEAST_GROUND_PX = 100
 _LEAST_WATER_PX = 500
-"""Smaller pools among land are shadows of houses."""
+"""Smaller dark areas in land are shadows of buildings."""
 
 _LEAST_CONTRAST = 2.0
-"""Land is at least this many times brighter than water in the near infrared, or there is none."""
+"""Least ratio of land to water in the near infrared; below it the scene has no land."""
 
 Mask = NDArray[np.bool_]
 
 
 class Place(StrEnum):
-    """Where a ship lies; berths and anchorages err differently."""
+    """Where a ship lies; error rates differ between berths and anchorages."""
 
     BERTH = "berth"
     ANCHORAGE = "anchorage"
@@ -61,30 +62,32 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class ShipLook:
-    """One look at a ship that is there."""
+    """One look at a labelled ship."""
 
     group: str
-    """the port"""
+    """The port."""
     place: Place
     length_m: float
     seen: bool
+    """A vessel was reported there."""
 
 
 @dataclass(frozen=True)
 class EmptyLook:
-    """One look at where no ship is."""
+    """The empty berths, or the empty open water, of one scene."""
 
     group: str
+    """The port."""
     place: Place
     amount: float
-    """berths of BERTH_LENGTH_M, or square kilometres of open water"""
+    """Berths of BERTH_LENGTH_M, or square kilometres of open water."""
     reported: int
-    """vessels"""
+    """Vessels reported there: false alarms."""
 
 
 @dataclass(frozen=True)
 class Looks:
-    """What one scene tells of how the detector errs."""
+    """The looks of one scene, from which the detector's error rates are estimated."""
 
     ships: tuple[ShipLook, ...] = ()
     empty: tuple[EmptyLook, ...] = ()
@@ -96,10 +99,10 @@ def looks_at(
     match: MatchCriteria,
     ground: Mask | None = None,
 ) -> Looks:
-    """The looks of a scene of which these vessels were reported.
+    """The looks of a scene with these detections.
 
     ground: (y, x), True on land, quays and breakwaters; None = taken from the near infrared. A
-    scene with neither gives no looks, since nobody can say which ships lie at berths.
+    scene with neither gives no looks, since berths and open water cannot be separated.
     """
     if ground is None:
         ground = solid_ground(scene)
@@ -116,13 +119,10 @@ def looks_at(
     )
 
 
-# --- solid ground -------------------------------------------------------------------------------
-
-
 def solid_ground(scene: LabelledScene) -> Mask | None:
-    """Land, quays and breakwaters as seen in the near infrared, (y, x); None without that band.
+    """Land, quays and breakwaters by the near infrared, (y, x); None without that band.
 
-    Otsu's threshold tells dry from wet; labelled hulls are cut out, so that ships are no ground.
+    Otsu's threshold of the logarithm separates ground from water; labelled hulls are removed.
     """
     if "nir" not in scene.bands:
         return None
@@ -142,7 +142,7 @@ def _dry(nir: NDArray[np.float32]) -> Mask:
 
 
 def _hulls(boxes: Sequence[Box], shape: tuple[int, ...]) -> Mask:
-    """Pixels of ships and of the pixel around them."""
+    """Pixels of ships and of the ring one pixel wide around them."""
     ship, border, _ = draw_labels(boxes, (shape[0], shape[1]))
     return np.asarray(ship + border > 0)
 
@@ -151,9 +151,6 @@ def _without_small(mask: Mask, least_px: int) -> Mask:
     numbered, _ = ndimage.label(mask)
     sizes = np.bincount(numbered.ravel())
     return np.asarray(mask & (sizes[numbered] >= least_px))
-
-
-# --- ships --------------------------------------------------------------------------------------
 
 
 def _ship_looks(
@@ -172,7 +169,7 @@ def _ship_looks(
 
 
 def _crowded(boxes: Sequence[Box]) -> list[bool]:
-    """Whether another labelled vessel lies within ALONE_M of each."""
+    """For each box, whether another labelled vessel lies within ALONE_M."""
     hulls = np.array([shapely.Polygon(_corners_m(box)) for box in boxes], dtype=object)
     near = shapely.distance(hulls[:, None], hulls[None, :]) < ALONE_M
     return [bool(row.sum() > 1) for row in near]
@@ -189,9 +186,9 @@ def _place(box: Box, shore_m: Image) -> Place:
 
 
 def to_ground_m(box: Box, shore_m: Image) -> float:
-    """How near the hull, or the pixel around it, comes to solid ground; endless beside the image.
+    """Distance in metres from a hull, with the pixel around it, to solid ground; inf off the image.
 
-    shore_m: (y, x), each pixel's distance to solid ground, as distance_m gives it.
+    shore_m: (y, x), each pixel's distance to solid ground, from distance_m.
     """
     reach = int(np.hypot(box.length_m, box.beam_m) / (2 * PIXEL_M)) + 3
     top, left = max(0, round(box.row) - reach), max(0, round(box.col) - reach)
@@ -202,13 +199,10 @@ def to_ground_m(box: Box, shore_m: Image) -> float:
     return float(near[hull].min(initial=np.inf))
 
 
-# --- where nothing lies -------------------------------------------------------------------------
-
-
 def _empty_berths(
     scene: LabelledScene, found: Sequence[Detection], known: Mask, ground: Mask, shore_m: Image
 ) -> EmptyLook:
-    """The free shore of a scene, as berths side by side, each with REACH_M more at both ends."""
+    """The empty shore of a scene as adjacent berths, each with REACH_M at both ends."""
     free = known & (_from_labels_m(scene, shore_m.shape) > _EMPTY_FROM_M)
     strip = free & ~ground & (shore_m <= STRIP_M)
     length_m = np.count_nonzero(strip) * PIXEL_M**2 / STRIP_M
@@ -227,7 +221,7 @@ def _empty_water(
 
 
 def _from_labels_m(scene: LabelledScene, shape: tuple[int, ...]) -> Image:
-    """Distance to the nearest labelled vessel of any kind, doubtful ones too."""
+    """Each pixel's distance to the nearest labelled vessel of any kind, also doubtful ones."""
     boxes = [box for box in scene.boxes if box.kind != "wrong"]
     ships, _, trusted = draw_labels(boxes, (shape[0], shape[1]))
     return distance_m((ships > 0) | (trusted == 0))
@@ -240,7 +234,7 @@ def _centres_on(mask: Mask, found: Sequence[Detection]) -> int:
 
 
 def distance_m(mask: Mask) -> Image:
-    """Distance of each pixel to the nearest True one, 0 on it; endless where there is none."""
+    """Distance in metres of each pixel to the nearest True one; inf where there is none."""
     if not mask.any():
         return np.full(mask.shape, np.inf, dtype=np.float32)
     return np.asarray(ndimage.distance_transform_edt(~mask) * PIXEL_M, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How good detections are: which labelled ship each one found, and how far off it was."""
+"""Matching of detections to labelled ships, and the scores of a match."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,27 +15,28 @@ from models.geometry import Corners, axes, box_corners, coverage, overlap
 from models.inference.vessels import Detection
 
 LONG_M = 60.0
-"""Ships from this length on are what sizes and headings are judged by."""
+"""Errors of size and heading are taken over ships of at least this length."""
 
 _DOUBT_MARGIN_M = 30.0
+"""Margin around a labelled box in which a detection's centre counts as lying on it."""
 
 
 class Rule(StrEnum):
-    """When a detection counts as a labelled ship."""
+    """When a detection may be matched to a labelled ship."""
 
     OVERLAP = "iou"
-    """the rotated boxes' intersection over union is at least MatchCriteria.least_iou"""
+    """The rotated boxes' intersection over union is at least MatchCriteria.least_iou."""
     DISTANCE = "distance"
-    """the centres are at most MatchCriteria.reach_m apart"""
+    """The centres are at most MatchCriteria.reach_m apart."""
 
 
 @dataclass(frozen=True)
 class MatchCriteria:
-    """The rules of the comparison.
+    """Thresholds of the comparison.
 
-    Truth: ships with confidence 2 or 3 of at least least_length_m. A detection that matches no
-    truth is no false alarm where its centre lies within 30 m of a doubtful box (small craft,
-    docks, areas and ships labelled with doubt or cut off), or where it is itself too short.
+    Truth: ships with confidence 2 or 3 of at least least_length_m. An unmatched detection is a
+    false alarm unless its centre lies within 30 m of a doubtful box (small craft, docks, areas,
+    ships of confidence 1 or cut by the edge), or it is shorter than least_length_m.
     """
 
     least_iou: float = 0.3
@@ -45,7 +46,7 @@ class MatchCriteria:
 
 @dataclass(frozen=True)
 class Pair:
-    """A detection and the ship it found."""
+    """A detection matched to a labelled ship."""
 
     found: Detection
     truth: Box
@@ -61,18 +62,18 @@ class Pair:
 
     @property
     def length_error_sd(self) -> float:
-        """The length's error, without its sign, in standard deviations that were reported."""
+        """Absolute error of the length, in units of the detection's own length_sd_m."""
         return abs(self.length_error_m) / max(self.found.length_sd_m, 1e-9)
 
     @property
     def heading_error_deg(self) -> float:
-        """0..90: a ship's two ends are not told apart."""
+        """0..90: bow and stern are not distinguished."""
         return abs((self.found.heading_deg - self.truth.heading_deg + 90) % 180 - 90)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The detections of one or more scenes against their labels."""
+    """The detections of one or more scenes compared with their labels."""
 
     pairs: tuple[Pair, ...]
     missed: tuple[Box, ...]
@@ -81,7 +82,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Scores:
-    """The figures of a comparison; NaN where nothing was matched."""
+    """Scores of a comparison; NaN where they are undefined."""
 
     ships: int
     precision: float
@@ -89,14 +90,14 @@ class Scores:
     f1: float
     mean_iou: float
     length_ships: int
-    """matched ships of 60 m and more, on which all of the following rest"""
+    """Matched ships of 60 m and more, over which all of the following are taken."""
     length_mae_m: float
     length_bias_m: float
-    """reported less true: above 0 where ships are reported too long"""
+    """Mean of detected minus true length: above 0 where ships are measured too long."""
     length_within_1_sd: float
-    """share of true lengths within one reported standard deviation; .68 of an honest one"""
+    """Share of true lengths within one length_sd_m; .68 for a calibrated normal error."""
     length_within_2_sd: float
-    """the same within two; .95 of an honest one"""
+    """Share of true lengths within two length_sd_m; .95 for a calibrated normal error."""
     beam_mae_m: float
     beam_bias_m: float
     heading_median_deg: float
@@ -109,7 +110,7 @@ def compare(
     rule: Rule,
     settings: MatchCriteria | None = None,
 ) -> Comparison:
-    """Match detections to ships one to one, the best total first, and sort out the rest."""
+    """Match detections to ships one to one with the greatest total affinity; classify the rest."""
     settings = settings or MatchCriteria()
     truth = [box for box in boxes if _counts(box, settings)]
     doubtful = [box for box in boxes if box.kind != "wrong" and not _counts(box, settings)]
@@ -136,15 +137,15 @@ def compare(
 
 
 def detected(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
-    """Whether a vessel was reported at each labelled box, however wrong its size.
+    """For each labelled box, whether a vessel was detected there, of any size.
 
-    Its centre must lie on the box or within 30 m of it; no vessel counts for two boxes, and where
-    several boxes may claim it, small craft too, as many as possible and the nearest get one.
+    The detection's centre must lie on the box or within 30 m of it. Detections are assigned one to
+    one, to as many boxes as possible (small craft too) and then to the nearest.
     """
     real = np.array([box.kind != "wrong" for box in boxes], dtype=bool)
     nearness = 1 + 1 / (1 + _apart_m(found, boxes))
-    seen = {j for _, j in _match(np.where(_lies_on(found, boxes) & real, nearness, 0.0))}
-    return [j in seen for j in range(len(boxes))]
+    hit = {j for _, j in _match(np.where(_lies_on(found, boxes) & real, nearness, 0.0))}
+    return [j in hit for j in range(len(boxes))]
 
 
 def merge(comparisons: Iterable[Comparison]) -> Comparison:
@@ -158,10 +159,10 @@ def merge(comparisons: Iterable[Comparison]) -> Comparison:
 
 
 def at_least(comparison: Comparison, length_m: float) -> Comparison:
-    """What a comparison says of ships of that length and more.
+    """A comparison restricted to ships of at least this length.
 
-    Their hits and misses count however long they were reported. What was found of a shorter ship
-    is neither a hit nor a false alarm, and what matches nothing is one where it claims the length.
+    Hits and misses are selected by true length, false alarms by detected length; a detection of a
+    shorter ship is neither a hit nor a false alarm.
     """
     return Comparison(
         pairs=tuple(pair for pair in comparison.pairs if pair.truth.length_m >= length_m),
@@ -171,7 +172,7 @@ def at_least(comparison: Comparison, length_m: float) -> Comparison:
 
 
 def summarise(comparison: Comparison) -> Scores:
-    """Count and average a comparison."""
+    """The scores of a comparison."""
     pairs, hits = comparison.pairs, len(comparison.pairs)
     precision = _ratio(hits, hits + len(comparison.false_alarms))
     recall = _ratio(hits, hits + len(comparison.missed))
@@ -201,9 +202,9 @@ def summarise(comparison: Comparison) -> Scores:
 def pixel_counts(
     ship: NDArray[np.float32], boxes: Sequence[Box], threshold: float = 0.5
 ) -> tuple[int, int]:
-    """Pixels (in both, in either) of the thresholded map and of the labelled ships.
+    """Number of pixels (in both, in either) of the thresholded map and the labelled ships.
 
-    ship: (y, x) probability. Pixels of doubtful boxes and without data count as neither.
+    ship: (y, x) probability. Pixels of doubtful boxes and without data are excluded.
     """
     truth, doubt = np.zeros(ship.shape, dtype=bool), np.zeros(ship.shape, dtype=bool)
     for box in boxes:
@@ -232,7 +233,7 @@ def _counts(box: Box, settings: MatchCriteria) -> bool:
 def _affinity(
     found: Sequence[Detection], truth: Sequence[Box], rule: Rule, settings: MatchCriteria
 ) -> NDArray[np.float64]:
-    """(detection, ship): above 0 where they may be matched, the greater the better."""
+    """(detection, ship): affinity, above 0 where they may be matched."""
     apart_m = _apart_m(found, truth)
     if rule is Rule.DISTANCE:
         return np.where(apart_m <= settings.reach_m, 1 + settings.reach_m - apart_m, 0.0)
@@ -241,7 +242,7 @@ def _affinity(
 
 
 def _apart_m(found: Sequence[Detection], truth: Sequence[Box]) -> NDArray[np.float64]:
-    """(detection, ship): metres between their centres."""
+    """(detection, ship): distance of their centres in metres."""
     here = np.array([(vessel.row, vessel.col) for vessel in found]).reshape(-1, 1, 2)
     there = np.array([(box.row, box.col) for box in truth]).reshape(1, -1, 2)
     offset = here - there
@@ -251,7 +252,7 @@ def _apart_m(found: Sequence[Detection], truth: Sequence[Box]) -> NDArray[np.flo
 def _ious(
     found: Sequence[Detection], truth: Sequence[Box], apart_m: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(detection, ship): their boxes' intersection over union; worked out for neighbours only."""
+    """(detection, ship): their boxes' intersection over union, computed for neighbours only."""
     iou = np.zeros(apart_m.shape)
     lengths_m = [np.array([hull.length_m for hull in hulls]) for hulls in (found, truth)]
     i, j = np.nonzero(apart_m <= np.add.outer(*lengths_m) / 2 + PIXEL_M)
@@ -280,7 +281,7 @@ def _match(affinity: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 
 def _lies_on(found: Sequence[Detection], boxes: Sequence[Box]) -> NDArray[np.bool_]:
-    """(detection, box): whether the centre lies on the box, grown by the margin of doubt."""
+    """(detection, box): whether the centre lies on the box grown by _DOUBT_MARGIN_M."""
     down, right = (
         np.subtract.outer([getattr(v, at) for v in found], [getattr(box, at) for box in boxes])
         for at in ("row", "col")

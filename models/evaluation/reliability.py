@@ -1,4 +1,4 @@
-"""Whether a score of .7 means that seven in ten such reports are ships."""
+"""Reliability of the score: whether .7 means that 70 % of such detections are ships."""
 
 from dataclasses import dataclass
 
@@ -11,31 +11,32 @@ BINS = 10
 
 @dataclass(frozen=True)
 class ScoreBin:
-    """The reports whose score lies in one tenth of 0..1."""
+    """The detections with a score in one tenth of 0..1."""
 
     low: float
     high: float
     reports: int
+    """Number of detections."""
     mean_score: float
-    """NaN without a report, as is the share"""
+    """NaN without detections."""
     share: float
-    """of ships among them"""
+    """Share of ships among them; NaN without detections."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """The curve, and how far it is from the diagonal."""
+    """The reliability curve and its distance from the diagonal."""
 
-    tenths: tuple[ScoreBin, ...]
+    bins: tuple[ScoreBin, ...]
     ece: float
-    """expected calibration error: the mean of |mean score - share|, weighted by reports; never
-    quite 0 by chance, the less so the fewer reports there are; NaN without any"""
+    """Expected calibration error: mean of |mean score - share| over the bins, weighted by number;
+    above 0 by chance alone, the more so the fewer detections there are; NaN without any."""
 
 
 def reliability(comparison: Comparison) -> Reliability:
-    """The curve of all reports that are judged, as hits or as false alarms.
+    """The curve over all detections that are hits or false alarms.
 
-    Vessels below the least score that is reported are not in it, so the lowest tenths stay empty.
+    Detections below Calibration.least_score are not reported, so the lowest bins are empty.
     """
     scores = [pair.found.score for pair in comparison.pairs]
     scores += [vessel.score for vessel in comparison.false_alarms]
@@ -47,8 +48,8 @@ def reliability(comparison: Comparison) -> Reliability:
         means = np.bincount(at, of, BINS) / reports
         shares = np.bincount(at, right, BINS) / reports
     gaps = np.nansum(reports * np.abs(means - shares))
-    tenths = (
+    bins = (
         ScoreBin(k / BINS, (k + 1) / BINS, int(reports[k]), float(means[k]), float(shares[k]))
         for k in range(BINS)
     )
-    return Reliability(tuple(tenths), float(gaps / len(of)) if len(of) else float("nan"))
+    return Reliability(tuple(bins), float(gaps / len(of)) if len(of) else float("nan"))

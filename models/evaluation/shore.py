@@ -1,4 +1,4 @@
-"""What lies how far from solid ground: hulls, false alarms, and the water they are counted on."""
+"""Distances to solid ground: of hulls and false alarms, and the areas for alarm rates."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from models.evaluation.metrics import Comparison
 from models.inference.vessels import Detection
 
 HARBOUR_M = 500.0
-"""Water nearer to solid ground than this is a harbour's."""
+"""Water at most this far from solid ground is harbour."""
 
 Hull = Box | Detection
 
 
 class Zone(StrEnum):
-    """How far a hull lies from land, quays and breakwaters."""
+    """Distance of a hull to land, quays and breakwaters."""
 
     ALONGSIDE = "within 100 m"
     NEAR = "100 to 500 m"
@@ -28,23 +28,23 @@ class Zone(StrEnum):
 
 
 class Water(StrEnum):
-    """What a square kilometre is of."""
+    """Kind of area by which false alarms are counted."""
 
     OPEN = "open water"
-    """farther than 500 m from solid ground"""
+    """Farther than 500 m from solid ground."""
     HARBOUR = "harbour"
-    """water within 500 m of solid ground; what is reported up to 50 m inland counts here, since
-    quays are what harbours are made of"""
+    """Water within 500 m of solid ground; detections up to 50 m inland count here, since they are
+    on quays."""
     ASHORE = "ashore"
-    """ground farther than 50 m from water: a land mask takes its reports away"""
+    """Ground farther than 50 m from water, where a land mask removes detections."""
 
 
 @dataclass(frozen=True)
 class Shore:
-    """Where everything of one scene lies; empty where nobody knows its solid ground."""
+    """Areas of one scene and the location of its hulls; empty where solid ground is unknown."""
 
     areas_km2: Mapping[Water, float] = field(default_factory=dict)
-    """of pixels with data; the strip of quay in which reports count as the harbour's adds none"""
+    """Of pixels with data; the strip inland in which detections count as harbour adds no area."""
     zones: Mapping[Hull, Zone] = field(default_factory=dict)
     waters: Mapping[Detection, Water] = field(default_factory=dict)
 
@@ -56,7 +56,7 @@ class Shore:
 
 @dataclass(frozen=True)
 class AlarmRate:
-    """False alarms on one kind of area, over all scenes whose ground is known."""
+    """False alarms on one kind of area, over all scenes with known ground."""
 
     water: Water
     area_km2: float
@@ -64,12 +64,12 @@ class AlarmRate:
 
     @property
     def per_100_km2(self) -> float:
-        """NaN without such an area."""
+        """False alarms per 100 square kilometres; NaN where the area is 0."""
         return 100 * self.false_alarms / self.area_km2 if self.area_km2 else float("nan")
 
 
 def shore_of(scene: LabelledScene, found: Sequence[Detection], ground: Mask | None) -> Shore:
-    """Where a scene's labelled and reported vessels lie.
+    """The location of a scene's labelled and detected vessels.
 
     ground: (y, x), True on land, quays and breakwaters; None = unknown.
     """
@@ -95,7 +95,7 @@ def shore_of(scene: LabelledScene, found: Sequence[Detection], ground: Mask | No
 
 
 def alarm_rates(cases: Iterable[tuple[Comparison, Shore]]) -> tuple[AlarmRate, ...]:
-    """False alarms on each kind of area, by where their centre lies; none where all is unknown."""
+    """False alarms on each kind of area, by their centre; empty where no ground is known."""
     known = [(comparison, shore) for comparison, shore in cases if shore.is_known]
     if not known:
         return ()

@@ -1,4 +1,4 @@
-"""Recall and precision class by class: by length, and by distance to solid ground."""
+"""Recall and precision by class of length and of distance to solid ground."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,42 +9,42 @@ from models.evaluation.metrics import Comparison
 from models.evaluation.shore import Hull, Shore, Zone
 
 LENGTHS_M = (40.0, 60.0, 100.0, 150.0, 200.0, float("inf"))
-"""A class holds its lower bound and not its upper one."""
+"""Bounds of the classes; the lower one is included, the upper one is not."""
 
 
 @dataclass(frozen=True)
 class SliceCounts:
-    """One class: ships that belong to it by their truth, reports that do by what they claim."""
+    """One class: ships belong to it by their labels, detections by their own measures."""
 
     name: str
     ships: int
     seen: int
-    """of those ships, however they were reported"""
+    """Found ships among them, whatever length was detected."""
     reports: int
-    """hits and false alarms"""
+    """Detections: hits and false alarms."""
     right: int
-    """of those reports, whatever ship they found"""
+    """Hits among them, whatever ship they match."""
 
     @property
     def recall(self) -> float:
-        """NaN without a ship."""
+        """Share of ships that were found; NaN without a ship."""
         return self.seen / self.ships if self.ships else float("nan")
 
     @property
     def precision(self) -> float:
-        """NaN without a report."""
+        """Share of detections that are ships; NaN without a detection."""
         return self.right / self.reports if self.reports else float("nan")
 
 
 def by_length(comparison: Comparison) -> tuple[SliceCounts, ...]:
-    """Recall by true length, precision by reported length; reports under 40 m are in no class."""
+    """Recall by true length, precision by detected length; lengths below 40 m are in no class."""
     return tuple(_length_class(comparison, low, high) for low, high in pairwise(LENGTHS_M))
 
 
 def by_zone(cases: Iterable[tuple[Comparison, Shore]]) -> tuple[SliceCounts, ...]:
-    """The same by the distance of the hull, as labelled or as reported, to solid ground.
+    """Recall and precision by the distance of the labelled, or the detected, hull to solid ground.
 
-    Scenes whose ground is unknown are left out; there is no class where all are.
+    Scenes with unknown ground are left out; empty where all are.
     """
     known = [(comparison, shore) for comparison, shore in cases if shore.is_known]
     return tuple(_zone_class(known, zone) for zone in Zone) if known else ()

@@ -1,4 +1,4 @@
-"""Every figure of an evaluation as one value, to be printed, drawn or written as JSON."""
+"""Summary of an evaluation as one value, to be printed, drawn or written as JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from models.evaluation.report import Report
 from models.evaluation.shore import AlarmRate, alarm_rates
 from models.evaluation.slices import SliceCounts, by_length, by_zone
 
-BOUNDED = (
+WITH_INTERVAL = (
     "precision",
     "recall",
     "f1",
@@ -32,34 +32,35 @@ BOUNDED = (
     "heading_within_10_deg",
     "ece",
 )
-"""The figures that get an interval over ports, or over the scenes of a single one."""
+"""The statistics with an interval over ports, or over the scenes of a single port."""
 
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """The figures of ships of some length and more."""
+    """The scores over ships of at least some length."""
 
     least_length_m: float
     scores: Scores
     ece: float
+    """Expected calibration error of the score."""
     intervals: Mapping[str, Interval]
-    """by the names of BOUNDED"""
+    """By the names of WITH_INTERVAL."""
 
 
 @dataclass(frozen=True)
 class RuleSummary:
-    """All figures under one rule of what counts as found."""
+    """All statistics under one matching rule."""
 
     every: ScoreSummary
-    """ships of MatchCriteria.least_length_m and more"""
+    """Ships of MatchCriteria.least_length_m and more."""
     long: ScoreSummary
-    """ships of 60 m and more"""
+    """Ships of 60 m and more."""
     by_length: tuple[SliceCounts, ...]
     by_zone: tuple[SliceCounts, ...]
-    """by distance to solid ground; empty where no scene's is known"""
+    """By distance to solid ground; empty where no scene's ground is known."""
     reliability: tuple[ScoreBin, ...]
     alarms: tuple[AlarmRate, ...]
-    """empty where no scene's ground is known"""
+    """Empty where no scene's ground is known."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,11 @@ class PortSummary:
 
 @dataclass(frozen=True)
 class EvaluationSummary:
-    """All that `berthwatch evaluate` has to say."""
+    """All statistics that `berthwatch evaluate` reports."""
 
     scenes: int
     scenes_with_ground: int
-    """those whose near infrared tells solid ground from water"""
+    """Scenes whose near infrared separates ground from water."""
     match: MatchCriteria
     by_rule: Mapping[Rule, RuleSummary]
     pixel_iou: float
@@ -85,18 +86,18 @@ class EvaluationSummary:
     detector_errors: tuple[DetectorError, ...]
 
     @property
-    def drawn(self) -> str:
-        """What the intervals are over: other ports, or other scenes of the one there is."""
+    def resampled(self) -> str:
+        """The units of the intervals: ports, or the scenes of the only port."""
         return "ports" if len(self.ports) > 1 else "scenes of this one port"
 
 
 def summarise_report(report: Report) -> EvaluationSummary:
-    """Work out every figure; most of the time goes into the intervals, a few seconds."""
+    """The summary of a report; the bootstrap intervals take a few seconds."""
     return EvaluationSummary(
         scenes=len(report.scenes),
         scenes_with_ground=sum(scene.shore.is_known for scene in report.scenes),
         match=report.match,
-        by_rule={rule: _rule_figures(report, rule) for rule in Rule},
+        by_rule={rule: _rule_summary(report, rule) for rule in Rule},
         pixel_iou=report.pixel_iou,
         ports=tuple(
             PortSummary(
@@ -110,62 +111,62 @@ def summarise_report(report: Report) -> EvaluationSummary:
     )
 
 
-def to_json(figures: EvaluationSummary) -> dict[str, Any]:
-    """The same as plain data, each rule's figures at the top under its name; NaN becomes None."""
-    rules = {rule.value: _rule_json(of_rule) for rule, of_rule in figures.by_rule.items()}
+def to_json(summary: EvaluationSummary) -> dict[str, Any]:
+    """The summary as plain JSON data, with each rule at the top level by its name; NaN is None."""
+    rules = {rule.value: _rule_json(of_rule) for rule, of_rule in summary.by_rule.items()}
     rest = {
-        "scenes": figures.scenes,
-        "scenes_with_ground": figures.scenes_with_ground,
-        "intervals_over": figures.drawn,
-        "match": asdict(figures.match),
-        "pixel_iou": figures.pixel_iou,
-        "ports": [asdict(port) for port in figures.ports],
-        "detector_errors": [asdict(error) for error in figures.detector_errors],
+        "scenes": summary.scenes,
+        "scenes_with_ground": summary.scenes_with_ground,
+        "intervals_over": summary.resampled,
+        "match": asdict(summary.match),
+        "pixel_iou": summary.pixel_iou,
+        "ports": [asdict(port) for port in summary.ports],
+        "detector_errors": [asdict(error) for error in summary.detector_errors],
     }
     plain: dict[str, Any] = _without_nan(rest | rules)
     return plain
 
 
-def _rule_figures(report: Report, rule: Rule) -> RuleSummary:
+def _rule_summary(report: Report, rule: Rule) -> RuleSummary:
     every, cases = report.comparison(rule), report.cases(rule)
     return RuleSummary(
-        every=_summary(report, rule, report.match.least_length_m),
-        long=_summary(report, rule, LONG_M),
+        every=_score_summary(report, rule, report.match.least_length_m),
+        long=_score_summary(report, rule, LONG_M),
         by_length=by_length(every),
         by_zone=by_zone(cases),
-        reliability=reliability(every).tenths,
+        reliability=reliability(every).bins,
         alarms=alarm_rates(cases),
     )
 
 
-def _summary(report: Report, rule: Rule, least_length_m: float) -> ScoreSummary:
+def _score_summary(report: Report, rule: Rule, least_length_m: float) -> ScoreSummary:
     whole = report.comparison(rule, None, least_length_m)
     if len(report.groups) > 1:
         units = [report.comparison(rule, group, least_length_m) for group in report.groups]
     else:
         units = [at_least(scene.by_rule[rule], least_length_m) for scene in report.scenes]
     return ScoreSummary(
-        least_length_m, summarise(whole), reliability(whole).ece, bootstrap(units, _bounded)
+        least_length_m, summarise(whole), reliability(whole).ece, bootstrap(units, _statistics)
     )
 
 
-def _bounded(units: Sequence[Comparison]) -> dict[str, float]:
+def _statistics(units: Sequence[Comparison]) -> dict[str, float]:
     whole = merge(units)
     every = asdict(summarise(whole)) | {"ece": reliability(whole).ece}
-    return {name: every[name] for name in BOUNDED}
+    return {name: every[name] for name in WITH_INTERVAL}
 
 
-def _rule_json(figures: RuleSummary) -> dict[str, Any]:
+def _rule_json(summary: RuleSummary) -> dict[str, Any]:
     parts = {
         name: [asdict(part) | {"recall": part.recall, "precision": part.precision} for part in of]
-        for name, of in (("by_length", figures.by_length), ("by_ground", figures.by_zone))
+        for name, of in (("by_length", summary.by_length), ("by_ground", summary.by_zone))
     }
-    rates = [asdict(rate) | {"per_100_km2": rate.per_100_km2} for rate in figures.alarms]
+    rates = [asdict(rate) | {"per_100_km2": rate.per_100_km2} for rate in summary.alarms]
     return {
-        **_summary_json(figures.every),
-        "long": _summary_json(figures.long),
+        **_summary_json(summary.every),
+        "long": _summary_json(summary.long),
         **parts,
-        "reliability": [asdict(tenth) for tenth in figures.reliability],
+        "reliability": [asdict(one) for one in summary.reliability],
         "false_alarms": rates,
     }
 

@@ -1,12 +1,12 @@
-"""What the simulator and copy-paste bring, on ports the networks never saw.
+"""Effect of the simulator and of copy-paste augmentation on ports left out of the training.
 
 python -m tests.bench.bench_ablation --work DIR [--parallel 2]
 
 Two networks for each variant, one without Athens, Durban and Port Hedland, the other without
 Gdynia, Genoa, Casablanca and Honolulu; all with the same seed and number of steps. "With the
-simulator" begins with a network trained on simulated harbours alone (made first, and kept in DIR
-like the others). Networks that are in DIR already are not trained again. What the background model
-brings is measured by bench_background.py: it needs many dates of one port.
+simulator" starts from a network trained on simulated harbours alone (trained first, and stored in
+DIR like the others). Networks that are in DIR already are not trained again. The effect of the
+background model is measured by bench_background.py, which needs many dates of one port.
 """
 
 from __future__ import annotations

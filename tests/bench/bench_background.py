@@ -1,4 +1,4 @@
-"""What the background brings: fixed structure told from ships, on real and on simulated ports.
+"""Effect of the background model: fixed structure separated from ships, real and simulated ports.
 
 Runs the whole job on English Bay (ten dates of true colour, labels by eye) and on a simulated port
 of a month whose berths are occupied most of the time, and prints for both, at scores from .3 and
@@ -59,13 +59,13 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
 @dataclass(frozen=True)
 class World:
-    """One port's archive after a run, and what really was there."""
+    """One port's archive after a run, and its true ships."""
 
     plan: Plan
     archive: PortArchive
     published: Path
     there: pd.DataFrame
-    """time (day), lon, lat, length_m, and ``ignore``: may be found or not."""
+    """time (day), lon, lat, length_m, and ignore: excluded from the counts."""
 
     @property
     def settings(self) -> Settings:
@@ -105,7 +105,7 @@ def test_english_bay(shared: Path, tmp_path: Path) -> None:
 
 
 def test_simulated_port_of_busy_berths(tmp_path: Path) -> None:
-    made = simulate(BUSY, tmp_path, lambda said: None)
+    made = simulate(BUSY, tmp_path, lambda line: None)
     there = pd.read_csv(tmp_path / "truth" / "vessels.csv")
     there["time"] = there["overpass_utc"].str[:10]
     unseen = there["visible"] < VISIBLE_FROM

@@ -1,19 +1,19 @@
-r"""How the detector errs, by place and length, on ports the networks never saw.
+r"""Error rates of the detector by place and length, on ports left out of the training.
 
 make train
 python tests/bench/bench_detector.py --data ../shared/data/real-imagery --work build/folds \
     [--store FILE]
 
-The first command makes the networks of the folds (or `berthwatch train --keep DIR`).
-Berths: the ten ports of s2-ports, each seen by the network that was trained without it.
-Anchorages: their open water, and English Bay seen by the packaged network, which was not trained on
-it. English Bay has no near infrared: its land is what is rough or bright in the median of its ten
-dates, in which no ship is left, and its shore has no berths.
+The first command trains the networks of the folds (or `berthwatch train --keep DIR`).
+Berths: the ten ports of s2-ports, each evaluated with the network that was trained without it.
+Anchorages: their open water, and English Bay evaluated with the packaged network, which was not
+trained on it. English Bay has no near infrared: its land is where the median of its ten dates, in
+which there is no ship, is rough or bright, and its shore has no berths.
 
-Its shore, ten times looked at, also tells how much places differ: what is taken for a ship there on
-one date is on the others.
+Its shore, seen on ten dates, also gives the variation between places: a false alarm on one date
+recurs on the others.
 
-With --store the packaged weights are written to FILE with these errors, their tensors unchanged.
+With --store the packaged weights are written to FILE with these error rates, tensors unchanged.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ from scipy import ndimage
 
 from models.config import PIXEL_M, Calibration
 from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
-from models.evaluation import text
 from models.evaluation.detector_error import FALSE_ALARMS_PRIOR
 from models.evaluation.evaluate import evaluate_scene
 from models.evaluation.hierarchical import Observations, new_port, poisson
 from models.evaluation.looks import REACH_M, STRIP_M, Looks, Place, looks_at
 from models.evaluation.metrics import MatchCriteria, Rule
 from models.evaluation.report import Report, SceneReport
-from models.evaluation.summary import summarise_report
+from models.evaluation.text import error_line
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor
 from models.inference.vessels import find_vessels
@@ -68,7 +67,7 @@ def main() -> None:
         calibration = replace(packaged.calibration, least_score=least_score)
         report = Report((*report_ports(ports, calibration), *report_bay(bay, calibration)))
         print(f"\nreported from score {least_score}")
-        print(*text.lines(summarise_report(report))[-len(Place) :], sep="\n")
+        print(*map(error_line, report.detector_errors), sep="\n")
         if least_score == packaged.calibration.least_score:
             print_tables(report)
             print_scores(report_ports(ports, calibration))
@@ -81,7 +80,7 @@ def store(packaged: Weights, report: Report, path: Path | None) -> None:
         save_weights(replace(packaged, detector_errors=report.detector_errors), path)
 
 
-# --- what the networks said ---------------------------------------------------------------------
+# --- predictions --------------------------------------------------------------------------------
 
 
 def predict_ports(data: Path, work: Path) -> HeldOut:
@@ -187,9 +186,9 @@ def print_scores(reports: Sequence[SceneReport]) -> None:
 
 
 def print_repeats(bay: HeldOut, calibration: Calibration) -> None:
-    """How the false alarms of one shore are spread over its stretches of a berth's length."""
+    """Distribution of one shore's false alarms over its stretches of a berth's length."""
     land = land_of_dates([scene for scene, _ in bay])
-    found = [false_alarms_ashore(scene, said, land, calibration) for scene, said in bay]
+    found = [false_alarms_ashore(scene, prediction, land, calibration) for scene, prediction in bay]
     stretches = found[0][1]
     at = [place for places, _ in found for place in places]
     reports = [len(group) for group in groups_of(at)]
@@ -206,13 +205,13 @@ def print_repeats(bay: HeldOut, calibration: Calibration) -> None:
 
 
 def false_alarms_ashore(
-    scene: LabelledScene, said: Prediction, land: NDArray[np.bool_], calibration: Calibration
+    scene: LabelledScene, prediction: Prediction, land: NDArray[np.bool_], calibration: Calibration
 ) -> tuple[list[tuple[float, float]], int]:
-    """Where (metres) something is reported by the empty shore, and that shore in berths."""
+    """Positions in metres of detections at the empty shore, and that shore's length in berths."""
     shore_m = ndimage.distance_transform_edt(~land) * PIXEL_M
     berths, _ = looks_at(scene, [], MatchCriteria(), land).empty
     places = []
-    for vessel in find_vessels(said, calibration, PIXEL_M):
+    for vessel in find_vessels(prediction, calibration, PIXEL_M):
         if shore_m[round(vessel.row), round(vessel.col)] <= STRIP_M + REACH_M:
             look, _ = looks_at(scene, [vessel], MatchCriteria(), land).empty
             places += [(vessel.row * PIXEL_M, vessel.col * PIXEL_M)] * look.reported

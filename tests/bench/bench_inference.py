@@ -1,10 +1,10 @@
-"""Megapixels a second of the network, ours and others', in one run; and where a stage's time goes.
+"""Throughput of the network by several runtimes, in one run; and the stage's time by part.
 
 python -m tests.bench.bench_inference [--quick] [--weights FILE]
 
-On one thread, methods take turns, so that what else the machine does hits all alike; the median and
-the extremes of the rounds are printed. A megapixel is one of the image, halos not counted.
-onnxruntime needs the extra ``bench``; what is not there or fails is named, not hidden.
+On one thread, methods alternate, so that other load on the machine affects all equally; the median
+and the extremes of the rounds are printed. Megapixels are of the image, without halos. onnxruntime
+is measured where it is installed; a method that is missing or fails is printed with its error.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def measure(weights: Path | None, rounds: int, quick: bool) -> None:
     print(f"{len(scenes)} scenes, {_megapixels(scenes):.1f} Mpx; weights {weights or 'packaged'}")
     changed = skipping(scenes, weights)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # exporters warn of their own future
+        warnings.simplefilter("ignore")  # of deprecated exporters
         throughput(scenes, weights, rounds)
     if torch.cuda.is_available():
         on_gpu(scenes, weights)
@@ -95,13 +95,13 @@ def _megapixels(scenes: Sequence[LabelledScene]) -> float:
     return sum(scene.image[0].size for scene in scenes) / 1e6
 
 
-# --- what skipping does -------------------------------------------------------------------------
+# --- effect of skipping -------------------------------------------------------------------------
 
 
 def skipping(scenes: Sequence[LabelledScene], weights: Path | None) -> list[str]:
-    """The share of pixels not looked at, and the scenes where that changes a detection."""
+    """The share of pixels that are skipped, and the scenes where that changes a detection."""
     predictor = Predictor.load(weights)
-    print("\nscene                            no look  likeliest there  vessels")
+    print("\nscene                            skipped  likeliest there  vessels")
     changed, left_out, known_pixels = [], 0, 0
     for scene in scenes:
         planes = normalise(scene.image, scene.bands)
@@ -134,7 +134,7 @@ def _alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
     )
 
 
-# --- methods by turns ---------------------------------------------------------------------------
+# --- runtimes -----------------------------------------------------------------------------------
 
 
 def throughput(scenes: Sequence[LabelledScene], weights: Path | None, rounds: int) -> None:
@@ -158,7 +158,7 @@ def throughput(scenes: Sequence[LabelledScene], weights: Path | None, rounds: in
 
 def _methods(weights: Path | None) -> Iterator[tuple[str, Run]]:
     ours = OneThread(_ready(weights))
-    yield "plain eager loop", _loop(_network(weights).maps)
+    yield "plain eager loop", _loop(_Maps(_network(weights)))
     yield "ours", lambda image: _through(ours, image, busy_cells(image))
     yield "ours, nothing skipped", lambda image: _through(ours, image, _all_busy(image))
     yield "ours, one by one like the eager loop", _loop(_channels_last(_ready(weights)))
@@ -202,16 +202,20 @@ def _loop(run: Callable[[torch.Tensor], object]) -> Run:
 
 def _channels_last(network: UNet) -> Callable[[torch.Tensor], object]:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return lambda batch: network.maps(batch.contiguous(memory_format=torch.channels_last))
+    maps = _Maps(network)
+    return lambda batch: maps(batch.contiguous(memory_format=torch.channels_last))
 
 
 class _Maps(torch.nn.Module):
+    """A network whose ship and border outputs are probabilities."""
+
     def __init__(self, network: UNet) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        return self.network.maps(planes)
+        outputs = self.network(planes)
+        return torch.cat([torch.sigmoid(outputs[:, :2]), outputs[:, 2:]], dim=1)
 
 
 def _example() -> torch.Tensor:
@@ -274,30 +278,30 @@ def on_gpu(scenes: Sequence[LabelledScene], weights: Path | None) -> None:
 
 @contextmanager
 def _utilisation() -> Iterator[list[float]]:
-    """Per cent of time with a kernel running, as nvidia-smi says it again and again."""
+    """Samples of the per cent of time with a kernel running, by nvidia-smi."""
     found: list[float] = []
     over = threading.Event()
     command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
 
-    def ask() -> None:
+    def sample() -> None:
         while not over.wait(0.2):
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            found.append(float(said.split()[0]))
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found.append(float(done.stdout.split()[0]))
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    sampler = threading.Thread(target=sample)
+    sampler.start()
     try:
         yield found
     finally:
         over.set()
-        asking.join()
+        sampler.join()
 
 
 # --- the whole stage ----------------------------------------------------------------------------
 
 
 def stage(overpasses: int, side: int = 1024) -> None:
-    """The segment stage over an archive of simulated overpasses, and where its time goes."""
+    """The segment stage over an archive of simulated overpasses, and its time by part."""
     spent: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, _timed(spent):
         sources = bench_costs._files(Path(folder))

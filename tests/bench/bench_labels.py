@@ -1,4 +1,4 @@
-"""Boxes from the masks of real ships beside those drawn by eye: how far a user's mask is trusted.
+"""Boxes from the masks of real ships compared with boxes drawn by eye: the accuracy of masks.
 
 s2-ports' instance masks against the rows of its labels that name the same ship (given_id is the
 mask's number). A mask's box belongs to the row whose centre is nearest to its own, within 60 m.
@@ -57,7 +57,7 @@ def boxes(labels: Path | InstanceMask, items: Sequence[Item]) -> list[tuple[Box,
 
 
 def pairs(by_eye: Sequence[Box], masked: Sequence[Box]) -> list[tuple[float, ...]]:
-    """Length by eye, and what the mask's box differs by: centre, length, beam, heading."""
+    """Length by eye, and the differences of the mask's box: centre, length, beam, heading."""
     found: list[tuple[float, ...]] = []
     for ship in by_eye:
         near = min(masked, key=lambda box: apart_m(ship, box))

@@ -1,10 +1,10 @@
-"""The whole job on the ten real ports, each with a network that never saw it.
+"""The whole job on the ten real ports, each with a network that was not trained on it.
 
 make train
 python tests/bench/bench_s2_ports.py --data ../shared/data/real-imagery --work build/folds
 
 The first command trains the networks (or `berthwatch train --keep DIR`); the second runs
-``berthwatch run`` on the ports each of them did not see (search, plan, warp to UTM, archive,
+``berthwatch run`` on the ports each of them was not trained on (search, plan, warp to UTM, archive,
 segment with the land mask, publish) and compares the published vessels with the completed labels.
 Rules: ships of 40 m and more with confidence 2 or 3 are wanted, everything else labelled (small
 craft, docks, areas that cannot be told apart) may be found or not; a match is one to one, by

@@ -1,4 +1,4 @@
-"""The page of an evaluation: complete, in order, and with pictures of the right places."""
+"""The page of an evaluation: complete, in order, with pictures at the right positions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def page(limit: int = 24, seen: int = 0) -> str:
     return album.render(summarise_report(Report((report,))), "a network", limit, seen)
 
 
-def test_failures_stand_in_order_with_what_is_known_of_them() -> None:
+def test_failures_are_in_order_with_their_measures() -> None:
     text = page()
     order = [text.index(words) for words in ("a ship of 210 m", "a ship of 120 m")]
     order += [text.index(f"m, score {score}") for score in ("0.83", "0.41")]
@@ -79,7 +79,7 @@ def test_the_limit_holds_for_each_kind() -> None:
     assert page(limit=0).count("None is shown") == 3
 
 
-def test_the_page_needs_nothing_else_and_says_the_same_every_time() -> None:
+def test_the_page_is_self_contained_and_reproducible() -> None:
     text = page()
     assert text == page()
     assert not re.findall(r"(?:src|href)=\"(?!data:)", text)
@@ -88,16 +88,16 @@ def test_the_page_needs_nothing_else_and_says_the_same_every_time() -> None:
     HTMLParser().feed(text)
 
 
-def test_a_network_that_saw_the_scenes_is_named_for_it() -> None:
+def test_scenes_of_the_training_are_mentioned() -> None:
     assert "flatter" in page(seen=1)
     assert "flatter" not in page()
 
 
 def nothing_found() -> Album:
     ship = np.full((120, 120), 1e-6, np.float32)
-    said = Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES)))
+    prediction = Prediction(ship, ship, np.stack([ship] * len(HULL_PLANES)))
     album = Album()
-    album.add(scene(), evaluate_scene(scene(), said, [], MatchCriteria()))
+    album.add(scene(), evaluate_scene(scene(), prediction, [], MatchCriteria()))
     return album
 
 
@@ -108,7 +108,7 @@ def test_a_chip_has_its_ship_in_the_middle_under_its_outline() -> None:
     middle = CHIP_PX // 2
     assert chip.pixels[middle, middle].min() > 150
     assert chip.pixels[middle + 5, middle + 9].max() < 150
-    (outline,) = (shape for shape in chip.shapes if "about" in shape.kind)
+    (outline,) = (one for one in chip.outlines if "about" in one.kind)
     corners = np.array([point.split(",") for point in outline.points.split()], float)
     assert corners.mean(axis=0) == pytest.approx([middle + 0.5, middle + 0.5], abs=0.01)
     assert np.ptp(corners, axis=0) == pytest.approx([12, 3], abs=0.02)
@@ -129,13 +129,13 @@ def test_true_colour_is_grey_where_a_band_is_missing() -> None:
     assert (grey[..., 0] == grey[..., 2]).all()
 
 
-def test_reliability_marks_lie_where_their_tenth_is() -> None:
-    tenths = (
+def test_reliability_marks_lie_at_the_values_of_their_bin() -> None:
+    bins = (
         ScoreBin(0.0, 0.1, 0, float("nan"), float("nan")),
         ScoreBin(0.5, 0.6, 10, 0.55, 0.5),
         ScoreBin(0.9, 1.0, 5, 0.95, 1.0),
     )
-    half, whole = marks(tenths)
+    half, whole = marks(bins)
     assert (half.x, half.y) == (PLOT_PX * 0.55, PLOT_PX * 0.5)
     assert whole.y == whole.top == 0
     assert whole.bar == half.bar / 2

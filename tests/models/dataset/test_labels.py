@@ -1,4 +1,4 @@
-"""Labels of one's own: GeoJSON hulls and instance masks come back as the ships they are."""
+"""Labels of users: GeoJSON hulls and instance masks are read as the ships they were drawn from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NOON = "2024-05-01T10:00:00Z"
 
 
 def hull(lon: float, lat: float, *, fat_m: float = 0.0) -> Polygon:
-    """The outline of SHIP by geodesics, corner after corner; nothing of ours has a hand in it."""
+    """The outline of SHIP by geodesics, independent of the code under test."""
     geod = Geod(ellps="WGS84")
     heading = SHIP["heading_mod180_deg"]
     corners = []
@@ -211,7 +211,7 @@ def test_polygons_masks_and_rows_give_the_same_ships(catalog: Path, tmp_path: Pa
                 close(box, known, length_m=off_m, beam_m=off_m, heading_deg=2)
 
 
-def test_a_moment_says_which_item_where_it_shows_the_place(catalog: Path, tmp_path: Path) -> None:
+def test_a_datetime_matches_the_item_that_shows_the_position(catalog: Path, tmp_path: Path) -> None:
     path = catalog.parent / "drawn" / NAMES[1] / f"{NAMES[1]}.json"
     item = json.loads(path.read_text())
     item["bbox"] = [edge + 1 for edge in item["bbox"]]  # another place at the same moment
@@ -225,7 +225,7 @@ def test_a_moment_says_which_item_where_it_shows_the_place(catalog: Path, tmp_pa
         read(catalog, file)
 
 
-def test_what_a_feature_says_of_its_hull(catalog: Path, tmp_path: Path) -> None:
+def test_properties_of_a_feature_are_read(catalog: Path, tmp_path: Path) -> None:
     many = {"type": "MultiPolygon", "coordinates": [shape["coordinates"] for shape in HULLS]}
     said = {"class": "dock", "confidence": 1, "at_data_edge": True, "fid": 8, "note": "?"}
     file = written(tmp_path / "x.json", feature(many, item=NAMES[0], **said))
@@ -233,7 +233,7 @@ def test_what_a_feature_says_of_its_hull(catalog: Path, tmp_path: Path) -> None:
     assert [(b.kind, b.confidence, b.at_edge) for b in boxes] == [("dock", 1, True)] * 2
 
 
-def test_ships_of_a_mask_are_told_apart(catalog: Path) -> None:
+def test_ships_of_a_mask_are_separated(catalog: Path) -> None:
     values = np.zeros((SIZE, SIZE), np.uint8)
     values[40:43, 20:40], values[43:46, 20:40] = 1, 2  # side by side
     values[80:83, 20:40] = 2  # the same number elsewhere
@@ -257,7 +257,7 @@ def test_ships_of_a_mask_are_told_apart(catalog: Path) -> None:
     assert boxes[5].length_m == boxes[5].beam_m == pytest.approx(10)
 
 
-def test_an_empty_mask_says_that_there_is_no_ship(catalog: Path) -> None:
+def test_an_empty_mask_labels_water_without_ships(catalog: Path) -> None:
     add_mask(catalog, NAMES[0], drawn_mask())
     add_mask(catalog, NAMES[1], np.zeros((SIZE, SIZE), np.uint16))
     found = read(catalog, InstanceMask("ships"))
@@ -336,7 +336,7 @@ def test_a_file_that_cannot_be_used_is_named(case: str, catalog: Path, tmp_path:
         read(catalog, tmp_path / "x.geojson")
 
 
-def test_wgs84_may_be_said(catalog: Path, tmp_path: Path) -> None:
+def test_wgs84_may_be_stated(catalog: Path, tmp_path: Path) -> None:
     crs = {"properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}, "type": "name"}
     file = written(tmp_path / "x.geojson", feature(HULLS[0], item=NAMES[0]), crs=crs)
     assert len(read(catalog, file)) == 1

@@ -1,4 +1,4 @@
-"""The measuring instrument: classes, places, calibration and intervals, by hand."""
+"""Evaluation against values by hand: classes, places, calibration and intervals."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,6 @@ from models.config import Calibration, UNetConfig
 from models.dataset.boxes import Box
 from models.dataset.scenes import LabelledScene
 from models.dataset.targets import HULL_PLANES
-from models.evaluation import text
 from models.evaluation.bootstrap import Interval, bootstrap
 from models.evaluation.evaluate import evaluate_scene, trained_on
 from models.evaluation.failures import FailureKind, failures_of, worst
@@ -20,6 +19,7 @@ from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import Shore, Water, Zone, alarm_rates, shore_of
 from models.evaluation.slices import by_length, by_zone
 from models.evaluation.summary import summarise_report, to_json
+from models.evaluation.text import report_lines
 from models.geometry import box_corners
 from models.inference.instances import Prediction
 from models.inference.vessels import Detection
@@ -112,7 +112,7 @@ def comparison_of(hits: list[float], alarms: list[float]) -> Comparison:
 def test_calibration_error_by_hand() -> None:
     """Scores .9 and 1.0 all ships; .42 and .48: one of two; .3 none: gaps .05, .05, .3."""
     curve = reliability(comparison_of([0.9, 1.0, 0.42], [0.48, 0.3]))
-    filled = {round(tenth.low, 1): tenth for tenth in curve.tenths if tenth.reports}
+    filled = {round(tenth.low, 1): tenth for tenth in curve.bins if tenth.reports}
     assert {low: (t.reports, t.share) for low, t in filled.items()} == {
         0.3: (1, 0),
         0.4: (2, 0.5),
@@ -144,13 +144,13 @@ def test_intervals_narrow_as_theory_says_and_are_the_same_each_time() -> None:
     assert one.high - one.low == pytest.approx(2 * 1.645 * np.std(values) / 20, rel=0.1)
 
 
-def test_one_port_tells_nothing_of_others() -> None:
+def test_one_port_gives_no_interval() -> None:
     found = bootstrap([0.7], lambda units: mean(list(units)))["mean"]
     assert np.isnan(found.low)
     assert np.isnan(found.high)
 
 
-# --- the whole ----------------------------------------------------------------------------------
+# --- summary ------------------------------------------------------------------------------------
 
 
 def report_of(group: str, found: list[Detection], *boxes: Box) -> SceneReport:
@@ -189,14 +189,14 @@ def test_of_one_port_the_intervals_are_over_its_scenes() -> None:
     """One scene with all found, one with half of two: with both drawn alike, from .5 to 1."""
     scenes = [replace(one, group="a") for one in two_ports().scenes]
     figures = summarise_report(Report(tuple(scenes)))
-    assert figures.drawn == "scenes of this one port"
+    assert figures.resampled == "scenes of this one port"
     assert figures.by_rule[Rule.DISTANCE].every.intervals["recall"] == Interval(0.5, 1.0)
     alone = summarise_report(Report(tuple(scenes[:1])))
     assert np.isnan(alone.by_rule[Rule.DISTANCE].every.intervals["recall"].low)
 
 
-def test_tables_say_what_there_is_and_dashes_elsewhere() -> None:
-    lines = text.lines(summarise_report(two_ports()))
+def test_tables_have_numbers_and_dashes_for_undefined_ones() -> None:
+    lines = report_lines(two_ports())
     (f1,) = (line for line in lines if line.startswith("F1"))
     assert f1.split()[1:5] == ["0.667", "(0.667", "to", "0.667)"]
     assert any(line.split()[:3] == ["40", "to", "60"] and "-" in line for line in lines)
@@ -241,7 +241,7 @@ def test_the_folder_of_folds_is_read_and_an_empty_one_refused(tmp_path: Path) ->
     }
 
 
-def test_a_network_says_which_scenes_it_was_trained_on(tmp_path: Path) -> None:
+def test_scenes_of_the_training_record_are_identified(tmp_path: Path) -> None:
     weights = Weights(UNetConfig(), Calibration(), {"x": np.zeros(1, np.float32)}, {})
     save_weights(
         replace(weights, training={"scenes": {"scene-b": "digest"}}), tmp_path / "w.safetensors"
@@ -252,7 +252,7 @@ def test_a_network_says_which_scenes_it_was_trained_on(tmp_path: Path) -> None:
 
 
 def test_no_port_is_calibrated_on_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each calibration reports only what its own fit allows: its least score tells which it was."""
+    """Each fit gives its own length offset, which shows by which fit a scene was calibrated."""
     fits: list[int] = []
 
     def calibrate(examples: list[object]) -> Calibration:
@@ -262,8 +262,10 @@ def test_no_port_is_calibrated_on_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(cross_validation, "calibrate", calibrate)
     ship = np.full((60, 60), 1e-6, np.float32)
     ship[28:32, 20:40] = 0.95
-    said = Prediction(ship, np.zeros_like(ship), np.stack([ship] * len(HULL_PLANES)))
-    held = [(scene(group, box(29.5, 29.5, 200), size=60), said) for group in ("a", "b", "b", "c")]
+    prediction = Prediction(ship, np.zeros_like(ship), np.stack([ship] * len(HULL_PLANES)))
+    held = [
+        (scene(group, box(29.5, 29.5, 200), size=60), prediction) for group in ("a", "b", "b", "c")
+    ]
     report = report_on(held, MatchCriteria())
     assert fits == [3, 2, 3]
     lengths = [round(one.found[0].length_m, -3) for one in report.scenes]

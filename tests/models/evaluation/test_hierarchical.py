@@ -1,4 +1,4 @@
-"""The pooled fit against what it must give at its limits, and against simulated ports."""
+"""The hierarchical fit at its limits and on simulated ports."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_without_looks_the_priors_are_left() -> None:
     assert 1.5 < found.level.sd < 2.2
 
 
-def test_many_alike_ports_leave_little_doubt() -> None:
+def test_many_equal_ports_leave_little_uncertainty() -> None:
     random = np.random.default_rng(1)
     found = new_port(bernoulli, ships(random, [-0.8] * 12, 200, 1.4), LEVEL, SLOPE)
     assert found.level.mean == pytest.approx(-0.8, abs=0.15)
@@ -45,26 +45,26 @@ def test_many_alike_ports_leave_little_doubt() -> None:
     assert found.level.sd < 0.35
 
 
-def test_ports_that_differ_are_told_apart_from_luck() -> None:
+def test_variation_between_ports_is_separated_from_chance() -> None:
     random = np.random.default_rng(2)
     levels = list(random.normal(0, 1.5, 16))
     found = new_port(bernoulli, ships(random, levels, 100, 1.0), LEVEL, SLOPE)
     assert found.level.sd == pytest.approx(np.std(levels), abs=0.4)
 
 
-def test_one_port_tells_little_of_the_next() -> None:
+def test_one_port_leaves_the_next_uncertain() -> None:
     random = np.random.default_rng(3)
     found = new_port(bernoulli, ships(random, [1.5], 500, 1.0), LEVEL, SLOPE)
     assert found.level.sd > 0.8
 
 
-def test_a_new_port_lies_in_the_interval_as_often_as_it_says() -> None:
+def test_the_interval_of_a_new_port_has_its_nominal_coverage() -> None:
     random, hits, runs = np.random.default_rng(4), 0, 80
     for _ in range(runs):
-        middle, spread = random.normal(0, 1), abs(random.normal(0, 1))
-        levels = random.normal(middle, spread, 10)
+        middle, port_sd = random.normal(0, 1), abs(random.normal(0, 1))
+        levels = random.normal(middle, port_sd, 10)
         found = new_port(bernoulli, ships(random, list(levels), 20, 1.2), LEVEL, SLOPE).level
-        truth = random.normal(middle, spread)
+        truth = random.normal(middle, port_sd)
         hits += abs(truth - found.mean) <= 1.28 * found.sd
     assert 0.72 <= hits / runs <= 0.92
 
@@ -85,7 +85,7 @@ def test_no_false_alarm_is_no_proof_of_none() -> None:
     assert much.sd > 0.5
 
 
-def test_the_step_never_runs_away_on_large_counts() -> None:
+def test_the_fit_converges_on_large_counts() -> None:
     found = new_port(poisson, counts([5000, 1], [1.0, 1.0]), Normal(np.log(0.02), 1.5))
     assert np.isfinite([found.level.mean, found.level.sd]).all()
 

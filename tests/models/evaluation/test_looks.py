@@ -1,4 +1,4 @@
-"""Berths and open water told apart on a drawn port, and what counts as seen and as invented."""
+"""Looks of a drawn port: berths and open water, ships detected and false alarms."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_ground_is_land_without_ships() -> None:
     assert not ground[QUAY + 1 :].any()
 
 
-def test_open_sea_has_no_ground_and_true_colour_tells_none() -> None:
+def test_open_sea_has_no_ground_and_true_colour_shows_none() -> None:
     sea = solid_ground(scene(AT_ANCHOR, land=False))
     assert sea is not None
     assert not sea.any()
@@ -146,7 +146,7 @@ def test_berths_differ_around_their_ports_mean() -> None:
     assert error.false_alarms < 0.05
 
 
-def test_the_hull_and_not_its_middle_is_what_lies_near_the_ground() -> None:
+def test_the_distance_to_ground_is_the_nearest_of_the_hull() -> None:
     """Its bow points at a wall 100 m off: 2 pixels of hull, and the one around it, nearer."""
     ground = np.zeros((60, 90), bool)
     ground[:, 40:] = True

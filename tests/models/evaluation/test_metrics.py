@@ -1,4 +1,4 @@
-"""The matching against a brute force over all assignments, and the figures by hand."""
+"""Matching against brute force over all assignments, and scores by hand."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -117,7 +117,7 @@ def test_doubtful_boxes_and_short_detections_are_no_false_alarms() -> None:
     assert (scores.ships, scores.precision, scores.recall, scores.f1) == (1, 1, 1, 1)
 
 
-def test_a_given_instance_that_is_none_excuses_nothing() -> None:
+def test_a_detection_on_a_wrong_box_is_a_false_alarm() -> None:
     comparison = compare([detection(20, 20)], [box(20, 20, kind="wrong")], Rule.OVERLAP)
     assert len(comparison.false_alarms) == 1
 
@@ -168,8 +168,8 @@ def test_of_long_ships_short_ones_are_neither_hits_nor_false_alarms() -> None:
     assert at_least(every, 0) == every
 
 
-def test_beams_and_what_the_error_bar_of_a_length_is_worth() -> None:
-    """Errors of 8, 15 and 25 m with error bars of 10 m: one within one of them, two within two."""
+def test_errors_of_beam_and_coverage_of_the_length_sd() -> None:
+    """Errors of 8, 15 and 25 m at a length_sd_m of 10 m: one within one of them, two within two."""
     boxes = [box(20, 20), box(20, 60), box(20, 100)]
     found = [detection(20, 20, 158), detection(20, 60, 135), detection(20, 100, 175)]
     found = [replace(found[0], beam_m=24), replace(found[1], beam_m=32), found[2]]

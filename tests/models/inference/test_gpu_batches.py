@@ -1,4 +1,4 @@
-"""The batcher with a device that only counts: bounded, in order, and no one waits in vain."""
+"""The batcher with a device that only echoes: bounded, in order, errors reach the callers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
@@ -17,7 +17,7 @@ SIZE = 3
 
 
 class Echo:
-    """A device that gives each tile's own inside back; it may be held up, and may fail."""
+    """A device that returns each tile's own inside; it can be blocked, and can fail."""
 
     def __init__(self) -> None:
         self.size = SIZE
@@ -44,17 +44,17 @@ def values(maps) -> list[float]:
     return [float(found.mean()) for found in maps]
 
 
-def test_tiles_of_many_threads_come_back_to_whom_they_belong() -> None:
+def test_maps_return_to_the_thread_of_their_tile() -> None:
     echo = Echo()
     batcher = Batcher(echo)
     echo.go.clear()
     with ThreadPoolExecutor(4) as threads:
-        asked = [[100.0 * image + number for number in range(5)] for image in range(4)]
+        sent = [[100.0 * image + number for number in range(5)] for image in range(4)]
         given = [
-            threads.submit(lambda own: values(batcher.maps(map(tile, own))), own) for own in asked
+            threads.submit(lambda own: values(batcher.maps(map(tile, own))), own) for own in sent
         ]
         echo.go.set()
-        assert [each.result(20) for each in given] == asked
+        assert [each.result(20) for each in given] == sent
     assert echo.shapes == {(SIZE, 1, SIDE_PX, SIDE_PX)}
     assert echo.full  # batches hold tiles of several images
 
@@ -82,7 +82,7 @@ def test_no_image_has_more_tiles_in_flight_than_a_batch() -> None:
     assert most == SIZE + 1  # the last one is cut out, and waits to be handed in
 
 
-def test_a_device_that_fails_is_heard_of_and_may_recover() -> None:
+def test_an_error_of_the_device_is_raised_and_it_may_recover() -> None:
     echo = Echo()
     batcher = Batcher(echo)
     echo.broken = True
@@ -92,7 +92,7 @@ def test_a_device_that_fails_is_heard_of_and_may_recover() -> None:
     assert values(batcher.maps([tile(2.0)])) == [2.0]
 
 
-def test_what_cannot_be_compiled_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_cannot_be_compiled_runs_uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     def network(x: torch.Tensor) -> torch.Tensor:
         return x + 1
 

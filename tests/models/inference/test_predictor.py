@@ -1,4 +1,4 @@
-"""The door: tiles, determinism, true colour. The network is the packaged one unless said."""
+"""The predictor: tiles, determinism, true colour. The network is the packaged one by default."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.config import UNetConfig
 from models.geometry import coverage
-from models.inference import gpu as accelerator_module
+from models.inference import gpu as gpu_module
 from models.inference import gpu_batches as batches_module
 from models.inference import predictor as predictor_module
 from models.inference import tiles as tiles_module
@@ -78,7 +78,8 @@ def test_tiles_equal_the_whole(monkeypatch: pytest.MonkeyPatch, tile_px: int) ->
     framed = np.full((1, 4, 320, 448), np.nan, np.float32)
     framed[0, :, 56:266, 56:386] = planes
     with torch.inference_mode():
-        whole = packaged().maps(torch.from_numpy(framed))[0, :, 56:266, 56:386].numpy()
+        outputs = packaged()(torch.from_numpy(framed))[0, :, 56:266, 56:386]
+    whole = np.concatenate([outputs[:2].sigmoid().numpy(), outputs[2:].numpy()])
     busy = tiles_module.pixels_of(tiles_module.busy_cells(planes), planes.shape[1:])
     assert 0.2 < busy.mean() < 0.8
     monkeypatch.setattr(tiles_module, "_TILE_CELLS", tile_px // CELL_PX)
@@ -140,7 +141,7 @@ def test_threads_that_share_an_engine_get_the_same_bytes(monkeypatch: pytest.Mon
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tiles, so that small images take several and batches are quick on a CPU."""
     monkeypatch.setattr(tiles_module, "_TILE_CELLS", 4)
-    for module in (batches_module, accelerator_module):
+    for module in (batches_module, gpu_module):
         monkeypatch.setattr(module, "SIDE_PX", 4 * CELL_PX + 2 * HALO_PX)
 
 
@@ -152,7 +153,7 @@ def test_a_gpu_agrees_with_the_cpu_and_with_itself() -> None:
     np.testing.assert_allclose(first.ship, default().predict(image, BANDS).ship, atol=0.02)
 
 
-def test_the_device_is_chosen_and_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_is_chosen_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert [predictor_module._device(prefer) for prefer in (False, True)] == ["cpu", "cuda"]
     monkeypatch.setenv(DEVICE, "cpu")
@@ -167,7 +168,7 @@ def test_the_device_is_chosen_and_refused_in_words(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("widths", [(8, 8), (8, 8, 8), UNetConfig().widths])
-def test_no_pixel_reaches_farther_than_the_network_says(widths: tuple[int, ...]) -> None:
+def test_no_pixel_depends_on_one_beyond_reach_px(widths: tuple[int, ...]) -> None:
     config = UNetConfig(widths=widths)
     network = new(config, 0).eval()
     side = 32 * config.stride

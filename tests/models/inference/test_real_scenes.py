@@ -8,7 +8,7 @@ from models.inference.predictor import Predictor
 from tests.support.places import REAL_IMAGERY
 
 LIKELY = 0.5
-"""More likely a ship than not; the shore's doubtful ones are the land mask's to keep out."""
+"""More likely a ship than not; without a land mask the shore has false alarms of lower score."""
 
 pytestmark = [
     pytest.mark.real_data,
@@ -18,7 +18,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def anchorage() -> LabelledScene:
-    """English Bay on 2019-03-17 in true colour, one of the two dates looked at while tuning."""
+    """English Bay on 2019-03-17 in true colour, one of the two dates used for tuning."""
     source = LabelSource(
         REAL_IMAGERY / "catalog.json", "s2-vancouver", REAL_IMAGERY / "vancouver_ships.csv"
     )

@@ -1,4 +1,4 @@
-"""Cells that hold nothing, and the tiles that cover the others."""
+"""Empty cells, and the tiles that cover the others."""
 
 import numpy as np
 import pytest

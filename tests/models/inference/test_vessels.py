@@ -1,4 +1,4 @@
-"""Vessels from drawn probability maps whose truth is known."""
+"""Vessels from drawn maps with known ships."""
 
 from dataclasses import replace
 
@@ -21,9 +21,9 @@ def draw(*ships: tuple[float, float, float, float, float]) -> Prediction:
     """A perfect prediction of (row, col, length_px, beam_px, heading) ships."""
     boxes = [Box(r, c, 10 * long, 10 * beam, turn, "ship", 3) for r, c, long, beam, turn in ships]
     ship, border, _ = draw_labels(boxes, SHAPE)
-    _, *says = draw_hulls(boxes, SHAPE)
-    says.insert(HULL_PLANES.index("error"), np.full(SHAPE, np.log(0.05), np.float32))
-    return Prediction(np.maximum(ship, np.float32(1e-6)), border, np.stack(says))
+    _, *hull = draw_hulls(boxes, SHAPE)
+    hull.insert(HULL_PLANES.index("error"), np.full(SHAPE, np.log(0.05), np.float32))
+    return Prediction(np.maximum(ship, np.float32(1e-6)), border, np.stack(hull))
 
 
 def find(prediction: Prediction, usable: NDArray[np.bool_] | None = None) -> tuple[Detection, ...]:
@@ -60,7 +60,7 @@ def test_two_hulls_bow_to_stern_are_two() -> None:
 
 
 @pytest.mark.parametrize("heading", [0.0, 40.0, 90.0])
-def test_hulls_without_a_seam_are_told_apart_by_where_their_pixels_point(heading: float) -> None:
+def test_hulls_without_a_seam_are_separated_by_their_predicted_centres(heading: float) -> None:
     """Three abreast, as in crowded basins: the map shows one broad patch."""
     across = np.array([np.sin(np.radians(heading)), np.cos(np.radians(heading))]) * 2.5
     centres = [np.array([60.0, 70.0]) + side * across for side in (-1, 0, 1)]
@@ -74,7 +74,7 @@ def test_hulls_without_a_seam_are_told_apart_by_where_their_pixels_point(heading
 
 
 def test_a_hull_seen_in_two_pieces_is_measured_whole() -> None:
-    """A bridge's shadow across the deck: each piece alone knows the whole ship."""
+    """As under a bridge's shadow: each piece alone predicts the whole ship."""
     whole = draw((60, 70, 20, 3, 90))
     ship = whole.ship.copy()
     ship[:, 74:76] = 1e-6
@@ -83,7 +83,7 @@ def test_a_hull_seen_in_two_pieces_is_measured_whole() -> None:
     assert first.col == pytest.approx(70, abs=0.3)
 
 
-def test_the_length_is_as_uncertain_as_the_network_says() -> None:
+def test_the_length_sd_follows_the_predicted_error() -> None:
     sure = draw((60, 70, 20, 3, 90))
     unsure = replace(sure, hull=sure.hull.copy())
     unsure.hull[HULL_PLANES.index("error")] = np.log(0.2)
@@ -92,8 +92,8 @@ def test_the_length_is_as_uncertain_as_the_network_says() -> None:
     assert other.length_sd_m == pytest.approx(CALIBRATION.length_sd_base_m + 0.2 * 200, rel=0.05)
 
 
-def test_wild_pixels_take_no_more_than_they_may() -> None:
-    """An unlearned network may say anything; its vessels are nonsense, its memory is bounded."""
+def test_extreme_outputs_take_bounded_memory() -> None:
+    """Outputs of an untrained network may be anything: its memory must be bounded."""
     tame = draw((60, 70, 20, 3, 90))
     assert isinstance(find(replace(tame, hull=np.full_like(tame.hull, 1e30))), tuple)
     assert isinstance(find(replace(tame, hull=np.sign(tame.hull) * np.float32(1e6))), tuple)

@@ -1,4 +1,4 @@
-"""Training, evaluation and the reading of scenes on a tiny catalog drawn here."""
+"""Training, evaluation and reading of scenes on a small catalog written here."""
 
 import json
 from dataclasses import replace
@@ -19,10 +19,9 @@ from models.dataset.catalog import DatasetError
 from models.dataset.chips import draw_chip, prepare
 from models.dataset.scenes import LabelSource, read_scenes
 from models.dataset.targets import draw_hulls, draw_labels
-from models.evaluation import text
 from models.evaluation.evaluate import EvaluateConfig, evaluate
 from models.evaluation.metrics import Rule
-from models.evaluation.summary import summarise_report
+from models.evaluation.text import report_lines
 from models.geometry import coverage
 from models.network.normalise import BANDS
 from models.training.cross_validation import cross_validate, split_groups, with_cross_validation
@@ -161,7 +160,7 @@ def test_nothing_to_train_on_is_refused(source: LabelSource) -> None:
         train(config(source, held_out=("east", "west-port")), silent)
 
 
-def test_a_training_that_cannot_be_is_refused_before_it_begins(source: LabelSource) -> None:
+def test_an_impossible_training_is_refused_before_it_starts(source: LabelSource) -> None:
     with pytest.raises(TrainingError, match="no device 'tpu': say cpu or cuda"):
         train(config(source, device="tpu"), silent)
     with pytest.raises(FoldsError, match="1 fold of east, west-port; expected two or more"):
@@ -185,7 +184,7 @@ def test_cross_validation_leaves_out_and_reports_every_port(source: LabelSource)
     assert "held_out" in adopted.training
     (error,) = adopted.detector_errors
     assert (error.place, error.ships, error.ports) == ("anchorage", 4, 2)
-    assert "4 ships at 2 ports" in text.lines(summarise_report(result.report))[-1]
+    assert "4 ships at 2 ports" in report_lines(result.report)[-1]
 
 
 def test_networks_of_folds_are_kept_and_not_trained_again(
@@ -220,12 +219,12 @@ def test_training_goes_on_from_other_weights(source: LabelSource, tmp_path: Path
     assert settings["start"] == weights_digest(tmp_path / "first.safetensors")
 
 
-def test_dealing_keeps_every_group_once() -> None:
+def test_splitting_keeps_every_group_once() -> None:
     groups = list("abcdefg")
     for folds in (None, 1, 3, 7, 20):
-        dealt = split_groups(groups, folds)
-        assert [group for share in dealt for group in share] == groups
-        assert all(dealt)
+        shares = split_groups(groups, folds)
+        assert [group for share in shares for group in share] == groups
+        assert all(shares)
 
 
 def test_labels_mark_seams_and_doubt() -> None:
@@ -239,7 +238,7 @@ def test_labels_mark_seams_and_doubt() -> None:
     assert trusted[30, 30] == trusted[10, 10] == 1
 
 
-def test_pixels_of_a_hull_are_to_say_what_ship_is_theirs() -> None:
+def test_hull_planes_hold_size_heading_and_centre() -> None:
     box = Box(30.5, 42.0, 240, 30, 120, "ship", 3)
     weight, length, beam, cosine, sine, down, right = draw_hulls([box], (80, 90))
     inside = weight > 0
@@ -253,23 +252,23 @@ def test_pixels_of_a_hull_are_to_say_what_ship_is_theirs() -> None:
     assert cols + 10 * right[inside] == pytest.approx(42.0)
 
 
-def test_a_hull_cut_by_the_edge_teaches_no_size() -> None:
+def test_a_hull_cut_by_the_edge_has_no_weight() -> None:
     cut, doubtful = Box(5, 40, 240, 30, 0, "ship", 3), Box(50, 40, 240, 30, 0, "ignore", 1)
     assert not draw_hulls([cut, doubtful], (80, 90))[0].any()
 
 
-def test_the_hull_loss_is_least_at_the_truth_and_wants_an_honest_error() -> None:
+def test_the_hull_loss_is_least_at_the_truth_and_at_the_actual_error() -> None:
     truth = torch.from_numpy(draw_hulls([Box(30, 40, 100, 20, 45, "ship", 3)], (60, 80)))[None]
     weight, planes = truth[:, 0], truth[:, 1:]
 
-    def says(off: float, error: float) -> torch.Tensor:
+    def outputs(off: float, error: float) -> torch.Tensor:
         first, rest = planes[:, :4] + off, planes[:, 4:]
         return torch.cat([first, torch.full_like(weight[:, None], error), rest], dim=1)
 
-    right = hull_loss(says(0.0, -4.0), planes, weight)
-    assert right < hull_loss(says(0.1, -4.0), planes, weight)
+    right = hull_loss(outputs(0.0, -4.0), planes, weight)
+    assert right < hull_loss(outputs(0.1, -4.0), planes, weight)
     wrong = [
-        float(hull_loss(says(0.2, np.log(scale)), planes, weight)) for scale in (0.05, 0.2, 0.8)
+        float(hull_loss(outputs(0.2, np.log(scale)), planes, weight)) for scale in (0.05, 0.2, 0.8)
     ]
     assert wrong[1] < min(wrong[0], wrong[2])
 
@@ -295,10 +294,10 @@ def test_chips_keep_their_shape_and_their_labels_in_range(source: LabelSource) -
             assert np.isfinite(chip.planes).any()
 
 
-def test_altering_moves_no_ship() -> None:
+def test_augmenting_moves_no_ship() -> None:
     planes = np.zeros((4, 60, 60), np.float32)
     planes[:, 28:32, 20:40] = 1.5
     for seed in range(20):
-        altered = augment(planes, np.random.default_rng(seed))
-        visible = np.nanmedian(altered[:3], axis=0)
+        augmented = augment(planes, np.random.default_rng(seed))
+        visible = np.nanmedian(augmented[:3], axis=0)
         assert visible[28:32, 20:40].mean() > visible[40:].mean() + 0.2
