@@ -1,7 +1,8 @@
+"""Items of a catalog in one stac-geoparquet file, filtered by its columns before they are built."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,38 +10,36 @@ import pyarrow.parquet as pq
 from shapely.geometry import Polygon
 from stac_geoparquet.arrow import stac_table_to_items
 
-from jobs.catalog.query import (
-    _instants,
-    _unknown_collection,
-)
+from jobs.catalog.query import time_range, unknown_collection
 from jobs.catalog.stac_item import Item
+from jobs.catalog.transport import CatalogReader, self_href, with_absolute_hrefs
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError
 
-if TYPE_CHECKING:
-    pass
-from jobs.catalog.transport import _Reader, _self_href, _with_absolute_hrefs
+BATCH_ROWS = 5000
+"""Items in memory at a time; each takes some 10 kB."""
 
 
-def _parquet_items(
-    source: SourceSpec, area: Polygon, period: Period, reader: _Reader
+def parquet_items(
+    source: SourceSpec, area: Polygon, period: Period, reader: CatalogReader
 ) -> Iterator[Item]:
+    """Items of the collection near area and period, with absolute asset hrefs."""
     known: set[str] = set()
     try:
         with pq.ParquetFile(reader.file(source.catalog)) as file:
-            for batch in file.iter_batches(PARQUET_ROWS):
+            for batch in file.iter_batches(BATCH_ROWS):
                 table = pa.Table.from_batches([batch])
                 known |= _collections(table)
-                for item in stac_table_to_items(_rows_wanted(table, source, area, period)):
-                    yield _with_absolute_hrefs(item, _self_href(item) or source.catalog)
+                for item in stac_table_to_items(_rows_near(table, source, area, period)):
+                    yield with_absolute_hrefs(item, self_href(item) or source.catalog)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise CatalogError(
             f"cannot read {source.catalog} as stac-geoparquet: {error}; expected a file "
             "such as `rustac translate items.json items.parquet` writes"
         ) from error
     if known and source.collection not in known:
-        raise _unknown_collection(source, sorted(known))
+        raise unknown_collection(source, sorted(known))
 
 
 def _collections(table: pa.Table) -> set[str]:
@@ -49,13 +48,9 @@ def _collections(table: pa.Table) -> set[str]:
     return {str(name) for name in pc.unique(table["collection"]).to_pylist() if name is not None}
 
 
-PARQUET_ROWS = 5000
-"""Items held in memory at a time; each is some 10 kB."""
-
-
-def _rows_wanted(table: pa.Table, source: SourceSpec, area: Polygon, period: Period) -> pa.Table:
-    """Rows that may be wanted, judged by the columns: making an item costs a hundred times more."""
-    start, end = _instants(period)
+def _rows_near(table: pa.Table, source: SourceSpec, area: Polygon, period: Period) -> pa.Table:
+    """Rows that may match, judged by columns alone: building an item costs a hundred times more."""
+    start, end = time_range(period)
     west, south, east, north = area.bounds
     keep = pc.scalar(True)
     if "collection" in table.column_names:

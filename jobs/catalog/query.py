@@ -1,9 +1,11 @@
+"""What a search asks for and gives: the filter of items, scenes found and items rejected."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import shapely
 from shapely.errors import ShapelyError
@@ -16,12 +18,8 @@ from jobs.domain.job import SourceSpec
 from jobs.domain.nearest import nearest
 from jobs.errors import CatalogError, InputError
 
-if TYPE_CHECKING:
-    pass
-
-
 Progress: TypeAlias = Callable[[str], None]
-"""Is told in words what has been found so far."""
+"""Called with a line of text on what has been found so far."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +34,25 @@ class Rejected:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What one search gave."""
+    """Scenes and rejected items of one search of one source."""
 
     scenes: tuple[Scene, ...]
     """Sorted by (acquired, item_id)."""
     rejected: tuple[Rejected, ...]
+    """Sorted by item_id."""
 
 
-def _item_id(item: Any) -> str:
-    return str(item.get("id") or "without id") if isinstance(item, Mapping) else "not an object"
-
-
-class _Wanted:
-    """Whether an item is one that was asked for: made once, asked for thousands of items."""
+class ItemFilter:
+    """Selects the items of a period, an area (WGS 84) and a largest cloud cover."""
 
     def __init__(self, source: SourceSpec, area: Polygon, period: Period) -> None:
-        self.start, self.end = _instants(period)
+        self.start, self.end = time_range(period)
         self.area = area
         self.max_cloud_cover = source.max_cloud_cover
         shapely.prepare(self.area)
 
-    def has(self, item: Item) -> bool:
-        """Raises InputError where the item does not say when or where it was taken."""
+    def accepts(self, item: Item) -> bool:
+        """Whether an item matches; InputError where it lacks a readable time or place."""
         if not isinstance(item, Mapping):
             raise InputError(f"a {type(item).__name__} where an item was expected")
         return self._in_period(item) and self._in_area(item) and self._clear_enough(item)
@@ -67,7 +62,7 @@ class _Wanted:
 
     def _in_area(self, item: Item) -> bool:
         try:
-            return bool(self.area.intersects(_footprint(item)))
+            return bool(self.area.intersects(_geometry(item)))
         except (ValueError, TypeError, KeyError, AttributeError, ShapelyError) as error:
             raise InputError(
                 f"item {item.get('id')!r} has no readable geometry: {error}"
@@ -80,13 +75,35 @@ class _Wanted:
         return cloud <= self.max_cloud_cover
 
 
-def _instants(period: Period) -> tuple[datetime, datetime]:
-    """First instant of the period, and the first after it."""
+def time_range(period: Period) -> tuple[datetime, datetime]:
+    """First instant of the period, and the first after it, UTC."""
     start = datetime.combine(period.start, time(), UTC)
     return start, datetime.combine(period.end, time(), UTC) + timedelta(days=1)
 
 
-def _footprint(item: Item) -> BaseGeometry:
+def item_id(item: Any) -> str:
+    """An item's id for messages, whatever a catalog gave in an item's place."""
+    return str(item.get("id") or "without id") if isinstance(item, Mapping) else "not an object"
+
+
+def in_collection(source: SourceSpec, item: Any) -> bool:
+    """False for an item that names another collection than the source's; some servers mix them."""
+    if not isinstance(item, Mapping):
+        return True
+    return item.get("collection") in (None, source.collection)
+
+
+def unknown_collection(source: SourceSpec, known: list[str]) -> CatalogError:
+    """The error of a catalog that lacks the source's collection, with the nearest it has."""
+    near = nearest(source.collection, known, count=3) or sorted(known)[:10]
+    names = ", ".join(near) or "none"
+    return CatalogError(
+        f"{source.catalog} has no collection {source.collection!r}; the nearest are: {names}; "
+        "correct `collection:` in the job"
+    )
+
+
+def _geometry(item: Item) -> BaseGeometry:
     """The item's geometry, or its bbox where it has none."""
     if item.get("geometry") is not None:
         return shapely.make_valid(shapely.geometry.shape(item["geometry"]))
@@ -98,19 +115,3 @@ def _footprint(item: Item) -> BaseGeometry:
     if west <= east:
         return box(west, south, east, north)
     return MultiPolygon([box(west, south, 180, north), box(-180, south, east, north)])
-
-
-def _is_of(source: SourceSpec, item: Any) -> bool:
-    """False for an item that says it belongs to another collection; some servers mix them."""
-    if not isinstance(item, Mapping):
-        return True
-    return item.get("collection") in (None, source.collection)
-
-
-def _unknown_collection(source: SourceSpec, known: list[str]) -> CatalogError:
-    near = nearest(source.collection, known, count=3) or sorted(known)[:10]
-    names = ", ".join(near) or "none"
-    return CatalogError(
-        f"{source.catalog} has no collection {source.collection!r}; the nearest are: {names}; "
-        "correct `collection:` in the job"
-    )

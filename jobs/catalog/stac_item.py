@@ -1,3 +1,11 @@
+"""STAC items as scenes: sensor, bands, scale and offset, projection and facts of an item.
+
+Works on raw item dictionaries: pystac rewrites projection fields when it reads them, and every kind
+of catalog has scale, offset and projection in another place. The places are those of the STAC
+extensions (projection v1 and v2, raster v1, STAC 1.1 ``bands``) and of the items that Earth Search
+(v0, v1, Collection 1) and Planetary Computer answered.
+"""
+
 from __future__ import annotations
 
 import math
@@ -21,15 +29,20 @@ from jobs.errors import InputError
 Item: TypeAlias = Mapping[str, Any]
 """A STAC item (or one of its parts) as JSON gives it."""
 
-
 Transform: TypeAlias = tuple[float, float, float, float, float, float]
+"""Affine coefficients (a, b, c, d, e, f) from (column, row) to (x, y)."""
+
+_OFFSET_SINCE = (4, 0)
+"""First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
+_OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+"""Properties that say that the offset is already in the digital numbers."""
 
 
 def sensor_for(item: Item, name: str | None = None) -> Sensor:
-    """The sensor of an item: the one named, or the one its collection or its assets tell.
+    """The sensor of that name, or the one that the item's collection or assets identify.
 
-    Where an item has reflectance and true colour, reflectance wins. Raises InputError listing the
-    sensors when there is none.
+    Reflectance takes precedence where an item has both it and true colour. Raises InputError,
+    listing the sensors, where none is identified.
     """
     if name is not None:
         return sensor_named(name)
@@ -41,17 +54,17 @@ def sensor_for(item: Item, name: str | None = None) -> Sensor:
         if _looks_like(sensor, item):
             return sensor
     raise InputError(
-        f"cannot tell the sensor of item {item.get('id')!r} (collection {collection!r}, assets "
+        f"cannot identify the sensor of item {item.get('id')!r} (collection {collection!r}, assets "
         f"{', '.join(sorted(_assets(item))) or 'none'}); expected one of {', '.join(SENSORS)}: "
         "name it with `sensor:` in the job's source"
     )
 
 
 def scene_from_item(item: Item, catalog: str, sensor: Sensor) -> Scene:
-    """One item as a Scene of that sensor: sources pinned, the offset settled once.
+    """One item as a Scene of that sensor, with the source of each band and its offset.
 
     Asset hrefs are taken as they are and must be absolute. Raises InputError when a band, the
-    projection or the offset cannot be told, or a value is of the wrong kind.
+    projection or the offset cannot be determined, or a value is of the wrong kind.
     """
     try:
         return _scene(item, catalog, sensor)
@@ -62,6 +75,43 @@ def scene_from_item(item: Item, catalog: str, sensor: Sensor) -> Scene:
             f"item {item.get('id')!r} is malformed ({type(error).__name__}: {error}); "
             "expected a STAC item"
         ) from error
+
+
+def acquired(item: Item) -> datetime:
+    """Time of acquisition, UTC: the item's datetime, or start_datetime where that is null."""
+    properties = _mapping(item.get("properties"))
+    text = properties.get("datetime") or properties.get("start_datetime")
+    if text is None:
+        raise InputError(f"item {item.get('id')!r} has neither datetime nor start_datetime")
+    return _instant(str(text))
+
+
+def footprint(geometry: BaseGeometry) -> shapely.Polygon | None:
+    """The largest polygon of a geometry, flat and valid; None where it has no area."""
+    if not all(map(math.isfinite, geometry.bounds)):
+        return None
+    whole = shapely.make_valid(shapely.force_2d(geometry))
+    parts = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
+    return max(parts, key=lambda part: float(part.area), default=None)
+
+
+def baseline_key(text: str) -> tuple[int, int]:
+    """A baseline such as ``05.11`` or ``N0511`` as numbers that compare; else InputError."""
+    match = re.fullmatch(r"N?(\d?\d)\.?(\d\d)", text)
+    if match is None:
+        raise InputError(f"processing baseline {text!r} is not of the form 05.11")
+    return int(match[1]), int(match[2])
+
+
+def _looks_like(sensor: Sensor, item: Item) -> bool:
+    """Whether platform and assets of an item of an unknown collection identify this sensor."""
+    properties = _mapping(item.get("properties"))
+    origin = str(properties.get("platform") or properties.get("constellation") or "")
+    if not origin.lower().replace(" ", "-").startswith("sentinel-2"):
+        return False
+    if sensor is SENTINEL_2_VISUAL:
+        return _visual_asset(item) is not None
+    return all(_find_band(item, sensor, band) is not None for band in sensor.bands)
 
 
 def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
@@ -82,27 +132,17 @@ def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
     )
 
 
-def acquired(item: Item) -> datetime:
-    """When an item was taken, UTC: its datetime, or its start_datetime where that is null."""
+def _platform(item: Item) -> str:
     properties = _mapping(item.get("properties"))
-    text = properties.get("datetime") or properties.get("start_datetime")
-    if text is None:
-        raise InputError(f"item {item.get('id')!r} has neither datetime nor start_datetime")
-    return _instant(str(text))
-
-
-def footprint(geometry: BaseGeometry) -> shapely.Polygon | None:
-    """The largest polygon of a geometry, flat and valid; None where it has no area."""
-    if not all(map(math.isfinite, geometry.bounds)):
-        return None
-    whole = shapely.make_valid(shapely.force_2d(geometry))
-    parts = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
-    return max(parts, key=lambda part: float(part.area), default=None)
+    platform = properties.get("platform") or properties.get("constellation")
+    if not platform:
+        raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
+    return str(platform).lower().replace(" ", "-")
 
 
 @dataclass(frozen=True)
 class _Band:
-    """One band of one asset, with what every place of the item says about it."""
+    """One band of one asset, with the facts that asset and band descriptions give of it."""
 
     asset_name: str
     asset: Item
@@ -110,51 +150,6 @@ class _Band:
     common_name: str | None
     facts: Item
     """nodata, data_type, scale, offset, merged from band and asset."""
-
-
-def _asset_bands(name: str, asset: Item) -> list[_Band]:
-    """The bands of an asset; one without description where the item describes none."""
-    kinds = [_dicts(asset.get(key)) for key in ("bands", "eo:bands", "raster:bands")]
-    count = max(1, *map(len, kinds))
-    return [_asset_band(name, asset, i, [k[i] for k in kinds if i < len(k)]) for i in range(count)]
-
-
-def _asset_band(name: str, asset: Item, i: int, described: list[Item]) -> _Band:
-    merged: dict[str, Any] = {}
-    for facts in (asset, *described):
-        merged |= {key.removeprefix("raster:"): v for key, v in facts.items() if v is not None}
-    common = merged.get("eo:common_name") or merged.get("common_name")
-    return _Band(name, asset, i + 1, common, merged)
-
-
-def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
-    """The band by the asset's name, else by its common name outside of pictures."""
-    assets = _assets(item)
-    for name in sensor.assets.get(band, ()):
-        if name in assets:
-            return _asset_bands(name, assets[name])[0]
-    for name, asset in assets.items():
-        for found in _asset_bands(name, asset):
-            if found.common_name == band and not _is_picture(found):
-                return found
-    return None
-
-
-def _is_picture(band: _Band) -> bool:
-    roles = set(band.asset.get("roles") or ())
-    eight_bit = band.facts.get("data_type") == "uint8"
-    return eight_bit or bool(roles & {"visual", "overview", "thumbnail"})
-
-
-def _looks_like(sensor: Sensor, item: Item) -> bool:
-    """Whether an item of an unknown collection is surely of this sensor."""
-    properties = _mapping(item.get("properties"))
-    origin = str(properties.get("platform") or properties.get("constellation") or "")
-    if not origin.lower().replace(" ", "-").startswith("sentinel-2"):
-        return False
-    if sensor is SENTINEL_2_VISUAL:
-        return _visual_asset(item) is not None
-    return all(_find_band(item, sensor, band) is not None for band in sensor.bands)
 
 
 def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
@@ -172,10 +167,38 @@ def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
         yield band, _source(item, found, scale, offset)
 
 
-def _visual_asset(item: Item) -> tuple[str, Item] | None:
+def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
+    """The band by the asset's name, else by its common name in an asset that is no picture."""
     assets = _assets(item)
-    names = SENTINEL_2_VISUAL.assets["visual"]
-    return next(((name, assets[name]) for name in names if name in assets), None)
+    for name in sensor.assets.get(band, ()):
+        if name in assets:
+            return _asset_bands(name, assets[name])[0]
+    for name, asset in assets.items():
+        for found in _asset_bands(name, asset):
+            if found.common_name == band and not _is_picture(found):
+                return found
+    return None
+
+
+def _asset_bands(name: str, asset: Item) -> list[_Band]:
+    """The bands of an asset; one without facts where the item describes none."""
+    kinds = [_dicts(asset.get(key)) for key in ("bands", "eo:bands", "raster:bands")]
+    count = max(1, *map(len, kinds))
+    return [_asset_band(name, asset, i, [k[i] for k in kinds if i < len(k)]) for i in range(count)]
+
+
+def _asset_band(name: str, asset: Item, i: int, described: list[Item]) -> _Band:
+    merged: dict[str, Any] = {}
+    for facts in (asset, *described):
+        merged |= {key.removeprefix("raster:"): v for key, v in facts.items() if v is not None}
+    common = merged.get("eo:common_name") or merged.get("common_name")
+    return _Band(name, asset, i + 1, common, merged)
+
+
+def _is_picture(band: _Band) -> bool:
+    roles = set(band.asset.get("roles") or ())
+    eight_bit = band.facts.get("data_type") == "uint8"
+    return eight_bit or bool(roles & {"visual", "overview", "thumbnail"})
 
 
 def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
@@ -190,6 +213,12 @@ def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
         facts = {"nodata": 0} | dict(bands[0].facts)
         band = _Band(found[0], found[1], index[name], name, facts)
         yield name, _source(item, band, 1 / 255, 0.0)
+
+
+def _visual_asset(item: Item) -> tuple[str, Item] | None:
+    assets = _assets(item)
+    names = SENTINEL_2_VISUAL.assets["visual"]
+    return next(((name, assets[name]) for name in names if name in assets), None)
 
 
 def _mask_source(item: Item, sensor: Sensor) -> Source | None:
@@ -226,22 +255,18 @@ def _href(item: Item, band: _Band) -> str:
 
 
 def _nodata(band: _Band) -> float | None:
-    """What the item declares; 0, the product's own, where the item describes no values at all."""
+    """The declared no-data value; 0, the product's, where the item describes no values at all."""
     if "nodata" not in band.facts:
         return None if "data_type" in band.facts or "scale" in band.facts else 0.0
     return _number(band.facts["nodata"])
 
 
-_OFFSET_SINCE = (4, 0)
-"""First processing baseline whose digital numbers carry + 1000 (25 January 2022)."""
-
-
 def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:
-    """Reflectance = number * scale + offset, the offset applied exactly once.
+    """Scale and offset of reflectance = number * scale + offset, the offset applied exactly once.
 
-    Judged by what the item says, never by its date: old dates are reprocessed with new baselines.
-    A flag that the offset is already in the numbers beats a declared offset (Earth Search v1
-    declares both); a declared offset beats the baseline's rule.
+    The item's date is no criterion: old dates are reprocessed with new baselines. A flag that the
+    offset is already in the numbers takes precedence over a declared offset (Earth Search v1
+    declares both), a declared offset over the rule by baseline.
     """
     scale, offset = _declared_or_usual(item, band)
     if not (math.isfinite(scale) and math.isfinite(offset) and scale > 0):
@@ -264,30 +289,19 @@ def _declared_or_usual(item: Item, band: _Band) -> tuple[float, float]:
     return scale, -0.1 if _baseline(item) >= _OFFSET_SINCE else 0.0
 
 
-_OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-
-
 def _baseline(item: Item) -> tuple[int, int]:
     text = _baseline_text(item)
     if text is None:
         raise InputError(
             f"item {item.get('id')!r} gives neither an offset nor a processing baseline: whether "
-            "1000 is to be subtracted cannot be told; expected raster:bands or "
+            "1000 is to be subtracted is unknown; expected raster:bands or "
             "s2:processing_baseline"
         )
     return baseline_key(text)
 
 
-def baseline_key(text: str) -> tuple[int, int]:
-    """A baseline such as ``05.11`` or ``N0511`` as numbers that compare; else InputError."""
-    match = re.fullmatch(r"N?(\d?\d)\.?(\d\d)", text)
-    if match is None:
-        raise InputError(f"processing baseline {text!r} is not of the form 05.11")
-    return int(match[1]), int(match[2])
-
-
 def _baseline_text(item: Item) -> str | None:
-    """The stated baseline, else the N0511 of the product's name."""
+    """The baseline that the item states, else the one in the product's name (``_N0511_``)."""
     properties = _mapping(item.get("properties"))
     for key in ("s2:processing_baseline", "sentinel:processing_baseline"):
         if properties.get(key):
@@ -300,7 +314,7 @@ def _baseline_text(item: Item) -> str | None:
 
 
 def _projection(item: Item, band: _Band) -> tuple[int, Transform, tuple[int, int]]:
-    """EPSG, transform and (rows, columns) of a band; what the asset says beats the item."""
+    """EPSG, transform and (rows, columns) of a band: the asset's, else the item's."""
     own, shared = band.asset, _mapping(item.get("properties"))
     where = f"asset {band.asset_name!r} of item {item.get('id')!r}"
     epsg = _epsg(own, where)
@@ -314,7 +328,7 @@ def _projection(item: Item, band: _Band) -> tuple[int, Transform, tuple[int, int
         transform = shared.get("proj:transform")
     bbox = own.get("proj:bbox") or shared.get("proj:bbox")
     if shape is None or len(shape) != 2:
-        raise InputError(f"{where} has no proj:shape of two numbers; its grid cannot be told")
+        raise InputError(f"{where} has no proj:shape of two numbers; its grid is unknown")
     rows, columns = int(shape[0]), int(shape[1])
     if transform is None:
         return epsg, _transform_of_bbox(bbox, rows, columns, where), (rows, columns)
@@ -334,7 +348,7 @@ def _epsg(place: Item, where: str) -> int | None:
     if match is None:
         raise InputError(f"{where} has projection {code!r}; expected EPSG:<number>")
     if not _is_epsg(int(match[1])):
-        raise InputError(f"{where} has projection {code!r}, which EPSG does not know")
+        raise InputError(f"{where} has projection {code!r}, which is not in the EPSG registry")
     return int(match[1])
 
 
@@ -366,16 +380,8 @@ def _north_up(values: Any, where: str) -> Transform:
     return (a, b, c, d, e, f)
 
 
-def _platform(item: Item) -> str:
-    properties = _mapping(item.get("properties"))
-    platform = properties.get("platform") or properties.get("constellation")
-    if not platform:
-        raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
-    return str(platform).lower().replace(" ", "-")
-
-
 def _facts(item: Item) -> dict[str, str]:
-    """What duplicates are judged by; a fact the item does not give is left out."""
+    """Facts by which duplicates are ranked; those that the item does not give are left out."""
     properties = _mapping(item.get("properties"))
     generated = properties.get("s2:generation_time") or properties.get("created")
     baseline = _baseline_text(item)
@@ -406,7 +412,7 @@ def _tile(properties: Item) -> str | None:
 
 
 def _instant(text: str) -> datetime:
-    """An RFC 3339 time as UTC; a time without zone is taken as UTC, as STAC demands."""
+    """An RFC 3339 time as UTC; a time without zone is taken as UTC, as STAC requires."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -427,12 +433,12 @@ def _dicts(value: Any) -> list[Item]:
 
 
 def _assets(item: Item) -> dict[str, Item]:
-    """The assets that are there; stac-geoparquet leaves nulls for those of other items."""
+    """The item's assets; stac-geoparquet has nulls for names that only other items have."""
     assets = _mapping(item.get("assets"))
     return {name: asset for name, asset in assets.items() if isinstance(asset, Mapping)}
 
 
 def _number(value: Any) -> float | None:
-    """A finite number; None for null and for the NaN that some writers put in its place."""
+    """A finite number; None for null and for NaN, which some writers use for null."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else None

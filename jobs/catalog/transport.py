@@ -1,3 +1,5 @@
+"""Reading of a catalog's files from disk, the web and S3, with retries; links and hrefs."""
+
 from __future__ import annotations
 
 import json
@@ -23,38 +25,42 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How patient we are with a server."""
+class RequestSettings:
+    """Page size, retries and time limits of requests to a catalog."""
 
     page_items: int = 200
-    """Items asked for at a time."""
+    """Items per page of a search."""
     retries: int = 5
     """After 429, 5xx and broken connections."""
     backoff_s: float = 0.5
-    """Wait before the second retry, doubled each time; a server's Retry-After goes before."""
+    """Wait before the second retry, doubled each time; a server's Retry-After takes precedence."""
     longest_wait_s: int = 120
+    """Upper limit of one wait, also of a server's Retry-After."""
     connect_s: float = 10.0
+    """Time limit of a connection."""
     read_s: float = 60.0
+    """Time limit of silence while an answer is read."""
 
 
-class _Reader:
-    """Reads JSON from disk, servers and S3, patiently, and reports what fails."""
+class CatalogReader:
+    """Reads JSON and files from disk, the web and S3; failures are CatalogErrors."""
 
-    def __init__(self, manners: Manners, access: Access | None) -> None:
-        self.manners = manners
+    def __init__(self, settings: RequestSettings, access: Access | None) -> None:
+        self.settings = settings
         self.access = access
         retry = Retry(
-            total=manners.retries,
-            backoff_factor=manners.backoff_s,
-            backoff_max=manners.longest_wait_s,
-            retry_after_max=manners.longest_wait_s,
+            total=settings.retries,
+            backoff_factor=settings.backoff_s,
+            backoff_max=settings.longest_wait_s,
+            retry_after_max=settings.longest_wait_s,
             status_forcelist=(429, 500, 502, 503, 504),
             allowed_methods=None,  # a search by POST changes nothing on the server
-            raise_on_status=False,  # the last answer says more than "too many retries"
+            raise_on_status=False,  # the last answer is more specific than "too many retries"
         )
-        self.io = StacApiIO(timeout=(manners.connect_s, manners.read_s), max_retries=retry)
+        self.io = StacApiIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
 
     def close(self) -> None:
+        """Close the connections."""
         self.io.session.close()
 
     def json(self, href: str) -> Item:
@@ -67,13 +73,13 @@ class _Reader:
             else:
                 content = json.loads(Path(href).read_bytes())
         except (OSError, APIError, ValueError) as error:
-            raise _failed(href, error) from error
+            raise read_error(href, error) from error
         if not isinstance(content, Mapping):
-            raise _failed(href, TypeError(f"a {type(content).__name__}, not a JSON object"))
+            raise read_error(href, TypeError(f"a {type(content).__name__}, not a JSON object"))
         return content
 
     def file(self, href: str) -> Path | BytesIO:
-        """A file to open: on disk, or fetched from the web or S3."""
+        """A file's path, or its content as fetched from the web or S3."""
         if _is_s3(href):
             return BytesIO(self._object(href))
         if not _is_web(href):
@@ -82,12 +88,12 @@ class _Reader:
             answer = self.io.session.get(href, timeout=self.io.timeout)
             answer.raise_for_status()
         except RequestException as error:
-            raise _failed(href, error) from error
+            raise read_error(href, error) from error
         return BytesIO(answer.content)
 
     def _object(self, href: str) -> bytes:
-        """An object of a bucket, with the environment's credentials unless the access says none."""
-        import boto3  # late: few catalogs lie on S3, and it takes a while
+        """An object of a bucket, with the environment's credentials unless access is anonymous."""
+        import boto3  # imported late: slow, and few catalogs lie on S3
         from botocore.exceptions import BotoCoreError, ClientError
 
         url = urlsplit(href)
@@ -97,7 +103,7 @@ class _Reader:
             answer = client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"), **payer)
             content: bytes = answer["Body"].read()
         except (BotoCoreError, ClientError) as error:
-            raise _failed(href, error) from error
+            raise read_error(href, error) from error
         return content
 
     def _s3_config(self) -> Config:
@@ -106,20 +112,21 @@ class _Reader:
 
         return Config(
             signature_version=UNSIGNED if self.access is Access.ANONYMOUS else None,
-            connect_timeout=self.manners.connect_s,
-            read_timeout=self.manners.read_s,
-            retries={"total_max_attempts": 1 + self.manners.retries, "mode": "standard"},
+            connect_timeout=self.settings.connect_s,
+            read_timeout=self.settings.read_s,
+            retries={"total_max_attempts": 1 + self.settings.retries, "mode": "standard"},
         )
 
     def guarded(self, url: str, pages: Iterator[Item]) -> Iterator[Item]:
-        """The pages of a search; what breaks while they come becomes a CatalogError."""
+        """The pages of a search; an error while they are read becomes a CatalogError."""
         try:
             yield from pages
         except (APIError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _failed(url, error) from error
+            raise read_error(url, error) from error
 
 
-def _failed(href: str, error: Exception) -> CatalogError:
+def read_error(href: str, error: Exception) -> CatalogError:
+    """The error of a file that cannot be read, with what to check for its kind of address."""
     said = " ".join(str(error).split())[:300] or type(error).__name__
     status = getattr(error, "status_code", None)
     what = said if status is None else f"status {status}: {said}"
@@ -132,49 +139,51 @@ def _failed(href: str, error: Exception) -> CatalogError:
     return CatalogError(f"{href} cannot be read as a STAC catalog: {what}; {repair}")
 
 
-def _is_web(href: str) -> bool:
-    return href.startswith(("http://", "https://"))
-
-
-def _is_s3(href: str) -> bool:
-    return href.startswith("s3://")
-
-
-def _links(node: Item, rel: str) -> Iterator[Item]:
-    links = node.get("links")
-    for link in links if isinstance(links, list) else ():
+def links(node: Item, rel: str) -> Iterator[Item]:
+    """Links of a relation such as ``child``; malformed ones are skipped."""
+    listed = node.get("links")
+    for link in listed if isinstance(listed, list) else ():
         if isinstance(link, Mapping) and link.get("rel") == rel and link.get("href"):
             yield link
 
 
-def _self_href(item: Any) -> str | None:
+def self_href(item: Any) -> str | None:
+    """The item's own address, where it has one."""
     if not isinstance(item, Mapping):
         return None
-    return next((str(link["href"]) for link in _links(item, "self")), None)
+    return next((str(link["href"]) for link in links(item, "self")), None)
 
 
-def _with_absolute_hrefs(item: Any, base: str) -> Any:
-    """The item with its assets' hrefs made absolute against where it lies; others untouched."""
+def with_absolute_hrefs(item: Any, base: str) -> Any:
+    """The item with its assets' hrefs resolved against ``base``, the address of its file."""
     assets = item.get("assets") if isinstance(item, Mapping) else None
     if not isinstance(assets, Mapping):
         return item
     return {**item, "assets": {name: _absolute_asset(a, base) for name, a in assets.items()}}
 
 
-def _absolute_asset(asset: Any, base: str) -> Any:
-    if not isinstance(asset, Mapping) or not isinstance(asset.get("href"), str):
-        return asset
-    return {**asset, "href": _absolute(base, asset["href"])}
-
-
-def _absolute(base: str, href: str) -> str:
-    """An href as seen from the file or URL that holds it."""
+def absolute_href(base: str, href: str) -> str:
+    """An href resolved against ``base``, the path or URL of the file that holds it."""
     if href.startswith("file://"):
         return unquote(urlsplit(href).path)
     if "://" in href or href.startswith("/vsi"):
         return href
-    if _is_s3(base):  # urljoin knows the schemes of the web alone
+    if _is_s3(base):  # urljoin resolves against schemes of the web only
         return "s3" + urljoin("http" + base.removeprefix("s3"), href).removeprefix("http")
     if "://" in base:
         return urljoin(base, href)
     return os.path.normpath(Path(base).parent / href)
+
+
+def _absolute_asset(asset: Any, base: str) -> Any:
+    if not isinstance(asset, Mapping) or not isinstance(asset.get("href"), str):
+        return asset
+    return {**asset, "href": absolute_href(base, asset["href"])}
+
+
+def _is_web(href: str) -> bool:
+    return href.startswith(("http://", "https://"))
+
+
+def _is_s3(href: str) -> bool:
+    return href.startswith("s3://")

@@ -1,10 +1,4 @@
-"""Sensors as data, and how a STAC item of each becomes a Scene.
-
-Works on raw item dictionaries: pystac rewrites projection fields on the way in, and every flavour
-of catalog says scale, offset and projection in another place. What each place means is written
-once, here, from the STAC extensions (projection v1 and v2, raster v1, STAC 1.1 ``bands``) and from
-the items that Earth Search (v0, v1, Collection 1) and Planetary Computer really answer.
-"""
+"""The registry of sensors: bands, encoding, cloud classes and names in catalogs, as data."""
 
 from __future__ import annotations
 
@@ -18,23 +12,25 @@ from jobs.errors import InputError
 
 @dataclass(frozen=True)
 class Sensor:
-    """What Berthwatch knows of one kind of imagery."""
+    """One kind of imagery."""
 
     name: str
     family: str
-    """Group of the port archive that its overpasses go to."""
+    """Group of the port archive that holds its overpasses."""
     bands: tuple[str, ...]
     """In archive order."""
     encoding: Encoding
+    """Of the archive's image."""
     mask: Mapping[int, Quality] | None
-    """Class of the scene classification -> quality bits; classes not named are clear."""
+    """Quality bits by class of the scene classification; classes not listed are clear. None where
+    there is no classification."""
     collections: tuple[str, ...]
-    """Collection ids it is known under."""
+    """Ids of its collections in catalogs."""
     title: str
     attribution: str
-    """The credit line the data's licence asks for."""
+    """Credit line that the data's licence requires."""
     assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Band (or ``mask``) -> asset names it is known under, the likeliest first."""
+    """Names of its assets by band (or ``mask``), the most common first."""
     dtype_bytes: int = 2
     """Bytes of one sample in the source files, uncompressed."""
 
@@ -48,7 +44,7 @@ SCENE_CLASSES: Mapping[int, Quality] = {
     10: Quality.THIN_CLOUD,
     11: Quality.SNOW_ICE,
 }
-"""Sentinel-2 scene classification (SCL); 2, 4, 5, 6 and 7 are dark, plants, bare, water, unsure."""
+"""Sentinel-2 scene classification (SCL). Clear: 2 dark, 4 vegetation, 5 bare, 6 water, 7 unsure."""
 
 _COPERNICUS = "Contains modified Copernicus Sentinel data"
 
@@ -88,7 +84,7 @@ SENTINEL_2_VISUAL = Sensor(
 )
 
 SENSORS: dict[str, Sensor] = {s.name: s for s in (SENTINEL_2_L2A, SENTINEL_2_VISUAL)}
-"""In the order in which they are tried on an item that could be several."""
+"""By name, in the order in which they are tried on an item that matches several."""
 
 
 def sensor_named(name: str) -> Sensor:
@@ -97,18 +93,3 @@ def sensor_named(name: str) -> Sensor:
         return SENSORS[name]
     hint = did_you_mean(name, SENSORS, "run `berthwatch sensors` for the list")
     raise InputError(f"unknown sensor {name!r}; expected one of {', '.join(SENSORS)}; {hint}")
-
-
-# --- bands --------------------------------------------------------------------------------------
-
-
-# --- scale and offset ---------------------------------------------------------------------------
-
-
-# --- projection ---------------------------------------------------------------------------------
-
-
-# --- facts --------------------------------------------------------------------------------------
-
-
-# --- raw JSON -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.catalog import search as search_module
 from jobs.catalog.search import search
-from jobs.catalog.transport import Manners
+from jobs.catalog.transport import RequestSettings
 from jobs.domain import Access
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError
@@ -27,7 +27,7 @@ from tests.catalog.test_search import (
 from tests.support.servers.faults import answers
 from tests.support.servers.s3 import S3, Proxy, environment, faulty_proxy, s3_server
 
-HASTY = Manners(retries=1, connect_s=30, read_s=30)
+HASTY = RequestSettings(retries=1, connect_s=30, read_s=30)
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +76,14 @@ def test_relative_hrefs_stay_in_the_bucket(s3: S3, proxy: Proxy, tmp_path: Path)
 def test_anonymous_access_signs_nothing(proxy: Proxy) -> None:
     source = SourceSpec("s3://berthwatch/x.parquet", COLLECTION, access=Access.ANONYMOUS)
     with pytest.raises(CatalogError, match=r"s3://berthwatch/x\.parquet.*access: anonymous"):
-        search(source, AREA, PERIOD, manners=HASTY)
+        search(source, AREA, PERIOD, settings=HASTY)
     assert not any("authorization" in request.headers for request in proxy.requests)
 
 
 def test_a_bucket_that_is_slow_is_asked_again_and_given_up(proxy: Proxy) -> None:
     fault = proxy.faults.add(answers(503, times=None))
     with pytest.raises(CatalogError, match=r"s3://berthwatch/catalog\.json cannot be read"):
-        search(SourceSpec("s3://berthwatch/catalog.json", COLLECTION), AREA, PERIOD, manners=HASTY)
+        search(SourceSpec("s3://berthwatch/catalog.json", COLLECTION), AREA, PERIOD, settings=HASTY)
     assert fault.hits == 1 + HASTY.retries
 
 

@@ -22,7 +22,7 @@ from shapely.geometry import box
 
 from jobs.catalog.query import SearchResult
 from jobs.catalog.search import search
-from jobs.catalog.transport import Manners
+from jobs.catalog.transport import RequestSettings
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError
@@ -31,7 +31,7 @@ from tests.support.places import STAC_ITEMS
 COLLECTION = "sentinel-2-c1-l2a"
 AREA = box(-40.1, -4.7, -39.9, -4.6)
 PERIOD = Period(date(2025, 7, 3), date(2025, 7, 22))
-HASTY = Manners(page_items=6, retries=3, backoff_s=0.01, connect_s=30, read_s=30)
+HASTY = RequestSettings(page_items=6, retries=3, backoff_s=0.01, connect_s=30, read_s=30)
 
 
 def month() -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_all_pages_of_a_real_server_are_read(api: str) -> None:
     told: list[str] = []
-    result = search(SourceSpec(api, COLLECTION), AREA, PERIOD, progress=told.append, manners=HASTY)
+    result = search(SourceSpec(api, COLLECTION), AREA, PERIOD, progress=told.append, settings=HASTY)
     assert ids(result) == days(3, 22)
     assert result.rejected == ()
     pages = [text for text in told if "pages" in text]
@@ -120,11 +120,11 @@ def test_all_pages_of_a_real_server_are_read(api: str) -> None:
 
 def test_cloud_is_filtered_though_the_server_cannot(api: str) -> None:
     source = SourceSpec(api, COLLECTION, max_cloud_cover=20)
-    assert ids(search(source, AREA, PERIOD, manners=HASTY)) == days(3, 6)
+    assert ids(search(source, AREA, PERIOD, settings=HASTY)) == days(3, 6)
 
 
 def test_what_the_server_says_of_projection_is_not_rewritten(api: str) -> None:
-    scene = search(SourceSpec(api, COLLECTION), AREA, PERIOD, manners=HASTY).scenes[0]
+    scene = search(SourceSpec(api, COLLECTION), AREA, PERIOD, settings=HASTY).scenes[0]
     assert scene.bands["red"].epsg == 32724
     assert scene.bands["red"].offset == -0.1
     assert scene.catalog == api
@@ -136,11 +136,11 @@ def test_elsewhere_the_server_has_nothing(api: str) -> None:
 
 def test_an_unknown_collection_is_named_with_the_nearest(api: str) -> None:
     with pytest.raises(CatalogError, match=r"no collection 'sentinel-2-l2a'.*sentinel-2-c1-l2a"):
-        search(SourceSpec(api, "sentinel-2-l2a"), AREA, PERIOD, manners=HASTY)
+        search(SourceSpec(api, "sentinel-2-l2a"), AREA, PERIOD, settings=HASTY)
 
 
 def test_a_trailing_slash_makes_no_difference(api: str) -> None:
-    found = search(SourceSpec(api + "/", COLLECTION), AREA, PERIOD, manners=HASTY)
+    found = search(SourceSpec(api + "/", COLLECTION), AREA, PERIOD, settings=HASTY)
     assert ids(found) == days(3, 22)
 
 
@@ -216,8 +216,8 @@ def server() -> Iterator[Misbehaving]:
     server.server_close()
 
 
-def find(server: Misbehaving, manners: Manners = HASTY) -> SearchResult:
-    return search(SourceSpec(server.url, COLLECTION), AREA, PERIOD, manners=manners)
+def find(server: Misbehaving, settings: RequestSettings = HASTY) -> SearchResult:
+    return search(SourceSpec(server.url, COLLECTION), AREA, PERIOD, settings=settings)
 
 
 def failing_first(times: int, status: int, **headers: str) -> Callable[[Handler, int], None]:
@@ -239,8 +239,8 @@ def test_a_server_that_is_busy_is_waited_for_as_it_asks(server: Misbehaving) -> 
 
 def test_no_server_makes_us_wait_longer_than_we_will(server: Misbehaving) -> None:
     server.on_search = failing_first(1, 429, Retry_After="86400")
-    manners = Manners(retries=1, backoff_s=0.01, longest_wait_s=1)
-    assert ids(find(server, manners)) == days(3, 22)
+    settings = RequestSettings(retries=1, backoff_s=0.01, longest_wait_s=1)
+    assert ids(find(server, settings)) == days(3, 22)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -281,7 +281,7 @@ def test_a_silent_server_is_given_up(server: Misbehaving) -> None:
     server.on_search = lambda handler, number: (released.wait(20), None)[1]
     try:
         with pytest.raises(CatalogError, match=r"timed out"):
-            find(server, Manners(retries=1, backoff_s=0.01, read_s=0.2))
+            find(server, RequestSettings(retries=1, backoff_s=0.01, read_s=0.2))
         assert server.searches() == 2
     finally:
         released.set()
@@ -347,4 +347,4 @@ def test_relative_hrefs_belong_to_the_items_own_address(server: Misbehaving) -> 
 def test_a_server_that_is_down_is_named() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CatalogError, match=rf"{url}.*refused.*try again later"):
-        search(SourceSpec(url, COLLECTION), AREA, PERIOD, manners=HASTY)
+        search(SourceSpec(url, COLLECTION), AREA, PERIOD, settings=HASTY)
