@@ -1,4 +1,4 @@
-"""The nouns of Berthwatch: ports, scenes, overpasses, vessels, looks; jobs and sensors."""
+"""The shared values: ports, scenes, overpasses, vessels, looks, jobs, sensors, and geometry."""
 
 from jobs.domain.types import (
     DEFAULT_ESTIMATES,

@@ -16,43 +16,43 @@ from jobs.domain.types import Grid
 WGS84 = 4326
 """EPSG code of longitude and latitude in degrees."""
 GEOD = Geod(ellps="WGS84")
-"""Geodesics on the ellipsoid."""
+"""Geodesics on the WGS 84 ellipsoid, metres and degrees."""
 
 SNAP_M = 20.0
-"""Grids begin and end on multiples of this, so 10 m and 20 m pixels of Sentinel-2 both fit."""
+"""Edges of grids are multiples of this, so 10 m and 20 m pixels of Sentinel-2 both fit."""
 
 
 @cache
 def transformer(source_epsg: int, target_epsg: int) -> Transformer:
-    """From one system to another, x (or longitude) before y, made once a process."""
+    """Transformer between two EPSG codes, x (or longitude) before y; cached in the process."""
     return Transformer.from_crs(source_epsg, target_epsg, always_xy=True)
 
 
 def project(polygon: Polygon, epsg: int) -> Polygon:
-    """A WGS 84 polygon in a projected system; sides are divided, as they bend when projected."""
+    """A WGS 84 polygon in a projected system; sides are densified, as they bend when projected."""
     side_deg = max(polygon.length / 400, 1e-4)
     return _transformed(shapely.segmentize(polygon, side_deg), transformer(WGS84, epsg))
 
 
 def to_wgs84(shape: BaseGeometry, epsg: int) -> BaseGeometry:
-    """A shape of a projected system in WGS 84, corner for corner."""
+    """A shape of a projected system in WGS 84; only its corners are transformed."""
     return _transformed(shape, transformer(epsg, WGS84))
 
 
-def _transformed(shape: BaseGeometry, turn: Transformer) -> BaseGeometry:
-    return shapely.transform(shape, lambda xy: np.column_stack(turn.transform(*xy.T)))
-
-
 def utm_zone(lon: float, lat: float) -> int:
-    """EPSG code of the six-degree UTM zone; the exceptions of Norway and Svalbard are not made."""
+    """EPSG code of the six-degree UTM zone; the exceptions of Norway and Svalbard are ignored."""
     zone = min(int((lon + 180) // 6) + 1, 60)
     return (32600 if lat >= 0 else 32700) + zone
 
 
 def local_grid(area: Polygon) -> Grid:
-    """The 10 m grid around an area (WGS 84): UTM zone of its centroid, snapped outward to 20 m."""
+    """The 10 m grid around an area (WGS 84) in its centroid's UTM zone, snapped out to 20 m."""
     epsg = utm_zone(area.centroid.x, area.centroid.y)
     left, bottom, right, top = project(area, epsg).bounds
     left, bottom = (math.floor(edge / SNAP_M) * SNAP_M for edge in (left, bottom))
     right, top = (math.ceil(edge / SNAP_M) * SNAP_M for edge in (right, top))
     return Grid(epsg, left, top, round((right - left) / 10), round((top - bottom) / 10))
+
+
+def _transformed(shape: BaseGeometry, turn: Transformer) -> BaseGeometry:
+    return shapely.transform(shape, lambda xy: np.column_stack(turn.transform(*xy.T)))

@@ -1,3 +1,5 @@
+"""The land mask of a grid, from the GSHHG shoreline."""
+
 from __future__ import annotations
 
 from functools import cache
@@ -7,16 +9,16 @@ from numpy.typing import NDArray
 from roaring_landmask import LandmaskProvider, RoaringLandmask
 
 from jobs.domain import Grid
-from jobs.domain.geometry import transformer
+from jobs.domain.geometry import WGS84, transformer
 
 
 def land_mask(grid: Grid) -> NDArray[np.bool_]:
-    """True where the GSHHG shoreline says land, at pixel centres, (y, x); it knows no quays.
+    """True for land at pixel centres, (y, x), by the GSHHG shoreline, which has no quays.
 
     The first call in a process loads the shorelines of the world: 5 to 10 s.
     """
     x, y = np.meshgrid(grid.x, grid.y)
-    lon, lat = transformer(grid.epsg, 4326).transform(x.ravel(), y.ravel())
+    lon, lat = transformer(grid.epsg, WGS84).transform(x.ravel(), y.ravel())
     land: NDArray[np.bool_] = _shorelines().contains_many(lon, lat)
     return land.reshape(grid.shape)
 

@@ -1,4 +1,4 @@
-"""Ports: the bundled ones, those of a user's own GeoJSON, their pixel grid and their land mask."""
+"""Ports: the bundled ones, and ports of GeoJSON files, read and checked."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from jobs.errors import InputError
 Feature: TypeAlias = Mapping[str, Any]
 
 MIN_WIDTH_M, MAX_WIDTH_M = 500.0, 60_000.0
+"""Limits of the width and height of a port's area."""
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -37,9 +39,9 @@ def bundled_ports() -> tuple[str, ...]:
 
 
 def load_port(ref: str | Path) -> Port:
-    """The bundled port of an id (in any case), or the port of a GeoJSON file.
+    """The bundled port of an id (upper or lower case), or the port of a GeoJSON file.
 
-    A ``Path``, or a text that ends in .geojson or .json, is a file. Raises InputError.
+    A ``Path``, or text that ends in .geojson or .json, is a file. Raises InputError.
     """
     if isinstance(ref, Path) or ref.lower().endswith((".geojson", ".json")):
         return read_port(Path(ref))
@@ -52,13 +54,13 @@ def load_port(ref: str | Path) -> Port:
     return _parse(file.read_text(encoding="utf-8"), f"bundled port {ref.upper()}")
 
 
-# --- a port of one's own ------------------------------------------------------------------------
+# --- ports of GeoJSON files ---------------------------------------------------------------------
 
 
 def read_port(path: Path) -> Port:
     """The port of a GeoJSON FeatureCollection: one Feature of role port, any number of role berth.
 
-    Raises InputError, naming the feature, for whatever is not as the documentation says.
+    Raises InputError, naming the feature, for anything that archive and grid cannot use.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -230,7 +232,7 @@ def _check_lon_lat(polygon: Polygon, place: str) -> None:
 
 
 def _checked_grid(area: Polygon, place: str) -> Grid:
-    """The area's grid; refuses sizes that are a mistake before an array of that size is made."""
+    """The area's grid; InputError for a size that is a mistake, before any array is allocated."""
     grid = local_grid(area)
     width_m, height_m = grid.width * grid.resolution_m, grid.height * grid.resolution_m
     if max(width_m, height_m) > MAX_WIDTH_M:

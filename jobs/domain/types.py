@@ -116,7 +116,7 @@ class Port:
     """True until the berth polygons have been checked against imagery."""
 
 
-# --- sensors ------------------------------------------------------------------------------------
+# --- pixels -------------------------------------------------------------------------------------
 
 
 class Quality(IntFlag):
@@ -130,16 +130,16 @@ class Quality(IntFlag):
     DEFECTIVE = 32
     """Saturated or defective in the source."""
     UNSCREENED = 64
-    """The scene came without a cloud mask: clear of cloud is not known."""
+    """The scene has no cloud mask: whether the pixel is clear is unknown."""
 
 
 OPAQUE = Quality.NODATA | Quality.CLOUD | Quality.CLOUD_SHADOW | Quality.DEFECTIVE
-"""A pixel with any of these bits tells nothing about ships."""
+"""A pixel with any of these bits gives no evidence about ships."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How physical values are kept as uint16: value = number * scale + offset, 0 = no data."""
+    """Physical values as uint16: value = number * scale + offset; number 0 = no data."""
 
     variable: str
     """Name of the archive variable, e.g. ``reflectance``."""
@@ -160,44 +160,59 @@ class Encoding:
         return value
 
 
-# --- scenes, overpasses, plans ------------------------------------------------------------------
+@dataclass(frozen=True)
+class Pixels:
+    """Image and quality of one overpass on the port's grid."""
+
+    image: NDArray[np.uint16]
+    """(band, y, x), encoded as the sensor's Encoding says; 0 = no data."""
+    quality: NDArray[np.uint8]
+    """(y, x), bits of Quality."""
+
+
+# --- scenes and overpasses ----------------------------------------------------------------------
 
 
 class Access(StrEnum):
-    """How files are reached that are not simply open; None stands for what the environment has."""
+    """How files are reached that are not open; None in its place: as the environment allows."""
 
     PLANETARY_COMPUTER = "planetary-computer"
-    """Addresses are signed with a token just before they are read, and again when it runs out."""
+    """Addresses are signed with a token just before they are read, and again when it expires."""
     REQUESTER_PAYS = "requester-pays"
-    """Whoever reads pays for the transfer; S3 only."""
+    """The reader pays for the transfer; S3 only."""
     ANONYMOUS = "anonymous"
-    """S3 without a signature, whatever credentials are around."""
+    """S3 without a signature, even where credentials are present."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One band of one file: where it lies and what its digital numbers mean."""
+    """One band of one file: address, pixel grid, and scale of its digital numbers."""
 
     href: str
     """Absolute: a URL, s3://..., or a path."""
     index: int
     """Band in the file, counted from 1."""
     epsg: int
+    """EPSG code of its projection."""
     transform: tuple[float, float, float, float, float, float]
+    """Affine coefficients (a, b, c, d, e, f) from (column, row) edges to (x, y)."""
     shape: tuple[int, int]
     """(rows, columns)."""
     scale: float = 1.0
-    """Physical value = digital number * scale + offset, the offset applied exactly once."""
+    """Of physical value = digital number * scale + offset."""
     offset: float = 0.0
+    """Applied exactly once; 0 where the product has applied it already."""
     nodata: float | None = 0.0
+    """Digital number of pixels without data; None where there is none."""
     checksum: str | None = None
-    """The catalog's file:checksum (multihash, hex), where it gives one."""
+    """The catalog's file:checksum (multihash, hex), where there is one."""
     size_bytes: int | None = None
+    """Of the file, as the catalog says."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One STAC item, reduced to what a run needs; pinned in the plan."""
+    """One STAC item, reduced to the facts that a run needs; pinned in the plan."""
 
     item_id: str
     collection: str
@@ -208,26 +223,26 @@ class Scene:
     """Lower case, e.g. ``sentinel-2b``."""
     acquired: datetime
     bands: Mapping[str, Source]
-    """blue, green, red, nir, ...: those of the sensor that this scene has."""
+    """Sources by band name (blue, green, red, nir, ...)."""
     mask: Source | None = None
     """The scene classification, where there is one."""
     cloud_cover: float | None = None
-    """Per cent, as the catalog says."""
+    """Per cent, as the catalog gives it."""
     geometry: Polygon | None = field(default=None, compare=False)
     """Footprint, WGS 84."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What duplicates are judged by: processing_baseline, generated, sensing_start, tile."""
+    """By which duplicates are ranked: processing_baseline, generated, sensing_start, tile."""
     access: Access | None = None
     """How its files are reached; never a token."""
 
 
 @dataclass(frozen=True)
 class Superseded:
-    """A scene left out of an overpass because another is the same acquisition, better processed."""
+    """A scene left out of an overpass for another one of the same acquisition."""
 
     item_id: str
     kept: str
-    """Item id of the scene that stands for it."""
+    """Item id of the scene that is used instead."""
     reason: str
 
 
@@ -243,11 +258,11 @@ class Overpass:
     acquired: datetime
     """Of the earliest scene."""
     scenes: tuple[Scene, ...]
-    """In mosaic order: where two have data, the first wins."""
+    """In mosaic order: where several have data, the first is used."""
     superseded: tuple[Superseded, ...] = ()
 
 
-# --- what is found ------------------------------------------------------------------------------
+# --- vessels and looks --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -257,36 +272,28 @@ class Vessel:
     x: float
     """Easting of the centre in the port's UTM zone, metres."""
     y: float
+    """Northing of the centre, metres."""
     length_m: float
     length_sd_m: float
+    """Standard deviation of the length's error."""
     beam_m: float
     heading_deg: float
-    """0 <= heading < 180, clockwise from grid north: bow and stern are not told apart."""
+    """0 <= heading < 180, clockwise from grid north: bow and stern are not distinguished."""
     score: float
     """Probability 0..1 that this is a ship."""
     truncated: bool
-    """Cut by the image's edge or by cloud: length is a lower bound."""
+    """Cut off by the image's edge or by cloud: length is a lower bound."""
     corners: tuple[tuple[float, float], ...]
     """The rotated box, four (x, y) in metres."""
     background: float | None = None
-    """How much the port looks like a ship there when nothing lies there, 0..1; None if unknown.
-    This and ``fixed`` are told from many looks together, and are in no archive."""
+    """Ship probability of the static background at this place, 0..1; None if unknown. This and
+    ``fixed`` are estimated from many looks together and are not stored in archives."""
     fixed: bool = False
-    """Taken for a part of the port that never moves: no ship."""
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """One overpass on the port's grid."""
-
-    image: NDArray[np.uint16]
-    """(band, y, x), encoded as the sensor's Encoding says; 0 = no data."""
-    quality: NDArray[np.uint8]
-    """(y, x), bits of Quality."""
+    """Identified as a fixed structure of the port: no ship."""
 
 
 class LookState(StrEnum):
-    """What one overpass could see of one berth."""
+    """Visibility of one berth in one overpass."""
 
     CLEAR = "clear"
     PARTLY = "partly"
@@ -297,6 +304,10 @@ class LookState(StrEnum):
 # --- work ---------------------------------------------------------------------------------------
 
 
+CPU, GPU = "CPU", "GPU"
+"""Dask resources of workers, as in ``dask worker --resources CPU=1``."""
+
+
 class StageName(StrEnum):
     """The per-overpass stages, in order."""
 
@@ -305,18 +316,18 @@ class StageName(StrEnum):
 
 
 class UnitState(StrEnum):
-    """Where one overpass stands in one stage."""
+    """Progress of one overpass in one stage."""
 
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
     STALE = "stale"
-    """Done once, by other code, another model or other inputs than the run's."""
+    """Done, but by other code, another model or other inputs than the run's."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One overpass to be worked on for one port: pure data, the same in every process."""
+    """One overpass of one port to be processed: plain data that can be sent to any process."""
 
     port: Port
     overpass: Overpass
@@ -326,34 +337,38 @@ class Unit:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run needs beyond its units; part of its identity."""
+    """Code and model of a run; part of its identity."""
 
     code_version: str
+    """As ``jobs.domain.version.code_version`` returns it."""
     model: str | None
     """Path of a weights file; None for the packaged one."""
     model_digest: str
+    """Hex digest of the weights file's content."""
 
 
 @dataclass(frozen=True)
 class UnitResult:
-    """What became of one unit in one stage; truthy when it is done."""
+    """Outcome of one unit in one stage; truthy when it is done."""
 
     overpass_id: str
     stage: StageName
     state: UnitState
     reason: str = ""
-    """Why it failed, in one line; empty when it is done."""
+    """Reason of a failure, in one line; empty when it is done."""
     seconds: float = 0.0
+    """Time that the unit took in this stage."""
     vessels: int = 0
+    """Number of vessels detected."""
     retries: tuple[str, ...] = ()
-    """Why earlier attempts were given up, one line each; empty where the first one did it."""
+    """Reasons of failed earlier attempts, one line each; empty where the first succeeded."""
 
     def __bool__(self) -> bool:
         return self.state is UnitState.DONE
 
 
 class OverpassStore(Protocol):
-    """The part of a port archive a stage sees: its own step on the time axis."""
+    """The part of a port archive that stages use: reading and writing of steps on the time axis."""
 
     def write_pixels(self, sensor: str, step: int, pixels: Pixels) -> None:
         """Store the image and its quality for one step; whole chunks only."""
@@ -376,7 +391,7 @@ class OverpassStore(Protocol):
 
 @dataclass(frozen=True)
 class OverpassRecord:
-    """What the archive holds of one finished overpass, for the stages that count."""
+    """One finished overpass as stored in the archive."""
 
     overpass_id: str
     sensor: str
@@ -388,6 +403,9 @@ class OverpassRecord:
     """(y, x) on the port's grid, bits of Quality."""
 
 
+# --- what a job decides -------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Period:
     """Days from start to end, both inclusive, UTC."""
@@ -397,46 +415,41 @@ class Period:
 
 
 class FixedStructure(StrEnum):
-    """What becomes of vessels that lie where the port itself looks like a ship."""
+    """Treatment of vessels found where the static background looks like a ship."""
 
     REJECT = "reject"
-    """They stay in the table of vessels, marked, and count nowhere else."""
+    """Marked in the table of vessels and used nowhere else."""
     KEEP = "keep"
-    """Nobody asks: they are vessels like any other."""
-
-
-# --- what is believed before any look -----------------------------------------------------------
+    """Not identified: they are vessels like any other."""
 
 
 @dataclass(frozen=True)
 class Dwell:
-    """How long ships stay, as a belief: the mean stay lies between low and high with 95 %."""
+    """Prior of the mean length of stay: it lies between low and high with probability 95 %."""
 
     median_days: float
     low_days: float
     high_days: float
     source: str
-    """Where it comes from, for people; it is shown beside every number that hangs on it."""
+    """Origin of the numbers, as text; shown beside every estimate that depends on them."""
 
 
 @dataclass(frozen=True)
 class EstimateSettings:
-    """How visits nobody saw are estimated; part of a result's identity."""
+    """Settings of the estimate of visits, seen and unseen; part of a result's identity."""
 
     dwell: Dwell | None = None
-    """At berths for one ship; None for the built-in beliefs."""
+    """At berths for one ship; None for the built-in prior."""
     waiting: Dwell | None = None
-    """At anchorages and berths that hold several ships."""
+    """At anchorages and berths for several ships; None for the built-in prior."""
     draws: int = 1000
+    """Number of posterior draws."""
     seed: int = 0
+    """Of the random generator."""
     cap_barrels: float = 500_000.0
-    """Per calendar year; UNSCR 2397 (2017), paragraph 5."""
+    """Barrels per calendar year that are allowed; UNSCR 2397 (2017), paragraph 5."""
     cargo: str | None = None
-    """Absolute path of a CSV of analysts' entries on what visits carried."""
+    """Absolute path of a CSV of analysts' entries on the cargo of visits; None for none."""
 
 
 DEFAULT_ESTIMATES = EstimateSettings()
-
-
-CPU, GPU = "CPU", "GPU"
-"""Resources by which workers say what they are for, as in ``dask worker --resources CPU=1``."""

@@ -1,3 +1,5 @@
+"""The version of the code, which archives and results are labelled with."""
+
 from __future__ import annotations
 
 import hashlib
@@ -8,7 +10,7 @@ from pathlib import Path
 
 @cache
 def code_version() -> str:
-    """``<version>+<digest>`` of the code that runs here; the same on every machine with it."""
+    """``<version>+<digest>``; the digest, 10 hex digits, covers all Python files of the project."""
     digest = hashlib.sha256()
     for package in ("jobs", "models"):
         folder = Path(__file__).resolve().parents[2] / package
