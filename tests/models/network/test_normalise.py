@@ -95,3 +95,12 @@ def test_the_background_of_a_half_imaged_cell_is_that_of_its_pixels() -> None:
     assert np.isnan(planes[:, 100:]).all()
     image[:, 40:, :] = np.nan
     np.testing.assert_allclose(normalise(image, ("green",))[1][:40, :100], 0, atol=1e-4)
+
+
+def test_a_scrap_of_image_has_a_background_of_its_own() -> None:
+    """Quantiles are of the pixels that are there, however few of a cell."""
+    image = np.full((1, 64, 64), np.nan, np.float32)
+    image[:, 10:18, 10:18] = 0.05
+    planes = normalise(image, ("green",))[1]
+    np.testing.assert_allclose(planes[10:18, 10:18], 0, atol=1e-4)
+    assert np.isfinite(planes).sum() == 64
