@@ -1,18 +1,15 @@
-"""The newest results of a job, and the command that says where their report lies."""
+"""`berthwatch report`: where the HTML report of the newest results lies."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jobs.cli.app import command_app
 from jobs.cli.options import JobOrPlan
 from jobs.publish.latest import newest_results
-
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    pass
 
 
 app = command_app()

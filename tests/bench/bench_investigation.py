@@ -31,7 +31,6 @@ from jobs.visits.cargo import (
     volumes_of,
     year_to_date,
 )
-from jobs.visits.occupancy.berth import fit_berth
 from jobs.visits.occupancy.draws import StayDraws, credible
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.prior import BerthPrior
@@ -56,6 +55,7 @@ from tests.bench.visits.investigation import (
     watch,
 )
 from tests.bench.visits.links import Linked, linked
+from tests.support.panels import fit_berth
 
 pytestmark = pytest.mark.bench
 

@@ -26,7 +26,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from jobs.visits.occupancy.berth import fit_berth
 from jobs.visits.occupancy.draws import StayDraws, credible
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.prior import BerthPrior
@@ -51,6 +50,7 @@ from tests.bench.visits.berth_years import (
     BerthYear,
     simulate_year,
 )
+from tests.support.panels import fit_berth
 
 pytestmark = pytest.mark.bench
 

@@ -1,4 +1,4 @@
-"""Make-believe panels for the tests of the occupancy models: looks at one place, from a seed."""
+"""Simulated panels of looks at one place, and fits of a single place, for tests and benches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.visits.occupancy.berth import BerthPosterior, sample_berth
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.prior import BerthPrior
+from jobs.visits.occupancy.queue_model import QueuePosterior, QueuePrior, sample_queue
 
 ORIGIN = datetime(2024, 3, 1, tzinfo=UTC)
 GOOD = Detector("good", 0.9, 0.3, 0.0, 0.01, 0.3)
@@ -65,3 +68,29 @@ def simulated_berth(
     false = rng.random(len(time)) < 0.01
     came = sum(0 <= arrival < days for arrival, _ in stays)
     return make_panel(time, (seen | false).astype(int), days=days), came
+
+
+def fit_berth(panel: Panel, prior: BerthPrior, draws: int = 1000, seed: int = 0) -> BerthPosterior:
+    """Posterior histories of one berth given its looks, and the parameters behind them.
+
+    The parameters (rate, dwell and its shape, the fleet's lengths, each detector's recall and false
+    alarms) are integrated over, not fixed at their best values. The same seed gives the same draws.
+    """
+    fit = sample_berth(panel, prior, seed)
+    chosen = fit.sampled.resample(draws, np.random.default_rng([seed, 2]))
+    return fit.posterior(chosen, seed)
+
+
+def fit_queue(
+    panel: Panel,
+    prior: QueuePrior,
+    capacity: int | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> QueuePosterior:
+    """Posterior histories of a place for several ships; ``capacity`` None: any number.
+
+    The same seed gives the same draws. Raises InputError for a capacity below one.
+    """
+    fit = sample_queue(panel, prior, capacity, seed)
+    return fit.posterior(fit.sampled.resample(draws, np.random.default_rng([seed, 2])), seed)

@@ -83,17 +83,6 @@ class BerthPosterior:
         return np.asarray(np.einsum("pc,pdc->pd", points.mix, points.recall), np.float64)
 
 
-def fit_berth(panel: Panel, prior: BerthPrior, draws: int = 1000, seed: int = 0) -> BerthPosterior:
-    """Posterior histories of one berth given its looks, and the parameters behind them.
-
-    The parameters (rate, dwell and its shape, the fleet's lengths, each detector's recall and false
-    alarms) are integrated over, not fixed at their best values. The same seed gives the same draws.
-    """
-    fit = sample_berth(panel, prior, seed)
-    chosen = fit.sampled.resample(draws, np.random.default_rng([seed, 2]))
-    return fit.posterior(chosen, seed)
-
-
 def sample_berth(
     panel: Panel,
     prior: BerthPrior,

@@ -139,21 +139,6 @@ class QueuePosterior:
         return self.fit.prior.points(self.fit.sampled.normal[self.chosen], self.fit.detectors)
 
 
-def fit_queue(
-    panel: Panel,
-    prior: QueuePrior,
-    capacity: int | None = None,
-    draws: int = 1000,
-    seed: int = 0,
-) -> QueuePosterior:
-    """Posterior histories of a place for several ships; ``capacity`` None: any number.
-
-    The same seed gives the same draws. Raises InputError for a capacity below one.
-    """
-    fit = sample_queue(panel, prior, capacity, seed)
-    return fit.posterior(fit.sampled.resample(draws, np.random.default_rng([seed, 2])), seed)
-
-
 def sample_queue(
     panel: Panel,
     prior: QueuePrior,

@@ -1,3 +1,5 @@
+"""Ships' names of visits, read from an analyst's CSV."""
+
 from __future__ import annotations
 
 import csv

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from jobs.errors import InputError
-from jobs.visits.occupancy.berth import fit_berth
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.occupancy.prior import BerthPrior
-from tests.support.panels import GOOD, make_panel, simulated_berth
+from tests.support.panels import GOOD, fit_berth, make_panel, simulated_berth
 
 PRIOR = BerthPrior()
 

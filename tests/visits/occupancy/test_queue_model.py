@@ -7,8 +7,8 @@ from scipy.linalg import expm
 from jobs.errors import InputError
 from jobs.visits.occupancy import birth_death
 from jobs.visits.occupancy.detector import Detector
-from jobs.visits.occupancy.queue_model import QueuePrior, counts_of, fit_queue
-from tests.support.panels import GOOD, make_panel
+from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
+from tests.support.panels import GOOD, fit_queue, make_panel
 
 RATE, LEAVE = 2.0, 0.6
 
