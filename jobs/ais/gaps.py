@@ -46,7 +46,7 @@ class GapSettings:
     around_h: float = 72.0
     """How long before or after a matched visit a gap still belongs to it: a coaster's leg."""
     near_km: float = 50.0
-    """A candidate must fall silent or come back this near: off the port, beyond its roads."""
+    """Greatest distance of a candidate's gap from the berth: off the port, beyond its anchorage."""
     fastest_kn: float = 16.0
     """Product tankers of 1,000 to 9,000 dwt make 10 to 14."""
     length_sd: float = 3.0

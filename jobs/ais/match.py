@@ -40,6 +40,29 @@ from jobs.ais.tracks import (
 )
 from jobs.visits.columns import TEXT, WHOLE, typed
 
+KEYS = ("vessel_id", "port", "berth", "overpass_id", "time")
+"""Columns taken over from the vessels table."""
+CANDIDATE = (
+    "mmsi",
+    "ais_length_m",
+    "distance_m",
+    "position_sd_m",
+    "length_difference_m",
+    "heading_difference_deg",
+    "minutes_to_nearest_message",
+    "gap_minutes",
+)
+"""Columns of the best pair."""
+MEASURED = (
+    *CANDIDATE,
+    "probability",
+    "any_probability",
+    "contradicted",
+    "ships_near",
+    "ships_heard",
+)
+"""Columns computed by overpass; ``contradicted`` is not published."""
+
 
 class Tier(StrEnum):
     """Result of the match for one vessel."""
@@ -68,27 +91,6 @@ def match_ais(
             columns[name][rows] = values
     table = pd.DataFrame(vessels[list(KEYS)]).reset_index(drop=True).assign(**columns)
     return _finished(table, vessels, statics, rules)
-
-
-KEYS = ("vessel_id", "port", "berth", "overpass_id", "time")
-CANDIDATE = (
-    "mmsi",
-    "ais_length_m",
-    "distance_m",
-    "position_sd_m",
-    "length_difference_m",
-    "heading_difference_deg",
-    "minutes_to_nearest_message",
-    "gap_minutes",
-)
-MEASURED = (
-    *CANDIDATE,
-    "probability",
-    "any_probability",
-    "contradicted",
-    "ships_near",
-    "ships_heard",
-)
 
 
 def _finished(

@@ -39,6 +39,8 @@ SHIP_MMSI = (201_000_000, 775_999_999)
 TWO_PLACES_M = 1000.0
 """Two messages of one second further apart than this come from two ships with one number."""
 CHUNK_ROWS = 500_000
+WORDS = {"ship_type": ship_type, "status": status, "imo": imo_number}
+UNKNOWN_WORDS = frozenset({"", "nan", "unknown", "undefined", "unknown value"})
 
 
 @dataclass(frozen=True)
@@ -240,10 +242,6 @@ def _without_sentinels(positions: pd.DataFrame) -> pd.DataFrame:
         known = ~nowhere if name.startswith("to_") else positions[name] > 0
         positions[name] = positions[name].where(known)
     return positions
-
-
-WORDS = {"ship_type": ship_type, "status": status, "imo": imo_number}
-UNKNOWN_WORDS = frozenset({"", "nan", "unknown", "undefined", "unknown value"})
 
 
 def _words(column: pd.Series, name: str) -> pd.Categorical:

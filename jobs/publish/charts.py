@@ -30,6 +30,13 @@ WEEKS_IN_A_ROW = 54
 CELL_W, CELL_H, GAP = 10, 6, 2
 OCCUPIED, EMPTY, PARTLY, CLOUDED, UNSEEN = "occupied", "empty", "partly", "clouded", "unseen"
 """Kinds of a day at a berth, from the most informative to the least."""
+PATHS = {
+    EMPTY: f"h{CELL_W}v{CELL_H}h-{CELL_W}z",
+    PARTLY: f"v{CELL_H}h{CELL_W}z",
+    CLOUDED: f"m0 {CELL_H // 2}h{CELL_W}",
+    UNSEEN: f"m{CELL_W // 2 - 1} {CELL_H // 2 - 1}h2v2h-2z",
+}
+"""A shape of its own for each kind of day without a ship, so that nothing hangs on colour."""
 BAR_W, BAR_GAP, BAR_ROOM, LOOK_ROOM = 14, 4, 72, 26
 LETTER_W = 4.2
 """Of a label beneath the bars."""
@@ -190,15 +197,6 @@ def _strip(berth: Berth, looks: LooksByDay, part: Period, y: int) -> Strip:
         f"empty, {counts[PARTLY]} partly seen, {counts[CLOUDED]} clouded, "
         f"{counts[UNSEEN]} not imaged",
     )
-
-
-PATHS = {
-    EMPTY: f"h{CELL_W}v{CELL_H}h-{CELL_W}z",
-    PARTLY: f"v{CELL_H}h{CELL_W}z",
-    CLOUDED: f"m0 {CELL_H // 2}h{CELL_W}",
-    UNSEEN: f"m{CELL_W // 2 - 1} {CELL_H // 2 - 1}h2v2h-2z",
-}
-"""A shape of its own for each kind of day without a ship, so that nothing hangs on colour."""
 
 
 def _path(kind: str, kinds: dict[date, str], places: dict[date, tuple[int, int]]) -> str:

@@ -81,12 +81,7 @@ def link(
     port_of = np.array([ports.index(port) for port in visits.port], dtype=np.int64)
     transits = _transits(ports, routes, settings)
     before, after, weight, hours = _candidates(visits, ports, port_of, transits)
-    extra = np.zeros((len(visits), len(visits))) if evidence is None else evidence
-    if extra.shape != (len(visits), len(visits)):
-        raise InputError(
-            f"voyages: evidence has shape {extra.shape}; expected a row and a column for each of "
-            f"the {len(visits)} visits"
-        )
+    extra = _evidence(evidence, len(visits))
     log_weight = np.full(extra.shape, -np.inf)
     log_weight[before, after] = np.log(weight) + extra[before, after]
     precision, pull, prior = _traits(visits, beams, settings)
@@ -116,6 +111,18 @@ def link(
         no_previous / kept,
         trips,
     )
+
+
+def _evidence(given: NDArray[np.float64] | None, visits: int) -> NDArray[np.float64]:
+    """(visit, visit), 0 where none is given; InputError for another shape."""
+    if given is None:
+        return np.zeros((visits, visits))
+    if given.shape != (visits, visits):
+        raise InputError(
+            f"voyages: evidence has shape {given.shape}; expected a row and a column for each of "
+            f"the {visits} visits"
+        )
+    return given
 
 
 def _transits(
