@@ -151,7 +151,16 @@ def test_a_boat_is_not_blamed_for_lacking_what_it_need_not_carry() -> None:
 # --- evidence -----------------------------------------------------------------------------------
 
 
-def test_length_tells_two_ships_side_by_side_apart() -> None:
+@pytest.mark.parametrize("length_m", [20.0, 60.0, 320.0])
+def test_a_ship_of_contradicting_length_is_never_matched(length_m: float) -> None:
+    there = positions(lying(273000001, 0, 0, length_m=length_m), *neighbours())
+    (row,) = match_ais(seen((0, 0), length_m=180.0), there).to_dict("records")
+    assert abs(row["length_difference_m"]) > 4 * 12.0
+    assert row["probability"] >= AisMatchSettings().matched_from  # by place alone it would be
+    assert (row["tier"], row["mmsi"]) == ("possible", 273000001)
+
+
+def test_length_distinguishes_two_ships_side_by_side() -> None:
     received = positions(
         lying(273000001, 0, 0, length_m=180), lying(273000002, 25, 0, length_m=60), *neighbours()
     )
@@ -165,7 +174,7 @@ def test_no_ship_is_two_vessels() -> None:
     assert (found["tier"] == "matched").sum() <= 1
 
 
-def test_heading_across_the_hull_speaks_against_a_pair() -> None:
+def test_a_heading_across_the_hull_lowers_the_probability() -> None:
     along, across = (
         match_ais(seen((60, 0)), positions(lying(273000001, 0, 0, heading_deg=h))).iloc[0]
         for h in (30.0, 120.0)
