@@ -10,6 +10,7 @@ from jobs.ais.compare import compare_visits
 from jobs.ais.gaps import GapSettings, Relation, ais_gaps, visit_gaps
 from jobs.ais.match import Tier, match_ais
 from jobs.ais.odds import AisMatchSettings
+from jobs.ais.port_state import AisVisitSettings
 from jobs.ais.reader import ReadSummary, read_ais
 from jobs.ais.schema import (
     AIS_COLUMNS,
@@ -20,7 +21,7 @@ from jobs.ais.schema import (
     AIS_VISIT_COLUMNS,
     VISIT_GAP_COLUMNS,
 )
-from jobs.ais.visits import AisVisits, AisVisitSettings, ais_visits
+from jobs.ais.visits import AisVisits, ais_visits
 from jobs.ais.window import Window
 
 __all__ = [

@@ -10,54 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
 
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
+from jobs.ais.geodesy import offsets_m
 from jobs.ais.match import static_facts
+from jobs.ais.port_state import (
+    AisVisitSettings,
+    Event,
+    ShipState,
+    callers,
+    points_of,
+    ship_begins_of,
+    ship_states,
+    transition_events,
+)
 from jobs.ais.schema import AIS_STAY_COLUMNS, AIS_VISIT_COLUMNS
 from jobs.domain import BerthKind, Port
-from jobs.domain.geometry import WGS84, project, transformer
+from jobs.domain.geometry import project
 from jobs.visits.columns import typed
 
-
-class ShipState(IntEnum):
-    """State of a ship at one message; NO_MESSAGE is the state before its first message."""
-
-    AT_SEA = 0
-    IN_PORT = 1
-    STOPPED = 2
-    NO_MESSAGE = 3
-
-
-class Event(IntFlag):
-    """Events that a message shows to have happened since the one before."""
-
-    NONE = 0
-    ENTRY = 1
-    STOP_BEGIN = 2
-    STOP_END = 4
-    EXIT = 8
-
-
-TRANSITIONS: Mapping[tuple[ShipState, ShipState], Event] = {
-    (ShipState.NO_MESSAGE, ShipState.AT_SEA): Event.NONE,
-    (ShipState.NO_MESSAGE, ShipState.IN_PORT): Event.NONE,
-    (ShipState.NO_MESSAGE, ShipState.STOPPED): Event.STOP_BEGIN,
-    (ShipState.AT_SEA, ShipState.AT_SEA): Event.NONE,
-    (ShipState.AT_SEA, ShipState.IN_PORT): Event.ENTRY,
-    (ShipState.AT_SEA, ShipState.STOPPED): Event.ENTRY | Event.STOP_BEGIN,
-    (ShipState.IN_PORT, ShipState.AT_SEA): Event.EXIT,
-    (ShipState.IN_PORT, ShipState.IN_PORT): Event.NONE,
-    (ShipState.IN_PORT, ShipState.STOPPED): Event.STOP_BEGIN,
-    (ShipState.STOPPED, ShipState.AT_SEA): Event.STOP_END | Event.EXIT,
-    (ShipState.STOPPED, ShipState.IN_PORT): Event.STOP_END,
-    (ShipState.STOPPED, ShipState.STOPPED): Event.NONE,
-}
 CONFIDENCE: Mapping[tuple[bool, int], int] = {
     (True, 2): 4,
     (True, 1): 3,
@@ -67,23 +42,6 @@ CONFIDENCE: Mapping[tuple[bool, int], int] = {
     (False, 0): 0,
 }
 """By (whether a stop or gap was seen, how many of entry and exit were), as GFW; 0 is no visit."""
-
-
-@dataclass(frozen=True)
-class AisVisitSettings:
-    """Thresholds, GFW's by default; pairs are hysteresis, so that a ship on the edge does not
-    flicker.
-    """
-
-    entry_km: float = 3.0
-    exit_km: float = 4.0
-    stop_kn: float = 0.2
-    start_kn: float = 0.5
-    gap_h: float = 4.0
-    berth_reach_m: float = 150.0
-    """From a berth's outline to the mean place of a stopped antenna: half a ship."""
-    moved_m: float = 500.0
-    """Two stopped messages further apart are two stops: more than a ship swings at anchor."""
 
 
 @dataclass(frozen=True)
@@ -105,112 +63,13 @@ def ais_visits(
     as ``read_ais`` gives them; memory is a few arrays of the rows of ships that came near.
     """
     rules = settings or AisVisitSettings()
-    rows = _callers(positions, port, rules)
-    ship_begins = _begins(rows["mmsi"].to_numpy(np.int64))
-    state = _states(rows, port, ship_begins, rules)
+    rows = callers(positions, port, rules)
+    ship_begins = ship_begins_of(rows["mmsi"].to_numpy(np.int64))
+    state = ship_states(rows, port, ship_begins, rules)
     runs = _runs(rows, state, ship_begins, rules)
     runs = runs[runs["confidence"] > 0]
     stays = _stays(rows, port, state, runs, rules)
     return AisVisits(visits=_visit_table(rows, port, runs, stays), stays=stays)
-
-
-# --- states -------------------------------------------------------------------------------------
-
-
-def _callers(positions: pd.DataFrame, port: Port, rules: AisVisitSettings) -> pd.DataFrame:
-    """All messages of the ships that came within the box."""
-    near = positions.loc[_in_box(positions, port, rules), "mmsi"].unique()
-    return positions[positions["mmsi"].isin(near)].reset_index(drop=True)
-
-
-def _in_box(rows: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[np.bool_]:
-    """(row,), False for messages further from every berth than ``exit_km``."""
-    bounds = np.array([berth.polygon.bounds for berth in port.berths]).reshape(-1, 4)
-    if not len(bounds):
-        return np.zeros(len(rows), dtype=np.bool_)
-    west, south = bounds[:, :2].min(axis=0)
-    east, north = bounds[:, 2:].max(axis=0)
-    lat_deg = 1.05 * rules.exit_km * 1000 / DEGREE_M
-    lon_deg = lat_deg / np.cos(np.radians(max(abs(south), abs(north)) + lat_deg))
-    inside = rows["lon"].between(west - lon_deg, east + lon_deg)
-    return np.asarray(inside & rows["lat"].between(south - lat_deg, north + lat_deg))
-
-
-def _begins(mmsi: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True at every ship's first message."""
-    return np.concatenate([[True], mmsi[1:] != mmsi[:-1]])[: len(mmsi)]
-
-
-def _states(
-    rows: pd.DataFrame, port: Port, ship_begins: NDArray[np.bool_], rules: AisVisitSettings
-) -> NDArray[np.int64]:
-    """The ShipState of every message, (row,)."""
-    distance_km = _berth_distance_m(rows, port, rules) / 1000
-    in_port = _hysteresis(distance_km <= rules.entry_km, distance_km >= rules.exit_km, ship_begins)
-    speed_kn = _speeds(rows, ship_begins)
-    stopped = _hysteresis(
-        in_port & (speed_kn <= rules.stop_kn), ~in_port | (speed_kn >= rules.start_kn), ship_begins
-    )
-    return np.where(
-        stopped, ShipState.STOPPED, np.where(in_port, ShipState.IN_PORT, ShipState.AT_SEA)
-    )
-
-
-def _hysteresis(
-    on: NDArray[np.bool_], off: NDArray[np.bool_], begins: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Hysteresis, (row,): keeps its state where neither condition holds; off at a ship's begin."""
-    decided = np.maximum.accumulate(np.where(on | off | begins, np.arange(len(on)), 0))
-    return on[decided]
-
-
-def _speeds(rows: pd.DataFrame, ship_begins: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Speed over ground in knots; where none was sent, that since the message before."""
-    speed_kn = np.array(rows["sog_kn"], dtype=np.float64)
-    missing = np.flatnonzero(np.isnan(speed_kn) & ~ship_begins)
-    now, last = rows.iloc[missing], rows.iloc[missing - 1]
-    east_m, north_m = offsets_m(last["lon"], last["lat"], now["lon"], now["lat"])
-    seconds = (now["time"].to_numpy() - last["time"].to_numpy()) / np.timedelta64(1, "s")
-    speed_kn[missing] = np.hypot(east_m, north_m) / np.maximum(seconds, 1.0) / KNOT_MS
-    return speed_kn
-
-
-def _berth_distance_m(
-    rows: pd.DataFrame, port: Port, rules: AisVisitSettings
-) -> NDArray[np.float64]:
-    """Metres from every message to the nearest berth, infinite outside the box."""
-    distance_m = np.full(len(rows), np.inf)
-    inside = _in_box(rows, port, rules)
-    # ships at rest repeat themselves: each place is measured once, to 11 m
-    east = np.rint(rows["lon"].to_numpy()[inside] * 1e4).astype(np.int64)
-    north = np.rint(rows["lat"].to_numpy()[inside] * 1e4).astype(np.int64)
-    place, places = pd.factorize(east * 4_000_000 + north)
-    row = (places + 2_000_000) % 4_000_000 - 2_000_000
-    points = _points((places - row) / 4_000_000 / 1e4, row / 1e4, port)
-    berths = shapely.union_all([project(berth.polygon, port.grid.epsg) for berth in port.berths])
-    shapely.prepare(berths)
-    distance_m[inside] = shapely.distance(points, berths)[place]
-    return distance_m
-
-
-def _points(lon: NDArray[np.float64], lat: NDArray[np.float64], port: Port) -> NDArray[np.object_]:
-    to_utm = transformer(WGS84, port.grid.epsg)
-    points: NDArray[np.object_] = shapely.points(*to_utm.transform(lon, lat))
-    return points
-
-
-# --- visits -------------------------------------------------------------------------------------
-
-
-def transition_events(
-    state: NDArray[np.int64], ship_begins: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """The Event flags of every message, (row,), from its state and the one before it."""
-    effect = np.zeros((len(ShipState), len(ShipState)), dtype=np.int64)
-    for (last, now), event in TRANSITIONS.items():
-        effect[last, now] = event
-    before = np.where(ship_begins, ShipState.NO_MESSAGE, np.roll(state, 1))
-    return effect[before, state]
 
 
 def _runs(
@@ -296,9 +155,6 @@ def _ids(port: Port, table: pd.DataFrame) -> pd.Series:
     return port.id + "-" + table["mmsi"].astype(str) + "-" + started
 
 
-# --- stays at berths ----------------------------------------------------------------------------
-
-
 def _stays(
     rows: pd.DataFrame,
     port: Port,
@@ -341,7 +197,7 @@ def _berth_at(stops: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArr
     """Id of the nearest berth in reach, "" where there is none; a quay goes before an anchorage."""
     if not len(stops):
         return np.empty(0, dtype=object)
-    points = _points(stops["lon"].to_numpy(), stops["lat"].to_numpy(), port)
+    points = points_of(stops["lon"].to_numpy(), stops["lat"].to_numpy(), port)
     berths = sorted(port.berths, key=lambda berth: berth.kind is BerthKind.ANCHORAGE)
     outlines = [project(berth.polygon, port.grid.epsg) for berth in berths]
     distance_m = np.array([shapely.distance(points, outline) for outline in outlines])

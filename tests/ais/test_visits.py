@@ -20,8 +20,8 @@ from jobs.ais import (
     compare_visits,
 )
 from jobs.ais.geodesy import DEGREE_M
+from jobs.ais.port_state import TRANSITIONS, Event, ShipState, transition_events
 from jobs.ais.schema import AIS_COLUMNS
-from jobs.ais.visits import TRANSITIONS, Event, ShipState, transition_events
 from jobs.domain import BerthKind, Port
 from jobs.visits.columns import frame
 from jobs.visits.occupancy.draws import StayDraws
