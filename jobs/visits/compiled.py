@@ -1,6 +1,6 @@
 """numba's compiler, with its cache on disk made safe for code of several processes.
 
-numba (seen in 0.61 and 0.68) keeps the object code of a function with that of all it calls, under
+numba (seen in 0.68.1) keeps the object code of a function with that of all it calls, under
 symbols that are numbered from 1 in every process. Code that two processes compiled and cached can
 so share a symbol, and a third process that loads both runs the one in place of the other: it gives
 wrong numbers, or crashes. Two processes that compile at the same time may also write two overloads
