@@ -6,6 +6,7 @@ The scenarios call what both call, with an API server that enforces the Roles.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from jobs.storage import LocalFolder
 from tests.support.kubernetes.runs import NAMESPACE, rights
 from tests.support.kubernetes.values import run
 from tests.support.kubernetes.world import DASK, World, kubernetes_world
+from tests.support.servers.kubernetes.problems import ProblemError
 
 RUNNER, SUBMITTER = "berthwatch-runner", "berthwatch-submitter"
 IMAGE = f"registry.test/shell@sha256:{'d' * 64}"
@@ -116,7 +118,8 @@ def as_a_submitter(world: World, storage: LocalFolder) -> None:
 def clear(world: World) -> None:
     for kind in ("jobs", "daskworkergroups", "daskclusters", "secrets"):
         for one in world.list(kind):
-            world.delete(kind, one["metadata"]["name"])
+            with suppress(ProblemError):  # garbage collection may delete it first
+                world.delete(kind, one["metadata"]["name"])
     kinds = ("jobs", "daskclusters", "daskworkergroups")
     world.wait_until(lambda: not any(world.list(kind) for kind in kinds), 30)
 

@@ -1,4 +1,4 @@
-"""What the API server refuses, in Kubernetes' words."""
+"""Error responses of the API server, in Kubernetes' wording."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REASONS = {
 
 
 class ProblemError(Exception):
-    """An answer other than 2xx."""
+    """A response with a status other than 2xx."""
 
     def __init__(self, code: int, message: str, reason: str | None = None) -> None:
         super().__init__(message)
