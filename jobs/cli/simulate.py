@@ -93,15 +93,16 @@ def demo(
 
 
 def _compare(published: Path, truth: Path) -> None:
-    from jobs.simulate.score import compare
+    from jobs.simulate.score import score_results
 
-    matches, visits = compare(published, truth)
+    score, visits = score_results(published, truth)
     out.print()
     show(visits, False, "no visit in the truth")
     out.print(
-        f"vessels: {matches.right} found, {matches.missed} missed, {matches.wrong} false; "
-        f"precision {matches.precision:.2f}, recall {matches.recall:.2f}, "
-        f"mean length error {matches.length_error_m:.0f} m",
+        f"vessels: {score.true_positives} found, {score.false_negatives} missed, "
+        f"{score.false_positives} false; "
+        f"precision {score.precision:.2f}, recall {score.recall:.2f}, "
+        f"mean length error {score.length_error_m:.0f} m",
         highlight=False,
         soft_wrap=True,
     )

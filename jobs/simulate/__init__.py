@@ -1,4 +1,4 @@
-"""A lawful STAC archive of synthetic port scenes, with the truth it was made from."""
+"""A valid STAC archive of synthetic port scenes, with the truth it was made from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.simulate.layouts import lay_out
 from jobs.simulate.moorings import Harbour, harbour
 from jobs.simulate.passes import Pass, deliver, passes
 from jobs.simulate.scenery import Scenery, draw_scenery
-from jobs.simulate.settings import SimulationConfig, chance
+from jobs.simulate.settings import SimulationConfig, rng_for
 from jobs.simulate.traffic import Stay, poses, schedule, under_way
 from jobs.simulate.truth import (
     LabelRow,
@@ -34,24 +34,24 @@ __all__ = ["SimulationConfig", "SimulationSummary", "simulate"]
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written."""
+    """Paths and counts of a simulation that was written."""
 
     catalog: Path
     job: Path
-    """A job file that runs on the catalog as it is."""
+    """A job file for the catalog."""
     ports: int
     overpasses: int
     items: int
     visits: int
     vessels: int
-    """Ships in all passes together, seen or not."""
+    """Ships summed over all passes, visible or not."""
     size_bytes: int
-    """Of the images."""
+    """Of the image files."""
 
 
 @dataclass(frozen=True)
-class _Taken:
-    """What one pass added."""
+class _PassOutput:
+    """Items written for one pass, and their rows of truth and labels."""
 
     items: tuple[dict[str, Any], ...]
     vessels: tuple[VesselRow, ...]
@@ -61,24 +61,25 @@ class _Taken:
 def simulate(
     config: SimulationConfig, out: Path, progress: Callable[[str], None]
 ) -> SimulationSummary:
-    """Write catalog, images, truth, labels and job file to a folder; equal configs, equal bytes.
+    """Write catalog, images, truth, labels and job file to a folder.
 
-    Raises InputError when the folder already holds a catalog or a port is not known.
+    Equal configs give equal bytes. ``progress`` is called with a line of text per pass. Raises
+    InputError when the folder already has a catalog or a port is unknown.
     """
     if (out / "catalog.json").exists():
         raise InputError(f"{out} already holds a catalog.json; give a new folder or remove it")
     harbours, stays = _populate(config)
     (out / COLLECTION).mkdir(parents=True, exist_ok=True)
-    taken: list[_Taken] = []
+    outputs: list[_PassOutput] = []
     for index, each in enumerate(harbours):
         found = _image_port(config, index, each, stays, out, progress)
         write_labels(out, each.port.id, [row for part in found for row in part.labels])
-        taken.extend(found)
-    return _finish(config, harbours, stays, taken, out)
+        outputs.extend(found)
+    return _finish(config, harbours, stays, outputs, out)
 
 
 def _populate(config: SimulationConfig) -> tuple[list[Harbour], tuple[Stay, ...]]:
-    """The harbours to image and every stay in them."""
+    """The harbours to image and all stays in them."""
     if config.harbours:
         drawn = [lay_out(config, number) for number in range(config.harbours)]
         return [each for each, _ in drawn], tuple(stay for _, stays in drawn for stay in stays)
@@ -93,18 +94,18 @@ def _image_port(
     stays: tuple[Stay, ...],
     out: Path,
     progress: Callable[[str], None],
-) -> list[_Taken]:
+) -> list[_PassOutput]:
     progress(f"{where.port.id}: drawing the port")
     scenery = draw_scenery(where, config.seed)
-    taken = []
+    outputs = []
     for each in passes(config, where):
-        taken.append(_take(config, index, where, scenery, stays, each, out))
-        cover = taken[-1].items[0]["properties"]["eo:cloud_cover"]
+        outputs.append(_image_pass(config, index, where, scenery, stays, each, out))
+        cover = outputs[-1].items[0]["properties"]["eo:cloud_cover"]
         progress(f"{where.port.id}: {each.moment:%Y-%m-%d %H:%M} UTC, {cover:.0f} % cloud")
-    return taken
+    return outputs
 
 
-def _take(
+def _image_pass(
     config: SimulationConfig,
     index: int,
     where: Harbour,
@@ -112,16 +113,16 @@ def _take(
     stays: tuple[Stay, ...],
     each: Pass,
     out: Path,
-) -> _Taken:
-    """One pass: ships and weather of the moment, seen once, delivered as tiles."""
+) -> _PassOutput:
+    """Draw ships and weather of one pass, render them, and write the image as tiles."""
     port, grid = where.port.id, where.window
-    rng = chance(config.seed, "pass", port, each.number)
+    rng = rng_for(config.seed, "pass", port, each.number)
     weather = draw_weather(rng, config.cloud_share, float(rng.uniform(0, 360)))
     ships = poses(stays, port, each.moment, weather.wind_deg)
     ships += under_way(f"passing-{port}-{each.number}", where, scenery.coast_m, ships, rng)
     seen = view(scenery, grid, weather, ships, each.moment, rng)
     scl = classify(seen, scenery)
-    # the first port's pass comes as two tiles; a harbour drawn by lot as one
+    # the first port's pass comes as two tiles; a random harbour's as one
     tiles = deliver(config, index + bool(config.harbours), where, each)
     items = tuple(
         write_item(
@@ -132,26 +133,28 @@ def _take(
         )
         for tile in tiles
     )
-    current = tiles[:2]  # a superseded product shows nothing that its successor does not
+    current = tiles[:2]  # a superseded product shows the same as its successor
     labels = (row for tile in current for row in label_rows(port, grid, tile, ships, seen))
-    return _Taken(items, tuple(vessel_rows(port, each, grid, current, ships, seen)), tuple(labels))
+    return _PassOutput(
+        items, tuple(vessel_rows(port, each, grid, current, ships, seen)), tuple(labels)
+    )
 
 
 def _finish(
     config: SimulationConfig,
     harbours: list[Harbour],
     stays: tuple[Stay, ...],
-    taken: list[_Taken],
+    outputs: list[_PassOutput],
     out: Path,
 ) -> SimulationSummary:
-    items = [item for part in taken for item in part.items]
-    vessels = [row for part in taken for row in part.vessels]
+    items = [item for part in outputs for item in part.items]
+    vessels = [row for part in outputs for row in part.vessels]
     write_truth(out, visit_rows(stays), vessels)
     return SimulationSummary(
         catalog=write_catalog(out, items, config.seed),
         job=_write_job(config, harbours, out),
         ports=len(harbours),
-        overpasses=len(taken),
+        overpasses=len(outputs),
         items=len(items),
         visits=len(stays),
         vessels=len(vessels),

@@ -1,4 +1,4 @@
-"""Pixels as cloud-optimised GeoTIFFs and STAC items like Earth Search's ``sentinel-2-c1-l2a``."""
+"""Writes images as cloud-optimised GeoTIFFs and STAC items as Earth Search's Collection 1."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from jobs.simulate.passes import BASELINE, Tile
 
 COLLECTION = "sentinel-2-c1-l2a"
 SCALE, OFFSET = 1e-4, -0.1
+"""Reflectance = digital number * scale + offset."""
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 EXTENSIONS = [
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -41,7 +42,7 @@ EXTENSIONS = [
 
 @dataclass(frozen=True)
 class Band:
-    """A 10 m band as the items describe it."""
+    """A 10 m band: names and wavelengths as in the items."""
 
     name: str
     number: str
@@ -59,7 +60,7 @@ BANDS = (
 
 @dataclass(frozen=True)
 class Raster:
-    """Pixels of a whole window, as delivered."""
+    """Pixels of a grid, as delivered."""
 
     grid: Grid
     bands: NDArray[np.uint16]
@@ -71,14 +72,14 @@ class Raster:
 def encode(
     reflectance: NDArray[np.float32], scl: NDArray[np.uint8], grid: Grid, baseline: str
 ) -> Raster:
-    """Reflectance as digital numbers; the older processing baseline is a little brighter."""
+    """Reflectance (band, y, x) as digital numbers; the older baseline is .0015 brighter."""
     shift = 0.0 if baseline == BASELINE else 0.0015
     number = np.rint((reflectance + np.float32(shift) - OFFSET) / SCALE)
     return Raster(grid, np.clip(number, 1, 65535).astype(np.uint16), scl)
 
 
 def cut(whole: Raster, tile: Tile) -> Raster:
-    """The tile's part of a window: a slice, or a warp into the tile's own zone."""
+    """The tile's part of a window: a slice, or warped into the tile's UTM zone."""
     same_zone = whole.grid.epsg == tile.grid.epsg
     bands, scl = _slice(whole, tile.grid) if same_zone else _warp(whole, tile.grid)
     here = shapely.contains_xy(tile.imaged, *np.meshgrid(tile.grid.x, tile.grid.y))
@@ -144,7 +145,7 @@ def _write_asset(home: Path, name: str, raster: Raster) -> dict[str, Any]:
 
 
 def _true_colour(raster: Raster) -> NDArray[np.uint8]:
-    """Red, green, blue in 8 bits, as Sen2Cor makes it: reflectance 0..0.355 is 1..255."""
+    """Red, green, blue in 8 bits, as of Sen2Cor: reflectance 0..0.355 is 1..255."""
     rgb = raster.bands[[2, 1, 0]]
     value = np.clip((rgb * np.float32(SCALE) + OFFSET) / 0.355 * 255, 1, 255)
     return np.where(rgb == 0, 0, value).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""Harbours drawn by lot: coasts, quays, piers, jetties and breakwaters, and the ships in them.
+"""Random harbours for training: coasts, quays, piers, jetties and breakwaters, and their ships.
 
-A network that has seen a hundred such harbours has seen no quay twice; the bundled ports are few.
+The bundled ports are few; of random harbours no two have the same quays.
 """
 
 from __future__ import annotations
@@ -18,28 +18,32 @@ from shapely.geometry import LineString, Polygon, box
 from jobs.domain import Berth, BerthKind, Grid, Port
 from jobs.domain.geometry import WGS84, transformer
 from jobs.simulate.moorings import FENDER_M, QUAY_SHARE, Harbour, Mooring
-from jobs.simulate.settings import SimulationConfig, chance
+from jobs.simulate.settings import SimulationConfig, rng_for
 from jobs.simulate.traffic import BUILDS, CALLERS, Ship, ShipType, Stay
 
 SIDE_PX = 640
+"""Width and height of the window, pixels."""
 BERTH_WIDTH_M = 80.0
 SHIP_ROOM_M = 60.0
-"""Quay per ship of a berth's capacity."""
+"""Length of quay per ship of a berth's capacity."""
 ANCHORAGE_FROM_M = 1300.0
-"""Off the shore, where ships lie at anchor."""
+"""Least distance from the shore of ships at anchor."""
 OCCUPIED = 0.75
+"""Probability that a place at a quay is taken."""
 RAFTED = 0.18
-"""Chance that another ship lies outside the last one."""
+"""Probability that another ship lies outside the last one."""
 STERN_TO = 0.12
-"""Chance of a quay at which ships lie side by side, sterns to the quay."""
+"""Probability that ships at a quay lie side by side, sterns to the quay."""
 LONGEST_M = 380.0
-SURF_CHANCE = 0.4
+"""Length of the longest ship."""
+SURF_PROBABILITY = 0.4
+"""Probability that a harbour's open coast has breaking waves."""
 _KINDS = tuple(kind for kind in BerthKind if kind in CALLERS and kind is not BerthKind.ANCHORAGE)
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """The shore's own axes: u along it, v toward the sea, metres from the window's centre."""
+    """Axes of the shore: u along it, v toward the sea, metres from the window's centre."""
 
     x: float
     y: float
@@ -60,7 +64,7 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Quay:
-    """A straight edge to lie at: its middle and the direction toward the water, in the frame."""
+    """A straight quay: its middle and the direction toward the water, in the frame."""
 
     middle: tuple[float, float]
     seaward: tuple[float, float]
@@ -70,7 +74,7 @@ class _Quay:
 
 @dataclass
 class _Works:
-    """What is built, while it is laid out."""
+    """Quays, piers and breakwaters of a harbour, filled while it is laid out."""
 
     quays: list[_Quay] = field(default_factory=list)
     piers: list[Polygon] = field(default_factory=list)
@@ -79,7 +83,7 @@ class _Works:
 
 @dataclass
 class _Fleet:
-    """Who lies in the harbour, while it fills: no two hulls overlap, none stands on a pier."""
+    """Ships of a harbour, filled one by one: no hull overlaps another or solid ground."""
 
     config: SimulationConfig
     port: str
@@ -108,8 +112,8 @@ class _Fleet:
 
 
 def lay_out(config: SimulationConfig, number: int) -> tuple[Harbour, tuple[Stay, ...]]:
-    """The config's number-th harbour by lot, and its ships, which stay all the time."""
-    rng = chance(config.seed, "layout", number)
+    """A random harbour of the config, by number, and its ships, which stay for the whole period."""
+    rng = rng_for(config.seed, "layout", number)
     window = _window(number, rng)
     left, bottom, right, top = window.bounds
     frame = _Frame((left + right) / 2, (bottom + top) / 2, float(rng.uniform(0, 2 * math.pi)))
@@ -131,7 +135,7 @@ def lay_out(config: SimulationConfig, number: int) -> tuple[Harbour, tuple[Stay,
         _land(frame, window, rng),
         tuple(works.piers),
         tuple(works.breakwaters),
-        float(rng.uniform(0.1, 1)) if rng.random() < SURF_CHANCE else 0.0,
+        float(rng.uniform(0.1, 1)) if rng.random() < SURF_PROBABILITY else 0.0,
     )
     fleet = _Fleet(config, name, [*works.breakwaters, *_jetties(moorings)], rng)
     for mooring in moorings:
@@ -141,7 +145,7 @@ def lay_out(config: SimulationConfig, number: int) -> tuple[Harbour, tuple[Stay,
 
 
 def _window(number: int, rng: np.random.Generator) -> Grid:
-    """A square in a UTM zone of its own as far as there are zones; no two harbours meet."""
+    """A square in one of the 60 UTM zones in turn; no two harbours overlap."""
     zone = 1 + number % 60
     left = 300_000 + 20 * round(float(rng.uniform(0, 10_000)))
     top = 3_000_000 + 200_000 * (number // 60) + 20 * round(float(rng.uniform(0, 4_000)))
@@ -154,7 +158,7 @@ def _lonlat(shape: Polygon, window: Grid) -> Polygon:
 
 
 def _land(frame: _Frame, window: Grid, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Land behind a shore that swings by some hundred metres outside the harbour."""
+    """Land behind a shore that varies by some hundred metres outside the harbour."""
     x, y = np.meshgrid(window.x, window.y)
     east, north = x - frame.x, y - frame.y
     u = east * math.cos(frame.turn) + north * math.sin(frame.turn)
@@ -192,7 +196,7 @@ def _build(frame: _Frame, rng: np.random.Generator) -> _Works:
 def _pier(
     works: _Works, frame: _Frame, u: float, kind: BerthKind, rng: np.random.Generator
 ) -> float:
-    """A pier with a quay on either side; returns its width. Oil is loaded at a jetty's head."""
+    """A pier with a quay on either side; for oil a jetty, quay at its head. Returns its width."""
     width, reach = float(rng.uniform(110, 260)), float(rng.uniform(260, 850))
     if kind is BerthKind.OIL_TERMINAL:
         length_m = float(rng.uniform(200, 400))
@@ -208,7 +212,7 @@ def _pier(
 
 
 def _breakwater(frame: _Frame, side: int, rng: np.random.Generator) -> Polygon:
-    """A mole that leaves the shore at one end of the harbour and bends before it."""
+    """A breakwater from the shore at one end of the harbour, with a bend in front of it."""
     out, across = float(rng.uniform(900, 1250)), float(rng.uniform(300, 1600))
     start = side * float(rng.uniform(2500, 2900))
     course = [(start, -100.0), (start, out * 0.7), (start - side * 250, out)]
@@ -230,7 +234,7 @@ def _mooring(frame: _Frame, quay: _Quay, name: str, window: Grid) -> Mooring:
 
 
 def _jetties(moorings: tuple[Mooring, ...]) -> list[Polygon]:
-    """The solid ground right behind each quay's line."""
+    """Solid ground directly behind each quay's edge."""
     found = []
     for each in moorings:
         line, half = each.quay_line_m, each.length_m / 2
@@ -243,7 +247,7 @@ def _jetties(moorings: tuple[Mooring, ...]) -> list[Polygon]:
 
 
 def _hull(ship: Ship, at: tuple[float, float], bow_deg: float | None) -> Polygon:
-    """The room a ship takes; at anchor, the circle in which it swings."""
+    """Outline of a ship; at anchor, the circle in which it swings."""
     if bow_deg is None:
         return shapely.Point(at).buffer(ship.length_m + 60)
     (x, y), half, deep = at, ship.length_m / 2, ship.beam_m / 2

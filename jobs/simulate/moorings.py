@@ -1,4 +1,4 @@
-"""Where ships lie: a port's berths as lines and places in metres."""
+"""Moorings: a port's berths as quay lines and places of ships, in metres."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from jobs.domain.geometry import project
 from jobs.domain.land_mask import land_mask
 
 QUAY_SHARE = 0.42
-"""The quay takes this share of a berth's width, from its landward side; ships lie on the rest."""
+"""Share of a berth's width, from its landward side, that is quay; ships lie on the rest."""
 FENDER_M = 4.0
+"""Gap between quay and hull."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Mooring:
 
     @property
     def is_anchorage(self) -> bool:
+        """Whether the berth is an anchorage, without a quay."""
         return self.berth.kind is BerthKind.ANCHORAGE
 
     @property
@@ -46,11 +48,12 @@ class Mooring:
 
     @property
     def places(self) -> int:
-        """Ships that may lie alongside at once."""
+        """Number of ships that may lie alongside at once."""
         return self.berth.capacity or 1
 
     @property
     def longest_ship_m(self) -> float:
+        """Length of the longest ship that one place holds."""
         return 0.9 * self.length_m / self.places
 
     def point(self, along_m: float, seaward_m: float) -> tuple[float, float]:
@@ -60,7 +63,7 @@ class Mooring:
 
     @property
     def quay_line_m(self) -> float:
-        """Where the quay ends, toward the water from the centre."""
+        """Position of the quay's edge, from the centre toward the water."""
         return (QUAY_SHARE - 0.5) * self.width_m
 
     def alongside(self, place: int, beam_m: float) -> tuple[float, float]:
@@ -71,22 +74,24 @@ class Mooring:
 
 @dataclass(frozen=True)
 class Harbour:
-    """A port with its moorings and its land, ready to be simulated."""
+    """A port to be simulated: moorings, land, and what is built in the water."""
 
     port: Port
     moorings: tuple[Mooring, ...]
     window: Grid
-    """What the images show: the port's grid and a margin."""
+    """Extent of the images: the port's grid and a margin."""
     land: NDArray[np.bool_]
-    """(y, x) of the window."""
+    """True for land, (y, x) of the window."""
     piers: tuple[Polygon, ...] = ()
-    """Solid ground that stands out into the water, UTM metres."""
+    """Solid ground built into the water, UTM metres."""
     breakwaters: tuple[Polygon, ...] = ()
+    """UTM metres."""
     surf: float = 0.0
-    """0..1, how much of the open coast breaks waves"""
+    """Share of the open coast with breaking waves, 0..1."""
 
     @property
     def anchorage(self) -> Mooring | None:
+        """The first anchorage; None where there is none."""
         return next((mooring for mooring in self.moorings if mooring.is_anchorage), None)
 
 

@@ -1,4 +1,4 @@
-"""When a satellite passes, and the tiles its image is delivered in."""
+"""Times of satellite passes, and the tiles in which their images are delivered."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from shapely.geometry import Polygon, box
 from jobs.domain import Grid
 from jobs.domain.geometry import WGS84, transformer
 from jobs.simulate.moorings import Harbour
-from jobs.simulate.settings import SimulationConfig, chance
+from jobs.simulate.settings import SimulationConfig, rng_for
 
 OVERLAP_M = 600.0
-"""How far each of two tiles reaches over the middle of the window."""
+"""Overlap of two tiles: each reaches this far over the middle of the window."""
 BASELINE, OLD_BASELINE = "05.10", "05.00"
+"""Processing baselines of current and of superseded products."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One satellite over one port."""
+    """One pass of one satellite over one port."""
 
     number: int
     moment: datetime
@@ -33,14 +34,14 @@ class Pass:
 
 @dataclass(frozen=True)
 class Tile:
-    """One item to deliver: a part of the window, perhaps not all of it imaged."""
+    """One item: a part of the window, possibly not all of it imaged."""
 
     item_id: str
     square: str
     """MGRS square, e.g. 53TKH."""
     grid: Grid
     imaged: Polygon
-    """Where there are data, metres in the grid's zone."""
+    """Area with data, metres in the grid's zone."""
     moment: datetime
     satellite: str
     baseline: str
@@ -49,14 +50,14 @@ class Tile:
 
     @property
     def footprint(self) -> Polygon:
-        """Where there are data, WGS 84."""
+        """Area with data, WGS 84."""
         inverse = transformer(self.grid.epsg, WGS84)
         return shapely.transform(self.imaged, inverse.transform, interleaved=False)
 
 
 def passes(config: SimulationConfig, harbour: Harbour) -> Iterator[Pass]:
-    """Passes of two satellites that follow each other on every orbit, about 02:10 UTC."""
-    rng = chance(config.seed, "passes", harbour.port.id)
+    """Passes of two satellites that alternate on every orbit, about 02:10 UTC."""
+    rng = rng_for(config.seed, "passes", harbour.port.id)
     orbits = len(config.revisit_days)
     day = int(rng.integers(0, min(config.revisit_days[0], config.days)))
     gaps = cycle(config.revisit_days)
@@ -100,7 +101,7 @@ def _halves(window: Grid) -> tuple[Grid, Grid]:
 
 
 def _swath(window: Grid) -> Polygon:
-    """What the window shows when the swath ends inside it: the edge leans like the orbit."""
+    """Imaged part of a window in which the swath ends; its edge is inclined as the orbit."""
     left, bottom, right, top = window.bounds
     width, lean = right - left, math.tan(math.radians(11)) * (top - bottom)
     edge = left + 0.62 * width
@@ -117,7 +118,7 @@ def _tile(each: Pass, grid: Grid, imaged: Polygon, column: int) -> Tile:
 
 
 def _reprocessed(tile: Tile) -> Tile:
-    """The same acquisition as it was first processed, with the baseline before."""
+    """The same acquisition as processed earlier, with the older baseline."""
     number = OLD_BASELINE.replace(".", "")
     earlier = tile.generated - timedelta(hours=1)
     name = f"{tile.item_id}_N{number}"
@@ -125,7 +126,7 @@ def _reprocessed(tile: Tile) -> Tile:
 
 
 def _in_next_zone(each: Pass, grid: Grid) -> Tile:
-    """The part as a tile of the UTM zone to the east: turned a little, with empty corners."""
+    """The part as a tile of the UTM zone to the east: slightly rotated, with empty corners."""
     epsg = grid.epsg + 1 if grid.epsg % 100 < 60 else grid.epsg - 1
     turn = transformer(grid.epsg, epsg)
     outline = shapely.segmentize(box(*grid.bounds), 1000)

@@ -1,4 +1,4 @@
-"""What stays in a port from pass to pass: coast, hills, fields, towns, quays, tanks, stacks."""
+"""The static scenery of a port: coast, hills, fields, towns, quays, tanks, stacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shapely.geometry import LineString, Polygon
 
 from jobs.domain import BerthKind
 from jobs.simulate.moorings import Harbour, Mooring
-from jobs.simulate.settings import chance
+from jobs.simulate.settings import rng_for
 from jobs.simulate.ships import PSF_M, Plane
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -28,6 +28,7 @@ _Part: TypeAlias = tuple[slice, slice]
 FINE = 2
 """Sub-pixels across a pixel: 5 m."""
 TOWN_REACH_M = 900.0
+"""Distance inland that towns reach."""
 
 # Summer reflectance in blue, green, red, nir.
 FOREST = (0.020, 0.042, 0.025, 0.300)
@@ -55,28 +56,28 @@ BOXES = (
     (0.080, 0.130, 0.100, 0.150),
 )
 WINTER = (0.035, 0.028, 0.045, -0.170)
-"""What bare branches and dry grass add to FOREST and MEADOW in the cold months."""
+"""Change of the reflectance of FOREST and MEADOW in winter, by bare branches and dry grass."""
 
 
 @dataclass(frozen=True)
 class Scenery:
-    """A port without ships, water and weather, on the harbour's window."""
+    """Reflectance and coverage of a port without ships, water and weather, (y, x) of its window."""
 
     ground: Plane
     """(band, y, x) summer reflectance times ``dry``."""
     dry: Plane
-    """Share of each pixel that is not water, blurred as the sensor sees it."""
+    """Share of each pixel that is not water, blurred by the sensor's point spread."""
     vegetated: Plane
-    """Share of each pixel that changes with the season."""
+    """Share of each pixel that is vegetation, which changes with the season."""
     coast_m: Plane
-    """Distance of water from the coast; 0 on land."""
+    """Distance of water from the coast, metres; 0 on land."""
     surf: Plane
     """Share of each pixel of water that is foam of breaking waves."""
 
 
 @dataclass
 class _Canvas:
-    """The fine picture while it is painted."""
+    """The scenery on sub-pixels while it is painted."""
 
     transform: Affine
     colour: Plane
@@ -84,12 +85,12 @@ class _Canvas:
     vegetated: Mask
 
     def paint(self, shapes: Iterable[shapely.Geometry], colour: tuple[float, ...]) -> None:
-        """Fill shapes where it is dry."""
+        """Colour the dry parts of shapes."""
         part, inside = self._inside(shapes)
         self._fill(part, inside & self.dry[part], colour)
 
     def build(self, shapes: Iterable[shapely.Geometry], colour: tuple[float, ...]) -> None:
-        """Fill shapes and make them dry: what stands in the water."""
+        """Colour shapes and make them dry, as buildings in the water."""
         part, inside = self._inside(shapes)
         self.dry[part] |= inside
         self._fill(part, inside, colour)
@@ -104,7 +105,7 @@ class _Canvas:
         self.colour[:, *part][:, inside] = np.array(colour, np.float32)[:, None]
 
     def _inside(self, shapes: Iterable[shapely.Geometry]) -> tuple[_Part, Mask]:
-        """The part of the canvas that holds the shapes, and which of its pixels they cover."""
+        """The window of the canvas around the shapes, and the mask of its pixels inside them."""
         listed = list(shapes)
         if not listed:
             return (slice(0), slice(0)), np.zeros((0, 0), bool)
@@ -127,8 +128,8 @@ class _Canvas:
 
 
 def draw_scenery(harbour: Harbour, seed: int) -> Scenery:
-    """The standing picture of a harbour; the same seed draws the same town."""
-    rng = chance(seed, "scenery", harbour.port.id)
+    """The static scenery of a harbour; equal seeds give equal sceneries."""
+    rng = rng_for(seed, "scenery", harbour.port.id)
     canvas = _land(harbour, rng)
     canvas.build(harbour.breakwaters, SHORE)
     canvas.build(harbour.piers, CONCRETE)
@@ -136,11 +137,11 @@ def draw_scenery(harbour: Harbour, seed: int) -> Scenery:
     for mooring in harbour.moorings:
         if not mooring.is_anchorage:
             _terminal(canvas, mooring, rng)
-    return _seen(canvas, harbour, rng)
+    return _rendered(canvas, harbour, rng)
 
 
-def _seen(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> Scenery:
-    """The picture as the sensor would see it: blurred and averaged to 10 m."""
+def _rendered(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> Scenery:
+    """The canvas as the sensor images it: blurred and averaged to 10 m."""
     dry = canvas.dry.astype(np.float32)
     coarse_dry = _coarse(dry)
     coast_m = 10 * distance_transform_edt(coarse_dry < 0.5)
@@ -154,7 +155,7 @@ def _seen(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> Scener
 
 
 def _surf(harbour: Harbour, coast_m: Plane, rng: np.random.Generator) -> Plane:
-    """Broken lines of foam along open coasts, away from berths."""
+    """Share of foam, in broken lines along open coasts away from berths."""
     if not harbour.surf:
         return np.zeros_like(coast_m)
     x, y = np.meshgrid(harbour.window.x, harbour.window.y)
@@ -183,7 +184,7 @@ def _coarse(fine: Plane) -> Plane:
 def cloudy_noise(
     shape: tuple[int, int], rng: np.random.Generator, slope: float, longest_px: float
 ) -> Plane:
-    """Correlated noise of mean 0 and deviation 1: amplitude falls as frequency to the -slope."""
+    """Correlated noise of mean 0 and deviation 1; amplitude is proportional to frequency^-slope."""
     down, across = (
         f(n).astype(np.float32) for f, n in zip((fftfreq, rfftfreq), shape, strict=True)
     )
@@ -223,7 +224,7 @@ def _finer(coarse: NDArray[Any]) -> NDArray[Any]:
 
 
 def _fields(size: tuple[int, int], rng: np.random.Generator) -> tuple[Mask, Plane]:
-    """Irregular parcels: where they are green, and their colour (band, y, x)."""
+    """Irregular parcels: mask of the green ones, and colour (band, y, x)."""
     count = max(8, size[0] * size[1] // 900)
     seeds = rng.uniform(0, 1, (count, 2)) * size
     rows, cols = np.mgrid[: size[0], : size[1]]
@@ -235,7 +236,7 @@ def _fields(size: tuple[int, int], rng: np.random.Generator) -> tuple[Mask, Plan
 
 
 def _coast(harbour: Harbour, rng: np.random.Generator) -> Mask:
-    """The land mask with the steps of its polygons worn away, so a real coast differs from it."""
+    """The land mask, smoothed and varied at random, as a real coast differs from its polygons."""
     land = harbour.land
     inland_m = 10 * (distance_transform_edt(land) - distance_transform_edt(~land))
     smooth = zoom(gaussian_filter(inland_m, 2), FINE, order=1)
@@ -253,13 +254,13 @@ def _shore(canvas: _Canvas) -> None:
 
 
 def _water_side(mooring: Mooring) -> Polygon:
-    """What is dredged: a berth's water and as much again in front of it."""
+    """Area to dredge: a berth's water and as much again in front of it."""
     reach = 1.6 * mooring.width_m
     return _box(mooring, 0, mooring.quay_line_m + reach / 2, mooring.length_m + 60, reach)
 
 
 def _box(m: Mooring, along_m: float, seaward_m: float, length_m: float, depth_m: float) -> Polygon:
-    """A rectangle in the frame of a berth: centre, size along the quay, size across it."""
+    """A rectangle in the axes of a berth: centre, size along the quay, size across it."""
     half, deep = length_m / 2, depth_m / 2
     return Polygon(
         m.point(along_m + a, seaward_m + b)
@@ -271,7 +272,7 @@ def _box(m: Mooring, along_m: float, seaward_m: float, length_m: float, depth_m:
 
 
 def _town(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> None:
-    """Paved ground, streets and roofs behind the quays, thinning out inland."""
+    """Paved ground, streets and roofs behind the quays, sparser inland."""
     quays = [mooring for mooring in harbour.moorings if not mooring.is_anchorage]
     for quay in quays:
         _quarter(canvas, quay, rng)
@@ -279,8 +280,8 @@ def _town(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> None:
 
 
 def _quarter(canvas: _Canvas, quay: Mooring, rng: np.random.Generator) -> None:
-    spread = rng.normal(0, 1, (420, 2)) * (quay.length_m * 0.7 + 150, TOWN_REACH_M * 0.45)
-    lots = [(float(a), -abs(float(d)) - 120) for a, d in spread]
+    offsets = rng.normal(0, 1, (420, 2)) * (quay.length_m * 0.7 + 150, TOWN_REACH_M * 0.45)
+    lots = [(float(a), -abs(float(d)) - 120) for a, d in offsets]
     canvas.paint((_box(quay, a, d, *rng.uniform(50, 110, 2)) for a, d in lots), PAVED)
     streets = (quay.point(0, -s) for s in range(150, int(TOWN_REACH_M), 150))
     canvas.paint((_street(quay, at) for at in streets), ROAD)
@@ -298,7 +299,7 @@ def _street(quay: Mooring, at: tuple[float, float]) -> Polygon:
 
 
 def _roads(canvas: _Canvas, quays: list[Mooring], rng: np.random.Generator) -> None:
-    """Winding roads from the quays into the country."""
+    """Winding roads from the quays inland."""
     lines = []
     for quay in quays:
         x, y = quay.point(0, -80)
@@ -310,7 +311,7 @@ def _roads(canvas: _Canvas, quays: list[Mooring], rng: np.random.Generator) -> N
 
 
 def _terminal(canvas: _Canvas, quay: Mooring, rng: np.random.Generator) -> None:
-    """The quay itself and what stands behind it."""
+    """The quay, and the yard, stacks, heaps or sheds and cranes behind it."""
     if quay.berth.kind is BerthKind.OIL_TERMINAL:
         _oil_terminal(canvas, quay, rng)
         return

@@ -1,8 +1,9 @@
-"""Compare published results with the truth of a simulation: what was there, what could be seen."""
+"""Score of published results against the truth of a simulation."""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,41 +15,58 @@ from scipy.optimize import linear_sum_assignment
 from jobs.domain.geometry import GEOD
 
 MATCH_M = 60.0
-"""A vessel nearer than this to a true one is taken for it."""
+"""Largest distance, metres, of a detected vessel from the true one that it is matched to."""
 
 VISIBLE_FROM = 0.5
-"""Share of a hull that must be imaged and free of cloud for it to count as there to be seen."""
+"""Least share of a hull that is imaged and free of cloud for a true vessel to count."""
 
 SMALL_BELOW_M = 40.0
-"""Shorter ships are neither asked for nor held against the detector: 10 m pixels."""
+"""True vessels shorter than this, metres, are ignored: pixels are 10 m."""
 
 
 @dataclass(frozen=True)
-class Matches:
-    """How vessels found compare with vessels there; ignored ones are in none of the counts."""
+class DetectionScore:
+    """Detected against true vessels; ignored ones are in no count."""
 
-    right: int
-    wrong: int
-    missed: int
+    true_positives: int
+    false_positives: int
+    false_negatives: int
     length_error_m: float
-    """Mean absolute error of the length of those found; NaN when there is none."""
+    """Mean absolute error of the length of true positives; NaN without any."""
 
     @property
     def precision(self) -> float:
-        """Share of the found that are there; NaN when nothing was found."""
-        return self.right / (self.right + self.wrong) if self.right + self.wrong else float("nan")
+        """True positives per detection; NaN without detections."""
+        return _share(self.true_positives, self.false_positives)
 
     @property
     def recall(self) -> float:
-        """Share of those there that were found; NaN when nothing was there."""
-        return self.right / (self.right + self.missed) if self.right + self.missed else float("nan")
+        """True positives per true vessel; NaN without true vessels."""
+        return _share(self.true_positives, self.false_negatives)
 
 
-def match_vessels(found: pd.DataFrame, true: pd.DataFrame, ignore: pd.Series) -> Matches:
+def score_results(
+    published: Path, truth: Path
+) -> tuple[DetectionScore, list[dict[str, str | int]]]:
+    """Score of detections, and a row per berth of visits: true, imaged, seen, estimated.
+
+    ``published`` is the folder of published results, ``truth`` that of the simulation's truth.
+    """
+    there = pd.read_csv(truth / "vessels.csv")
+    found = pd.read_csv(published / "vessels.csv")
+    found = found[~found["fixed"]].reset_index(drop=True)
+    # A simulated port has one pass a day; the seconds differ between a pass and its tiles.
+    there["time"] = there["port"] + " " + there["overpass_utc"].str[:10]
+    found["time"] = found["port"] + " " + found["time"].str[:10]
+    ignore = (there["visible"] < VISIBLE_FROM) | (there["length_m"] < SMALL_BELOW_M)
+    return match_vessels(found, there, ignore), _visits(published, truth, there)
+
+
+def match_vessels(found: pd.DataFrame, true: pd.DataFrame, ignore: pd.Series) -> DetectionScore:
     """Match positions one to one within MATCH_M, separately for each moment.
 
-    Both tables have ``time``, ``lon``, ``lat`` and ``length_m``; ``ignore`` marks rows of ``true``
-    that may be found or not. Rows wanted are matched before rows ignored.
+    Both tables have ``time``, ``lon``, ``lat`` (degrees) and ``length_m``; ``ignore`` marks rows
+    of ``true`` that count neither when found nor when missed. They are matched last.
     """
     right = wrong = missed = 0
     errors: list[float] = []
@@ -61,11 +79,15 @@ def match_vessels(found: pd.DataFrame, true: pd.DataFrame, ignore: pd.Series) ->
         right += len(pairs)
         missed += len(wanted) - len(pairs)
         wrong += len(rest) - len(_pairs(rest, doubtful))
-    return Matches(right, wrong, missed, float(np.mean(errors)) if errors else float("nan"))
+    return DetectionScore(right, wrong, missed, float(np.mean(errors)) if errors else math.nan)
+
+
+def _share(hits: int, others: int) -> float:
+    return hits / (hits + others) if hits + others else math.nan
 
 
 def _pairs(found: pd.DataFrame, true: pd.DataFrame) -> list[tuple[int, int]]:
-    """Positions in both tables of the pairs within reach, the sum of distances least."""
+    """Row numbers in both tables of pairs within MATCH_M, with the least sum of distances."""
     if found.empty or true.empty:
         return []
     distance = _distance_m(found, true)
@@ -85,23 +107,8 @@ def _distance_m(found: pd.DataFrame, true: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(metres)
 
 
-# --- a whole simulation -------------------------------------------------------------------------
-
-
-def compare(published: Path, truth: Path) -> tuple[Matches, list[dict[str, str | int]]]:
-    """Vessels found against vessels there, and visits per berth: true, imaged, seen, estimated."""
-    there = pd.read_csv(truth / "vessels.csv")
-    found = pd.read_csv(published / "vessels.csv")
-    found = found[~found["fixed"]].reset_index(drop=True)
-    # A simulated port has one pass a day; the seconds differ between a pass and its tiles.
-    there["time"] = there["port"] + " " + there["overpass_utc"].str[:10]
-    found["time"] = found["port"] + " " + found["time"].str[:10]
-    ignore = (there["visible"] < VISIBLE_FROM) | (there["length_m"] < SMALL_BELOW_M)
-    return match_vessels(found, there, ignore), _visits(published, truth, there)
-
-
 def _visits(published: Path, truth: Path, there: pd.DataFrame) -> list[dict[str, str | int]]:
-    """Of the visits that began in the period, how many there were, and what was made of them."""
+    """Rows per berth of the visits that began in the period: true, imaged, seen, estimated."""
     period = json.loads((published / "provenance.json").read_text())["period"]
     began = _between(pd.read_csv(truth / "visits.csv"), period["start"], period["end"])
     shown = there[there["visible"] >= VISIBLE_FROM]

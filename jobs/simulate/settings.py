@@ -1,4 +1,4 @@
-"""What a simulation is made from, and its one source of chance."""
+"""Settings of a simulation, and its random generators."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from jobs.errors import InputError
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """What to simulate; the same values give the same bytes."""
+    """Settings of a simulation; equal settings give equal bytes."""
 
     seed: int = 1
+    """Of every random generator."""
     ports: tuple[str, ...] = ("RUVYP", "KPCHO")
-    """Bundled ids or GeoJSON files. The first port's passes come as two overlapping tiles, one of
-    them reprocessed; of the others' passes every fourth ends at the swath's edge."""
+    """Bundled ids or GeoJSON files. Passes over the first port are two overlapping tiles, one of
+    them reprocessed; of those over the others every fourth ends at the swath's edge."""
     harbours: int = 0
-    """So many harbours drawn by lot instead of the ports, for training; each pass is one tile."""
+    """Number of random harbours instead of the ports, for training; each pass is one tile."""
     start: date = date(2024, 3, 1)
+    """First day, UTC."""
     days: int = 30
+    """Number of days."""
     revisit_days: tuple[int, ...] = (2, 3)
-    """Days between passes, over and over; (2, 3) is two orbits of two satellites, (5,) is one."""
+    """Days between passes, repeated; (2, 3) is two orbits of two satellites, (5,) is one."""
     cloud_share: float = 0.35
-    """Mean share of a scene under cloud; single scenes tend to be clear or overcast."""
+    """Mean share of a scene under cloud, 0..1; single scenes tend to be clear or overcast."""
     visits_per_week: float = 2.0
-    """Arrivals per ship's place at a quay; an anchorage gets twice that of its own."""
+    """Arrivals a week per place of a ship at a quay; an anchorage counts as two places."""
     median_dwell_days: float = 1.5
+    """Median of the lognormal length of stay."""
     onward_share: float = 0.5
     """Share of tankers that sail on to another simulated port's oil terminal."""
     margin_m: float = 200.0
-    """How far the images reach beyond the port's area."""
+    """Margin of the images around the port's area."""
     neighbour_zone: bool = False
     """Deliver the second tile of the first port's first pass in the next UTM zone."""
 
@@ -49,10 +53,10 @@ class SimulationConfig:
 
     @property
     def start_utc(self) -> datetime:
-        """Midnight at which the first day begins."""
+        """Midnight at the start of the first day, UTC."""
         return datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC)
 
 
-def chance(*names: object) -> np.random.Generator:
-    """A random generator of its own for every name: what is drawn elsewhere does not move it."""
+def rng_for(*names: object) -> np.random.Generator:
+    """A generator seeded by names, independent of draws made elsewhere."""
     return np.random.default_rng(int(content_id([str(name) for name in names], 32), 16))

@@ -1,4 +1,4 @@
-"""What ships look like at 10 m: hull, deck and wake, drawn finely, blurred, and laid on a scene."""
+"""Ships at 10 m: hull, deck and wake, drawn on sub-pixels, blurred, and composited on a scene."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from jobs.domain import Grid
-from jobs.simulate.settings import chance
+from jobs.simulate.settings import rng_for
 from jobs.simulate.traffic import Pose, Ship, ShipType
 
 Plane = NDArray[np.float32]
+"""(y, x), or (band, y, x)."""
 
 FINE = 5
 """Sub-pixels across a pixel: 2 m."""
 PSF_M = 4.5
-"""Standard deviation of the point spread besides the pixel's own square: 1 px at half height."""
+"""Standard deviation of the point spread without the pixel's square: full width at half maximum
+1 pixel."""
 
 # Reflectance in blue, green, red, nir, near the medians of labelled ships in real scenes.
 RED_LEAD = (0.055, 0.060, 0.150, 0.170)
@@ -36,7 +38,7 @@ FOAM = (0.100, 0.100, 0.090, 0.080)
 
 @dataclass(frozen=True)
 class Hull:
-    """Sub-pixels in the ship's own frame."""
+    """Coordinates of sub-pixels in the axes of the ship."""
 
     along: Plane
     """-0.5 at the stern, 0.5 at the bow."""
@@ -46,19 +48,20 @@ class Hull:
 
 @dataclass(frozen=True)
 class Stamp:
-    """A drawn ship: where it lies on the scene and how much of each pixel it covers."""
+    """Place of a drawn ship on the scene, and the share of each pixel that it covers."""
 
     rows: slice
     cols: slice
     cover: Plane
-    """0..1, (y, x) of the slices: hull only."""
+    """0..1, (y, x) of the slices; of the hull, without wake."""
 
 
 Deck = Callable[[Hull, np.random.Generator], Plane]
+"""Draws the reflectance (band, y, x) of a deck."""
 
 
 def stamp(scene: Plane, grid: Grid, pose: Pose) -> Stamp | None:
-    """Draw one ship onto a scene (band, y, x) in place; None when it lies outside."""
+    """Draw one ship onto a scene (band, y, x), in place; None when it lies outside."""
     window = _window(grid, pose)
     if window is None:
         return None
@@ -77,7 +80,7 @@ def stamp(scene: Plane, grid: Grid, pose: Pose) -> Stamp | None:
 
 
 def _window(grid: Grid, pose: Pose) -> tuple[slice, slice, Plane, Plane] | None:
-    """The pixels a ship can touch and the sub-pixels in them, metres from the ship's centre."""
+    """Pixels that ship and wake may cover, and their sub-pixels, metres from the ship's centre."""
     reach = math.ceil((pose.ship.length_m / 2 + _wake_length_m(pose)) / grid.resolution_m) + 4
     col = int((pose.x - grid.left) // grid.resolution_m)
     row = int((grid.top - pose.y) // grid.resolution_m)
@@ -98,7 +101,7 @@ def _to_ship(east: Plane, north: Plane, pose: Pose) -> tuple[Plane, Plane]:
 
 
 def _outline(hull: Hull, kind: ShipType) -> NDArray[np.bool_]:
-    """Inside the hull: full amidships, pointed at the bow, a little narrower at the stern."""
+    """Mask of the hull: full amidships, pointed at the bow, a little narrower at the stern."""
     shoulder = 0.05 if kind in (ShipType.NAVAL, ShipType.SMALL) else 0.30
     bow = np.clip((hull.along - shoulder) / (0.5 - shoulder), 0, 1)
     stern = np.clip((-hull.along - 0.42) / 0.08, 0, 1)
@@ -119,8 +122,8 @@ def _coarse(fine: Plane) -> Plane:
 
 
 def _deck(hull: Hull, ship: Ship) -> Plane:
-    """Reflectance (band, y, x) of a ship's upper side; the same ship always looks the same."""
-    rng = chance("look", ship.id)
+    """Reflectance (band, y, x) of a ship from above; equal in every pass."""
+    rng = rng_for("look", ship.id)
     colour = DECKS[ship.type](hull, rng) * np.float32(rng.uniform(0.8, 1.3))
     rail = 0.75 + 0.25 * np.clip((0.5 - np.abs(hull.across)) / 0.12, 0, 1)
     shaded: Plane = (colour * rail).astype(np.float32)

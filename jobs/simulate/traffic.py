@@ -1,4 +1,4 @@
-"""Ships that come and go in continuous time: Poisson arrivals, lognormal stays, full berths."""
+"""Ship traffic in continuous time: Poisson arrivals, lognormal stays, limited berths."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from shapely.geometry import Point
 
 from jobs.domain import BerthKind
 from jobs.simulate.moorings import Harbour, Mooring
-from jobs.simulate.settings import SimulationConfig, chance
+from jobs.simulate.settings import SimulationConfig, rng_for
 
 WARM_UP_H = 10 * 24.0
-"""Traffic begins this long before the first day, so that berths are not empty on it."""
+"""Hours of traffic before the first day, so that berths are not empty on it."""
 CHANGEOVER_H = 2.0
-PATIENCE_H = 4 * 24.0
-"""A ship that would wait longer does not come."""
+"""Hours between two ships at one place."""
+LONGEST_WAIT_H = 4 * 24.0
+"""A ship that would wait longer does not call."""
 SPEED_KM_H = 18.0
 ANCHOR_ROOM_M = 380.0
+"""Distance between anchors that is large enough."""
 SWING_M = 40.0
-"""From the anchor to the bow."""
+"""Distance from the anchor to the bow."""
 
 
 class ShipType(StrEnum):
-    """What a ship looks like from above."""
+    """Types of ships, which differ in size and in their looks from above."""
 
     TANKER = "tanker"
     BULKER = "bulker"
@@ -42,7 +44,7 @@ class ShipType(StrEnum):
 
 @dataclass(frozen=True)
 class Build:
-    """The range of lengths of a type of ship, and how long it is for its beam."""
+    """Lengths of a type of ship, and its ratio of length to beam."""
 
     shortest_m: float
     median_m: float
@@ -72,7 +74,7 @@ CALLERS: Mapping[BerthKind, tuple[ShipType, ...]] = {
 
 @dataclass(frozen=True)
 class Ship:
-    """A hull."""
+    """One ship."""
 
     id: str
     type: ShipType
@@ -82,7 +84,7 @@ class Ship:
 
 @dataclass(frozen=True)
 class Stay:
-    """One ship's time at one berth: the truth that visits are measured against."""
+    """One ship's stay at one berth: the truth for the score of visits."""
 
     port: str
     berth: str
@@ -93,16 +95,16 @@ class Stay:
     """Centre of a moored ship, or the anchor, UTM metres."""
     y: float
     bow_deg: float | None
-    """Compass direction of the bow from grid north; None: at anchor, the wind decides."""
+    """Compass direction of the bow from grid north; None at anchor, where the bow is upwind."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """A ship at one moment."""
+    """Position and heading of a ship at one moment."""
 
     ship: Ship
     berth: str
-    """Empty for one under way."""
+    """Empty for a ship under way."""
     x: float
     y: float
     bow_deg: float
@@ -110,7 +112,7 @@ class Pose:
 
 
 def build_ship(identity: str, kind: ShipType, longest_m: float, rng: np.random.Generator) -> Ship:
-    """A ship of a type that is no longer than its place."""
+    """A random ship of a type, no longer than its place."""
     build = BUILDS[kind]
     longest = max(min(build.longest_m, longest_m), 0.6 * build.shortest_m)
     length = float(np.clip(rng.lognormal(math.log(build.median_m), 0.28), 0, longest))
@@ -126,7 +128,7 @@ def _beam_m(kind: ShipType, length_m: float, rng: np.random.Generator) -> float:
 
 
 def schedule(config: SimulationConfig, harbours: Sequence[Harbour]) -> tuple[Stay, ...]:
-    """Every stay that overlaps the period, in order of arrival; berths never hold too many."""
+    """Stays that overlap the period, in order of arrival; no berth exceeds its capacity."""
     stays = _Traffic(config, harbours).run()
     end = config.start_utc + timedelta(days=config.days)
     seen = [stay for stay in stays if stay.departure > config.start_utc and stay.arrival < end]
@@ -135,23 +137,23 @@ def schedule(config: SimulationConfig, harbours: Sequence[Harbour]) -> tuple[Sta
 
 @dataclass(order=True, frozen=True)
 class _Call:
-    """A ship that is about to arrive."""
+    """An arrival that is still to be processed."""
 
     hour: float
     number: int
     harbour: int
     mooring: int
     ship: Ship | None = field(compare=False, default=None)
-    """None for one that is new here."""
+    """None for a ship that has not been drawn yet."""
 
 
 class _Traffic:
-    """The queue of ships; hours count from the first midnight."""
+    """Event queue of arrivals; hours count from midnight of the first day."""
 
     def __init__(self, config: SimulationConfig, harbours: Sequence[Harbour]) -> None:
         self._config = config
         self._harbours = harbours
-        self._rng = chance(config.seed, "traffic")
+        self._rng = rng_for(config.seed, "traffic")
         self._calls: list[_Call] = []
         self._numbers = iter(range(10**9))
         self._free_h: dict[tuple[int, int], list[float]] = {}
@@ -189,7 +191,7 @@ class _Traffic:
         free = self._free_h[call.harbour, call.mooring]
         place = min(range(len(free)), key=free.__getitem__)
         begin = max(call.hour, free[place] + CHANGEOVER_H)
-        if begin - call.hour > PATIENCE_H:
+        if begin - call.hour > LONGEST_WAIT_H:
             return
         if harbour.anchorage is not None and begin - call.hour > 2 * CHANGEOVER_H:
             self._anchor(call, harbour.anchorage, ship, begin - CHANGEOVER_H)
@@ -222,7 +224,7 @@ class _Traffic:
         self._add(self._harbours[call.harbour], mooring, ship, (call.hour, end), (x, y), None)
 
     def _anchor_spot(self, call: _Call, mooring: Mooring, reach: float) -> tuple[float, float]:
-        """A point inside the anchorage away from those who lie there, as far as there is room."""
+        """A random point of the anchorage, far from ships at anchor where there is room."""
         others = [a[3:] for a in self._anchored if a[0] == call.harbour and a[2] > call.hour]
         inner = mooring.polygon.buffer(-min(reach, 0.4 * mooring.width_m))
         inner = mooring.polygon if inner.is_empty else inner
@@ -254,7 +256,7 @@ class _Traffic:
         )
 
     def _sail_on(self, call: _Call, mooring: Mooring, ship: Ship, hour: float) -> None:
-        """Some tankers go from one port's oil terminal to another's."""
+        """Send some tankers on to the oil terminal of another port."""
         if ship.type is not ShipType.TANKER or self._rng.random() >= self._config.onward_share:
             return
         goals = [
@@ -281,7 +283,7 @@ def _distance_km(one: Harbour, other: Harbour) -> float:
 
 
 def poses(stays: Iterable[Stay], port: str, moment: datetime, wind_deg: float) -> list[Pose]:
-    """The ships that lie in a port at a moment; those at anchor point their bows into the wind."""
+    """Poses of the ships in a port at a moment; those at anchor head into the wind."""
     present = (s for s in stays if s.port == port and s.arrival <= moment < s.departure)
     return [_pose(stay, wind_deg) for stay in present]
 
@@ -289,7 +291,7 @@ def poses(stays: Iterable[Stay], port: str, moment: datetime, wind_deg: float) -
 def _pose(stay: Stay, wind_deg: float) -> Pose:
     if stay.bow_deg is not None:
         return Pose(stay.ship, stay.berth, stay.x, stay.y, stay.bow_deg)
-    bow = (wind_deg + float(chance("swing", stay.ship.id, wind_deg).normal(0, 9))) % 360
+    bow = (wind_deg + float(rng_for("swing", stay.ship.id, wind_deg).normal(0, 9))) % 360
     astern_m = SWING_M + stay.ship.length_m / 2
     x = stay.x - astern_m * math.sin(math.radians(bow))
     y = stay.y - astern_m * math.cos(math.radians(bow))
@@ -303,9 +305,9 @@ def under_way(
     lying: Sequence[Pose],
     rng: np.random.Generator,
 ) -> list[Pose]:
-    """Ships and small craft in open water at one moment, clear of berths and of other ships.
+    """Random ships and small craft in open water, clear of berths and of other ships.
 
-    Their ids begin with ``name``; ``coast_m`` is the distance from the coast on the window.
+    Their ids begin with ``name``; ``coast_m`` is the distance from the coast, (y, x) of the window.
     """
     kinds = [ShipType.SMALL] * int(rng.poisson(4)) + [ShipType.GENERAL] * int(rng.poisson(0.7))
     found: list[Pose] = []
@@ -322,7 +324,7 @@ def under_way(
 def _open_water(
     harbour: Harbour, free: NDArray[np.bool_], others: Sequence[Pose], rng: np.random.Generator
 ) -> tuple[float, float] | None:
-    """A pixel's centre that is free and away from berths and ships; None when luck runs out."""
+    """Centre of a free pixel away from berths and ships; None where 20 random ones fail."""
     rows, cols = np.nonzero(free)
     for _ in range(20 if len(rows) else 0):
         pick = int(rng.integers(len(rows)))

@@ -1,4 +1,4 @@
-"""What really happened, as tables: stays, the ships in every pass, and labels for training."""
+"""The truth as tables: stays, the ships of every pass, and labels for training."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from jobs.simulate.traffic import Pose, Stay
 from jobs.simulate.weather import OPAQUE_FROM, View
 
 SMALL_BELOW_M = 40.0
-"""A shorter ship is labelled ``small``: what a 10 m sensor cannot be asked to find."""
+"""Ships shorter than this, metres, are labelled ``small``: too small for a 10 m sensor."""
 SURE_FROM, DOUBTFUL_FROM = 0.9, 0.2
-"""Visible share of a hull from which its label is certain, and from which it has one at all."""
+"""Least visible share of a hull for a label of full confidence, and for any label."""
 
 
 @dataclass(frozen=True)
 class VisitRow:
-    """A row of visits.csv."""
+    """A row of visits.csv: one stay."""
 
     port: str
     berth: str
@@ -43,13 +43,13 @@ class VisitRow:
 
 @dataclass(frozen=True)
 class VesselRow:
-    """A row of vessels.csv: one ship in one pass, seen or not."""
+    """A row of vessels.csv: one ship in one pass, visible or not."""
 
     port: str
     overpass_utc: str
     platform: str
     items: str
-    """Item ids that show it, with ; between; empty when none does."""
+    """Ids of the items that show it, separated by ``;``."""
     ship_id: str
     type: str
     berth: str
@@ -62,7 +62,7 @@ class VesselRow:
     heading_deg: float
     """0..180 from grid north."""
     visible: float
-    """Share of the hull that is imaged and not under cloud."""
+    """Share of the hull that is imaged and not under cloud, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ class LabelRow:
 
 
 def iso(moment: datetime) -> str:
-    """UTC to the second."""
+    """A time as text, UTC to the second."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def visit_rows(stays: Sequence[Stay]) -> list[VisitRow]:
-    """Every stay, anchorages included."""
+    """A row for every stay, those at anchorages included."""
     return [
         VisitRow(
             stay.port,
@@ -112,7 +112,7 @@ def visit_rows(stays: Sequence[Stay]) -> list[VisitRow]:
 def vessel_rows(
     port: str, each: Pass, grid: Grid, tiles: Sequence[Tile], ships: Sequence[Pose], seen: View
 ) -> list[VesselRow]:
-    """Every ship of one pass, whether or not the pass shows it."""
+    """A row for every ship of one pass, visible or not."""
     rows = []
     for pose, stamp in zip(ships, seen.stamps, strict=True):
         shares = [visible_share(pose, stamp, seen.opacity, grid, [tile]) for tile in tiles]
@@ -152,7 +152,7 @@ def visible_share(
     grid: Grid,
     tiles: Sequence[Tile],
 ) -> float:
-    """Share of a hull that at least one of the tiles images free of cloud, in hundredths."""
+    """Share of a hull, 0..1 to two decimals, that any of the tiles images free of cloud."""
     if stamp is None:
         return 0.0
     x, y = np.meshgrid(grid.x[stamp.cols], grid.y[stamp.rows])
@@ -173,7 +173,7 @@ def _images(
 def label_rows(
     port: str, grid: Grid, tile: Tile, ships: Sequence[Pose], seen: View
 ) -> list[LabelRow]:
-    """The ships that one item shows, with boxes in ground metres."""
+    """A row for each ship that one item shows, sizes in ground metres."""
     rows = []
     for pose, stamp in zip(ships, seen.stamps, strict=True):
         share = visible_share(pose, stamp, seen.opacity, grid, [tile])
@@ -210,13 +210,13 @@ def _label_row(port: str, grid: Grid, tile: Tile, pose: Pose, share: float) -> L
 
 
 def write_truth(out: Path, visits: Sequence[VisitRow], vessels: Sequence[VesselRow]) -> None:
-    """visits.csv and vessels.csv under ``truth/``."""
+    """Write ``truth/visits.csv`` and ``truth/vessels.csv``."""
     _write(out / "truth" / "visits.csv", [f.name for f in fields(VisitRow)], visits)
     _write(out / "truth" / "vessels.csv", [f.name for f in fields(VesselRow)], vessels)
 
 
 def write_labels(out: Path, port: str, labels: Sequence[LabelRow]) -> None:
-    """One port's labels under ``labels/``."""
+    """One port's labels as ``labels/<port>.csv``."""
     _write(out / "labels" / f"{port}.csv", [f.name for f in fields(LabelRow)], labels)
 
 

@@ -1,4 +1,4 @@
-"""One pass over a port: water, season, haze and cloud over the standing scenery, and the ships."""
+"""The image of one pass: water, season, ships, haze and cloud over the static scenery."""
 
 from __future__ import annotations
 
@@ -20,36 +20,42 @@ from jobs.simulate.traffic import Pose
 WATER = (0.030, 0.032, 0.017, 0.011)
 """Deep water in blue, green, red, nir; medians of real harbours."""
 SILT = (0.022, 0.040, 0.034, 0.012)
-"""What a plume adds at its thickest."""
+"""Reflectance that a plume adds at its thickest."""
 HAZE = (1.0, 0.62, 0.42, 0.20)
+"""Reflectance of haze in blue, green, red, nir, relative to blue."""
 SHADOW_REACH_PX = 70
+"""Largest distance of a shadow from its cloud."""
 NOISE = 0.0011
 """Standard deviation of the sensor's noise, reflectance."""
 
 CLOUD_SOFT_PX = 5.0
-"""Cloud has no detail finer than some tens of metres: no specks, soft edges."""
+"""Standard deviation of the blur of clouds: they have no detail finer than some tens of metres."""
 
 OPAQUE_FROM = 0.35
-"""Cloud this dense hides a ship."""
+"""Opacity from which cloud hides a ship, 0..1."""
 
 
 @dataclass(frozen=True)
 class Weather:
-    """The sky and the sea of one pass."""
+    """Atmosphere and sea state of one pass."""
 
     cloud_cover: float
-    """Share of the window."""
+    """Share of the window, 0..1."""
     haze: float
+    """Reflectance added in blue."""
     glint: float
+    """Reflectance of sun glint on water."""
     wind_deg: float
+    """Direction, clockwise from grid north."""
     wind: float
     """0 calm .. 1 strong."""
     turbidity: float
+    """Strength of silt plumes, 0..1."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What the sensor sees of the whole window at one moment."""
+    """Image of the whole window at one moment, with what lies behind each pixel."""
 
     reflectance: Plane
     """(band, y, x): blue, green, red, nir."""
@@ -60,13 +66,13 @@ class View:
     ships: Plane
     """Share of each pixel that is a hull."""
     mistaken: NDArray[np.bool_]
-    """Bright hulls that the scene classification takes for cloud."""
+    """Bright hulls that the scene classification marks as cloud."""
     stamps: tuple[Stamp | None, ...]
     """One per pose."""
 
 
 def draw_weather(rng: np.random.Generator, cloud_share: float, wind_deg: float) -> Weather:
-    """Scenes tend to be clear or overcast: the cover is drawn from a beta with two horns."""
+    """Random weather; cloud cover has a U-shaped beta distribution of mean ``cloud_share``."""
     cover = float(rng.beta(1.5 * cloud_share, 1.5 * (1 - cloud_share))) if cloud_share else 0.0
     return Weather(
         cloud_cover=cover,
@@ -86,7 +92,7 @@ def view(
     moment: datetime,
     rng: np.random.Generator,
 ) -> View:
-    """The window as the sensor sees it."""
+    """Render the window with scenery, water, ships and weather."""
     scene = _ground(scenery, moment) + (1 - scenery.dry) * _water(scenery, weather, rng)
     stamps = tuple(stamp(scene, grid, pose) for pose in poses)
     ships = _hulls(grid.shape, stamps)
@@ -97,7 +103,7 @@ def view(
 
 
 def _ground(scenery: Scenery, moment: datetime) -> Plane:
-    """Land in its season: green in July, brown in January."""
+    """Land in its season: green in July, brown in January; (band, y, x)."""
     day = moment.timetuple().tm_yday
     winter = np.float32((0.5 + 0.5 * math.cos(2 * math.pi * (day - 20) / 365)) ** 0.7)
     change = winter * np.array(WINTER, np.float32)[:, None, None] * scenery.vegetated
@@ -123,7 +129,7 @@ def _water(scenery: Scenery, weather: Weather, rng: np.random.Generator) -> Plan
 
 
 def _swell(shape: tuple[int, int], wind_deg: float, rng: np.random.Generator) -> Plane:
-    """Waves that run with the wind, deviation 1: what is left at 10 m of swells of 30 to 150 m."""
+    """Waves along the wind, deviation 1: the part of swells of 30 to 150 m visible at 10 m."""
     fy, fx = fftfreq(shape[0]).astype(np.float32)[:, None], rfftfreq(shape[1]).astype(np.float32)
     frequency, heading = np.hypot(fx, fy), np.arctan2(fx, -fy) - math.radians(wind_deg)
     band = np.exp(-(((frequency - 0.17) / 0.09) ** 2)) * (0.15 + np.cos(heading) ** 4)
@@ -145,7 +151,7 @@ def _hulls(shape: tuple[int, int], stamps: Iterable[Stamp | None]) -> Plane:
 def _mistaken(
     shape: tuple[int, int], stamps: Iterable[Stamp | None], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Every fifth ship or so is flagged as cloud, with a pixel around it, as in real products."""
+    """Mask of ships marked as cloud (18 % of them) with a pixel around, as in real products."""
     mistaken = np.zeros(shape, bool)
     for drawn in stamps:
         if rng.random() < 0.18 and drawn is not None:
@@ -154,7 +160,7 @@ def _mistaken(
 
 
 def _clouds(shape: tuple[int, int], cover: float, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Opacity and shadow; the sun stands in the south-east, so shadows fall to the north-west."""
+    """Opacity and shadow, 0..1; the sun is in the south-east, so shadows fall to the north-west."""
     reach = SHADOW_REACH_PX
     canvas = (shape[0] + 2 * reach, shape[1] + 2 * reach)
     field = gaussian_filter(cloudy_noise(canvas, rng, 2.1, 90), CLOUD_SOFT_PX)
@@ -174,7 +180,7 @@ def _clouds(shape: tuple[int, int], cover: float, rng: np.random.Generator) -> t
 def _through_air(
     scene: Plane, weather: Weather, opacity: Plane, shadow: Plane, rng: np.random.Generator
 ) -> Plane:
-    """Shadow, haze, cloud and the sensor's noise."""
+    """The scene with shadow, haze, cloud and sensor noise."""
     haze = weather.haze * np.array(HAZE, np.float32)[:, None, None]
     lit = scene * (1 - 0.6 * shadow) + haze
     billows = 0.42 + 0.33 * opacity + 0.05 * cloudy_noise(opacity.shape, rng, 1.4, 40)
@@ -188,7 +194,7 @@ def _through_air(
 
 
 def classify(seen: View, scenery: Scenery) -> NDArray[np.uint8]:
-    """Sentinel-2's scene classification at 20 m, with its usual mistakes on bright ships."""
+    """Scene classification of Sentinel-2 at 20 m, with its usual errors on bright ships."""
     blue, _, red, nir = (_half(band) for band in seen.reflectance)
     opacity, shadow = _half(seen.opacity), _half(seen.shadow)
     greenness = (nir - red) / np.maximum(nir + red, 0.01)

@@ -1,4 +1,4 @@
-"""Matching what was found with what was there."""
+"""Score of detections against true vessels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from jobs.simulate.score import match_vessels
+from jobs.simulate.score import DetectionScore, match_vessels
 
 DEGREES_PER_M = 1 / 111_320
 
@@ -23,26 +23,30 @@ def table(*rows: tuple[int, float, float]) -> pd.DataFrame:
     )
 
 
+def counts(score: DetectionScore) -> tuple[int, int, int]:
+    return score.true_positives, score.false_positives, score.false_negatives
+
+
 def test_counts_by_hand() -> None:
     true = table((1, 0, 100), (1, 500, 80), (2, 0, 90), (2, 900, 30))
     found = table((1, 30, 110), (1, 300, 50), (2, 70, 90), (2, 905, 28))
     ignore = pd.Series([False, False, False, True])
-    matches = match_vessels(found, true, ignore)
-    assert (matches.right, matches.wrong, matches.missed) == (1, 2, 2)
-    assert matches.length_error_m == 10
-    assert matches.precision == 1 / 3
-    assert matches.recall == 1 / 3
+    score = match_vessels(found, true, ignore)
+    assert counts(score) == (1, 2, 2)
+    assert score.length_error_m == 10
+    assert score.precision == 1 / 3
+    assert score.recall == 1 / 3
 
 
 def test_pairs_are_one_to_one_and_the_sum_of_distances_least() -> None:
     true = table((1, 0, 100), (1, 50, 100))
     found = table((1, -40, 100), (1, 20, 100))
-    matches = match_vessels(found, true, pd.Series([False, False]))
-    assert (matches.right, matches.wrong, matches.missed) == (2, 0, 0)
+    score = match_vessels(found, true, pd.Series([False, False]))
+    assert counts(score) == (2, 0, 0)
 
 
 def test_nothing_found_and_nothing_there() -> None:
     empty = table()
-    matches = match_vessels(empty, empty, pd.Series([], dtype=bool))
-    assert math.isnan(matches.precision)
-    assert math.isnan(matches.recall)
+    score = match_vessels(empty, empty, pd.Series([], dtype=bool))
+    assert math.isnan(score.precision)
+    assert math.isnan(score.recall)
