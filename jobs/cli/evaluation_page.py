@@ -37,8 +37,8 @@ BARS_PX = 50
 Z90 = 1.645
 """Standard deviations to either end of a 90 % interval."""
 TITLES = {
-    FailureKind.MISSED: "Ships that were missed, the longest first",
-    FailureKind.FALSE_ALARM: "False alarms, the surest first",
+    FailureKind.MISSED: "Missed ships, the longest first",
+    FailureKind.FALSE_ALARM: "False alarms, the highest score first",
     FailureKind.LENGTH: "Ships found with a wrong length, the worst first",
 }
 

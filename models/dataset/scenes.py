@@ -80,8 +80,8 @@ def _read_scene(items: Sequence[Item], grid: PixelGrid, boxes: tuple[Box, ...]) 
     bands = tuple(name for name in BANDS if any(name == b.name for i in items for b in i.bands))
     if not bands:
         raise DatasetError(
-            f"item {items[0].id}: none of its assets ({few(items[0].files)}) is said to hold a "
-            f"band; expected one of {', '.join(BANDS)} as a common name in eo:bands or bands"
+            f"item {items[0].id}: none of its assets ({few(items[0].files)}) has a "
+            f"band name; expected one of {', '.join(BANDS)} as a common name in eo:bands or bands"
         )
     image = np.full((len(bands), grid.height, grid.width), np.nan, dtype=np.float32)
     for band in (band for item in items for band in item.bands):

@@ -105,7 +105,7 @@ def train_on(
 
 def _check_device(name: str) -> None:
     if name not in ("cpu", "cuda"):
-        raise TrainingError(f"there is no device {name!r}: say cpu or cuda")
+        raise TrainingError(f"there is no device {name!r}; expected cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise TrainingError("PyTorch finds no GPU here: train on cpu, or install its CUDA build")
 

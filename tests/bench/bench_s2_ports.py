@@ -7,7 +7,7 @@ The first command trains the networks (or `berthwatch train --keep DIR`); the se
 ``berthwatch run`` on the ports each of them was not trained on (search, plan, warp to UTM, archive,
 segment with the land mask, publish) and compares the published vessels with the completed labels.
 Rules: ships of 40 m and more with confidence 2 or 3 are wanted, everything else labelled (small
-craft, docks, areas that cannot be told apart) may be found or not; a match is one to one, by
+craft, docks, areas with inseparable ships) may be found or not; a match is one to one, by
 overlap of the boxes (IoU at least .1) and, beside it, by centres within 60 m.
 """
 

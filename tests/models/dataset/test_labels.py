@@ -217,8 +217,8 @@ def test_a_datetime_matches_the_item_that_shows_the_position(catalog: Path, tmp_
     item["bbox"] = [edge + 1 for edge in item["bbox"]]  # another place at the same moment
     path.write_text(json.dumps(item))
     file = tmp_path / "x.geojson"
-    for said in (NOON, "2024-05-01T12:00:00+02:00", "2024-05-01T10:00:00"):
-        written(file, feature(HULLS[0], datetime=said))
+    for time in (NOON, "2024-05-01T12:00:00+02:00", "2024-05-01T10:00:00"):
+        written(file, feature(HULLS[0], datetime=time))
         assert {name: len(boxes) for name, boxes in read(catalog, file).items()} == {NAMES[0]: 1}
     written(file, feature(HULLS[0], datetime="2024-05-01"))
     with pytest.raises(DatasetError, match=r"no item of 2024-05-01 00:00:00\+00:00 .*T10:00:00Z"):
@@ -227,8 +227,8 @@ def test_a_datetime_matches_the_item_that_shows_the_position(catalog: Path, tmp_
 
 def test_properties_of_a_feature_are_read(catalog: Path, tmp_path: Path) -> None:
     many = {"type": "MultiPolygon", "coordinates": [shape["coordinates"] for shape in HULLS]}
-    said = {"class": "dock", "confidence": 1, "at_data_edge": True, "fid": 8, "note": "?"}
-    file = written(tmp_path / "x.json", feature(many, item=NAMES[0], **said))
+    properties = {"class": "dock", "confidence": 1, "at_data_edge": True, "fid": 8, "note": "?"}
+    file = written(tmp_path / "x.json", feature(many, item=NAMES[0], **properties))
     boxes = read(catalog, file)[NAMES[0]]
     assert [(b.kind, b.confidence, b.at_edge) for b in boxes] == [("dock", 1, True)] * 2
 
@@ -309,9 +309,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_feature_that_cannot_be_used_is_named(case: str, catalog: Path, tmp_path: Path) -> None:
-    bad, said = REFUSED[case]
+    bad, message = REFUSED[case]
     file = written(tmp_path / "x.geojson", feature(HULLS[1], item=NAMES[0]), bad)
-    with pytest.raises(DatasetError, match=rf"x\.geojson: feature 2: .*{said}"):
+    with pytest.raises(DatasetError, match=rf"x\.geojson: feature 2: .*{message}"):
         read(catalog, file)
 
 
@@ -330,9 +330,9 @@ FILES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("case", FILES)
 def test_a_file_that_cannot_be_used_is_named(case: str, catalog: Path, tmp_path: Path) -> None:
-    text, said = FILES[case]
+    text, message = FILES[case]
     (tmp_path / "x.geojson").write_text(text)
-    with pytest.raises(DatasetError, match=rf"x\.geojson: {said}"):
+    with pytest.raises(DatasetError, match=rf"x\.geojson: {message}"):
         read(catalog, tmp_path / "x.geojson")
 
 
@@ -372,9 +372,9 @@ MASKS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize("case", MASKS)
 def test_a_mask_that_cannot_be_used_is_named(case: str, catalog: Path) -> None:
-    spoil, said = MASKS[case]
+    spoil, message = MASKS[case]
     spoil(catalog)
-    with pytest.raises(DatasetError, match=said):
+    with pytest.raises(DatasetError, match=message):
         read(catalog, InstanceMask("ships"))
 
 

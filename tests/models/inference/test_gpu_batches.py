@@ -79,7 +79,7 @@ def test_no_image_has_more_tiles_in_flight_than_a_batch() -> None:
     for _ in batcher.maps(tiles()):
         with lock:
             taken -= 1
-    assert most == SIZE + 1  # the last one is cut out, and waits to be handed in
+    assert most == SIZE + 1  # the last one is cut out and not yet queued
 
 
 def test_an_error_of_the_device_is_raised_and_it_may_recover() -> None:

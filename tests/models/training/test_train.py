@@ -161,7 +161,7 @@ def test_nothing_to_train_on_is_refused(source: LabelSource) -> None:
 
 
 def test_an_impossible_training_is_refused_before_it_starts(source: LabelSource) -> None:
-    with pytest.raises(TrainingError, match="no device 'tpu': say cpu or cuda"):
+    with pytest.raises(TrainingError, match="no device 'tpu'; expected cpu or cuda"):
         train(config(source, device="tpu"), silent)
     with pytest.raises(FoldsError, match="1 fold of east, west-port; expected two or more"):
         cross_validate(config(source), 1, progress=silent)
