@@ -1,15 +1,15 @@
-"""Every error Berthwatch raises on purpose.
+"""The exceptions that Berthwatch raises.
 
     BerthwatchError
-    ├── InputError (ValueError)     what a person wrote is wrong: a job, a port file, an option
+    ├── InputError (ValueError)     an input is wrong: a job, a port file, an option
     │   └── PlanError               a plan cannot be read, or does not fit this archive
-    ├── CatalogError                a STAC catalog is down, talks nonsense, or lacks the collection
-    ├── SceneError                  one scene cannot be used: an asset is missing, cut off, or lies
+    ├── CatalogError                a STAC catalog is down, invalid, or lacks the collection
+    ├── SceneError                  one scene cannot be used: an asset is missing or not as declared
     │   └── UnreachableError        a file could not be read just now; another attempt may do
-    ├── ArchiveError                the port archive refuses: locked, another grid, a missing tag
+    ├── ArchiveError                a port archive cannot be used: locked, another grid, no such tag
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
         ├── ClusterLostError        it could, but its scheduler or its workers are gone
-        └── KubernetesError         Kubernetes refuses, or lacks something
+        └── KubernetesError         Kubernetes refuses a request, or lacks something
             ├── AlreadyThereError   an object of that name exists
             └── KubernetesLostError its API cannot be reached just now (a ClusterLostError too)
 
@@ -20,11 +20,11 @@ from __future__ import annotations
 
 
 class BerthwatchError(Exception):
-    """Anything Berthwatch refuses on purpose; the command line prints it without a traceback."""
+    """Base class; the command line prints these without a traceback."""
 
 
 class InputError(BerthwatchError, ValueError):
-    """Something a person wrote is wrong: a job file, a port file, an option."""
+    """An input is wrong: a job file, a port file, an option."""
 
 
 class PlanError(InputError):
@@ -32,19 +32,19 @@ class PlanError(InputError):
 
 
 class CatalogError(BerthwatchError):
-    """A STAC catalog is down, answers nonsense, or lacks the collection."""
+    """A STAC catalog is down, gives an invalid answer, or lacks the collection."""
 
 
 class SceneError(BerthwatchError):
-    """One scene cannot be used; it fails its own overpass and nothing else."""
+    """One scene cannot be used; only its own overpass fails."""
 
 
 class UnreachableError(SceneError):
-    """A file could not be read just now: its server is slow, limits, or broke off. Try again."""
+    """A file could not be read just now: its server is slow, limits requests, or broke off."""
 
 
 class ArchiveError(BerthwatchError):
-    """The port archive refuses: it is locked, has another grid, or lacks the tag."""
+    """A port archive cannot be used: it is locked, has another grid, or lacks the tag."""
 
 
 class ClusterError(BerthwatchError):
@@ -52,11 +52,11 @@ class ClusterError(BerthwatchError):
 
 
 class ClusterLostError(ClusterError):
-    """The cluster was there and is gone: its scheduler, or every worker for too long."""
+    """The cluster is gone: its scheduler, or every worker for too long."""
 
 
 class KubernetesError(ClusterError):
-    """Kubernetes refuses, or lacks something that was expected there."""
+    """Kubernetes refuses a request, or lacks something that was expected there."""
 
 
 class KubernetesLostError(KubernetesError, ClusterLostError):
@@ -64,4 +64,4 @@ class KubernetesLostError(KubernetesError, ClusterLostError):
 
 
 class AlreadyThereError(KubernetesError):
-    """An object of that name exists already."""
+    """A Kubernetes object of that name exists already."""

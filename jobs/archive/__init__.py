@@ -3,7 +3,7 @@
 Layout of a repository: one group per sensor family (``sentinel-2``, ``sentinel-2-visual``, ...)
 with the time axis of that family's overpasses, and ``land(y, x)`` at the root. A chunk never spans
 two overpasses, so every unit writes whole chunks of its own. Status and data go into the same
-commit: what is not committed never happened.
+commit.
 
 ``time`` is in order of arrival, not of date: an earlier date that comes later is appended, because
 moving chunks would touch what tags hold. Readers call ``ds.sortby("time")``.

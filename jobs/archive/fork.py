@@ -1,4 +1,4 @@
-"""A fork of an archive's session, as a stage sees it."""
+"""A fork of an archive's session: the store that a stage reads from and writes to."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jobs.errors import ArchiveError
 
 
 class ForkStore:
-    """A fork of a writable session: picklable, travels with its unit, visible only when merged."""
+    """A fork of a writable session: picklable; its writes are visible only once it is merged."""
 
     def __init__(self, session: icechunk.session.ForkSession) -> None:
         self.session = session
 
     def copy(self) -> ForkStore:
-        """A fork that holds what this one holds and goes its own way from here."""
+        """An independent fork with the same content."""
         copied: ForkStore = pickle.loads(pickle.dumps(self))
         return copied
 
@@ -49,7 +49,7 @@ class ForkStore:
         vessels: tuple[Vessel, ...],
         ship_probability: NDArray[np.uint8],
     ) -> None:
-        """Store one step's vessels and its ship probability; more than VESSELS is an error."""
+        """Store one step's vessels and its ship probability; ArchiveError for more than VESSELS."""
         if len(vessels) > VESSELS:
             raise ArchiveError(
                 f"{len(vessels)} vessels in one overpass, but a step holds {VESSELS}: "
@@ -72,6 +72,6 @@ class ForkStore:
         return read_vessels(group, step), probability
 
     def land(self) -> NDArray[np.bool_]:
-        """True where the land mask says land, (y, x)."""
+        """The land mask, (y, x): True on land."""
         root = zarr.open_group(self.session.store, mode="r")
         return np.asarray(array(root, "land")[:]).astype(bool)

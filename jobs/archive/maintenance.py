@@ -1,7 +1,7 @@
-"""What a port's archive holds on its disk, and throwing away what nobody can reach any more.
+"""Contents of a port's archive in storage, and garbage collection of what is unreachable.
 
-Whoever calls holds the archive's lock: cleaning while a run writes would take its chunks for
-rubbish as long as they are not committed.
+The caller holds the archive's lock: collecting while a run writes would delete its chunks that are
+not committed yet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import icechunk
 from jobs.archive.repository import PortArchive, archive_errors, port_name
 
 SAFE_AGE = timedelta(hours=1)
-"""Unreachable objects younger than this are kept: a writer on another machine may just be about to
+"""Unreachable objects younger than this are kept: a writer on another machine may be about to
 commit them, and clocks differ."""
 
 
@@ -27,7 +27,7 @@ class Snapshot:
     written: datetime
     message: str
     made_from: Mapping[str, str]
-    """plan, code and model of the run that made it; empty for the archive's own first steps."""
+    """plan, code and model of the run that made it; empty for commits that only add steps."""
     tags: tuple[str, ...] = ()
 
 
@@ -37,14 +37,14 @@ class Overview:
 
     port: str
     snapshots: tuple[Snapshot, ...]
-    """Newest first; those of the main branch, then those that only tags hold."""
+    """Newest first; those of the main branch, then those reachable only from tags."""
     chunk_bytes: int
-    """Of all chunks that any snapshot reaches."""
+    """Size of all chunks that are reachable from a snapshot."""
     stored_bytes: int
-    """Of the whole repository, rubbish included."""
+    """Size of the whole repository, unreachable objects included."""
 
     def row(self) -> dict[str, str | int | float]:
-        """The port in one line, for people: sizes in MB."""
+        """One row of a table, sizes in MB."""
         return {
             "port": self.port,
             "commits": len(self.snapshots),
@@ -56,7 +56,7 @@ class Overview:
         }
 
     def history(self) -> list[dict[str, str]]:
-        """A line for every commit, the newest first."""
+        """One row per commit, the newest first."""
         return [
             {
                 "port": self.port,
@@ -72,19 +72,19 @@ class Overview:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What a cleaning removed, or would remove."""
+    """What ``clean`` removed, or would remove."""
 
     port: str
     expired: int
-    """Snapshots older than asked that are not tagged: no longer in the history."""
+    """Untagged snapshots beyond the age, taken out of the history."""
     snapshots: int
-    """Snapshots deleted, the expired and those of broken-off work."""
+    """Snapshots deleted: the expired, and those of interrupted work."""
     chunks: int
     manifests: int
     bytes: int
 
     def row(self) -> dict[str, str | int | float]:
-        """The port in one line, for people."""
+        """One row of a table."""
         return {
             "port": self.port,
             "expired": self.expired,
@@ -123,7 +123,7 @@ def _snapshots(repository: icechunk.Repository) -> tuple[Snapshot, ...]:
 
 
 def _reachable(repository: icechunk.Repository) -> Iterable[icechunk.SnapshotInfo]:
-    """Every snapshot once: the main branch's, newest first, then those only tags lead to."""
+    """Every snapshot once: the main branch's, newest first, then those only tags reach."""
     found = {info.id: info for info in repository.ancestry(branch="main")}
     for tag in sorted(repository.list_tags()):
         for info in repository.ancestry(tag=tag):
@@ -138,11 +138,11 @@ def clean(
     dry_run: bool,
     safe_age: timedelta = SAFE_AGE,
 ) -> Cleaned:
-    """Forget untagged snapshots older than ``keep_days`` (None: none), delete what is left over.
+    """Expire untagged snapshots older than ``keep_days`` (None: none), then collect garbage.
 
-    The newest commit and every tag stay with all their bytes. What no snapshot reaches is deleted
-    once it is older than ``safe_age``. A dry run changes nothing; what expiring would free is not
-    in its figures, as Icechunk tells it only by doing it.
+    The newest commit and every tag stay with all their chunks. Objects that no snapshot reaches are
+    deleted once they are older than ``safe_age``. A dry run changes nothing; its figures lack what
+    expiring would free, which Icechunk computes only when it expires.
     """
     now = datetime.now(UTC)
     repository = archive.repository
@@ -168,9 +168,9 @@ def _expire(
     oldest = now - timedelta(days=keep_days)
     kept = {repository.lookup_branch("main")}
     kept |= {repository.lookup_tag(tag) for tag in repository.list_tags()}
-    if not dry_run:  # gives tagged ones too, where they left the history of the branch
+    if not dry_run:  # includes tagged ones that are no longer in the history of the branch
         return len(repository.expire_snapshots(oldest) - kept)
     return sum(
         info.written_at < oldest and info.id not in kept and info.parent_id is not None
         for info in _reachable(repository)
-    )  # the very first one, empty and without a parent, is the end of every history and stays
+    )  # the first snapshot, without a parent, ends every history and is never expired

@@ -1,4 +1,4 @@
-"""The port archives of a run: opened when they are asked for, and only some tens at a time."""
+"""The port archives of a run: opened on access, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jobs.domain.land_mask import land_mask
 from jobs.storage import Storage
 
 MOST_OPEN = 48
+"""Archives open at once, besides those held."""
 
 
 @dataclass
@@ -23,7 +24,7 @@ class _Open:
 class Archives(Mapping[str, PortArchive]):
     """The existing archives of some ports by port id; the least recently used is closed first.
 
-    One whose work is under way or not yet committed (``hold``) stays open, whatever their number.
+    An archive with units at work or not yet committed is held (``hold``) and stays open.
     """
 
     def __init__(self, ports: Iterable[Port], root: Storage, most_open: int = MOST_OPEN) -> None:
@@ -60,7 +61,7 @@ class Archives(Mapping[str, PortArchive]):
         return None if found is None else self._keep(found)
 
     def begin(self, port_id: str, overpasses: Sequence[Overpass]) -> Mapping[str, Step]:
-        """Make the port's archive where missing, give every overpass a step; all steps by id."""
+        """Create the port's archive where missing, and missing steps; returns all steps by id."""
         archive = self.existing(port_id)
         if archive is None:
             port = self._ports[port_id]
@@ -74,19 +75,19 @@ class Archives(Mapping[str, PortArchive]):
         return archive.steps()
 
     def fork(self, port_id: str) -> ForkStore:
-        """A fork for units to write copies of; one per port and opening, as it costs requests."""
-        self[port_id]  # opens it
+        """A fork for units to copy; made once per opening of an archive, as it costs requests."""
+        self[port_id]  # opens the archive
         entry = self._open[port_id]
         if entry.fork is None:
             entry.fork = entry.archive.fork()
         return entry.fork
 
     def hold(self, port_id: str) -> None:
-        """Keep the archive open until it is released as often as it was held."""
+        """Keep the archive open until it has been released as often as held."""
         self._held[port_id] += 1
 
     def release(self, port_id: str) -> None:
-        """One hold less."""
+        """End one hold; without any, the archive may be closed."""
         self._held[port_id] -= 1
         if not self._held[port_id]:
             del self._held[port_id]

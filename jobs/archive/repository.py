@@ -1,4 +1,4 @@
-"""One port's repository, as the coordinator sees it."""
+"""One port's repository: created, extended, forked, committed to, tagged and read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from jobs.storage import Bucket, LocalFolder, Storage
 from jobs.storage.s3 import endpoint, region
 
 MOST_COMMITS = 1000
-"""Commits whose metadata are looked through for what something was made of: each costs a read."""
+"""Newest commits whose metadata ``models`` reads; each costs a request."""
 
 # Local commits are guarded by our own lock (`LocalFolder.locked`), so Icechunk's warning that they
 # need one would only alarm users.
@@ -54,7 +54,7 @@ def port_name(port_id: str) -> str:
 
 
 def _icechunk(storage: Storage, port: Port) -> icechunk.Storage:
-    """Where Icechunk keeps a port's repository; credentials stay in the environment."""
+    """Icechunk's storage of a port's repository; credentials come from the environment."""
     name = port_name(port.id)
     if not isinstance(storage, Bucket):
         return icechunk.local_filesystem_storage(storage.url_of(name))
@@ -90,7 +90,7 @@ def archive_errors(storage: Storage, port: Port) -> Iterator[None]:
 
 
 class PortArchive:
-    """One port's repository, as the coordinator sees it: grows it, forks it, commits to it."""
+    """One port's repository. Only the coordinator commits; workers write to forks."""
 
     def __init__(self, repository: icechunk.Repository, port: Port, storage: Storage) -> None:
         self.repository = repository
@@ -99,12 +99,12 @@ class PortArchive:
 
     @classmethod
     def existing(cls, root: Storage, port: Port) -> PortArchive | None:
-        """The port's repository; None where there is none, or none that was ever finished.
+        """The port's repository; None where there is none, or where its creation was cut off.
 
-        Raises ArchiveError where it has another grid than the port.
+        Raises ArchiveError where its grid is not the port's.
         """
         if isinstance(root, LocalFolder) and not (root.path / port_name(port.id)).exists():
-            return None  # merely naming a local storage makes its folder
+            return None  # Icechunk creates the folder of a local storage on opening
         with archive_errors(root, port):
             storage = _icechunk(root, port)
             if not icechunk.Repository.exists(storage):
@@ -124,10 +124,10 @@ class PortArchive:
     def create_or_open(
         cls, root: Storage, port: Port, land: NDArray[np.bool_] | None
     ) -> PortArchive:
-        """The port's repository, made with its land mask where it does not exist yet.
+        """The port's repository, created with the land mask (y, x) where it does not exist.
 
-        ``land`` may be None only where the repository exists. Raises ArchiveError where the
-        existing one has another grid.
+        ``land`` may be None only where the repository exists. Raises ArchiveError where an existing
+        one has another grid.
         """
         found = cls.existing(root, port)
         if found is not None:
@@ -141,7 +141,7 @@ class PortArchive:
 
     def _create_root(self, land: NDArray[np.bool_]) -> None:
         session = self.repository.writable_session("main")
-        if self._is_begun(session.snapshot_id):  # by another part, since we looked
+        if self._is_begun(session.snapshot_id):  # by another part of the backfill meanwhile
             self._check_grid()
             return
         root = zarr.open_group(session.store, mode="a")
@@ -161,7 +161,7 @@ class PortArchive:
     def _is_begun(self, snapshot_id: str | None = None) -> bool:
         """False where a run was killed before the first commit.
 
-        Told from the history: a root group that cannot be read just now looks like a missing one.
+        It follows from the history: a root group that cannot be read looks like a missing one.
         """
         tip = snapshot_id or self.repository.lookup_branch("main")
         return next(iter(self.repository.ancestry(snapshot_id=tip))).parent_id is not None
@@ -175,10 +175,8 @@ class PortArchive:
                 "its area of interest changed; give the port another id or use another archive"
             )
 
-    # --- the template -------------------------------------------------------------------------
-
     def ensure(self, overpasses: Iterable[Overpass]) -> None:
-        """Give every overpass a step on its sensor's time axis; known ones keep theirs."""
+        """Append a step to its sensor's time axis for every overpass that has none."""
         with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
             added = self._append(zarr.open_group(session.store, mode="a"), overpasses)
@@ -196,8 +194,6 @@ class PortArchive:
             added += append(child(root, family), members)
         return added
 
-    # --- status -------------------------------------------------------------------------------
-
     def steps(self) -> dict[str, Step]:
         """Every overpass in the archive by its id, with its status in each stage."""
         found: dict[str, Step] = {}
@@ -207,10 +203,8 @@ class PortArchive:
                 found.update((step.overpass_id, step) for step in read_steps(group))
         return found
 
-    # --- work ---------------------------------------------------------------------------------
-
     def fork(self) -> ForkStore:
-        """A fork of the newest snapshot for one unit to write into."""
+        """A fork of the newest snapshot for units to write to."""
         return ForkStore(self.repository.writable_session("main").fork())
 
     def commit(
@@ -220,10 +214,10 @@ class PortArchive:
         message: str,
         metadata: Mapping[str, str],
     ) -> str:
-        """Merge what units wrote and their status in one commit; returns the snapshot id.
+        """Merge the forks of units and write their status in one commit; returns the snapshot id.
 
-        ``results`` pairs each result with its stage's key. Forks may come from older snapshots
-        than the newest: their chunks are their own, so merging is safe.
+        ``results`` pairs each result with its stage's key. Forks may come from older snapshots than
+        the newest: no two units write the same chunk, so merging is safe.
         """
         with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
@@ -234,16 +228,14 @@ class PortArchive:
                 write_status(group, results)
             return session.commit(message, metadata=dict(metadata))
 
-    # --- tags ---------------------------------------------------------------------------------
-
     def tag(self, name: str) -> None:
-        """Name the newest snapshot for ever; a tag that exists is left alone."""
+        """Tag the newest snapshot; an existing tag is not moved."""
         with archive_errors(self.storage, self.port):
             if name not in self.repository.list_tags():
                 self.repository.create_tag(name, self.repository.lookup_branch("main"))
 
     def models(self) -> Iterator[str]:
-        """Digests of the models that commits were made with, the newest first; maybe again."""
+        """Digests of the models that commits were made with, newest first, with repetitions."""
         for info in islice(self.repository.ancestry(branch="main"), MOST_COMMITS):
             if "model" in info.metadata:
                 yield str(info.metadata["model"])
@@ -263,10 +255,8 @@ class PortArchive:
             )
         return self.repository.readonly_session(tag=tag).store
 
-    # --- reading ------------------------------------------------------------------------------
-
     def records(self, overpass_ids: Iterable[str]) -> Iterator[OverpassRecord]:
-        """The finished overpasses among those asked for, in time order, one at a time."""
+        """Records of those of the overpasses that are done, in time order, one at a time."""
         wanted = set(overpass_ids)
         steps = [
             step
@@ -288,8 +278,8 @@ class PortArchive:
     def export(self, target: Path, tag: str | None = None) -> None:
         """Write a plain Zarr v3 copy, one chunk of one array in memory at a time.
 
-        Written beside the target first and renamed, so a copy that was cut off is never taken
-        for a whole one. Raises ArchiveError where the target exists.
+        Written beside the target and renamed at the end, so that the target is never incomplete.
+        Raises ArchiveError where the target exists.
         """
         if target.exists():
             raise ArchiveError(f"{target} exists already: remove it or choose another name")

@@ -1,4 +1,4 @@
-"""What a repository looks like inside: every array, its chunks and its CF attributes."""
+"""The schema of a repository: every array, its chunks and its CF attributes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FORMAT = 1
 """Version of this layout, kept in the root group's attributes."""
 
 CHUNK = 512
-"""Pixels along y and x of a chunk: a berth is read through time without whole overpasses."""
+"""Pixels along y and x of a chunk: reading one berth over time needs no whole overpasses."""
 
 VESSELS = 1024
-"""Length of the padded ``vessel`` axis; a chunk of padding compresses to almost nothing."""
+"""Length of the padded ``vessel`` axis; padding compresses to almost nothing."""
 
 STEPS = 4096
 """Chunk length of the small per-overpass variables; only the coordinator writes them."""
 
 STATES = (UnitState.PENDING, UnitState.DONE, UnitState.FAILED)
-"""As stored: the index in this tuple. Stale is never stored, it follows from the keys."""
+"""A state is stored as its index in this tuple. Stale is not stored, it follows from the keys."""
 
 VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
     "x": ("m", "easting of the vessel's centre"),
@@ -45,9 +45,6 @@ VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
 STEP_TEXTS = ("overpass_id", "item_ids", "platform", "sensor", "reason", "tile_key", "segment_key")
 
 CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-
-
-# --- reaching in -------------------------------------------------------------------------------
 
 
 def array(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -66,11 +63,8 @@ def child(root: zarr.Group, name: str) -> zarr.Group:
     return found
 
 
-# --- the template ------------------------------------------------------------------------------
-
-
 def grid_json(grid: Grid) -> dict[str, Any]:
-    """The grid as the root group's attribute, by which another one is known."""
+    """The grid as the root group's attribute, which a port's grid is compared with."""
     return {
         "epsg": grid.epsg,
         "left": grid.left,
@@ -84,7 +78,7 @@ def grid_json(grid: Grid) -> dict[str, Any]:
 def make(
     group: zarr.Group, name: str, dims: tuple[str, ...], data: NDArray[Any], **attrs: Any
 ) -> None:
-    """One small array, written whole."""
+    """Create a small array of one chunk and write it."""
     group.create_array(
         name, shape=data.shape, dtype=data.dtype, dimension_names=dims, attributes=attrs
     )[...] = data
@@ -109,7 +103,7 @@ def grid_arrays(group: zarr.Group, grid: Grid) -> None:
 
 
 def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
-    """Metadata of one sensor family: every array, no chunk yet."""
+    """Create the group of a sensor family: the metadata of every array, no chunks."""
     group = root.create_group(
         sensor.family, attributes={"Conventions": "CF-1.11", "sensor_family": sensor.family}
     )
@@ -225,7 +219,7 @@ def _create_step_arrays(group: zarr.Group) -> None:
 
 
 def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
-    """Add the overpasses that have no step yet, in time order; returns how many."""
+    """Append steps for the overpasses that have none, in time order; returns how many."""
     known = set(array(group, "overpass_id")[:].tolist())  # type: ignore[union-attr]
     new = sorted((o for o in overpasses if o.id not in known), key=lambda o: (o.acquired, o.id))
     if not new:

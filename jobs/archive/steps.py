@@ -1,4 +1,4 @@
-"""Steps on the time axis: their status, and what was found in them."""
+"""Steps on the time axis: their status and their vessels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.domain import Overpass, OverpassRecord, StageName, UnitResult, UnitSta
 
 @dataclass(frozen=True)
 class Step:
-    """What the archive knows of one overpass: its place on the time axis and its status."""
+    """One overpass in the archive: its index on the time axis and its status."""
 
     overpass_id: str
     sensor: str
@@ -26,11 +26,11 @@ class Step:
     key: Mapping[StageName, str]
     """Digest of everything the stage's output depends on; empty until it ran."""
     reason: str
-    """Why the last failing stage failed."""
+    """Why the stage failed that failed last; empty where none did."""
 
 
 def pending_step(overpass: Overpass) -> Step:
-    """The step of an overpass that has no place in the archive yet."""
+    """The step of an overpass that is not in the archive yet; its index is -1."""
     return Step(
         overpass_id=overpass.id,
         sensor=overpass.sensor,
@@ -59,7 +59,7 @@ def read_steps(group: zarr.Group) -> Iterator[Step]:
 
 
 def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -> None:
-    """Enter the results that belong to this group; each array is read and written once."""
+    """Write the status of the results that belong to this group."""
     ids = np.asarray(array(group, "overpass_id")[:]).tolist()
     index = {overpass_id: i for i, overpass_id in enumerate(ids)}
     mine = [(index[r.overpass_id], r, key) for r, key in results if r.overpass_id in index]
@@ -76,7 +76,7 @@ def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -
 
 
 def read_record(group: zarr.Group, step: Step) -> OverpassRecord:
-    """What the archive holds of one finished step."""
+    """The record of one step that is done."""
 
     def scalar(name: str) -> Any:
         return np.asarray(array(group, name)[step.index]).item()
@@ -94,7 +94,7 @@ def read_record(group: zarr.Group, step: Step) -> OverpassRecord:
 
 
 def read_vessels(group: zarr.Group, index: int) -> tuple[Vessel, ...]:
-    """One row of the padded table; padding begins at the first x that is NaN."""
+    """The vessels of one step; in the padded arrays x is NaN beyond the last."""
     rows = {name: np.asarray(array(group, f"vessel_{name}")[index]) for name in VESSEL_FIELDS}
     corners = np.asarray(array(group, "vessel_corners")[index])
     count = int(np.count_nonzero(~np.isnan(rows["x"])))

@@ -63,8 +63,8 @@ class Basis:
     errors: tuple[MeasuredError, ...]
     """The network's measured errors, from its evaluation."""
     entries: tuple[CargoEntry, ...] = ()
-    apart: Settings | None = None
-    """The run's settings, whose model separates fixed structure from ships; None: all are ships."""
+    structure_settings: Settings | None = None
+    """Settings whose model finds fixed structure; None where all vessels count as ships."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class PortResult:
 def count_port(root: Storage, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
     """The tables, estimates and series of one port from its newest commit; runs on a worker."""
     archive = PortArchive.create_or_open(root, port, None)
-    if basis.apart is None:
+    if basis.structure_settings is None:
         return _count(archive.records(overpass_ids), port, basis)
-    records = judged(archive, overpass_ids, basis.apart, worker_offers_gpu())
+    records = mark_fixed(archive, overpass_ids, basis.structure_settings, worker_offers_gpu())
     return _count(records, port, basis)
 
 
-def judged(
+def mark_fixed(
     archive: PortArchive, overpass_ids: Sequence[str], settings: Settings, prefer_gpu: bool
 ) -> Iterator[OverpassRecord]:
     """The records of overpasses in time order, vessels on fixed structure marked as such.
@@ -102,7 +102,7 @@ def judged(
         prefer_gpu,
     )
     for record in archive.records(overpass_ids):
-        yield found[record.sensor].judged(record)
+        yield found[record.sensor].mark_record(record)
 
 
 def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
@@ -114,9 +114,9 @@ def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortR
 
 def basis_of(plan: Plan, settings: Settings) -> Basis:
     """What the plan's estimates depend on; InputError for entries that cannot be used."""
-    apart = settings if plan.fixed_structure is FixedStructure.REJECT else None
+    for_structure = settings if plan.fixed_structure is FixedStructure.REJECT else None
     errors = detector_errors(plan.model)
-    return Basis(plan.period, plan.estimates, errors, _entries(plan), apart)
+    return Basis(plan.period, plan.estimates, errors, _entries(plan), for_structure)
 
 
 def _entries(plan: Plan, visit_ids: Collection[str] | None = None) -> tuple[CargoEntry, ...]:

@@ -1,7 +1,7 @@
-"""Segment: the vessels in one overpass, and which of them are no ships but fixed structure.
+"""Segment: the vessels in one overpass, and which of them are fixed structure.
 
-``stage`` is the per-overpass stage. ``background`` and ``structure`` look at many overpasses of one
-port together once they are done, and are no stage: what they tell is in no archive.
+``stage`` is the per-overpass stage. ``background`` and ``fixed_structure`` use many finished
+overpasses of one port together and are no stage: their results are not stored in the archive.
 """
 
 from __future__ import annotations

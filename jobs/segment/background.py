@@ -1,14 +1,14 @@
-"""The background of a port: what is left when everything that moves is taken away.
+"""The static background of a port: the image without anything that moves.
 
-Of every band and pixel the background is a low quantile over many looks, in the network's own
-planes, where water is about 0 and hulls stand out. A place that shows its water in more than a
-tenth of its looks shows it here, however many ships lie there the rest of the time; quays and
-jetties, which never move, stay. A higher quantile would be steadier and would keep the ships of
-busy berths: at .2 a quay of English Bay that is occupied on nearly all of ten dates loses its ships
+For every band and pixel the background is a low quantile over many looks, of the network's
+normalised planes, where water is about 0 and hulls are higher. A pixel that is water in more than a
+tenth of its looks is water here, however many ships lie there the rest of the time; quays and
+jetties stay. A higher quantile would be less noisy and would keep the ships of busy berths: at .2 a
+quay of English Bay that is occupied on nearly all of ten dates loses its ships
 (tests/bench/bench_background.py).
 
-What errs, errs towards water: an unseen shadow, or a jetty that no two looks put into the same
-pixel, takes structure out of the background, and what is not in it is nobody's fault.
+Errors are towards water: an undetected shadow, or a jetty that no two looks put into the same
+pixel, removes structure from the background, and vessels there are then kept.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_LOOKS = 30
-"""More looks sharpen little and cost some tenths of a second each for a million pixels."""
+"""More looks improve little and cost some tenths of a second each for a million pixels."""
 
 LEAST_LOOKS = 6
-"""Clear looks at a pixel below which its background is unknown: two ships that stay for a week
+"""Clear looks at a pixel below which its background is unknown: two ships that each stay for a week
 fill all looks of a fortnight."""
 
 LOW_SHARE = 0.1
 """The quantile: with 10 looks or fewer the lowest of them, with 20 the second, with 30 the
 third."""
 
-HALF_AS_CLEAR = 0.5
-"""A look is used that is at least this share as clear as the clearest: of a small hole in the
-clouds neither water nor contrast can be told."""
+LEAST_CLEAR_SHARE = 0.5
+"""Looks are used whose clear fraction is at least this share of the clearest look's: from a small
+hole in the clouds neither water nor contrast can be estimated."""
 
 _STEP = 1 / 2048
-"""Of the numbers that planes are kept as; planes reach from about -7 to 7."""
+"""Resolution of the int16 numbers that planes are kept as; planes are between about -7 and 7."""
 _NONE = np.int16(np.iinfo(np.int16).max)
 
 Planes = NDArray[np.float32]
@@ -48,17 +48,17 @@ class Candidate:
 
     overpass_id: str
     clear_fraction: float
-    """Of the port's grid, imaged and not under cloud."""
+    """Share of the port's grid that is imaged and not under cloud."""
 
 
-def chosen(candidates: Sequence[Candidate], most: int = MOST_LOOKS) -> tuple[str, ...]:
-    """Ids of the looks to take, in time order as given: the clearest of each stretch of time.
+def choose_looks(candidates: Sequence[Candidate], most: int = MOST_LOOKS) -> tuple[str, ...]:
+    """Ids of the looks to use, in the order given, which is by time: the clearest of each stretch.
 
-    The usable looks are parted into ``most`` stretches of about equal numbers, so that no ship that
-    stayed for a month fills them all. The same candidates give the same choice.
+    The usable looks are divided into ``most`` stretches of about equal numbers, so that no ship
+    that stayed for a month is in all of them. The choice is deterministic.
     """
     best = max((each.clear_fraction for each in candidates), default=0.0)
-    usable = [c for c in candidates if best and c.clear_fraction >= HALF_AS_CLEAR * best]
+    usable = [c for c in candidates if best and c.clear_fraction >= LEAST_CLEAR_SHARE * best]
     ends = np.linspace(0, len(usable), min(most, len(usable)) + 1).astype(int).tolist()
     return tuple(max(usable[a:b], key=_preference).overpass_id for a, b in pairwise(ends))
 
@@ -68,11 +68,11 @@ def _preference(candidate: Candidate) -> tuple[float, str]:
 
 
 def background(looks: Iterable[Planes], share: float = LOW_SHARE) -> Planes | None:
-    """The background of normalised looks (band, y, x), in their unit; None of too few looks.
+    """The background of normalised looks (band, y, x), in their unit; None for too few looks.
 
-    NaN where a look has no data or cloud, and in the result where a band has fewer than LEAST_LOOKS
-    values. Looks are taken one at a time: memory is 28 bytes a pixel beside one look, whatever
-    their number. Their order does not matter. Raises ValueError for more than MOST_LOOKS.
+    NaN marks no data and cloud in a look, and in the result fewer than LEAST_LOOKS values of a
+    band. Looks are read one at a time: memory is 28 bytes a pixel besides one look, whatever their
+    number. Their order does not matter. Raises ValueError for more than MOST_LOOKS.
     """
     lowest: _Lowest | None = None
     for planes in looks:
@@ -84,7 +84,7 @@ def background(looks: Iterable[Planes], share: float = LOW_SHARE) -> Planes | No
 
 
 class _Lowest:
-    """The lowest few values of every pixel among images that come one after another."""
+    """The lowest few values of every pixel over images that are added one by one."""
 
     def __init__(self, shape: tuple[int, ...], share: float) -> None:
         self.added = 0

@@ -1,17 +1,17 @@
-"""Fixed structure: what looks like a ship though nothing moves is none.
+"""Fixed structure: vessels that the network detects where only a part of the port lies.
 
-The network is shown the port's background, in which no ship lies. Where it draws a hull all the
-same, it is taken in by a quay, a jetty, a breakwater or a moored pontoon, and a vessel found in
-that very place, of about that size, is no ship: its box overlaps one of the background's, and
-lies, on average, on background that is more likely ship than not. On ten dates of English Bay this
-rejects a third of the false vessels, two thirds of those with a score of .5 and more, and no ship
+The network is run on the port's static background, in which no ship lies. Hulls that it detects
+there are a quay, a jetty, a breakwater or a moored pontoon. A vessel is fixed structure where its
+box overlaps the box of such a hull (SAME_FROM) and the background's mean probability of ship under
+the box is FIXED_FROM or more. On ten dates of English Bay this rejects a third of the false
+vessels, two thirds of those with a score of .5 and more, and no ship
 (tests/bench/bench_background.py).
 
-What it cannot know: a ship that lies in one place in more than nine of ten looks (laid up, a
-floating dock, a hulk) is taken for structure, and so are many ships at a quay that is never free.
-At a jetty whose head looks like a ship, the network may draw one box around the head whether or not
-a ship lies there; the box goes, and the ship with it. Where fewer than LEAST_LOOKS looks are clear,
-nothing is rejected: unknown is not fixed.
+Limits: a ship that lies in one place in more than nine of ten looks (laid up, a floating dock, a
+hulk) counts as structure, and so do many ships at a quay that is never free. At a jetty whose head
+looks like a ship, the network may detect one box around the head whether or not a ship lies there;
+the box is rejected, and the ship with it. Where fewer than LEAST_LOOKS looks are clear, the
+background is unknown and nothing is rejected.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from numpy.typing import NDArray
 
 from jobs.domain import OPAQUE, Grid, OverpassRecord, Pixels, Settings, Vessel
 from jobs.domain.sensors import SENSORS, Sensor
-from jobs.segment.background import LEAST_LOOKS, Candidate, Planes, background, chosen
+from jobs.segment.background import LEAST_LOOKS, Candidate, Planes, background, choose_looks
 from jobs.segment.stage import in_metres, load_predictor, visible
 from models.geometry import Corners, overlap
 from models.inference.predictor import Predictor
 from models.network.normalise import normalise
 
 FIXED_FROM = 0.5
-"""Mean probability of ship in the background under a hull from which it is fixed structure."""
+"""Mean probability of ship in the background under a vessel's box from which it is fixed."""
 
 SAME_FROM = 0.4
-"""Overlap (intersection over union) of a vessel's box with one in the background from which they
-are the same thing: a ship beside a jetty's head, or a longer one at the quay, is not."""
+"""Overlap (intersection over union) of a vessel's box with a hull's in the background from which
+they are the same object; a ship beside a jetty's head, or a longer one at the quay, has less."""
 
 KNOWN_FROM = 0.5
-"""Share of a hull under which the background must be known."""
+"""Share of a vessel's box in which the background must be known."""
 
 PixelsOf = Callable[[str], Pixels]
 """The pixels of an overpass, by its id."""
@@ -48,15 +48,15 @@ PixelsOf = Callable[[str], Pixels]
 
 @dataclass(frozen=True)
 class Structure:
-    """How much a port's background looks like ships, to one sensor."""
+    """The network's prediction on a port's background, for one sensor."""
 
     grid: Grid
     probability: NDArray[np.float32] | None
     """(y, x) of ship in the background, NaN where that is unknown; None where all of it is."""
     hulls: tuple[Corners, ...] = ()
-    """The boxes, (x, y) of their corners, that the network draws in the background."""
+    """Boxes that the network detects in the background: (x, y) of their corners, metres."""
 
-    def under(self, vessel: Vessel) -> float | None:
+    def probability_under(self, vessel: Vessel) -> float | None:
         """The mean probability under the vessel's box, 0..1; None where it is unknown."""
         if self.probability is None:
             return None
@@ -66,18 +66,18 @@ class Structure:
             return None
         return round(float(under[known].mean(dtype=np.float64)), 4)
 
-    def judged(self, record: OverpassRecord) -> OverpassRecord:
-        """The record, its vessels with what the background says of them."""
-        return replace(record, vessels=tuple(self.of(vessel) for vessel in record.vessels))
+    def mark_record(self, record: OverpassRecord) -> OverpassRecord:
+        """The record with ``background`` and ``fixed`` of its vessels set."""
+        return replace(record, vessels=tuple(self.mark(vessel) for vessel in record.vessels))
 
-    def of(self, vessel: Vessel) -> Vessel:
-        """The vessel with what the background says of it."""
-        found = self.under(vessel)
-        fixed = found is not None and found >= FIXED_FROM and self.shows(vessel)
+    def mark(self, vessel: Vessel) -> Vessel:
+        """The vessel with its ``background`` and ``fixed`` set."""
+        found = self.probability_under(vessel)
+        fixed = found is not None and found >= FIXED_FROM and self.has_hull_at(vessel)
         return replace(vessel, background=found, fixed=fixed)
 
-    def shows(self, vessel: Vessel) -> bool:
-        """Whether the background itself holds a hull in this very place, of about this size."""
+    def has_hull_at(self, vessel: Vessel) -> bool:
+        """Whether a hull in the background overlaps the vessel's box by SAME_FROM or more."""
         return any(overlap(vessel.corners, hull) >= SAME_FROM for hull in self.hulls)
 
 
@@ -88,11 +88,12 @@ def structures(
     settings: Settings,
     prefer_gpu: bool = False,
 ) -> Mapping[str, Structure]:
-    """The fixed structure of a port, by sensor, from its own finished overpasses.
+    """The fixed structure of a port, by sensor, from its finished overpasses.
 
-    ``records`` in time order, read once and not kept; pixels are read of those chosen only, one at
-    a time. At most 120 bytes a pixel of the grid are needed, the network aside. The same overpasses
-    give the same bytes. Raises InputError where the model is not the run's.
+    ``records`` in time order, read once and not kept; pixels are read only of the looks that are
+    used, one at a time. Memory: at most 120 bytes per pixel of the grid, besides the network.
+    ``prefer_gpu``: run the network on a GPU where there is one. Deterministic. Raises InputError
+    where the model is not the run's.
     """
     candidates: defaultdict[str, list[Candidate]] = defaultdict(list)
     vessels: defaultdict[str, int] = defaultdict(int)
@@ -102,7 +103,7 @@ def structures(
         vessels[record.sensor] += len(record.vessels)
     found = {}
     for sensor, looks in candidates.items():
-        ids = chosen(looks) if vessels[sensor] else ()
+        ids = choose_looks(looks) if vessels[sensor] else ()
         still = None
         if len(ids) >= LEAST_LOOKS:
             still = background(normalised(ids, pixels_of, SENSORS[sensor]))
@@ -115,13 +116,13 @@ def structures(
 
 
 def normalised(ids: tuple[str, ...], pixels_of: PixelsOf, sensor: Sensor) -> Iterator[Planes]:
-    """The network's planes of each look, one after another."""
+    """The normalised planes of each look, one at a time."""
     for overpass_id in ids:
         yield normalise(visible(pixels_of(overpass_id), sensor), sensor.bands)
 
 
 def structure_in(still: Planes, grid: Grid, predictor: Predictor) -> Structure:
-    """What the network takes for ships in a background."""
+    """The network's prediction on a background."""
     prediction = predictor.predict_planes(still)
     found = predictor.detect(prediction, pixel_m=grid.resolution_m)
     probability = np.where(prediction.ship > 0, prediction.ship, np.float32(np.nan))
@@ -129,9 +130,9 @@ def structure_in(still: Planes, grid: Grid, predictor: Predictor) -> Structure:
 
 
 def _pixels(vessel: Vessel, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns on the grid of points all over the vessel's box, half a pixel apart.
+    """Rows and columns on the grid of points in the vessel's box, half a pixel apart.
 
-    A pixel that the box covers more of comes more often: their mean is one over the area.
+    A pixel occurs in proportion to its area in the box, so a mean over them is one over the area.
     """
     corner, along, across = (np.array(vessel.corners[i]) for i in (0, 1, 3))
     u, v = (_steps(end - corner, grid.resolution_m / 2) for end in (along, across))
@@ -146,6 +147,6 @@ def _pixels(vessel: Vessel, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.in
 
 
 def _steps(side: NDArray[np.float64], apart_m: float) -> NDArray[np.float64]:
-    """The middles of equal parts of a side, as shares of it."""
+    """Midpoints of equal parts of a side at most ``apart_m`` long, as fractions of the side."""
     count = max(1, ceil(hypot(*side) / apart_m))
     return (np.arange(count) + 0.5) / count

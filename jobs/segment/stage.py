@@ -1,4 +1,4 @@
-"""Segment: the vessels in one overpass, from the pixels the tile stage left in the same fork."""
+"""The segment stage: the vessels in one overpass, from the pixels that the tile stage wrote."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ from models.inference.predictor import Predictor
 from models.inference.vessels import Detection
 
 VERSION = 1
-"""Raise it when the same pixels give other vessels: what is in the archive becomes stale."""
+"""Increase it when the same pixels give other vessels: stored results then become stale."""
 
 NEWER = 20
-"""Versions beyond our own that a newer Berthwatch may have written."""
+"""Versions beyond VERSION that ``changed`` tries, which a newer Berthwatch may have written."""
 
 SHORE_TOLERANCE_M = 150.0
-"""Land nearer to the water than this still counts as water: public shorelines are off by about a
-hundred metres and know neither quays nor reclaimed ground."""
+"""Land nearer to the water than this counts as water: public shorelines are off by about a hundred
+metres and lack quays and reclaimed ground."""
 
 SHORE_SCORE = 0.5
-"""Within SHORE_TOLERANCE_M of the shoreline, away from every berth, a vessel must be more likely
-than not: rocks, piers and houses by the water are the commonest false alarms, and where berths are
-drawn somebody has said where ships lie. A port without berths is spared this."""
+"""Least score within SHORE_TOLERANCE_M of the shoreline away from every berth: rocks, piers and
+houses by the water are the commonest false alarms, and the berths say where ships lie. In a port
+without berths it does not apply."""
 
 CLOUD_RIM_M = 40.0
-"""No vessel is believed this near to cloud or its shadow: where they are cut out, their rims look
-like hulls."""
+"""Vessels this near to cloud or its shadow are rejected: the rims of the masked areas look like
+hulls."""
 
 BERTH_MARGIN_M = 60.0
-"""Around a berth nothing is land, whatever the mask says."""
+"""Within this distance of a berth the land mask does not apply."""
 
 
 def key(unit: Unit, settings: Settings) -> str:
@@ -63,9 +63,10 @@ def key(unit: Unit, settings: Settings) -> str:
 
 
 def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
-    """Why a stored key is not that of now, in words; ``models`` are digests it may be made with.
+    """Why a stored key differs from the current one, in words.
 
-    A key is a digest: what went into it is found by trying.
+    ``models`` are digests of models it may be made with: a key is itself a digest, so its inputs
+    are found by trying them.
     """
     for model in (settings.model_digest, *models):
         for version in range(VERSION + NEWER):
@@ -113,9 +114,9 @@ def run(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) 
 
 
 def visible(pixels: Pixels, sensor: Sensor) -> NDArray[np.float32]:
-    """What the network is shown, (band, y, x) in physical units; NaN is cloud, shadow, no data.
+    """The network's input, (band, y, x) in physical units; NaN is cloud, shadow or no data.
 
-    Cloud is no part of the scene: left in, it would set the contrast that ships are judged by.
+    Cloud would otherwise determine the contrast that the image is normalised by.
     """
     image = sensor.encoding.decode(pixels.image)
     image[:, (pixels.quality & np.uint8(OPAQUE)) > 0] = np.nan
@@ -123,7 +124,7 @@ def visible(pixels: Pixels, sensor: Sensor) -> NDArray[np.float32]:
 
 
 def away_from_cloud(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[np.bool_]:
-    """Where a vessel's centre can be told, (y, x): seen, and not on the rim of cloud or shadow."""
+    """Where a vessel's centre may lie, (y, x): imaged, and not near cloud or its shadow."""
     opaque = (quality & np.uint8(OPAQUE)) > 0
     cloud = (quality & np.uint8(Quality.CLOUD | Quality.CLOUD_SHADOW)) > 0
     if not cloud.any():
@@ -155,9 +156,6 @@ def _load(path: str | None, prefer_gpu: bool) -> Predictor:
     return Predictor.load(path, prefer_gpu=prefer_gpu)
 
 
-# --- pixels to metres ---------------------------------------------------------------------------
-
-
 def in_metres(detection: Detection, grid: Grid) -> Vessel:
     """A detection on the grid as a vessel in its UTM zone."""
     x, y = _metres(grid, detection.row, detection.col)
@@ -175,18 +173,15 @@ def in_metres(detection: Detection, grid: Grid) -> Vessel:
 
 
 def _metres(grid: Grid, row: float, col: float) -> tuple[float, float]:
-    """(x, y) of a position counted in pixels from the centre of the first one."""
+    """(x, y) in metres of a position in pixels from the centre of the first pixel."""
     return (
         grid.left + (col + 0.5) * grid.resolution_m,
         grid.top - (row + 0.5) * grid.resolution_m,
     )
 
 
-# --- land ---------------------------------------------------------------------------------------
-
-
 def afloat(vessels: Iterable[Vessel], port: Port, land: NDArray[np.bool_]) -> tuple[Vessel, ...]:
-    """The vessels that can be afloat where their centre is, in their order."""
+    """The vessels whose score is at least ``least_score`` at their centre, in their order."""
     if not land.any():
         return tuple(vessels)
     least = least_score(port, land)
@@ -201,8 +196,8 @@ def afloat(vessels: Iterable[Vessel], port: Port, land: NDArray[np.bool_]) -> tu
 
 
 def least_score(port: Port, land: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The score from which a vessel is believed, (y, x): 0 on water, SHORE_SCORE by the shore,
-    beyond every score on what is land for certain; 0 again at the berths.
+    """The least score of a vessel, (y, x): 0 on water and at berths, SHORE_SCORE near the shore,
+    infinite on land beyond SHORE_TOLERANCE_M.
     """
     resolution_m = port.grid.resolution_m
     least = np.zeros(land.shape, np.float32)

@@ -1,8 +1,8 @@
-"""Tile: one overpass from its files onto the port's own grid, as encoded numbers and a quality.
+"""Tile: one overpass from its files to the port's grid, as encoded numbers and quality bits.
 
-Pixels come in two ways. Files that lie on the port's own grid are read as one window each, by
-GDAL alone (`windows`); whatever must be warped goes through stackstac, one scene at a time
-(`warping`). Where both apply they agree to the last digit.
+There are two readers. Files that lie on the port's grid are read as one window each, by GDAL
+(`aligned`); files that must be warped are read through stackstac, one scene at a time (`warped`).
+Where both apply they give identical numbers.
 """
 
 from jobs.tile.aligned import is_aligned

@@ -1,7 +1,7 @@
-"""Access: how files that are not simply open are reached.
+"""Access to files that are not public: GDAL options, and addresses signed with SAS tokens.
 
-Tokens live in this module's memory alone. They come with an address that is opened at once, and
-have no place in a scene, a plan, a message or a pickle.
+Tokens are kept only in this module's memory. They are part of addresses that are opened at once,
+and never part of a scene, a plan, a message or a pickle.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from jobs.errors import SceneError, UnreachableError
 
 
 def gdal_settings(access: Access | None) -> dict[str, str]:
-    """GDAL's options for this way of access, and for the S3 endpoint of the environment.
+    """GDAL's options for this access, and for the S3 endpoint of the environment.
 
-    AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL are the standard names of the endpoint; GDAL knows
-    neither. Where its own AWS_S3_ENDPOINT is set, that one stays.
+    AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL are the standard variables for the endpoint; GDAL reads
+    neither. Where its own AWS_S3_ENDPOINT is set, that one is used.
     """
     own: dict[Access | None, dict[str, str]] = {
         Access.REQUESTER_PAYS: {"AWS_REQUEST_PAYER": "requester"},
@@ -49,7 +49,7 @@ def _endpoint_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         "AWS_S3_ENDPOINT": place.rstrip("/"),
         "AWS_HTTPS": "NO" if scheme == "http" else "YES",
-        # Buckets as part of the path: every server understands it, and none needs names in DNS.
+        # Buckets as part of the path: every server supports it, and it needs no names in DNS.
         "AWS_VIRTUAL_HOSTING": environment.get("AWS_VIRTUAL_HOSTING", "FALSE"),
     }
 
@@ -58,10 +58,10 @@ def _endpoint_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def address(href: str, access: Access | None, *, renew: bool = False) -> str:
-    """The address to open now: signed where the access asks for it, else the href itself.
+    """The address to open now: signed where the access requires it, else the href itself.
 
-    ``renew`` asks for a new token after the last one was refused. Raises UnreachableError when
-    the token service does not answer, SceneError when it knows no such account or refuses us.
+    ``renew`` requests a new token, after the last one was refused. Raises UnreachableError when
+    the token service does not answer, SceneError when it refuses the request or the container.
     """
     container = _container(href) if access is Access.PLANETARY_COMPUTER else None
     if container is None:
@@ -70,12 +70,12 @@ def address(href: str, access: Access | None, *, renew: bool = False) -> str:
 
 
 def without_query(text: str) -> str:
-    """An address, or a message that quotes some, without queries: they may carry signatures."""
+    """An address, or a message that quotes some, without queries, which may contain signatures."""
     return re.sub(r"\?[^\s'\"]*=[^\s'\"]*", "", text)
 
 
 class _WithoutQueries(logging.Filter):
-    """Takes queries out of what is logged."""
+    """Removes queries of addresses from log messages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = without_query(record.getMessage()), ()
@@ -83,7 +83,7 @@ class _WithoutQueries(logging.Filter):
 
 
 for _name in ("_base", "_env", "_err", "_filepath", "_io", "_vsiopener", "_warp", "env", "session"):
-    # GDAL tells the whole address of what it cannot read, and rasterio logs it as a warning.
+    # GDAL's errors quote the whole address, and rasterio logs them as warnings.
     logging.getLogger(f"rasterio.{_name}").addFilter(_WithoutQueries())
 
 
@@ -91,9 +91,9 @@ BLOB_HOST = ".blob.core.windows.net"
 
 
 def _container(href: str) -> str | None:
-    """``account/container`` of a file in Azure's storage; None for one that lies elsewhere.
+    """``account/container`` of a file in Azure's storage; None for any other file.
 
-    An emulator of the storage, on this machine, has the account as first part of the path.
+    A storage emulator on this machine has the account as the first part of the path.
     """
     url = urlsplit(href)
     host, parts = url.hostname or "", url.path.lstrip("/").split("/")
@@ -114,13 +114,13 @@ def _is_here(host: str) -> bool:
 # --- tokens -------------------------------------------------------------------------------------
 
 TOKEN_SERVICE = "https://planetarycomputer.microsoft.com/api/sas/v1/token"
-"""Used unless PC_SDK_SAS_URL says otherwise, as in Microsoft's own package."""
+"""Used unless PC_SDK_SAS_URL is set, as in Microsoft's own package."""
 
 RENEW_BEFORE_S = 300.0
-"""A token is renewed so long before it runs out: the slowest read has to end in time."""
+"""A token is renewed this long before it expires, so that the slowest read ends in time."""
 
-PATIENCE_S = 30.0
-"""With a token that is still good, a token service that failed is left alone so long."""
+RETRY_AFTER_S = 30.0
+"""While a token is still valid, a token service that failed is not called again for this long."""
 
 _TIMEOUT_S = (10.0, 30.0)
 _RETRY = Retry(
@@ -129,24 +129,24 @@ _RETRY = Retry(
     backoff_max=20,
     retry_after_max=60,
     status_forcelist=(429, 500, 502, 503, 504),
-    raise_on_status=False,  # the last answer says more than "too many retries"
+    raise_on_status=False,  # the last answer is more specific than "too many retries"
 )
 
 
 @dataclass(frozen=True)
 class _Token:
-    """A query that opens a container, and how long it does, by both of our clocks."""
+    """A query that gives access to a container, and its life by two clocks."""
 
     query: str = field(repr=False)
     life_s: float
     renew_after_s: float
     got_s: float
-    """time.monotonic, which stands still while a machine sleeps."""
+    """When it was received by time.monotonic, which stops while a machine sleeps."""
     got_wall_s: float
-    """time.time, which people and servers set."""
+    """When it was received by time.time, which may be set."""
 
     def age_s(self) -> float:
-        """The elder of two: a clock that jumps makes a token too old, never too young."""
+        """The larger of both ages: a clock that jumps makes a token too old, never too young."""
         return max(time.monotonic() - self.got_s, time.time() - self.got_wall_s)
 
 
@@ -158,29 +158,29 @@ class _Tokens:
         self._lock = threading.Lock()
 
     def get(self, container: str, href: str, *, renew: bool) -> str:
-        """A token that is good for a while; one that was got while we waited is new enough."""
-        asked_s = time.monotonic()
+        """A valid token; one received by another thread since this call is new enough."""
+        called_s = time.monotonic()
         with self._lock:
             token = self._known.get(container)
-            if token is None or not self._will_do(token, asked_s, renew):
+            if token is None or not self._is_usable(token, called_s, renew):
                 token = self._renewed(container, href, None if renew else token)
                 self._known[container] = token
             return token.query
 
-    def _will_do(self, token: _Token, asked_s: float, renew: bool) -> bool:
-        return token.got_s > asked_s or (not renew and token.age_s() < token.renew_after_s)
+    def _is_usable(self, token: _Token, called_s: float, renew: bool) -> bool:
+        return token.got_s > called_s or (not renew and token.age_s() < token.renew_after_s)
 
     def _renewed(self, container: str, href: str, old: _Token | None) -> _Token:
-        """A new token; the old one where none can be had and it still has life."""
+        """A new token; the old one where the service fails and it is still valid."""
         try:
-            return _ask(container, href)
+            return _request(container, href)
         except UnreachableError:
             if old is None or old.age_s() >= old.life_s:
                 raise
-            return replace(old, renew_after_s=old.age_s() + PATIENCE_S)
+            return replace(old, renew_after_s=old.age_s() + RETRY_AFTER_S)
 
     def forget(self) -> None:
-        """As in a new process."""
+        """Drop all tokens, as in a new process."""
         with self._lock:
             self._known.clear()
 
@@ -188,8 +188,8 @@ class _Tokens:
 _tokens = _Tokens()
 
 
-def _ask(container: str, href: str) -> _Token:
-    """A token from the service."""
+def _request(container: str, href: str) -> _Token:
+    """A token from the service; UnreachableError or SceneError where it gives none."""
     service = os.environ.get("PC_SDK_SAS_URL") or TOKEN_SERVICE
     subscription = os.environ.get("PC_SDK_SUBSCRIPTION_KEY")
     headers = {"Ocp-Apim-Subscription-Key": subscription} if subscription else {}
@@ -201,7 +201,7 @@ def _ask(container: str, href: str) -> _Token:
             answer = session.get(f"{service}/{container}", headers=headers, timeout=_TIMEOUT_S)
         except requests.RequestException as error:
             answer, failure = None, type(error).__name__
-    if answer is None:  # not while the other error is handled: it would go along, headers and all
+    if answer is None:  # outside the handler: the other error holds the headers
         raise UnreachableError(f"{what} does not answer ({failure})")
     _check_status(answer.status_code, what)
     return _token(answer, what)
@@ -217,14 +217,14 @@ def _check_status(status: int, what: str) -> None:
 
 
 def _token(answer: requests.Response, what: str) -> _Token:
-    """The token of an answer; its life is counted by the clock of who gave it."""
+    """The token of an answer; its life is computed by the server's clock."""
     try:
         content = answer.json()
         query = str(content["token"]).lstrip("?")
         expires = datetime.fromisoformat(content["msft:expiry"])
     except (ValueError, KeyError, TypeError):
         query = ""
-    if not query:  # not while the other error is handled: it quotes what was read
+    if not query:  # outside the handler: the other error quotes the answer
         raise UnreachableError(f"{what} answers no token; expected `token` and `msft:expiry`")
     life_s = max(0.0, (_aware(expires) - _server_time(answer)).total_seconds())
     renew_after_s = life_s - min(RENEW_BEFORE_S, life_s / 2)

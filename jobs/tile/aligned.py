@@ -1,4 +1,4 @@
-"""The fast way: windows of files that lie on the port's own grid."""
+"""Reader for files that lie on the port's grid: one window per file, nothing is resampled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.tile.raster import Place, use
 
 
 def is_aligned(source: Source, grid: Grid) -> bool:
-    """Whether the source's pixels are the grid's own, or whole multiples of them, edge on edge."""
+    """Whether the source's pixels are the grid's or whole multiples of them, with common edges."""
     a, b, c, d, e, f = source.transform
     factor = a / grid.resolution_m
     return (
@@ -31,7 +31,7 @@ def is_aligned(source: Source, grid: Grid) -> bool:
 
 
 def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> None:
-    """Fill the layers from aligned files, each opened once for all of its bands."""
+    """Fill the layers from aligned files; each file is opened once for all of its bands."""
     by_file: dict[tuple[Place, bool], list[Layer]] = {}
     for layer in layers:
         by_file.setdefault((Place(layer.source.href, access), layer.categorical), []).append(layer)
@@ -42,12 +42,12 @@ def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> 
 
 
 def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
-    """All wanted bands of one open file."""
+    """Fill the layers from one open file."""
     source = layers[0].source
     part = _part(source, grid)
     if part is None:
         return
-    if _goes_straight(file, layers, part, grid):
+    if _reads_directly(file, layers, part, grid):
         file.read([source.index], window=part.window, out=layers[0].out[None])
         return
     values = file.read([layer.source.index for layer in layers], window=part.window)
@@ -55,8 +55,8 @@ def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
         layer.out[part.target] = part.cut(encoded(layer.source, numbers, layer.encoder))
 
 
-def _goes_straight(file: DatasetReader, layers: Sequence[Layer], part: _Part, grid: Grid) -> bool:
-    """Whether the file's numbers can be read into the layer as they are."""
+def _reads_directly(file: DatasetReader, layers: Sequence[Layer], part: _Part, grid: Grid) -> bool:
+    """Whether the file's numbers can be read into the layer without a copy."""
     layer = layers[0]
     dtype = np.dtype(file.dtypes[layer.source.index - 1])
     return (
@@ -68,7 +68,11 @@ def _goes_straight(file: DatasetReader, layers: Sequence[Layer], part: _Part, gr
 
 
 class _Part:
-    """The part of an aligned file that the grid covers, coarser pixels repeated."""
+    """The part of an aligned file that the grid covers.
+
+    ``factor``: grid pixels along a file pixel. ``rows``, ``columns``: the range covered, in grid
+    pixels from the file's upper left corner; ``origin`` (row, column) of the grid in the same.
+    """
 
     def __init__(
         self, factor: int, rows: tuple[int, int], columns: tuple[int, int], origin: tuple[int, int]
@@ -84,14 +88,14 @@ class _Part:
         self.target = np.s_[start[0] : start[0] + height, start[1] : start[1] + width]
 
     def cut(self, values: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """The window's values at the grid's own resolution, without what lies beside the grid."""
+        """The window's values at the grid's resolution (pixels repeated), cropped to the grid."""
         if self.factor == 1:
             return values
         return values.repeat(self.factor, axis=0).repeat(self.factor, axis=1)[self.inner]
 
 
 def _part(source: Source, grid: Grid) -> _Part | None:
-    """The part of a source on the grid, or None where they do not meet."""
+    """The part of a source on the grid; None where they do not overlap."""
     factor = round(source.transform[0] / grid.resolution_m)
     column = round((grid.left - source.transform[2]) / grid.resolution_m)
     row = round((source.transform[5] - grid.top) / grid.resolution_m)
@@ -103,6 +107,6 @@ def _part(source: Source, grid: Grid) -> _Part | None:
 
 
 def _overlap(start: int, length: int, extent: int) -> tuple[int, int] | None:
-    """The part of start..start+length inside 0..extent, or None."""
+    """The intersection of start..start+length with 0..extent; None where it is empty."""
     low, high = max(start, 0), min(start + length, extent)
     return (low, high) if low < high else None

@@ -1,4 +1,4 @@
-"""What is wrong with a pixel: cloud and its like, as the scene classification has them."""
+"""Quality bits of pixels from a scene classification, with corrected cloud."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ SHIP_WIDTH_M = 80.0
 SHIP_LENGTH_M = 450.0
 SHIP_ELONGATION = 2.0
 ALONE_M = 500.0
-"""Scene classifications take white ships for cloud, and the ship is what we are here for. So a
-patch of "cloud" that could be one is taken back: narrower than SHIP_WIDTH_M (beam up to 60 m, and a
+"""Scene classifications take white ships for cloud. So a patch of "cloud" that could be a ship is
+removed from the cloud: narrower than SHIP_WIDTH_M (beam up to 60 m, and a
 20 m pixel), shorter than SHIP_LENGTH_M, at least SHIP_ELONGATION times as long as wide, and with no
-wider cloud within ALONE_M. Small clouds are round and come in flocks."""
+wider cloud within ALONE_M. Small clouds are round and lie in groups."""
 
 CLOUD_BUFFER_M = 40.0
-"""Cloud reaches this far beyond what the classification says: its thin edge looks like a hull."""
+"""Cloud is dilated by this distance: its thin edge, which the classification misses, looks like a
+hull."""
 
 
 def classify(classes: NDArray[np.uint8], sensor: Sensor, resolution_m: float) -> NDArray[np.uint8]:
-    """Bits of Quality from scene classes, ship-narrow patches of cloud taken back."""
+    """Bits of Quality from scene classes, (y, x), without the cloud that could be ships."""
     assert sensor.mask is not None
     table = np.zeros(256, np.uint8)
     for value, flags in sensor.mask.items():
@@ -39,7 +40,7 @@ def classify(classes: NDArray[np.uint8], sensor: Sensor, resolution_m: float) ->
 
 
 def real_cloud(flagged: NDArray[np.bool_], resolution_m: float) -> NDArray[np.bool_]:
-    """The flagged pixels less what could be ships, grown by the buffer."""
+    """The flagged pixels without patches that could be ships, dilated by CLOUD_BUFFER_M."""
     if not flagged.any():
         return flagged
     kept = flagged.copy()
@@ -53,9 +54,10 @@ def real_cloud(flagged: NDArray[np.bool_], resolution_m: float) -> NDArray[np.bo
 
 
 def _maybe_ships(patches: NDArray[np.int32], count: int, resolution_m: float) -> list[int]:
-    """Patches that are small enough, told from their moments all at once; a few too many.
+    """Labels of patches whose size and elongation may be a ship's; a superset within rounding.
 
-    Axes are those of the ellipse of the same second moments, as in `regionprops`.
+    From the second moments of all patches at once; axes are those of the ellipse of the same
+    moments, as in `regionprops`.
     """
     places = np.flatnonzero(patches)
     owners = patches.ravel()[places]
@@ -68,10 +70,11 @@ def _maybe_ships(patches: NDArray[np.int32], count: int, resolution_m: float) ->
     rows -= mean(rows)[owners]
     columns -= mean(columns)[owners]
     across, along, both = mean(rows**2), mean(columns**2), mean(rows * columns)
-    centre, spread = (across + along) / 2, np.hypot((across - along) / 2, both)
-    long = 4 * np.sqrt(centre + spread)
-    short = np.maximum(4 * np.sqrt(np.maximum(centre - spread, 0)), 1)
-    slack = 1 + 1e-6  # rounding differs from that of regionprops, which decides
+    # eigenvalues of the covariance matrix
+    middle, half = (across + along) / 2, np.hypot((across - along) / 2, both)
+    long = 4 * np.sqrt(middle + half)
+    short = np.maximum(4 * np.sqrt(np.maximum(middle - half, 0)), 1)
+    slack = 1 + 1e-6  # rounding differs from that of regionprops, by which `real_cloud` decides
     small = (long * resolution_m <= SHIP_LENGTH_M * slack) & (
         short * resolution_m <= SHIP_WIDTH_M * slack
     )
@@ -89,7 +92,7 @@ def _could_be_a_ship(patch: Any, resolution_m: float) -> bool:
 
 
 def _is_alone(patch: Any, wide: NDArray[np.bool_], resolution_m: float) -> bool:
-    """Whether no wide cloud comes within ALONE_M of any of the patch's pixels."""
+    """Whether no wide cloud lies within ALONE_M of any of the patch's pixels."""
     reach = int(np.ceil(ALONE_M / resolution_m)) + 1
     top, left, bottom, right = patch.bbox
     first = max(0, top - reach), max(0, left - reach)
@@ -101,11 +104,11 @@ def _is_alone(patch: Any, wide: NDArray[np.bool_], resolution_m: float) -> bool:
     return bool((distance_m[own[:, 0], own[:, 1]] > ALONE_M).all())
 
 
-# --- shapes, by shifts of whole images: many times faster than scipy's, and equal to it -----------
+# --- morphology by shifts of whole images: many times faster than scipy's, with equal results -----
 
 
 def opened(places: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """What squares of that width, within the image and within the places, cover."""
+    """Morphological opening by a square of that width, in pixels."""
     squares = places
     for axis in (0, 1):
         squares = _runs(squares, width, axis)
@@ -119,7 +122,7 @@ def opened(places: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
 
 
 def _runs(places: NDArray[np.bool_], width: int, axis: int) -> NDArray[np.bool_]:
-    """Where `width` pixels in a row begin; shorter than the input by width - 1."""
+    """Where runs of `width` set pixels begin; shorter than the input by width - 1."""
     done = 1
     while done < width:
         step = min(done, width - done)
@@ -130,7 +133,7 @@ def _runs(places: NDArray[np.bool_], width: int, axis: int) -> NDArray[np.bool_]
 
 
 def _smeared(places: NDArray[np.bool_], width: int, axis: int) -> NDArray[np.bool_]:
-    """Every place and the width - 1 pixels after it."""
+    """Every set pixel and the width - 1 pixels after it."""
     done = 1
     while done < width:
         step = min(done, width - done)
@@ -143,7 +146,7 @@ def _smeared(places: NDArray[np.bool_], width: int, axis: int) -> NDArray[np.boo
 
 
 def grown(places: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
-    """The places and every pixel whose centre lies within the radius of one of theirs."""
+    """Morphological dilation by a disc: pixels whose centre is within the radius of a set one's."""
     result = places.copy()
     whole = int(radius_px)
     for distance in range(-whole, whole + 1):
@@ -155,7 +158,7 @@ def grown(places: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
 
 
 def _widened(places: NDArray[np.bool_], half: int) -> NDArray[np.bool_]:
-    """Every place and `half` pixels to its left and right."""
+    """Every set pixel and `half` pixels to its left and right."""
     result = places.copy()
     for step in range(1, half + 1):
         length = max(0, places.shape[1] - step)

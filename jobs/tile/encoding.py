@@ -1,8 +1,8 @@
-"""From a file's digital numbers to the archive's, by a table made once for each kind of file.
+"""A file's digital numbers to the archive's, by a lookup table per kind of file.
 
-A file of one or two bytes a sample can hold 256 or 65,536 numbers. What becomes of each is worked
-out once, in floats; pixels are then looked up, and where the table maps every number to itself,
-as for Sentinel-2 Collection 1, they are taken as they are.
+A file of one or two bytes a sample can hold 256 or 65,536 numbers. Each is converted once, in
+floats; pixels are then looked up. Where the table maps every number to itself, as for Sentinel-2
+Collection 1, pixels are copied unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jobs.domain import Source
 
 
 class Encoder(Hashable, Protocol):
-    """Turns physical values (NaN: none) into numbers, 0 for NaN."""
+    """Converts physical values to numbers of the archive; NaN, no data, to 0."""
 
     def encode(self, value: NDArray[np.floating]) -> NDArray[np.uint16]:
         """The numbers of these values, same shape."""
@@ -27,23 +27,23 @@ class Encoder(Hashable, Protocol):
 
 @dataclass(frozen=True)
 class Classes:
-    """The encoder of a scene classification: a class is its own number."""
+    """The encoder of a scene classification: the identity."""
 
     def encode(self, value: NDArray[np.floating]) -> NDArray[np.uint16]:
-        """The class; 0, which stands for no data in every classification we know, for NaN."""
+        """The classes; 0, no data in every supported classification, for NaN."""
         classes: NDArray[np.uint16] = np.nan_to_num(value, nan=0).astype(np.uint16)
         return classes
 
 
 def physical(source: Source, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Physical values of a file's numbers: scale and offset applied exactly once."""
+    """Physical values of a file's numbers: number * scale + offset."""
     return numbers * np.float32(source.scale) + np.float32(source.offset)
 
 
 def encoded(
     source: Source, numbers: NDArray[np.unsignedinteger], encoder: Encoder
 ) -> NDArray[np.uint16]:
-    """The archive's numbers for a file's; the same array where they are equal."""
+    """The archive's numbers for a file's; without a lookup where they are equal."""
     if keeps_numbers(source, numbers.dtype, encoder):
         return numbers.astype(np.uint16, copy=False)
     table = _table(numbers.dtype.name, source.scale, source.offset, source.nodata, encoder)
@@ -52,7 +52,7 @@ def encoded(
 
 
 def keeps_numbers(source: Source, dtype: np.dtype[np.unsignedinteger], encoder: Encoder) -> bool:
-    """Whether every number of such a file is its own number in the archive."""
+    """Whether the table of such a file maps every number to itself."""
     return _keeps(dtype.name, source.scale, source.offset, source.nodata, encoder)
 
 
@@ -75,13 +75,13 @@ def _keeps(dtype: str, scale: float, offset: float, nodata: float | None, encode
 
 @dataclass(frozen=True)
 class Layer:
-    """Where one band comes from, what its numbers become, and where they go."""
+    """One band to read: its source, its encoder and its target."""
 
     source: Source
     encoder: Encoder
     dtypes: Sequence[str]
     """Sample types the file may have."""
     out: NDArray[np.uint16]
-    """(y, x) of the grid, zeros at first; stays zero where the source has no data."""
+    """(y, x) on the grid, initially zero; stays zero where the source has no data."""
     categorical: bool = False
-    """Classes, which have no values in between: the nearest is taken."""
+    """Classes, which cannot be interpolated: resampled by nearest neighbour."""

@@ -1,4 +1,4 @@
-"""Opening scene files: each checked against its declaration, each failure a SceneError by name."""
+"""Opening scene files: checked against the catalog's declaration, failures raised as SceneError."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ GDAL_SETTINGS = {
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "1",
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    # A stalled answer is given up here and the whole unit tried again: GDAL's own retries would
-    # wait for each request of each file anew.
+    # A stalled answer is an error, and the whole unit is retried: GDAL's own retries would wait
+    # for each request of each file again.
     "GDAL_HTTP_LOW_SPEED_TIME": "30",
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
     "GDAL_HTTP_TIMEOUT": "300",
     "GDAL_HTTP_MULTIPLEX": "YES",
-    # A file that is closed is forgotten: another attempt asks the server, not GDAL's cache.
+    # Closed files are not cached, so that another attempt reads from the server.
     "CPL_VSIL_CURL_NON_CACHED": "/vsis3/",
 }
 
 BLOCK_LIMIT_BYTES = 256 * 2**20
-"""A block is decoded whole, so a file of larger ones could break a worker; COGs have 0.5-8 MB."""
+"""Blocks are decoded whole, so larger ones could exhaust a worker's memory; COGs have 0.5-8 MB."""
 
 MAX_SHARED = 32
 """Files kept open at once by `sharing_files`: six scenes of four bands and a mask."""
@@ -61,7 +61,7 @@ _MISSING = re.compile(r"\b404\b|NoSuchKey|NoSuchBucket|specified key does not ex
 
 @dataclass(frozen=True)
 class Place:
-    """A file, and how it is reached: what tells open files apart."""
+    """A file and its access, the key of open files."""
 
     href: str
     access: Access | None = None
@@ -69,8 +69,8 @@ class Place:
 
 def settings_of(access: Access | None) -> rasterio.Env:
     """The GDAL environment in which files of this access are opened and read."""
-    # Without a session of its own rasterio makes one of boto3's, 17 ms each, wherever AWS
-    # credentials are around; GDAL finds these itself.
+    # Without a session rasterio creates one of boto3 (17 ms each) where there are AWS credentials;
+    # GDAL finds these itself.
     return rasterio.Env(DummySession(), **GDAL_SETTINGS, **gdal_settings(access))
 
 
@@ -80,11 +80,11 @@ def use(
     dtypes: Sequence[str],
     read: Callable[[DatasetReader], T],
 ) -> T:
-    """What `read` makes of the open file, which was found to be what `sources` declare.
+    """The result of `read` on the open file, once it is checked against `sources`.
 
-    Where a signed address fails it is signed anew and tried once more: GDAL does not tell a
-    refusal in the midst of a file from other failures. Raises UnreachableError where another
-    attempt may do, else SceneError.
+    A signed address that fails is signed again and retried once: GDAL does not distinguish a
+    refusal within a file from other failures. Raises UnreachableError where another attempt may
+    succeed, else SceneError.
     """
     try:
         return _attempt(place, sources, dtypes, read, renew=False)
@@ -95,8 +95,8 @@ def use(
             return _attempt(place, sources, dtypes, read, renew=True)
         except (RasterioError, OSError) as error:
             failure = unreadable(place.href, error)
-    # Raised down here, it does not take GDAL's error along, which quotes the signature and which
-    # no other process can unpickle.
+    # Raised here, it has no GDAL error as its context, which quotes the signature and cannot be
+    # unpickled in another process.
     raise failure
 
 
@@ -118,11 +118,11 @@ def _is_signed(place: Place) -> bool:
     return address(place.href, place.access) != place.href
 
 
-# --- sharing ------------------------------------------------------------------------------------
+# --- open files ---------------------------------------------------------------------------------
 
 
 class _Shared(threading.local):
-    """The files this thread keeps open, the longest unused first; None outside `sharing_files`."""
+    """The files this thread keeps open, least recently used first; None outside `sharing_files`."""
 
     files: OrderedDict[Place, DatasetReader] | None = None
 
@@ -132,9 +132,9 @@ _shared = _Shared()
 
 @contextmanager
 def sharing_files() -> Iterator[None]:
-    """Within it, units that read the same files open each once; they are closed at the end.
+    """A context in which each file is opened once; all are closed at its end.
 
-    Only for the thread that entered it. Inside another one it adds nothing.
+    It applies to the current thread. A nested one has no effect.
     """
     if _shared.files is not None:
         yield
@@ -150,7 +150,7 @@ def sharing_files() -> Iterator[None]:
 
 @contextmanager
 def _dataset(place: Place, renew: bool) -> Iterator[DatasetReader]:
-    """An open file, out of those shared where there are such; one that failed is not kept."""
+    """An open file, shared within `sharing_files`; a file whose use failed is closed."""
     shared = _shared.files
     if shared is None:
         with _open(place, renew) as file:
@@ -168,12 +168,12 @@ def _dataset(place: Place, renew: bool) -> Iterator[DatasetReader]:
 
 
 def _open(place: Place, renew: bool) -> DatasetReader:
-    # GDAL finds S3's credentials itself and keeps them; rasterio would ask boto3 for each file.
+    # GDAL caches S3 credentials; rasterio would request them from boto3 for each file.
     href = re.sub(r"^s3://", "/vsis3/", address(place.href, place.access, renew=renew))
     if re.match(r"https?://", href):
-        # A fragment is not sent. Each opening having its own, GDAL takes nothing for known from
-        # one that failed; the setting that says so costs a request more for each file. It asks
-        # for EMPTY_DIR above: a fragment would make a sidecar's address that of the file itself.
+        # A fragment is not sent to the server. As each opening has its own, GDAL reuses no cached
+        # state of one that failed; the setting for that costs another request for each file. It
+        # requires EMPTY_DIR above: with a fragment a sidecar's address would be the file's own.
         suffix = PurePosixPath(urlsplit(href).path).suffix  # CPL_VSIL_CURL_ALLOWED_EXTENSIONS
         href = f"/vsicurl/{href}#{next(_openings)}{suffix}"
     return rasterio.open(href, sharing=False)
@@ -182,11 +182,11 @@ def _open(place: Place, renew: bool) -> DatasetReader:
 _openings = count()
 
 
-# --- what was declared --------------------------------------------------------------------------
+# --- checks against the catalog -----------------------------------------------------------------
 
 
 def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
-    """Refuse a file that is not what was declared: its pixels would land elsewhere, or lie."""
+    """Raise SceneError for a file that differs from its declaration."""
     name = without_query(source.href)
     transform = tuple(file.transform)[:6]
     tolerance = 1e-3 * abs(source.transform[0])
@@ -249,9 +249,9 @@ def _crs_name(crs: CRS | None) -> str:
 
 
 def unreadable(href: str, error: Exception) -> SceneError:
-    """The error to raise for a file that could not be read: what it said, without any signature.
+    """The error for a file that could not be read, with GDAL's message and without signatures.
 
-    From afar all but a refusal and a missing file may pass: UnreachableError.
+    UnreachableError for a remote file unless access was refused or the file is missing.
     """
     text = _text(error)
     message = f"cannot read {without_query(href)}: {without_query(text)}"
@@ -265,7 +265,7 @@ def unreadable(href: str, error: Exception) -> SceneError:
 
 
 def _text(error: BaseException) -> str:
-    """What an error and those it came from say, the first cause last."""
+    """The messages of an error and of its causes, the first cause last."""
     said: list[str] = []
     current: BaseException | None = error
     while current is not None:

@@ -1,4 +1,4 @@
-"""The stage: reads, scales, mosaics and masks one overpass, and writes it to its step."""
+"""The tile stage: read, scale, mosaic and mask one overpass, and write it to its step."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from jobs.tile.raster import CLASS_DTYPES, DTYPES
 from jobs.tile.warped import read_warped
 
 VERSION = 2
-"""Raise it when the same inputs give other numbers: what is in the archive becomes stale."""
+"""Increase it when the same inputs give other numbers: stored results then become stale."""
 
 NEWER = 20
-"""Versions beyond our own that a newer Berthwatch may have written."""
+"""Versions beyond VERSION that ``changed`` tries, which a newer Berthwatch may have written."""
 
 
 def key(unit: Unit, settings: Settings) -> str:
@@ -44,7 +44,7 @@ def key(unit: Unit, settings: Settings) -> str:
 
 
 def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
-    """Why a stored key is not that of now, in words."""
+    """Why a stored key differs from the current one, in words."""
     version = next((v for v in range(VERSION + NEWER) if _key(unit, v) == stored), None)
     was = "another one" if version is None else f"{version}"
     return f"the tile stage is version {VERSION}, was {was}"
@@ -57,8 +57,8 @@ def _key(unit: Unit, version: int) -> str:
 def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
     """Read, scale, mosaic and mask one overpass, and write it to its step.
 
-    Raises SceneError where a file is missing, unreadable or not what the catalog declared;
-    UnreachableError, which is one, where another attempt may do.
+    Raises SceneError where a file is missing, unreadable or not as the catalog declares, and its
+    subclass UnreachableError where another attempt may succeed.
     """
     started = time.perf_counter()
     sensor = SENSORS[unit.overpass.sensor]
@@ -73,10 +73,10 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
 
 
 def read_overpass(scenes: Sequence[Scene], sensor: Sensor, grid: Grid) -> Pixels:
-    """All bands of one overpass on the grid; a band no scene has stays without data.
+    """All bands of one overpass on the grid; a band that no scene has stays without data.
 
-    Where two scenes have data, the one first in the plan's order wins; of the others no file is
-    opened that has nothing to add.
+    Where two scenes have data, the first in the plan's order is used; files of later scenes are
+    opened only where pixels are still without data.
     """
     image = np.zeros((len(sensor.bands), *grid.shape), np.uint16)
     classes = np.zeros(grid.shape, np.uint16) if _is_screened(scenes, sensor) else None
@@ -92,14 +92,14 @@ def read_overpass(scenes: Sequence[Scene], sensor: Sensor, grid: Grid) -> Pixels
 
 
 def _is_screened(scenes: Sequence[Scene], sensor: Sensor) -> bool:
-    """Whether every scene has a classification that the sensor's table explains."""
+    """Whether every scene has a classification and the sensor a table of its classes."""
     return sensor.mask is not None and all(scene.mask is not None for scene in scenes)
 
 
 def _with_gaps(
     scene: Scene, sensor: Sensor, image: NDArray[np.uint16], classes: NDArray[np.uint16] | None
 ) -> Iterator[Layer]:
-    """What the scene could still add to: its layers whose target has pixels without data."""
+    """The scene's layers whose target still has pixels without data."""
     for target, band in zip(image, sensor.bands, strict=True):
         if band in scene.bands and not target.all():
             yield Layer(scene.bands[band], sensor.encoding, DTYPES[sensor.dtype_bytes], target)
@@ -108,8 +108,8 @@ def _with_gaps(
 
 
 def _fill(gaps: Sequence[Layer], grid: Grid, access: Access | None) -> None:
-    """Put a scene's pixels where its layers' targets have none yet."""
-    # The first scene is read straight into the image, later ones beside it.
+    """Fill the pixels without data of the layers' targets from a scene."""
+    # The first scene is read directly into the image, later ones into an array of their own.
     layers = [replace(gap, out=np.zeros_like(gap.out)) if gap.out.any() else gap for gap in gaps]
     read_windows([one for one in layers if is_aligned(one.source, grid)], grid, access)
     warped = [one for one in layers if not is_aligned(one.source, grid)]
@@ -123,7 +123,7 @@ def _fill(gaps: Sequence[Layer], grid: Grid, access: Access | None) -> None:
 def _quality(
     classes: NDArray[np.uint16] | None, sensor: Sensor, grid: Grid, image: NDArray[np.uint16]
 ) -> NDArray[np.uint8]:
-    """Bits of Quality: no data, and what the scene classification says."""
+    """Bits of Quality, (y, x): no data, and those of the scene classification."""
     if classes is None:
         flags = np.full(grid.shape, int(Quality.UNSCREENED), np.uint8)
     else:

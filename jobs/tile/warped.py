@@ -1,7 +1,7 @@
-"""The general way: files of another projection or another pixel raster, through stackstac.
+"""Reader for files of another projection or pixel raster: warped to the grid through stackstac.
 
-One stack per scene, all its bands in it, computed at once in this thread. rioxarray holds the
-stack against the port's grid: stackstac guesses a grid of its own where it is not told enough.
+One stack per scene with all its bands, computed at once in this thread. The stack's grid is checked
+with rioxarray: stackstac infers a grid where its arguments leave it open.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from jobs.tile.encoding import Layer, physical
 from jobs.tile.raster import Place, sharing_files, use
 
 REACH_PX = 3
-"""Bilinear resampling asks for one neighbour; the rest covers the warp's own tolerance."""
+"""Pixels beyond the grid's edge that a warp may read: bilinear resampling needs one, the rest
+covers GDAL's tolerance."""
 
 
 def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> None:
@@ -37,7 +38,7 @@ def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> N
     reads = tuple(BandRead(layer.source, layer.categorical, layer.dtypes) for layer in layers)
     with sharing_files():  # several bands may lie in one file
         stack = _stack(reads, grid, access)
-        if not stack.sizes["band"]:  # stackstac drops what nowhere meets the grid
+        if not stack.sizes["band"]:  # stackstac drops bands that nowhere overlap the grid
             return
         _check_grid(stack, grid)
         values = stack.compute(scheduler="synchronous")
@@ -49,7 +50,7 @@ def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> N
 
 
 def _stack(reads: Sequence[BandRead], grid: Grid, access: Access | None) -> xr.DataArray:
-    """The scene's bands on the grid, lazily: (time 1, band, y, x), float32, NaN without data."""
+    """The scene's bands on the grid, lazy: (time 1, band, y, x), float32, NaN without data."""
     stack: xr.DataArray = stackstac.stack(
         [_stac_item([read.source for read in reads])],
         assets=[str(number) for number in range(len(reads))],
@@ -70,9 +71,9 @@ def _stack(reads: Sequence[BandRead], grid: Grid, access: Access | None) -> xr.D
 
 
 def _stac_item(sources: Sequence[Source]) -> dict[str, object]:
-    """The least item stackstac takes: where one band of one file lies, under its number.
+    """The smallest item that stackstac accepts: one asset per source, named by its number.
 
-    It spells ``proj:epsg``, the only form stackstac 0.5 reads.
+    Its projection is in ``proj:epsg``, the only form that stackstac 0.5 reads.
     """
     return {
         "id": "scene",
@@ -95,7 +96,7 @@ def _stac_item(sources: Sequence[Source]) -> dict[str, object]:
 
 
 def _check_grid(stack: xr.DataArray, grid: Grid) -> None:
-    """Refuse a stack that does not lie on the grid, edge on edge."""
+    """Raise SceneError for a stack whose grid is not the given one."""
     transform = stack.rio.transform(recalc=True)
     same = transform.almost_equals(Affine(*grid.transform), precision=1e-6)
     if not same or stack.rio.shape != grid.shape or stack.rio.crs.to_epsg() != grid.epsg:
@@ -106,12 +107,9 @@ def _check_grid(stack: xr.DataArray, grid: Grid) -> None:
         )
 
 
-# --- one band -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class BandRead:
-    """What stackstac is to read of one file."""
+    """One band that stackstac reads through BandReader."""
 
     source: Source
     categorical: bool
@@ -119,7 +117,7 @@ class BandRead:
 
 
 class Spec(Protocol):
-    """The grid as stackstac tells it to its readers."""
+    """The grid as stackstac passes it to its readers."""
 
     epsg: int
     bounds: tuple[float, float, float, float]
@@ -128,7 +126,7 @@ class Spec(Protocol):
 
 
 class BandReader:
-    """A stackstac reader for one band of a file, also of a multi-band one, as float32 with NaN.
+    """A stackstac reader for one band of a file with one or several bands, as float32 with NaN.
 
     stackstac's own reader refuses files of several bands (true colour is one), rounds to the
     file's integers before values are scaled, and warps twice, the second time for the mask.
@@ -142,7 +140,7 @@ class BandReader:
         self.spec = spec
 
     def read(self, window: Window, **_: object) -> NDArray[np.float32]:
-        """One window of the spec's grid."""
+        """One window of the spec's grid, (y, x)."""
         source = self.wanted.source
         return use(
             Place(source.href, self.access),
@@ -153,13 +151,13 @@ class BandReader:
 
     def _warped(self, file: DatasetReader, window: Window) -> NDArray[np.float32]:
         source = self.wanted.source
-        # GDAL warps twice as fast where it has no holes to look after, to the same numbers.
-        whole = _is_whole(file, source, self.spec)
+        # Without nodata GDAL warps twice as fast, to the same numbers where there are no holes.
+        no_holes = _has_no_holes(file, source, self.spec)
         with WarpedVRT(
             file,
             resampling=Resampling.nearest if self.wanted.categorical else Resampling.bilinear,
-            src_nodata=None if whole else source.nodata,
-            nodata=None if whole else np.nan,
+            src_nodata=None if no_holes else source.nodata,
+            nodata=None if no_holes else np.nan,
             dtype="float32",
             **self.spec.vrt_params,
         ) as warped:
@@ -167,7 +165,7 @@ class BandReader:
         return values
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Nothing to close: each read opens and closes its file."""
 
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__
@@ -176,19 +174,19 @@ class BandReader:
         self.__dict__.update(state)
 
 
-def _is_whole(file: DatasetReader, source: Source, spec: Spec) -> bool:
-    """Whether the file has data wherever the grid's pixels reach."""
-    rows, columns = _reach(file, spec)
+def _has_no_holes(file: DatasetReader, source: Source, spec: Spec) -> bool:
+    """Whether the file has data at every pixel that the warp may read."""
+    rows, columns = _read_range(file, spec)
     inside = 0 <= rows[0] < rows[1] <= file.height and 0 <= columns[0] < columns[1] <= file.width
     if not inside or source.nodata is None:
         return bool(inside)
-    # What is decoded here, GDAL's cache keeps for the warp.
+    # The blocks decoded here stay in GDAL's cache for the warp.
     values = file.read(source.index, window=Window.from_slices(rows, columns))
     return not bool((values == source.nodata).any())
 
 
-def _reach(file: DatasetReader, spec: Spec) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The file's rows and columns that the grid's pixels reach; may lie beyond the file."""
+def _read_range(file: DatasetReader, spec: Spec) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The file's rows and columns that the warp may read; may extend beyond the file."""
     left, bottom, right, top = transform_bounds(
         f"EPSG:{spec.epsg}", file.crs, *spec.bounds, densify_pts=21
     )

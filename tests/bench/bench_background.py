@@ -30,7 +30,7 @@ from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan, read_plan
 from jobs.run.settings import settings_for
 from jobs.segment import away_from_cloud, load_predictor, structures, visible
-from jobs.segment.background import Candidate, background, chosen
+from jobs.segment.background import Candidate, background, choose_looks
 from jobs.segment.fixed_structure import Structure, normalised, structure_in
 from jobs.segment.stage import in_metres
 from jobs.simulate import SimulationConfig, simulate
@@ -170,15 +170,15 @@ def row(world: World, record: OverpassRecord, vessel: Vessel, by: Structure) -> 
     lon, lat = Transformer.from_crs(world.grid.epsg, 4326, always_xy=True).transform(
         vessel.x, vessel.y
     )
-    under = by.under(vessel)
+    under = by.probability_under(vessel)
     return {
         "time": record.acquired.date().isoformat(),
         "lon": lon,
         "lat": lat,
         "length_m": vessel.length_m,
         "score": vessel.score,
-        "under": under if under is not None and by.shows(vessel) else np.nan,
-        "fixed": by.of(vessel).fixed,
+        "under": under if under is not None and by.has_hull_at(vessel) else np.nan,
+        "fixed": by.mark(vessel).fixed,
     }
 
 
@@ -239,7 +239,7 @@ def with_share(world: World, share: float) -> pd.DataFrame:
         candidates.append(Candidate(record.overpass_id, clear))
         sensor_name = record.sensor
     sensor = SENSORS[sensor_name]
-    still = background(normalised(chosen(candidates), pixels_of(world), sensor), share)
+    still = background(normalised(choose_looks(candidates), pixels_of(world), sensor), share)
     assert still is not None
     by = structure_in(still, world.grid, load_predictor(world.settings))
     rows = [row(world, record, v, by) for record in world.records() for v in record.vessels]

@@ -1,4 +1,4 @@
-"""Fixed structure: what never moves is told from ships by the port's own looks, and counts nowhere.
+"""Fixed structure: identified from the port's own looks, and counted as a ship nowhere.
 
 The network is the packaged one; a port of a few pixels has a pontoon that looks like a ship on
 every day, and a berth where ships of different lengths lie on most days.
@@ -44,7 +44,7 @@ from jobs.segment.background import (
     MOST_LOOKS,
     Candidate,
     background,
-    chosen,
+    choose_looks,
 )
 from jobs.storage import LocalFolder
 from jobs.visits.tables import port_tables
@@ -112,7 +112,7 @@ def settings() -> Settings:
     return settings_for(PLAN)
 
 
-def told_apart(occupied: Sequence[bool] = OCCUPIED) -> Structure:
+def structure_of(occupied: Sequence[bool] = OCCUPIED) -> Structure:
     looks = {f"pass-{day:02d}": look(day, moored=m) for day, m in enumerate(occupied)}
     found = structures(records(occupied), looks.__getitem__, GRID, settings())
     return found[SENSOR]
@@ -121,31 +121,31 @@ def told_apart(occupied: Sequence[bool] = OCCUPIED) -> Structure:
 # --- the rule -----------------------------------------------------------------------------------
 
 
-def test_what_never_moves_is_fixed_and_ships_at_a_berth_that_is_mostly_occupied_are_not() -> None:
-    found = told_apart()
-    pontoon = found.of(vessel(PONTOON))
+def test_a_pontoon_is_fixed_and_ships_at_a_berth_that_is_mostly_occupied_are_not() -> None:
+    found = structure_of()
+    pontoon = found.mark(vessel(PONTOON))
     assert pontoon.fixed
     assert pontoon.background is not None
     assert pontoon.background > 0.6
     for day, moored in enumerate(OCCUPIED):
         if moored:
-            judged = found.of(vessel(ship(day)))
-            assert not judged.fixed
-            assert judged.background is not None
-            assert judged.background < 0.1
+            marked = found.mark(vessel(ship(day)))
+            assert not marked.fixed
+            assert marked.background is not None
+            assert marked.background < 0.1
 
 
 def test_a_ship_that_never_leaves_is_taken_for_structure() -> None:
-    assert told_apart((True,) * 10).of(vessel(ship(0))).fixed
+    assert structure_of((True,) * 10).mark(vessel(ship(0))).fixed
 
 
 def test_with_too_few_looks_nothing_is_known_and_nothing_fixed() -> None:
-    judged = told_apart((True,) * (LEAST_LOOKS - 1)).of(vessel(PONTOON))
-    assert (judged.background, judged.fixed) == (None, False)
+    marked = structure_of((True,) * (LEAST_LOOKS - 1)).mark(vessel(PONTOON))
+    assert (marked.background, marked.fixed) == (None, False)
 
 
 def test_the_same_looks_give_the_same_bytes() -> None:
-    one, other = told_apart().probability, told_apart().probability
+    one, other = structure_of().probability, structure_of().probability
     assert one is not None
     assert other is not None
     assert one.tobytes() == other.tobytes()
@@ -159,26 +159,26 @@ def test_a_port_without_vessels_is_not_looked_at() -> None:
     assert found[SENSOR].probability is None
 
 
-def test_a_hull_is_judged_by_its_area_and_only_where_half_of_it_is_known() -> None:
+def test_a_hull_is_marked_by_its_area_and_only_where_half_of_it_is_known() -> None:
     probability = np.full(GRID.shape, np.nan, np.float32)
     probability[:, :20], probability[:, 20:40] = 0.8, 0.2
     found = Structure(GRID, probability)
-    assert found.under(vessel((60.0, 19.5, 10.0, 4.0, 90.0))) == pytest.approx(0.5)
-    assert found.under(vessel((60.0, 37.5, 12.0, 4.0, 90.0))) == pytest.approx(0.2)
-    assert found.under(vessel((60.0, 42.5, 12.0, 4.0, 90.0))) is None
-    assert found.under(vessel((60.0, -30.0, 12.0, 4.0, 90.0))) is None
+    assert found.probability_under(vessel((60.0, 19.5, 10.0, 4.0, 90.0))) == pytest.approx(0.5)
+    assert found.probability_under(vessel((60.0, 37.5, 12.0, 4.0, 90.0))) == pytest.approx(0.2)
+    assert found.probability_under(vessel((60.0, 42.5, 12.0, 4.0, 90.0))) is None
+    assert found.probability_under(vessel((60.0, -30.0, 12.0, 4.0, 90.0))) is None
 
 
 def test_a_ship_beside_what_looks_like_one_is_not_that() -> None:
     """A jetty's head, a ship alongside it, a longer one around it, and a faint background."""
     head = (60.0, 60.0, 15.0, 3.0, 90.0)
     sure = Structure(GRID, np.full(GRID.shape, 0.9, np.float32), (vessel(head).corners,))
-    assert sure.of(vessel(head)).fixed
-    assert sure.of(vessel((60.5, 61.0, 14.0, 3.0, 90.0))).fixed
-    assert not sure.of(vessel((63.0, 60.0, 15.0, 3.0, 90.0))).fixed
-    assert not sure.of(vessel((60.0, 64.0, 32.0, 4.0, 90.0))).fixed
+    assert sure.mark(vessel(head)).fixed
+    assert sure.mark(vessel((60.5, 61.0, 14.0, 3.0, 90.0))).fixed
+    assert not sure.mark(vessel((63.0, 60.0, 15.0, 3.0, 90.0))).fixed
+    assert not sure.mark(vessel((60.0, 64.0, 32.0, 4.0, 90.0))).fixed
     faint = replace(sure, probability=np.full(GRID.shape, 0.4, np.float32))
-    assert not faint.of(vessel(head)).fixed
+    assert not faint.mark(vessel(head)).fixed
 
 
 # --- the background -----------------------------------------------------------------------------
@@ -227,19 +227,19 @@ def test_no_look_has_no_background() -> None:
 def test_looks_are_spread_over_the_period_and_the_clearest_of_each_stretch() -> None:
     early = [Candidate(f"a{i:03d}", 1.0) for i in range(100)]
     late = [Candidate(f"b{i:03d}", 0.9 if i % 10 == 3 else 0.7) for i in range(200)]
-    found = chosen([*early, *late])
+    found = choose_looks([*early, *late])
     assert len(found) == MOST_LOOKS
     assert sum(id.startswith("b") for id in found) == 20
     assert {id for id in found if id.startswith("b")} == {f"b{i:03d}" for i in range(3, 200, 10)}
     assert list(found) == sorted(found)
-    assert found == chosen([*early, *late])
+    assert found == choose_looks([*early, *late])
 
 
 def test_holes_in_the_clouds_are_not_used_but_half_a_swath_is() -> None:
     looks = [Candidate("full", 1.0), Candidate("half", 0.5), Candidate("hole", 0.1)]
-    assert chosen(looks) == ("full", "half")
-    assert chosen([Candidate("dark", 0.0)]) == ()
-    assert chosen([]) == ()
+    assert choose_looks(looks) == ("full", "half")
+    assert choose_looks([Candidate("dark", 0.0)]) == ()
+    assert choose_looks([]) == ()
 
 
 # --- in the results -----------------------------------------------------------------------------
@@ -286,10 +286,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> LocalFolder:
     return root
 
 
-def counted(root: LocalFolder, apart: Settings | None) -> PortResult:
+def counted(root: LocalFolder, for_structure: Settings | None) -> PortResult:
     ids = [f"pass-{day:02d}" for day in range(len(OCCUPIED))]
     quick = replace(DEFAULT_ESTIMATES, draws=100)
-    return count_port(root, port(), ids, Basis(PERIOD, quick, (), apart=apart))
+    return count_port(root, port(), ids, Basis(PERIOD, quick, (), structure_settings=for_structure))
 
 
 def test_fixed_structure_stays_in_the_table_of_vessels_and_counts_nowhere(
@@ -319,11 +319,11 @@ def test_kept_it_is_a_vessel_like_any_other(filled: LocalFolder) -> None:
     assert seen["pontoon"] == 10
 
 
-def test_the_plan_says_whether_structure_is_told_apart() -> None:
+def test_the_plan_says_whether_structure_is_rejected() -> None:
     run = settings()
-    assert results.basis_of(PLAN, run).apart == run
+    assert results.basis_of(PLAN, run).structure_settings == run
     kept = replace(PLAN, fixed_structure=FixedStructure.KEEP)
-    assert results.basis_of(kept, run).apart is None
+    assert results.basis_of(kept, run).structure_settings is None
 
 
 def test_a_fixed_vessel_makes_no_clouded_look_a_partly_clear_one() -> None:
