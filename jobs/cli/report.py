@@ -11,7 +11,6 @@ from jobs.cli.app import command_app
 from jobs.cli.options import JobOrPlan
 from jobs.publish.latest import newest_results
 
-
 app = command_app()
 
 

@@ -240,3 +240,21 @@ def test_export_is_a_plain_zarr_copy(tmp_path: Path) -> None:
     np.testing.assert_array_equal(tree.land, LAND)
     with pytest.raises(ArchiveError, match="exists already"):
         found.export(target)
+
+
+def test_new_steps_are_in_order_of_time_whatever_the_order_of_ids_and_call(tmp_path: Path) -> None:
+    found = archive(tmp_path)
+    found.ensure(passes(10, 9, 100))
+    steps = sorted(found.steps().values(), key=lambda step: step.index)
+    assert [step.overpass_id for step in steps] == ["pass-9", "pass-10", "pass-100"]
+
+
+def test_an_overpass_is_finished_when_its_vessels_are_there(tmp_path: Path) -> None:
+    """Its pixels alone would be read as a look that saw no ship."""
+    found = archive(tmp_path)
+    found.ensure(passes(0))
+    found.commit([results("pass-0")[0]], [], "tile", {})
+    assert found.steps()["pass-0"].state[StageName.TILE] is UnitState.DONE
+    assert list(found.records(["pass-0"])) == []
+    found.commit(results("pass-0"), [], "segment", {})
+    assert [record.overpass_id for record in found.records(["pass-0"])] == ["pass-0"]
