@@ -191,7 +191,8 @@ def _berth_estimates(berth: ByDay, edges: NDArray[np.float64]) -> dict[str, NDAr
 
 def _mean_and_interval(name: str, values: NDArray[np.number]) -> dict[str, NDArray[np.float64]]:
     low, high = _interval(values, 0.9)
-    return {name: values.mean(axis=0), f"{name}_low": low, f"{name}_high": high}
+    mean = values.mean(axis=0, dtype=np.float64)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def _interval(
