@@ -16,14 +16,17 @@ from jobs.domain import Json
 from jobs.errors import InputError
 from jobs.publish.read import PublishedResult
 from jobs.publish.table_files import as_csv
-from jobs.storage import whole_folder
+from jobs.storage import Storage, whole_folder
 
 SUMMARY = "ais_summary.json"
 
 
-def default_name(result: PublishedResult) -> str:
-    """Default folder of the tables in the archive: ``ais/<job>/<tag>``."""
-    return f"ais/{result.job}/{result.tag}"
+def keep_cross_check(check: CrossCheck, result: PublishedResult, storage: Storage) -> str:
+    """Write the files below ``ais/<job>/<tag>`` of the archive; returns the folder's address."""
+    name = f"ais/{result.job}/{result.tag}"
+    with storage.whole_folder(name, SUMMARY) as folder:
+        _write_tables(check, result, folder)
+    return storage.url_of(name)
 
 
 def write_cross_check(check: CrossCheck, result: PublishedResult, folder: Path) -> None:
@@ -31,22 +34,23 @@ def write_cross_check(check: CrossCheck, result: PublishedResult, folder: Path) 
 
     An older one is replaced. InputError for a folder that holds anything else.
     """
-    check_folder(folder)
+    refuse_other_folder(folder)
     with whole_folder(folder) as hidden:
-        write_tables(check, result, hidden)
+        _write_tables(check, result, hidden)
 
 
-def write_tables(check: CrossCheck, result: PublishedResult, folder: Path) -> None:
+def _write_tables(check: CrossCheck, result: PublishedResult, folder: Path) -> None:
     """Write the files into an existing folder."""
     for name in AIS_TABLES:
         rows = check.table(name)
         rows.to_parquet(folder / f"{name}.parquet", index=False)
         (folder / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
-    text = json.dumps(summary(check, result), indent=2, sort_keys=True, ensure_ascii=False)
+    facts = cross_check_summary(check, result)
+    text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
 
 
-def summary(check: CrossCheck, result: PublishedResult) -> dict[str, Json]:
+def cross_check_summary(check: CrossCheck, result: PublishedResult) -> dict[str, Json]:
     """The files, what was read of them, the result compared with, and counts by port, as JSON."""
     read: dict[str, Json] = {**asdict(check.summary), "layouts": dict(check.summary.layouts)}
     return {
@@ -57,7 +61,7 @@ def summary(check: CrossCheck, result: PublishedResult) -> dict[str, Json]:
         "files": [_file(path) for path in check.files],
         "read": read,
         "tables": {name: published.description for name, published in AIS_TABLES.items()},
-        "ports": [_plain({**vessel_row(p), **visit_row(p, result)}) for p in check.ports],
+        "ports": [_plain({**vessel_counts(p), **visit_counts(p, result)}) for p in check.ports],
     }
 
 
@@ -72,7 +76,7 @@ def _plain(row: Mapping[str, str | int | float]) -> dict[str, Json]:
     return {name: None if value != value else value for name, value in row.items()}
 
 
-def check_folder(folder: Path) -> None:
+def refuse_other_folder(folder: Path) -> None:
     """InputError for a folder that holds anything but an older cross-check, which is replaced."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
@@ -83,7 +87,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def vessel_row(check: PortCrossCheck) -> dict[str, str | int]:
+def vessel_counts(check: PortCrossCheck) -> dict[str, str | int]:
     """Numbers of a port's vessels by tier."""
     tiers = check.matches["tier"].value_counts()
     return {
@@ -96,7 +100,7 @@ def vessel_row(check: PortCrossCheck) -> dict[str, str | int]:
     }
 
 
-def visit_row(check: PortCrossCheck, result: PublishedResult) -> dict[str, str | int | float]:
+def visit_counts(check: PortCrossCheck, result: PublishedResult) -> dict[str, str | int | float]:
     """Numbers of a port's gaps, and AIS visits at its berths beside the estimated ones."""
     candidates = int((check.visit_gaps["relation"] == "candidate").sum())
     mean, low, high = check.total

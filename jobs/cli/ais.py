@@ -46,25 +46,27 @@ def ais(
     CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0: done; 2:
     refused.
     """
-    from jobs.ais import crosscheck_files as check_files
     from jobs.ais.crosscheck import cross_check
+    from jobs.ais.crosscheck_files import (
+        cross_check_summary,
+        keep_cross_check,
+        refuse_other_folder,
+        write_cross_check,
+    )
     from jobs.publish.read import read_published
 
     storage, newest = newest_results(source)
     result = read_published(storage.local(newest))
     if output is not None:
-        check_files.check_folder(output)
+        refuse_other_folder(output)
     with err.status("reading ...") as status:
         check = cross_check(result, files, status.update if err.is_terminal else say)
     if output is None:
-        name = check_files.default_name(result)
-        with storage.whole_folder(name, check_files.SUMMARY) as hidden:
-            check_files.write_tables(check, result, hidden)
-        folder = storage.url_of(name)
+        folder = keep_cross_check(check, result, storage)
     else:
-        check_files.write_cross_check(check, result, output)
+        write_cross_check(check, result, output)
         folder = str(output)
-    facts = check_files.summary(check, result)
+    facts = cross_check_summary(check, result)
     if as_json:
         typer.echo(json.dumps({"folder": folder, **facts}, indent=2))
         return

@@ -15,6 +15,13 @@ from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.publish.latest import newest_results
+from jobs.publish.queries import (
+    fleet_from_lengths,
+    fleet_from_names,
+    port_flows,
+    visit_links,
+    visits_at_berths,
+)
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.voyages.capture_recapture import CaptureRecapture
 from jobs.visits.voyages.fleet import (
@@ -60,16 +67,14 @@ def voyages(
 
 def _voyage_facts(result: Any, named: Mapping[str, str] | None, progress: Any) -> dict[str, Any]:
     """Links, flows and fleet as plain values, each with its note; flows need two ports."""
-    from jobs.publish import queries
-
     columns = ["from_visit", "to_visit", "probability", "hours_min", "hours_median", "hours_max"]
-    found = queries.links(result)[columns].to_dict("records")
+    found = visit_links(result)[columns].to_dict("records")
     facts = {"tag": result.tag, "links": {"rows": found, "note": LINKS_NOTE}}
     flows: list[dict[str, Any]] = []
     note = "Flows need two ports with berths, or more."
     if len({stays.port for stays in result.calls()}) > 1:
         progress("flows from port to port")
-        flows = flow_rows(queries.flows(result))
+        flows = flow_rows(port_flows(result))
         note = flows_note(flows)
     facts["flows"] = {"rows": flows, "note": note}
     progress("ships behind the visits")
@@ -77,16 +82,14 @@ def _voyage_facts(result: Any, named: Mapping[str, str] | None, progress: Any) -
 
 
 def _fleet_facts(result: Any, named: Mapping[str, str] | None) -> dict[str, Any]:
-    from jobs.publish import queries
-
     rows, notes = [], []
-    visits = len(queries.called(result))
+    visits = len(visits_at_berths(result))
     if visits:
-        measured = queries.ships_measured(result)
+        measured = fleet_from_lengths(result)
         rows.append(measured_row(measured, visits))
         notes.append(measured_note(measured))
     if named is not None:
-        known = queries.ships_named(result, named)
+        known = fleet_from_names(result, named)
         rows.append(named_row(known))
         notes.append(named_note(known))
     return {"rows": rows, "note": " ".join(notes) or "No visit was seen at a berth."}

@@ -22,7 +22,7 @@ LIKELY = 0.5
 """Seen visits from this probability count as a ship's; others are more likely false alarms."""
 
 
-def links(result: PublishedResult, at_least: float = 0.2) -> gpd.GeoDataFrame:
+def visit_links(result: PublishedResult, at_least: float = 0.2) -> gpd.GeoDataFrame:
     """The published voyages of at least that probability, likeliest first."""
     likely = result.voyages[result.voyages["probability"] >= at_least]
     order = ["probability", "from_visit", "to_visit"]
@@ -34,7 +34,7 @@ def routes_between(result: PublishedResult) -> dict[tuple[str, str], SeaRoute]:
     return sea_routes({port.id: port.area.centroid.coords[0] for port in result.ports})
 
 
-def flows(result: PublishedResult) -> Flows:
+def port_flows(result: PublishedResult) -> Flows:
     """How many ships go from port to port, from the histories alone; reproducible.
 
     InputError where the result has fewer than two ports.
@@ -42,24 +42,24 @@ def flows(result: PublishedResult) -> Flows:
     return flow_matrix(result.calls(), routes_between(result), seed=result.seed)
 
 
-def ships_measured(result: PublishedResult) -> ShipDraws:
+def fleet_from_lengths(result: PublishedResult) -> ShipDraws:
     """How many ships made the seen visits at berths, from their lengths; reproducible.
 
     InputError where no visit was seen.
     """
-    visits = called(result)
+    visits = visits_at_berths(result)
     whole = ~visits["truncated"].to_numpy(bool)  # of a cut ship only a part was measured
     length_m = np.where(whole, visits["length_m"].to_numpy(np.float64), np.nan)
     sd_m = visits["length_sd_m"].to_numpy(np.float64)
     return ships_from_lengths(length_m, sd_m, seed=result.seed, apart=not_one_ship(result, visits))
 
 
-def ships_named(result: PublishedResult, names: Mapping[str, str]) -> CaptureRecapture:
+def fleet_from_names(result: PublishedResult, names: Mapping[str, str]) -> CaptureRecapture:
     """How many ships there are, from the names of some visits, by visit id."""
     return ships_from_names([names.get(visit_id) for visit_id in result.visits["visit_id"]])
 
 
-def called(result: PublishedResult) -> gpd.GeoDataFrame:
+def visits_at_berths(result: PublishedResult) -> gpd.GeoDataFrame:
     """The seen visits at berths that are more likely a ship's than a false alarm."""
     berths = pd.MultiIndex.from_tuples(
         [(stays.port, stays.berth) for stays in result.calls()], names=["port", "berth"]

@@ -2,13 +2,12 @@
 
 Needs only the folder that a run published, no archive and no imagery. In a notebook::
 
-    from jobs.publish.queries import flows
-    from jobs.publish.read import read_published
+    from jobs import port_flows, read_published
 
     result = read_published(Path("archive/published/my-port-2024/3f2a9c1d77d2"))
     result.visits                                 # a GeoDataFrame, as are the other tables
     result.stays[0].arrivals([0, 31, 59])         # visits in each history and window
-    flows(result).interval("KPWON", "RUVYP", 0.9)  # share of the ships that go there next
+    port_flows(result).interval("KPWON", "RUVYP", 0.9)  # share of the ships that go there next
 """
 
 from __future__ import annotations

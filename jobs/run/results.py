@@ -32,19 +32,21 @@ from jobs.domain import (
 )
 from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan
-from jobs.publish import write
 from jobs.publish.imagery import ArchiveImagery
 from jobs.publish.publication import Provenance, Publication, UnitCounts
+from jobs.publish.write import publish
 from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import detector_errors
 from jobs.run.task import worker_offers_gpu
 from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.storage import Storage
-from jobs.visits import estimate, series, tables
 from jobs.visits.cargo import CargoEntry, read_entries
 from jobs.visits.columns import table
+from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.occupancy.detector import MeasuredError
 from jobs.visits.schema import VOYAGE_COLUMNS, PortEstimate, PortTables
+from jobs.visits.series import joined_series, port_series
+from jobs.visits.tables import port_tables
 from jobs.visits.voyages.linking import link
 from jobs.visits.voyages.sea_routes import sea_routes
 from jobs.visits.voyages.seen_visits import seen_visits
@@ -106,10 +108,10 @@ def mark_fixed(
 
 
 def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
-    seen = tables.port_tables(port, records)
-    found = estimate.estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
-    counted = estimate.with_estimates(seen, found)
-    return PortResult(counted, found, series.port_series(counted, found, basis.period))
+    seen = port_tables(port, records)
+    found = estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
+    counted = with_estimates(seen, found)
+    return PortResult(counted, found, port_series(counted, found, basis.period))
 
 
 def basis_of(plan: Plan, settings: Settings) -> Basis:
@@ -160,7 +162,7 @@ def collect(
         estimates={port_id: result.estimate for port_id, result in found.items()},
         voyages=voyages_between(list(found.values()), plan.estimates.seed),
         settings=plan.estimates,
-        series=series.joined([found[port_id].series for port_id in sorted(found)], plan.period),
+        series=joined_series([found[port_id].series for port_id in sorted(found)], plan.period),
         provenance=_provenance(plan, settings),
         imagery=ArchiveImagery(archives),
         failures=tuple(unit for one in states.values() for unit in one.failures),
@@ -220,7 +222,7 @@ def publish_run(
     if publication.units.pending == 0:
         for archive in archives.values():
             with_retries(partial(archive.tag, f"{publication.job}-{publication.tag}"), _ignore)
-    return write.publish(publication, root)
+    return publish(publication, root)
 
 
 def _ignore(reason: str) -> None:

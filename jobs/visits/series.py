@@ -53,7 +53,7 @@ def port_visits(
     """Datasets keyed day, week (from Monday) and month, each (port_berth, period)."""
     ports = sorted(port_tables_by_port)
     parts = [port_series(port_tables_by_port[port], estimates[port], period) for port in ports]
-    return joined(parts, period)
+    return joined_series(parts, period)
 
 
 def port_series(
@@ -64,7 +64,9 @@ def port_series(
     return {frequency: _series([(tables, berths)], period, frequency) for frequency in FREQUENCIES}
 
 
-def joined(parts: Sequence[Mapping[str, xr.Dataset]], period: Period) -> dict[str, xr.Dataset]:
+def joined_series(
+    parts: Sequence[Mapping[str, xr.Dataset]], period: Period
+) -> dict[str, xr.Dataset]:
     """The series of several ports as one, in the order given."""
     if not parts:
         return {frequency: _series([], period, frequency) for frequency in FREQUENCIES}

@@ -43,7 +43,7 @@ class Predictor:
     def __init__(self, weights: Weights, digest: str, *, prefer_gpu: bool = False) -> None:
         # torch takes a second to import, and planning a run does not need it
         from models.inference.engine import engine
-        from models.network.unet import from_arrays
+        from models.network.unet import unet_from_arrays
 
         if weights.network.reach_px > HALO_PX or CELL_PX % weights.network.stride:
             raise WeightsError(
@@ -54,7 +54,7 @@ class Predictor:
         """sha256 of the weights' tensors and metadata, in hex"""
         self._calibration: Calibration = weights.calibration
         self._outputs = weights.network.outputs
-        network = from_arrays(weights.network, weights.arrays)
+        network = unet_from_arrays(weights.network, weights.arrays)
         self._engine: Engine = engine(network, _device(prefer_gpu))
 
     @classmethod

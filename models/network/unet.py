@@ -100,13 +100,13 @@ class UNet(nn.Module):
         return torch.cat([torch.where(known, centred, 0.0), known.to(planes.dtype)], dim=1)
 
 
-def new(config: UNetConfig, seed: int) -> UNet:
+def new_unet(config: UNetConfig, seed: int) -> UNet:
     """A newly initialised network; the same seed gives the same weights."""
     torch.manual_seed(seed)
     return UNet(config)
 
 
-def from_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[np.float32]]) -> UNet:
+def unet_from_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[np.float32]]) -> UNet:
     """A network with these weights; RuntimeError where names or shapes do not fit."""
     network = UNet(config)
     state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
@@ -114,6 +114,6 @@ def from_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[np.float32]]) -
     return network
 
 
-def to_arrays(network: UNet) -> dict[str, NDArray[np.float32]]:
+def unet_to_arrays(network: UNet) -> dict[str, NDArray[np.float32]]:
     """The network's weights and buffers as numpy arrays, by name."""
     return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}

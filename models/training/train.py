@@ -15,7 +15,7 @@ from torch import Tensor
 from models.config import Calibration, ChipSettings, UNetConfig
 from models.dataset.chips import Canvas, draw_chip, prepare
 from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
-from models.network import unet
+from models.network.unet import UNet, new_unet, unet_from_arrays, unet_to_arrays
 from models.training.losses import loss as total_loss
 from models.weights import Weights, load_weights, weights_digest
 
@@ -98,7 +98,7 @@ def train_on(
     return Weights(
         network=network.config,
         calibration=config.calibration,
-        arrays=unet.to_arrays(network),
+        arrays=unet_to_arrays(network),
         training=_record([*scenes, *extra], config, losses),
     )
 
@@ -126,17 +126,17 @@ def _chances(
     return np.concatenate(parts)
 
 
-def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> unet.UNet:
+def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> UNet:
     """The network to train: a new one, or that of a weights file with its buffers."""
     if config.start is not None:
         start = load_weights(config.start)
-        return unet.from_arrays(start.network, start.arrays)
-    network = unet.new(config.network, config.seed)
+        return unet_from_arrays(start.network, start.arrays)
+    network = new_unet(config.network, config.seed)
     _set_constants(network, canvases)
     return network
 
 
-def _set_constants(network: unet.UNet, canvases: Sequence[Canvas]) -> None:
+def _set_constants(network: UNet, canvases: Sequence[Canvas]) -> None:
     """Set the mean and standard deviation of the training planes, over pixels with data."""
     views = [canvas.filled[0, :, ::4, ::4].flatten(1).numpy() for canvas in canvases]
     sample = np.concatenate(views, axis=1)
@@ -147,7 +147,7 @@ def _set_constants(network: unet.UNet, canvases: Sequence[Canvas]) -> None:
 
 
 def _optimise(
-    network: unet.UNet,
+    network: UNet,
     canvases: Sequence[Canvas],
     chances: NDArray[np.float64],
     config: TrainConfig,
@@ -185,7 +185,7 @@ def _optimise(
     return losses
 
 
-def _average(mean: dict[str, Tensor], network: unet.UNet, decay: float) -> None:
+def _average(mean: dict[str, Tensor], network: UNet, decay: float) -> None:
     """Update the exponential moving average of the weights, in place."""
     for name, value in network.state_dict().items():
         if value.dtype.is_floating_point:

@@ -150,7 +150,7 @@ def test_a_record_without_a_message_here_says_nothing(case, tmp_path):
     elsewhere.to_csv(tmp_path / "far.csv", index=False)
     check = crosscheck.cross_check(case.result, [tmp_path / "far.csv"])
     assert (check.summary.kept, check.summary.outside) == (0, len(elsewhere))
-    rows = [crosscheck_files.vessel_row(port) for port in check.ports]
+    rows = [crosscheck_files.vessel_counts(port) for port in check.ports]
     assert [row["coverage_unknown"] for row in rows] == [row["vessels"] for row in rows]
     crosscheck_files.write_cross_check(check, case.result, tmp_path / "out")
     assert pd.read_parquet(tmp_path / "out" / "ais_visits.parquet").empty
@@ -250,7 +250,7 @@ def test_a_cross_check_that_fails_leaves_the_older_one(case, check, tmp_path, mo
 def test_a_folder_of_something_else_is_left_alone(case, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match=r"has no ais_summary\.json"):
-        crosscheck_files.check_folder(tmp_path)
+        crosscheck_files.refuse_other_folder(tmp_path)
     outcome = CliRunner().invoke(
         cli.app, ["ais", str(case.job), "--ais", "nowhere.csv", "-o", str(tmp_path)]
     )

@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from models.config import Calibration, DetectorError, UNetConfig
-from models.network import unet
+from models.network.unet import new_unet, unet_to_arrays
 from models.weights import (
     Weights,
     WeightsError,
@@ -21,7 +21,7 @@ NETWORK = UNetConfig(widths=(8, 8, 8))
 
 
 def some_weights(seed: int = 0) -> Weights:
-    arrays = unet.to_arrays(unet.new(NETWORK, seed))
+    arrays = unet_to_arrays(new_unet(NETWORK, seed))
     return Weights(NETWORK, Calibration(grow=0.4), arrays, {"note": "drawn"})
 
 

@@ -222,7 +222,7 @@ def test_a_damaged_result_names_the_file(folder, tmp_path, name, content, said):
 
 
 def test_visits_too_close_for_the_way_are_not_one_ships(result, straight):
-    visits = queries.called(result)
+    visits = queries.visits_at_berths(result)
     assert list(visits["port"]) == ["KPCHO", "KPCHO", "RUVYP"]
     apart = queries.not_one_ship(result, visits)
     at_once, days_later = (0, 2), (1, 2)  # 4 March at both ports; 13 March and 4 March
@@ -234,7 +234,7 @@ def test_visits_too_close_for_the_way_are_not_one_ships(result, straight):
 
 
 def test_a_pair_is_barred_for_as_long_as_the_fastest_ship_needs(result, straight):
-    visits = queries.called(result).iloc[[0, 2]].reset_index(drop=True)
+    visits = queries.visits_at_berths(result).iloc[[0, 2]].reset_index(drop=True)
     left = visits["departure_after"].iloc[0]
     needed_h = WAY_KM / (queries.FASTEST_KN * queries.KNOT_KMH)
     for hours, barred in ((needed_h - 0.1, True), (needed_h + 0.1, False)):
@@ -245,8 +245,8 @@ def test_a_pair_is_barred_for_as_long_as_the_fastest_ship_needs(result, straight
 
 
 def test_links_are_the_published_ones_from_a_probability(result):
-    assert queries.links(result)["probability"].to_list() == [0.62]
-    assert queries.links(result, 0.7).empty
+    assert queries.visit_links(result)["probability"].to_list() == [0.62]
+    assert queries.visit_links(result, 0.7).empty
 
 
 def test_voyages_prints_links_flows_and_fleet_with_what_each_is_worth(job, result, straight):
@@ -267,7 +267,7 @@ def test_voyages_as_json_counts_as_the_library_does(job, result, straight):
     flows = {(row["from_port"], row["to_port"]): row for row in facts["flows"]["rows"]}
     assert set(flows) == {("KPCHO", "RUVYP"), ("RUVYP", "KPCHO")}
     row = flows["KPCHO", "RUVYP"]
-    low, high = queries.flows(result).interval("KPCHO", "RUVYP", 0.9)
+    low, high = queries.port_flows(result).interval("KPCHO", "RUVYP", 0.9)
     assert (row["share_low"], row["share_high"]) == (low, high)
     assert row["share_low"] <= row["share"] <= row["share_high"]
     (fleet,) = facts["fleet"]["rows"]
