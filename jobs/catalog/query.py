@@ -1,4 +1,4 @@
-"""What a search asks for and gives: the filter of items, scenes found and items rejected."""
+"""Query and result of a search: the filter of items, scenes found, and items rejected."""
 
 from __future__ import annotations
 

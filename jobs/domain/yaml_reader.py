@@ -136,7 +136,7 @@ class YamlReader:
         return InputError(f"{self.source}{line}: {problem}")
 
     def _repeated(self, key: yaml.ScalarNode, what: str) -> InputError:
-        return self.error(key, f"key {key.value!r} stands twice in {what}; keep one of them")
+        return self.error(key, f"key {key.value!r} occurs twice in {what}; keep one of them")
 
     def _pairs(
         self, node: yaml.Node | None, what: str, known: tuple[str, ...] = ()

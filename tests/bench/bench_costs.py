@@ -32,7 +32,8 @@ from models.weights import weights_digest
 from tests.support.scenes import GRID, NOON, overpass, scene, small_port
 
 SIDES = (512, 1024)
-"""Pixels along the side of the port's grid; two, to tell a part per overpass from one per pixel."""
+"""Pixels along the side of the port's grid; two, to separate a cost per overpass from one
+per pixel."""
 BANDS = ("blue", "green", "red", "nir")
 FILE_SIDE = 4096
 CORNER = 1500

@@ -2,10 +2,10 @@
 
 python -m tests.bench.bench_scale [--quick] [--ports 3669 --years 10] [--archives 8] [--work DIR]
 
-The plan is make-believe, its grouping and its file are the real ones. Each step runs in a process
-of its own and prints its time and its peak memory, so that one can see which of them grow with the
-plan. The part of resuming that asks archives is measured on some real ones, with two thirds of
-their overpasses done, and told per port. At full size the plan takes more than an hour to make on
+The plan is synthetic; grouping and file are those of the package. Each step runs in a process of
+its own and prints its time and its peak memory, which show how they grow with the plan. The part of
+resuming that reads archives is measured on some real ones, with two thirds of their overpasses
+done, and printed per port. At full size the plan takes more than an hour to make on
 one core and 3 GB of disk; ``--quick`` makes 40 ports.
 """
 
@@ -76,8 +76,8 @@ def _measured(step: str) -> Iterator[dict[str, object]]:
     yield facts
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     took = time.perf_counter() - wall, time.process_time() - cpu
-    told = ", ".join(f"{name} {value}" for name, value in facts.items())
-    print(f"{step:<10} {took[0]:8.2f} {took[1]:8.2f} {peak_mb:8.0f}  {told}", flush=True)
+    shown = ", ".join(f"{name} {value}" for name, value in facts.items())
+    print(f"{step:<10} {took[0]:8.2f} {took[1]:8.2f} {peak_mb:8.0f}  {shown}", flush=True)
 
 
 # --- the steps ----------------------------------------------------------------------------------

@@ -109,11 +109,13 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_all_pages_of_a_real_server_are_read(api: str) -> None:
-    told: list[str] = []
-    result = search(SourceSpec(api, COLLECTION), AREA, PERIOD, progress=told.append, settings=HASTY)
+    lines: list[str] = []
+    result = search(
+        SourceSpec(api, COLLECTION), AREA, PERIOD, progress=lines.append, settings=HASTY
+    )
     assert ids(result) == days(3, 22)
     assert result.rejected == ()
-    pages = [text for text in told if "pages" in text]
+    pages = [text for text in lines if "pages" in text]
     assert len(pages) == 4  # 20 items at 6 a page
     assert "20 items on 4 pages" in pages[-1]
 

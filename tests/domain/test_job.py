@@ -138,7 +138,7 @@ def test_digest_is_of_the_content_not_of_its_layout(tmp_path: Path) -> None:
     assert job_digest(read_job(write(tmp_path, other))) != job_digest(job)
 
 
-BELIEFS = """\
+ESTIMATES = """\
 estimates:
   dwell: {median_days: 1.7, low_days: 1.0, high_days: 3, source: "AIS, 2023"}
   draws: 400
@@ -169,7 +169,7 @@ def test_an_unknown_access_is_refused_with_the_known_ones(tmp_path: Path) -> Non
 
 def test_estimates_are_read_and_ask_no_catalog_anew(tmp_path: Path) -> None:
     plain = read_job(write(tmp_path, JOB))
-    job = read_job(write(tmp_path, JOB + BELIEFS))
+    job = read_job(write(tmp_path, JOB + ESTIMATES))
     assert job.estimates == EstimateSettings(
         dwell=Dwell(1.7, 1.0, 3.0, "AIS, 2023"), draws=400, cap_barrels=250_000.0
     )
@@ -198,11 +198,11 @@ def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
         (', source: "AIS, 2023"', "", 10, ["lacks source"]),
     ],
 )
-def test_beliefs_that_cannot_be_are_refused_with_their_line(
+def test_impossible_estimate_settings_are_refused_with_their_line(
     tmp_path: Path, old: str, new: str, line: int, words: list[str]
 ) -> None:
-    assert (JOB + BELIEFS).count(old) == 1
-    message = refusal(tmp_path, (JOB + BELIEFS).replace(old, new))
+    assert (JOB + ESTIMATES).count(old) == 1
+    message = refusal(tmp_path, (JOB + ESTIMATES).replace(old, new))
     assert f"job.yaml, line {line}:" in message
     for word in words:
         assert word in message

@@ -96,7 +96,7 @@ gpu: {{resource: amd.com/gpu, per_worker: 2, wait_s: 5, otherwise: cpu}}
         ("image: [", 0, "is not YAML"),
         ("code: x", 1, "lacks image"),
         ("image: i\nimgae: x", 2, "did you mean 'image'"),
-        ("image: i\nimage: j", 2, "stands twice"),
+        ("image: i\nimage: j", 2, "occurs twice"),
         ("image: 'a b'", 1, "no spaces"),
         ("image: 12", 1, "put it in quotes"),
         ("image: i\nworkers:\n  memroy: 4Gi", 3, "did you mean 'memory'"),

@@ -32,7 +32,7 @@ from jobs.plan import (
 from jobs.plan import estimate as estimates
 from jobs.plan import file as plan_file
 from jobs.plan.header import header_json
-from tests.support.plans import BELIEFS, PORT, full_plan, make, overpasses, scene
+from tests.support.plans import ESTIMATES, PORT, full_plan, make, overpasses, scene
 
 FULL_HASH = "ec9866f349935c51dd6345be87d711e9a77cc45142eba4e5ebb53b0721af5c53"
 """Of ``full_plan``; archives and published results are named by such hashes."""
@@ -139,7 +139,7 @@ def test_the_hash_is_of_the_work_not_of_where_results_go() -> None:
     assert dataclasses.replace(plan, overpasses=plan.overpasses[:1]).hash != plan.hash
     assert dataclasses.replace(plan, model=None).hash != plan.hash
     assert dataclasses.replace(plan, rejected=()).hash != plan.hash
-    assert dataclasses.replace(plan, estimates=BELIEFS).hash != plan.hash
+    assert dataclasses.replace(plan, estimates=ESTIMATES).hash != plan.hash
     assert dataclasses.replace(plan, model="/other.safetensors").hash != plan.hash
     later = Period(plan.period.start, date(2024, 12, 1))
     assert dataclasses.replace(plan, period=later).hash != plan.hash
@@ -148,12 +148,12 @@ def test_the_hash_is_of_the_work_not_of_where_results_go() -> None:
 def test_a_local_copy_of_a_file_that_the_plan_names_changes_neither_hash_nor_file(
     tmp_path: Path,
 ) -> None:
-    plan = dataclasses.replace(full_plan(), estimates=BELIEFS)
+    plan = dataclasses.replace(full_plan(), estimates=ESTIMATES)
     copied = dataclasses.replace(
         plan,
         model="/copy.safetensors",
-        estimates=dataclasses.replace(BELIEFS, cargo="/copy.csv"),
-        original_paths={"/copy.safetensors": str(plan.model), "/copy.csv": str(BELIEFS.cargo)},
+        estimates=dataclasses.replace(ESTIMATES, cargo="/copy.csv"),
+        original_paths={"/copy.safetensors": str(plan.model), "/copy.csv": str(ESTIMATES.cargo)},
     )
     assert copied.hash == plan.hash
     assert dataclasses.replace(copied, estimates=EstimateSettings()).hash == full_plan().hash
@@ -161,8 +161,8 @@ def test_a_local_copy_of_a_file_that_the_plan_names_changes_neither_hash_nor_fil
     assert read_plan(tmp_path / "p.jsonl") == plan
 
 
-def test_a_plan_file_keeps_what_is_believed(tmp_path: Path) -> None:
-    plan = dataclasses.replace(make(), estimates=BELIEFS)
+def test_a_plan_file_keeps_the_estimate_settings(tmp_path: Path) -> None:
+    plan = dataclasses.replace(make(), estimates=ESTIMATES)
     write_plan(plan, tmp_path / "plan.jsonl")
     assert read_plan(tmp_path / "plan.jsonl") == plan
 
@@ -236,10 +236,10 @@ def test_an_estimate_of_a_file_reads_no_overpass_unless_it_must(
     assert estimate_plan(read_plan(path)).bytes_out == 7 * 5
 
 
-def test_other_beliefs_keep_the_overpasses_in_the_file(tmp_path: Path) -> None:
+def test_other_estimate_settings_keep_the_overpasses_in_the_file(tmp_path: Path) -> None:
     write_plan(three_ports(), tmp_path / "p.jsonl")
-    back = dataclasses.replace(read_plan(tmp_path / "p.jsonl"), estimates=BELIEFS)
-    assert back.hash == dataclasses.replace(three_ports(), estimates=BELIEFS).hash
+    back = dataclasses.replace(read_plan(tmp_path / "p.jsonl"), estimates=ESTIMATES)
+    assert back.hash == dataclasses.replace(three_ports(), estimates=ESTIMATES).hash
     assert len(back.of("A")) == 3
 
 
@@ -354,7 +354,7 @@ def test_a_port_the_plan_does_not_have() -> None:
 
 
 def test_three_days_are_three_overpasses() -> None:
-    """The make-believe plan of these tests is what its docstring says."""
+    """The synthetic plan of these tests is as its docstring describes it."""
     plan = three_ports()
     assert [len(plan.of(port.id)) for port in plan.ports] == [3, 0, 2]
     first, second, _ = plan.of("A")

@@ -332,13 +332,16 @@ def job_of_ports(folder: Path, *names: str) -> Job:
     return dataclasses.replace(job_for(folder), ports=tuple(refs))
 
 
-def answers(*lawful: int) -> Callable[..., SearchResult]:
-    """One scene and one rejected item at each search; the first search has number 0."""
+def answers(*available: int) -> Callable[..., SearchResult]:
+    """One scene and one rejected item per search; CatalogError for those not ``available``.
+
+    Searches are counted from 0; without numbers all succeed.
+    """
     calls = iter(range(99))
 
     def answer(source: SourceSpec, *_: Any, **__: Any) -> SearchResult:
         number = next(calls)
-        if lawful and number not in lawful:
+        if available and number not in available:
             raise CatalogError("the catalog is down")
         broken = Rejected("broken", source.catalog, "c", "no red band")
         return SearchResult((scene(f"item{number}", number * 86400.0),), (broken,))

@@ -487,7 +487,7 @@ def test_a_folder_with_a_catalog_is_not_overwritten(config, archive):
     assert digests(archive[0]) == before
 
 
-# --- harbours by lot ----------------------------------------------------------------------------
+# --- random harbours ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Lawful make-believe for the tests of visits, series, publish and report: a port, its overpasses,
+"""Synthetic values for the tests of visits, series, publish and report: a port, its overpasses,
 pictures of them. Everything follows from a seed.
 """
 
@@ -47,7 +47,7 @@ EPSG = 32653
 LEFT, TOP = 342_000.0, 4_734_000.0
 PIXELS = 420
 DRAWS = 100
-"""Histories in a make-believe publication: enough to draw it, too few to believe it."""
+"""Posterior draws of a synthetic publication: enough for its charts, too few for estimates."""
 START = datetime(2024, 3, 1, 2, 10, tzinfo=UTC)
 
 # offsets in metres from the grid's north-west corner: x, y (southwards), width, height
@@ -173,7 +173,7 @@ class Call:
 
 
 def make_calls(*, port: Port, days: int, seed: int) -> list[Call]:
-    """Ships that come and go at every berth of the port."""
+    """Stays of random ships at every berth of the port."""
     rng = np.random.default_rng(seed)
     to_utm = Transformer.from_crs(4326, port.grid.epsg, always_xy=True)
     calls = []
@@ -210,7 +210,7 @@ def make_clouds(*, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[
 
 
 def make_records(*, port: Port, days: int = 245, seed: int = 1) -> Iterator[OverpassRecord]:
-    """Overpasses of two sensors over that many days, in time order, each with what it could see."""
+    """Overpasses of two sensors over that many days, in time order, with the ships each could see."""
     rng = np.random.default_rng(seed)
     calls = make_calls(port=port, days=days, seed=seed)
     hours = [(24.0 * d, "sentinel-2-l2a") for d in range(0, days, 3)]
@@ -254,7 +254,7 @@ def _sighting(
 
 @dataclass(frozen=True)
 class FakeImagery:
-    """Pictures painted from the records: sea, a coast, ships, clouds."""
+    """Images drawn from the records: sea, a coast, ships, clouds."""
 
     tables: dict[str, PortTables]
     missing: frozenset[str] = frozenset()
@@ -337,7 +337,7 @@ def make_publication(
 
 
 def make_estimate(port: Port, days: float, draws: int = 20, seed: int = 5) -> PortEstimate:
-    """Random histories of a port that no look had a part in, for whoever reads them off."""
+    """Random posterior draws of a port, independent of any look."""
     stays = tuple(
         _random_stays(port, berth, days, draws, np.random.default_rng([seed, number]))
         for number, berth in enumerate(port.berths)

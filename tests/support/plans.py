@@ -1,4 +1,4 @@
-"""Lawful scenes of a make-believe port, and plans of them."""
+"""Valid scenes of a synthetic port, and plans of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def source(href: str = "/d/b.tif", **change: Any) -> Source:
 
 
 def scene(item_id: str = "a", seconds: float = 0.0, **change: Any) -> Scene:
-    """A lawful scene of the port; ``grid`` changes every band, the rest changes the scene."""
+    """A valid scene of the port; ``grid`` changes every band, the rest changes the scene."""
     grid: dict[str, Any] = change.pop("grid", {})
     bands = ("blue", "green", "red", "nir")
     acquired = TIME + timedelta(seconds=seconds)
@@ -94,7 +94,7 @@ def full_plan() -> Plan:
     return make(*scenes, ports=(port, bare), rejected=(rejected,), model="/w.safetensors")
 
 
-BELIEFS = EstimateSettings(dwell=Dwell(1.7, 1.0, 3.0, "AIS"), draws=300, cargo="/entries.csv")
+ESTIMATES = EstimateSettings(dwell=Dwell(1.7, 1.0, 3.0, "AIS"), draws=300, cargo="/entries.csv")
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -1,4 +1,4 @@
-"""Small lawful scenes for tests: files on disk and the domain values that point at them."""
+"""Small valid scenes for tests: files on disk and the domain values that refer to them."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def overpass(*scenes: Scene, id: str = "TESTP-sentinel-2-1", acquired: datetime 
 
 
 def noise(*, shape: tuple[int, int] = GRID.shape, seed: int = 0) -> NDArray[np.uint16]:
-    """Digital numbers that tell every pixel from its neighbours, none of them no-data."""
+    """Random digital numbers, so that neighbouring pixels differ; none of them is no-data."""
     return np.random.default_rng(seed).integers(1, 9000, shape).astype(np.uint16)
