@@ -3,8 +3,8 @@
     BerthwatchError
     ├── InputError (ValueError)     an input is wrong: a job, a port file, an option
     │   └── PlanError               a plan cannot be read, or does not fit this archive
-    ├── CatalogError                a STAC catalog is down, invalid, or lacks the collection
-    ├── SceneError                  one scene cannot be used: an asset is missing or not as declared
+    ├── CatalogError                a STAC catalog is down, malformed, or lacks the collection
+    ├── SceneError                  one scene cannot be used: an asset is missing, cut off or wrong
     │   └── UnreachableError        a file could not be read just now; another attempt may do
     ├── ArchiveError                a port archive cannot be used: locked, another grid, no such tag
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
@@ -32,7 +32,7 @@ class PlanError(InputError):
 
 
 class CatalogError(BerthwatchError):
-    """A STAC catalog is down, gives an invalid answer, or lacks the collection."""
+    """A STAC catalog is down, gives malformed answers, or lacks the collection."""
 
 
 class SceneError(BerthwatchError):

@@ -210,7 +210,7 @@ def make_clouds(*, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[
 
 
 def make_records(*, port: Port, days: int = 245, seed: int = 1) -> Iterator[OverpassRecord]:
-    """Overpasses of two sensors over that many days, in time order, with the ships each could see."""
+    """Overpasses of two sensors over that many days, by time, with the ships each could see."""
     rng = np.random.default_rng(seed)
     calls = make_calls(port=port, days=days, seed=seed)
     hours = [(24.0 * d, "sentinel-2-l2a") for d in range(0, days, 3)]
