@@ -301,3 +301,15 @@ def test_augmenting_moves_no_ship() -> None:
         augmented = augment(planes, np.random.default_rng(seed))
         visible = np.nanmedian(augmented[:3], axis=0)
         assert visible[28:32, 20:40].mean() > visible[40:].mean() + 0.2
+
+
+def test_altered_chips_often_lack_the_near_infrared_and_seldom_a_visible_band() -> None:
+    """As images do that the network will get: true colour has no near infrared."""
+    random = np.random.default_rng(0)
+    planes = np.zeros((4, 32, 32), np.float32)
+    missing = np.array(
+        [np.isnan(alter(planes.copy(), random)).all(axis=(1, 2)) for _ in range(400)]
+    ).mean(axis=0)
+    lacks = dict(zip(BANDS, missing, strict=True))
+    assert 0.35 < lacks.pop("nir") < 0.55
+    assert max(lacks.values()) < 0.06
