@@ -15,7 +15,7 @@ from tests.support.ais_messages import NOON
 def test_a_stay_counts_in_the_window_whose_first_moment_it_began_in() -> None:
     """As estimated visits do: a window holds its begin and not its end."""
     edges = [NOON + timedelta(days=day) for day in (0, 5, 10)]
-    began = [NOON - timedelta(seconds=1), *edges]
+    began = [NOON - timedelta(seconds=1), NOON, *edges]
     stays = pd.DataFrame(
         {
             "port": "P",
@@ -39,6 +39,6 @@ def test_a_stay_counts_in_the_window_whose_first_moment_it_began_in() -> None:
         visit=np.full(4, -1, np.int32),
     )
     found = compare_visits(stays, [draws], edges)
-    assert found["ais_visits"].tolist() == [1, 1]
+    assert found["ais_visits"].tolist() == [2, 1]
     assert found["visits"].tolist() == [1.0, 1.0]
     assert found["excess_probability"].tolist() == [0.0, 0.0]

@@ -213,3 +213,16 @@ def test_a_stay_older_than_the_record_is_no_arrival() -> None:
     stays = ais_visits(voyage((0, 0, 9), (0, 0, 9)), PORT).stays
     found = compare_visits(stays, [draws([1.0], [0], 1)], [NOON, NOON + timedelta(days=5)])
     assert list(found["ais_visits"]) == [0]
+
+
+def test_a_ship_whose_record_begins_at_the_berth_did_not_come_after_another_ships_record() -> None:
+    one = voyage((0, 0, 9), (0, 0, 9))
+    both = positions(one, one.assign(mmsi=SHIP + 1))
+    assert ais_visits(both, PORT).stays["begin_seen"].tolist() == [False, False]
+
+
+@pytest.mark.parametrize(("silent_min", "confidence"), [(240.0, 4), (239.0, 1)])
+def test_a_silence_of_just_four_hours_in_port_is_a_gap(silent_min: float, confidence: int) -> None:
+    minutes = (0.0, 60.0, 60 + silent_min, 120 + silent_min)
+    found = ais_visits(voyage((9, 0, 0, 9), (9, 3, 3, 9), minutes), PORT).visits
+    assert found["confidence"].tolist() == [confidence]
