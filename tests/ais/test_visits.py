@@ -226,3 +226,12 @@ def test_a_silence_of_just_four_hours_in_port_is_a_gap(silent_min: float, confid
     minutes = (0.0, 60.0, 60 + silent_min, 120 + silent_min)
     found = ais_visits(voyage((9, 0, 0, 9), (9, 3, 3, 9), minutes), PORT).visits
     assert found["confidence"].tolist() == [confidence]
+
+
+def test_a_ship_at_a_quay_within_the_roads_lies_at_the_quay() -> None:
+    around = make_berth(
+        id="around", kind=BerthKind.ANCHORAGE, capacity=None, place_m=(1000, 600, 1200, 1400)
+    )
+    for berths in ([around, BERTHS[0]], [BERTHS[0], around]):
+        stays = ais_visits(voyage((0, 0, 9), (0, 0, 9)), make_port(berths=berths)).stays
+        assert stays["berth"].tolist() == ["oil-1"]
