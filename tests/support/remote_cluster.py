@@ -25,8 +25,12 @@ class RemoteCluster:
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def add_worker(self, resources: str = "") -> None:
-        """One more worker process, without a nanny: what is killed stays dead."""
-        options = ["--no-nanny", "--nthreads", "1", "--death-timeout", "5", "--no-dashboard"]
+        """One more worker process, without a nanny: what is killed stays dead.
+
+        The death timeout covers the start of plugins as well, which import the package: 3 s on an
+        idle machine, more than 5 s on a busy one, where the worker then ended by itself.
+        """
+        options = ["--no-nanny", "--nthreads", "1", "--death-timeout", "60", "--no-dashboard"]
         if resources:
             options += ["--resources", resources]
         self.workers.append(_start("dask_worker", self.address, *options))
