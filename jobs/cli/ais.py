@@ -9,10 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs.ais.crosscheck import cross_check
+from jobs.ais.crosscheck_files import (
+    cross_check_summary,
+    keep_cross_check,
+    refuse_other_folder,
+    write_cross_check,
+)
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.publish.latest import newest_results
+from jobs.publish.read import read_published
 
 app = command_app()
 
@@ -46,15 +54,6 @@ def ais(
     CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0: done; 2:
     refused.
     """
-    from jobs.ais.crosscheck import cross_check
-    from jobs.ais.crosscheck_files import (
-        cross_check_summary,
-        keep_cross_check,
-        refuse_other_folder,
-        write_cross_check,
-    )
-    from jobs.publish.read import read_published
-
     storage, newest = newest_results(source)
     result = read_published(storage.local(newest))
     if output is not None:

@@ -12,6 +12,7 @@ from typer.main import get_group
 
 from jobs.cli.commands import COMMANDS
 from jobs.cli.output import err
+from jobs.domain.version import code_version
 from jobs.errors import BerthwatchError
 from jobs.run.exit_codes import ExitCode
 
@@ -65,8 +66,6 @@ archive), look with `berthwatch search JOB`, then `berthwatch run JOB` and
 
 def _say_version(asked: bool) -> None:
     if asked:
-        from jobs.domain.version import code_version
-
         typer.echo(code_version())
         raise typer.Exit
 

@@ -8,12 +8,17 @@ from typing import Annotated
 
 import typer
 
+from jobs.archive import PortArchive
+from jobs.archive.maintenance import clean, overview
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
-from jobs.errors import InputError
+from jobs.errors import ClusterLostError, InputError
+from jobs.run.cluster import connect
 from jobs.run.exit_codes import ExitCode
+from jobs.run.verify import verify_sample
+from jobs.storage import storage_at
 
 app = command_app()
 
@@ -36,11 +41,6 @@ def verify(
 
     Exit code 0: all equal; 1: some differ; 2: refused; 3: the cluster was lost.
     """
-    from jobs.errors import ClusterLostError
-    from jobs.run.cluster import connect
-    from jobs.run.verify import verify_sample
-    from jobs.storage import storage_at
-
     found = pinned(source)
     try:
         with nullcontext() if cluster is None else connect(cluster) as client:
@@ -61,9 +61,6 @@ def export(
     tag: Annotated[str | None, typer.Option("--tag", help="A tag; the newest commit else.")] = None,
 ) -> None:
     """A plain Zarr v3 copy of one port's archive, for tools that do not know Icechunk."""
-    from jobs.archive import PortArchive
-    from jobs.storage import storage_at
-
     found = pinned(source)
     known = {p.id: p for p in found.ports}
     if port not in known:
@@ -100,10 +97,6 @@ def archive(
     Published results stand on tags. Neither a tag's bytes nor the newest commit's are ever
     touched. Nothing younger than an hour is deleted, and nothing while a run is writing.
     """
-    from jobs.archive import PortArchive
-    from jobs.archive.maintenance import clean, overview
-    from jobs.storage import storage_at
-
     found = pinned(source)
     storage = storage_at(found.archive)
     archives = [a for port in found.ports if (a := PortArchive.existing(storage, port))]

@@ -41,15 +41,15 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "resume": CommandEntry(
         "submit",
-        "Take up a run on Kubernetes that ended, failed or was cancelled: only what is missing.",
+        "Resume a run on Kubernetes that ended, failed or was cancelled: only what is missing.",
     ),
     "runner": CommandEntry(
         "submit",
-        "Do one partition of a submitted run: what the pods of its Job call.",
+        "Run one partition of a submitted run: the command in the pods of its Job.",
         hidden=True,
     ),
     "runs": CommandEntry(
-        "runs", "A job's runs on Kubernetes, the newest first, and how they stand."
+        "runs", "A job's runs on Kubernetes, the newest first, with their states."
     ),
     "logs": CommandEntry(
         "runs", "What a run's pods wrote, also when they are gone: logs are kept in the archive."
@@ -60,7 +60,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "report": CommandEntry("report", "Where the HTML report of the newest results lies."),
     "ais": CommandEntry(
-        "ais", "Hold AIS against the newest results: who was heard, who was dark, who fell silent."
+        "ais", "Cross-check the newest results with AIS: vessels matched or dark, silences, visits."
     ),
     "voyages": CommandEntry(
         "voyages",
@@ -83,7 +83,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "evaluate": CommandEntry(
         "evaluate",
-        "Measure a network on labelled scenes: what is found, how large, how sure, and where not.",
+        "Evaluate a network on labelled scenes: detection, measures, calibration, failures.",
     ),
     "simulate": CommandEntry(
         "simulate",

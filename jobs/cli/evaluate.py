@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jobs.cli.app import command_app
+from jobs.cli.evaluation_page import Album
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
 from jobs.errors import InputError
-
-if TYPE_CHECKING:
-    from jobs.cli.evaluation_page import Album
-    from models.evaluation.evaluate import EvaluateConfig
-    from models.evaluation.report import Report
-
+from models.evaluation.evaluate import EvaluateConfig, evaluate_network, trained_on
+from models.evaluation.report import Report
+from models.evaluation.summary import summarise_report, to_json
+from models.evaluation.text import summary_lines
+from models.training.cross_validation import evaluate_folds
 
 app = command_app()
 
@@ -73,10 +73,6 @@ def evaluate(
     Scores on scenes that the network was trained on are too high; `--folds` evaluates on ports left
     out.
     """
-    from models.evaluation.evaluate import EvaluateConfig
-    from models.evaluation.summary import summarise_report, to_json
-    from models.evaluation.text import summary_lines
-
     _check(weights, folds, page)
     album = _album(page)
     report = _measure(
@@ -113,18 +109,15 @@ def _check(weights: Path | None, folds: Path | None, page: Path | None) -> None:
 def _album(page: Path | None) -> Album | None:
     if page is None:
         return None
-    from jobs.cli.evaluation_page import Album
-
     return Album()
 
 
 def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) -> Report:
-    from models.evaluation.evaluate import evaluate
-    from models.training.cross_validation import evaluate_folds
-
     observer = album.add if album else None
     report = (
-        evaluate_folds(config, folds, say, observer) if folds else evaluate(config, say, observer)
+        evaluate_folds(config, folds, say, observer)
+        if folds
+        else evaluate_network(config, say, observer)
     )
     if not report.scenes:
         raise InputError(
@@ -136,8 +129,6 @@ def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) ->
 
 def _seen_in_training(weights: Path | None, report: Report) -> int:
     """How many of the scenes the network was trained on; prints a warning if any."""
-    from models.evaluation.evaluate import trained_on
-
     seen = len(trained_on(weights, report))
     if seen:
         say(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jobs.errors import InputError
-
-if TYPE_CHECKING:
-    from models.dataset.labels import InstanceMask
-    from models.dataset.scenes import LabelSource
+from models.dataset.labels import InstanceMask
+from models.dataset.scenes import LabelSource
 
 ASSET = "asset:"
 SHAVE = ":shave="
@@ -29,8 +27,6 @@ SourceOption = Annotated[
 
 def parse_sources(texts: list[str]) -> tuple[LabelSource, ...]:
     """The sources of CATALOG,COLLECTION,LABELS texts; InputError where one is not of that form."""
-    from models.dataset.scenes import LabelSource
-
     sources = []
     for text in texts:
         parts = text.split(",")
@@ -48,8 +44,6 @@ def _labels(labels: str, text: str) -> Path | InstanceMask:
     """A path, or the mask of asset:NAME or asset:NAME:shave=PIXELS."""
     if not labels.startswith(ASSET):
         return _existing(labels, text)
-    from models.dataset.labels import InstanceMask
-
     name, shaved, pixels = labels.removeprefix(ASSET).partition(SHAVE)
     try:
         shave = float(pixels) if shaved else 0.0

@@ -6,21 +6,18 @@ import json
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
-from jobs.plan.pinned import is_job
-
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.domain import Overpass, Period
-    from jobs.domain.job import Job
-    from jobs.plan import Plan
-    from jobs.plan.cost import Prices
-
+from jobs.domain import Overpass, Period
+from jobs.domain.job import Job, read_job
+from jobs.plan import Plan, estimate_plan, make_plan, plan_to_file, read_plan, summarise, write_plan
+from jobs.plan.cost import Prices, cost_rows, costs, read_prices
+from jobs.plan.pinned import is_job, pinned_plan
 
 app = command_app()
 
@@ -28,16 +25,11 @@ app = command_app()
 @app.command()
 def search(job: JobFile, as_json: AsJson = False) -> None:
     """What the catalogs hold: overpasses per port, sensor and month, cloud, bytes."""
-    from jobs.plan import summarise
-
     show(summarise(_search(job)), as_json, "no overpass: no scene of these ports in this period")
 
 
 def _search(job: Path) -> Plan:
     """Ask the catalogs and keep what they hold in memory."""
-    from jobs.domain.job import read_job
-    from jobs.plan import make_plan
-
     with err.status("searching ...") as status:
         found = make_plan(read_job(job), progress=status.update)
     return _with_rejected_told(found)
@@ -45,8 +37,6 @@ def _search(job: Path) -> Plan:
 
 def _search_to(job: Job, output: Path) -> Plan:
     """Ask the catalogs and write what they hold to a file, port by port."""
-    from jobs.plan import plan_to_file
-
     with err.status("searching ...") as status:
         found = plan_to_file(job, output, progress=status.update)
     return _with_rejected_told(found)
@@ -54,8 +44,6 @@ def _search_to(job: Job, output: Path) -> Plan:
 
 def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
     """The plan to work with, as ``pinned_plan`` finds or makes it; says which it is."""
-    from jobs.plan.pinned import pinned_plan
-
     with err.status("searching ...") as status:
         got = pinned_plan(source, replan, period, progress=status.update)
     digest = got.plan.hash[:12]
@@ -104,10 +92,6 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again."""
-    from jobs.domain.job import read_job
-    from jobs.plan import read_plan, write_plan
-    from jobs.plan.cost import read_prices
-
     prices = read_prices(price or [])
     if output is None:
         found = _search(source) if is_job(source) else read_plan(source)
@@ -123,9 +107,6 @@ def plan(
 
 
 def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
-    from jobs.plan import estimate_plan
-    from jobs.plan.cost import cost_rows, costs
-
     counted = estimate_plan(found)
     if as_json:
         facts = {

@@ -11,6 +11,8 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson
 from jobs.cli.output import show
+from jobs.domain.ports import bundled_ports, load_port, port_geojson, read_port
+from jobs.domain.sensors import SENSORS
 
 app = command_app()
 
@@ -24,8 +26,6 @@ def ports(context: typer.Context, as_json: AsJson = False) -> None:
     """List the bundled ports, or show one as GeoJSON."""
     if context.invoked_subcommand:
         return
-    from jobs.domain.ports import bundled_ports, load_port
-
     show([_port_row(load_port(port_id)) for port_id in bundled_ports()], as_json, "none")
 
 
@@ -45,8 +45,6 @@ def ports_show(
     port: Annotated[str, typer.Argument(help="Id, or a GeoJSON file of one's own.")],
 ) -> None:
     """Print one port as the GeoJSON that a file of one's own looks like."""
-    from jobs.domain.ports import load_port, port_geojson, read_port
-
     path = Path(port)
     found = read_port(path) if path.suffix in (".json", ".geojson") else load_port(port)
     typer.echo(json.dumps(port_geojson(found), indent=2))
@@ -55,8 +53,6 @@ def ports_show(
 @app.command()
 def sensors(as_json: AsJson = False) -> None:
     """List the sensors: names for `sensor:` in a job file."""
-    from jobs.domain.sensors import SENSORS
-
     rows = [
         {"name": s.name, "bands": " ".join(s.bands), "title": s.title, "archive_group": s.family}
         for s in SENSORS.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,15 +12,16 @@ from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
 from jobs.cli.output import err, out, show
 from jobs.cli.plan import pinned
+from jobs.domain import Period, StageName
 from jobs.errors import InputError
-
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.domain import Period
-    from jobs.plan import Plan
-    from jobs.run.backlog import Options
-    from jobs.run.exit_codes import ExitCode
-    from jobs.run.summary import Summary
-
+from jobs.plan import Plan
+from jobs.run.backlog import Options
+from jobs.run.cluster import connect
+from jobs.run.exit_codes import ExitCode
+from jobs.run.pipeline import whole_run
+from jobs.run.status import dry_rows
+from jobs.run.summary import Summary
+from jobs.storage import storage_at
 
 app = command_app()
 
@@ -74,8 +75,6 @@ def run(
     Exit code 0: all done; 1: some overpasses failed; 2: refused; 3: the cluster was lost;
     130: stopped by Ctrl-C.
     """
-    from jobs.run.backlog import Options
-
     found = pinned(source, replan)
     options = Options(
         limit=limit,
@@ -91,8 +90,6 @@ def run(
 
 
 def _within(since: datetime | None, until: datetime | None) -> Period | None:
-    from jobs.domain import Period
-
     if since is None and until is None:
         return None
     start = date.min if since is None else since.date()
@@ -103,8 +100,6 @@ def _within(since: datetime | None, until: datetime | None) -> Period | None:
 
 
 def _stage(name: str | None) -> Any:
-    from jobs.domain import StageName
-
     if name is None:
         return StageName.SEGMENT
     try:
@@ -114,9 +109,6 @@ def _stage(name: str | None) -> Any:
 
 
 def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
-    from jobs.run.status import dry_rows
-    from jobs.storage import storage_at
-
     rows = dry_rows(found, storage_at(found.archive), options)
     show(rows, as_json, "nothing to do: every overpass is done")
 
@@ -125,10 +117,6 @@ def run_plan(
     found: Plan, options: Options, cluster: str, workers: int | None, as_json: bool
 ) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
-    from jobs.run.cluster import connect
-    from jobs.run.pipeline import whole_run
-    from jobs.storage import storage_at
-
     ended = whole_run(found, options, connect(cluster, workers), err)
     folder = None if ended.folder is None else storage_at(found.archive).url_of(ended.folder)
     _report_run(ended.summary, folder, as_json)

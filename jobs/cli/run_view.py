@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.kubernetes.diagnosis import Trouble
-    from jobs.kubernetes.status import PartitionStatus, RunState, RunStatus
-    from jobs.kubernetes.throughput import Throughput
-    from jobs.kubernetes.unit_counts import PortStage
+from jobs.kubernetes.diagnosis import Trouble
+from jobs.kubernetes.status import PartitionStatus, RunState, RunStatus
+from jobs.kubernetes.throughput import Throughput
+from jobs.kubernetes.unit_counts import PortStage
 
 MAX_PORTS = 8
 """Ports shown below a partition, those with the most unfinished overpasses; JSON has all."""
@@ -188,8 +187,6 @@ def _below(part: PartitionStatus) -> Iterator[Text]:
 
 
 def _summed(rows: Iterable[PortStage]) -> list[PortStage]:
-    from jobs.kubernetes.unit_counts import PortStage
-
     stages: dict[str, list[PortStage]] = {}
     for row in rows:
         stages.setdefault(row.stage, []).append(row)

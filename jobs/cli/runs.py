@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,13 +23,13 @@ from jobs.cli.options import (
 from jobs.cli.output import err, out, say
 from jobs.cli.run_view import run_table, run_values
 from jobs.errors import InputError
+from jobs.kubernetes.api import Api
+from jobs.kubernetes.cancel import Cancellation, cancel_run, count_by_kind
+from jobs.kubernetes.logs import Line, Log, PodFilter, follow, read_logs
+from jobs.kubernetes.records import list_runs
+from jobs.kubernetes.selection import RunApis, api_of_run, archive_of, find_run, poll_status
+from jobs.kubernetes.spec import Run
 from jobs.run.exit_codes import ExitCode
-
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.kubernetes.api import Api
-    from jobs.kubernetes.cancel import Cancellation
-    from jobs.kubernetes.logs import Line, Log, PodFilter
-    from jobs.kubernetes.spec import Run
 
 MAX_RUNS = 20
 """Runs listed without ``--all``."""
@@ -60,9 +60,6 @@ def runs(
 
     `status JOB --run RUN-ID` shows one in detail.
     """
-    from jobs.kubernetes.records import list_runs
-    from jobs.kubernetes.selection import RunApis, archive_of, poll_status
-
     storage, job = archive_of(source)
     listed = list_runs(storage, job)
     wanted = listed if every else listed[:MAX_RUNS]
@@ -101,9 +98,6 @@ def logs(
     output: OutputForm = Form.TEXT,
 ) -> None:
     """What a run's pods wrote, also when they are gone: logs are kept in the archive."""
-    from jobs.kubernetes.logs import read_logs
-    from jobs.kubernetes.selection import RunApis, api_of_run, find_run
-
     if follow and archived:
         raise InputError("--follow and --archived exclude each other: what is kept does not grow")
     storage, run = find_run(source, run_id, context, namespace)
@@ -126,8 +120,6 @@ def logs(
 def _chosen(
     run: Run, component: Component | None, partition: str | None, pod: str | None
 ) -> PodFilter:
-    from jobs.kubernetes.logs import PodFilter
-
     names = [part.name for part in run.partitions]
     if partition is not None and partition not in names:
         raise InputError(f"no partition {partition!r} in run {run.id}: {', '.join(names)}")
@@ -149,8 +141,6 @@ def _print_log(run: Run, log: Log) -> bool:
 
 
 def _follow(api: Api, run: Run, chosen: PodFilter, output: Form) -> None:
-    from jobs.kubernetes.logs import follow
-
     single = chosen.pod is not None or (
         chosen.component == "runner" and (chosen.index is not None or len(run.partitions) == 1)
     )
@@ -180,9 +170,6 @@ def cancel(
 
     Exit code 0: all is gone; 1: something is still there.
     """
-    from jobs.kubernetes.cancel import cancel as cancel_run
-    from jobs.kubernetes.selection import api_of_run, find_run
-
     storage, run = find_run(source, run_id, context, namespace)
     api = api_of_run(run, context, namespace)
     if not (yes or _confirmed(run)):
@@ -202,8 +189,6 @@ def _confirmed(run: Run) -> bool:
 
 
 def _print_cancelled(run: Run, done: Cancellation, output: Form) -> None:
-    from jobs.kubernetes.cancel import count_by_kind
-
     if output is Form.JSON:
         typer.echo(json.dumps({"run": run.id, **asdict(done)}, indent=2))
         return

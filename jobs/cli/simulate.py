@@ -14,7 +14,11 @@ from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.run import run_plan
 from jobs.publish.latest import newest_results
+from jobs.run.backlog import Options
 from jobs.run.exit_codes import ExitCode
+from jobs.simulate import SimulationConfig
+from jobs.simulate import simulate as make
+from jobs.simulate.score import score_results
 
 app = command_app()
 
@@ -39,8 +43,6 @@ def simulate(
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
 ) -> None:
     """Make a lawful STAC archive of synthetic port scenes, with its truth and a job file."""
-    from jobs.simulate import SimulationConfig
-
     defaults = SimulationConfig()
     config = SimulationConfig(
         seed=seed,
@@ -55,8 +57,6 @@ def simulate(
 
 
 def _simulate(config: Any, output: Path) -> None:
-    from jobs.simulate import simulate as make
-
     with err.status("simulating ...") as status:
         made = make(config, output, status.update if err.is_terminal else say)
     err.print(
@@ -79,9 +79,6 @@ def demo(
 
     Takes a few minutes on two cores; run it again and it goes on, or shows what is there.
     """
-    from jobs.run.backlog import Options
-    from jobs.simulate import SimulationConfig
-
     if not (output / "job.yaml").exists():
         _simulate(SimulationConfig(seed=seed, days=days), output)
     found = pinned(output / "job.yaml")
@@ -93,8 +90,6 @@ def demo(
 
 
 def _compare(published: Path, truth: Path) -> None:
-    from jobs.simulate.score import score_results
-
     score, visits = score_results(published, truth)
     out.print()
     show(visits, False, "no visit in the truth")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -21,11 +21,11 @@ from jobs.cli.options import (
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.run_view import run_tree, run_values
+from jobs.kubernetes.selection import find_status, is_file
+from jobs.plan import Plan
 from jobs.plan.pinned import plan_without_search
-
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.plan import Plan
-
+from jobs.run.status import stale_rows, status_rows
+from jobs.storage import storage_at
 
 app = command_app()
 
@@ -48,8 +48,6 @@ def status(
     if as_json:
         show(_rows(pinned(Path(source))), True, "")
         return
-    from jobs.kubernetes.selection import find_status
-
     run_status = find_status(source, run_id, context, namespace, say)
     found = _plan(source, submitted=run_status is not None)
     if output is Form.JSON:
@@ -68,24 +66,16 @@ def _plan(source: str, submitted: bool) -> Plan | None:
 
     A submitted job's catalogs are not searched: None where it has no pinned plan here.
     """
-    from jobs.kubernetes.selection import is_file
-
     if not is_file(source):
         return None
     return plan_without_search(Path(source)) if submitted else pinned(Path(source))
 
 
 def _rows(found: Plan) -> list[dict[str, Any]]:
-    from jobs.run.status import status_rows
-    from jobs.storage import storage_at
-
     return [dict(row) for row in status_rows(found, storage_at(found.archive))]
 
 
 def _show_units(found: Plan) -> None:
-    from jobs.run.status import stale_rows
-    from jobs.storage import storage_at
-
     rows = _rows(found)
     show(rows, False, "the plan has no overpass")
     if any(row["stale"] for row in rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,16 +21,23 @@ from jobs.cli.options import (
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
+from jobs.domain import Period
+from jobs.domain.version import code_version
 from jobs.errors import InputError
+from jobs.kubernetes.api import CONFIG_MAPS, DEFAULT_NAMESPACE, Api, api_for
+from jobs.kubernetes.cancel import cancel_run
+from jobs.kubernetes.names import checked_namespace
+from jobs.kubernetes.partitions import WHOLE, Partition, covered, partitions, sliced
+from jobs.kubernetes.runner import runner as run_in_pod
+from jobs.kubernetes.selection import find_run
+from jobs.kubernetes.settings import ClusterSettings, read_settings
+from jobs.kubernetes.spec import Run
+from jobs.kubernetes.submit import SubmissionState, make_run, resized, submit_run
+from jobs.kubernetes.wait import wait_for_run
+from jobs.plan import Plan, read_plan
 from jobs.run.exit_codes import ExitCode
-
-if TYPE_CHECKING:  # the real imports happen inside the commands, so that --help is quick
-    from jobs.domain import Period
-    from jobs.kubernetes.api import Api
-    from jobs.kubernetes.partitions import Partition
-    from jobs.kubernetes.settings import ClusterSettings
-    from jobs.kubernetes.spec import Run
-    from jobs.plan import Plan
+from jobs.run.settings import settings_for
+from jobs.storage import storage_at
 
 CONFIG_MAP = "berthwatch"
 SETTINGS_KEY = "settings.yaml"
@@ -116,10 +123,6 @@ def submit(
     With --wait the exit code is the run's: 0 all done; 1 some overpasses failed; 2 refused, or it
     could not start; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
     """
-    from jobs.domain.version import code_version
-    from jobs.kubernetes.submit import make_run
-    from jobs.run.settings import settings_for
-
     _check_form(output, dry_run)
     found, parts = _what(source, replan, backfill, by, some)
     api = None if dry_run and settings is not None else _api(context, namespace)
@@ -161,10 +164,6 @@ def resume(
     Overpasses that failed are tried again. The run, its plan and its images stay what they were;
     sizes, limits and nodes are those of the cluster's settings now.
     """
-    from jobs.kubernetes.selection import find_run
-    from jobs.kubernetes.submit import resized
-    from jobs.plan import read_plan
-
     _check_form(output, dry_run=False)
     storage, before = find_run(source, run_id, context, namespace)
     api = _api(context, namespace or before.namespace)
@@ -176,8 +175,6 @@ def resume(
 @app.command(hidden=True)
 def runner(archive: str, job: str, run_id: str) -> None:
     """Run one partition of a submitted run: the command in the pods of its Job."""
-    from jobs.kubernetes.runner import runner as run_in_pod
-
     raise typer.Exit(run_in_pod(archive, job, run_id, err))
 
 
@@ -188,8 +185,6 @@ def _what(
     source: Path, replan: bool, backfill: str | None, by: str, some: str | None
 ) -> tuple[Plan, tuple[Partition, ...]]:
     """The pinned plan and its partitions; a backfill's range is the period of the pinned job."""
-    from jobs.kubernetes.partitions import WHOLE, covered, partitions, sliced
-
     if backfill is None:
         if some is not None:
             raise InputError("--slice takes parts of a backfill; add --backfill, as 2017..2024")
@@ -201,21 +196,14 @@ def _what(
 
 
 def _api(context: str | None, namespace: str | None) -> Api:
-    from jobs.kubernetes.api import api_for
-    from jobs.kubernetes.names import checked_namespace
-
     return api_for(context, None if namespace is None else checked_namespace(namespace))
 
 
 def _namespace(api: Api | None, namespace: str | None) -> str:
-    from jobs.kubernetes.api import DEFAULT_NAMESPACE
-
     return api.namespace if api is not None else namespace or DEFAULT_NAMESPACE
 
 
 def _settings(path: Path | None, api: Api | None, image: str | None) -> ClusterSettings:
-    from jobs.kubernetes.settings import read_settings
-
     if path is not None:
         try:
             text = path.read_text(encoding="utf-8")
@@ -232,8 +220,6 @@ def _settings(path: Path | None, api: Api | None, image: str | None) -> ClusterS
 
 
 def _config_map(api: Api) -> str:
-    from jobs.kubernetes.api import CONFIG_MAPS
-
     found = api.find(CONFIG_MAPS, CONFIG_MAP)
     text = ((found or {}).get("data") or {}).get(SETTINGS_KEY)
     if text is None:
@@ -257,11 +243,8 @@ def _check_form(output: str, dry_run: bool) -> None:
 
 def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: str) -> None:
     """Submit, print the result, and wait with ``wait``; raises typer.Exit with the exit code."""
-    from jobs.kubernetes.submit import SubmissionState, submit
-    from jobs.storage import storage_at
-
     pinned_now = None if run.retry_failed else found
-    submitted = submit(api, storage_at(run.archive), pinned_now, run, again)
+    submitted = submit_run(api, storage_at(run.archive), pinned_now, run, again)
     if output == "text":
         show_run(submitted.run, found)
         say_state(submitted)
@@ -279,19 +262,15 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
 
 def _waited(api: Api, run: Run) -> tuple[ExitCode, str]:
     """The run's exit code and its cause; a run that never started is cancelled."""
-    from jobs.kubernetes.cancel import cancel
-    from jobs.kubernetes.wait import wait
-    from jobs.storage import storage_at
-
     storage = storage_at(run.archive)
     try:
-        result = wait(api, storage, run, say)
+        result = wait_for_run(api, storage, run, say)
     except KeyboardInterrupt:
         say(f"stopped waiting; the run goes on: berthwatch status {run.id} -n {run.namespace}")
         return ExitCode.INTERRUPTED, "stopped waiting"
     if result.reason:
         say(result.reason)
     if not result.started:
-        cancel(api, storage, run, CANCEL_S, say)
+        cancel_run(api, storage, run, CANCEL_S, say)
         say("cancelled: nothing of it is left")
     return result.code, result.reason

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from jobs.cli.output import out, print_lines, show
-
-if TYPE_CHECKING:  # the real imports happen inside the functions, so that --help is quick
-    from jobs.kubernetes.spec import Run
-    from jobs.kubernetes.submit import Submission
-    from jobs.plan import Plan
+from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job, tls_secret
+from jobs.kubernetes.spec import Run
+from jobs.kubernetes.submit import Submission, SubmissionState
+from jobs.plan import Plan, estimate_plan
+from jobs.plan.cost import cost_rows, costs
 
 
 def show_dry_run(run: Run, found: Plan, output: str) -> None:
     """Print what a submission would create, as text, JSON or YAML."""
-    from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job, tls_secret
-
     cluster = [dask_cluster(run, 0, None), gpu_group(run, 0, None)]
     made = [runner_job(run), tls_secret(run, None, None), *(one for one in cluster if one)]
     match output:
@@ -48,9 +46,6 @@ def _manifest_lines(made: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def run_facts(run: Run, found: Plan) -> dict[str, Any]:
     """The run and the estimate of its cost, as JSON values."""
-    from jobs.plan import estimate_plan
-    from jobs.plan.cost import costs
-
     estimate = estimate_plan(found)
     return {
         "run": run.id,
@@ -67,9 +62,6 @@ def run_facts(run: Run, found: Plan) -> dict[str, Any]:
 
 def show_run(run: Run, found: Plan) -> None:
     """Print the estimate of a plan, and the run's partitions and workers."""
-    from jobs.plan import estimate_plan
-    from jobs.plan.cost import cost_rows
-
     show(cost_rows(estimate_plan(found)), False, "")
     parts = "" if len(run.partitions) == 1 else _parts(run)
     gpus = f" and {run.settings.gpu.count} GPU" if run.settings.gpu.count else ""
@@ -87,8 +79,6 @@ def _parts(run: Run) -> str:
 
 def say_state(submitted: Submission) -> None:
     """Print the result of submitting, and the commands to go on with."""
-    from jobs.kubernetes.submit import SubmissionState
-
     run, at = submitted.run, f"-n {submitted.run.namespace}"
     match submitted.state:
         case SubmissionState.SUBMITTED:

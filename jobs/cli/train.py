@@ -11,6 +11,10 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.output import out, print_lines, say
+from models.evaluation.text import report_lines
+from models.training.cross_validation import cross_validate, with_cross_validation
+from models.training.train import TrainConfig, train_network
+from models.weights import save_weights
 
 app = command_app()
 
@@ -88,12 +92,6 @@ def train(
     item or date_utc. Water without a label counts as water without a ship. The file holds the
     settings, the digests of the data and the scores; a job uses it by `model: FILE`.
     """
-    from models.evaluation.text import report_lines
-    from models.training.cross_validation import cross_validate, with_cross_validation
-    from models.training.train import TrainConfig
-    from models.training.train import train as train_network
-    from models.weights import save_weights
-
     config = TrainConfig(
         parse_sources(source),
         parse_sources(extra or []),

@@ -22,6 +22,7 @@ from jobs.publish.queries import (
     visit_links,
     visits_at_berths,
 )
+from jobs.publish.read import read_published
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.voyages.capture_recapture import CaptureRecapture
 from jobs.visits.voyages.fleet import (
@@ -29,6 +30,7 @@ from jobs.visits.voyages.fleet import (
     ShipDraws,
 )
 from jobs.visits.voyages.flows import Flows
+from jobs.visits.voyages.names import read_names
 
 app = command_app()
 
@@ -51,9 +53,6 @@ def voyages(
     `--names` takes ships' names from analysts, a row a visit: visit_id as in visits.csv, the ship's
     name or IMO number, and the source. Repeated names give an estimate of the ships never named.
     """
-    from jobs.publish.read import read_published
-    from jobs.visits.voyages.names import read_names
-
     storage, newest = newest_results(source)
     result = read_published(storage.local(newest))
     named = None if names is None else read_names(names, set(result.visits["visit_id"]))

@@ -37,7 +37,7 @@ class Cancellation:
     """Whether the cancellation was written to the archive; False where the run had ended before."""
 
 
-def cancel(
+def cancel_run(
     api: Api,
     storage: Storage,
     run: Run,

@@ -131,7 +131,7 @@ def _check_images(settings: ClusterSettings, unpinned: bool) -> None:
         )
 
 
-def submit(
+def submit_run(
     api: Api, storage: Storage, plan: Plan | None, run: Run, again: bool = False
 ) -> Submission:
     """Submit a run, unless it is active or has ended.

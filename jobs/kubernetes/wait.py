@@ -60,7 +60,7 @@ def worst(codes: list[int]) -> ExitCode:
     return min(known, key=SEVERITY.index, default=ExitCode.LOST)
 
 
-def wait(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
+def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     """Wait until the run's Job has ended; ``started`` is False if no runner starts in time.
 
     The limit of the start is ``start_timeout_s``, or less where a fatal trouble lasts.

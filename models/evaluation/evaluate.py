@@ -14,16 +14,6 @@ from models.inference.predictor import Predictor
 from models.inference.vessels import Detection
 from models.weights import load_weights
 
-__all__ = [
-    "EvaluateConfig",
-    "Report",
-    "SceneReport",
-    "evaluate",
-    "evaluate_scene",
-    "report_scene",
-    "trained_on",
-]
-
 Progress = Callable[[str], None]
 SceneObserver = Callable[[LabelledScene, SceneReport], None]
 """Called with every scene and its report while the scene's pixels are in memory."""
@@ -41,7 +31,7 @@ class EvaluateConfig:
     match: MatchCriteria = field(default_factory=MatchCriteria)
 
 
-def evaluate(
+def evaluate_network(
     config: EvaluateConfig, progress: Progress = print, observer: SceneObserver | None = None
 ) -> Report:
     """Evaluate a weights file on every labelled scene of the sources.

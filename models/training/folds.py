@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeAlias
 
-from models.training.train import Progress, TrainConfig, settings_of, train
+from models.training.train import Progress, TrainConfig, settings_of, train_network
 from models.weights import load_weights, save_weights
 
 ProgressQueue: TypeAlias = "SimpleQueue[str | None]"
@@ -105,4 +105,4 @@ def _train(config: TrainConfig, path: Path) -> None:
         if _queue is not None:
             _queue.put(f"{name}: {line}")
 
-    save_weights(train(config, report), path)
+    save_weights(train_network(config, report), path)

@@ -63,7 +63,7 @@ class TrainConfig:
     calibration: Calibration = field(default_factory=Calibration)
 
 
-def train(config: TrainConfig, progress: Progress = print) -> Weights:
+def train_network(config: TrainConfig, progress: Progress = print) -> Weights:
     """Train a network on the sources' scenes.
 
     progress is called with a line about 50 times. Raises DatasetError where the catalogs or labels

@@ -25,7 +25,7 @@ from models.evaluation.metrics import MatchCriteria, Rule
 from models.inference.predictor import Predictor
 from models.training.cross_validation import HeldOut, predict_groups, report_on
 from models.training.folds import train_without
-from models.training.train import TrainConfig, train
+from models.training.train import TrainConfig, train_network
 from models.weights import save_weights
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
@@ -71,7 +71,9 @@ def _harbours(folder: Path) -> LabelSource:
 
 def _simulated(harbours: LabelSource, path: Path) -> Path:
     if not path.exists():
-        save_weights(train(TrainConfig(sources=(harbours,), steps=SIMULATED_STEPS), _say), path)
+        save_weights(
+            train_network(TrainConfig(sources=(harbours,), steps=SIMULATED_STEPS), _say), path
+        )
     return path
 
 

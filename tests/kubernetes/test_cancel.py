@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.kubernetes.cancel import cancel, count_by_kind
+from jobs.kubernetes.cancel import cancel_run, count_by_kind
 from jobs.kubernetes.records import was_cancelled
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import Objects, cluster, group, job, pod, run
@@ -27,7 +27,7 @@ def whole(*more: dict) -> Objects:
 def test_all_objects_of_a_run_are_deleted_with_its_job(storage: LocalFolder) -> None:
     other = pod(run(id="bw-other-11111111"))
     api = whole(other)
-    done = cancel(api, storage, RUN, poll_s=0)
+    done = cancel_run(api, storage, RUN, poll_s=0)
     assert len(done.gone) == 7
     assert f"Job/{RUN.id}" in done.gone
     assert (done.left, done.notes, done.recorded) == ((), (), True)
@@ -37,7 +37,7 @@ def test_all_objects_of_a_run_are_deleted_with_its_job(storage: LocalFolder) -> 
 
 def test_what_no_job_owns_is_deleted_as_well(storage: LocalFolder) -> None:
     api = Objects(cluster(RUN, "Running", owned=False), group(RUN, owned=False))
-    done = cancel(api, storage, RUN, poll_s=0)
+    done = cancel_run(api, storage, RUN, poll_s=0)
     assert done.gone == (f"DaskCluster/{RUN.id}-0", f"DaskWorkerGroup/{RUN.id}-0-gpu")
     assert not api.objects
 
@@ -45,7 +45,7 @@ def test_what_no_job_owns_is_deleted_as_well(storage: LocalFolder) -> None:
 def test_objects_that_the_account_may_not_delete_are_reported(storage: LocalFolder) -> None:
     api = whole(cluster(RUN, "Pending", index=1, owned=False))
     api.refused.add(("delete", "daskclusters"))
-    done = cancel(api, storage, RUN, wait_s=0)
+    done = cancel_run(api, storage, RUN, wait_s=0)
     assert done.left == (f"DaskCluster/{RUN.id}-1",)
     assert "does not allow" in done.notes[0]
     assert len(done.gone) == 7
@@ -56,7 +56,7 @@ def test_a_pod_that_is_not_gone_within_the_limit_is_reported(storage: LocalFolde
     stuck = pod(RUN)["metadata"]["name"]
     api.stays.add(stuck)
     said: list[str] = []
-    done = cancel(api, storage, RUN, wait_s=0.05, progress=said.append, poll_s=0.01)
+    done = cancel_run(api, storage, RUN, wait_s=0.05, progress=said.append, poll_s=0.01)
     assert done.left == (f"Pod/{stuck}",)
     assert said == ["waiting for 1 Pod to go"]
 
@@ -66,10 +66,10 @@ def test_a_run_that_has_ended_is_deleted_but_not_recorded_as_cancelled(
 ) -> None:
     complete = {"type": "Complete", "status": "True"}
     api = Objects(job(RUN, conditions=[complete]), pod(RUN, "runner", phase="Succeeded"))
-    done = cancel(api, storage, RUN, poll_s=0)
+    done = cancel_run(api, storage, RUN, poll_s=0)
     assert (len(done.gone), done.recorded) == (2, False)
     assert not was_cancelled(storage, RUN)
-    again = cancel(api, storage, RUN, poll_s=0)
+    again = cancel_run(api, storage, RUN, poll_s=0)
     assert (again.gone, again.left) == ((), ())
 
 
@@ -84,7 +84,7 @@ def test_the_record_is_written_before_anything_is_deleted(storage: LocalFolder) 
         return plain(*args, **more)
 
     api.delete = delete
-    cancel(api, storage, RUN, poll_s=0)
+    cancel_run(api, storage, RUN, poll_s=0)
     assert known[0]
 
 

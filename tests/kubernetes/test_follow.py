@@ -11,7 +11,7 @@ import pytest
 from kubernetes import config
 
 from jobs.kubernetes.api import EVENTS, PODS, Api
-from jobs.kubernetes.cancel import cancel
+from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.logs import PodFilter, archive_logs, follow, read_logs
 from jobs.kubernetes.names import RUN as RUN_LABEL
@@ -172,7 +172,7 @@ def test_the_status_of_a_run_from_submission_to_cancelling(
     assert {name.rpartition("-")[0] for name in archived.pods} >= {f"{RUN.id}-0", f"{RUN.id}-1"}
 
     world.delete("deployments", workers()["metadata"]["name"])
-    done = cancel(api, storage, RUN, wait_s=20, poll_s=0.1)
+    done = cancel_run(api, storage, RUN, wait_s=20, poll_s=0.1)
     assert (done.left, done.recorded) == ((), True)
     assert f"Job/{RUN.id}" in done.gone
     assert not world.pods()

@@ -18,7 +18,7 @@ from jobs.cli.submit import CONFIG_MAP
 from jobs.errors import KubernetesError
 from jobs.kubernetes import dask_cluster as clusters
 from jobs.kubernetes.api import CONFIG_MAPS, Api
-from jobs.kubernetes.cancel import cancel
+from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.cluster_startup import StartupMonitor
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
 from jobs.kubernetes.logs import archive_logs
@@ -26,8 +26,8 @@ from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job
 from jobs.kubernetes.names import labels
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run
-from jobs.kubernetes.submit import submit
-from jobs.kubernetes.wait import wait
+from jobs.kubernetes.submit import submit_run
+from jobs.kubernetes.wait import wait_for_run
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.runs import NAMESPACE, rights
 from tests.support.kubernetes.values import run
@@ -103,10 +103,10 @@ def as_a_submitter(world: World, storage: LocalFolder) -> None:
         world.create(gpu_group(RUN, 0, None) or {})
         assert mine.find(CONFIG_MAPS, CONFIG_MAP) is not None
         said: list[str] = []
-        submitted = submit(mine, storage, None, RUN)
-        wait(mine, storage, submitted.run, said.append)
+        submitted = submit_run(mine, storage, None, RUN)
+        wait_for_run(mine, storage, submitted.run, said.append)
         assert "here" in said
-        done = cancel(mine, storage, submitted.run, 4, poll_s=0.2)
+        done = cancel_run(mine, storage, submitted.run, 4, poll_s=0.2)
         assert not [name for name in done.left if not name.startswith("Pod/somebody")], done
         assert not done.notes
     finally:

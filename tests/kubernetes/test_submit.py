@@ -14,13 +14,13 @@ from jobs.domain import Period
 from jobs.errors import InputError
 from jobs.kubernetes import submit as submission
 from jobs.kubernetes.api import JOBS, Api
-from jobs.kubernetes.cancel import cancel
+from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.manifests import runner_job
 from jobs.kubernetes.partitions import WHOLE, partitions
 from jobs.kubernetes.records import PartitionRecord, list_runs, read_run, write_partition_record
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run, run_from_json, run_to_json
-from jobs.kubernetes.submit import SubmissionState, make_run, resized, submit
+from jobs.kubernetes.submit import SubmissionState, make_run, resized, submit_run
 from jobs.kubernetes.wait import worst
 from jobs.plan import Plan
 from jobs.storage import LocalFolder
@@ -128,7 +128,7 @@ def test_a_record_of_a_newer_format_is_refused(plan: Plan) -> None:
 def test_the_job_owns_the_key_and_is_unsuspended(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
-    done = submit(api, storage, plan, run)
+    done = submit_run(api, storage, plan, run)
     assert done.state is SubmissionState.SUBMITTED
     job = world.job(run.id)
     assert job["spec"]["suspend"] is False
@@ -142,16 +142,16 @@ def test_the_job_owns_the_key_and_is_unsuspended(
 def test_an_active_run_is_not_changed(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
-    first = submit(api, storage, plan, run)
+    first = submit_run(api, storage, plan, run)
     uid = world.job(run.id)["metadata"]["uid"]
-    second = submit(api, storage, plan, run, again=True)
+    second = submit_run(api, storage, plan, run, again=True)
     assert second == replace(first, state=SubmissionState.RUNNING)
     assert world.job(run.id)["metadata"]["uid"] == uid
 
 
 def test_two_at_once_make_one_run(api: Api, storage: LocalFolder, plan: Plan, run: Run) -> None:
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda _: submit(api, storage, plan, run), range(4)))
+        done = list(pool.map(lambda _: submit_run(api, storage, plan, run), range(4)))
     assert sorted(one.state for one in done).count(SubmissionState.SUBMITTED) == 1
     assert len(api.list(JOBS)) == 1
     assert len(list_runs(storage, run.job)) == 1
@@ -162,7 +162,7 @@ def test_an_interrupted_submission_is_completed_by_the_next(
 ) -> None:
     submission._upload(storage, plan, run)
     api.create(runner_job(run))  # interrupted here
-    done = submit(api, storage, plan, run)
+    done = submit_run(api, storage, plan, run)
     assert done.state is SubmissionState.RUNNING
     assert world.job(run.id)["spec"]["suspend"] is False
     assert len(world.list("secrets")) == 1
@@ -173,31 +173,31 @@ def test_an_interrupted_submission_is_completed_by_the_next(
 def test_a_run_that_finished_is_not_done_again_unless_requested(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
-    first = submit(api, storage, plan, run).run
+    first = submit_run(api, storage, plan, run).run
     write_partition_record(storage, first, ended(first, 0))
     submission.delete_and_wait(api, run.id)  # as at the end of its time to live
-    assert submit(api, storage, plan, run).state is SubmissionState.FINISHED
+    assert submit_run(api, storage, plan, run).state is SubmissionState.FINISHED
     assert world.list("jobs") == []
-    assert submit(api, storage, plan, run, again=True).state is SubmissionState.SUBMITTED
+    assert submit_run(api, storage, plan, run, again=True).state is SubmissionState.SUBMITTED
 
 
 @pytest.mark.parametrize("code", [1, 2])
 def test_a_run_that_failed_is_not_submitted_again(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, code: int
 ) -> None:
-    first = submit(api, storage, plan, run).run
+    first = submit_run(api, storage, plan, run).run
     write_partition_record(storage, first, ended(first, code))
     submission.delete_and_wait(api, run.id)
-    assert submit(api, storage, plan, run).state is SubmissionState.FAILED
+    assert submit_run(api, storage, plan, run).state is SubmissionState.FAILED
 
 
 def test_a_cancelled_run_goes_on_when_resumed(
     api: Api, storage: LocalFolder, plan: Plan, run: Run
 ) -> None:
-    first = submit(api, storage, plan, run).run
-    assert cancel(api, storage, first, 30, poll_s=0.2).left == ()
-    assert submit(api, storage, plan, run).state is SubmissionState.CANCELLED
-    again = submit(api, storage, None, resized(first, SETTINGS, None), again=True)
+    first = submit_run(api, storage, plan, run).run
+    assert cancel_run(api, storage, first, 30, poll_s=0.2).left == ()
+    assert submit_run(api, storage, plan, run).state is SubmissionState.CANCELLED
+    again = submit_run(api, storage, None, resized(first, SETTINGS, None), again=True)
     assert again.state is SubmissionState.SUBMITTED
     assert again.run.retry_failed
     assert (again.run.id, again.run.identity) == (first.id, first.identity)
@@ -206,9 +206,9 @@ def test_a_cancelled_run_goes_on_when_resumed(
 def test_a_run_without_job_or_record_of_its_end_is_submitted_again(
     api: Api, storage: LocalFolder, plan: Plan, run: Run
 ) -> None:
-    submit(api, storage, plan, run)
+    submit_run(api, storage, plan, run)
     submission.delete_and_wait(api, run.id)
-    assert submit(api, storage, plan, run).state is SubmissionState.SUBMITTED
+    assert submit_run(api, storage, plan, run).state is SubmissionState.SUBMITTED
 
 
 def test_resuming_may_change_sizes_and_nothing_of_the_identity(run: Run) -> None:

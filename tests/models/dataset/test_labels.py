@@ -30,7 +30,7 @@ from models.dataset.labels import InstanceMask, open_labels
 from models.dataset.labels.csv_boxes import CsvLabels
 from models.dataset.scenes import LabelSource, read_scenes
 from models.inference.predictor import Predictor
-from models.training.train import TrainConfig, train
+from models.training.train import TrainConfig, train_network
 from models.weights import save_weights
 from tests.models.training.test_train import LEFT, SHIPS, SIZE, TOP, write_item, write_labels
 
@@ -450,7 +450,7 @@ def test_a_network_trained_on_own_labels_predicts(way: str, catalog: Path, tmp_p
         chips=ChipSettings(size_px=64),
         network=UNetConfig(widths=(8, 8, 8)),
     )
-    trained = train(config, lambda _: None)
+    trained = train_network(config, lambda _: None)
     assert trained.training["ships"] == (4 if way == "hulls" else 2)
     assert str(tmp_path) not in json.dumps(trained.training)
     save_weights(trained, tmp_path / "my.safetensors")

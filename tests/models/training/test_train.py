@@ -19,7 +19,7 @@ from models.dataset.catalog import DatasetError
 from models.dataset.chips import draw_chip, prepare
 from models.dataset.scenes import LabelSource, read_scenes
 from models.dataset.targets import draw_hulls, draw_labels
-from models.evaluation.evaluate import EvaluateConfig, evaluate
+from models.evaluation.evaluate import EvaluateConfig, evaluate_network
 from models.evaluation.metrics import Rule
 from models.evaluation.text import report_lines
 from models.geometry import coverage
@@ -27,7 +27,7 @@ from models.network.normalise import BANDS
 from models.training.cross_validation import cross_validate, split_groups, with_cross_validation
 from models.training.folds import FoldsError, train_without
 from models.training.losses import hull_loss
-from models.training.train import TrainConfig, TrainingError, _chances, train
+from models.training.train import TrainConfig, TrainingError, _chances, train_network
 from models.weights import save_weights, weights_digest
 
 pytestmark = pytest.mark.early
@@ -140,29 +140,29 @@ def test_twenty_steps_reduce_the_loss_and_the_weights_load(
     source: LabelSource, tmp_path: Path
 ) -> None:
     lines: list[str] = []
-    trained = train(config(source), lines.append)
+    trained = train_network(config(source), lines.append)
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines[1:]]
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
     save_weights(trained, tmp_path / "w.safetensors")
-    report = evaluate(EvaluateConfig((source,), weights=tmp_path / "w.safetensors"), silent)
+    report = evaluate_network(EvaluateConfig((source,), weights=tmp_path / "w.safetensors"), silent)
     assert report.scores(Rule.OVERLAP).ships == 4
     assert str(tmp_path) not in json.dumps(trained.training)
 
 
 def test_the_same_seed_gives_the_same_weights(source: LabelSource) -> None:
-    one, other = (train(config(source, steps=3), silent) for _ in range(2))
+    one, other = (train_network(config(source, steps=3), silent) for _ in range(2))
     for name, array in one.arrays.items():
         np.testing.assert_array_equal(array, other.arrays[name])
 
 
 def test_nothing_to_train_on_is_refused(source: LabelSource) -> None:
     with pytest.raises(TrainingError, match="no labelled ship"):
-        train(config(source, held_out=("east", "west-port")), silent)
+        train_network(config(source, held_out=("east", "west-port")), silent)
 
 
 def test_an_impossible_training_is_refused_before_it_starts(source: LabelSource) -> None:
     with pytest.raises(TrainingError, match="no device 'tpu'; expected cpu or cuda"):
-        train(config(source, device="tpu"), silent)
+        train_network(config(source, device="tpu"), silent)
     with pytest.raises(FoldsError, match="1 fold of east, west-port; expected two or more"):
         cross_validate(config(source), 1, progress=silent)
 
@@ -179,7 +179,7 @@ def test_cross_validation_leaves_out_and_reports_every_port(source: LabelSource)
         "calibrating for east on the others",
         "calibrating for west-port on the others",
     ]
-    adopted = with_cross_validation(train(config(source, steps=1), silent), result)
+    adopted = with_cross_validation(train_network(config(source, steps=1), silent), result)
     assert adopted.calibration == result.calibration
     assert "held_out" in adopted.training
     (error,) = adopted.detector_errors
@@ -207,10 +207,10 @@ def test_networks_of_folds_are_kept_and_not_trained_again(
 
 
 def test_training_goes_on_from_other_weights(source: LabelSource, tmp_path: Path) -> None:
-    first = train(config(source, steps=2, seed=5), silent)
+    first = train_network(config(source, steps=2, seed=5), silent)
     save_weights(first, tmp_path / "first.safetensors")
     still = config(source, steps=1, learning_rate=0.0, start=tmp_path / "first.safetensors")
-    second = train(still, silent)
+    second = train_network(still, silent)
     for name, array in first.arrays.items():
         if "running" not in name and "batches" not in name:
             np.testing.assert_array_equal(array, second.arrays[name])
@@ -308,7 +308,7 @@ def test_altered_chips_often_lack_the_near_infrared_and_seldom_a_visible_band() 
     random = np.random.default_rng(0)
     planes = np.zeros((4, 32, 32), np.float32)
     missing = np.array(
-        [np.isnan(alter(planes.copy(), random)).all(axis=(1, 2)) for _ in range(400)]
+        [np.isnan(augment(planes.copy(), random)).all(axis=(1, 2)) for _ in range(400)]
     ).mean(axis=0)
     lacks = dict(zip(BANDS, missing, strict=True))
     assert 0.35 < lacks.pop("nir") < 0.55
