@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jobs.ais import MatchSettings, match_ais
+from jobs.ais import AisMatchSettings, match_ais
 from jobs.ais.geodesy import DEGREE_M
 from tests.support.ais_messages import positions, ship
 from tests.support.ais_vessels import LAT, LENGTH_SD_M, LON, vessel
 
 AROUND = (-6, -3, 0.5, 4, 9)
-RULES = MatchSettings()
+RULES = AisMatchSettings()
 
 
 def alone_beside(length_m: float) -> pd.DataFrame:

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point
 
-from jobs.ais import MatchSettings, match_ais
+from jobs.ais import AisMatchSettings, match_ais
 from jobs.ais.geodesy import DEGREE_M
 from tests.support.ais_messages import positions, ship
 from tests.support.ais_vessels import LAT, LENGTH_SD_M, LON, vessel
 
-RULES = MatchSettings()
+RULES = AisMatchSettings()
 
 
 @pytest.mark.parametrize(

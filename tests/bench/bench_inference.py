@@ -36,7 +36,7 @@ from models.inference.fuse import fused
 from models.inference.predictor import Predictor
 from models.inference.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels_of
 from models.network.normalise import normalise
-from models.network.unet import UNet, from_arrays
+from models.network.unet import UNet, unet_from_arrays
 from models.weights import load_weights
 from tests.bench import bench_costs
 
@@ -172,7 +172,7 @@ def _methods(weights: Path | None) -> Iterator[tuple[str, Run]]:
 
 def _network(weights: Path | None) -> UNet:
     found = load_weights(weights)
-    return from_arrays(found.network, found.arrays).eval()
+    return unet_from_arrays(found.network, found.arrays).eval()
 
 
 def _ready(weights: Path | None) -> UNet:

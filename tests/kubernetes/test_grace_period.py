@@ -6,7 +6,7 @@ import pytest
 
 from jobs.kubernetes import grace_period
 from jobs.kubernetes.diagnosis import Trouble
-from jobs.kubernetes.grace_period import FATAL_S, Patience
+from jobs.kubernetes.grace_period import FATAL_S, GracePeriod
 
 NO_SECRET = Trouble("there is no Secret", "pod-1", fatal=True)
 NO_ROOM = Trouble("no node has room", "pod-2", fatal=False)
@@ -19,12 +19,12 @@ class Waiting:
         self.now = 1000.0
         self.said: list[str] = []
         monkeypatch.setattr(grace_period.time, "monotonic", lambda: self.now)
-        self.patience = Patience(self.said.append)
+        self.patience = GracePeriod(self.said.append)
 
     def after(self, seconds: float, *found: Trouble) -> str:
         """What is past bearing so many seconds after the last look."""
         self.now += seconds
-        return self.patience.hear(found)
+        return self.patience.observe(found)
 
 
 @pytest.fixture

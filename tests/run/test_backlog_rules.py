@@ -11,8 +11,8 @@ import pytest
 from jobs.domain import Period, StageName, Unit, UnitState
 from jobs.run import backlog
 from jobs.run.backlog import Todo, in_batches, windows
-from jobs.run.execute import Summary
 from jobs.run.exit_codes import exit_code
+from jobs.run.summary import Summary
 from jobs.run.unit_state import is_within
 from tests.support.small_runs import a_plan
 

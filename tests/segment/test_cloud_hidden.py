@@ -49,7 +49,7 @@ def segmented(folder: Path, pixels: Pixels) -> tuple[tuple[Vessel, ...], NDArray
     store: ForkStore = archive.fork()
     step = archive.steps()[taken.id].index
     store.write_pixels(SENSOR.name, step, pixels)
-    segment.run(Unit(port, taken, step), settings_for(a_plan(folder)), store)
+    segment.run(Unit(port, taken, step), settings_for(a_plan(folder)), store, prefer_gpu=False)
     return store.read_vessels(SENSOR.name, step)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jobs.simulate.score import compare
+from jobs.simulate.score import score_results
 
 DAY = "2024-05-02"
 
@@ -67,13 +67,13 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_ships_that_are_small_or_hidden_are_in_no_count(folders: tuple[Path, Path]) -> None:
-    matches, _ = compare(*folders)
-    assert (matches.right, matches.wrong, matches.missed) == (1, 1, 1)
+    matches, _ = score_results(*folders)
+    assert (matches.true_positives, matches.false_positives, matches.false_negatives) == (1, 1, 1)
     assert matches.length_error_m == pytest.approx(5.0)
 
 
 def test_visits_count_from_the_first_day_to_the_last(folders: tuple[Path, Path]) -> None:
-    _, rows = compare(*folders)
+    _, rows = score_results(*folders)
     assert rows == [
         {
             "port": "P",

@@ -9,7 +9,7 @@ import pytest
 
 from models.dataset.boxes import Box
 from models.evaluation.bootstrap import Interval, bootstrap
-from models.evaluation.metrics import MatchSettings, Rule, compare, pixel_counts
+from models.evaluation.metrics import MatchCriteria, Rule, compare, pixel_counts
 from models.geometry import box_corners
 from models.inference.vessels import Detection
 
@@ -49,7 +49,7 @@ def test_a_ship_cut_off_by_the_edge_is_neither_asked_for_nor_a_false_alarm() -> 
 
 
 def test_what_is_too_short_to_be_asked_for_is_no_false_alarm_either() -> None:
-    least = MatchSettings().least_length_m
+    least = MatchCriteria().least_length_m
     for length_m, alarms in ((least - 1, 0), (least, 1)):
         found = compare([detection(50, 50, length_m)], [], Rule.DISTANCE)
         assert len(found.false_alarms) == alarms

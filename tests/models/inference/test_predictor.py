@@ -25,7 +25,7 @@ from models.inference.instances import Prediction
 from models.inference.predictor import DEVICE, DeviceError, Predictor
 from models.inference.tiles import CELL_PX, HALO_PX, TILE_PX
 from models.network.normalise import BANDS, BandError, normalise
-from models.network.unet import UNet, from_arrays, new, to_arrays
+from models.network.unet import UNet, new, to_arrays, unet_from_arrays
 from models.weights import load_weights
 
 SHIPS = ((60.0, 70.0, 18.0, 3.2, 30.0), (150.0, 90.0, 25.0, 4.0, 100.0))
@@ -48,7 +48,7 @@ def roads(height: int = 220, width: int = 180, seed: int = 0) -> NDArray[np.floa
 
 def packaged() -> UNet:
     weights = load_weights()
-    return fused(from_arrays(weights.network, weights.arrays).eval())
+    return fused(unet_from_arrays(weights.network, weights.arrays).eval())
 
 
 def with_engine(engine: Engine) -> Predictor:
