@@ -16,8 +16,8 @@ from jobs.cli.run import run_plan
 from jobs.publish.latest import newest_results
 from jobs.run.backlog import Options
 from jobs.run.exit_codes import ExitCode
-from jobs.simulate import SimulationConfig
-from jobs.simulate import simulate as make
+from jobs.simulate.simulation import SimulationConfig
+from jobs.simulate.simulation import simulate as make
 from jobs.simulate.score import score_results
 
 app = command_app()

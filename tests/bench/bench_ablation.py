@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from jobs.simulate import SimulationConfig, simulate
+from jobs.simulate.simulation import SimulationConfig, simulate
 from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.evaluation.metrics import MatchCriteria, Rule
 from models.inference.predictor import Predictor

@@ -33,7 +33,7 @@ from jobs.segment import away_from_cloud, load_predictor, structures, visible
 from jobs.segment.background import Candidate, background, choose_looks
 from jobs.segment.fixed_structure import Structure, normalised, structure_in
 from jobs.segment.stage import in_metres
-from jobs.simulate import SimulationConfig, simulate
+from jobs.simulate.simulation import SimulationConfig, simulate
 from jobs.simulate.score import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
 from jobs.storage import LocalFolder
 from tests.bench.bench_vancouver import HERE, read_labels, wanted

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.simulate import SimulationConfig, simulate
+from jobs.simulate.simulation import SimulationConfig, simulate
 from tests.support.fault_table import line
 
 pytestmark = pytest.mark.faults

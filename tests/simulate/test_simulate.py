@@ -22,7 +22,7 @@ from jobs.domain import Grid
 from jobs.domain.geometry import local_grid, project
 from jobs.domain.ports import load_port
 from jobs.errors import InputError
-from jobs.simulate import SimulationConfig, simulate
+from jobs.simulate.simulation import SimulationConfig, simulate
 from jobs.simulate.layouts import lay_out
 from jobs.simulate.passes import mgrs_square
 from jobs.simulate.ships import stamp

@@ -1,0 +1,184 @@
+"""A valid STAC archive of synthetic port scenes, with the truth it was made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from jobs.domain.ports import bundled_ports, load_port, port_geojson
+from jobs.errors import InputError
+from jobs.simulate.catalog import COLLECTION, cut, encode, write_catalog, write_item
+from jobs.simulate.layouts import lay_out
+from jobs.simulate.moorings import Harbour, harbour
+from jobs.simulate.passes import Pass, deliver, passes
+from jobs.simulate.scenery import Scenery, draw_scenery
+from jobs.simulate.settings import SimulationConfig, rng_for
+from jobs.simulate.traffic import Stay, poses, schedule, under_way
+from jobs.simulate.truth import (
+    LabelRow,
+    VesselRow,
+    label_rows,
+    vessel_rows,
+    visit_rows,
+    write_labels,
+    write_truth,
+)
+from jobs.simulate.weather import classify, draw_weather, view
+
+@dataclass(frozen=True)
+class SimulationSummary:
+    """Paths and counts of a simulation that was written."""
+
+    catalog: Path
+    job: Path
+    """A job file for the catalog."""
+    ports: int
+    overpasses: int
+    items: int
+    visits: int
+    vessels: int
+    """Ships summed over all passes, visible or not."""
+    size_bytes: int
+    """Of the image files."""
+
+
+@dataclass(frozen=True)
+class _PassOutput:
+    """Items written for one pass, and their rows of truth and labels."""
+
+    items: tuple[dict[str, Any], ...]
+    vessels: tuple[VesselRow, ...]
+    labels: tuple[LabelRow, ...]
+
+
+def simulate(
+    config: SimulationConfig, out: Path, progress: Callable[[str], None]
+) -> SimulationSummary:
+    """Write catalog, images, truth, labels and job file to a folder.
+
+    Equal configs give equal bytes. ``progress`` is called with a line of text per pass. Raises
+    InputError when the folder already has a catalog or a port is unknown.
+    """
+    if (out / "catalog.json").exists():
+        raise InputError(f"{out} already holds a catalog.json; give a new folder or remove it")
+    harbours, stays = _populate(config)
+    (out / COLLECTION).mkdir(parents=True, exist_ok=True)
+    outputs: list[_PassOutput] = []
+    for index, each in enumerate(harbours):
+        found = _image_port(config, index, each, stays, out, progress)
+        write_labels(out, each.port.id, [row for part in found for row in part.labels])
+        outputs.extend(found)
+    return _finish(config, harbours, stays, outputs, out)
+
+
+def _populate(config: SimulationConfig) -> tuple[list[Harbour], tuple[Stay, ...]]:
+    """The harbours to image and all stays in them."""
+    if config.harbours:
+        drawn = [lay_out(config, number) for number in range(config.harbours)]
+        return [each for each, _ in drawn], tuple(stay for _, stays in drawn for stay in stays)
+    harbours = [harbour(load_port(reference), config.margin_m) for reference in config.ports]
+    return harbours, schedule(config, harbours)
+
+
+def _image_port(
+    config: SimulationConfig,
+    index: int,
+    where: Harbour,
+    stays: tuple[Stay, ...],
+    out: Path,
+    progress: Callable[[str], None],
+) -> list[_PassOutput]:
+    progress(f"{where.port.id}: drawing the port")
+    scenery = draw_scenery(where, config.seed)
+    outputs = []
+    for each in passes(config, where):
+        outputs.append(_image_pass(config, index, where, scenery, stays, each, out))
+        cover = outputs[-1].items[0]["properties"]["eo:cloud_cover"]
+        progress(f"{where.port.id}: {each.moment:%Y-%m-%d %H:%M} UTC, {cover:.0f} % cloud")
+    return outputs
+
+
+def _image_pass(
+    config: SimulationConfig,
+    index: int,
+    where: Harbour,
+    scenery: Scenery,
+    stays: tuple[Stay, ...],
+    each: Pass,
+    out: Path,
+) -> _PassOutput:
+    """Draw ships and weather of one pass, render them, and write the image as tiles."""
+    port, grid = where.port.id, where.window
+    rng = rng_for(config.seed, "pass", port, each.number)
+    weather = draw_weather(rng, config.cloud_share, float(rng.uniform(0, 360)))
+    ships = poses(stays, port, each.moment, weather.wind_deg)
+    ships += under_way(f"passing-{port}-{each.number}", where, scenery.coast_m, ships, rng)
+    seen = view(scenery, grid, weather, ships, each.moment, rng)
+    scl = classify(seen, scenery)
+    # the first port's pass comes as two tiles; a random harbour's as one
+    tiles = deliver(config, index + bool(config.harbours), where, each)
+    items = tuple(
+        write_item(
+            out / COLLECTION,
+            port,
+            tile,
+            cut(encode(seen.reflectance, scl, grid, tile.baseline), tile),
+        )
+        for tile in tiles
+    )
+    current = tiles[:2]  # a superseded product shows the same as its successor
+    labels = (row for tile in current for row in label_rows(port, grid, tile, ships, seen))
+    return _PassOutput(
+        items, tuple(vessel_rows(port, each, grid, current, ships, seen)), tuple(labels)
+    )
+
+
+def _finish(
+    config: SimulationConfig,
+    harbours: list[Harbour],
+    stays: tuple[Stay, ...],
+    outputs: list[_PassOutput],
+    out: Path,
+) -> SimulationSummary:
+    items = [item for part in outputs for item in part.items]
+    vessels = [row for part in outputs for row in part.vessels]
+    write_truth(out, visit_rows(stays), vessels)
+    return SimulationSummary(
+        catalog=write_catalog(out, items, config.seed),
+        job=_write_job(config, harbours, out),
+        ports=len(harbours),
+        overpasses=len(outputs),
+        items=len(items),
+        visits=len(stays),
+        vessels=len(vessels),
+        size_bytes=sum(a["file:size"] for item in items for a in item["assets"].values()),
+    )
+
+
+def _write_job(config: SimulationConfig, harbours: list[Harbour], out: Path) -> Path:
+    """A job file beside the catalog; ports that are not bundled are copied next to it."""
+    end = config.start + timedelta(days=config.days - 1)
+    ports = ", ".join(_job_port(each, out) for each in harbours)
+    path = out / "job.yaml"
+    path.write_text(
+        "name: demo\n"
+        f"ports: [{ports}]\n"
+        f"period: {{start: {config.start}, end: {end}}}\n"
+        "sources:\n"
+        f"  - {{catalog: catalog.json, collection: {COLLECTION}}}\n"
+        "archive: archive\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def _job_port(each: Harbour, out: Path) -> str:
+    if each.port.id in bundled_ports():
+        return each.port.id
+    file = f"{each.port.id}.geojson"
+    (out / file).write_text(json.dumps(port_geojson(each.port)) + "\n", encoding="utf-8")
+    return f"{{id: {each.port.id}, file: {file}}}"
