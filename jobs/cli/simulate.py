@@ -16,9 +16,9 @@ from jobs.cli.run import run_plan
 from jobs.publish.latest import newest_results
 from jobs.run.backlog import Options
 from jobs.run.exit_codes import ExitCode
-from jobs.simulate.simulation import SimulationConfig
-from jobs.simulate.simulation import simulate as make
 from jobs.simulate.score import score_results
+from jobs.simulate.settings import SimulationConfig
+from jobs.simulate.simulation import simulate_archive
 
 app = command_app()
 
@@ -58,7 +58,7 @@ def simulate(
 
 def _simulate(config: Any, output: Path) -> None:
     with err.status("simulating ...") as status:
-        made = make(config, output, status.update if err.is_terminal else say)
+        made = simulate_archive(config, output, status.update if err.is_terminal else say)
     err.print(
         f"{made.items} items of {made.overpasses} passes over {made.ports} ports, "
         f"{made.visits} visits, {made.size_bytes / 1e6:.0f} MB in {output}"

@@ -28,7 +28,7 @@ from jobs.kubernetes.api import CONFIG_MAPS, DEFAULT_NAMESPACE, Api, api_for
 from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.names import checked_namespace
 from jobs.kubernetes.partitions import WHOLE, Partition, covered, partitions, sliced
-from jobs.kubernetes.runner import runner as run_in_pod
+from jobs.kubernetes.runner import run_in_pod
 from jobs.kubernetes.selection import find_run
 from jobs.kubernetes.settings import ClusterSettings, read_settings
 from jobs.kubernetes.spec import Run

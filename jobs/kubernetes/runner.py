@@ -299,6 +299,6 @@ class _Runner:
         )
 
 
-def runner(archive: str, job: str, run_id: str, console: Console) -> int:
+def run_in_pod(archive: str, job: str, run_id: str, console: Console) -> int:
     """``run_partition`` in the pod of this process."""
     return run_partition(archive, job, run_id, pod_from(os.environ), console)

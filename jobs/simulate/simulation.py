@@ -29,6 +29,7 @@ from jobs.simulate.truth import (
 )
 from jobs.simulate.weather import classify, draw_weather, view
 
+
 @dataclass(frozen=True)
 class SimulationSummary:
     """Paths and counts of a simulation that was written."""
@@ -55,7 +56,7 @@ class _PassOutput:
     labels: tuple[LabelRow, ...]
 
 
-def simulate(
+def simulate_archive(
     config: SimulationConfig, out: Path, progress: Callable[[str], None]
 ) -> SimulationSummary:
     """Write catalog, images, truth, labels and job file to a folder.

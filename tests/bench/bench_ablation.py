@@ -19,7 +19,8 @@ from pathlib import Path
 
 import torch
 
-from jobs.simulate.simulation import SimulationConfig, simulate
+from jobs.simulate.settings import SimulationConfig
+from jobs.simulate.simulation import simulate_archive
 from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.evaluation.metrics import MatchCriteria, Rule
 from models.inference.predictor import Predictor
@@ -65,7 +66,7 @@ def _variants(source: LabelSource, work: Path) -> Iterator[tuple[str, TrainConfi
 
 def _harbours(folder: Path) -> LabelSource:
     if not (folder / "catalog.json").exists():
-        simulate(HARBOURS, folder, _say)
+        simulate_archive(HARBOURS, folder, _say)
     return LabelSource(folder / "catalog.json", "sentinel-2-c1-l2a", folder / "labels")
 
 

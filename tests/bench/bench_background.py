@@ -33,8 +33,9 @@ from jobs.segment import away_from_cloud, load_predictor, structures, visible
 from jobs.segment.background import Candidate, background, choose_looks
 from jobs.segment.fixed_structure import Structure, normalised, structure_in
 from jobs.segment.stage import in_metres
-from jobs.simulate.simulation import SimulationConfig, simulate
 from jobs.simulate.score import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
+from jobs.simulate.settings import SimulationConfig
+from jobs.simulate.simulation import simulate_archive
 from jobs.storage import LocalFolder
 from tests.bench.bench_vancouver import HERE, read_labels, wanted
 
@@ -105,7 +106,7 @@ def test_english_bay(shared: Path, tmp_path: Path) -> None:
 
 
 def test_simulated_port_of_busy_berths(tmp_path: Path) -> None:
-    made = simulate(BUSY, tmp_path, lambda line: None)
+    made = simulate_archive(BUSY, tmp_path, lambda line: None)
     there = pd.read_csv(tmp_path / "truth" / "vessels.csv")
     there["time"] = there["overpass_utc"].str[:10]
     unseen = there["visible"] < VISIBLE_FROM

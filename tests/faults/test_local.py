@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.simulate.simulation import SimulationConfig, simulate
+from jobs.simulate.settings import SimulationConfig
+from jobs.simulate.simulation import simulate_archive
 from tests.support.fault_table import line
 
 pytestmark = pytest.mark.faults
@@ -30,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated archive of one port."""
     out = tmp_path_factory.mktemp("world")
     config = SimulationConfig(seed=3, ports=("RUVYP",), start=date(2024, 3, 1), days=18)
-    simulate(config, out, lambda _: None)
+    simulate_archive(config, out, lambda _: None)
     return out
 
 

@@ -22,10 +22,11 @@ from jobs.domain import Grid
 from jobs.domain.geometry import local_grid, project
 from jobs.domain.ports import load_port
 from jobs.errors import InputError
-from jobs.simulate.simulation import SimulationConfig, simulate
 from jobs.simulate.layouts import lay_out
 from jobs.simulate.passes import mgrs_square
+from jobs.simulate.settings import SimulationConfig
 from jobs.simulate.ships import stamp
+from jobs.simulate.simulation import simulate_archive
 from jobs.simulate.traffic import BUILDS, Pose, Ship, ShipType, build_ship
 
 DAYS = 12
@@ -90,7 +91,7 @@ def config(tmp_path_factory):
 def archive(config, coast, tmp_path_factory):
     out = tmp_path_factory.mktemp("archive") / "out"
     messages = []
-    summary = simulate(config, out, messages.append)
+    summary = simulate_archive(config, out, messages.append)
     return out, summary, messages
 
 
@@ -121,7 +122,7 @@ def digests(folder):
 
 
 def test_the_same_seed_gives_the_same_bytes(config, coast, archive, tmp_path):
-    simulate(config, tmp_path / "again", lambda message: None)
+    simulate_archive(config, tmp_path / "again", lambda message: None)
     first = digests(archive[0])
     assert digests(tmp_path / "again") == first
     assert any(name.endswith("B02.tif") for name in first)
@@ -129,7 +130,7 @@ def test_the_same_seed_gives_the_same_bytes(config, coast, archive, tmp_path):
 
 def test_another_seed_gives_other_ships(config, coast, archive, tmp_path):
     other = SimulationConfig(seed=8, ports=config.ports[:1], days=3)
-    simulate(other, tmp_path / "other", lambda message: None)
+    simulate_archive(other, tmp_path / "other", lambda message: None)
     assert digests(tmp_path / "other")["truth/visits.csv"] not in digests(archive[0]).values()
 
 
@@ -483,7 +484,7 @@ def test_senseless_configs_are_refused(wrong, message):
 def test_a_folder_with_a_catalog_is_not_overwritten(config, archive):
     before = digests(archive[0])
     with pytest.raises(InputError, match="already holds a catalog"):
-        simulate(config, archive[0], lambda message: None)
+        simulate_archive(config, archive[0], lambda message: None)
     assert digests(archive[0]) == before
 
 
@@ -522,7 +523,7 @@ def test_ships_of_a_harbour_by_lot_neither_overlap_nor_stand_on_piers(drawn):
 
 def test_harbours_by_lot_are_delivered_whole_with_labels(tmp_path):
     config = SimulationConfig(seed=3, harbours=1, days=1, cloud_share=0)
-    summary = simulate(config, tmp_path, lambda message: None)
+    summary = simulate_archive(config, tmp_path, lambda message: None)
     assert (summary.ports, summary.items) == (1, 1)
     assert len(table(tmp_path / "labels" / "HARBOUR000.csv")) > 10
     assert load_port(tmp_path / "HARBOUR000.geojson").berths
