@@ -15,10 +15,10 @@ from jobs.cli.plan import pinned
 from jobs.domain import Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.exit_codes import ExitCode
-from jobs.run.pipeline import whole_run
+from jobs.run.pipeline import run_plan
 from jobs.run.status import dry_rows
 from jobs.run.summary import Summary
 from jobs.storage import storage_at
@@ -76,7 +76,7 @@ def run(
     130: stopped by Ctrl-C.
     """
     found = pinned(source, replan)
-    options = Options(
+    options = RunOptions(
         limit=limit,
         within=_within(since, until),
         retry_failed=retry_failed,
@@ -86,7 +86,7 @@ def run(
     if dry_run:
         _dry_run(found, options, as_json)
         return
-    raise typer.Exit(run_plan(found, options, cluster, workers, as_json))
+    raise typer.Exit(run_and_report(found, options, cluster, workers, as_json))
 
 
 def _within(since: datetime | None, until: datetime | None) -> Period | None:
@@ -108,16 +108,16 @@ def _stage(name: str | None) -> Any:
         raise InputError(f"no stage {name!r}; expected one of {', '.join(StageName)}") from None
 
 
-def _dry_run(found: Plan, options: Options, as_json: bool) -> None:
+def _dry_run(found: Plan, options: RunOptions, as_json: bool) -> None:
     rows = dry_rows(found, storage_at(found.archive), options)
     show(rows, as_json, "nothing to do: every overpass is done")
 
 
-def run_plan(
-    found: Plan, options: Options, cluster: str, workers: int | None, as_json: bool
+def run_and_report(
+    found: Plan, options: RunOptions, cluster: str, workers: int | None, as_json: bool
 ) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
-    ended = whole_run(found, options, connect(cluster, workers), err)
+    ended = run_plan(found, options, connect(cluster, workers), err)
     folder = None if ended.folder is None else storage_at(found.archive).url_of(ended.folder)
     _report_run(ended.summary, folder, as_json)
     return ended.code

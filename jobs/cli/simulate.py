@@ -12,9 +12,9 @@ from jobs.cli.app import command_app
 from jobs.cli.options import ClusterOption, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
-from jobs.cli.run import run_plan
+from jobs.cli.run import run_and_report
 from jobs.publish.latest import newest_results
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.exit_codes import ExitCode
 from jobs.simulate.score import score_results
 from jobs.simulate.settings import SimulationConfig
@@ -82,7 +82,7 @@ def demo(
     if not (output / "job.yaml").exists():
         _simulate(SimulationConfig(seed=seed, days=days), output)
     found = pinned(output / "job.yaml")
-    code = run_plan(found, Options(), cluster, workers, as_json=False)
+    code = run_and_report(found, RunOptions(), cluster, workers, as_json=False)
     if code == ExitCode.DONE:
         storage, newest = newest_results(output / "job.yaml")
         _compare(storage.local(newest), output / "truth")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
-from jobs.publish.latest import newest_results
+from jobs.publish.latest import read_newest
 from jobs.publish.queries import (
     fleet_from_lengths,
     fleet_from_names,
@@ -22,7 +22,6 @@ from jobs.publish.queries import (
     visit_links,
     visits_at_berths,
 )
-from jobs.publish.read import read_published
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.voyages.capture_recapture import CaptureRecapture
 from jobs.visits.voyages.fleet import (
@@ -53,8 +52,7 @@ def voyages(
     `--names` takes ships' names from analysts, a row a visit: visit_id as in visits.csv, the ship's
     name or IMO number, and the source. Repeated names give an estimate of the ships never named.
     """
-    storage, newest = newest_results(source)
-    result = read_published(storage.local(newest))
+    result = read_newest(source)
     named = None if names is None else read_names(names, set(result.visits["visit_id"]))
     with err.status("linking, counting ...") as status:
         facts = _voyage_facts(result, named, status.update if err.is_terminal else say)

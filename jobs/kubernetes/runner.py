@@ -41,9 +41,9 @@ from jobs.kubernetes.records import (
 )
 from jobs.kubernetes.spec import Run
 from jobs.plan import Plan, read_plan
-from jobs.run.backlog import Options, still_to_do
+from jobs.run.backlog import RunOptions, still_to_do
 from jobs.run.exit_codes import FINAL, ExitCode
-from jobs.run.pipeline import whole_run
+from jobs.run.pipeline import run_plan
 from jobs.run.settings import settings_for
 from jobs.run.unit_state import count_states
 from jobs.run.verify import verify_sample
@@ -181,7 +181,7 @@ class _Runner:
         return self._work(plan)
 
     def _work(self, plan: Plan) -> PartitionRecord:
-        outcome = whole_run(plan, self._options(), self._cluster(plan), self.console)
+        outcome = run_plan(plan, self._options(), self._cluster(plan), self.console)
         summary = outcome.summary
         if summary.interrupted:
             return self._ended(
@@ -191,8 +191,8 @@ class _Runner:
         counts = (summary.done, summary.failed, summary.pending)
         return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
 
-    def _options(self) -> Options:
-        return Options(
+    def _options(self) -> RunOptions:
+        return RunOptions(
             retry_failed=self.run.retry_failed,
             without_workers_s=self.run.settings.start_timeout_s,
             within=self.partition.period,

@@ -9,6 +9,7 @@ from jobs.domain.job import read_job
 from jobs.errors import InputError
 from jobs.plan import read_plan
 from jobs.plan.pinned import is_job
+from jobs.publish.read import PublishedResult, read_published
 from jobs.storage import Storage, storage_at
 
 
@@ -27,3 +28,9 @@ def newest_results(source: Path) -> tuple[Storage, str]:
             f"job {described.name!r} has no results yet: berthwatch run {source}"
         ) from None
     return storage, f"{home}/{latest['tag']}"
+
+
+def read_newest(source: Path) -> PublishedResult:
+    """The newest published result of a job or plan file; InputError for a job without results."""
+    storage, folder = newest_results(source)
+    return read_published(storage.local(folder))

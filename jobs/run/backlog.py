@@ -30,7 +30,7 @@ MOST_IN_BATCH = 16
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """Options of one run; none of them changes the results."""
 
     limit: int | None = None
@@ -79,7 +79,7 @@ class Batch:
         return tuple(item.unit for item in self.items)
 
 
-def todo(unit: Unit, states: Mapping[StageName, UnitState], options: Options) -> Todo | None:
+def todo(unit: Unit, states: Mapping[StageName, UnitState], options: RunOptions) -> Todo | None:
     """What is still to do for one unit; None where nothing is, or where it failed before."""
     overall = overall_of(states.values())
     if overall is UnitState.FAILED and not options.retry_failed:
@@ -95,7 +95,7 @@ def todo(unit: Unit, states: Mapping[StageName, UnitState], options: Options) ->
 
 
 def survey(
-    units: Iterable[tuple[Unit, Step]], settings: Settings, options: Options
+    units: Iterable[tuple[Unit, Step]], settings: Settings, options: RunOptions
 ) -> tuple[Counter[UnitState], list[Todo]]:
     """How many of a port's units are in each overall state, and what is to do for them."""
     counts: Counter[UnitState] = Counter()
@@ -110,7 +110,7 @@ def survey(
 
 
 def still_to_do(
-    plan: Plan, archives: Archives, settings: Settings, options: Options
+    plan: Plan, archives: Archives, settings: Settings, options: RunOptions
 ) -> Iterator[Todo]:
     """What a run with these options would do, in the plan's order; changes nothing."""
     found = (
@@ -135,7 +135,7 @@ class Backlog:
         plan: Plan,
         archives: Archives,
         settings: Settings,
-        options: Options,
+        options: RunOptions,
         observe: Observer,
     ) -> None:
         self.plan = plan

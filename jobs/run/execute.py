@@ -15,7 +15,7 @@ from distributed import Client
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
-from jobs.run.backlog import Backlog, Options
+from jobs.run.backlog import Backlog, RunOptions
 from jobs.run.committer import Committer, Tally
 from jobs.run.coordinator import Coordinator, Ending
 from jobs.run.events import Event, EventName, Facts, Observer
@@ -28,7 +28,7 @@ def run_units(
     plan: Plan,
     archives: Archives,
     settings: Settings,
-    options: Options,
+    options: RunOptions,
     client: Client,
     observe: Observer,
 ) -> Summary:
@@ -54,7 +54,7 @@ def _provenance(plan: Plan, settings: Settings) -> dict[str, str]:
     return {"plan": plan.hash, "code": settings.code_version, "model": settings.model_digest}
 
 
-def _sizes(plan: Plan, options: Options) -> Facts:
+def _sizes(plan: Plan, options: RunOptions) -> Facts:
     """What is known at the beginning, for displays of progress."""
     facts: Facts = {
         "ports": len(plan.ports),

@@ -12,7 +12,7 @@ from jobs.archive.pool import Archives
 from jobs.domain import Settings, StageName, UnitState
 from jobs.errors import ClusterLostError
 from jobs.plan import Plan
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import raising_cluster_lost
 from jobs.run.events import Event, EventName, Observer, warner
 from jobs.run.execute import run_units
@@ -38,17 +38,19 @@ class Outcome:
     """Name of the published folder in the archive; None where nothing was published."""
 
 
-def whole_run(
+def run_plan(
     plan: Plan,
-    options: Options,
+    options: RunOptions,
     cluster: AbstractContextManager[Client],
-    console: Console,
+    console: Console | None = None,
     observe: Observer | None = None,
 ) -> Outcome:
     """Do what is missing of a plan and publish the results; every event goes to the journal and to
     ``observe``.
 
-    The cluster is entered once the archive is locked. The outcome says whether the cluster was
+    ``cluster`` is what ``connect`` returns, or ``nullcontext(client)`` for a Dask client of one's
+    own; it is entered once the archive is locked. Progress goes to ``console``, standard error
+    where there is none. The outcome says whether the cluster was
     lost, even on entering it, or Ctrl-C pressed. Raises ArchiveError where the archive is locked by
     another run or cannot be written, and ClusterError where the cluster cannot do this.
     """
@@ -57,7 +59,7 @@ def whole_run(
         storage.locked(part=options.within is not None),
         run_journal(storage, plan.name) as write,
     ):
-        run = _Run(plan, options, storage, console, _both(write, observe))
+        run = _Run(plan, options, storage, console or Console(stderr=True), _both(write, observe))
         run.on(cluster)
         summary = run.summary()
         code = exit_code(summary)
@@ -78,7 +80,7 @@ class _Run:
     """One run of a plan."""
 
     def __init__(
-        self, plan: Plan, options: Options, storage: Storage, console: Console, observe: Observer
+        self, plan: Plan, options: RunOptions, storage: Storage, console: Console, observe: Observer
     ) -> None:
         self.plan = plan
         self.options = options

@@ -9,7 +9,7 @@ from functools import cache
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
-from jobs.run.backlog import Options, Todo, still_to_do
+from jobs.run.backlog import RunOptions, Todo, still_to_do
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
 from jobs.run.unit_state import port_steps, port_units, state_of
@@ -60,7 +60,7 @@ def stale_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
     ]
 
 
-def dry_rows(plan: Plan, root: Storage, options: Options) -> list[dict[str, str]]:
+def dry_rows(plan: Plan, root: Storage, options: RunOptions) -> list[dict[str, str]]:
     """What a run would do and why, one row per overpass; changes nothing."""
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)

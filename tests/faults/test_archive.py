@@ -18,7 +18,7 @@ from jobs.archive.pool import Archives
 from jobs.errors import ArchiveError
 from jobs.plan import Plan, write_plan
 from jobs.run import task
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
 from tests.support.fault_table import came_through, line
@@ -80,7 +80,7 @@ def test_the_coordinator_killed_between_merge_and_commit(tmp_path: Path) -> None
         assert process.returncode == -9, said
         kills += 1
     with connect("local", workers=1) as client:
-        options = Options(last_stage=task.StageName.TILE)
+        options = RunOptions(last_stage=task.StageName.TILE)
         go(calm, client, options)
         summary, _, _ = go(plan, client, options)
     summary = replace(summary, pending=0)  # only tiled, here and there
@@ -115,7 +115,7 @@ def test_a_disk_that_is_full(tmp_path: Path, free: int, monkeypatch: pytest.Monk
         with connect("local", workers=1) as client:
             go(calm, client)
             with pytest.raises(ArchiveError, match="mend the cause") as refusal:
-                go(plan, client, Options(commit_every_s=0))
+                go(plan, client, RunOptions(commit_every_s=0))
             assert "No space left" in str(refusal.value)
             readable(plan)
             grow(disk, "50m")
@@ -149,7 +149,7 @@ def test_two_runs_at_once_on_one_archive(tmp_path: Path) -> None:
     events = [json.loads(text)["event"] for text in journal.read_text().splitlines()]
     assert events.count("unit") == len(DAYS)
     with connect("local", workers=1) as client:
-        go(calm, client, Options(last_stage=task.StageName.TILE))
+        go(calm, client, RunOptions(last_stage=task.StageName.TILE))
     same = content(plan)
     expected = content(calm)
     del same["TESTP/land"], expected["TESTP/land"]  # the command asked the real shoreline

@@ -17,7 +17,7 @@ from distributed import Client
 
 from jobs.archive import pool
 from jobs.run import futures
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
 from tests.support.fault_table import came_through, line
@@ -28,7 +28,7 @@ from tests.support.small_runs import a_plan, content, elsewhere, go
 pytestmark = pytest.mark.faults
 
 DAYS = tuple(range(1, 13))
-OFTEN = Options(commit_every_s=1.0)
+OFTEN = RunOptions(commit_every_s=1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def test_the_scheduler_killed_again_and_again(tmp_path: Path) -> None:
             if not kills:
                 go(calm, client)
             watch = (lambda event: None) if kills == 3 else killer_at_second_commit(remote)
-            summary, _, _ = go(plan, client, Options(commit_every_s=0), watch)
+            summary, _, _ = go(plan, client, RunOptions(commit_every_s=0), watch)
         if not summary.lost:
             break
         kills += 1
@@ -120,7 +120,7 @@ def test_all_workers_killed_and_others_come(tmp_path: Path) -> None:
                     remote.kill_workers()
                     remote.add_worker()
 
-        summary, _, _ = go(plan, client, Options(commit_every_s=0), at_first_unit)
+        summary, _, _ = go(plan, client, RunOptions(commit_every_s=0), at_first_unit)
     came_through("all workers killed, another one comes", 1, calm, plan, summary)
 
 
@@ -136,7 +136,7 @@ def test_a_unit_that_always_kills_its_worker(tmp_path: Path) -> None:
         assert quarantined.facts["overpass"] == "TESTP-002"
         assert (summary.done, summary.failed, summary.pending) == (3, 1, 0)
         spoil(client, lambda unit: None)
-        go(plan, client, Options(retry_failed=True))
+        go(plan, client, RunOptions(retry_failed=True))
     deaths = int(quarantined.facts["deaths"])
     equal = content(plan) == content(calm)
     line("a unit kills every worker: quarantined, then mended", deaths, 0, equal)
@@ -160,6 +160,6 @@ def test_a_clock_that_jumps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                 jumps.append((-5 * 3600, 7 * 3600)[len(jumps) % 2])
                 monkeypatch.setattr(time, "time", lambda: real() + jumps[-1] * ours())
 
-        summary, _, _ = go(plan, client, Options(commit_every_s=0), at_commit)
+        summary, _, _ = go(plan, client, RunOptions(commit_every_s=0), at_commit)
         monkeypatch.undo()
     came_through("clock jumps by hours", len(jumps), calm, plan, summary)

@@ -12,7 +12,7 @@ import pytest
 from jobs.archive import pool
 from jobs.errors import ArchiveError
 from jobs.plan import Plan
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.storage.s3 import _client
 from tests.support.fault_table import came_through
@@ -23,7 +23,7 @@ from tests.support.small_runs import a_plan, go
 pytestmark = pytest.mark.faults
 
 DAYS = (1, 2, 3, 4)
-OFTEN = Options(commit_every_s=0)
+OFTEN = RunOptions(commit_every_s=0)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from distributed import Future
 
 from jobs.archive import pool
 from jobs.run import cluster, futures
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
 from tests.support.remote_cluster import remote_cluster
@@ -35,7 +35,7 @@ def test_a_lost_scheduler_and_then_lost_workers(tmp_path: Path) -> None:
                 remote.kill_scheduler()
 
         with connect(remote.address) as client:
-            lost, events, _ = go(plan, client, Options(commit_every_s=0), at_first_commit)
+            lost, events, _ = go(plan, client, RunOptions(commit_every_s=0), at_first_commit)
     assert lost.lost.startswith(f"the cluster was lost: the scheduler at {remote.address}")
     assert "the same command goes on from here" in lost.lost
     assert [event.name for event in events if event.name is EventName.LOST]
@@ -48,7 +48,7 @@ def test_a_lost_scheduler_and_then_lost_workers(tmp_path: Path) -> None:
             if event.name is EventName.UNIT:
                 remote.kill_workers()
 
-        options = Options(without_workers_s=0.5)
+        options = RunOptions(without_workers_s=0.5)
         unmanned, _, _ = go(plan, client, options, at_first_unit)
         assert "has had no worker for" in unmanned.lost
         assert lost.done < unmanned.done < 4

@@ -15,7 +15,7 @@ from distributed import Client
 from jobs.archive import PortArchive, pool, retry
 from jobs.errors import ArchiveError
 from jobs.run import executor
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
 from tests.support import faults
@@ -56,7 +56,7 @@ def test_a_killer_is_quarantined_and_the_innocent_come_through(
     tmp_path: Path, client: Client, spoil: Any
 ) -> None:
     plan = a_plan(tmp_path, 1, 2, 3)
-    calm, _, _ = go(elsewhere(plan, "calm"), client, Options())
+    calm, _, _ = go(elsewhere(plan, "calm"), client, RunOptions())
     assert calm.done == 3
     spoil(killing("TESTP-002"))
     summary, events, _ = go(plan, client)
@@ -69,7 +69,7 @@ def test_a_killer_is_quarantined_and_the_innocent_come_through(
     assert failed.facts["overpass"] == "TESTP-002"
 
     spoil(lambda unit: None)
-    mended, _, _ = go(plan, client, Options(retry_failed=True))
+    mended, _, _ = go(plan, client, RunOptions(retry_failed=True))
     assert (mended.worked, mended.done) == (1, 3)
     assert content(plan) == content(elsewhere(plan, "calm"))
 
@@ -154,7 +154,7 @@ def test_many_ports_are_open_a_few_at_a_time(
 
     monkeypatch.setattr(pool.Archives, "__init__", noted)
     summary, _, _ = go(
-        plan, client, Options(commit_every_s=0), lambda event: most.append(opened[0].open_now)
+        plan, client, RunOptions(commit_every_s=0), lambda event: most.append(opened[0].open_now)
     )
     assert summary.done == 6
     assert max(most) <= 3  # two, and the one at work

@@ -15,10 +15,10 @@ from rich.console import Console
 from jobs.archive import pool
 from jobs.errors import ClusterLostError
 from jobs.run import cluster, futures, pipeline
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
-from jobs.run.pipeline import whole_run
+from jobs.run.pipeline import run_plan
 from jobs.run.summary import Summary
 from tests.support.remote_cluster import remote_cluster
 from tests.support.small_runs import a_plan
@@ -48,7 +48,7 @@ def test_a_scheduler_lost_while_visits_are_counted(
             return collect(*arguments)
 
         monkeypatch.setattr(pipeline, "collect", just_before)
-        lost = whole_run(plan, Options(), connect(remote.address), CONSOLE, seen.append)
+        lost = run_plan(plan, RunOptions(), connect(remote.address), CONSOLE, seen.append)
     assert (lost.code, lost.folder) == (3, None)
     assert (lost.summary.done, lost.summary.pending) == (2, 0)
     assert lost.summary.lost.startswith(f"the cluster was lost: the scheduler at {remote.address}")
@@ -63,7 +63,7 @@ def never_there() -> Iterator[Client]:
 
 
 def test_a_cluster_lost_on_the_way_in_is_seen_with_the_counts(tmp_path: Path) -> None:
-    lost = whole_run(a_plan(tmp_path, 1, 2), Options(), never_there(), CONSOLE)
+    lost = run_plan(a_plan(tmp_path, 1, 2), RunOptions(), never_there(), CONSOLE)
     assert (lost.code, lost.summary.pending) == (3, 2)
     assert lost.summary.lost == "the cluster was lost: it went as it came"
 
@@ -99,6 +99,6 @@ def test_a_cluster_lost_when_all_is_done_changes_nothing(
         yield Client()
         raise ClusterLostError("its deletion failed")
 
-    ended = whole_run(a_plan(tmp_path, 1), Options(), lost_at_the_end(), CONSOLE, seen.append)
+    ended = run_plan(a_plan(tmp_path, 1), RunOptions(), lost_at_the_end(), CONSOLE, seen.append)
     assert (ended.code, ended.summary.lost) == (0, "")
     assert [event.name for event in seen] == [EventName.WARNING, EventName.ENDED]

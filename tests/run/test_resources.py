@@ -13,7 +13,7 @@ from distributed import Client
 from jobs.archive import pool
 from jobs.errors import ClusterError
 from jobs.run import cluster, futures
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect, count_workers
 from jobs.run.results import collect
 from jobs.run.settings import settings_for
@@ -80,7 +80,7 @@ def test_work_that_waits_for_a_kind_of_worker_that_is_gone_ends(tmp_path: Path) 
 
         with connect(remote.address, needs=("CPU", "GPU")) as client:
             spoil(client, killing("TESTP-002"))  # there is no nanny: the CPU worker stays dead
-            ended, _, _ = go(plan, client, Options(without_workers_s=0.5))
+            ended, _, _ = go(plan, client, RunOptions(without_workers_s=0.5))
             assert "has had no worker that offers CPU for" in ended.lost
             assert ended.pending > 0
             spoil(client, lambda unit: None)

@@ -17,7 +17,7 @@ from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
 from jobs.run import backlog, task
-from jobs.run.backlog import Options, still_to_do
+from jobs.run.backlog import RunOptions, still_to_do
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
 from jobs.run.execute import run_units
@@ -55,14 +55,14 @@ def test_a_bad_scene_fails_alone_and_a_retry_mends_it(tmp_path: Path, client: Cl
     again, _, _ = go(plan, client)
     assert again.worked == 0
     broken.write_bytes(good)
-    mended, _, opened = go(plan, client, Options(retry_failed=True))
+    mended, _, opened = go(plan, client, RunOptions(retry_failed=True))
     assert (mended.worked, mended.done, mended.failed) == (1, 3, 0)
     assert opened["TESTP"].steps()["TESTP-002"].reason == ""
 
 
 def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1, 2, 3)
-    first, _, _ = go(plan, client, Options(limit=2))
+    first, _, _ = go(plan, client, RunOptions(limit=2))
     assert (first.worked, first.done, first.pending) == (2, 2, 1)
     second, _, _ = go(plan, client)
     assert (second.worked, second.done, second.pending) == (1, 3, 0)
@@ -73,7 +73,7 @@ def test_a_limited_run_goes_on_where_it_stopped(tmp_path: Path, client: Client) 
 
 def test_a_stage_at_a_time(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1)
-    go(plan, client, Options(last_stage=StageName.TILE))
+    go(plan, client, RunOptions(last_stage=StageName.TILE))
     rows = status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["pending"]) for row in rows] == [
         ("tile", 1, 0),
@@ -94,7 +94,7 @@ def test_a_new_segment_version_redoes_only_segment(
         ("tile", 1, 0),
         ("segment", 0, 1),
     ]
-    (item,) = still_to_do(plan, opened, settings_for(plan), Options())
+    (item,) = still_to_do(plan, opened, settings_for(plan), RunOptions())
     assert (item.stages, item.why) == ((StageName.SEGMENT,), "stale")
 
 
@@ -140,7 +140,7 @@ def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: C
     plan = a_plan(tmp_path, 1, 2)
     root = root_of(plan)
     settings = settings_for(plan)
-    _, _, opened = go(plan, client, Options(limit=1))
+    _, _, opened = go(plan, client, RunOptions(limit=1))
     partial = collect(plan, opened, settings, root, client)
     assert partial.tag.startswith("partial-")
     assert not partial.complete
@@ -167,7 +167,7 @@ def test_published_failures_name_the_stage_that_failed(tmp_path: Path, client: C
     # no worker has a model of this digest, so every overpass that can be tiled fails in segment
     settings = replace(settings_for(plan), model_digest="0" * 64)
     opened = Archives(plan.ports, root)
-    summary = run_units(plan, opened, settings, Options(), client, lambda event: None)
+    summary = run_units(plan, opened, settings, RunOptions(), client, lambda event: None)
     assert (summary.done, summary.failed, summary.pending) == (0, 2, 0)
     publication = collect(plan, opened, settings, root, client)
     folder = tmp_path / "archive" / publish_run(publication, opened, root)
@@ -205,7 +205,7 @@ def test_a_tile_made_anew_leaves_no_old_vessels_behind_it(
     plan = a_plan(tmp_path, 1)
     go(plan, client)
     monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
-    summary, _, opened = go(plan, client, Options(last_stage=StageName.TILE))
+    summary, _, opened = go(plan, client, RunOptions(last_stage=StageName.TILE))
     assert (summary.worked, summary.done, summary.pending) == (1, 0, 1)
     step = opened["TESTP"].steps()["TESTP-001"]
     assert step.state == {StageName.TILE: UnitState.DONE, StageName.SEGMENT: UnitState.PENDING}

@@ -19,10 +19,10 @@ from jobs import segment
 from jobs.archive import pool as archives
 from jobs.domain import Period, UnitState
 from jobs.plan import Plan, write_plan
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
-from jobs.run.pipeline import whole_run
+from jobs.run.pipeline import run_plan
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows
 from jobs.run.unit_state import count_states
@@ -65,7 +65,7 @@ class Lent:
 
 def test_a_part_counts_and_does_its_own_period_only(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1, 2, 3, 4, 9, ports=("TESTA", "TESTB"))
-    early, events, opened = go(plan, client, Options(within=EARLY))
+    early, events, opened = go(plan, client, RunOptions(within=EARLY))
     assert (early.worked, early.done, early.pending) == (6, 6, 0)
     (started,) = [e.facts for e in events if e.name is EventName.STARTED]
     assert (started["overpasses"], started["from"], started["to"]) == (
@@ -73,11 +73,11 @@ def test_a_part_counts_and_does_its_own_period_only(tmp_path: Path, client: Clie
         "2024-05-01",
         "2024-05-04",
     )
-    limited, _, _ = go(plan, client, Options(within=LATE, limit=1))
+    limited, _, _ = go(plan, client, RunOptions(within=LATE, limit=1))
     assert (limited.worked, limited.done, limited.pending) == (1, 1, 3)
     counts = count_states(plan, opened, settings_for(plan))
     assert (counts[UnitState.DONE], counts[UnitState.PENDING]) == (7, 3)
-    go(plan, client, Options(within=LATE))
+    go(plan, client, RunOptions(within=LATE))
     go(elsewhere(plan, "undivided"), client)
     assert content(plan) == content(elsewhere(plan, "undivided"))
 
@@ -86,10 +86,10 @@ def test_the_last_part_publishes_whatever_the_order(tmp_path: Path, client: Clie
     plan = a_plan(tmp_path, 1, 2, 9)
     told: list[Event] = []
     console = Console(stderr=True)
-    first = whole_run(plan, Options(within=LATE), Lent(client), console, told.append)
+    first = run_plan(plan, RunOptions(within=LATE), Lent(client), console, told.append)
     assert (first.code, first.folder, first.summary.done) == (0, None, 1)
     assert [event.name for event in told][-1] is EventName.ENDED
-    last = whole_run(plan, Options(within=EARLY), Lent(client), console, told.append)
+    last = run_plan(plan, RunOptions(within=EARLY), Lent(client), console, told.append)
     assert (last.code, last.summary.done) == (0, 2)
     assert last.folder is not None
     assert root_of(plan).exists(f"{last.folder}/report.html")
@@ -108,7 +108,7 @@ def test_why_something_is_stale(
         assert (row["stage"], row["stale"]) == ("segment", 2)
         assert row["because"] == f"the model is {'f' * 12}, was {model[:12]}"
         other.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
-        for dry in dry_rows(plan, root_of(plan), Options()):
+        for dry in dry_rows(plan, root_of(plan), RunOptions()):
             assert dry["why"] == (
                 f"stale: the model is {'f' * 12}, was {model[:12]} and the segment stage is "
                 f"version {segment.VERSION + 1}, was {segment.VERSION}"

@@ -15,7 +15,7 @@ from distributed import Client
 from jobs.archive.pool import Archives
 from jobs.domain import Overpass, Period
 from jobs.plan import Plan
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.events import Event
 from jobs.run.execute import run_units
 from jobs.run.settings import settings_for
@@ -60,7 +60,7 @@ def root_of(plan: Plan) -> Storage:
 def go(
     plan: Plan,
     client: Client,
-    options: Options = Options(),  # noqa: B008 - a frozen value
+    options: RunOptions = RunOptions(),  # noqa: B008 - a frozen value
     observe: Callable[[Event], None] = lambda event: None,
 ) -> tuple[Summary, list[Event], Archives]:
     """One run of the plan with whoever is at the client's other end."""

@@ -37,7 +37,7 @@ from jobs.domain import Period, Port, Settings, StageName, Unit, UnitResult
 from jobs.domain.job import SourceSpec
 from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan, group_overpasses
-from jobs.run.backlog import Options
+from jobs.run.backlog import RunOptions
 from jobs.run.execute import run_units
 from jobs.storage.local import LocalFolder
 from tests.bench.ingest.archive import BANDS, MadeArchive, port_grid
@@ -93,7 +93,7 @@ def _prepare_ours(archive: MadeArchive, out: Path) -> Plan:
 
 def _ingest_ours(client: Client, archive: MadeArchive, out: Path, plan: Plan) -> None:
     archives = Archives(plan.ports, LocalFolder(out))
-    options = Options(last_stage=StageName.TILE)
+    options = RunOptions(last_stage=StageName.TILE)
     summary = run_units(plan, archives, SETTINGS, options, client, lambda event: None)
     # The last stage is still to come, so nothing is done; nothing may have failed.
     assert not summary.failed, summary.reasons
