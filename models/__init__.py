@@ -1,8 +1,8 @@
-"""Ship segmentation: network, training, evaluation. The interface is numpy; torch is internal."""
+"""Ship segmentation: network, training, evaluation. The interface is numpy; torch is internal.
 
-from models.inference.instances import Prediction
-from models.inference.predictor import Predictor
-from models.inference.vessels import Detection
-from models.weights import weights_digest
+The names in ``__init__.pyi`` are imported when they are first used.
+"""
 
-__all__ = ["Detection", "Prediction", "Predictor", "weights_digest"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

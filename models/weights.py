@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
 from models.config import PIXEL_M, Calibration, DetectorError, UNetConfig
-from models.network.normalise import BANDS
+from models.network import BANDS
 
 CONTRACT = "berthwatch-ships-2"
 """Changes with whatever makes older weights give wrong vessels, such as the normalisation or the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import zipfile
 from pathlib import Path
 
@@ -28,7 +30,8 @@ FLOORS = (
     ("jobs.kubernetes",),
     ("jobs.cli",),
 )
-"""The rooms from the ground up. A room imports rooms of lower floors only."""
+"""The rooms from the ground up. A room imports rooms of lower floors only, through their faces: the
+names in ``__init__.pyi``, which are imported on first use. A room of one file is its own face."""
 
 FACES = {"jobs", "models"}
 """The packages themselves: they name what users import, and nothing of ours imports them."""
@@ -72,6 +75,7 @@ def floor(module: str) -> int:
 
 
 TREE = SourceTree(ROOT)
+TESTS = SourceTree(ROOT, ("tests",))
 HOUSE = sorted(TREE.modules.keys() - FACES)
 
 
@@ -81,6 +85,73 @@ def test_imports_go_down(module: str) -> None:
     assert not others & FACES, "the public faces are for users; import from where it is defined"
     up = {other for other in others if floor(other) >= floor(module)}
     assert not up, f"{module} is on floor {floor(module)}"
+
+
+def face(package: str) -> set[str]:
+    """The names that a package offers; of a package without a stub, none."""
+    stub = TREE.modules[package].with_suffix(".pyi")
+    if not stub.exists():
+        return set()
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
+    found = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    return {alias.name for node in found for alias in node.names}
+
+
+def is_package(module: str) -> bool:
+    return TREE.modules[module].name == "__init__.py"
+
+
+PACKAGES = [module for module in sorted(TREE.modules) if is_package(module) and face(module)]
+
+
+@pytest.mark.parametrize("module", HOUSE)
+def test_other_rooms_are_imported_through_their_faces(module: str) -> None:
+    for node in ast.walk(TREE.parsed[module]):
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        home = room(node.module)
+        if home not in TREE.modules or home == room(module) or not is_package(home):
+            continue
+        if home in FACES:  # `from jobs import tile`, whose names are used as tile.run
+            assert all(f"{home}.{alias.name}" in TREE.modules for alias in node.names)
+            continue
+        names = {alias.name for alias in node.names}
+        assert node.module == home, f"{module} reaches into {node.module}"
+        assert names <= face(home)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_of_a_face_can_be_imported(package: str) -> None:
+    module = importlib.import_module(package)
+    assert set(module.__all__) == face(package)
+    for name in face(package):
+        assert getattr(module, name) is not None
+
+
+def names_taken(module: ast.Module, package: str) -> set[str]:
+    """What a module takes from a package: by ``from``, or as an attribute of the package."""
+    taken = {
+        alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module == package
+        for alias in node.names
+    }
+    handle = package.rpartition(".")[2]
+    return taken | {
+        node.attr
+        for node in ast.walk(module)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == handle
+    }
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if package not in FACES])
+def test_a_face_offers_no_more_than_others_take(package: str) -> None:
+    outside = [TREE.parsed[module] for module in TREE.modules if room(module) != package]
+    taken = {name for module in outside for name in names_taken(module, package)}
+    taken |= {name for module in TESTS.parsed.values() for name in names_taken(module, package)}
+    assert face(package) <= taken | face("jobs") | face("models")
 
 
 def test_every_room_is_on_a_floor_and_every_floor_has_its_rooms() -> None:
@@ -125,6 +196,9 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(tmp_path: Path) -> No
         "jobs/py.typed",
         "models/py.typed",
         "models/data/default.safetensors",
+        "jobs/__init__.pyi",
+        "jobs/visits/__init__.pyi",
+        "models/__init__.pyi",
         "jobs/publish/templates/report.html.j2",
         "jobs/cli/evaluation.html.j2",
     ):

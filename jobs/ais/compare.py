@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.ais.schema import AIS_COMPARISON_COLUMNS
-from jobs.visits.columns import frame
-from jobs.visits.occupancy.draws import StayDraws, credible, days_since
+from jobs.visits import StayDraws, credible, days_since, frame
 
 SURE = 3
 """Confidence from which a visit counts as sure: a stop or gap, and an entry or exit."""

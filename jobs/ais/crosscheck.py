@@ -32,9 +32,8 @@ from jobs.ais.visits import AisVisits, ais_visits
 from jobs.ais.window import AnyWindow, Window
 from jobs.domain import Port
 from jobs.errors import InputError
-from jobs.publish.read import PublishedResult
-from jobs.visits.columns import typed
-from jobs.visits.occupancy.draws import credible, days_since
+from jobs.publish import PublishedResult
+from jobs.visits import credible, days_since, typed
 
 MARGIN_KM = 30.0
 """Around a port's area: far enough to include arrivals and to measure reception."""

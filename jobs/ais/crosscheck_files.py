@@ -14,8 +14,7 @@ from jobs.ais.match import Tier
 from jobs.ais.schema import AIS_TABLES
 from jobs.domain import Json
 from jobs.errors import InputError
-from jobs.publish.read import PublishedResult
-from jobs.publish.table_files import as_csv
+from jobs.publish import PublishedResult, as_csv
 from jobs.storage import Storage, whole_folder
 
 SUMMARY = "ais_summary.json"

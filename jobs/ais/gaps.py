@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from jobs.ais.geodesy import offsets_m
 from jobs.ais.match import Tier, static_facts
 from jobs.ais.schema import AIS_GAP_COLUMNS, VISIT_GAP_COLUMNS
-from jobs.visits.columns import TIME, WHOLE, frame, typed
-from jobs.visits.voyages.transit import KNOT_KMH
+from jobs.visits import KNOT_KMH, TIME, WHOLE, frame, typed
 
 MIN_GAP_H = 4.0
 """Global Fishing Watch's gap in a port visit; a ship at rest sends every 3 minutes."""

@@ -38,7 +38,7 @@ from jobs.ais.tracks import (
     fixes_at,
     tracks_of,
 )
-from jobs.visits.columns import TEXT, WHOLE, typed
+from jobs.visits import TEXT, WHOLE, typed
 
 KEYS = ("vessel_id", "port", "berth", "overpass_id", "time")
 """Columns taken over from the vessels table."""

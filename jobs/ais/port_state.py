@@ -12,8 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
-from jobs.domain import Port
-from jobs.domain.geometry import WGS84, project, transformer
+from jobs.domain import WGS84, Port, project, transformer
 
 
 class ShipState(IntEnum):

@@ -30,7 +30,7 @@ from jobs.ais.layouts import Layout, layout_of
 from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.window import Window
 from jobs.errors import InputError
-from jobs.visits.columns import CATEGORY, SINGLE, TIME, frame
+from jobs.visits import CATEGORY, SINGLE, TIME, frame
 
 LENGTHS = ("length_m", "beam_m", "draught_m", "to_bow_m", "to_stern_m")
 TEXTS = tuple(name for name, kind in AIS_COLUMNS.items() if kind == CATEGORY)

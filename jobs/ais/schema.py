@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.visits.columns import (
+from jobs.visits import (
     CATEGORY,
     COUNT,
     FLAG,

@@ -29,9 +29,8 @@ from jobs.ais.port_state import (
     transition_events,
 )
 from jobs.ais.schema import AIS_STAY_COLUMNS, AIS_VISIT_COLUMNS
-from jobs.domain import BerthKind, Port
-from jobs.domain.geometry import project
-from jobs.visits.columns import typed
+from jobs.domain import BerthKind, Port, project
+from jobs.visits import typed
 
 CONFIDENCE: Mapping[tuple[bool, int], int] = {
     (True, 2): 4,

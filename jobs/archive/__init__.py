@@ -9,9 +9,6 @@ commit.
 moving chunks would touch what tags hold. Readers call ``ds.sortby("time")``.
 """
 
-from jobs.archive.fork import ForkStore
-from jobs.archive.repository import PortArchive, port_name
-from jobs.archive.schema import VESSELS
-from jobs.archive.steps import Step, pending_step
+import lazy_loader
 
-__all__ = ["VESSELS", "ForkStore", "PortArchive", "Step", "pending_step", "port_name"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

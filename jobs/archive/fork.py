@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from jobs.archive.schema import VESSEL_FIELDS, VESSELS, array
 from jobs.archive.steps import read_vessels
-from jobs.domain import Pixels, Vessel
-from jobs.domain.sensors import SENSORS
+from jobs.domain import SENSORS, Pixels, Vessel
 from jobs.errors import ArchiveError
 
 

@@ -6,9 +6,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.archive import ForkStore, PortArchive, Step
-from jobs.domain import Overpass, Port
-from jobs.domain.land_mask import land_mask
+from jobs.archive.fork import ForkStore
+from jobs.archive.repository import PortArchive
+from jobs.archive.steps import Step
+from jobs.domain import Overpass, Port, land_mask
 from jobs.storage import Storage
 
 MOST_OPEN = 48

@@ -27,6 +27,7 @@ from jobs.archive.schema import (
 )
 from jobs.archive.steps import Step, read_record, read_steps, write_status
 from jobs.domain import (
+    SENSORS,
     Overpass,
     OverpassRecord,
     Pixels,
@@ -35,10 +36,8 @@ from jobs.domain import (
     UnitResult,
     UnitState,
 )
-from jobs.domain.sensors import SENSORS
 from jobs.errors import ArchiveError
-from jobs.storage import Bucket, LocalFolder, Storage
-from jobs.storage.s3 import endpoint, region
+from jobs.storage import Bucket, LocalFolder, Storage, endpoint, region
 
 MOST_COMMITS = 1000
 """Newest commits whose metadata ``models`` reads; each costs a request."""

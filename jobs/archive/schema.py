@@ -12,8 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from jobs.domain import Grid, Overpass, Quality, StageName, UnitState
-from jobs.domain.sensors import Sensor
+from jobs.domain import Grid, Overpass, Quality, Sensor, StageName, UnitState
 from jobs.errors import ArchiveError
 
 FORMAT = 1

@@ -1,1 +1,5 @@
 """Search: what STAC catalogs hold of a port, read item by item into scenes."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

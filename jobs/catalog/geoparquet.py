@@ -13,8 +13,7 @@ from stac_geoparquet.arrow import stac_table_to_items
 from jobs.catalog.query import time_range, unknown_collection
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, self_href, with_absolute_hrefs
-from jobs.domain import Period
-from jobs.domain.job import SourceSpec
+from jobs.domain import Period, SourceSpec
 from jobs.errors import CatalogError
 
 BATCH_ROWS = 5000

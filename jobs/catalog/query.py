@@ -13,9 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from jobs.catalog.stac_item import Item, acquired
-from jobs.domain import Period, Scene
-from jobs.domain.job import SourceSpec
-from jobs.domain.nearest import nearest
+from jobs.domain import Period, Scene, SourceSpec, nearest
 from jobs.errors import CatalogError, InputError
 
 Progress: TypeAlias = Callable[[str], None]

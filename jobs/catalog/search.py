@@ -21,8 +21,7 @@ from jobs.catalog.stac_api import api_items, is_api
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
 from jobs.catalog.static import static_items
 from jobs.catalog.transport import CatalogReader, RequestSettings
-from jobs.domain import Access, Period, Scene
-from jobs.domain.job import SourceSpec
+from jobs.domain import Access, Period, Scene, SourceSpec
 from jobs.errors import InputError
 
 

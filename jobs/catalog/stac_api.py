@@ -14,8 +14,7 @@ from shapely.geometry import Polygon
 from jobs.catalog.query import Progress, in_collection, item_id, time_range, unknown_collection
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, links, read_error, self_href, with_absolute_hrefs
-from jobs.domain import Period
-from jobs.domain.job import SourceSpec
+from jobs.domain import Period, SourceSpec
 from jobs.errors import CatalogError
 
 

@@ -22,8 +22,7 @@ from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from jobs.domain import Scene, Source
-from jobs.domain.sensors import SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
+from jobs.domain import SENSORS, SENTINEL_2_VISUAL, Scene, Sensor, Source, sensor_named
 from jobs.errors import InputError
 
 Item: TypeAlias = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from jobs.catalog.query import Progress, Rejected, in_collection, unknown_collection
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, absolute_href, links, with_absolute_hrefs
-from jobs.domain.job import SourceSpec
+from jobs.domain import SourceSpec
 from jobs.errors import CatalogError
 
 

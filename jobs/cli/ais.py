@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.ais.crosscheck import cross_check
-from jobs.ais.crosscheck_files import (
+from jobs.ais import (
+    cross_check,
     cross_check_summary,
     keep_cross_check,
     refuse_other_folder,
@@ -19,8 +19,7 @@ from jobs.ais.crosscheck_files import (
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
-from jobs.publish.latest import newest_results
-from jobs.publish.read import read_published
+from jobs.publish import newest_results, read_published
 
 app = command_app()
 

@@ -12,9 +12,9 @@ from typer.main import get_group
 
 from jobs.cli.commands import COMMANDS
 from jobs.cli.output import err
-from jobs.domain.version import code_version
+from jobs.domain import code_version
 from jobs.errors import BerthwatchError
-from jobs.run.exit_codes import ExitCode
+from jobs.run import ExitCode
 
 MARKUP: Final = "markdown"
 

@@ -8,16 +8,13 @@ from typing import Annotated
 
 import typer
 
-from jobs.archive import PortArchive
-from jobs.archive.maintenance import clean, overview
+from jobs.archive import PortArchive, clean, overview
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.errors import ClusterLostError, InputError
-from jobs.run.cluster import connect
-from jobs.run.exit_codes import ExitCode
-from jobs.run.verify import verify_sample
+from jobs.run import ExitCode, connect, verify_sample
 from jobs.storage import storage_at
 
 app = command_app()

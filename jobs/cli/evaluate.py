@@ -14,11 +14,16 @@ from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
 from jobs.errors import InputError
-from models.evaluation.evaluate import EvaluateConfig, evaluate_network, trained_on
-from models.evaluation.report import Report
-from models.evaluation.summary import summarise_report, to_json
-from models.evaluation.text import summary_lines
-from models.training.cross_validation import evaluate_folds
+from models.evaluation import (
+    EvaluateConfig,
+    Report,
+    evaluate_network,
+    summarise_report,
+    summary_lines,
+    to_json,
+    trained_on,
+)
+from models.training import evaluate_folds
 
 app = command_app()
 

@@ -13,19 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.publish.html import pages
-from jobs.publish.imagery import stretch
+from jobs.publish import pages, stretch
 from models.config import PIXEL_M
-from models.dataset.boxes import Box
-from models.dataset.scenes import LabelledScene
-from models.evaluation.failures import Failure, FailureKind, failures_of, worst
-from models.evaluation.metrics import Rule
-from models.evaluation.reliability import ScoreBin
-from models.evaluation.report import SceneReport
-from models.evaluation.summary import EvaluationSummary
-from models.evaluation.text import ROWS, error_line, number_text, score_text
+from models.dataset import Box, LabelledScene
+from models.evaluation import (
+    ROWS,
+    EvaluationSummary,
+    Failure,
+    FailureKind,
+    Rule,
+    SceneReport,
+    ScoreBin,
+    error_line,
+    failures_of,
+    number_text,
+    score_text,
+    worst,
+)
 from models.geometry import Corners, box_corners
-from models.inference.vessels import Detection
+from models.inference import Detection
 
 TEMPLATE = Path(__file__).parent / "evaluation.html.j2"
 CHIP_PX = 56

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from jobs.errors import InputError
-from models.dataset.labels import InstanceMask
-from models.dataset.scenes import LabelSource
+from models.dataset import InstanceMask, LabelSource
 
 ASSET = "asset:"
 SHAVE = ":shave="

@@ -13,11 +13,22 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
-from jobs.domain import Overpass, Period
-from jobs.domain.job import Job, read_job
-from jobs.plan import Plan, estimate_plan, make_plan, plan_to_file, read_plan, summarise, write_plan
-from jobs.plan.cost import Prices, cost_rows, costs, read_prices
-from jobs.plan.pinned import is_job, pinned_plan
+from jobs.domain import Job, Overpass, Period, read_job
+from jobs.plan import (
+    Plan,
+    Prices,
+    cost_rows,
+    costs,
+    estimate_plan,
+    is_job,
+    make_plan,
+    pinned_plan,
+    plan_to_file,
+    read_plan,
+    read_prices,
+    summarise,
+    write_plan,
+)
 
 app = command_app()
 

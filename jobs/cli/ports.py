@@ -11,8 +11,7 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson
 from jobs.cli.output import show
-from jobs.domain.ports import bundled_ports, load_port, port_geojson, read_port
-from jobs.domain.sensors import SENSORS
+from jobs.domain import SENSORS, bundled_ports, load_port, port_geojson, read_port
 
 app = command_app()
 

@@ -9,7 +9,7 @@ import typer
 
 from jobs.cli.app import command_app
 from jobs.cli.options import JobOrPlan
-from jobs.publish.latest import newest_results
+from jobs.publish import newest_results
 
 app = command_app()
 

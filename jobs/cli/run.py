@@ -15,12 +15,7 @@ from jobs.cli.plan import pinned
 from jobs.domain import Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
-from jobs.run.backlog import RunOptions
-from jobs.run.cluster import connect
-from jobs.run.exit_codes import ExitCode
-from jobs.run.pipeline import run_plan
-from jobs.run.status import dry_rows
-from jobs.run.summary import Summary
+from jobs.run import ExitCode, RunOptions, Summary, connect, dry_rows, run_plan
 from jobs.storage import storage_at
 
 app = command_app()

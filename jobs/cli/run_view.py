@@ -10,10 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from jobs.kubernetes.diagnosis import Trouble
-from jobs.kubernetes.status import PartitionStatus, RunState, RunStatus
-from jobs.kubernetes.throughput import Throughput
-from jobs.kubernetes.unit_counts import PortStage
+from jobs.kubernetes import PartitionStatus, PortStage, RunState, RunStatus, Throughput, Trouble
 
 MAX_PORTS = 8
 """Ports shown below a partition, those with the most unfinished overpasses; JSON has all."""

@@ -23,13 +23,25 @@ from jobs.cli.options import (
 from jobs.cli.output import err, out, say
 from jobs.cli.run_view import run_table, run_values
 from jobs.errors import InputError
-from jobs.kubernetes.api import Api
-from jobs.kubernetes.cancel import Cancellation, cancel_run, count_by_kind
-from jobs.kubernetes.logs import Line, Log, PodFilter, follow, read_logs
-from jobs.kubernetes.records import list_runs
-from jobs.kubernetes.selection import RunApis, api_of_run, archive_of, find_run, poll_status
-from jobs.kubernetes.spec import Run
-from jobs.run.exit_codes import ExitCode
+from jobs.kubernetes import (
+    Api,
+    Cancellation,
+    Line,
+    Log,
+    PodFilter,
+    Run,
+    RunApis,
+    api_of_run,
+    archive_of,
+    cancel_run,
+    count_by_kind,
+    find_run,
+    follow,
+    list_runs,
+    poll_status,
+    read_logs,
+)
+from jobs.run import ExitCode
 
 MAX_RUNS = 20
 """Runs listed without ``--all``."""

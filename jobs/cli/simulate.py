@@ -13,12 +13,9 @@ from jobs.cli.options import ClusterOption, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.run import run_and_report
-from jobs.publish.latest import newest_results
-from jobs.run.backlog import RunOptions
-from jobs.run.exit_codes import ExitCode
-from jobs.simulate.score import score_results
-from jobs.simulate.settings import SimulationConfig
-from jobs.simulate.simulation import simulate_archive
+from jobs.publish import newest_results
+from jobs.run import ExitCode, RunOptions
+from jobs.simulate import SimulationConfig, score_results, simulate_archive
 
 app = command_app()
 

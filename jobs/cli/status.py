@@ -21,10 +21,9 @@ from jobs.cli.options import (
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.run_view import run_tree, run_values
-from jobs.kubernetes.selection import find_status, is_file
-from jobs.plan import Plan
-from jobs.plan.pinned import plan_without_search
-from jobs.run.status import stale_rows, status_rows
+from jobs.kubernetes import find_status, is_file
+from jobs.plan import Plan, plan_without_search
+from jobs.run import stale_rows, status_rows
 from jobs.storage import storage_at
 
 app = command_app()

@@ -21,22 +21,33 @@ from jobs.cli.options import (
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
-from jobs.domain import Period
-from jobs.domain.version import code_version
+from jobs.domain import Period, code_version
 from jobs.errors import InputError
-from jobs.kubernetes.api import CONFIG_MAPS, DEFAULT_NAMESPACE, Api, api_for
-from jobs.kubernetes.cancel import cancel_run
-from jobs.kubernetes.names import checked_namespace
-from jobs.kubernetes.partitions import WHOLE, Partition, covered, partitions, sliced
-from jobs.kubernetes.runner import run_in_pod
-from jobs.kubernetes.selection import find_run
-from jobs.kubernetes.settings import ClusterSettings, read_settings
-from jobs.kubernetes.spec import Run
-from jobs.kubernetes.submit import SubmissionState, make_run, resized, submit_run
-from jobs.kubernetes.wait import wait_for_run
+from jobs.kubernetes import (
+    CONFIG_MAPS,
+    DEFAULT_NAMESPACE,
+    WHOLE,
+    Api,
+    ClusterSettings,
+    Partition,
+    Run,
+    SubmissionState,
+    api_for,
+    cancel_run,
+    checked_namespace,
+    covered,
+    find_run,
+    make_run,
+    partitions,
+    read_settings,
+    resized,
+    run_in_pod,
+    sliced,
+    submit_run,
+    wait_for_run,
+)
 from jobs.plan import Plan, read_plan
-from jobs.run.exit_codes import ExitCode
-from jobs.run.settings import settings_for
+from jobs.run import ExitCode, settings_for
 from jobs.storage import storage_at
 
 CONFIG_MAP = "berthwatch"

@@ -10,11 +10,16 @@ from typing import Any
 import typer
 
 from jobs.cli.output import out, print_lines, show
-from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job, tls_secret
-from jobs.kubernetes.spec import Run
-from jobs.kubernetes.submit import Submission, SubmissionState
-from jobs.plan import Plan, estimate_plan
-from jobs.plan.cost import cost_rows, costs
+from jobs.kubernetes import (
+    Run,
+    Submission,
+    SubmissionState,
+    dask_cluster,
+    gpu_group,
+    runner_job,
+    tls_secret,
+)
+from jobs.plan import Plan, cost_rows, costs, estimate_plan
 
 
 def show_dry_run(run: Run, found: Plan, output: str) -> None:

@@ -11,9 +11,8 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.output import out, print_lines, say
-from models.evaluation.text import report_lines
-from models.training.cross_validation import cross_validate, with_cross_validation
-from models.training.train import TrainConfig, train_network
+from models.evaluation import report_lines
+from models.training import TrainConfig, cross_validate, train_network, with_cross_validation
 from models.weights import save_weights
 
 app = command_app()

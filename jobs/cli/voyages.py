@@ -14,22 +14,15 @@ from numpy.typing import NDArray
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
-from jobs.publish.latest import read_newest
-from jobs.publish.queries import (
+from jobs.publish import (
     fleet_from_lengths,
     fleet_from_names,
     port_flows,
+    read_newest,
     visit_links,
     visits_at_berths,
 )
-from jobs.visits.occupancy.draws import credible
-from jobs.visits.voyages.capture_recapture import CaptureRecapture
-from jobs.visits.voyages.fleet import (
-    SHIPS_PER_VISIT,
-    ShipDraws,
-)
-from jobs.visits.voyages.flows import Flows
-from jobs.visits.voyages.names import read_names
+from jobs.visits import SHIPS_PER_VISIT, CaptureRecapture, Flows, ShipDraws, credible, read_names
 
 app = command_app()
 

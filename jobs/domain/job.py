@@ -16,7 +16,8 @@ from typing import TypeVar
 
 import yaml
 
-from jobs.domain import (
+from jobs.domain.sensors import sensor_named
+from jobs.domain.types import (
     DEFAULT_ESTIMATES,
     Access,
     Dwell,
@@ -26,7 +27,6 @@ from jobs.domain import (
     Period,
     content_id,
 )
-from jobs.domain.sensors import sensor_named
 from jobs.domain.yaml_reader import YamlReader, shown
 from jobs.errors import InputError
 

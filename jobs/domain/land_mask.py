@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from roaring_landmask import LandmaskProvider, RoaringLandmask
 
-from jobs.domain import Grid
 from jobs.domain.geometry import WGS84, transformer
+from jobs.domain.types import Grid
 
 
 def land_mask(grid: Grid) -> NDArray[np.bool_]:

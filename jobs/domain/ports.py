@@ -16,9 +16,9 @@ import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
-from jobs.domain import Berth, BerthKind, Grid, Port
 from jobs.domain.geometry import local_grid
 from jobs.domain.nearest import did_you_mean
+from jobs.domain.types import Berth, BerthKind, Grid, Port
 from jobs.errors import InputError
 
 Feature: TypeAlias = Mapping[str, Any]

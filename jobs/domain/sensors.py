@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.domain import Encoding, Quality
 from jobs.domain.nearest import did_you_mean
+from jobs.domain.types import Encoding, Quality
 from jobs.errors import InputError
 
 

@@ -1,0 +1,5 @@
+"""Runs on Kubernetes: submitting, following, diagnosing, cancelling and resuming them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from distributed import Client
 from distributed.security import Security
 
-from jobs.domain.types import CPU, GPU
+from jobs.domain import CPU, GPU
 from jobs.errors import ClusterError, ClusterLostError
 from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, PODS, Api
@@ -20,7 +20,7 @@ from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.grace_period import GracePeriod, summarise
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.spec import Run
-from jobs.run.cluster import WorkerCount, connect, count_workers
+from jobs.run import WorkerCount, connect, count_workers
 
 POLL_S = 2.0
 """Between two polls of the scheduler."""

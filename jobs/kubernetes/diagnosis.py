@@ -22,7 +22,7 @@ from jobs.kubernetes.pods import (
     ready,
     terminated,
 )
-from jobs.run.exit_codes import ExitCode
+from jobs.run import ExitCode
 
 if TYPE_CHECKING:  # only its types: the kubernetes package takes a while to load
     from jobs.kubernetes.api import Manifest

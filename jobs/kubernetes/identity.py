@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs.domain import Json, content_id
-from jobs.domain.job import period_json
+from jobs.domain import Json, content_id, period_json
 from jobs.errors import InputError
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.settings import ClusterSettings

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from jobs.domain import Period
-from jobs.domain.nearest import did_you_mean
+from jobs.domain import Period, did_you_mean
 from jobs.errors import InputError
 
 MAX_PARTITIONS = 1_000

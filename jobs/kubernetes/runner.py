@@ -22,9 +22,8 @@ from types import FrameType
 from distributed import Client
 from rich.console import Console
 
-from jobs.archive.pool import Archives
-from jobs.domain import UnitState
-from jobs.domain.version import code_version
+from jobs.archive import Archives
+from jobs.domain import UnitState, code_version
 from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
 from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
@@ -41,12 +40,16 @@ from jobs.kubernetes.records import (
 )
 from jobs.kubernetes.spec import Run
 from jobs.plan import Plan, read_plan
-from jobs.run.backlog import RunOptions, still_to_do
-from jobs.run.exit_codes import FINAL, ExitCode
-from jobs.run.pipeline import run_plan
-from jobs.run.settings import settings_for
-from jobs.run.unit_state import count_states
-from jobs.run.verify import verify_sample
+from jobs.run import (
+    FINAL,
+    ExitCode,
+    RunOptions,
+    count_states,
+    run_plan,
+    settings_for,
+    still_to_do,
+    verify_sample,
+)
 from jobs.storage import Storage, storage_at
 
 VERIFY_SEED = 0

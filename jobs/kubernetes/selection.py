@@ -12,15 +12,14 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs.domain.job import read_job
+from jobs.domain import read_job
 from jobs.errors import ClusterError, InputError
 from jobs.kubernetes.api import JOBS, Api, api_for
 from jobs.kubernetes.names import ARCHIVE, JOB
 from jobs.kubernetes.records import list_runs, read_run
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.status import RunState, RunStatus, run_status
-from jobs.plan import read_plan
-from jobs.plan.pinned import is_job
+from jobs.plan import is_job, read_plan
 from jobs.storage import Storage, storage_at
 
 Warn = Callable[[str], None]

@@ -20,8 +20,7 @@ from typing import Any
 
 import yaml
 
-from jobs.domain import Json
-from jobs.domain.yaml_reader import Fields, YamlReader
+from jobs.domain import Fields, Json, YamlReader
 from jobs.kubernetes.names import checked_label_key, checked_label_value, checked_name
 from jobs.kubernetes.quantities import quantity, size_bytes
 

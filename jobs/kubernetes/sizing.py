@@ -6,8 +6,7 @@ import math
 
 from jobs.kubernetes.quantities import size_bytes
 from jobs.kubernetes.settings import ClusterSettings, Group
-from jobs.plan import BASE_MEMORY, Estimate
-from jobs.plan.cost import SEGMENT_CPU_S, TILE_CPU_S
+from jobs.plan import BASE_MEMORY, SEGMENT_CPU_S, TILE_CPU_S, Estimate
 
 TARGET_S = 3_600.0
 """Target duration of a partition's work, by its CPU seconds."""

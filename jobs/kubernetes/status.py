@@ -30,7 +30,7 @@ from jobs.kubernetes.records import PartitionRecord, partition_records, was_canc
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.throughput import Throughput, throughputs
 from jobs.kubernetes.unit_counts import PortStage, stage_counts
-from jobs.run.exit_codes import FINAL, ExitCode
+from jobs.run import FINAL, ExitCode
 from jobs.storage import Storage
 
 

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jobs.archive.pool import Archives
+from jobs.archive import Archives
 from jobs.domain import Settings, UnitState
 from jobs.kubernetes.spec import Run
 from jobs.plan import read_plan
-from jobs.run.task import STAGES
-from jobs.run.unit_state import port_steps, port_units, state_of
+from jobs.run import STAGES, port_steps, port_units, state_of
 from jobs.storage import Storage
 
 

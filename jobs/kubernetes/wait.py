@@ -22,7 +22,7 @@ from jobs.kubernetes.pods import (
 )
 from jobs.kubernetes.records import partition_records, read_run, was_cancelled
 from jobs.kubernetes.spec import Run
-from jobs.run.exit_codes import ExitCode
+from jobs.run import ExitCode
 from jobs.storage import Storage
 
 POLL_S = 2.0

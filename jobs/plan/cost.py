@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
-from jobs.domain.nearest import did_you_mean
+from jobs.domain import did_you_mean
 from jobs.errors import InputError
-from jobs.plan import Estimate
+from jobs.plan.estimate import Estimate
 
 REQUESTS_PER_FILE = 3.0
 """One for the header and ranges for the blocks under the window; tests/bench/bench_remote.py."""

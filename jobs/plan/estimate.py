@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from jobs.domain import Grid, Json, Overpass, Port, Scene, Source
-from jobs.domain.sensors import SENSORS
+from jobs.domain import SENSORS, Grid, Json, Overpass, Port, Scene, Source
 from jobs.plan.overlap import window
 from jobs.plan.plan import ByPort, Plan
 

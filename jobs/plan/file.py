@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
-from jobs.catalog.query import Rejected
+from jobs.catalog import Rejected
 from jobs.domain import Overpass
 from jobs.errors import PlanError
 from jobs.plan.estimate import estimate_note

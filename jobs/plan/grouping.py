@@ -11,9 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import shapely
 
-from jobs.catalog.stac_item import baseline_key
-from jobs.domain import Json, Overpass, Port, Scene, Source, Superseded, content_id
-from jobs.domain.sensors import SENSORS
+from jobs.catalog import baseline_key
+from jobs.domain import SENSORS, Json, Overpass, Port, Scene, Source, Superseded, content_id
 from jobs.plan.overlap import lon_lat_bounds, window
 from jobs.plan.serialise import fields_of, source_to_json
 

@@ -17,8 +17,10 @@ from jobs.domain import (
     Json,
     Period,
     Port,
+    SourceSpec,
+    period_json,
+    source_json,
 )
-from jobs.domain.job import SourceSpec, period_json, source_json
 from jobs.plan.lines import Digest, line
 from jobs.plan.serialise import port_from_json, port_to_json
 

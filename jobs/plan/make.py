@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from jobs.catalog.query import Progress, Rejected
-from jobs.catalog.search import search
-from jobs.domain import Port, Scene
-from jobs.domain.job import Job, PortRef
-from jobs.domain.ports import load_port
+from jobs.catalog import Progress, Rejected, search
+from jobs.domain import Job, Port, PortRef, Scene, load_port
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
 from jobs.plan.grouping import group_overpasses

@@ -6,8 +6,7 @@ import math
 from functools import cache
 from typing import TypeAlias
 
-from jobs.domain import Grid, Source
-from jobs.domain.geometry import WGS84, transformer
+from jobs.domain import WGS84, Grid, Source, transformer
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """(left, bottom, right, top), in the units of a projection."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jobs.domain import Period
-from jobs.domain.job import Job, job_digest, read_job
+from jobs.domain import Job, Period, job_digest, read_job
 from jobs.plan.file import read_plan
 from jobs.plan.make import plan_to_file
 from jobs.plan.plan import Plan

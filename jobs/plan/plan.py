@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
-from jobs.catalog.query import Rejected
+from jobs.catalog import Rejected
 from jobs.domain import Json, Overpass, Port, Superseded
 from jobs.errors import PlanError
 from jobs.plan.header import PlanHeader, header_json, plan_hash

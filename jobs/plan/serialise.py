@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 from shapely.geometry import Polygon
 
-from jobs.catalog.query import Rejected
+from jobs.catalog import Rejected
 from jobs.domain import (
     Access,
     Berth,
@@ -23,8 +23,8 @@ from jobs.domain import (
     Scene,
     Source,
     Superseded,
+    port_geojson,
 )
-from jobs.domain.ports import port_geojson
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -1,1 +1,5 @@
 """Publish: results of a run as files, tables, pictures and a report; and reading them again."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -19,8 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.domain import Berth, LookState, Period, Port
-from jobs.visits.cargo import CapYear, StayVolumes, band, year_to_date
-from jobs.visits.schema import PortTables
+from jobs.visits import CapYear, PortTables, StayVolumes, band, year_to_date
 
 LooksByDay: TypeAlias = dict[tuple[str, date], list[tuple[LookState, int]]]
 Floats: TypeAlias = NDArray[np.float64]

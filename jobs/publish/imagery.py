@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from jobs.archive import PortArchive, Step
 from jobs.domain import (
+    SENSORS,
     StageName,
     UnitState,
 )
-from jobs.domain.sensors import SENSORS
 
 EYE_GAMMA = 0.7
 """Lifts the dark water: most of a port picture lies in the lowest tenth of its range."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from jobs.domain.job import read_job
+from jobs.domain import read_job
 from jobs.errors import InputError
-from jobs.plan import read_plan
-from jobs.plan.pinned import is_job
+from jobs.plan import is_job, read_plan
 from jobs.publish.read import PublishedResult, read_published
 from jobs.storage import Storage, storage_at
 

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from shapely.geometry import Polygon
 
-from jobs.domain import Grid, LookState, Port
-from jobs.domain.geometry import WGS84, transformer
+from jobs.domain import WGS84, Grid, LookState, Port, transformer
 from jobs.publish.publication import Imagery
-from jobs.visits.schema import PortTables
+from jobs.visits import PortTables
 
 MARGIN_M = 400.0
 """Margin shown around the berths."""

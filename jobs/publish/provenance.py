@@ -11,7 +11,7 @@ import shapely
 
 from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
 from jobs.publish.publication import Publication
-from jobs.visits.schema import DEGREE_DECIMALS
+from jobs.visits import DEGREE_DECIMALS
 
 PROVENANCE = "provenance.json"
 

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.domain import EstimateSettings, Period, Port, UnitResult
-from jobs.visits.schema import PortEstimate, PortTables
+from jobs.visits import PortEstimate, PortTables
 
 
 class Imagery(Protocol):

@@ -10,11 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jobs.publish.read import PublishedResult
-from jobs.visits.voyages.capture_recapture import CaptureRecapture, ships_from_names
-from jobs.visits.voyages.fleet import ShipDraws, ships_from_lengths
-from jobs.visits.voyages.flows import Flows, flow_matrix
-from jobs.visits.voyages.sea_routes import SeaRoute, sea_routes
-from jobs.visits.voyages.transit import KNOT_KMH
+from jobs.visits import (
+    KNOT_KMH,
+    CaptureRecapture,
+    Flows,
+    SeaRoute,
+    ShipDraws,
+    flow_matrix,
+    sea_routes,
+    ships_from_lengths,
+    ships_from_names,
+)
 
 FASTEST_KN = 16.0
 """Upper limit of the speed from port to port; product tankers make 10 to 14."""

@@ -29,8 +29,7 @@ from jobs.domain import Berth, BerthKind, Period, Port
 from jobs.errors import InputError
 from jobs.publish.provenance import PROVENANCE, period_from, port_from
 from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT
-from jobs.visits.occupancy.draws import DAY_S, StayDraws
-from jobs.visits.schema import PUBLISHED, PortTables
+from jobs.visits import DAY_S, PUBLISHED, PortTables, StayDraws
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,7 @@ from jobs.publish.report_rows import (
     visits_at_berths,
     voyage_rows,
 )
-from jobs.visits.cargo import outside_fit_share
-from jobs.visits.cargo.deadweight import FIT_LENGTH_M
+from jobs.visits import FIT_LENGTH_M, outside_fit_share
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 MAX_FAILURES = 60

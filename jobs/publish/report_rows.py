@@ -27,9 +27,16 @@ from jobs.publish.number_text import (
     utc,
 )
 from jobs.publish.publication import Publication
-from jobs.visits.cargo import OFFICIAL_LOADS, CapYear, StayVolumes, cap_years, scenario_in
-from jobs.visits.occupancy.draws import credible
-from jobs.visits.schema import PortEstimate, PortTables
+from jobs.visits import (
+    OFFICIAL_LOADS,
+    CapYear,
+    PortEstimate,
+    PortTables,
+    StayVolumes,
+    cap_years,
+    credible,
+    scenario_in,
+)
 
 MAX_VISITS = 40
 """Rows of a port's table of visits; all of them are in visits.csv beside the page."""

@@ -14,7 +14,7 @@ from jobs.domain import Json
 from jobs.publish.provenance import PROVENANCE
 from jobs.publish.publication import Publication
 from jobs.publish.table_files import HISTORIES, SERIES
-from jobs.visits.schema import DEGREE_DECIMALS, PUBLISHED
+from jobs.visits import DEGREE_DECIMALS, PUBLISHED
 
 FILE_EXTENSION = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 SHA256_MULTIHASH = "1220"

@@ -12,9 +12,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jobs.publish.publication import Publication
-from jobs.visits.columns import TIME, frame, table, typed
-from jobs.visits.occupancy.draws import StayDraws
-from jobs.visits.schema import DEGREE_DECIMALS, HISTORY_COLUMNS, PUBLISHED
+from jobs.visits import (
+    DEGREE_DECIMALS,
+    HISTORY_COLUMNS,
+    PUBLISHED,
+    TIME,
+    StayDraws,
+    frame,
+    table,
+    typed,
+)
 
 HISTORIES = "histories.parquet"
 HISTORIES_KEPT = 200

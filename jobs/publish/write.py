@@ -17,7 +17,7 @@ from jobs.publish.report import render
 from jobs.publish.stac_collection import collection
 from jobs.publish.table_files import HISTORIES, SERIES, as_csv, histories, whole_table, write_series
 from jobs.storage import Storage
-from jobs.visits.schema import PUBLISHED
+from jobs.visits import PUBLISHED
 
 MARKER = "collection.json"
 """Holds the hashes of all others, and so is written last."""

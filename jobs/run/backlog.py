@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
-from jobs.archive import Step
-from jobs.archive.pool import Archives
-from jobs.archive.retry import with_retries
+from jobs.archive import Archives, Step, with_retries
 from jobs.domain import Period, Port, Settings, StageName, Unit, UnitState
 from jobs.plan import Plan
 from jobs.run import task

@@ -15,7 +15,7 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Security, performance_report
 
-from jobs.domain.version import code_version
+from jobs.domain import code_version
 from jobs.errors import ClusterError, ClusterLostError, InputError
 from jobs.run.events import Event, EventName, Observer
 

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from jobs.archive.pool import Archives
-from jobs.archive.retry import with_retries
+from jobs.archive import Archives, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
 from jobs.run import task
 from jobs.run.backlog import Todo

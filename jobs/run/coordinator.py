@@ -7,9 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from jobs.archive import ForkStore
-from jobs.archive.pool import Archives
-from jobs.archive.retry import with_retries
+from jobs.archive import Archives, ForkStore, with_retries
 from jobs.errors import ArchiveError, ClusterLostError
 from jobs.run.backlog import Batch, Todo
 from jobs.run.committer import Committer

@@ -12,7 +12,7 @@ from collections import Counter
 
 from distributed import Client
 
-from jobs.archive.pool import Archives
+from jobs.archive import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
 from jobs.run.backlog import Backlog, RunOptions

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from distributed import Client, Future, KilledWorker
 
-from jobs.domain import Settings, StageName, content_id
-from jobs.domain.types import CPU, GPU
+from jobs.domain import CPU, GPU, Settings, StageName, content_id
 from jobs.run.backlog import Batch
 from jobs.run.futures import Futures
 from jobs.run.task import UnitProgress, described, failure, run_stage

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from distributed import Client, Future, KilledWorker
 
-from jobs.domain.types import CPU
+from jobs.domain import CPU
 from jobs.run.futures import Futures
 from jobs.run.watchdog import Watchdog
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from distributed import Client
 from rich.console import Console
 
-from jobs.archive.pool import Archives
+from jobs.archive import Archives
 from jobs.domain import Settings, StageName, UnitState
 from jobs.errors import ClusterLostError
 from jobs.plan import Plan

@@ -16,10 +16,9 @@ import xarray as xr
 from distributed import Client
 
 from jobs import segment
-from jobs.archive import PortArchive
-from jobs.archive.pool import Archives
-from jobs.archive.retry import with_retries
+from jobs.archive import Archives, PortArchive, with_retries
 from jobs.domain import (
+    SENSORS,
     EstimateSettings,
     FixedStructure,
     OverpassRecord,
@@ -30,27 +29,31 @@ from jobs.domain import (
     UnitState,
     content_id,
 )
-from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan
-from jobs.publish.imagery import ArchiveImagery
-from jobs.publish.publication import Provenance, Publication, UnitCounts
-from jobs.publish.write import publish
+from jobs.publish import ArchiveImagery, Provenance, Publication, UnitCounts, publish
 from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import detector_errors
 from jobs.run.task import worker_offers_gpu
 from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.storage import Storage
-from jobs.visits.cargo import CargoEntry, read_entries
-from jobs.visits.columns import table
-from jobs.visits.estimate import estimate_port, with_estimates
-from jobs.visits.occupancy.detector import MeasuredError
-from jobs.visits.schema import VOYAGE_COLUMNS, PortEstimate, PortTables
-from jobs.visits.series import joined_series, port_series
-from jobs.visits.tables import port_tables
-from jobs.visits.voyages.linking import link
-from jobs.visits.voyages.sea_routes import sea_routes
-from jobs.visits.voyages.seen_visits import seen_visits
-from jobs.visits.voyages.voyage_table import voyage_table
+from jobs.visits import (
+    VOYAGE_COLUMNS,
+    CargoEntry,
+    MeasuredError,
+    PortEstimate,
+    PortTables,
+    estimate_port,
+    joined_series,
+    link,
+    port_series,
+    port_tables,
+    read_entries,
+    sea_routes,
+    seen_visits,
+    table,
+    voyage_table,
+    with_estimates,
+)
 
 MOST_PORTS_LINKED = 40
 """With more ports, sea routes and matchings grow beyond what one process should do at the end."""

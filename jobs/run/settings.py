@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.domain import Settings
-from jobs.domain.version import code_version
+from jobs.domain import Settings, code_version
 from jobs.plan import Plan
-from jobs.visits.occupancy.detector import MeasuredError
+from jobs.visits import MeasuredError
 from models.weights import load_weights, weights_digest
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from jobs.archive.pool import Archives
+from jobs.archive import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
 from jobs.run.backlog import RunOptions, Todo, still_to_do

@@ -15,10 +15,8 @@ from dataclasses import dataclass, replace
 from distributed import get_worker
 
 from jobs import segment, tile
-from jobs.archive import ForkStore
-from jobs.archive.retry import is_storage_error
-from jobs.domain import OverpassStore, Settings, StageName, Unit, UnitResult, UnitState
-from jobs.domain.types import GPU
+from jobs.archive import ForkStore, is_storage_error
+from jobs.domain import GPU, OverpassStore, Settings, StageName, Unit, UnitResult, UnitState
 from jobs.errors import UnreachableError
 
 ATTEMPTS = 3

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 
-from jobs.archive import PortArchive, Step, pending_step
-from jobs.archive.pool import Archives
+from jobs.archive import Archives, PortArchive, Step, pending_step
 from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
 from jobs.plan import Plan
 from jobs.run import task

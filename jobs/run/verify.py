@@ -9,8 +9,7 @@ import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
-from jobs.archive import PortArchive
-from jobs.archive.pool import Archives
+from jobs.archive import Archives, PortArchive
 from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel, content_id
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from distributed import Client
 
-from jobs.domain.types import CPU, GPU
+from jobs.domain import CPU, GPU
 from jobs.errors import ClusterError, ClusterLostError
 from jobs.run.cluster import WorkerCount, address_of, count_workers
 

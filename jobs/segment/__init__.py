@@ -4,35 +4,6 @@
 overpasses of one port together and are no stage: their results are not stored in the archive.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from jobs.segment.fixed_structure import Structure, structures
-from jobs.segment.stage import (
-    SHORE_TOLERANCE_M,
-    VERSION,
-    afloat,
-    away_from_cloud,
-    changed,
-    key,
-    least_score,
-    load_predictor,
-    near_berths,
-    run,
-    visible,
-)
-
-__all__ = [
-    "SHORE_TOLERANCE_M",
-    "VERSION",
-    "Structure",
-    "afloat",
-    "away_from_cloud",
-    "changed",
-    "key",
-    "least_score",
-    "load_predictor",
-    "near_berths",
-    "run",
-    "structures",
-    "visible",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -24,13 +24,12 @@ from math import ceil, hypot
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.domain import OPAQUE, Grid, OverpassRecord, Pixels, Settings, Vessel
-from jobs.domain.sensors import SENSORS, Sensor
+from jobs.domain import OPAQUE, SENSORS, Grid, OverpassRecord, Pixels, Sensor, Settings, Vessel
 from jobs.segment.background import LEAST_LOOKS, Candidate, Planes, background, choose_looks
 from jobs.segment.stage import in_metres, load_predictor, visible
 from models.geometry import Corners, overlap
-from models.inference.predictor import Predictor
-from models.network.normalise import normalise
+from models.inference import Predictor
+from models.network import normalise
 
 FIXED_FROM = 0.5
 """Mean probability of ship in the background under a vessel's box from which it is fixed."""

@@ -15,11 +15,13 @@ from scipy import ndimage
 
 from jobs.domain import (
     OPAQUE,
+    SENSORS,
     Grid,
     OverpassStore,
     Pixels,
     Port,
     Quality,
+    Sensor,
     Settings,
     StageName,
     Unit,
@@ -27,12 +29,10 @@ from jobs.domain import (
     UnitState,
     Vessel,
     content_id,
+    project,
 )
-from jobs.domain.geometry import project
-from jobs.domain.sensors import SENSORS, Sensor
 from jobs.errors import InputError
-from models.inference.predictor import Predictor
-from models.inference.vessels import Detection
+from models.inference import Detection, Predictor
 
 VERSION = 1
 """Increase it when the same pixels give other vessels: stored results then become stale."""

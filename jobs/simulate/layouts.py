@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from shapely.affinity import rotate
 from shapely.geometry import LineString, Polygon, box
 
-from jobs.domain import Berth, BerthKind, Grid, Port
-from jobs.domain.geometry import WGS84, transformer
+from jobs.domain import WGS84, Berth, BerthKind, Grid, Port, transformer
 from jobs.simulate.moorings import FENDER_M, QUAY_SHARE, Harbour, Mooring
 from jobs.simulate.settings import SimulationConfig, rng_for
 from jobs.simulate.traffic import BUILDS, CALLERS, Ship, ShipType, Stay

@@ -10,9 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from jobs.domain import Berth, BerthKind, Grid, Port
-from jobs.domain.geometry import project
-from jobs.domain.land_mask import land_mask
+from jobs.domain import Berth, BerthKind, Grid, Port, land_mask, project
 
 QUAY_SHARE = 0.42
 """Share of a berth's width, from its landward side, that is quay; ships lie on the rest."""

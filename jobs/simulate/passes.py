@@ -11,8 +11,7 @@ from itertools import count, cycle
 import shapely
 from shapely.geometry import Polygon, box
 
-from jobs.domain import Grid
-from jobs.domain.geometry import WGS84, transformer
+from jobs.domain import WGS84, Grid, transformer
 from jobs.simulate.moorings import Harbour
 from jobs.simulate.settings import SimulationConfig, rng_for
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from jobs.domain.geometry import GEOD
+from jobs.domain import GEOD
 
 MATCH_M = 60.0
 """Largest distance, metres, of a detected vessel from the true one that it is matched to."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.domain.ports import bundled_ports, load_port, port_geojson
+from jobs.domain import bundled_ports, load_port, port_geojson
 from jobs.errors import InputError
 from jobs.simulate.catalog import COLLECTION, cut, encode, write_catalog, write_item
 from jobs.simulate.layouts import lay_out

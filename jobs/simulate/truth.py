@@ -14,8 +14,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from jobs.domain import Grid
-from jobs.domain.geometry import WGS84, transformer
+from jobs.domain import WGS84, Grid, transformer
 from jobs.simulate.passes import Pass, Tile
 from jobs.simulate.ships import Stamp
 from jobs.simulate.traffic import Pose, Stay

@@ -5,19 +5,6 @@ There are two readers. Files that lie on the port's grid are read as one window 
 Where both apply they give identical numbers.
 """
 
-from jobs.tile.aligned import is_aligned
-from jobs.tile.cloud_mask import classify, real_cloud
-from jobs.tile.raster import sharing_files
-from jobs.tile.stage import VERSION, changed, key, read_overpass, run
+import lazy_loader
 
-__all__ = [
-    "VERSION",
-    "changed",
-    "classify",
-    "is_aligned",
-    "key",
-    "read_overpass",
-    "real_cloud",
-    "run",
-    "sharing_files",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import regionprops
 
-from jobs.domain import Quality
-from jobs.domain.sensors import Sensor
+from jobs.domain import Quality, Sensor
 
 SHIP_WIDTH_M = 80.0
 SHIP_LENGTH_M = 450.0

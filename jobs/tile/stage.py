@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.domain import (
+    SENSORS,
     Access,
     Grid,
     OverpassStore,
     Pixels,
     Quality,
     Scene,
+    Sensor,
     Settings,
     StageName,
     Unit,
@@ -23,7 +25,6 @@ from jobs.domain import (
     UnitState,
     content_id,
 )
-from jobs.domain.sensors import SENSORS, Sensor
 from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import classify

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import geopandas as gpd
 import pandas as pd
 
-from jobs.domain.geometry import WGS84
+from jobs.domain import WGS84
 
 Columns: TypeAlias = Mapping[str, str]
 """Dtype by column name, in the order of the columns."""

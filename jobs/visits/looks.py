@@ -22,8 +22,8 @@ from jobs.domain import (
     Port,
     Quality,
     Vessel,
+    project,
 )
-from jobs.domain.geometry import project
 
 BERTH_REACH_M = 50.0
 """How far off a berth a ship's centre may lie: a beam plus the error of a drawn polygon."""

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, time
 import numpy as np
 import pandas as pd
 
-from jobs.domain import Berth, BerthKind, LookState, Period
-from jobs.domain.geometry import GEOD
+from jobs.domain import GEOD, Berth, BerthKind, LookState, Period
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import days_since
 from jobs.visits.occupancy.panel import Panel

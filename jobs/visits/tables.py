@@ -18,8 +18,8 @@ from jobs.domain import (
     LookState,
     OverpassRecord,
     Port,
+    to_wgs84,
 )
-from jobs.domain.geometry import to_wgs84
 from jobs.visits.columns import table
 from jobs.visits.looks import Look, Sighting, berth_areas, look_at, place_vessels, ships
 from jobs.visits.schema import (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from models.geometry import axes, coverage
-from models.network.normalise import BANDS, Image
+from models.network import BANDS, Image
 
 
 def augment(planes: Image, random: np.random.Generator) -> Image:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from models.network.normalise import BANDS
+from models.network import BANDS
 
 
 class DatasetError(ValueError):

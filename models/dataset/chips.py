@@ -15,7 +15,7 @@ from models.dataset.copy_paste import Cutout, cut_out, paste_ships
 from models.dataset.scenes import LabelledScene
 from models.dataset.targets import TRUSTED, draw_hulls, draw_labels
 from models.geometry import axes
-from models.network.normalise import Image, normalise
+from models.network import Image, normalise
 
 _MARGIN_PX = 4.0
 """A hull that ends this far beyond a chip's edge still has its border in it."""

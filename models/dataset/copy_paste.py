@@ -12,7 +12,7 @@ from models.config import PIXEL_M
 from models.dataset.boxes import Box
 from models.dataset.targets import BORDER, SHIP, TRUSTED
 from models.geometry import coverage
-from models.network.normalise import Image
+from models.network import Image
 
 _MARGIN_PX = 1.2
 _LEAST_LENGTH_M = 35.0

@@ -21,7 +21,7 @@ from models.config import PIXEL_M
 from models.dataset.boxes import Box, PixelGrid
 from models.dataset.catalog import BandFile, DatasetError, Item, few, overpasses, read_items
 from models.dataset.labels import InstanceMask, open_labels
-from models.network.normalise import BANDS, Image
+from models.network import BANDS, Image
 
 
 @dataclass(frozen=True)

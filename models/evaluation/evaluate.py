@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
+from models.dataset import LabelledScene, LabelSource, read_scenes
 from models.evaluation.looks import Mask, looks_at, solid_ground
 from models.evaluation.metrics import MatchCriteria, Rule, compare, pixel_counts, summarise
 from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import shore_of
-from models.inference.instances import Prediction
-from models.inference.predictor import Predictor
-from models.inference.vessels import Detection
+from models.inference import Detection, Prediction, Predictor
 from models.weights import load_weights
 
 Progress = Callable[[str], None]

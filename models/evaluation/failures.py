@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.dataset.boxes import Box
+from models.dataset import Box
 from models.evaluation.metrics import LONG_M, Rule
 from models.evaluation.report import SceneReport
 from models.evaluation.shore import Zone
-from models.inference.vessels import Detection
+from models.inference import Detection
 
 
 class FailureKind(StrEnum):

@@ -13,13 +13,11 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from models.config import PIXEL_M
-from models.dataset.boxes import Box
-from models.dataset.scenes import LabelledScene
-from models.dataset.targets import draw_labels
+from models.dataset import Box, LabelledScene, draw_labels
 from models.evaluation.metrics import MatchCriteria, detected
 from models.geometry import box_corners
-from models.inference.vessels import Detection
-from models.network.normalise import Image
+from models.inference import Detection
+from models.network import Image
 
 ALONGSIDE_M = 100.0
 """A ship with its hull at most this far from solid ground lies at a berth."""

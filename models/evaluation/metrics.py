@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from models.config import PIXEL_M
-from models.dataset.boxes import Box
+from models.dataset import Box
 from models.geometry import Corners, axes, box_corners, coverage, overlap
-from models.inference.vessels import Detection
+from models.inference import Detection
 
 LONG_M = 60.0
 """Errors of size and heading are taken over ships of at least this length."""

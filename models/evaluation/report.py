@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from models.config import DetectorError
-from models.dataset.boxes import Box
+from models.dataset import Box
 from models.evaluation.detector_error import detector_errors
 from models.evaluation.looks import Looks
 from models.evaluation.metrics import (
@@ -17,7 +17,7 @@ from models.evaluation.metrics import (
     summarise,
 )
 from models.evaluation.shore import Shore
-from models.inference.vessels import Detection
+from models.inference import Detection
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from enum import StrEnum
 import numpy as np
 
 from models.config import PIXEL_M
-from models.dataset.boxes import Box
-from models.dataset.scenes import LabelledScene
+from models.dataset import Box, LabelledScene
 from models.evaluation.looks import ALONGSIDE_M, REACH_M, Mask, distance_m, to_ground_m
 from models.evaluation.metrics import Comparison
-from models.inference.vessels import Detection
+from models.inference import Detection
 
 HARBOUR_M = 500.0
 """Water at most this far from solid ground is harbour."""

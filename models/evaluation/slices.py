@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from models.dataset.boxes import Box
+from models.dataset import Box
 from models.evaluation.metrics import Comparison
 from models.evaluation.shore import Hull, Shore, Zone
 

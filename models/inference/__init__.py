@@ -1,1 +1,5 @@
 """Inference: from an image to maps of probabilities and to vessels."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,8 +17,7 @@ from models.inference.fuse import fused, inside, one_thread
 from models.inference.gpu import OnDevice
 from models.inference.gpu_batches import Batcher
 from models.inference.tiles import TileCost, area_cost
-from models.network.normalise import Image
-from models.network.unet import UNet
+from models.network import Image, UNet
 
 
 class Device(StrEnum):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.inference.tiles import HALO_PX
-from models.network.unet import ConvBlock, UNet
+from models.network import ConvBlock, UNet
 
 
 def fused(network: UNet) -> UNet:

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from models.inference.fuse import inside
 from models.inference.gpu_batches import SIDE_PX, FinishBatch
-from models.network.normalise import Image
-from models.network.unet import UNet
+from models.network import Image, UNet
 
 Network = Callable[[Tensor], Tensor]
 

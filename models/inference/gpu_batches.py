@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from models.inference.tiles import HALO_PX, TILE_PX, TileCost
-from models.network.normalise import Image
+from models.network import Image
 
 FinishBatch = Callable[[], Image]
 """Waits for a started batch and returns its maps (size, output, TILE_PX, TILE_PX)."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from models.config import PIXEL_M
-from models.dataset.targets import HULL_PLANES, REACH_PX, USUAL_BEAM_M, USUAL_LENGTH_M
+from models.dataset import HULL_PLANES, REACH_PX, USUAL_BEAM_M, USUAL_LENGTH_M
 from models.geometry import axes
-from models.network.normalise import Image
+from models.network import Image
 
 _ERROR = HULL_PLANES.index("error")
 _LARGEST = 20.0

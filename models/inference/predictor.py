@@ -17,7 +17,7 @@ from models.config import Calibration
 from models.inference.instances import Prediction
 from models.inference.tiles import CELL_PX, HALO_PX, busy_cells, cover, cut, pixels_of
 from models.inference.vessels import Detection, find_vessels
-from models.network.normalise import Image, normalise
+from models.network import Image, normalise
 from models.weights import Weights, WeightsError, load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Predictor:
     def __init__(self, weights: Weights, digest: str, *, prefer_gpu: bool = False) -> None:
         # torch takes a second to import, and planning a run does not need it
         from models.inference.engine import engine
-        from models.network.unet import unet_from_arrays
+        from models.network import unet_from_arrays
 
         if weights.network.reach_px > HALO_PX or CELL_PX % weights.network.stride:
             raise WeightsError(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from models.network.normalise import Image
+from models.network import Image
 
 CELL_PX = 16
 """Edge of a cell, counted from the image's first pixel; a multiple of the network's stride."""

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.config import PIXEL_M, Calibration
-from models.dataset.boxes import Box
-from models.evaluation.metrics import Comparison, MatchCriteria, Rule, compare, merge, summarise
-from models.inference.instances import Instance, Prediction, find_instances
-from models.inference.vessels import Detection, evidence, to_vessel
+from models.dataset import Box
+from models.evaluation import Comparison, MatchCriteria, Rule, compare, merge, summarise
+from models.inference import Detection, Instance, Prediction, evidence, find_instances, to_vessel
 
 _GROWS = (0.1, 0.15, 0.2, 0.3, 0.4)
 """Candidate values of Calibration.grow."""

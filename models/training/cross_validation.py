@@ -7,19 +7,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from models.config import PIXEL_M, Calibration
-from models.dataset.scenes import LabelledScene, read_scenes
-from models.evaluation.evaluate import (
+from models.dataset import LabelledScene, read_scenes
+from models.evaluation import (
     EvaluateConfig,
+    MatchCriteria,
     Progress,
+    Report,
+    Rule,
     SceneObserver,
     evaluate_scene,
     report_scene,
 )
-from models.evaluation.metrics import MatchCriteria, Rule
-from models.evaluation.report import Report
-from models.inference.instances import Prediction
-from models.inference.predictor import Predictor
-from models.inference.vessels import find_vessels
+from models.inference import Prediction, Predictor, find_vessels
 from models.training.calibrate import Example, calibrate
 from models.training.folds import FoldsError, train_without
 from models.training.train import TrainConfig

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from models.dataset.targets import BORDER, SHIP, SIZED, TRUSTED
+from models.dataset import BORDER, SHIP, SIZED, TRUSTED
 
 _BORDER_SHARE = 0.5
 _SHIP_WEIGHT = 3.0

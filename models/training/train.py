@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.config import Calibration, ChipSettings, UNetConfig
-from models.dataset.chips import Canvas, draw_chip, prepare
-from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
-from models.network.unet import UNet, new_unet, unet_from_arrays, unet_to_arrays
+from models.dataset import Canvas, LabelledScene, LabelSource, draw_chip, prepare, read_scenes
+from models.network import UNet, new_unet, unet_from_arrays, unet_to_arrays
 from models.training.losses import loss as total_loss
 from models.weights import Weights, load_weights, weights_digest
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jobs.archive import VESSELS, PortArchive
+from jobs.archive import PortArchive
+from jobs.archive.schema import VESSELS
 from jobs.domain import (
     Overpass,
     Pixels,

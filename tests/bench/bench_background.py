@@ -29,10 +29,10 @@ from jobs.domain import OPAQUE, Grid, OverpassRecord, Settings, StageName, UnitS
 from jobs.domain.sensors import SENSORS
 from jobs.plan import Plan, read_plan
 from jobs.run.settings import settings_for
-from jobs.segment import away_from_cloud, load_predictor, structures, visible
+from jobs.segment import structures
 from jobs.segment.background import Candidate, background, choose_looks
 from jobs.segment.fixed_structure import Structure, normalised, structure_in
-from jobs.segment.stage import in_metres
+from jobs.segment.stage import away_from_cloud, in_metres, load_predictor, visible
 from jobs.simulate.score import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
 from jobs.simulate.settings import SimulationConfig
 from jobs.simulate.simulation import simulate_archive

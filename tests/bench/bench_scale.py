@@ -27,8 +27,9 @@ import numpy as np
 from jobs.archive import PortArchive
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, UnitResult, UnitState
-from jobs.plan import Plan, estimate_plan, estimate_port, read_plan
+from jobs.plan import Plan, estimate_plan, read_plan
 from jobs.plan.cost import cost_rows
+from jobs.plan.estimate import estimate_port
 from jobs.plan.file import write_findings
 from jobs.run.backlog import RunOptions, still_to_do
 from jobs.run.task import STAGES

@@ -19,8 +19,8 @@ from shapely.geometry import Polygon, box
 from jobs.domain import Period, Port, Scene, Source
 from jobs.domain.geometry import local_grid
 from jobs.domain.job import SourceSpec
-from jobs.plan import group_overpasses
 from jobs.plan.file import PortFindings
+from jobs.plan.grouping import group_overpasses
 from jobs.plan.header import PlanHeader
 
 REVISIT = timedelta(days=365.25 / 145)

@@ -23,7 +23,7 @@ from jobs.domain import (
     UnitResult,
     UnitState,
 )
-from jobs.plan import group_overpasses
+from jobs.plan.grouping import group_overpasses
 from jobs.run import task
 from jobs.run.backlog import Batch, Todo
 from jobs.storage import storage_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.domain import Encoding
+from jobs.domain.types import Encoding
 
 REFLECTANCE = Encoding("reflectance", 1e-4, -0.1, "reflectance")
 

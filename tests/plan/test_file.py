@@ -18,20 +18,12 @@ from hypothesis import given, settings
 from jobs.domain import Access, EstimateSettings, FixedStructure, Overpass, Period
 from jobs.domain.job import SourceSpec
 from jobs.errors import PlanError
-from jobs.plan import (
-    Plan,
-    estimate_plan,
-    group_overpasses,
-    lazy_overpasses,
-    overpass_from_json,
-    overpass_to_json,
-    read_plan,
-    summarise,
-    write_plan,
-)
+from jobs.plan import Plan, estimate_plan, lazy_overpasses, read_plan, summarise, write_plan
 from jobs.plan import estimate as estimates
 from jobs.plan import file as plan_file
+from jobs.plan.grouping import group_overpasses
 from jobs.plan.header import header_json
+from jobs.plan.serialise import overpass_from_json, overpass_to_json
 from tests.support.plans import ESTIMATES, PORT, full_plan, make, overpasses, scene
 
 FULL_HASH = "ec9866f349935c51dd6345be87d711e9a77cc45142eba4e5ebb53b0721af5c53"

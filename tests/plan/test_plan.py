@@ -19,16 +19,9 @@ from jobs.domain.geometry import local_grid
 from jobs.domain.job import Job, PortRef, SourceSpec, read_job
 from jobs.domain.ports import port_geojson
 from jobs.errors import CatalogError, InputError
-from jobs.plan import (
-    estimate_plan,
-    group_overpasses,
-    make_plan,
-    plan_to_file,
-    read_plan,
-    summarise,
-    write_plan,
-)
+from jobs.plan import estimate_plan, make_plan, plan_to_file, read_plan, summarise, write_plan
 from jobs.plan import make as making
+from jobs.plan.grouping import group_overpasses
 from tests.support.places import REAL_IMAGERY
 from tests.support.plans import AREA, NEIGHBOUR, PORT, TILE, TIME, ZONE, make, scene, source
 

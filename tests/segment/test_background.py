@@ -38,7 +38,7 @@ from jobs.domain.sensors import SENSORS
 from jobs.run import results
 from jobs.run.results import Basis, PortResult, count_port
 from jobs.run.settings import settings_for
-from jobs.segment import Structure, structures
+from jobs.segment import structures
 from jobs.segment.background import (
     LEAST_LOOKS,
     MOST_LOOKS,
@@ -46,6 +46,7 @@ from jobs.segment.background import (
     background,
     choose_looks,
 )
+from jobs.segment.fixed_structure import Structure
 from jobs.storage import LocalFolder
 from jobs.visits.tables import port_tables
 from models.geometry import coverage

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import segment
 from jobs.domain import Quality, Settings, Unit
-from jobs.segment import Structure
+from jobs.segment.fixed_structure import Structure
 from tests.support.factories import make_vessel
 from tests.support.scenes import GRID, overpass, scene, small_port
 

@@ -13,14 +13,17 @@ PACKAGES = ("jobs", "models")
 
 @dataclass(frozen=True)
 class SourceTree:
-    """The modules of both packages in a checkout, parsed once."""
+    """The modules of some packages in a checkout, parsed once."""
 
     root: Path
+    packages: tuple[str, ...] = PACKAGES
 
     @cached_property
     def modules(self) -> Mapping[str, Path]:
         """The file of every module, by its dotted name."""
-        paths = (path for name in PACKAGES for path in sorted((self.root / name).rglob("*.py")))
+        paths = (
+            path for name in self.packages for path in sorted((self.root / name).rglob("*.py"))
+        )
         return {self._name(path): path for path in paths}
 
     @cached_property
@@ -37,7 +40,7 @@ class SourceTree:
 
     @cached_property
     def own_imports(self) -> Mapping[str, frozenset[str]]:
-        """Modules of ``jobs`` and ``models`` among them."""
+        """Modules of the packages among them."""
         ours = frozenset(self.modules)
         return {name: found & ours for name, found in self.imports.items()}
 

@@ -25,7 +25,8 @@ from jobs.domain import (
 )
 from jobs.domain.geometry import local_grid
 from jobs.domain.job import SourceSpec
-from jobs.plan import Plan, group_overpasses
+from jobs.plan import Plan
+from jobs.plan.grouping import group_overpasses
 
 TIME = datetime(2024, 3, 7, 2, 10, 5, tzinfo=UTC)
 AREA = box(132.95, 42.70, 133.10, 42.80)

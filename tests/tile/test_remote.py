@@ -20,7 +20,7 @@ from jobs import tile
 from jobs.domain import Access, Grid, Pixels, Scene, Source
 from jobs.domain.sensors import SENSORS
 from jobs.errors import SceneError, UnreachableError
-from jobs.plan import overpass_to_json
+from jobs.plan.serialise import overpass_to_json
 from jobs.tile import access, raster
 from tests.support.scenes import GRID, noise, overpass, scene, write_band
 from tests.support.servers.faults import EVERY_FAULT, answers

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from jobs import tile
-from jobs.domain import Encoding, Grid, Quality, Source
+from jobs.domain import Grid, Quality, Source
 from jobs.domain.sensors import SENSORS
+from jobs.domain.types import Encoding
 from jobs.errors import SceneError
 from jobs.tile import raster
 from jobs.tile.aligned import read_windows

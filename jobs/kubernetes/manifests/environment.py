@@ -8,7 +8,7 @@ from typing import Any
 from jobs.kubernetes.manifests.pods import SCRATCH_FOLDER, TLS_FOLDER
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.tls import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE
-from jobs.run.cluster import WORKER_ENVIRONMENT
+from jobs.run import WORKER_ENVIRONMENT
 
 Variable = dict[str, Any]
 

@@ -14,7 +14,7 @@ from jobs.kubernetes.manifests.environment import (
 from jobs.kubernetes.manifests.pods import pod_spec
 from jobs.kubernetes.names import ARCHIVE, RUNNER_CONTAINER, labels
 from jobs.kubernetes.spec import Run
-from jobs.run.exit_codes import FINAL, ExitCode
+from jobs.run import FINAL, ExitCode
 
 GRACE_S = 120
 """Termination grace period, in which a runner commits finished overpasses and ends its tasks."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from jobs.domain.nearest import did_you_mean
+from jobs.domain import did_you_mean
 from jobs.errors import InputError
 
 REQUIRED = ("visit_id", "what", "source")

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jobs.domain.nearest import did_you_mean
+from jobs.domain import did_you_mean
 from jobs.errors import InputError
 
 NAME_COLUMNS = ("visit_id", "name", "source")

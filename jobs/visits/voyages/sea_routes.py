@@ -27,9 +27,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from jobs.domain import Grid
-from jobs.domain.geometry import GEOD
-from jobs.domain.land_mask import land_mask
+from jobs.domain import GEOD, Grid, land_mask
 from jobs.errors import InputError
 
 Place: TypeAlias = tuple[float, float]

@@ -36,7 +36,8 @@ from jobs.catalog.stac_item import scene_from_item
 from jobs.domain import Period, Port, Settings, StageName, Unit, UnitResult
 from jobs.domain.job import SourceSpec
 from jobs.domain.sensors import SENSORS
-from jobs.plan import Plan, group_overpasses
+from jobs.plan import Plan
+from jobs.plan.grouping import group_overpasses
 from jobs.run.backlog import RunOptions
 from jobs.run.execute import run_units
 from jobs.storage.local import LocalFolder

@@ -1,0 +1,28 @@
+from .html import pages
+from .imagery import ArchiveImagery, stretch
+from .latest import newest_results, read_newest
+from .publication import Provenance, Publication, UnitCounts
+from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
+from .read import PublishedResult, read_published
+from .table_files import as_csv
+from .write import publish
+
+__all__ = [
+    "ArchiveImagery",
+    "Provenance",
+    "Publication",
+    "PublishedResult",
+    "UnitCounts",
+    "as_csv",
+    "fleet_from_lengths",
+    "fleet_from_names",
+    "newest_results",
+    "pages",
+    "port_flows",
+    "publish",
+    "read_newest",
+    "read_published",
+    "stretch",
+    "visit_links",
+    "visits_at_berths",
+]

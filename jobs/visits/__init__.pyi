@@ -1,0 +1,101 @@
+from .cargo.barrels import StayVolumes, band, outside_fit_share, scenario_in
+from .cargo.cap import CapYear, cap_years, year_to_date
+from .cargo.deadweight import FIT_LENGTH_M
+from .cargo.entries import CargoEntry, read_entries
+from .cargo.settings import OFFICIAL_LOADS
+from .columns import (
+    CATEGORY,
+    COUNT,
+    FLAG,
+    NUMBER,
+    OPTIONAL_WHOLE,
+    SINGLE,
+    TEXT,
+    TIME,
+    WHOLE,
+    Columns,
+    PublishedTable,
+    frame,
+    table,
+    typed,
+)
+from .estimate import estimate_port, with_estimates
+from .occupancy.detector import MeasuredError
+from .occupancy.draws import DAY_S, StayDraws, credible, days_since
+from .schema import (
+    DEGREE_DECIMALS,
+    HISTORY_COLUMNS,
+    PUBLISHED,
+    VOYAGE_COLUMNS,
+    PortEstimate,
+    PortTables,
+)
+from .series import joined_series, port_series
+from .tables import port_tables
+from .voyages.capture_recapture import CaptureRecapture, ships_from_names
+from .voyages.fleet import SHIPS_PER_VISIT, ShipDraws, ships_from_lengths
+from .voyages.flows import Flows, flow_matrix
+from .voyages.linking import link
+from .voyages.names import read_names
+from .voyages.sea_routes import SeaRoute, sea_routes
+from .voyages.seen_visits import seen_visits
+from .voyages.transit import KNOT_KMH
+from .voyages.voyage_table import voyage_table
+
+__all__ = [
+    "CATEGORY",
+    "COUNT",
+    "DAY_S",
+    "DEGREE_DECIMALS",
+    "FIT_LENGTH_M",
+    "FLAG",
+    "HISTORY_COLUMNS",
+    "KNOT_KMH",
+    "NUMBER",
+    "OFFICIAL_LOADS",
+    "OPTIONAL_WHOLE",
+    "PUBLISHED",
+    "SHIPS_PER_VISIT",
+    "SINGLE",
+    "TEXT",
+    "TIME",
+    "VOYAGE_COLUMNS",
+    "WHOLE",
+    "CapYear",
+    "CaptureRecapture",
+    "CargoEntry",
+    "Columns",
+    "Flows",
+    "MeasuredError",
+    "PortEstimate",
+    "PortTables",
+    "PublishedTable",
+    "SeaRoute",
+    "ShipDraws",
+    "StayDraws",
+    "StayVolumes",
+    "band",
+    "cap_years",
+    "credible",
+    "days_since",
+    "estimate_port",
+    "flow_matrix",
+    "frame",
+    "joined_series",
+    "link",
+    "outside_fit_share",
+    "port_series",
+    "port_tables",
+    "read_entries",
+    "read_names",
+    "scenario_in",
+    "sea_routes",
+    "seen_visits",
+    "ships_from_lengths",
+    "ships_from_names",
+    "table",
+    "typed",
+    "voyage_table",
+    "with_estimates",
+    "year_to_date",
+]
