@@ -98,5 +98,5 @@ def main() -> None:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Ours, or one of the models package's own errors, told by name to keep the start quick."""
+    """Ours, or one of the models package's own errors, identified by name to keep the start quick."""
     return isinstance(error, BerthwatchError) or type(error).__module__.startswith("models.")
