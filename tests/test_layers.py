@@ -124,6 +124,9 @@ def test_other_rooms_are_imported_through_their_faces(module: str) -> None:
 def test_every_name_of_a_face_can_be_imported(package: str) -> None:
     module = importlib.import_module(package)
     assert set(module.__all__) == face(package)
+    split = (name.rpartition(".") for name in TREE.modules)
+    submodules = {last for parent, _, last in split if parent == package}
+    assert not face(package) & submodules, "an import of the module would hide the name"
     for name in face(package):
         assert getattr(module, name) is not None
 
@@ -203,4 +206,4 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(tmp_path: Path) -> No
         "jobs/cli/evaluation.html.j2",
     ):
         assert needed in names
-    assert any(name.startswith("jobs/domain/bundled_ports/") for name in names)
+    assert any(name.startswith("jobs/domain/port_files/") for name in names)

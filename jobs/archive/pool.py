@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jobs.archive.fork import ForkStore
 from jobs.archive.repository import PortArchive
 from jobs.archive.steps import Step
-from jobs.domain import Overpass, Port, land_mask
+from jobs.domain import Overpass, Port, make_land_mask
 from jobs.storage import Storage
 
 MOST_OPEN = 48
@@ -66,7 +66,7 @@ class Archives(Mapping[str, PortArchive]):
         archive = self.existing(port_id)
         if archive is None:
             port = self._ports[port_id]
-            made = PortArchive.create_or_open(self.root, port, land_mask(port.grid))
+            made = PortArchive.create_or_open(self.root, port, make_land_mask(port.grid))
             archive = self._keep(made)
         steps = archive.steps()
         if all(overpass.id in steps for overpass in overpasses):

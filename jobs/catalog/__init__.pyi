@@ -1,10 +1,10 @@
 from .query import Progress, Rejected
-from .search import search
+from .search import search_catalog
 from .stac_item import baseline_key
 
 __all__ = [
     "Progress",
     "Rejected",
     "baseline_key",
-    "search",
+    "search_catalog",
 ]

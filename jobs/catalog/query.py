@@ -13,7 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from jobs.catalog.stac_item import Item, acquired
-from jobs.domain import Period, Scene, SourceSpec, nearest
+from jobs.domain import Period, Scene, SourceSpec, nearest_word
 from jobs.errors import CatalogError, InputError
 
 Progress: TypeAlias = Callable[[str], None]
@@ -93,7 +93,7 @@ def in_collection(source: SourceSpec, item: Any) -> bool:
 
 def unknown_collection(source: SourceSpec, known: list[str]) -> CatalogError:
     """The error of a catalog that lacks the source's collection, with the nearest it has."""
-    near = nearest(source.collection, known, count=3) or sorted(known)[:10]
+    near = nearest_word(source.collection, known, count=3) or sorted(known)[:10]
     names = ", ".join(near) or "none"
     return CatalogError(
         f"{source.catalog} has no collection {source.collection!r}; the nearest are: {names}; "

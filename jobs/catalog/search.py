@@ -25,7 +25,7 @@ from jobs.domain import Access, Period, Scene, SourceSpec
 from jobs.errors import InputError
 
 
-def search(
+def search_catalog(
     source: SourceSpec,
     area: Polygon,
     period: Period,

@@ -98,5 +98,5 @@ def main() -> None:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Ours, or one of the models package's own errors, identified by name to keep the start quick."""
+    """Ours, or an error of the models package, which is matched by name to spare its import."""
     return isinstance(error, BerthwatchError) or type(error).__module__.startswith("models.")

@@ -37,8 +37,8 @@ from jobs.kubernetes import (
     checked_namespace,
     covered,
     find_run,
+    make_partitions,
     make_run,
-    partitions,
     read_settings,
     resized,
     run_in_pod,
@@ -202,7 +202,7 @@ def _what(
         return pinned(source, replan), (WHOLE,)
     period: Period = covered(backfill)
     found = pinned(source, replan, period)
-    parts = partitions(backfill, by, found.period)
+    parts = make_partitions(backfill, by, found.period)
     return found, parts if some is None else sliced(parts, some)
 
 

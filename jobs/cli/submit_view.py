@@ -14,7 +14,7 @@ from jobs.kubernetes import (
     Run,
     Submission,
     SubmissionState,
-    dask_cluster,
+    dask_cluster_manifest,
     gpu_group,
     runner_job,
     tls_secret,
@@ -24,7 +24,7 @@ from jobs.plan import Plan, cost_rows, costs, estimate_plan
 
 def show_dry_run(run: Run, found: Plan, output: str) -> None:
     """Print what a submission would create, as text, JSON or YAML."""
-    cluster = [dask_cluster(run, 0, None), gpu_group(run, 0, None)]
+    cluster = [dask_cluster_manifest(run, 0, None), gpu_group(run, 0, None)]
     made = [runner_job(run), tls_secret(run, None, None), *(one for one in cluster if one)]
     match output:
         case "yaml":

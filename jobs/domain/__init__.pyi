@@ -1,7 +1,7 @@
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
 from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json
-from .land_mask import land_mask
-from .nearest import did_you_mean, nearest
+from .land_mask import make_land_mask
+from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
 from .sensors import SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
 from .types import (
@@ -84,9 +84,9 @@ __all__ = [
     "content_id",
     "did_you_mean",
     "job_digest",
-    "land_mask",
     "load_port",
-    "nearest",
+    "make_land_mask",
+    "nearest_word",
     "period_json",
     "port_geojson",
     "project",

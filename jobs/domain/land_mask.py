@@ -12,7 +12,7 @@ from jobs.domain.geometry import WGS84, transformer
 from jobs.domain.types import Grid
 
 
-def land_mask(grid: Grid) -> NDArray[np.bool_]:
+def make_land_mask(grid: Grid) -> NDArray[np.bool_]:
     """True for land at pixel centres, (y, x), by the GSHHG shoreline, which has no quays.
 
     The first call in a process loads the shorelines of the world: 5 to 10 s.

@@ -9,7 +9,9 @@ CUTOFF = 0.6
 """Least similarity of a suggestion, 0..1: the ratio of ``difflib.SequenceMatcher``."""
 
 
-def nearest(word: str, known: Iterable[str], count: int = 1, cutoff: float = CUTOFF) -> list[str]:
+def nearest_word(
+    word: str, known: Iterable[str], count: int = 1, cutoff: float = CUTOFF
+) -> list[str]:
     """At most ``count`` known words like ``word`` in any case, the most similar first."""
     spelt = {name.lower(): name for name in sorted(known, reverse=True)}
     return [spelt[found] for found in get_close_matches(word.lower(), spelt, count, cutoff)]
@@ -19,5 +21,5 @@ def did_you_mean(
     word: str, known: Iterable[str], otherwise: str = "", cutoff: float = CUTOFF
 ) -> str:
     """``did you mean 'x'?`` with the nearest known word; ``otherwise`` where none is near."""
-    near = nearest(word, known, cutoff=cutoff)
+    near = nearest_word(word, known, cutoff=cutoff)
     return f"did you mean {near[0]!r}?" if near else otherwise

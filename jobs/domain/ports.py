@@ -34,7 +34,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 def bundled_ports() -> tuple[str, ...]:
     """Ids of the ports that come with Berthwatch, sorted."""
-    files = resources.files("jobs.domain").joinpath("bundled_ports").iterdir()
+    files = resources.files("jobs.domain").joinpath("port_files").iterdir()
     return tuple(sorted(Path(f.name).stem for f in files if f.name.endswith(".geojson")))
 
 
@@ -50,7 +50,7 @@ def load_port(ref: str | Path) -> Port:
         choice = f"there are {', '.join(known)}; for another port give a GeoJSON file of your own"
         hint = did_you_mean(ref, known)
         raise InputError("; ".join(filter(None, (f"no bundled port {ref!r}", hint, choice))))
-    file = resources.files("jobs.domain").joinpath("bundled_ports", f"{ref.upper()}.geojson")
+    file = resources.files("jobs.domain").joinpath("port_files", f"{ref.upper()}.geojson")
     return _parse(file.read_text(encoding="utf-8"), f"bundled port {ref.upper()}")
 
 

@@ -2,11 +2,11 @@ from .api import CONFIG_MAPS, DEFAULT_NAMESPACE, Api, api_for
 from .cancel import Cancellation, cancel_run, count_by_kind
 from .diagnosis import Trouble
 from .logs import Line, Log, PodFilter, follow, read_logs
-from .manifests.cluster import dask_cluster, gpu_group
+from .manifests.cluster import dask_cluster_manifest, gpu_group
 from .manifests.job import runner_job
 from .manifests.secret import tls_secret
 from .names import checked_namespace
-from .partitions import WHOLE, Partition, covered, partitions, sliced
+from .partitions import WHOLE, Partition, covered, make_partitions, sliced
 from .records import list_runs
 from .runner import run_in_pod
 from .selection import RunApis, api_of_run, archive_of, find_run, find_status, is_file, poll_status
@@ -46,15 +46,15 @@ __all__ = [
     "checked_namespace",
     "count_by_kind",
     "covered",
-    "dask_cluster",
+    "dask_cluster_manifest",
     "find_run",
     "find_status",
     "follow",
     "gpu_group",
     "is_file",
     "list_runs",
+    "make_partitions",
     "make_run",
-    "partitions",
     "poll_status",
     "read_logs",
     "read_settings",

@@ -6,7 +6,7 @@ import time
 
 from jobs.errors import AlreadyThereError, KubernetesLostError
 from jobs.kubernetes.api import CLUSTERS, KINDS, WORKER_GROUPS, Api, Manifest
-from jobs.kubernetes.manifests import dask_cluster, gpu_group
+from jobs.kubernetes.manifests import dask_cluster_manifest, gpu_group
 from jobs.kubernetes.spec import Run
 
 DELETION_LIMIT_S = 120.0
@@ -22,7 +22,7 @@ def make_cluster(api: Api, run: Run, index: int, job_uid: str) -> None:
     the same cluster. Raises KubernetesLostError where one of an earlier submission is not deleted
     within DELETION_LIMIT_S.
     """
-    _make(api, dask_cluster(run, index, job_uid))
+    _make(api, dask_cluster_manifest(run, index, job_uid))
     group = gpu_group(run, index, job_uid)
     if group is not None:
         _make(api, group)

@@ -33,7 +33,7 @@ WHOLE = Partition("all", None)
 """The only partition of a run that is no backfill."""
 
 
-def partitions(backfill: str, by: str, within: Period) -> tuple[Partition, ...]:
+def make_partitions(backfill: str, by: str, within: Period) -> tuple[Partition, ...]:
     """Calendar parts (``year``, ``quarter``, ``month``) of ``2017..2024``, both ends inclusive.
 
     The ends may also be months or days (``2017-05..2018-02``). Parts are cut to those ends and to

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from jobs.catalog import Progress, Rejected, search
+from jobs.catalog import Progress, Rejected, search_catalog
 from jobs.domain import Job, Port, PortRef, Scene, load_port
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
@@ -60,7 +60,7 @@ def _findings(
         scenes: list[Scene] = []
         rejected: list[Rejected] = []
         for source in job.sources:
-            result = search(source, port.area, job.period, progress=progress)
+            result = search_catalog(source, port.area, job.period, progress=progress)
             scenes += result.scenes
             rejected += result.rejected
         yield PortFindings(port.id, group_overpasses(port, scenes), rejected)

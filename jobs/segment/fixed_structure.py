@@ -29,7 +29,7 @@ from jobs.segment.background import LEAST_LOOKS, Candidate, Planes, background, 
 from jobs.segment.stage import in_metres, load_predictor, visible
 from models.geometry import Corners, overlap
 from models.inference import Predictor
-from models.network import normalise
+from models.network import normalise_planes
 
 FIXED_FROM = 0.5
 """Mean probability of ship in the background under a vessel's box from which it is fixed."""
@@ -117,7 +117,7 @@ def structures(
 def normalised(ids: tuple[str, ...], pixels_of: PixelsOf, sensor: Sensor) -> Iterator[Planes]:
     """The normalised planes of each look, one at a time."""
     for overpass_id in ids:
-        yield normalise(visible(pixels_of(overpass_id), sensor), sensor.bands)
+        yield normalise_planes(visible(pixels_of(overpass_id), sensor), sensor.bands)
 
 
 def structure_in(still: Planes, grid: Grid, predictor: Predictor) -> Structure:

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from jobs.domain import Berth, BerthKind, Grid, Port, land_mask, project
+from jobs.domain import Berth, BerthKind, Grid, Port, make_land_mask, project
 
 QUAY_SHARE = 0.42
 """Share of a berth's width, from its landward side, that is quay; ships lie on the rest."""
@@ -96,7 +96,7 @@ class Harbour:
 def harbour(port: Port, margin_m: float) -> Harbour:
     """The port's window and moorings, from its polygons and the land mask."""
     window = _widened(port.grid, math.ceil(margin_m / 20) * 20.0)
-    land = land_mask(window)
+    land = make_land_mask(window)
     moorings = tuple(_mooring(berth, window, land) for berth in port.berths)
     return Harbour(port, moorings, window, land)
 

@@ -15,7 +15,7 @@ from models.dataset.copy_paste import Cutout, cut_out, paste_ships
 from models.dataset.scenes import LabelledScene
 from models.dataset.targets import TRUSTED, draw_hulls, draw_labels
 from models.geometry import axes
-from models.network import Image, normalise
+from models.network import Image, normalise_planes
 
 _MARGIN_PX = 4.0
 """A hull that ends this far beyond a chip's edge still has its border in it."""
@@ -71,7 +71,7 @@ class View:
 
 def prepare(scene: LabelledScene) -> Canvas:
     """Normalise a scene and cut out its ships."""
-    planes = normalise(scene.image, scene.bands)
+    planes = normalise_planes(scene.image, scene.bands)
     known = np.isfinite(planes)
     filled = np.concatenate([np.where(known, planes, 0), known]).astype(np.float32)
     return Canvas(

@@ -17,7 +17,7 @@ from models.config import Calibration
 from models.inference.instances import Prediction
 from models.inference.tiles import CELL_PX, HALO_PX, busy_cells, cover, cut, pixels_of
 from models.inference.vessels import Detection, find_vessels
-from models.network import Image, normalise
+from models.network import Image, normalise_planes
 from models.weights import Weights, WeightsError, load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Predictor:
         background and the contrast are taken from all of it.
         Raises BandError, a ValueError. The same image gives the same bytes.
         """
-        return self.predict_planes(normalise(image, bands))
+        return self.predict_planes(normalise_planes(image, bands))
 
     def predict_planes(self, planes: Image) -> Prediction:
         """The maps of an image that is normalised already, or composed of several that are.

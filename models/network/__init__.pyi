@@ -1,4 +1,4 @@
-from .normalise import BANDS, Image, normalise
+from .normalise import BANDS, Image, normalise_planes
 from .unet import ConvBlock, UNet, new_unet, unet_from_arrays, unet_to_arrays
 
 __all__ = [
@@ -7,7 +7,7 @@ __all__ = [
     "Image",
     "UNet",
     "new_unet",
-    "normalise",
+    "normalise_planes",
     "unet_from_arrays",
     "unet_to_arrays",
 ]

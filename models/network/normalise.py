@@ -46,7 +46,7 @@ class BandError(ValueError):
     """The image's shape or bands do not fit the network's input."""
 
 
-def normalise(image: Image, bands: Sequence[str]) -> Image:
+def normalise_planes(image: Image, bands: Sequence[str]) -> Image:
     """Express an image relative to its own background and contrast.
 
     image: (band, y, x), reflectance or true colour, roughly 0..1; NaN = no data.

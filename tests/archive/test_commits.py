@@ -26,7 +26,7 @@ LAND = np.zeros(GRID.shape, bool)
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "LONGEST_PAUSE_S", 0.0)
-    monkeypatch.setattr("jobs.archive.pool.land_mask", lambda grid: LAND)
+    monkeypatch.setattr("jobs.archive.pool.make_land_mask", lambda grid: LAND)
 
 
 def done(overpass_id: str) -> tuple[UnitResult, str]:

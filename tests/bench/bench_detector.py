@@ -41,7 +41,7 @@ from models.evaluation.text import error_line
 from models.inference.instances import Prediction
 from models.inference.predictor import Predictor
 from models.inference.vessels import find_vessels
-from models.network.normalise import VISIBLE, normalise
+from models.network.normalise import VISIBLE, normalise_planes
 from models.weights import Weights, load_weights, save_weights
 
 CLASSES_M = (40, 70, 100, 150, 200, 400)
@@ -132,7 +132,9 @@ def open_water(looks: Looks) -> Looks:
 
 def land_of_dates(scenes: Sequence[LabelledScene]) -> NDArray[np.bool_]:
     """Land, (y, x), where the median of one place's dates is rough or bright."""
-    stack = np.stack([normalise(scene.image, scene.bands)[: len(VISIBLE)] for scene in scenes])
+    stack = np.stack(
+        [normalise_planes(scene.image, scene.bands)[: len(VISIBLE)] for scene in scenes]
+    )
     known = np.isfinite(stack).any(axis=0).all(axis=0)
     level = np.zeros(stack.shape[1:])
     level[:, known] = np.nanmedian(stack[:, :, known], axis=0)

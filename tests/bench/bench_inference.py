@@ -35,7 +35,7 @@ from models.inference.engine import Engine, OneThread
 from models.inference.fuse import fused
 from models.inference.predictor import Predictor
 from models.inference.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels_of
-from models.network.normalise import normalise
+from models.network.normalise import normalise_planes
 from models.network.unet import UNet, unet_from_arrays
 from models.weights import load_weights
 from tests.bench import bench_costs
@@ -104,7 +104,7 @@ def skipping(scenes: Sequence[LabelledScene], weights: Path | None) -> list[str]
     print("\nscene                            skipped  likeliest there  vessels")
     changed, left_out, known_pixels = [], 0, 0
     for scene in scenes:
-        planes = normalise(scene.image, scene.bands)
+        planes = normalise_planes(scene.image, scene.bands)
         with mock.patch.object(predictor_module, "busy_cells", _all_busy):
             whole = predictor.predict(scene.image, scene.bands)
         skipped = predictor.predict(scene.image, scene.bands)
@@ -139,7 +139,7 @@ def _alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
 
 def throughput(scenes: Sequence[LabelledScene], weights: Path | None, rounds: int) -> None:
     """Network alone, on planes that are normalised beforehand."""
-    images = [normalise(scene.image, scene.bands) for scene in scenes]
+    images = [normalise_planes(scene.image, scene.bands) for scene in scenes]
     methods = dict(_methods(weights))
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     for run in methods.values():

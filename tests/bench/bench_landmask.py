@@ -13,7 +13,7 @@ from scipy import ndimage
 from shapely.geometry import box
 
 from jobs.domain.geometry import local_grid
-from jobs.domain.land_mask import land_mask
+from jobs.domain.land_mask import make_land_mask
 from jobs.segment.stage import SHORE_TOLERANCE_M
 
 MARGIN_DEG = 0.01
@@ -38,7 +38,7 @@ def distances(labels: pd.DataFrame) -> NDArray[np.float64]:
     lon, lat = ships["lon"].to_numpy(), ships["lat"].to_numpy()
     around = box(lon.min(), lat.min(), lon.max(), lat.max()).buffer(MARGIN_DEG).envelope
     grid = local_grid(around)
-    distance = ndimage.distance_transform_edt(land_mask(grid)) * grid.resolution_m
+    distance = ndimage.distance_transform_edt(make_land_mask(grid)) * grid.resolution_m
     x, y = Transformer.from_crs(4326, grid.epsg, always_xy=True).transform(lon, lat)
     rows = ((grid.top - y) // grid.resolution_m).astype(int)
     columns = ((x - grid.left) // grid.resolution_m).astype(int)

@@ -29,6 +29,7 @@ from jobs import tile
 from jobs.domain import Grid, Scene, Source
 from jobs.domain.sensors import SENSORS
 from jobs.tile import raster
+from jobs.tile.stage import read_overpass
 from tests.support.scenes import scene
 from tests.support.servers.files import file_server
 from tests.support.servers.s3 import environment, faulty_proxy, s3_server
@@ -203,14 +204,14 @@ def work(case: Case) -> tuple[float, float]:
 
 def _read(case: Case, grid: Grid) -> None:
     if case.threads == 1:
-        tile.read_overpass([case.scene], S2, grid)
+        read_overpass([case.scene], S2, grid)
         return
     parts = [
         replace(case.scene, bands={band: source}, mask=case.scene.mask if i == 0 else None)
         for i, (band, source) in enumerate(case.scene.bands.items())
     ]
     with ThreadPoolExecutor(case.threads) as pool:
-        list(pool.map(lambda part: tile.read_overpass([part], S2, grid), parts))
+        list(pool.map(lambda part: read_overpass([part], S2, grid), parts))
 
 
 def measure(case: Case, server: Server) -> Figures:

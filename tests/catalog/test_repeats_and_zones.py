@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from shapely.geometry import box
 
-from jobs.catalog.search import search
+from jobs.catalog.search import search_catalog
 from jobs.catalog.stac_item import acquired
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
@@ -41,7 +41,7 @@ def test_of_an_item_that_comes_twice_the_first_is_kept(tmp_path: Path) -> None:
         json.dumps({"type": "FeatureCollection", "features": [first, again, broken]}),
         encoding="utf-8",
     )
-    found = search(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
+    found = search_catalog(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
     assert found.rejected == ()
     (scene,) = found.scenes
     assert scene.cloud_cover == first["properties"]["eo:cloud_cover"] != 99.0

@@ -15,7 +15,7 @@ from shapely.geometry import MultiPolygon, Polygon, box, mapping
 from stac_geoparquet.arrow import parse_stac_items_to_parquet
 
 from jobs.catalog.query import SearchResult
-from jobs.catalog.search import search
+from jobs.catalog.search import search_catalog
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError
@@ -111,7 +111,7 @@ def test_every_kind_of_file_gives_the_same_scenes(
     tmp_path: Path, write_as: Callable[[Path, list[dict[str, Any]]], str]
 ) -> None:
     place = write_as(tmp_path, month()[::-1])
-    result = search(SourceSpec(place, COLLECTION), AREA, PERIOD)
+    result = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD)
 
     assert ids(result) == [f"item-{day:02d}" for day in range(3, 13)]
     assert result.rejected == ()
@@ -129,7 +129,7 @@ def test_an_unknown_collection_is_named_with_the_nearest(
 ) -> None:
     place = write_as(tmp_path, [item_on(5)])
     with pytest.raises(CatalogError, match=r"no collection 'sentinel-2-l2a'.*sentinel-2-c1-l2a"):
-        search(SourceSpec(place, "sentinel-2-l2a"), AREA, PERIOD)
+        search_catalog(SourceSpec(place, "sentinel-2-l2a"), AREA, PERIOD)
 
 
 @pytest.mark.parametrize("write_as", WRITERS)
@@ -137,8 +137,8 @@ def test_elsewhere_and_at_other_times_there_is_nothing(
     tmp_path: Path, write_as: Callable[[Path, list[dict[str, Any]]], str]
 ) -> None:
     source = SourceSpec(write_as(tmp_path, month()), COLLECTION)
-    assert search(source, box(10, 10, 11, 11), PERIOD) == SearchResult((), ())
-    assert search(source, AREA, Period(date(2024, 1, 1), date(2024, 12, 31))).scenes == ()
+    assert search_catalog(source, box(10, 10, 11, 11), PERIOD) == SearchResult((), ())
+    assert search_catalog(source, AREA, Period(date(2024, 1, 1), date(2024, 12, 31))).scenes == ()
 
 
 # --- what is wanted -----------------------------------------------------------------------------
@@ -153,7 +153,11 @@ def test_both_days_of_the_period_count_to_their_last_instant(tmp_path: Path) -> 
         "zone": "2025-07-13T02:00:00+09:00",
     }
     items = [item_on(1, id=id, datetime=time) for id, time in times.items()]
-    assert ids(search(item_list(tmp_path, items), AREA, PERIOD)) == ["first", "zone", "last"]
+    assert ids(search_catalog(item_list(tmp_path, items), AREA, PERIOD)) == [
+        "first",
+        "zone",
+        "last",
+    ]
 
 
 def test_clouds_are_filtered_here_and_unknown_cloud_is_kept(tmp_path: Path) -> None:
@@ -162,14 +166,14 @@ def test_clouds_are_filtered_here_and_unknown_cloud_is_kept(tmp_path: Path) -> N
     del items[2]["properties"]["eo:cloud_cover"]
     source = item_list(tmp_path, items)
     limited = SourceSpec(source.catalog, source.collection, max_cloud_cover=40)
-    assert ids(search(limited, AREA, PERIOD)) == ["item-03", "item-05"]
+    assert ids(search_catalog(limited, AREA, PERIOD)) == ["item-03", "item-05"]
 
 
 def test_the_footprint_decides_not_the_bbox(tmp_path: Path) -> None:
     item = item_on(5)
     west, south, _, north = item["bbox"]
     item["geometry"] = mapping(Polygon([(west, south), (west, north), (west + 0.01, north)]))
-    assert search(item_list(tmp_path, [item]), AREA, PERIOD).scenes == ()
+    assert search_catalog(item_list(tmp_path, [item]), AREA, PERIOD).scenes == ()
 
 
 def test_without_geometry_the_bbox_decides(tmp_path: Path) -> None:
@@ -179,7 +183,7 @@ def test_without_geometry_the_bbox_decides(tmp_path: Path) -> None:
     west, south, east, north = here["bbox"]
     heights["bbox"] = [west, south, 0, east, north, 100]
     there["bbox"] = [0, 0, 1, 1]
-    found = search(item_list(tmp_path, [here, heights, there]), AREA, PERIOD)
+    found = search_catalog(item_list(tmp_path, [here, heights, there]), AREA, PERIOD)
     assert ids(found) == ["item-03", "item-04"]
     assert found.scenes[0].geometry is None
 
@@ -188,32 +192,34 @@ def test_a_bbox_may_cross_the_antimeridian(tmp_path: Path) -> None:
     item = item_on(5)
     item |= {"geometry": None, "bbox": [179, -5, -179, -4]}
     source = item_list(tmp_path, [item])
-    assert len(search(source, box(179.5, -4.8, 179.7, -4.6), PERIOD).scenes) == 1
-    assert len(search(source, box(-179.7, -4.8, -179.5, -4.6), PERIOD).scenes) == 1
-    assert search(source, AREA, PERIOD).scenes == ()
+    assert len(search_catalog(source, box(179.5, -4.8, 179.7, -4.6), PERIOD).scenes) == 1
+    assert len(search_catalog(source, box(-179.7, -4.8, -179.5, -4.6), PERIOD).scenes) == 1
+    assert search_catalog(source, AREA, PERIOD).scenes == ()
 
 
 def test_a_footprint_of_several_parts_meets_the_area_with_any(tmp_path: Path) -> None:
     item = item_on(5)
     item["geometry"] = mapping(MultiPolygon([box(0, 0, 9, 9), AREA]))
-    found = search(item_list(tmp_path, [item]), AREA, PERIOD)
+    found = search_catalog(item_list(tmp_path, [item]), AREA, PERIOD)
     assert found.scenes[0].geometry == box(0, 0, 9, 9)
 
 
 def test_other_collections_in_the_same_list_are_left_out(tmp_path: Path) -> None:
     other = item_on(6) | {"collection": "landsat"}
-    assert ids(search(item_list(tmp_path, [item_on(5), other]), AREA, PERIOD)) == ["item-05"]
+    assert ids(search_catalog(item_list(tmp_path, [item_on(5), other]), AREA, PERIOD)) == [
+        "item-05"
+    ]
 
 
 def test_scenes_come_in_order_of_time_then_id_and_once(tmp_path: Path) -> None:
     items = [item_on(9, id="b"), item_on(9, id="a"), item_on(4, id="c"), item_on(9, id="b")]
-    assert ids(search(item_list(tmp_path, items), AREA, PERIOD)) == ["c", "a", "b"]
+    assert ids(search_catalog(item_list(tmp_path, items), AREA, PERIOD)) == ["c", "a", "b"]
 
 
 def test_the_sensor_may_be_named(tmp_path: Path) -> None:
     source = item_list(tmp_path, [item_on(5)])
     named = SourceSpec(source.catalog, source.collection, sensor="sentinel-2-visual")
-    assert search(named, AREA, PERIOD).scenes[0].bands["blue"].index == 3
+    assert search_catalog(named, AREA, PERIOD).scenes[0].bands["blue"].index == 3
 
 
 def test_malformed_items_are_skipped_with_their_reason(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ def test_malformed_items_are_skipped_with_their_reason(tmp_path: Path) -> None:
     bent["geometry"] = {"type": "Polygon", "coordinates": "no"}
     no_properties = item_on(8) | {"properties": None}
     items = [no_red, no_time, no_place, bent, no_properties, {"id": "x"}, item_on(9)]
-    found = search(item_list(tmp_path, items), AREA, PERIOD)
+    found = search_catalog(item_list(tmp_path, items), AREA, PERIOD)
 
     assert ids(found) == ["item-09"]
     reasons = {left_out.item_id: left_out.reason for left_out in found.rejected}
@@ -243,7 +249,9 @@ def test_relative_hrefs_belong_to_the_items_own_folder(tmp_path: Path) -> None:
     for name in ("red", "green", "blue", "nir"):
         item["assets"][name]["href"] = f"./{name}.tif"
     item["assets"]["scl"]["href"] = "../shared/scl.tif"
-    scene = search(SourceSpec(as_catalog(tmp_path, [item]), COLLECTION), AREA, PERIOD).scenes[0]
+    scene = search_catalog(
+        SourceSpec(as_catalog(tmp_path, [item]), COLLECTION), AREA, PERIOD
+    ).scenes[0]
 
     year = tmp_path / "sub" / COLLECTION / "2025"
     assert scene.bands["red"].href == str(year / "item-05" / "red.tif")
@@ -257,7 +265,9 @@ def test_hrefs_that_are_absolute_stay(tmp_path: Path) -> None:
     for name, href in hrefs.items():
         item["assets"][name]["href"] = href
     bands = (
-        search(SourceSpec(as_catalog(tmp_path, [item]), COLLECTION), AREA, PERIOD).scenes[0].bands
+        search_catalog(SourceSpec(as_catalog(tmp_path, [item]), COLLECTION), AREA, PERIOD)
+        .scenes[0]
+        .bands
     )
     assert bands["red"].href == "s3://b/red.tif"
     assert bands["green"].href == "/data/g.tif"
@@ -269,7 +279,7 @@ def test_a_linked_item_that_is_missing_or_broken_is_reported(tmp_path: Path) -> 
     year = tmp_path / "sub" / COLLECTION / "2025"
     (year / "item-04" / "item.json").unlink()
     (year / "item-05" / "item.json").write_text("{", encoding="utf-8")
-    found = search(SourceSpec(place, COLLECTION), AREA, PERIOD)
+    found = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD)
     assert len(found.scenes) == 8
     assert [Path(left_out.item_id).parent.name for left_out in found.rejected] == [
         "item-04",
@@ -280,7 +290,7 @@ def test_a_linked_item_that_is_missing_or_broken_is_reported(tmp_path: Path) -> 
 def test_a_sub_catalog_is_read_with_all_below_it(tmp_path: Path) -> None:
     nodes: list[str] = []
     place = as_catalog(tmp_path, month())
-    search(SourceSpec(place, COLLECTION), AREA, PERIOD, progress=nodes.append)
+    search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD, progress=nodes.append)
     assert any("25 items" in text for text in nodes)
 
 
@@ -290,7 +300,7 @@ def test_what_is_no_catalog_is_refused_with_its_place(tmp_path: Path, content: s
     if content is not None:
         path.write_text(content, encoding="utf-8")
     with pytest.raises(CatalogError, match=r"catalog\.json cannot be read"):
-        search(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
+        search_catalog(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
 
 
 # --- stac-geoparquet ----------------------------------------------------------------------------
@@ -300,7 +310,7 @@ def test_a_broken_parquet_file_is_refused_with_its_place(tmp_path: Path) -> None
     path = tmp_path / "items.parquet"
     path.write_bytes(b"PAR1 or so")
     with pytest.raises(CatalogError, match=r"items\.parquet as stac-geoparquet"):
-        search(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
+        search_catalog(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
 
 
 def test_items_of_several_flavours_in_one_parquet_file(tmp_path: Path) -> None:
@@ -311,8 +321,8 @@ def test_items_of_several_flavours_in_one_parquet_file(tmp_path: Path) -> None:
     red["bands"] = [{"name": "B04"}]
     items = [item_on(5), other]
     place = as_parquet_by_rustac(tmp_path, copy.deepcopy(items))
-    from_parquet = search(SourceSpec(place, COLLECTION), AREA, PERIOD).scenes[0]
-    from_list = search(item_list(tmp_path, items), AREA, PERIOD).scenes[0]
+    from_parquet = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD).scenes[0]
+    from_list = search_catalog(item_list(tmp_path, items), AREA, PERIOD).scenes[0]
     assert from_parquet.bands == from_list.bands
     assert from_parquet.facts == from_list.facts
 
@@ -326,7 +336,7 @@ real_data = pytest.mark.skipif(not REAL.exists(), reason="the recorded imagery i
 @real_data
 def test_vancouver_tiles_are_all_found() -> None:
     area = box(-123.32, 49.20, -123.05, 49.36)
-    found = search(
+    found = search_catalog(
         SourceSpec(str(REAL), "s2-vancouver"), area, Period(date(2019, 1, 1), date(2020, 12, 31))
     )
     assert found.rejected == ()
@@ -338,7 +348,7 @@ def test_vancouver_tiles_are_all_found() -> None:
 @pytest.mark.real_data
 @real_data
 def test_ports_are_found_with_their_own_scale() -> None:
-    found = search(
+    found = search_catalog(
         SourceSpec(str(REAL), "s2-ports"),
         box(30, -30, 32, -29),
         Period(date(2023, 1, 1), date(2023, 12, 31)),

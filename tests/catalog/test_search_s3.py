@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.catalog import search as search_module
-from jobs.catalog.search import search
+from jobs.catalog.search import search_catalog
 from jobs.catalog.transport import RequestSettings
 from jobs.domain import Access
 from jobs.domain.job import SourceSpec
@@ -53,7 +53,7 @@ def test_every_kind_of_file_is_read_from_a_bucket(
 ) -> None:
     place = Path(write_as(tmp_path, month()))
     s3.put(tmp_path, write_as.__name__)
-    found = search(
+    found = search_catalog(
         SourceSpec(f"s3://berthwatch/{write_as.__name__}/{place.name}", COLLECTION), AREA, PERIOD
     )
     assert ids(found) == [f"item-{day:02d}" for day in range(3, 13)]
@@ -66,7 +66,9 @@ def test_relative_hrefs_stay_in_the_bucket(s3: S3, proxy: Proxy, tmp_path: Path)
     catalog(tmp_path, [item])
     s3.put(tmp_path, "relative")
     place = "s3://berthwatch/relative/catalog.json"
-    found = search(SourceSpec(place, COLLECTION, access=Access.REQUESTER_PAYS), AREA, PERIOD)
+    found = search_catalog(
+        SourceSpec(place, COLLECTION, access=Access.REQUESTER_PAYS), AREA, PERIOD
+    )
     folder = f"s3://berthwatch/relative/sub/{COLLECTION}/2025/{item['id']}"
     assert found.scenes[0].bands["red"].href == f"{folder}/red.tif"
     assert found.scenes[0].access is Access.REQUESTER_PAYS
@@ -76,14 +78,16 @@ def test_relative_hrefs_stay_in_the_bucket(s3: S3, proxy: Proxy, tmp_path: Path)
 def test_anonymous_access_signs_nothing(proxy: Proxy) -> None:
     source = SourceSpec("s3://berthwatch/x.parquet", COLLECTION, access=Access.ANONYMOUS)
     with pytest.raises(CatalogError, match=r"s3://berthwatch/x\.parquet.*access: anonymous"):
-        search(source, AREA, PERIOD, settings=HASTY)
+        search_catalog(source, AREA, PERIOD, settings=HASTY)
     assert not any("authorization" in request.headers for request in proxy.requests)
 
 
 def test_a_bucket_that_is_slow_is_asked_again_and_given_up(proxy: Proxy) -> None:
     fault = proxy.faults.add(answers(503, times=None))
     with pytest.raises(CatalogError, match=r"s3://berthwatch/catalog\.json cannot be read"):
-        search(SourceSpec("s3://berthwatch/catalog.json", COLLECTION), AREA, PERIOD, settings=HASTY)
+        search_catalog(
+            SourceSpec("s3://berthwatch/catalog.json", COLLECTION), AREA, PERIOD, settings=HASTY
+        )
     assert fault.hits == 1 + HASTY.retries
 
 
@@ -101,5 +105,7 @@ def test_planetary_computer_is_known_by_its_host(catalog: str, access: Access | 
 
 
 def test_without_access_a_scene_has_none(tmp_path: Path) -> None:
-    found = search(SourceSpec(str(catalog(tmp_path, [item_on(5)])), COLLECTION), AREA, PERIOD)
+    found = search_catalog(
+        SourceSpec(str(catalog(tmp_path, [item_on(5)])), COLLECTION), AREA, PERIOD
+    )
     assert found.scenes[0].access is None

@@ -21,7 +21,7 @@ import pytest
 from shapely.geometry import box
 
 from jobs.catalog.query import SearchResult
-from jobs.catalog.search import search
+from jobs.catalog.search import search_catalog
 from jobs.catalog.transport import RequestSettings
 from jobs.domain import Period
 from jobs.domain.job import SourceSpec
@@ -110,7 +110,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_all_pages_of_a_real_server_are_read(api: str) -> None:
     lines: list[str] = []
-    result = search(
+    result = search_catalog(
         SourceSpec(api, COLLECTION), AREA, PERIOD, progress=lines.append, settings=HASTY
     )
     assert ids(result) == days(3, 22)
@@ -122,27 +122,29 @@ def test_all_pages_of_a_real_server_are_read(api: str) -> None:
 
 def test_cloud_is_filtered_though_the_server_cannot(api: str) -> None:
     source = SourceSpec(api, COLLECTION, max_cloud_cover=20)
-    assert ids(search(source, AREA, PERIOD, settings=HASTY)) == days(3, 6)
+    assert ids(search_catalog(source, AREA, PERIOD, settings=HASTY)) == days(3, 6)
 
 
 def test_what_the_server_says_of_projection_is_not_rewritten(api: str) -> None:
-    scene = search(SourceSpec(api, COLLECTION), AREA, PERIOD, settings=HASTY).scenes[0]
+    scene = search_catalog(SourceSpec(api, COLLECTION), AREA, PERIOD, settings=HASTY).scenes[0]
     assert scene.bands["red"].epsg == 32724
     assert scene.bands["red"].offset == -0.1
     assert scene.catalog == api
 
 
 def test_elsewhere_the_server_has_nothing(api: str) -> None:
-    assert search(SourceSpec(api, COLLECTION), box(9, 9, 10, 10), PERIOD) == SearchResult((), ())
+    assert search_catalog(SourceSpec(api, COLLECTION), box(9, 9, 10, 10), PERIOD) == SearchResult(
+        (), ()
+    )
 
 
 def test_an_unknown_collection_is_named_with_the_nearest(api: str) -> None:
     with pytest.raises(CatalogError, match=r"no collection 'sentinel-2-l2a'.*sentinel-2-c1-l2a"):
-        search(SourceSpec(api, "sentinel-2-l2a"), AREA, PERIOD, settings=HASTY)
+        search_catalog(SourceSpec(api, "sentinel-2-l2a"), AREA, PERIOD, settings=HASTY)
 
 
 def test_a_trailing_slash_makes_no_difference(api: str) -> None:
-    found = search(SourceSpec(api + "/", COLLECTION), AREA, PERIOD, settings=HASTY)
+    found = search_catalog(SourceSpec(api + "/", COLLECTION), AREA, PERIOD, settings=HASTY)
     assert ids(found) == days(3, 22)
 
 
@@ -219,7 +221,7 @@ def server() -> Iterator[Misbehaving]:
 
 
 def find(server: Misbehaving, settings: RequestSettings = HASTY) -> SearchResult:
-    return search(SourceSpec(server.url, COLLECTION), AREA, PERIOD, settings=settings)
+    return search_catalog(SourceSpec(server.url, COLLECTION), AREA, PERIOD, settings=settings)
 
 
 def failing_first(times: int, status: int, **headers: str) -> Callable[[Handler, int], None]:
@@ -349,4 +351,4 @@ def test_relative_hrefs_belong_to_the_items_own_address(server: Misbehaving) -> 
 def test_a_server_that_is_down_is_named() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CatalogError, match=rf"{url}.*refused.*try again later"):
-        search(SourceSpec(url, COLLECTION), AREA, PERIOD, settings=HASTY)
+        search_catalog(SourceSpec(url, COLLECTION), AREA, PERIOD, settings=HASTY)

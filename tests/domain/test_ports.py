@@ -12,7 +12,7 @@ from shapely.geometry import box
 
 from jobs.domain import BerthKind, Grid
 from jobs.domain.geometry import local_grid, project
-from jobs.domain.land_mask import land_mask
+from jobs.domain.land_mask import make_land_mask
 from jobs.domain.ports import bundled_ports, load_port, port_geojson, read_port
 from jobs.errors import InputError
 
@@ -246,7 +246,7 @@ def test_vostochny_has_the_oil_berth():
 @pytest.mark.parametrize("identity", bundled_ports())
 def test_bundled_berths_lie_on_water(identity):
     port = load_port(identity)
-    land = land_mask(port.grid)
+    land = make_land_mask(port.grid)
     assert 0.1 < land.mean() < 0.9
     x, y = np.meshgrid(port.grid.x, port.grid.y)
     for berth in port.berths:
@@ -295,7 +295,7 @@ def test_a_parallel_that_bends_below_its_ends_stays_inside_the_grid():
 def test_land_is_land_and_north_is_up():
     # Kozmino, Vostochny: hills in the south-east corner, Nakhodka Bay in the north-west
     port = load_port("RUVYP")
-    land = land_mask(Grid(port.grid.epsg, port.grid.left, port.grid.top, 92, 80, 100.0))
+    land = make_land_mask(Grid(port.grid.epsg, port.grid.left, port.grid.top, 92, 80, 100.0))
     assert land.shape == (80, 92)
     assert land[-20:, -20:].all()
     assert not land[:20, :20].any()

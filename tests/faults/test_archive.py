@@ -34,7 +34,7 @@ from icechunk.session import Session
 import jobs.archive.pool
 import numpy as np
 
-jobs.archive.pool.land_mask = lambda grid: np.zeros(grid.shape, bool)
+jobs.archive.pool.make_land_mask = lambda grid: np.zeros(grid.shape, bool)
 left, commit = int(os.environ["COMMITS"]), Session.commit
 
 def killed(self, message, *arguments, **options):
@@ -51,7 +51,7 @@ Session.commit = killed
 
 @pytest.fixture(autouse=True)
 def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
 
 
 def command(plan: Plan, before: str = "", commits: int = 0) -> subprocess.Popen[str]:

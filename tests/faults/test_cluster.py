@@ -33,7 +33,7 @@ OFTEN = RunOptions(commit_every_s=1.0)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
     monkeypatch.setattr(futures, "POLL_S", 0.5)
 
 

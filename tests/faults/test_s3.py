@@ -35,7 +35,7 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """A proxy before the S3 server, by which this process and its workers reach it."""
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
     with faulty_proxy(server) as found:
         for name, value in environment(found.url).items():
             monkeypatch.setenv(name, value)

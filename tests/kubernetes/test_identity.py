@@ -7,7 +7,7 @@ import pytest
 from jobs.domain import EstimateSettings, Period
 from jobs.errors import InputError
 from jobs.kubernetes.identity import digest, identity_of
-from jobs.kubernetes.partitions import WHOLE, partitions
+from jobs.kubernetes.partitions import WHOLE, make_partitions
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Group, Toleration, Workers
 from jobs.kubernetes.spec import Identity, run_from_json, run_to_json
 from tests.support.kubernetes.values import CUDA_IMAGE, IMAGE, PLAIN, run
@@ -44,10 +44,14 @@ def test_the_same_work_has_the_same_digest() -> None:
         {"verify": 0},
         {"settings": ClusterSettings(IMAGE + "0")},
         {"settings": ClusterSettings(IMAGE, gpu=Gpu(count=1, image=CUDA_IMAGE))},
-        {"partitions": partitions("2024", "year", PLAN.period)},
-        {"partitions": partitions("2024", "month", PLAN.period)},
-        {"partitions": partitions("2024", "month", PLAN.period)[1:]},
-        {"partitions": partitions("2024", "month", Period(PLAN.period.start, PLAN.period.start))},
+        {"partitions": make_partitions("2024", "year", PLAN.period)},
+        {"partitions": make_partitions("2024", "month", PLAN.period)},
+        {"partitions": make_partitions("2024", "month", PLAN.period)[1:]},
+        {
+            "partitions": make_partitions(
+                "2024", "month", Period(PLAN.period.start, PLAN.period.start)
+            )
+        },
     ],
 )
 def test_whatever_decides_results_changes_the_digest(change: dict[str, Any]) -> None:
@@ -89,6 +93,6 @@ def test_cargo_counts_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_run_is_read_as_it_was_recorded() -> None:
-    parts = partitions("2024", "month", PLAN.period)
+    parts = make_partitions("2024", "month", PLAN.period)
     made = run(partitions=parts, verify=2, submitted="2026-01-01T00:00:00+00:00")
     assert run_from_json(run_to_json(made)) == made

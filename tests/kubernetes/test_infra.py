@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from jobs.domain.job import read_job
-from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job
+from jobs.kubernetes.manifests import dask_cluster_manifest, gpu_group, runner_job
 from jobs.kubernetes.manifests.pods import USER
 from jobs.kubernetes.names import COMPONENT, labels
 from jobs.kubernetes.quantities import size_bytes
@@ -382,7 +382,7 @@ def _fits(selector: Json, found: dict[str, str]) -> bool:
 
 @kustomized
 def test_pods_of_runs_and_of_the_cron_job_have_the_labels_that_policies_select() -> None:
-    cluster, group = dask_cluster(run(), 0, None)["spec"], gpu_group(run(), 0, None)
+    cluster, group = dask_cluster_manifest(run(), 0, None)["spec"], gpu_group(run(), 0, None)
     assert group is not None
     daily = of_kind("base", "CronJob")["berthwatch-daily"]["spec"]["jobTemplate"]["spec"]
     found = [
@@ -427,7 +427,10 @@ def test_the_quota_counts_only_what_every_pod_states() -> None:
 
 
 def resources_of_a_run() -> list[Json]:
-    cluster, group = dask_cluster(run(FULL), 0, None)["spec"], gpu_group(run(FULL), 0, None)
+    cluster, group = (
+        dask_cluster_manifest(run(FULL), 0, None)["spec"],
+        gpu_group(run(FULL), 0, None),
+    )
     assert group is not None
     specs = [
         runner_job(run(FULL))["spec"]["template"]["spec"],

@@ -23,7 +23,7 @@ from distributed import Client, Security
 
 from jobs.kubernetes.manifests import (
     TLS_FOLDER,
-    dask_cluster,
+    dask_cluster_manifest,
     gpu_group,
     runner_job,
     scheduler_address,
@@ -32,7 +32,7 @@ from jobs.kubernetes.manifests import (
 )
 from jobs.kubernetes.manifests.environment import SCHEDULER_ROUTES
 from jobs.kubernetes.names import JOB, PARTITION, RUN
-from jobs.kubernetes.partitions import partitions
+from jobs.kubernetes.partitions import make_partitions
 from jobs.kubernetes.settings import OUR_PREFIXES, OUR_VARIABLES
 from jobs.kubernetes.tls import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, KeyPair, key_pair
 from tests.support.kubernetes.crd_schemas import problems
@@ -65,7 +65,7 @@ def group(of: Any = None) -> Json:
 
 def templates() -> dict[str, Json]:
     """Metadata and spec of every pod of a run."""
-    cluster, job = dask_cluster(run(), 0, UID), runner_job(run())
+    cluster, job = dask_cluster_manifest(run(), 0, UID), runner_job(run())
     return {
         "runner": job["spec"]["template"],
         "scheduler": cluster["spec"]["scheduler"],
@@ -106,7 +106,7 @@ def test_built_in_kinds_are_valid(settings: Any) -> None:
 @pytest.mark.parametrize("uid", [None, UID])
 def test_custom_resources_are_valid(settings: Any, uid: str | None) -> None:
     made = run(settings)
-    assert problems(dask_cluster(made, 0, uid)) == []
+    assert problems(dask_cluster_manifest(made, 0, uid)) == []
     gpus = gpu_group(made, 0, uid)
     assert (gpus is None) == (settings is PLAIN)
     assert gpus is None or problems(gpus) == []
@@ -118,10 +118,10 @@ def test_the_schemas_refuse_what_the_server_refuses() -> None:
         1.5
     )
     assert problems(numbers)
-    misspelt = dask_cluster(run(), 0, UID)
+    misspelt = dask_cluster_manifest(run(), 0, UID)
     misspelt["spec"]["worker"]["spec"]["nodeSelecter"] = {}
     assert problems(misspelt)
-    bare = dask_cluster(run(), 0, UID)
+    bare = dask_cluster_manifest(run(), 0, UID)
     del bare["spec"]["scheduler"]["service"]
     assert problems(bare)
 
@@ -140,7 +140,7 @@ def test_the_same_run_gives_the_same_bytes() -> None:
     def written() -> str:
         made = [
             runner_job(run()),
-            dask_cluster(run(), 0, UID),
+            dask_cluster_manifest(run(), 0, UID),
             group(),
             tls_secret(run(), KEYS, UID),
         ]
@@ -209,7 +209,7 @@ def test_the_key_is_for_the_pods_group_only(template: Json) -> None:
 
 
 def test_the_job_does_each_partition_and_waits_for_its_secret() -> None:
-    parts = partitions("2024-03..2024-11", "month", make().period)
+    parts = make_partitions("2024-03..2024-11", "month", make().period)
     spec = runner_job(run(partitions=parts, parallel=4))["spec"]
     assert (spec["completions"], spec["parallelism"]) == (9, 4)
     assert spec["completionMode"] == "Indexed"
@@ -275,28 +275,32 @@ def test_the_runners_arguments_name_archive_job_and_run() -> None:
 
 
 def test_the_runners_objects_are_owned_by_the_job() -> None:
-    for made in (dask_cluster(run(), 0, UID), group(), tls_secret(run(), KEYS, UID)):
+    for made in (dask_cluster_manifest(run(), 0, UID), group(), tls_secret(run(), KEYS, UID)):
         (owner,) = made["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"]) == ("Job", run().id, UID)
         assert owner["controller"] is False
         assert "blockOwnerDeletion" not in owner
-    assert "ownerReferences" not in dask_cluster(run(), 0, None)["metadata"]
+    assert "ownerReferences" not in dask_cluster_manifest(run(), 0, None)["metadata"]
 
 
 def test_every_object_and_pod_is_found_by_its_labels() -> None:
-    objects = [runner_job(run()), tls_secret(run(), KEYS, UID), dask_cluster(run(), 2, UID)]
+    objects = [
+        runner_job(run()),
+        tls_secret(run(), KEYS, UID),
+        dask_cluster_manifest(run(), 2, UID),
+    ]
     for made in [*objects, *templates().values()]:
         found = made["metadata"]["labels"]
         assert found["app.kubernetes.io/name"] == "berthwatch"
         assert (found[JOB], found[RUN]) == ("east-sea", "bw-east-sea-0a1b2c3d")
     for name, template in templates().items():
         assert template["metadata"]["labels"]["app.kubernetes.io/component"] == name
-    worker = dask_cluster(run(), 2, UID)["spec"]["worker"]
+    worker = dask_cluster_manifest(run(), 2, UID)["spec"]["worker"]
     assert worker["metadata"]["labels"][PARTITION] == "2"
 
 
 def test_the_service_selects_the_scheduler_of_its_partition() -> None:
-    service = dask_cluster(run(), 1, UID)["spec"]["scheduler"]["service"]
+    service = dask_cluster_manifest(run(), 1, UID)["spec"]["scheduler"]["service"]
     assert service["selector"] == {
         "dask.org/cluster-name": "bw-east-sea-0a1b2c3d-1",
         "dask.org/component": "scheduler",
@@ -309,7 +313,7 @@ def test_the_service_selects_the_scheduler_of_its_partition() -> None:
     assert {port["targetPort"] for port in service["ports"]} == names
     address = scheduler_address(run(), 1)
     assert address == "tls://bw-east-sea-0a1b2c3d-1-scheduler.team.svc:8786"
-    worker = dask_cluster(run(), 1, UID)["spec"]["worker"]
+    worker = dask_cluster_manifest(run(), 1, UID)["spec"]["worker"]
     assert environment(worker)["DASK_SCHEDULER_ADDRESS"] == address
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobs.domain import Period
 from jobs.errors import InputError
-from jobs.kubernetes.partitions import WHOLE, Partition, covered, partitions, sliced
+from jobs.kubernetes.partitions import WHOLE, Partition, covered, make_partitions, sliced
 
 ALWAYS = Period(date(1, 1, 1), date(9999, 12, 31))
 
@@ -17,23 +17,23 @@ def names(parts: tuple[Partition, ...]) -> list[str]:
 
 
 def test_years_are_whole_and_inclusive() -> None:
-    parts = partitions("2017..2024", "year", ALWAYS)
+    parts = make_partitions("2017..2024", "year", ALWAYS)
     assert names(parts) == [str(year) for year in range(2017, 2025)]
     assert parts[0].period == Period(date(2017, 1, 1), date(2017, 12, 31))
     assert parts[-1].period == Period(date(2024, 1, 1), date(2024, 12, 31))
 
 
 def test_quarters_and_months() -> None:
-    quarters = partitions("2017-05..2018-02", "quarter", ALWAYS)
+    quarters = make_partitions("2017-05..2018-02", "quarter", ALWAYS)
     assert names(quarters) == ["2017-q2", "2017-q3", "2017-q4", "2018-q1"]
     assert quarters[0].period == Period(date(2017, 5, 1), date(2017, 6, 30))
     assert quarters[-1].period == Period(date(2018, 1, 1), date(2018, 2, 28))
-    months = partitions("2020-02..2020-03-05", "month", ALWAYS)
+    months = make_partitions("2020-02..2020-03-05", "month", ALWAYS)
     assert [part.period for part in months] == [
         Period(date(2020, 2, 1), date(2020, 2, 29)),
         Period(date(2020, 3, 1), date(2020, 3, 5)),
     ]
-    assert names(partitions("2017", "quarter", ALWAYS))[-1] == "2017-q4"
+    assert names(make_partitions("2017", "quarter", ALWAYS))[-1] == "2017-q4"
 
 
 def test_a_range_covers_whole_years_months_or_days() -> None:
@@ -43,7 +43,7 @@ def test_a_range_covers_whole_years_months_or_days() -> None:
 
 
 def test_parts_are_cut_to_the_plan() -> None:
-    parts = partitions("2017..2024", "year", Period(date(2018, 6, 1), date(2019, 3, 1)))
+    parts = make_partitions("2017..2024", "year", Period(date(2018, 6, 1), date(2019, 3, 1)))
     assert parts == (
         Partition("2018", Period(date(2018, 6, 1), date(2018, 12, 31))),
         Partition("2019", Period(date(2019, 1, 1), date(2019, 3, 1))),
@@ -54,7 +54,7 @@ def test_parts_are_cut_to_the_plan() -> None:
 def test_every_day_is_in_exactly_one_partition(start: date, days: int, by: str) -> None:
     end = start + timedelta(days=days)
     word = {"y": "year", "q": "quarter", "m": "month"}[by]
-    parts = partitions(f"{start}..{end}", word, ALWAYS)
+    parts = make_partitions(f"{start}..{end}", word, ALWAYS)
     periods = [part.period for part in parts if part.period]
     assert periods[0].start == start
     assert periods[-1].end == end
@@ -82,18 +82,18 @@ def test_every_day_is_in_exactly_one_partition(start: date, days: int, by: str) 
 )
 def test_an_invalid_backfill_is_refused(backfill: str, by: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        partitions(backfill, by, ALWAYS)
+        make_partitions(backfill, by, ALWAYS)
 
 
 def test_the_last_representable_day() -> None:
-    assert partitions("9999-12", "month", ALWAYS)[0].period == Period(
+    assert make_partitions("9999-12", "month", ALWAYS)[0].period == Period(
         date(9999, 12, 1), date(9999, 12, 31)
     )
 
 
 def test_a_backfill_outside_the_plan_is_refused() -> None:
     with pytest.raises(InputError, match="the plan covers 2018-01-01"):
-        partitions("2017", "year", Period(date(2018, 1, 1), date(2018, 2, 1)))
+        make_partitions("2017", "year", Period(date(2018, 1, 1), date(2018, 2, 1)))
 
 
 numbers = st.none() | st.integers(-30, 30)
@@ -101,7 +101,7 @@ numbers = st.none() | st.integers(-30, 30)
 
 @given(numbers, numbers, numbers)
 def test_slices_are_those_of_python(start: int | None, stop: int | None, step: int | None) -> None:
-    parts = partitions("2017..2018", "month", ALWAYS)
+    parts = make_partitions("2017..2018", "month", ALWAYS)
     assume(step != 0)
     text = ":".join("" if number is None else str(number) for number in (start, stop, step))
     expected = parts[start:stop:step]
@@ -113,7 +113,7 @@ def test_slices_are_those_of_python(start: int | None, stop: int | None, step: i
 
 
 def test_slices_without_a_step() -> None:
-    parts = partitions("2017..2018", "month", ALWAYS)
+    parts = make_partitions("2017..2018", "month", ALWAYS)
     assert sliced(parts, ":3") == parts[:3]
     assert sliced(parts, "1::10") == parts[1::10]
 

@@ -16,13 +16,13 @@ from kubernetes import config
 
 from jobs.cli.submit import CONFIG_MAP
 from jobs.errors import KubernetesError
-from jobs.kubernetes import dask_cluster as clusters
+from jobs.kubernetes import dask_cluster_manifest
 from jobs.kubernetes.api import CONFIG_MAPS, Api
 from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.cluster_startup import StartupMonitor
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
 from jobs.kubernetes.logs import archive_logs
-from jobs.kubernetes.manifests import dask_cluster, gpu_group, runner_job
+from jobs.kubernetes.manifests import gpu_group, runner_job
 from jobs.kubernetes.names import labels
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run
@@ -64,7 +64,7 @@ def _pod(name: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "POLL_S", 0.1)
+    monkeypatch.setattr(dask_cluster_manifest, "POLL_S", 0.1)
     monkeypatch.setattr("jobs.kubernetes.wait.POLL_S", 0.1)
 
 
@@ -99,7 +99,7 @@ def as_a_submitter(world: World, storage: LocalFolder) -> None:
     mine = api(world, SUBMITTER)
     kept = _pod("somebody")
     try:
-        world.create(dask_cluster(RUN, 0, None))
+        world.create(dask_cluster_manifest(RUN, 0, None))
         world.create(gpu_group(RUN, 0, None) or {})
         assert mine.find(CONFIG_MAPS, CONFIG_MAP) is not None
         said: list[str] = []

@@ -16,7 +16,7 @@ from jobs.kubernetes import submit as submission
 from jobs.kubernetes.api import JOBS, Api
 from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.manifests import runner_job
-from jobs.kubernetes.partitions import WHOLE, partitions
+from jobs.kubernetes.partitions import WHOLE, make_partitions
 from jobs.kubernetes.records import PartitionRecord, list_runs, read_run, write_partition_record
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run, run_from_json, run_to_json
@@ -111,7 +111,7 @@ def test_the_same_plan_in_another_archive_is_another_run_with_the_same_identity(
 
 def test_a_run_reads_back_as_it_was_written(plan: Plan) -> None:
     within = Period(plan.period.start, plan.period.end)
-    parts = partitions("2024-05", "month", within)
+    parts = make_partitions("2024-05", "month", within)
     found = replace(made(plan), partitions=parts, verify=3, submitted="2024-01-01T00:00:00Z")
     assert run_from_json(run_to_json(found)) == found
 

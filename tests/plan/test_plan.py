@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
 from jobs.catalog.query import Rejected, SearchResult
-from jobs.catalog.search import search
+from jobs.catalog.search import search_catalog
 from jobs.domain import Grid, Overpass, Period, Port, Scene, Superseded
 from jobs.domain.geometry import local_grid
 from jobs.domain.job import Job, PortRef, SourceSpec, read_job
@@ -308,7 +308,7 @@ def test_sources_are_searched_in_order_and_what_is_rejected_is_kept(
         found = (scene(f"of-{source.catalog}", catalog=source.catalog, collection="c"),)
         return SearchResult(found, (broken,))
 
-    monkeypatch.setattr(making, "search", answer)
+    monkeypatch.setattr(making, "search_catalog", answer)
     plan = make_plan(job_for(tmp_path))
     assert [ids(o) for o in plan.overpasses] == [["of-first"]]
     assert [left_out.item_id for left_out in plan.superseded] == ["of-second"]
@@ -346,9 +346,9 @@ def test_a_plan_made_into_a_file_is_the_plan_made_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_of_ports(tmp_path, "A", "B")
-    monkeypatch.setattr(making, "search", answers())
+    monkeypatch.setattr(making, "search_catalog", answers())
     in_memory = make_plan(job)
-    monkeypatch.setattr(making, "search", answers())
+    monkeypatch.setattr(making, "search_catalog", answers())
     said: list[str] = []
     in_file = plan_to_file(job, tmp_path / "plan.jsonl.gz", progress=said.append)
     assert in_file == in_memory
@@ -363,7 +363,7 @@ def test_a_catalog_that_fails_on_the_way_leaves_no_file(
 ) -> None:
     job = job_of_ports(tmp_path, "A", "B")
     before = sorted(tmp_path.iterdir())
-    monkeypatch.setattr(making, "search", answers(0, 1))
+    monkeypatch.setattr(making, "search_catalog", answers(0, 1))
     with pytest.raises(CatalogError, match="down"):
         plan_to_file(job, tmp_path / "plan.jsonl")
     assert sorted(tmp_path.iterdir()) == before
@@ -425,7 +425,7 @@ def test_a_port_in_web_mercator_is_found_on_its_utm_grid(tmp_path: Path) -> None
 @real_data
 def test_search_and_group_agree_on_all_recorded_ports() -> None:
     world = Period(date(2019, 1, 1), date(2023, 12, 31))
-    found = search(SourceSpec(str(REAL), "s2-ports"), box(-179, -60, 179, 80), world)
+    found = search_catalog(SourceSpec(str(REAL), "s2-ports"), box(-179, -60, 179, 80), world)
     for each in found.scenes:
         assert each.geometry is not None
         port = dataclasses.replace(PORT, area=each.geometry, grid=local_grid(each.geometry))

@@ -45,7 +45,7 @@ def spoil(client: Client) -> Iterator[Callable[[Callable[[Any], None]], None]]:
 
 @pytest.fixture(autouse=True)
 def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
 
 
 def named(events: list[Event], name: EventName) -> list[Event]:

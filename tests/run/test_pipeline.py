@@ -30,7 +30,7 @@ CONSOLE = Console(stderr=True)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
     monkeypatch.setattr(futures, "POLL_S", 0.3)
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", "5s")
 

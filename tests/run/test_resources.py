@@ -25,7 +25,7 @@ from tests.support.small_runs import a_plan, go, root_of
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
     monkeypatch.setattr(futures, "POLL_S", 0.3)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from jobs import segment, tile
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
@@ -25,6 +24,8 @@ from jobs.run.results import collect, publish_run
 from jobs.run.settings import settings_for
 from jobs.run.status import status_rows
 from jobs.run.verify import verify_sample
+from jobs.segment import stage as segment_stage
+from jobs.tile import stage as tile_stage
 from tests.support.scenes import GRID, noise, write_band
 from tests.support.small_runs import a_plan, go, root_of
 
@@ -37,7 +38,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture(autouse=True)
 def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
 
 
 def test_a_bad_scene_fails_alone_and_a_retry_mends_it(tmp_path: Path, client: Client) -> None:
@@ -88,7 +89,7 @@ def test_a_new_segment_version_redoes_only_segment(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     _, _, opened = go(plan, client)
-    monkeypatch.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
+    monkeypatch.setattr("jobs.segment.stage.VERSION", segment_stage.VERSION + 1)
     rows = status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
         ("tile", 1, 0),
@@ -204,7 +205,7 @@ def test_a_tile_made_anew_leaves_no_old_vessels_behind_it(
     """Redone alone, the earlier stage makes the later one pending: that saw other pixels."""
     plan = a_plan(tmp_path, 1)
     go(plan, client)
-    monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
+    monkeypatch.setattr("jobs.tile.stage.VERSION", tile_stage.VERSION + 1)
     summary, _, opened = go(plan, client, RunOptions(last_stage=StageName.TILE))
     assert (summary.worked, summary.done, summary.pending) == (1, 0, 1)
     step = opened["TESTP"].steps()["TESTP-001"]
@@ -221,7 +222,7 @@ def test_a_tile_that_fails_anew_leaves_no_old_vessels_behind_it(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     go(plan, client)
-    monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
+    monkeypatch.setattr("jobs.tile.stage.VERSION", tile_stage.VERSION + 1)
     (tmp_path / "1.tif").unlink()
     summary, _, opened = go(plan, client)
     assert (summary.failed, summary.done) == (1, 0)
@@ -235,7 +236,7 @@ def test_a_stale_tile_is_redone_together_with_the_stage_behind_it(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     go(plan, client)
-    monkeypatch.setattr("jobs.tile.stage.VERSION", tile.VERSION + 1)
+    monkeypatch.setattr("jobs.tile.stage.VERSION", tile_stage.VERSION + 1)
     summary, events, _ = go(plan, client)
     stages = [e.facts["stage"] for e in events if e.name is EventName.UNIT]
     assert stages == ["tile", "segment"]

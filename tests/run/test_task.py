@@ -23,7 +23,7 @@ SETTINGS = Settings("code", None, "digest")
 
 @pytest.fixture
 def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Unit, UnitProgress]:
-    monkeypatch.setattr(pool, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
     plan = a_plan(tmp_path, 1)
     opened = Archives(plan.ports, root_of(plan))
     steps = opened.begin("TESTP", plan.overpasses)

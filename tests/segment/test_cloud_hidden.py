@@ -13,6 +13,7 @@ from jobs.archive import ForkStore, PortArchive
 from jobs.domain import Grid, Pixels, Quality, Unit, Vessel
 from jobs.domain.sensors import SENSORS
 from jobs.run.settings import settings_for
+from jobs.segment.stage import visible
 from jobs.storage import LocalFolder
 from models.geometry import coverage
 from tests.support.scenes import overpass, scene, small_port
@@ -82,7 +83,7 @@ def test_the_network_sees_all_that_tells_of_ships_and_nothing_else(
 ) -> None:
     quality = np.zeros((3, 5), np.uint8)
     quality[1, 2] = flag
-    seen = segment.visible(Pixels(np.full((4, 3, 5), 2000, np.uint16), quality), SENSOR)
+    seen = visible(Pixels(np.full((4, 3, 5), 2000, np.uint16), quality), SENSOR)
     expected = np.zeros((4, 3, 5), bool)
     expected[:, 1, 2] = hidden
     np.testing.assert_array_equal(np.isnan(seen), expected)

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jobs import segment
 from jobs.domain import Quality, Settings, Vessel
 from jobs.errors import InputError
-from jobs.segment.stage import in_metres
+from jobs.segment.stage import afloat, away_from_cloud, in_metres, load_predictor
 from models.inference.vessels import Detection
 from tests.support.scenes import GRID, small_port
 
@@ -43,8 +42,8 @@ def test_land_keeps_out_but_not_its_shore_nor_a_berth() -> None:
     land[:, :60] = True
     port = small_port()
     bare = replace(port, berths=())
-    afloat, ashore, shore = vessel_at(100, 50), vessel_at(10, 50), vessel_at(55, 50)
-    assert segment.afloat([afloat, ashore, shore], bare, land) == (afloat, shore)
+    floating, ashore, shore = vessel_at(100, 50), vessel_at(10, 50), vessel_at(55, 50)
+    assert afloat([floating, ashore, shore], bare, land) == (floating, shore)
 
     from pyproj import Transformer
     from shapely.geometry import Polygon
@@ -53,7 +52,7 @@ def test_land_keeps_out_but_not_its_shore_nor_a_berth() -> None:
     around = [(-50, -50), (50, -50), (50, 50), (-50, 50)]
     corners = [to_lon_lat(ashore.x + dx, ashore.y + dy) for dx, dy in around]
     dug = replace(port, berths=(replace(port.berths[0], polygon=Polygon(corners)),))
-    assert segment.afloat([afloat, ashore, shore], dug, land) == (afloat, ashore, shore)
+    assert afloat([floating, ashore, shore], dug, land) == (floating, ashore, shore)
 
 
 def test_by_the_shore_a_vessel_must_be_likely_unless_a_berth_says_ships_lie_there() -> None:
@@ -62,27 +61,27 @@ def test_by_the_shore_a_vessel_must_be_likely_unless_a_berth_says_ships_lie_ther
     port = small_port()
     sure, unsure = vessel_at(65, 50, 0.6), vessel_at(65, 20, 0.4)
     open_water = vessel_at(100, 50, 0.4)
-    assert segment.afloat([sure, unsure, open_water], port, land) == (sure, open_water)
+    assert afloat([sure, unsure, open_water], port, land) == (sure, open_water)
     bare = replace(port, berths=())
-    assert segment.afloat([sure, unsure, open_water], bare, land) == (sure, unsure, open_water)
+    assert afloat([sure, unsure, open_water], bare, land) == (sure, unsure, open_water)
 
 
 def test_without_land_nothing_is_left_out() -> None:
     every = [vessel_at(1, 1), vessel_at(119, 99)]
-    assert segment.afloat(every, small_port(), np.zeros(GRID.shape, bool)) == tuple(every)
+    assert afloat(every, small_port(), np.zeros(GRID.shape, bool)) == tuple(every)
 
 
 def test_other_weights_than_the_pinned_ones_are_refused() -> None:
     settings = Settings(code_version="x", model=None, model_digest="0" * 64)
     with pytest.raises(InputError, match="give every worker the same weights"):
-        segment.load_predictor(settings)
+        load_predictor(settings)
 
 
 def test_the_rim_of_cloud_is_not_believed_but_the_edge_of_the_data_is() -> None:
     quality = np.zeros((40, 60), np.uint8)
     quality[:, 20] = int(Quality.CLOUD)
     quality[:, 50] = int(Quality.NODATA)
-    row = segment.away_from_cloud(quality, 10.0)[5]
+    row = away_from_cloud(quality, 10.0)[5]
     assert row[:16].all()
     assert not row[16:25].any()
     assert row[25:50].all()

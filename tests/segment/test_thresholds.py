@@ -10,6 +10,7 @@ import pytest
 from jobs import segment
 from jobs.domain import Quality, Settings, Unit
 from jobs.segment.fixed_structure import Structure
+from jobs.segment.stage import away_from_cloud
 from tests.support.factories import make_vessel
 from tests.support.scenes import GRID, overpass, scene, small_port
 
@@ -19,11 +20,11 @@ CLOUD_RIM_PX = 4
 def test_a_vessel_just_a_rims_width_from_cloud_is_not_believed() -> None:
     quality = np.zeros((20, 40), np.uint8)
     quality[:, 10] = Quality.CLOUD_SHADOW
-    row = segment.away_from_cloud(quality, 10.0)[5]
+    row = away_from_cloud(quality, 10.0)[5]
     assert not row[10 - CLOUD_RIM_PX : 10 + CLOUD_RIM_PX + 1].any()
     assert row[: 10 - CLOUD_RIM_PX].all()
     assert row[10 + CLOUD_RIM_PX + 1 :].all()
-    coarse = segment.away_from_cloud(quality, 20.0)[5]  # the rim is metres, not pixels
+    coarse = away_from_cloud(quality, 20.0)[5]  # the rim is metres, not pixels
     assert coarse[10 + CLOUD_RIM_PX // 2 + 1 :].all()
 
 
@@ -54,5 +55,5 @@ def test_a_hull_half_of_which_is_known_is_judged(known_columns: int, judged: boo
     x = GRID.left + 10 * (left + 10)
     y = GRID.top - 10 * (row + 0.5)
     hull = make_vessel(x=x, y=y, length_m=200.0, heading_deg=90.0)
-    found = Structure(GRID, probability).under(hull)
+    found = Structure(GRID, probability).probability_under(hull)
     assert (found is not None) == judged

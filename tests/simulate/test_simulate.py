@@ -69,7 +69,7 @@ def flat_coast(grid):
 @pytest.fixture(scope="module")
 def coast():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jobs.simulate.moorings.land_mask", flat_coast)
+        patch.setattr("jobs.simulate.moorings.make_land_mask", flat_coast)
         yield
 
 

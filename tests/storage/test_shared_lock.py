@@ -15,7 +15,6 @@ import pytest
 from distributed import Client
 from rich.console import Console
 
-from jobs import segment
 from jobs.archive import pool as archives
 from jobs.domain import Period, UnitState
 from jobs.plan import Plan, write_plan
@@ -26,6 +25,7 @@ from jobs.run.pipeline import run_plan
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows
 from jobs.run.unit_state import count_states
+from jobs.segment.stage import VERSION
 from jobs.storage import storage_at
 from jobs.storage.s3 import _client
 from tests.support.remote_worlds import berthwatch, plan_on, published
@@ -47,7 +47,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture(autouse=True)
 def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(archives, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
 
 
 class Lent:
@@ -107,11 +107,11 @@ def test_why_something_is_stale(
         (row,) = stale_rows(plan, root_of(plan))
         assert (row["stage"], row["stale"]) == ("segment", 2)
         assert row["because"] == f"the model is {'f' * 12}, was {model[:12]}"
-        other.setattr("jobs.segment.stage.VERSION", segment.VERSION + 1)
+        other.setattr("jobs.segment.stage.VERSION", VERSION + 1)
         for dry in dry_rows(plan, root_of(plan), RunOptions()):
             assert dry["why"] == (
                 f"stale: the model is {'f' * 12}, was {model[:12]} and the segment stage is "
-                f"version {segment.VERSION + 1}, was {segment.VERSION}"
+                f"version {VERSION + 1}, was {VERSION}"
             )
     with monkeypatch.context() as other:
         other.setattr("jobs.tile.stage.VERSION", 3)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import geopandas as gpd
 from shapely.geometry import Point, box
 
-from jobs.visits.schema import VESSEL_COLUMNS, table
+from jobs.visits.columns import table
+from jobs.visits.schema import VESSEL_COLUMNS
 from tests.support.ais_messages import NOON
 
 LON, LAT = 133.0, 42.7

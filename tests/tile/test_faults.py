@@ -17,6 +17,7 @@ from jobs.domain.sensors import SENSORS
 from jobs.errors import SceneError, UnreachableError
 from jobs.tile import raster
 from jobs.tile.raster import unreadable
+from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, scene, write_band
 
 S2 = SENSORS["sentinel-2-l2a"]
@@ -27,7 +28,7 @@ both_ways = pytest.mark.parametrize("transform", [GRID.transform, ASKEW], ids=["
 
 
 def read(source: Source, mask: Source | None = None) -> NDArray[np.uint16]:
-    return tile.read_overpass([scene({"blue": source}, mask=mask)], S2, GRID).image
+    return read_overpass([scene({"blue": source}, mask=mask)], S2, GRID).image
 
 
 def block(path: Path, row: int, column: int) -> tuple[int, int]:
@@ -164,7 +165,7 @@ def test_the_file_at_fault_is_named_among_many(tmp_path: Path) -> None:
     path = Path(sources["red"].href)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(SceneError, match=r"cannot read .*red\.tif"):
-        tile.read_overpass([scene(sources)], S2, GRID)
+        read_overpass([scene(sources)], S2, GRID)
 
 
 def test_a_file_that_failed_is_opened_anew_by_the_next_unit_that_shares_it(tmp_path: Path) -> None:
@@ -232,4 +233,4 @@ def test_a_port_far_from_the_file_finds_nothing(tmp_path: Path) -> None:
     source = write_band(tmp_path / "far.tif", noise(), epsg=32652)
     away = Grid(epsg=32653, left=300_000.0, top=1_000_000.0, width=50, height=40)
     with pytest.raises(SceneError, match="no pixel of the port has data"):
-        tile.read_overpass([scene({"blue": source})], S2, away)
+        read_overpass([scene({"blue": source})], S2, away)

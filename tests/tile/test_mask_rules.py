@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import tile
 from jobs.domain import Quality
 from jobs.domain.sensors import SENSORS
+from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, scene, write_band
 
 S2 = SENSORS["sentinel-2-l2a"]
@@ -26,8 +26,8 @@ def test_one_scene_without_a_mask_leaves_the_whole_overpass_unscreened(tmp_path:
         scene({"blue": write_band(tmp_path / "east.tif", east)}, id="east"),
     ]
     for order in (scenes, scenes[::-1]):
-        quality = tile.read_overpass(order, S2, GRID).quality
+        quality = read_overpass(order, S2, GRID).quality
         assert (quality == Quality.UNSCREENED).all()
-    screened = tile.read_overpass(scenes[:1], S2, GRID).quality
+    screened = read_overpass(scenes[:1], S2, GRID).quality
     assert (screened[:, :60] == Quality.CLOUD).all()
     assert (screened[:, 70:] == Quality.NODATA).all()

@@ -22,6 +22,7 @@ from jobs.domain.sensors import SENSORS
 from jobs.errors import SceneError, UnreachableError
 from jobs.plan.serialise import overpass_to_json
 from jobs.tile import access, raster
+from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, overpass, scene, write_band
 from tests.support.servers.faults import EVERY_FAULT, answers
 from tests.support.servers.files import FileServer, Signatures, file_server
@@ -90,7 +91,7 @@ class Remote:
     server: Server
 
     def read(self, grid: Grid = GRID) -> Pixels:
-        return tile.read_overpass([self.scene], S2, grid)
+        return read_overpass([self.scene], S2, grid)
 
 
 def moved(scene: Scene, folder: str, how: Access | None = None) -> Scene:
@@ -138,14 +139,14 @@ def assert_same(found: Pixels, expected: Pixels) -> None:
 
 
 def test_what_comes_from_afar_is_what_lies_here(remote: Remote, local: Scene) -> None:
-    assert_same(remote.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(remote.read(), read_overpass([local], S2, GRID))
 
 
 @pytest.mark.parametrize("local", ["aligned"], indirect=True)
 @pytest.mark.parametrize("fault", ["429", "500", "503", "reset"])
 def test_what_passes_at_once_is_not_even_noticed(remote: Remote, local: Scene, fault: str) -> None:
     made = remote.server.faults.add(EVERY_FAULT[fault](times=3, every=3))
-    assert_same(remote.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(remote.read(), read_overpass([local], S2, GRID))
     assert made.hits == 3
 
 
@@ -163,7 +164,7 @@ def test_what_lasts_is_an_error_of_its_kind_and_is_then_forgotten(
     assert isinstance(caught.value, UnreachableError) is (fault not in FINAL)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     remote.server.faults.clear()
-    assert_same(remote.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(remote.read(), read_overpass([local], S2, GRID))
 
 
 @pytest.mark.parametrize("local", ["aligned"], indirect=True)
@@ -178,14 +179,14 @@ def test_what_breaks_in_the_middle_gives_no_wrong_pixel(
     if fault not in FINAL:  # GDAL does not tell what broke an open file; the next attempt does
         assert isinstance(caught.value, UnreachableError)
     remote.server.faults.clear()
-    assert_same(remote.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(remote.read(), read_overpass([local], S2, GRID))
 
 
 def test_a_server_that_is_down_is_unreachable(local: Scene, root: Path) -> None:
     with file_server(root) as server:
         gone = on_server(local, root, server.url)
     with pytest.raises(UnreachableError):
-        tile.read_overpass([gone], S2, GRID)
+        read_overpass([gone], S2, GRID)
 
 
 def test_a_file_that_is_cut_at_its_source_is_no_picture(local: Scene, tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_a_file_that_is_cut_at_its_source_is_no_picture(local: Scene, tmp_path: 
     with file_server(tmp_path) as server:
         cut = replace(local.bands["blue"], href=f"{server.url}/cut.tif")
         with pytest.raises(SceneError, match=r"cut\.tif"):
-            tile.read_overpass([scene({"blue": cut})], S2, GRID)
+            read_overpass([scene({"blue": cut})], S2, GRID)
 
 
 # --- signed addresses ---------------------------------------------------------------------------
@@ -210,7 +211,7 @@ class Signed:
     signatures: Signatures
 
     def read(self, grid: Grid = GRID) -> Pixels:
-        return tile.read_overpass([self.scene], S2, grid)
+        return read_overpass([self.scene], S2, grid)
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def signed(local: Scene, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def test_signed_files_are_read_with_one_token(signed: Signed, local: Scene) -> None:
-    assert_same(signed.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(signed.read(), read_overpass([local], S2, GRID))
     assert len(signed.tokens.requests) == 1
     assert signed.signatures.refused == 0
 
@@ -236,7 +237,7 @@ def test_a_signature_that_expires_in_mid_overpass_is_renewed(
     signed: Signed, local: Scene, requests: int
 ) -> None:
     signed.signatures.requests = requests
-    assert_same(signed.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(signed.read(), read_overpass([local], S2, GRID))
     assert len(signed.tokens.requests) > 1
 
 
@@ -245,7 +246,7 @@ def test_a_signature_that_expires_between_overpasses_is_renewed(
 ) -> None:
     signed.read()
     signed.signatures.revoke()
-    assert_same(signed.read(), tile.read_overpass([local], S2, GRID))
+    assert_same(signed.read(), read_overpass([local], S2, GRID))
 
 
 def test_files_kept_open_are_signed_anew(signed: Signed, local: Scene) -> None:
@@ -253,7 +254,7 @@ def test_files_kept_open_are_signed_anew(signed: Signed, local: Scene) -> None:
     with tile.sharing_files():
         signed.read(replace(GRID, height=30))
         signed.signatures.revoke()
-        assert_same(signed.read(part), tile.read_overpass([local], S2, part))
+        assert_same(signed.read(part), read_overpass([local], S2, part))
 
 
 def test_no_signature_is_told(signed: Signed, caplog: pytest.LogCaptureFixture) -> None:

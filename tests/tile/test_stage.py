@@ -21,10 +21,11 @@ from jobs.domain.sensors import SENSORS
 from jobs.domain.types import Encoding
 from jobs.errors import SceneError
 from jobs.tile import raster
-from jobs.tile.aligned import read_windows
-from jobs.tile.cloud_mask import grown, opened
+from jobs.tile.aligned import is_aligned, read_windows
+from jobs.tile.cloud_mask import classify, grown, opened
 from jobs.tile.encoding import Classes, Layer, encoded, physical
 from jobs.tile.raster import CLASS_DTYPES, unreadable
+from jobs.tile.stage import read_overpass
 from jobs.tile.warped import read_warped
 from tests.support.scenes import GRID, noise, scene, write_band
 
@@ -71,7 +72,7 @@ def test_window_and_stackstac_agree_to_the_last_digit(
     columns, rows = (2 * (columns // 2), 2 * (rows // 2)) if coarse else (columns, rows)
     path = tmp_path / f"{columns}_{rows}_{coarse}.tif"
     source = write_band(path, noise(shape=(80, 90)), transform=shifted(columns, rows, resolution))
-    assert tile.is_aligned(source, GRID)
+    assert is_aligned(source, GRID)
     # Repeating coarse pixels is what nearest resampling does; bilinear only has to agree on the
     # port's own resolution.
     fast = by_window(source, categorical=coarse)
@@ -91,7 +92,7 @@ def test_the_offset_is_applied_exactly_once(tmp_path: Path) -> None:
     new = write_band(tmp_path / "new.tif", number)
     old = replace(new, offset=0.0)
     for source, reflectance in ((new, 0.0234), (old, 0.1234)):
-        pixels = tile.read_overpass([scene(dict.fromkeys(S2.bands, source))], S2, GRID)
+        pixels = read_overpass([scene(dict.fromkeys(S2.bands, source))], S2, GRID)
         np.testing.assert_allclose(S2.encoding.decode(pixels.image), reflectance, atol=1e-6)
 
 
@@ -104,7 +105,7 @@ def test_mosaic_takes_the_first_scene_that_has_data(tmp_path: Path) -> None:
         scene(dict.fromkeys(S2.bands, first), id="a"),
         scene(dict.fromkeys(S2.bands, second), id="b"),
     ]
-    image = tile.read_overpass(scenes, S2, GRID).image[0]
+    image = read_overpass(scenes, S2, GRID).image[0]
     np.testing.assert_array_equal(image[:, :70], left[:, :70])
     np.testing.assert_array_equal(image[:, 70:], right[:, 70:])
 
@@ -122,8 +123,8 @@ def test_scenes_of_two_zones_land_on_one_grid(tmp_path: Path) -> None:
     x, y = back.transform(*np.meshgrid(other.x, other.y))
     field = (2000 + (x - GRID.left) + 2 * (GRID.top - y)).astype(np.uint16)
     source = write_band(tmp_path / "z.tif", field, epsg=other.epsg, transform=other.transform)
-    assert not tile.is_aligned(source, GRID)
-    image = tile.read_overpass([scene(dict.fromkeys(S2.bands, source))], S2, GRID).image[0]
+    assert not is_aligned(source, GRID)
+    image = read_overpass([scene(dict.fromkeys(S2.bands, source))], S2, GRID).image[0]
     xx, yy = np.meshgrid(GRID.x, GRID.y)
     expected = 2000 + (xx - GRID.left) + 2 * (GRID.top - yy)
     assert np.abs(image.astype(float) - expected).max() <= 6  # a third of a pixel of this slope
@@ -132,7 +133,7 @@ def test_scenes_of_two_zones_land_on_one_grid(tmp_path: Path) -> None:
 def test_no_data_outside_the_file_and_a_missing_band(tmp_path: Path) -> None:
     source = write_band(tmp_path / "half.tif", noise(shape=(100, 60)))
     bands = dict.fromkeys(("blue", "green", "red"), source)
-    pixels = tile.read_overpass([scene(bands)], S2, GRID)
+    pixels = read_overpass([scene(bands)], S2, GRID)
     assert (pixels.image[:3, :, :60] > 0).all()
     assert not pixels.image[:3, :, 60:].any()
     assert not pixels.image[3].any()
@@ -162,10 +163,10 @@ def test_a_ship_whose_patch_has_wide_cloud_at_its_far_end_alone_stays_cloud() ->
     classes = np.full((120, 220), 6, np.uint8)
     classes[60:64, 100:130] = 9
     classes[50:70, 175:200] = 9  # 450 m from one end, 750 m from the other
-    near = tile.classify(classes, S2, 10.0)
+    near = classify(classes, S2, 10.0)
     assert (near[60:64, 100:130] == Quality.CLOUD).all()
     classes[50:70, 175:181] = 6
-    assert not tile.classify(classes, S2, 10.0)[60:64, 100:130].any()
+    assert not classify(classes, S2, 10.0)[60:64, 100:130].any()
 
 
 def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_not() -> None:
@@ -175,7 +176,7 @@ def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_
     classes[180:184, 150:180] = 9  # 40 m by 300 m, far from any cloud: a white ship
     classes[180:186, 100:107] = 9  # as far, but round: a small cloud
     classes[120:130, 80:90] = 3
-    quality = tile.classify(classes, S2, 10.0)
+    quality = classify(classes, S2, 10.0)
     assert (quality[6:54, 10:60] == Quality.CLOUD).all()
     assert (quality[60:63, 20:25] == Quality.CLOUD).all()
     assert (quality[170:, 140:] == 0).all()
@@ -188,7 +189,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     source = write_band(tmp_path / "gone.tif", noise())
     Path(source.href).unlink()
     with pytest.raises(SceneError, match=r"cannot read .*gone\.tif"):
-        tile.read_overpass([scene({"blue": source})], S2, GRID)
+        read_overpass([scene({"blue": source})], S2, GRID)
 
 
 def test_a_truncated_file_fails_instead_of_giving_zeros(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_a_truncated_file_fails_instead_of_giving_zeros(tmp_path: Path) -> None:
     path = Path(source.href)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(SceneError, match=r"cut\.tif"):
-        tile.read_overpass([scene({"blue": source})], S2, GRID)
+        read_overpass([scene({"blue": source})], S2, GRID)
 
 
 @pytest.mark.parametrize("aligned", [True, False])
@@ -218,7 +219,7 @@ def test_true_colour_of_three_bands_in_one_file(tmp_path: Path) -> None:
     red = replace(write_band(tmp_path / "tci.tif", rgb), scale=1 / 255, offset=0.0)
     bands = {"red": red, "green": replace(red, index=2), "blue": replace(red, index=3)}
     for scenes in ([scene(bands)], [scene(bands), scene(bands, id="again")]):
-        pixels = tile.read_overpass(scenes, sensor, GRID)
+        pixels = read_overpass(scenes, sensor, GRID)
         np.testing.assert_array_equal(pixels.image, rgb[::-1])
 
 
@@ -251,7 +252,7 @@ def test_a_scene_that_can_add_nothing_is_not_opened(tmp_path: Path) -> None:
     whole = write_band(tmp_path / "whole.tif", noise())
     gone = replace(whole, href=str(tmp_path / "gone.tif"))
     scenes = [scene({"blue": whole}), scene({"blue": gone}, id="later")]
-    np.testing.assert_array_equal(tile.read_overpass(scenes, S2, GRID).image[0], noise())
+    np.testing.assert_array_equal(read_overpass(scenes, S2, GRID).image[0], noise())
 
 
 def test_warped_pixels_do_not_depend_on_whether_the_file_has_a_hole(tmp_path: Path) -> None:
@@ -301,7 +302,7 @@ def test_each_file_is_opened_once_for_an_overpass(
     )
     bands = {"red": red, "green": replace(red, index=2), "blue": replace(red, index=3)}
     names = opened_files(monkeypatch)
-    tile.read_overpass([scene(bands)], SENSORS["sentinel-2-visual"], GRID)
+    read_overpass([scene(bands)], SENSORS["sentinel-2-visual"], GRID)
     assert names == ["tci.tif"]
 
 
@@ -310,13 +311,13 @@ def test_units_that_share_files_open_each_once_and_see_the_same(
 ) -> None:
     sources = {b: write_band(tmp_path / f"{b}.tif", noise(seed=i)) for i, b in enumerate(S2.bands)}
     grids = [replace(GRID, left=GRID.left + 10 * n, width=40, height=30) for n in range(5)]
-    alone = [tile.read_overpass([scene(sources)], S2, grid).image for grid in grids]
+    alone = [read_overpass([scene(sources)], S2, grid).image for grid in grids]
     names = opened_files(monkeypatch)
     with tile.sharing_files():
-        together = [tile.read_overpass([scene(sources)], S2, grid).image for grid in grids]
+        together = [read_overpass([scene(sources)], S2, grid).image for grid in grids]
     assert sorted(names) == sorted(f"{band}.tif" for band in S2.bands)
     np.testing.assert_array_equal(alone, together)
-    tile.read_overpass([scene(sources)], S2, grids[0])
+    read_overpass([scene(sources)], S2, grids[0])
     assert len(names) == 8  # outside, nothing is kept
 
 
@@ -326,7 +327,7 @@ def test_shared_files_are_bounded_closed_and_not_shared_with_other_threads(
     monkeypatch.setattr(raster, "MAX_SHARED", 2)
     sources = {b: write_band(tmp_path / f"{b}.tif", noise(seed=i)) for i, b in enumerate(S2.bands)}
     with tile.sharing_files():
-        tile.read_overpass([scene(sources)], S2, GRID)
+        read_overpass([scene(sources)], S2, GRID)
         assert raster._shared.files is not None
         kept = list(raster._shared.files.values())
         assert len(kept) == 2

@@ -32,7 +32,7 @@ DEATH_TIMEOUT_S = 60
 """Seconds without a scheduler after which a worker ends; its container is restarted."""
 
 
-def dask_cluster(run: Run, index: int, job_uid: str | None) -> dict[str, Any]:
+def dask_cluster_manifest(run: Run, index: int, job_uid: str | None) -> dict[str, Any]:
     """The DaskCluster of a partition: its scheduler and its CPU workers.
 
     ``job_uid``: uid of the run's Job, the owner; None in a dry run.

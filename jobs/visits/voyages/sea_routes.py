@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from jobs.domain import GEOD, Grid, land_mask
+from jobs.domain import GEOD, Grid, make_land_mask
 from jobs.errors import InputError
 
 Place: TypeAlias = tuple[float, float]
@@ -137,7 +137,7 @@ def _on_globe(x: float, y: float) -> Place:
 
 def _sea_around(points: Mapping[str, tuple[float, float]]) -> _Sea:
     grid = _window(np.array(list(points.values())))
-    pieces, number = ndimage.label(~land_mask(grid), np.ones((3, 3)))
+    pieces, number = ndimage.label(~make_land_mask(grid), np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=number + 1)
     sizes[0] = 0
     return _Sea(grid, pieces == sizes.argmax())

@@ -24,8 +24,8 @@ from models.inference.gpu_batches import Batcher
 from models.inference.instances import Prediction
 from models.inference.predictor import DEVICE, DeviceError, Predictor
 from models.inference.tiles import CELL_PX, HALO_PX, TILE_PX
-from models.network.normalise import BANDS, BandError, normalise
-from models.network.unet import UNet, new, to_arrays, unet_from_arrays
+from models.network.normalise import BANDS, BandError, normalise_planes
+from models.network.unet import UNet, new_unet, unet_from_arrays, unet_to_arrays
 from models.weights import load_weights
 
 SHIPS = ((60.0, 70.0, 18.0, 3.2, 30.0), (150.0, 90.0, 25.0, 4.0, 100.0))
@@ -74,7 +74,7 @@ def harbour(height: int = 210, width: int = 330) -> NDArray[np.float32]:
 def test_tiles_equal_the_whole(monkeypatch: pytest.MonkeyPatch, tile_px: int) -> None:
     """One pass over the image in a wide frame of no data is what the tiles must reproduce."""
     image = harbour()
-    planes = normalise(image, BANDS)
+    planes = normalise_planes(image, BANDS)
     framed = np.full((1, 4, 320, 448), np.nan, np.float32)
     framed[0, :, 56:266, 56:386] = planes
     with torch.inference_mode():
@@ -170,7 +170,7 @@ def test_the_device_is_chosen_or_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("widths", [(8, 8), (8, 8, 8), UNetConfig().widths])
 def test_no_pixel_depends_on_one_beyond_reach_px(widths: tuple[int, ...]) -> None:
     config = UNetConfig(widths=widths)
-    network = new(config, 0).eval()
+    network = new_unet(config, 0).eval()
     side = 32 * config.stride
     planes = torch.zeros(1, 4, side, side)
     touched = planes.clone()
@@ -250,7 +250,7 @@ def test_refuses_bands_and_masks_that_do_not_fit() -> None:
 def test_a_network_too_wide_for_the_halo_is_refused() -> None:
     wide = UNetConfig(widths=(4, 4, 4, 4, 4))
     weights = load_weights()
-    unfit = type(weights)(wide, weights.calibration, to_arrays(new(wide, 0)), {})
+    unfit = type(weights)(wide, weights.calibration, unet_to_arrays(new_unet(wide, 0)), {})
     with pytest.raises(ValueError, match="does not fit a halo"):
         Predictor(unfit, "")
 
@@ -267,6 +267,6 @@ def test_planes_that_are_normalised_already_give_the_same() -> None:
     image = harbour()
     whole, again = (
         default().predict(image, BANDS),
-        default().predict_planes(normalise(image, BANDS)),
+        default().predict_planes(normalise_planes(image, BANDS)),
     )
     assert content(whole) == content(again)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.network.normalise import BANDS, BandError, background, normalise
+from models.network.normalise import BANDS, BandError, background, normalise_planes
 
 
 def harbour(seed: int = 0, size: int = 200) -> NDArray[np.float32]:
@@ -24,11 +24,13 @@ def harbour(seed: int = 0, size: int = 200) -> NDArray[np.float32]:
 def test_a_common_gain_and_offsets_change_nothing(gain: float, offsets: list[float]) -> None:
     image = harbour()
     altered = image * np.float32(gain) + np.array(offsets, dtype=np.float32)[:, None, None]
-    np.testing.assert_allclose(normalise(altered, BANDS), normalise(image, BANDS), atol=2e-3)
+    np.testing.assert_allclose(
+        normalise_planes(altered, BANDS), normalise_planes(image, BANDS), atol=2e-3
+    )
 
 
 def test_open_water_is_near_zero() -> None:
-    planes = normalise(harbour(), BANDS)
+    planes = normalise_planes(harbour(), BANDS)
     assert np.abs(planes[:, 150:, 150:]).mean() < 0.1
 
 
@@ -36,20 +38,20 @@ def test_the_order_of_bands_and_extra_ones_do_not_matter() -> None:
     image = harbour()
     swapped = np.stack([image[3], image[2], image[0] * 0, image[1], image[0]])
     names = ["nir", "red", "swir16", "green", "blue"]
-    np.testing.assert_array_equal(normalise(swapped, names), normalise(image, BANDS))
+    np.testing.assert_array_equal(normalise_planes(swapped, names), normalise_planes(image, BANDS))
 
 
 def test_a_missing_band_is_no_data_and_the_others_stay() -> None:
     image = harbour()
-    planes = normalise(image[:3], BANDS[:3])
+    planes = normalise_planes(image[:3], BANDS[:3])
     assert np.isnan(planes[3]).all()
-    np.testing.assert_array_equal(planes[:3], normalise(image, BANDS)[:3])
+    np.testing.assert_array_equal(planes[:3], normalise_planes(image, BANDS)[:3])
 
 
 def test_no_data_stays_no_data_and_leaves_the_rest_finite() -> None:
     image = harbour()
     image[:, 50:150, :40] = np.nan
-    planes = normalise(image, BANDS)
+    planes = normalise_planes(image, BANDS)
     assert np.array_equal(np.isnan(planes), np.isnan(image))
 
 
@@ -69,11 +71,11 @@ def test_the_background_follows_a_haze_that_grows_across_the_image() -> None:
 )
 def test_refuses_unsuitable_bands(bands: tuple[str, ...], message: str) -> None:
     with pytest.raises(BandError, match=message):
-        normalise(harbour(), bands)
+        normalise_planes(harbour(), bands)
 
 
 def test_an_image_without_any_data_is_no_error() -> None:
-    assert np.isnan(normalise(np.full((3, 70, 90), np.nan, np.float32), BANDS[:3])).all()
+    assert np.isnan(normalise_planes(np.full((3, 70, 90), np.nan, np.float32), BANDS[:3])).all()
 
 
 def test_on_open_water_the_brightest_place_sets_the_contrast_and_not_the_noise() -> None:
@@ -82,7 +84,7 @@ def test_on_open_water_the_brightest_place_sets_the_contrast_and_not_the_noise()
     water = (0.03 + random.normal(0, 0.002, (4, 512, 512))).astype(np.float32)
     with_ship = water.copy()
     with_ship[:, 200:220, 250:253] += 0.3
-    noise, quiet = (normalise(image, BANDS)[:, 300:, :200] for image in (water, with_ship))
+    noise, quiet = (normalise_planes(image, BANDS)[:, 300:, :200] for image in (water, with_ship))
     assert np.abs(quiet).mean() < 0.4 * np.abs(noise).mean()
 
 
@@ -90,17 +92,17 @@ def test_the_background_of_a_half_imaged_cell_is_that_of_its_pixels() -> None:
     """Missing pixels are neither dark nor bright: an edge of the swath is no shore."""
     image = np.full((1, 256, 256), 0.05, np.float32)
     image[:, :, 100:] = np.nan
-    planes = normalise(image, ("green",))[1]
+    planes = normalise_planes(image, ("green",))[1]
     np.testing.assert_allclose(planes[:, :100], 0, atol=1e-4)
     assert np.isnan(planes[:, 100:]).all()
     image[:, 40:, :] = np.nan
-    np.testing.assert_allclose(normalise(image, ("green",))[1][:40, :100], 0, atol=1e-4)
+    np.testing.assert_allclose(normalise_planes(image, ("green",))[1][:40, :100], 0, atol=1e-4)
 
 
 def test_a_scrap_of_image_has_a_background_of_its_own() -> None:
     """Quantiles are of the pixels that are there, however few of a cell."""
     image = np.full((1, 64, 64), np.nan, np.float32)
     image[:, 10:18, 10:18] = 0.05
-    planes = normalise(image, ("green",))[1]
+    planes = normalise_planes(image, ("green",))[1]
     np.testing.assert_allclose(planes[10:18, 10:18], 0, atol=1e-4)
     assert np.isfinite(planes).sum() == 64

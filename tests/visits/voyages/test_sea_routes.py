@@ -84,7 +84,7 @@ def made_up(wall: Wall) -> Iterator[None]:
         return land
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sea, "land_mask", mask)
+        patch.setattr(sea, "make_land_mask", mask)
         sea._routes.cache_clear()
         yield
     sea._routes.cache_clear()  # ways are kept, and these must not show in another test
