@@ -251,7 +251,7 @@ def _words(column: pd.Series, name: str) -> pd.Categorical:
     distinct = sorted(set(meanings) - {""})
     places = {text: number for number, text in enumerate(distinct)} | {"": -1}
     codes = np.array([places[text] for text in meanings] + [-1], dtype=np.int64)
-    return pd.Categorical.from_codes(codes[given.codes], distinct)
+    return pd.Categorical.from_codes(codes[given.codes], pd.Index(distinct, dtype=str))
 
 
 def _word(text: str, name: str) -> str:
@@ -269,7 +269,7 @@ def _transceiver(text: str) -> str:
 
 
 def _no_words(rows: int) -> pd.Categorical:
-    return pd.Categorical.from_codes(np.full(rows, -1), pd.Index([], dtype=object))
+    return pd.Categorical.from_codes(np.full(rows, -1), pd.Index([], dtype=str))
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -141,7 +141,8 @@ def _visit_table(
     table["hours"] = (table["end"] - table["start"]) / pd.Timedelta(1, "h")
     table["ais_visit_id"] = _ids(port, table)
     table["port"] = port.id
-    table["berth"] = table["ais_visit_id"].map(_main_berth(stays, port)).fillna("")
+    berths = _main_berth(stays, port)
+    table["berth"] = [berths.get(visit_id, "") for visit_id in table["ais_visit_id"]]
     facts = static_facts(rows).reindex(table["mmsi"])
     for name in ("name", "imo", "ship_type", "length_m"):
         table[name] = pd.array(facts[name].astype(AIS_VISIT_COLUMNS[name]))
