@@ -47,8 +47,8 @@ from jobs.run import (
     count_states,
     run_plan,
     settings_for,
-    still_to_do,
     verify_sample,
+    work_items,
 )
 from jobs.storage import Storage, storage_at
 
@@ -262,7 +262,7 @@ class _Runner:
         settings, archives = settings_for(plan), Archives(plan.ports, self.storage)
         if self.partition.period is None:
             return False
-        if next(still_to_do(plan, archives, settings, self._options()), None) is not None:
+        if next(work_items(plan, archives, settings, self._options()), None) is not None:
             return False
         whole = count_states(plan, archives, settings)
         return bool(whole[UnitState.PENDING] or whole[UnitState.STALE])

@@ -1,4 +1,4 @@
-from .backlog import RunOptions, still_to_do
+from .backlog import RunOptions, work_items
 from .cluster import WORKER_ENVIRONMENT, WorkerCount, connect, count_workers
 from .exit_codes import FINAL, ExitCode
 from .pipeline import run_plan
@@ -28,6 +28,6 @@ __all__ = [
     "stale_rows",
     "state_of",
     "status_rows",
-    "still_to_do",
     "verify_sample",
+    "work_items",
 ]

@@ -47,7 +47,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Todo:
+class WorkItem:
     """One unit and the stages it still needs, in order."""
 
     unit: Unit
@@ -64,7 +64,7 @@ class Todo:
 class Batch:
     """Units that go through their stages together, in one task per stage."""
 
-    items: tuple[Todo, ...]
+    items: tuple[WorkItem, ...]
 
     @property
     def stages(self) -> tuple[StageName, ...]:
@@ -77,8 +77,10 @@ class Batch:
         return tuple(item.unit for item in self.items)
 
 
-def todo(unit: Unit, states: Mapping[StageName, UnitState], options: RunOptions) -> Todo | None:
-    """What is still to do for one unit; None where nothing is, or where it failed before."""
+def work_item(
+    unit: Unit, states: Mapping[StageName, UnitState], options: RunOptions
+) -> WorkItem | None:
+    """What one unit still needs; None for nothing, or where it failed and is not retried."""
     overall = overall_of(states.values())
     if overall is UnitState.FAILED and not options.retry_failed:
         return None
@@ -89,27 +91,27 @@ def todo(unit: Unit, states: Mapping[StageName, UnitState], options: RunOptions)
     # When a stage runs again, those after it must run again.
     again = tuple(wanted[wanted.index(missing[0]) :])
     why = {UnitState.STALE: "stale", UnitState.FAILED: "retry"}.get(states[missing[0]], "new")
-    return Todo(unit, again, why, overall)
+    return WorkItem(unit, again, why, overall)
 
 
 def survey(
     units: Iterable[tuple[Unit, Step]], settings: Settings, options: RunOptions
-) -> tuple[Counter[UnitState], list[Todo]]:
+) -> tuple[Counter[UnitState], list[WorkItem]]:
     """How many of a port's units are in each overall state, and what is to do for them."""
     counts: Counter[UnitState] = Counter()
     found = []
     for unit, step in units:
         states = {s.name: state_of(s, unit, step, settings) for s in task.STAGES}
         counts[overall_of(states.values())] += 1
-        item = todo(unit, states, options)
+        item = work_item(unit, states, options)
         if item is not None:
             found.append(replace(item, key=step.key[item.stages[0]]))
     return counts, found
 
 
-def still_to_do(
+def work_items(
     plan: Plan, archives: Archives, settings: Settings, options: RunOptions
-) -> Iterator[Todo]:
+) -> Iterator[WorkItem]:
     """What a run with these options would do, in the plan's order; changes nothing."""
     found = (
         item
@@ -162,7 +164,7 @@ class Backlog:
             units = port_units(self.plan, port, port_steps(archive), self.options.within)
             self.states += survey(units, self.settings, self.options)[0]
 
-    def _begin(self, port: Port) -> list[Todo]:
+    def _begin(self, port: Port) -> list[WorkItem]:
         begin = partial(self.archives.begin, port.id, self.plan.of(port.id))
         steps = with_retries(begin, warner(self.observe))
         units = port_units(self.plan, port, steps, self.options.within)
@@ -202,9 +204,9 @@ def windows(plan: Plan) -> Iterator[list[Port]]:
         yield window
 
 
-def in_batches(items: Iterable[Todo]) -> Iterator[Batch]:
+def in_batches(items: Iterable[WorkItem]) -> Iterator[Batch]:
     """One batch for units that read the same scene, ordered by their first; others alone."""
-    groups: dict[object, list[Todo]] = {}
+    groups: dict[object, list[WorkItem]] = {}
     for item in items:
         groups.setdefault(_batch_key(item), []).append(item)
     for group in groups.values():
@@ -212,7 +214,7 @@ def in_batches(items: Iterable[Todo]) -> Iterator[Batch]:
             yield Batch(tuple(group[start : start + MOST_IN_BATCH]))
 
 
-def _batch_key(item: Todo) -> object:
+def _batch_key(item: WorkItem) -> object:
     """Equal for units that go into one batch."""
     if StageName.TILE not in item.stages:  # no file is read: the pixels are in the archive
         return item.unit.overpass.id

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from jobs.archive import Archives, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
 from jobs.run import task
-from jobs.run.backlog import Todo
+from jobs.run.backlog import WorkItem
 from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.task import UnitProgress
 
@@ -56,7 +56,7 @@ class Committer:
         self.provenance = provenance
         self.observe = observe
         self.tally = Tally()
-        self._waiting: dict[str, list[tuple[Todo, UnitProgress]]] = {}
+        self._waiting: dict[str, list[tuple[WorkItem, UnitProgress]]] = {}
         self._committed_at = time.monotonic()
 
     @property
@@ -64,7 +64,7 @@ class Committer:
         """Seconds since the last commit."""
         return time.monotonic() - self._committed_at
 
-    def add(self, item: Todo, progress: UnitProgress) -> None:
+    def add(self, item: WorkItem, progress: UnitProgress) -> None:
         """Take up a unit that has ended, done or failed, for the next commit."""
         self.tally.worked += 1
         for result in progress.results:
@@ -76,7 +76,7 @@ class Committer:
             self.tally.add_reason(last.reason)
         self._waiting.setdefault(item.unit.port.id, []).append((item, progress))
 
-    def quarantine(self, item: Todo, stage: StageName, deaths: int, reason: str) -> None:
+    def quarantine(self, item: WorkItem, stage: StageName, deaths: int, reason: str) -> None:
         """Take up as failed a unit that killed its worker again when it ran alone."""
         overpass = item.unit.overpass
         why = f"killed its worker {deaths} times: {reason}"[: task.REASON_LENGTH]
@@ -101,7 +101,7 @@ class Committer:
                 self.archives.release(port_id)
         self._committed_at = time.monotonic()
 
-    def _commit(self, port_id: str, ended: list[tuple[Todo, UnitProgress]]) -> None:
+    def _commit(self, port_id: str, ended: list[tuple[WorkItem, UnitProgress]]) -> None:
         started = time.perf_counter()
         results = [pair for item, progress in ended for pair in self._keyed(item, progress)]
         forks = [progress.store for _, progress in ended if progress.results[0] and progress.store]
@@ -121,7 +121,7 @@ class Committer:
         }
         self.observe(Event(EventName.COMMITTED, facts))
 
-    def _keyed(self, item: Todo, progress: UnitProgress) -> Iterator[tuple[UnitResult, str]]:
+    def _keyed(self, item: WorkItem, progress: UnitProgress) -> Iterator[tuple[UnitResult, str]]:
         """Each result with its stage's key; the later stages become pending again."""
         ran = {result.stage for result in progress.results}
         for stage in task.STAGES:
@@ -131,7 +131,7 @@ class Committer:
         for result in progress.results:
             yield result, keys[result.stage]
 
-    def _report(self, item: Todo, result: UnitResult) -> None:
+    def _report(self, item: WorkItem, result: UnitResult) -> None:
         head = {**_head(item), "stage": str(result.stage)}
         self.tally.retried += len(result.retries)
         for number, reason in enumerate(result.retries, start=1):
@@ -150,12 +150,12 @@ class Committer:
         self.observe(Event(EventName.UNIT, facts))
 
 
-def _head(item: Todo) -> Facts:
+def _head(item: WorkItem) -> Facts:
     overpass = item.unit.overpass
     return {"port": item.unit.port.id, "sensor": overpass.sensor, "overpass": overpass.id}
 
 
-def _later(item: Todo) -> tuple[StageName, ...]:
+def _later(item: WorkItem) -> tuple[StageName, ...]:
     """The stages after those that are run: their stored output was made from other pixels."""
     names = list(StageName)
     return tuple(names[names.index(item.stages[-1]) + 1 :])

@@ -9,7 +9,7 @@ from functools import partial
 
 from jobs.archive import Archives, ForkStore, with_retries
 from jobs.errors import ArchiveError, ClusterLostError
-from jobs.run.backlog import Batch, Todo
+from jobs.run.backlog import Batch, WorkItem
 from jobs.run.committer import Committer
 from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.executor import Executor, Killed
@@ -42,7 +42,7 @@ class Coordinator:
         self.archives = archives
         self.commit_every_s = commit_every_s
         self.observe = observe
-        self._suspects: list[tuple[Todo, int]] = []
+        self._suspects: list[tuple[WorkItem, int]] = []
         """Units whose batch killed workers, and how many it killed."""
 
     def run(self, batches: Iterator[Batch]) -> Ending:

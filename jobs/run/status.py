@@ -9,7 +9,7 @@ from functools import cache
 from jobs.archive import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
-from jobs.run.backlog import RunOptions, Todo, still_to_do
+from jobs.run.backlog import RunOptions, WorkItem, work_items
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
 from jobs.run.unit_state import port_steps, port_units, state_of
@@ -71,11 +71,11 @@ def dry_rows(plan: Plan, root: Storage, options: RunOptions) -> list[dict[str, s
             "why": _why(item, settings, models),
             "stages": " ".join(item.stages),
         }
-        for item in still_to_do(plan, archives, settings, options)
+        for item in work_items(plan, archives, settings, options)
     ]
 
 
-def _why(item: Todo, settings: Settings, models: Callable[[str], Sequence[str]]) -> str:
+def _why(item: WorkItem, settings: Settings, models: Callable[[str], Sequence[str]]) -> str:
     if item.why != "stale":
         return item.why
     stage = next(stage for stage in STAGES if stage.name is item.stages[0])

@@ -31,7 +31,7 @@ from jobs.plan import Plan, estimate_plan, read_plan
 from jobs.plan.cost import cost_rows
 from jobs.plan.estimate import estimate_port
 from jobs.plan.file import write_findings
-from jobs.run.backlog import RunOptions, still_to_do
+from jobs.run.backlog import RunOptions, work_items
 from jobs.run.task import STAGES
 from jobs.run.unit_state import port_units
 from jobs.storage import Storage, storage_at
@@ -132,7 +132,7 @@ def _resume(chosen: argparse.Namespace) -> None:
     with _measured("resume") as facts:
         start = time.process_time()
         archives = Archives(some.ports, root)
-        facts["to do"] = sum(1 for _ in still_to_do(some, archives, SETTINGS, RunOptions()))
+        facts["to do"] = sum(1 for _ in work_items(some, archives, SETTINGS, RunOptions()))
         each = (time.process_time() - start) / len(few)
         facts["ms CPU a port"] = f"{each * 1000:.0f}"
         facts[f"minutes for {PORTS} ports"] = f"{each * PORTS / 60:.0f}"

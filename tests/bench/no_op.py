@@ -25,7 +25,7 @@ from jobs.domain import (
 )
 from jobs.plan.grouping import group_overpasses
 from jobs.run import task
-from jobs.run.backlog import Batch, Todo
+from jobs.run.backlog import Batch, WorkItem
 from jobs.storage import storage_at
 from tests.bench.many_ports import header, many_ports, scenes
 
@@ -76,16 +76,16 @@ def batches(units: int, in_batch: int = 1) -> Iterator[Batch]:
     """Units of real overpasses of a few ports, each with an id of its own."""
     ports = many_ports(PORTS)
     known = [(port, group_overpasses(port, list(scenes(port, 1)))) for port in ports]
-    todo = islice(_todo(known), units)
-    while group := tuple(islice(todo, in_batch)):
+    items = islice(_work_items(known), units)
+    while group := tuple(islice(items, in_batch)):
         yield Batch(group)
 
 
-def _todo(known: Sequence[tuple[Port, Sequence[Overpass]]]) -> Iterator[Todo]:
+def _work_items(known: Sequence[tuple[Port, Sequence[Overpass]]]) -> Iterator[WorkItem]:
     pairs = cycle((port, overpass) for port, overpasses in known for overpass in overpasses)
     for number, (port, overpass) in enumerate(pairs):
         own = replace(overpass, id=f"{overpass.id}-{number}")
-        yield Todo(Unit(port, own, number), tuple(StageName), "new", UnitState.PENDING)
+        yield WorkItem(Unit(port, own, number), tuple(StageName), "new", UnitState.PENDING)
 
 
 def real_archives(folder: str, units: int) -> Archives:

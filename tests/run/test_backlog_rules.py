@@ -10,7 +10,7 @@ import pytest
 
 from jobs.domain import Period, StageName, Unit, UnitState
 from jobs.run import backlog
-from jobs.run.backlog import Todo, in_batches, windows
+from jobs.run.backlog import WorkItem, in_batches, windows
 from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
 from jobs.run.unit_state import is_within
@@ -19,19 +19,19 @@ from tests.support.small_runs import a_plan
 BOTH = (StageName.TILE, StageName.SEGMENT)
 
 
-def todo(folder: Path, port: str, day: int, stages: tuple[StageName, ...] = BOTH) -> Todo:
+def work_item(folder: Path, port: str, day: int, stages: tuple[StageName, ...] = BOTH) -> WorkItem:
     plan = a_plan(folder, day, ports=(port,))
     unit = Unit(plan.ports[0], plan.overpasses[0], 0)
-    return Todo(unit, stages, "new", UnitState.PENDING)
+    return WorkItem(unit, stages, "new", UnitState.PENDING)
 
 
-def names(items: list[Todo]) -> list[list[str]]:
+def names(items: list[WorkItem]) -> list[list[str]]:
     return [[unit.overpass.id for unit in batch.units] for batch in in_batches(items)]
 
 
 def test_units_of_one_scene_go_together_where_they_need_the_same_stages(tmp_path: Path) -> None:
-    one, two = todo(tmp_path, "TESTA", 1), todo(tmp_path, "TESTB", 1)
-    other_day = todo(tmp_path, "TESTA", 2)
+    one, two = work_item(tmp_path, "TESTA", 1), work_item(tmp_path, "TESTB", 1)
+    other_day = work_item(tmp_path, "TESTA", 2)
     assert names([one, other_day, two]) == [["TESTA-001", "TESTB-001"], ["TESTA-002"]]
     alone = replace(two, stages=(StageName.TILE,))
     assert names([one, alone]) == [["TESTA-001"], ["TESTB-001"]]
@@ -41,7 +41,7 @@ def test_units_of_one_scene_go_together_where_they_need_the_same_stages(tmp_path
 
 def test_a_batch_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "MOST_IN_BATCH", 2)
-    items = [todo(tmp_path, f"TEST{letter}", 1) for letter in "ABCDE"]
+    items = [work_item(tmp_path, f"TEST{letter}", 1) for letter in "ABCDE"]
     assert [len(batch) for batch in names(items)] == [2, 2, 1]
 
 

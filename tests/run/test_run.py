@@ -16,7 +16,7 @@ from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
 from jobs.run import backlog, task
-from jobs.run.backlog import RunOptions, still_to_do
+from jobs.run.backlog import RunOptions, work_items
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
 from jobs.run.execute import run_units
@@ -95,7 +95,7 @@ def test_a_new_segment_version_redoes_only_segment(
         ("tile", 1, 0),
         ("segment", 0, 1),
     ]
-    (item,) = still_to_do(plan, opened, settings_for(plan), RunOptions())
+    (item,) = work_items(plan, opened, settings_for(plan), RunOptions())
     assert (item.stages, item.why) == ((StageName.SEGMENT,), "stale")
 
 
