@@ -30,9 +30,9 @@ class DriftSettings:
     speed_error: float = 0.15
     """Share of the speed by which the velocity differs."""
     slow_error_ms: float = 0.15
-    """The same for every ship that moves at all: it is about to stop, turn or go."""
+    """Velocity error in m/s, for every moving ship, beside the share: it may stop, turn or start."""
     still_error_ms: float = 0.005
-    """The same for a ship at rest: swinging, warping."""
+    """Velocity error in m/s of a ship at rest: swinging, warping."""
     still_below_ms: float = 0.15
     """0.3 knots: what is slower is at rest."""
     memory_s: float = 1800.0

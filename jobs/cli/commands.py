@@ -87,7 +87,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "simulate": CommandEntry(
         "simulate",
-        "Make a lawful STAC archive of synthetic port scenes, with its truth and a job file.",
+        "Make a valid STAC archive of synthetic port scenes, with its truth and a job file.",
     ),
     "demo": CommandEntry(
         "simulate",

@@ -46,7 +46,7 @@ def run(
             "--to",
             metavar="DATE",
             formats=["%Y-%m-%d"],
-            help="The same for the last day. Parts of a plan may run at the same time where the "
+            help="Only overpasses acquired on this day (UTC) or earlier. Parts of a plan may run at the same time where the "
             "archive lies in a bucket.",
         ),
     ] = None,

@@ -39,7 +39,7 @@ def simulate(
     days: Annotated[int, typer.Option("--days", min=1)] = 30,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
 ) -> None:
-    """Make a lawful STAC archive of synthetic port scenes, with its truth and a job file."""
+    """Make a valid STAC archive of synthetic port scenes, with its truth and a job file."""
     defaults = SimulationConfig()
     config = SimulationConfig(
         seed=seed,

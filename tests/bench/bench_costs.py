@@ -2,8 +2,8 @@
 
 python -m tests.bench.bench_costs [--passes 6] [--work DIR]
 
-Prints the constants of ``jobs/costs.py`` as this machine gives them: one process, the stages' own
-code on one thread, local files, everything warm. The files are made to be like those of Earth
+Prints the constants of ``jobs/plan/cost.py`` as this machine gives them: one process, the stages'
+own code on one thread, local files, everything warm. The files are made to be like those of Earth
 Search: blocks of 1024 pixels, deflate with a predictor, the port's window across four of them.
 """
 
