@@ -32,7 +32,7 @@ def api_items(
     report: Progress,
 ) -> Iterator[Item]:
     """Items that the API finds for the query, with absolute asset hrefs."""
-    _check_collection(source, root, reader)
+    _check_collection(source, reader)
     start, end = time_range(period)
     found = ItemSearch(
         _search_url(source, root),
@@ -48,7 +48,7 @@ def api_items(
         yield with_absolute_hrefs(item, self_href(item) or source.catalog)
 
 
-def _check_collection(source: SourceSpec, root: Item, reader: CatalogReader) -> None:
+def _check_collection(source: SourceSpec, reader: CatalogReader) -> None:
     base = source.catalog.rstrip("/")
     try:
         reader.io.read_json(f"{base}/collections/{quote(source.collection)}")

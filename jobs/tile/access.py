@@ -179,11 +179,6 @@ class _Tokens:
                 raise
             return replace(old, renew_after_s=old.age_s() + RETRY_AFTER_S)
 
-    def forget(self) -> None:
-        """Drop all tokens, as in a new process."""
-        with self._lock:
-            self._known.clear()
-
 
 _tokens = _Tokens()
 

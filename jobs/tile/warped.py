@@ -121,7 +121,6 @@ class Spec(Protocol):
 
     epsg: int
     bounds: tuple[float, float, float, float]
-    resolutions_xy: tuple[float, float]
     vrt_params: dict[str, object]
 
 

@@ -29,7 +29,7 @@ OTHER = "https://sentinel2l2a01.blob.core.windows.net/thumbnails/a.tif"
 
 @pytest.fixture(autouse=True)
 def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    access._tokens.forget()
+    monkeypatch.setattr(access, "_tokens", access._Tokens())
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_S3_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(access, "_RETRY", access._RETRY.new(backoff_factor=0.01))

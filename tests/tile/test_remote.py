@@ -39,7 +39,7 @@ KINDS = ("aligned", "warped")
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    access._tokens.forget()
+    monkeypatch.setattr(access, "_tokens", access._Tokens())
     for name, value in {
         "GDAL_HTTP_MAX_RETRY": "1",
         "GDAL_HTTP_RETRY_DELAY": "0.01",

@@ -47,11 +47,6 @@ class CapYear:
         """That the cap was crossed in the time covered."""
         return float(np.isfinite(self.crossed).mean())
 
-    def probability_by(self, moments: Sequence[datetime]) -> Numbers:
-        """That the cap had been crossed by each moment; (moment,)."""
-        days = [days_since(self.start, moment) for moment in moments]
-        return np.searchsorted(np.sort(self.crossed), days, side="right") / len(self.crossed)
-
     def crossed_at(self, quantile: float) -> datetime | None:
         """Quantile of the moment of crossing among the draws that cross; None where none does."""
         days = self.crossed[np.isfinite(self.crossed)]

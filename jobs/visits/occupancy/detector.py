@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from jobs.domain import BerthKind
 from jobs.errors import InputError
@@ -46,10 +46,6 @@ class Detector:
         longer = np.log(np.asarray(length_m) / REFERENCE_LENGTH_M)
         found: NDArray[np.float64] = logit(self.recall) + self.recall_slope * longer
         return found
-
-    def recall_at(self, length_m: float, clear_fraction: float = 1.0) -> float:
-        """Chance to find a ship of that length where that share of the berth is clear."""
-        return float(expit(self.recall_logit(np.array(length_m)))) * clear_fraction
 
 
 BERTH, ANCHORAGE = "berth", "anchorage"

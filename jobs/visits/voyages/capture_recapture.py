@@ -33,9 +33,6 @@ class CaptureRecapture:
     """Share of visits made by ships already named: 1 - f1 / n (Good and Turing)."""
     chao: BoundedEstimate
     """Lower bound of the fleet (Chao 1987, bias-corrected), log-normal interval."""
-    zelterman: BoundedEstimate | None
-    """Zelterman 1988, robust where some ships call more often, variance of Boehning 2008; None
-    where no ship called exactly once or none exactly twice."""
 
 
 def ships_from_names(names: Sequence[str | None], mass: float = 0.9) -> CaptureRecapture:
@@ -59,7 +56,6 @@ def ships_from_names(names: Sequence[str | None], mass: float = 0.9) -> CaptureR
         ships,
         1 - once / len(known),
         _chao(ships, once, twice, mass),
-        _zelterman(ships, once, twice, mass),
     )
 
 
@@ -80,14 +76,3 @@ def _chao(ships: int, once: int, twice: int, mass: float) -> BoundedEstimate:
         variance -= once**4 / (4 * (ships + unseen))
     factor = np.exp(norm.ppf((1 + mass) / 2) * np.sqrt(np.log1p(variance / unseen**2)))
     return BoundedEstimate(ships + unseen, ships + unseen / factor, ships + unseen * factor)
-
-
-def _zelterman(ships: int, once: int, twice: int, mass: float) -> BoundedEstimate | None:
-    if not (once and twice):
-        return None
-    rate = 2 * twice / once
-    value = ships / -np.expm1(-rate)
-    slope = ships * np.exp(-rate) / np.expm1(-rate) ** 2
-    variance = slope * (1 + slope * rate**2 * (1 / once + 1 / twice))
-    half = norm.ppf((1 + mass) / 2) * np.sqrt(variance)
-    return BoundedEstimate(float(value), float(max(value - half, ships)), float(value + half))

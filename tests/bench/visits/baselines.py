@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import gamma, norm
 
 from jobs.visits.occupancy.panel import Panel
@@ -120,7 +121,7 @@ def snapshot(panel: Panel, known: Known) -> Estimate:
 
 def look_chances(panel: Panel, length_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(look,) chance to find a ship that is there, and to report one that is not."""
-    found = np.array([d.recall_at(length_m) for d in panel.detectors])[panel.detector]
+    found = expit([d.recall_logit(np.array(length_m)) for d in panel.detectors])[panel.detector]
     false = np.array([d.false_alarms for d in panel.detectors])[panel.detector]
     return found * panel.clear, 1 - np.exp(-false * panel.clear)
 

@@ -31,10 +31,8 @@ class Error:
 
 def test_recall_at_the_reference_length_is_the_stated_one_and_grows() -> None:
     detector = Detector("s", 0.3, 0.8, 1.2, 0.03, 0.6)
-    assert detector.recall_at(100) == pytest.approx(0.3)
-    assert detector.recall_at(100, clear_fraction=0.5) == pytest.approx(0.15)
-    odds = detector.recall_at(100 * np.e) / (1 - detector.recall_at(100 * np.e))
-    assert odds == pytest.approx(np.exp(1.2) * 0.3 / 0.7)
+    odds = np.exp(detector.recall_logit(np.array([100, 100 * np.e])))
+    assert odds == pytest.approx([0.3 / 0.7, np.exp(1.2) * 0.3 / 0.7])
 
 
 def test_each_place_gets_its_own_error() -> None:

@@ -38,14 +38,6 @@ def test_chao_and_coverage_by_hand() -> None:
     assert found.chao.high == pytest.approx(17 + 7.5 * 4.2317, rel=2e-3)
 
 
-def test_zelterman_by_hand_and_absent_without_repeats() -> None:
-    found = ships_from_names(named(10, 5))
-    assert found.zelterman is not None
-    assert found.zelterman.value == pytest.approx(15 / (1 - np.exp(-1)))
-    assert ships_from_names(named(10, 0)).zelterman is None
-    assert ships_from_names(named(0, 4)).zelterman is None
-
-
 def test_a_fleet_of_which_every_ship_came_twice_is_complete() -> None:
     found = ships_from_names(named(0, 6))
     assert found.coverage == 1
@@ -57,10 +49,8 @@ def test_an_estimate_is_never_below_what_was_seen(once: int, twice: int, thrice:
     if not once + twice + thrice:
         return
     found = ships_from_names(named(once, twice, thrice))
-    for estimate in (found.chao, found.zelterman):
-        if estimate is not None:
-            assert found.ships <= estimate.low <= estimate.value <= estimate.high
-            assert np.isfinite(estimate.high)
+    assert found.ships <= found.chao.low <= found.chao.value <= found.chao.high
+    assert np.isfinite(found.chao.high)
 
 
 def test_the_intervals_of_names_hold_the_true_fleet() -> None:
