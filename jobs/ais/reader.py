@@ -58,7 +58,7 @@ class ReadSummary:
     duplicates: int
     """A second message of one number in one second."""
     conflicts: int
-    """Messages of one number in one second, more than a kilometre apart: two transmitters use it."""
+    """Of one number in one second, but over a kilometre apart: two transmitters use one number."""
     odd_numbers: int
     """Kept rows whose MMSI no ship can have; they still prove a transmission at that place."""
     ships: int

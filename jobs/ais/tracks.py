@@ -30,9 +30,9 @@ class DriftSettings:
     speed_error: float = 0.15
     """Share of the speed by which the velocity differs."""
     slow_error_ms: float = 0.15
-    """Velocity error in m/s, for every moving ship, beside the share: it may stop, turn or start."""
+    """Least velocity error of a moving ship, m/s, to which the share of its speed is added."""
     still_error_ms: float = 0.005
-    """Velocity error in m/s of a ship at rest: swinging, warping."""
+    """Least velocity error of a ship at rest, m/s: it swings or is warped."""
     still_below_ms: float = 0.15
     """0.3 knots: what is slower is at rest."""
     memory_s: float = 1800.0

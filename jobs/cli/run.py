@@ -46,8 +46,8 @@ def run(
             "--to",
             metavar="DATE",
             formats=["%Y-%m-%d"],
-            help="Only overpasses acquired on this day (UTC) or earlier. Parts of a plan may run at the same time where the "
-            "archive lies in a bucket.",
+            help="Only overpasses acquired on this day (UTC) or earlier. Parts of a plan may run "
+            "at the same time where the archive lies in a bucket.",
         ),
     ] = None,
     cluster: ClusterOption = "local",
