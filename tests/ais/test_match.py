@@ -333,8 +333,8 @@ def test_probabilities_are_exact_in_a_knot(weights: list[float]) -> None:
     found = pair_probabilities(weight)
     assert (found.sum(axis=0) <= 1 + 1e-6).all()
     assert (found.sum(axis=1) <= 1 + 1e-6).all()
-    # pairs that propagation takes for negligible are left out of the exact sum: over weights of this
-    # range a search for the worst case (11 starts of 800 steps) came to an error of 0.0045
+    # pairs that propagation takes for negligible are left out of the exact sum: over weights of
+    # this range a search for the worst case (11 starts of 800 steps) came to an error of 0.0045
     np.testing.assert_allclose(found, by_enumeration(weight), atol=0.01)
 
 
