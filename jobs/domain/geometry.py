@@ -28,10 +28,15 @@ def transformer(source_epsg: int, target_epsg: int) -> Transformer:
     return Transformer.from_crs(source_epsg, target_epsg, always_xy=True)
 
 
-def project(polygon: Polygon, epsg: int) -> Polygon:
-    """A WGS 84 polygon in a projected system; sides are densified, as they bend when projected."""
-    side_deg = max(polygon.length / 400, 1e-4)
-    return _transformed(shapely.segmentize(polygon, side_deg), transformer(WGS84, epsg))
+def project(polygon: Polygon, epsg: int, densify: bool = True) -> Polygon:
+    """A WGS 84 polygon in a projected system.
+
+    Its sides are densified, as they bend when projected; without ``densify`` only its corners are
+    transformed.
+    """
+    if densify:
+        polygon = shapely.segmentize(polygon, max(polygon.length / 400, 1e-4))
+    return _transformed(polygon, transformer(WGS84, epsg))
 
 
 def to_wgs84(shape: BaseGeometry, epsg: int) -> BaseGeometry:

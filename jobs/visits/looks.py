@@ -84,7 +84,9 @@ def berth_areas(port: Port) -> tuple[BerthArea, ...]:
 
 
 def _berth_area(berth: Berth, grid: Grid) -> BerthArea:
-    shape = project(berth.polygon, grid.epsg)
+    # densified sides would shift the clear fractions of an anchorage by some 1e-5, and with them
+    # estimates that are published already
+    shape = project(berth.polygon, grid.epsg, densify=False)
     rows, columns = _window(shape, grid)
     size = (rows.stop - rows.start, columns.stop - columns.start)
     if 0 in size:
