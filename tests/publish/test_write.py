@@ -121,7 +121,10 @@ def test_parquet_has_the_promised_columns_and_types(name, state, request, public
 @pytest.mark.parametrize("name", TABLES)
 def test_csv_twins_lose_nothing(folder, name):
     rows = gpd.read_parquet(folder / f"{name}.parquet")
-    twin = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, float_precision="round_trip")
+    # as text, to be read by Python: pandas 2 loses a float's last digits unless asked
+    floats = [column for column, dtype in TABLES[name].items() if dtype == "float64"]
+    as_text = dict.fromkeys([*floats, "lon", "lat"], str)
+    twin = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype=as_text)
     assert len(twin) == len(rows) > 0
     if name == "voyages":
         assert (
@@ -130,15 +133,15 @@ def test_csv_twins_lose_nothing(folder, name):
             .all()
         )
     else:
-        assert (twin["lon"] == rows.geometry.x).all()
-        assert (twin["lat"] == rows.geometry.y).all()
+        assert (twin["lon"].map(float) == rows.geometry.x).all()
+        assert (twin["lat"].map(float) == rows.geometry.y).all()
     for column in rows.columns.difference(["geometry", "footprint"]):
         if TABLES[name][column].startswith("datetime"):
             times = pd.to_datetime(twin[column].replace("", None), utc=True)
             assert (times.astype(rows[column].dtype).eq(rows[column]) | rows[column].isna()).all()
             assert (times.isna() == rows[column].isna()).all()
         elif TABLES[name][column] == "float64":
-            # what is not known is an empty cell, which makes pandas read the column as text
+            # what is not known is an empty cell
             numbers = twin[column].map(lambda cell: float(cell) if cell != "" else np.nan)
             assert (numbers.eq(rows[column]) | (numbers.isna() & rows[column].isna())).all(), column
         else:
