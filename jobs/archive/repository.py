@@ -69,6 +69,17 @@ def _icechunk(storage: Storage, port: Port) -> icechunk.Storage:
     )
 
 
+def _open_or_create(storage: icechunk.Storage) -> icechunk.Repository:
+    """The repository, created where there is none, in format 1: Icechunk 1 and 2 both write it.
+
+    Icechunk 2 creates format 2 unless asked, and Icechunk 1 (the newest on Python 3.11) takes a
+    repository of format 2 for none: ``exists`` is False.
+    """
+    has_formats = hasattr(icechunk, "SpecVersion")  # since 2.0
+    options: dict[str, Any] = {"create_version": 1} if has_formats else {}
+    return icechunk.Repository.open_or_create(storage, **options)
+
+
 @contextmanager
 def archive_errors(storage: Storage, port: Port) -> Iterator[None]:
     """Raise Icechunk's errors as ArchiveError that names the archive and what to do."""
@@ -134,7 +145,7 @@ class PortArchive:
         if land is None:
             raise ArchiveError(f"no archive of {port.id} in {root.url}: run the job first")
         with archive_errors(root, port):
-            archive = cls(icechunk.Repository.open_or_create(_icechunk(root, port)), port, root)
+            archive = cls(_open_or_create(_icechunk(root, port)), port, root)
             archive._create_root(land)
         return archive
 

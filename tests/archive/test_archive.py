@@ -188,6 +188,13 @@ def test_a_repository_whose_making_was_cut_off_is_finished(tmp_path: Path) -> No
     assert list(archive(tmp_path).steps()) == ["pass-0"]
 
 
+def test_a_repository_has_the_format_that_icechunk_1_reads(tmp_path: Path) -> None:
+    archive(tmp_path)
+    where = tmp_path / "ports" / "TESTP"
+    assert (where / "refs").is_dir()
+    assert not (where / "repo").exists()  # format 2 keeps its branches in this file
+
+
 def test_a_second_writer_is_refused_and_the_lock_ends_with_its_holder(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from jobs.storage import LocalFolder\n"
