@@ -89,7 +89,7 @@ def archive(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What the port archives hold: commits, tags, sizes; and throw away what nobody can read.
+    """What the port archives hold: commits, tags, sizes; deletes what no commit refers to.
 
     Published results stand on tags. Neither a tag's bytes nor the newest commit's are ever
     touched. Nothing younger than an hour is deleted, and nothing while a run is writing.

@@ -76,7 +76,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "archive": CommandEntry(
         "archive",
-        "What the port archives hold: commits, tags, sizes; and throw away what nobody can read.",
+        "What the port archives hold: commits, tags, sizes; deletes what no commit refers to.",
     ),
     "train": CommandEntry(
         "train", "Train a network on labelled scenes; split by port, never by chip."

@@ -140,7 +140,7 @@ class _Run:
         """Publish the results where there are any; Ctrl-C meanwhile marks the run interrupted."""
         if not self._is_to_publish(units):
             return
-        self.console.print("counting visits and estimating those that nobody saw")
+        self.console.print("counting seen visits and estimating unseen ones")
         try:
             if self.options.within is None:
                 self._collect_and_publish(client)
