@@ -64,7 +64,7 @@ def _pod(name: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_cluster_manifest, "POLL_S", 0.1)
+    monkeypatch.setattr("jobs.kubernetes.dask_cluster.POLL_S", 0.1)
     monkeypatch.setattr("jobs.kubernetes.wait.POLL_S", 0.1)
 
 
