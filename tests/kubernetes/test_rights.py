@@ -26,6 +26,7 @@ from jobs.kubernetes.manifests import gpu_group, runner_job
 from jobs.kubernetes.names import labels
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run
+from jobs.kubernetes.status import run_status
 from jobs.kubernetes.submit import submit_run
 from jobs.kubernetes.wait import wait_for_run
 from jobs.storage import LocalFolder
@@ -95,7 +96,7 @@ def as_a_runner(world: World, storage: LocalFolder) -> None:
 
 
 def as_a_submitter(world: World, storage: LocalFolder) -> None:
-    """Requests of the commands: settings, submit, wait, cancel; with a cluster without owner."""
+    """Requests of the commands: settings, submit, wait, status, cancel; a cluster has no owner."""
     mine = api(world, SUBMITTER)
     kept = _pod("somebody")
     try:
@@ -106,6 +107,8 @@ def as_a_submitter(world: World, storage: LocalFolder) -> None:
         submitted = submit_run(mine, storage, None, RUN)
         wait_for_run(mine, storage, submitted.run, said.append)
         assert "here" in said
+        # waiting lists events only before a runner has started; status always does
+        assert run_status(mine, storage, submitted.run, units=False).polled
         done = cancel_run(mine, storage, submitted.run, 4, poll_s=0.2)
         assert not [name for name in done.left if not name.startswith("Pod/somebody")], done
         assert not done.notes
