@@ -42,7 +42,7 @@ install: $(STAMP)  ## Set up .venv/ with the berthwatch command
 demo: $(STAMP)  ## Simulate a small archive, run the main job on it, write the report (offline)
 	$(BIN)/berthwatch demo
 
-test: $(STAMP)  ## Lint, types and the tests (under 15 minutes on two cores)
+test: $(STAMP)  ## Lint, types and the tests (under 10 minutes on two cores)
 	$(call checked,$(PYTEST) -m "not slow and not faults and not bench")
 
 test-all: $(STAMP)  ## The tests with the slow ones and the fault suite
