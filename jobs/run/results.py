@@ -235,12 +235,16 @@ def _ignore(reason: str) -> None:
 def _results(
     plan: Plan, states: Mapping[str, _PortState], root: Storage, client: Client, basis: Basis
 ) -> dict[str, PortResult]:
+    """The results by port id, in the plan's order whichever worker ends first: the sampler of
+    voyages gives other numbers for another order.
+    """
     seen = [port for port in plan.ports if states[port.id].done]
     calls = ((root, port, states[port.id].done, basis) for port in seen)
     empty = [port for port in plan.ports if not states[port.id].done]
     found = {port.id: _count([], port, basis) for port in empty}
     counted = parallel_map(client, count_port, calls)
-    return found | {seen[number].id: result for number, result in counted}
+    found |= {seen[number].id: result for number, result in counted}
+    return {port.id: found[port.id] for port in plan.ports}
 
 
 def _provenance(plan: Plan, settings: Settings) -> Provenance:

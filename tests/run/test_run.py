@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from distributed import Client
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
-from jobs.run import backlog, task
+from jobs.run import backlog, results, task
 from jobs.run.backlog import RunOptions, work_items
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
 from jobs.run.execute import run_units
+from jobs.run.parallel_map import parallel_map
 from jobs.run.results import collect, publish_run
 from jobs.run.settings import settings_for
 from jobs.run.status import status_rows
@@ -159,6 +161,20 @@ def test_equal_content_is_published_once_under_one_tag(tmp_path: Path, client: C
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["plan_hash"] == plan.hash
     assert provenance["items"]["TESTP-001"] == ["item-1"]
+
+
+def test_ports_are_published_in_the_plans_order_whichever_is_counted_first(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1, ports=("PORTB", "PORTA", "PORTC"))
+    _, _, opened = go(plan, client)
+
+    def last_first(*arguments: Any) -> Iterator[tuple[int, Any]]:
+        return reversed(list(parallel_map(*arguments)))
+
+    monkeypatch.setattr(results, "parallel_map", last_first)
+    publication = collect(plan, opened, settings_for(plan), root_of(plan), client)
+    assert list(publication.tables) == list(publication.estimates) == ["PORTB", "PORTA", "PORTC"]
 
 
 def test_published_failures_name_the_stage_that_failed(tmp_path: Path, client: Client) -> None:
