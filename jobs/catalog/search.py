@@ -17,7 +17,7 @@ from shapely.geometry import Polygon
 
 from jobs.catalog.geoparquet import parquet_items
 from jobs.catalog.query import ItemFilter, Progress, Rejected, SearchResult, item_id
-from jobs.catalog.stac_api import api_items, is_api
+from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
 from jobs.catalog.static import static_items
 from jobs.catalog.transport import CatalogReader, RequestSettings
@@ -65,6 +65,7 @@ def _items(
     root = reader.json(source.catalog)
     if is_api(root):
         return api_items(source, area, period, root, reader, report)
+    refuse_part_of_api(source, root, reader)
     return static_items(source, root, reader, report)
 
 

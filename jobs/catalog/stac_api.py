@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
-import shapely
-from pystac_client import ItemSearch
 from pystac_client.exceptions import APIError
 from shapely.geometry import Polygon
 
-from jobs.catalog.query import Progress, in_collection, item_id, time_range, unknown_collection
+from jobs.catalog.query import Progress, in_collection, item_id, unknown_collection
+from jobs.catalog.search_pages import SearchPages
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, links, read_error, self_href, with_absolute_hrefs
 from jobs.domain import Period, SourceSpec
@@ -19,8 +19,45 @@ from jobs.errors import CatalogError
 
 
 def is_api(root: Item) -> bool:
-    """Whether the root of a catalog is that of an API with item search."""
-    return "conformsTo" in root or any(links(root, "search"))
+    """Whether the root of a catalog is the landing page of an API with item search.
+
+    A collection is none, whatever it says that it conforms to: static ones copy it from an API.
+    """
+    if root.get("type") in ("Collection", "FeatureCollection"):
+        return False
+    return any(links(root, "search")) or "item-search" in str(root.get("conformsTo") or "")
+
+
+def refuse_part_of_api(source: SourceSpec, root: Item, reader: CatalogReader) -> None:
+    """CatalogError, naming the API's own address, where the catalog is a part of a STAC API.
+
+    That is a collection or its items, a list of collections, or a page of a search: taken for a
+    whole catalog, they would hold the first page of what is there.
+    """
+    if not source.catalog.startswith(("http://", "https://")):
+        return
+    base = _landing_page(source.catalog, root)
+    if base is None or base.rstrip("/") == source.catalog.rstrip("/"):
+        return
+    try:
+        landing = reader.json(base)
+    except CatalogError:
+        return
+    if is_api(landing):
+        raise CatalogError(
+            f"{source.catalog} is a part of the STAC API at {base}; set `catalog: {base}` and "
+            f"`collection: {source.collection}` in the job"
+        )
+
+
+def _landing_page(address: str, root: Item) -> str | None:
+    """Where the landing page of an API would be: the root link's, else the address's stem."""
+    linked = next((str(link["href"]) for link in links(root, "root")), None)
+    if linked is not None:
+        return urljoin(address, linked)
+    path = urlsplit(address).path
+    stem = re.split(r"/(?:collections|search)(?:/|$)", path, maxsplit=1)[0]
+    return None if stem == path else urljoin(address, stem or "/")
 
 
 def api_items(
@@ -33,17 +70,8 @@ def api_items(
 ) -> Iterator[Item]:
     """Items that the API finds for the query, with absolute asset hrefs."""
     _check_collection(source, reader)
-    start, end = time_range(period)
-    found = ItemSearch(
-        _search_url(source, root),
-        method=_search_method(root),
-        stac_io=reader.io,
-        collections=[source.collection],
-        intersects=shapely.geometry.mapping(area),
-        datetime=f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}",
-        limit=reader.settings.page_items,
-    )
-    pages = reader.guarded(source.catalog, found.pages_as_dicts())
+    search = SearchPages(source, area, period, root, reader)
+    pages = reader.guarded(source.catalog, search.pages(report))
     for item in _new_items(pages, source, report):
         yield with_absolute_hrefs(item, self_href(item) or source.catalog)
 
@@ -64,27 +92,11 @@ def _check_collection(source: SourceSpec, reader: CatalogReader) -> None:
     raise unknown_collection(source, known)
 
 
-def _search_url(source: SourceSpec, root: Item) -> str:
-    base = source.catalog.rstrip("/") + "/"
-    return urljoin(base, next((str(link["href"]) for link in links(root, "search")), "search"))
-
-
-def _search_method(root: Item) -> str:
-    """POST, as areas can be long, unless the server advertises GET alone."""
-    methods = {str(link.get("method", "POST")).upper() for link in links(root, "search")}
-    return "GET" if methods == {"GET"} else "POST"
-
-
 def _new_items(pages: Iterator[Item], source: SourceSpec, report: Progress) -> Iterator[Any]:
-    """Items not seen before; CatalogError for a page without any that has a next page."""
+    """Items not seen before, of the source's collection."""
     seen: set[str] = set()
     for number, page in enumerate(pages, start=1):
         new = {item_id(item): item for item in page["features"] if item_id(item) not in seen}
-        if not new and any(links(page, "next")):
-            raise CatalogError(
-                f"{source.catalog} repeats itself: page {number} of {source.collection} holds "
-                "nothing new, yet there is a next one; narrow the period, or inform its operator"
-            )
         seen |= new.keys()
         report(f"{source.collection}: {len(seen)} items on {number} pages")
         yield from (item for item in new.values() if in_collection(source, item))

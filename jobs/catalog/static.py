@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from jobs.catalog.query import Progress, Rejected, in_collection, unknown_collection
+from jobs.catalog.saved_pages import all_pages
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, absolute_href, links, with_absolute_hrefs
 from jobs.domain import SourceSpec
@@ -19,7 +20,7 @@ def static_items(
     A file that cannot be read is one rejected item.
     """
     if root.get("type") == "FeatureCollection":
-        yield from _listed_items(source, root)
+        yield from _listed_items(source, source.catalog, root, reader)
         return
     known: list[str] = []
     for href, node in _nodes(source.catalog, root, reader):
@@ -30,13 +31,16 @@ def static_items(
     raise unknown_collection(source, known)
 
 
-def _listed_items(source: SourceSpec, root: Item) -> Iterator[Item]:
-    """Items of one file that lists them all, as saved by a search."""
-    items = [item for item in root.get("features") or () if isinstance(item, Mapping)]
+def _listed_items(
+    source: SourceSpec, place: str, root: Item, reader: CatalogReader
+) -> Iterator[Item]:
+    """Items of a file at ``place`` that lists them, as saved by a search, and of its next pages."""
+    pages = all_pages(source.catalog, place, root, reader)
+    items = [item for page in pages for item in page["features"]]
     own = [item for item in items if in_collection(source, item)]
     if items and not own:
         raise unknown_collection(source, sorted({str(i.get("collection")) for i in items}))
-    yield from (with_absolute_hrefs(item, source.catalog) for item in own)
+    yield from (with_absolute_hrefs(item, place) for item in own)
 
 
 def _nodes(href: str, node: Item, reader: CatalogReader) -> Iterator[tuple[str, Item]]:
@@ -62,3 +66,6 @@ def _node_items(
                 yield with_absolute_hrefs(reader.json(item_href), item_href)
             except CatalogError as error:
                 yield Rejected(item_href, source.catalog, source.collection, str(error))
+        for link in links(catalog, "items"):
+            listed = absolute_href(place, str(link["href"]))
+            yield from _listed_items(source, listed, reader.json(listed), reader)

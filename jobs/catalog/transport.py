@@ -42,6 +42,18 @@ class RequestSettings:
     """Time limit of silence while an answer is read."""
 
 
+class _TolerantIO(StacApiIO):
+    """Requests whose answers may hold NaN and Infinity, as Python's own JSON writer makes them.
+
+    pystac decodes with orjson where that is installed, which refuses a whole page for one of them.
+    """
+
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The text as JSON."""
+        content: dict[str, Any] = json.loads(txt)
+        return content
+
+
 class CatalogReader:
     """Reads JSON and files from disk, the web and S3; failures are CatalogErrors."""
 
@@ -57,7 +69,7 @@ class CatalogReader:
             allowed_methods=None,  # a search by POST changes nothing on the server
             raise_on_status=False,  # the last answer is more specific than "too many retries"
         )
-        self.io = StacApiIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
+        self.io = _TolerantIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
 
     def close(self) -> None:
         """Close the connections."""

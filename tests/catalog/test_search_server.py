@@ -261,11 +261,11 @@ def test_lasting_failures_end_with_status_and_repair(server: Misbehaving) -> Non
     assert server.searches() == 1 + HASTY.retries
 
 
-def test_a_refusal_is_not_tried_again(server: Misbehaving) -> None:
+def test_a_refusal_is_not_tried_again_but_by_the_other_method(server: Misbehaving) -> None:
     server.on_search = failing_first(99, 403)
     with pytest.raises(CatalogError, match="status 403"):
         find(server)
-    assert server.searches() == 1
+    assert server.searches() == 2
 
 
 def test_a_dropped_connection_is_tried_again(server: Misbehaving) -> None:

@@ -1,0 +1,189 @@
+"""Pages of an item search, followed to the last one in the ways that servers allow.
+
+``pystac_client`` makes the requests; its own paging ends at the first empty page although that has
+a next one, asks by POST where a search link names no method, and gives up at a page size that a
+server refuses, so the pages are followed here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+from urllib.parse import urljoin
+
+import shapely
+from pystac import Link
+from pystac_client import ItemSearch
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from shapely.geometry import Polygon
+
+from jobs.catalog.query import Progress, item_id, time_range
+from jobs.catalog.stac_item import Item
+from jobs.catalog.transport import CatalogReader, links
+from jobs.domain import Period, SourceSpec
+from jobs.errors import CatalogError
+
+SMALLEST_PAGE = 10
+"""Items per page below which a refusal is not blamed on the page's size."""
+
+MOST_EMPTY = 50
+"""Pages without an item in succession that are followed."""
+
+_METHOD_REFUSED = (403, 404, 405, 415, 501)
+"""Answers to POST after which GET is tried."""
+
+_SIZE_REFUSED = (400, 413, 414, 422, 500, 502, 504)
+"""Answers after which smaller pages are tried: servers differ in how they refuse a size."""
+
+
+class SearchPages:
+    """One query to the search address of a STAC API."""
+
+    def __init__(
+        self, source: SourceSpec, area: Polygon, period: Period, root: Item, reader: CatalogReader
+    ) -> None:
+        self.source, self.area, self.period = source, area, period
+        self.url = _search_url(source, root)
+        self.methods = _methods(root)
+        self.reader = reader
+
+    def pages(self, report: Progress) -> Iterator[Item]:
+        """Every page; after a refusal again from the first, so that items may come twice.
+
+        Raises CatalogError where every method and page size is refused, and where pages repeat.
+        """
+        refused: APIError | None = None
+        for method, limit in self._ways():
+            try:
+                yield from self._attempt(method, limit)
+            except APIError as error:
+                refused = refused or error
+                if not self._may_help(error, method, limit):
+                    raise (refused if _is_size(error) else error) from None
+                report(f"{self.source.collection}: {_refusal(error, method, limit)}")
+            else:
+                return
+        if refused is not None:
+            raise refused
+
+    def _ways(self) -> Iterator[tuple[str, int]]:
+        self._method, self._limit = 0, self.reader.settings.page_items
+        while self._method < len(self.methods) and self._limit >= 1:
+            yield self.methods[self._method], self._limit
+
+    def _may_help(self, error: APIError, method: str, limit: int) -> bool:
+        """Take the next way after this refusal; False where there is none."""
+        status = getattr(error, "status_code", None)
+        if status in _METHOD_REFUSED and self._method + 1 < len(self.methods):
+            self._method += 1
+            return True
+        if _is_size(error) and limit > SMALLEST_PAGE:
+            self._limit = max(SMALLEST_PAGE, limit // 2)
+            return True
+        return False
+
+    def _attempt(self, method: str, limit: int) -> Iterator[Item]:
+        parameters = self._parameters(method, limit)
+        page = self.reader.io.read_json(self.url, method=method, parameters=parameters)
+        yield from followed(self.source.catalog, self.url, page, self.reader.io, parameters)
+
+    def _parameters(self, method: str, limit: int) -> dict[str, Any]:
+        start, end = time_range(self.period)
+        # Some servers read `intersects` only from a body; a box finds no less, and every item is
+        # checked again against the area.
+        place: dict[str, Any] = (
+            {"intersects": shapely.geometry.mapping(self.area)}
+            if method == "POST"
+            else {"bbox": self.area.bounds}
+        )
+        search = ItemSearch(
+            self.url,
+            method=method,
+            stac_io=self.reader.io,
+            collections=[self.source.collection],
+            datetime=f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}",
+            limit=limit,
+            **place,
+        )
+        parameters: dict[str, Any] = search.get_parameters()
+        return parameters
+
+
+def followed(
+    catalog: str,
+    url: str,
+    page: Item,
+    io: StacApiIO,
+    parameters: dict[str, Any] | None = None,
+) -> Iterator[Item]:
+    """A page and all that its ``next`` links lead to, past empty ones.
+
+    ``url`` is the page's own address. Raises CatalogError for links that lead in a circle, and
+    where more than MOST_EMPTY pages in succession hold nothing.
+    """
+    seen: set[str] = set()
+    asked: set[str] = set()
+    empty = 0
+    for number in count(1):
+        yield with_features(page, url)
+        link = next(links(page, "next"), None)
+        if link is None:
+            return
+        new = {item_id(item) for item in page["features"]} - seen
+        seen |= new
+        empty = 0 if page["features"] else empty + 1
+        request = {**link, "href": urljoin(url, str(link["href"]))}
+        name = json.dumps([request["href"], request.get("body")], sort_keys=True, default=str)
+        if not new and (page["features"] or name in asked):
+            raise CatalogError(
+                f"{catalog} repeats itself: page {number} holds nothing new, yet there is a next "
+                "one; narrow the period, or inform its operator"
+            )
+        if empty > MOST_EMPTY:
+            raise CatalogError(
+                f"{catalog} gave {empty} empty pages in succession, each with a next one; "
+                "narrow the period, or inform its operator"
+            )
+        asked.add(name)
+        page = io.read_json(_link(request), parameters=parameters or {})
+
+
+def with_features(page: Any, place: str) -> Item:
+    """The page, checked to be one; CatalogError where it has no list of features."""
+    if isinstance(page, Mapping) and isinstance(page.get("features"), list):
+        return page
+    raise CatalogError(
+        f"{place} cannot be read as a page of items: expected a GeoJSON FeatureCollection with a "
+        f"list of features, found {json.dumps(page, default=str)[:80]}"
+    )
+
+
+def _link(request: Mapping[str, Any]) -> Link:
+    method = str(request.get("method") or "GET").upper()
+    return Link.from_dict({**request, "method": method})
+
+
+def _is_size(error: APIError) -> bool:
+    return getattr(error, "status_code", None) in _SIZE_REFUSED
+
+
+def _refusal(error: APIError, method: str, limit: int) -> str:
+    status = getattr(error, "status_code", None)
+    return f"the server answered {status} to {method} with {limit} items a page; asking otherwise"
+
+
+def _search_url(source: SourceSpec, root: Item) -> str:
+    base = source.catalog.rstrip("/") + "/"
+    return urljoin(base, next((str(link["href"]) for link in links(root, "search")), "search"))
+
+
+def _methods(root: Item) -> tuple[str, ...]:
+    """POST first where it is offered, as areas can be long; a link without method means GET.
+
+    Where no search link is listed, both are tried.
+    """
+    offered = {str(link.get("method") or "GET").upper() for link in links(root, "search")}
+    return tuple(m for m in ("POST", "GET") if m in offered) or ("POST", "GET")
