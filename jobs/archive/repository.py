@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from jobs.archive.fork import ForkStore
 from jobs.archive.schema import (
     FORMAT,
+    LAND,
     append,
     array,
     child,
@@ -165,7 +168,7 @@ class PortArchive:
             }
         )
         grid_arrays(root, self.port.grid)
-        make(root, "land", ("y", "x"), land.astype(np.uint8), long_name="land mask")
+        make(root, "land", ("y", "x"), land.astype(np.uint8), **LAND)
         session.commit("Create the port's archive")
 
     def _is_begun(self, snapshot_id: str | None = None) -> bool:
@@ -288,15 +291,38 @@ class PortArchive:
     def export(self, target: Path, tag: str | None = None) -> None:
         """Write a plain Zarr v3 copy, one chunk of one array in memory at a time.
 
-        Written beside the target and renamed at the end, so that the target is never incomplete.
-        Raises ArchiveError where the target exists.
+        Every group has its own x, y and grid mapping, so that it can be opened alone, and the
+        metadata is consolidated. Written beside the target and renamed at the end, so that the
+        target is never incomplete. Raises ArchiveError where the target exists or cannot be
+        written.
         """
         if target.exists():
             raise ArchiveError(f"{target} exists already: remove it or choose another name")
         partial = target.with_name(f".{target.name}.partial")
+        try:
+            self._copy(partial, tag)
+            partial.rename(target)
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise ArchiveError(
+                f"{target} cannot be written ({error.strerror or error}); expected a folder that "
+                "does not exist, in one that does, with room for the copy"
+            ) from error
+
+    def _copy(self, target: Path, tag: str | None) -> None:
         store: Any = self.store(tag)  # xarray takes any Zarr store, its annotations only paths
         tree = xr.open_datatree(
             store, engine="zarr", consolidated=False, chunks={}, decode_cf=False
         )
-        tree.to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
-        partial.rename(target)
+        land = tree.to_dataset().land  # of archives made before it had a grid mapping
+        land.attrs = dict(LAND)
+        tree["land"] = land
+        tree.to_zarr(
+            target, mode="w", zarr_format=3, consolidated=False, write_inherited_coords=True
+        )
+        with warnings.catch_warnings():
+            # Consolidated metadata is not yet part of the Zarr v3 specification; readers that do
+            # not know it read the groups' own.
+            warnings.filterwarnings("ignore", message="Consolidated metadata")
+            for group in tree.groups[::-1]:
+                zarr.consolidate_metadata(str(target), path=group.strip("/"))
