@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import shapely
 from shapely.errors import ShapelyError
-from shapely.geometry import MultiPolygon, Polygon, box
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry import Polygon
 
-from jobs.catalog.stac_item import Item, acquired
+from jobs.catalog.footprint import raster_touches, touches
+from jobs.catalog.stac_item import Item, acquired, cloud_cover, raster_of
 from jobs.domain import Period, Scene, SourceSpec, nearest_word
 from jobs.errors import CatalogError, InputError
 
@@ -40,6 +40,10 @@ class SearchResult:
     """Sorted by item_id."""
 
 
+NEAR_180 = 170.0
+"""Degrees of longitude from which on footprints may be written across 180 in any way."""
+
+
 class ItemFilter:
     """Selects the items of a period, an area (WGS 84) and a largest cloud cover."""
 
@@ -47,6 +51,8 @@ class ItemFilter:
         self.start, self.end = time_range(period)
         self.area = area
         self.max_cloud_cover = source.max_cloud_cover
+        west, _, east, _ = area.bounds
+        self._near_180 = max(abs(west), abs(east)) > NEAR_180
         shapely.prepare(self.area)
 
     def accepts(self, item: Item) -> bool:
@@ -59,16 +65,25 @@ class ItemFilter:
         return self.start <= acquired(item) < self.end
 
     def _in_area(self, item: Item) -> bool:
+        """Whether the footprint touches the area; near 180 degrees, whether the raster does.
+
+        Footprints are often wrong there, and the raster's own grid says where it lies. Elsewhere
+        the footprint decides: a raster may be empty where it ends.
+        """
+        raster = raster_of(item) if self._near_180 else None
         try:
-            return bool(self.area.intersects(_geometry(item)))
+            if touches(item, self.area):
+                return True
         except (ValueError, TypeError, KeyError, AttributeError, ShapelyError) as error:
             raise InputError(
                 f"item {item.get('id')!r} has no readable geometry: {error}"
             ) from error
+        return raster is not None and raster_touches(*raster, self.area)
 
     def _clear_enough(self, item: Item) -> bool:
-        cloud = item["properties"].get("eo:cloud_cover")
-        if self.max_cloud_cover is None or not isinstance(cloud, int | float):
+        """Unknown cloud cover is no reason to leave an item out."""
+        cloud = cloud_cover(item)
+        if self.max_cloud_cover is None or cloud is None:
             return True
         return cloud <= self.max_cloud_cover
 
@@ -99,17 +114,3 @@ def unknown_collection(source: SourceSpec, known: list[str]) -> CatalogError:
         f"{source.catalog} has no collection {source.collection!r}; the nearest are: {names}; "
         "correct `collection:` in the job"
     )
-
-
-def _geometry(item: Item) -> BaseGeometry:
-    """The item's geometry, or its bbox where it has none."""
-    if item.get("geometry") is not None:
-        return shapely.make_valid(shapely.geometry.shape(item["geometry"]))
-    bbox = item.get("bbox")
-    if not isinstance(bbox, list | tuple) or len(bbox) not in (4, 6):
-        raise ValueError("neither geometry nor bbox")
-    half = len(bbox) // 2  # six numbers where heights are given
-    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
-    if west <= east:
-        return box(west, south, east, north)
-    return MultiPolygon([box(west, south, 180, north), box(-180, south, east, north)])

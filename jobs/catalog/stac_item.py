@@ -20,8 +20,10 @@ import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
-from shapely.geometry.base import BaseGeometry
 
+from jobs.catalog.baseline import baseline_key, stated_baseline
+from jobs.catalog.footprint import footprint
+from jobs.catalog.spellings import DATASTRIP, GENERATED, TILE, stated
 from jobs.domain import SENSORS, SENTINEL_2_VISUAL, Scene, Sensor, Source, sensor_named
 from jobs.errors import InputError
 
@@ -85,21 +87,30 @@ def acquired(item: Item) -> datetime:
     return _instant(str(text))
 
 
-def footprint(geometry: BaseGeometry) -> shapely.Polygon | None:
-    """The largest polygon of a geometry, flat and valid; None where it has no area."""
-    if not all(map(math.isfinite, geometry.bounds)):
+def cloud_cover(item: Item) -> float | None:
+    """Cloud cover in per cent, a number or a number as text; None where it is unknown.
+
+    NaN, null, and what is no number are unknown.
+    """
+    value = _mapping(item.get("properties")).get("eo:cloud_cover")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    whole = shapely.make_valid(shapely.force_2d(geometry))
-    parts = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
-    return max(parts, key=lambda part: float(part.area), default=None)
+    try:
+        return _number(value)
+    except ValueError:
+        return None
 
 
-def baseline_key(text: str) -> tuple[int, int]:
-    """A baseline such as ``05.11`` or ``N0511`` as numbers that compare; else InputError."""
-    match = re.fullmatch(r"N?(\d?\d)\.?(\d\d)", text)
-    if match is None:
-        raise InputError(f"processing baseline {text!r} is not of the form 05.11")
-    return int(match[1]), int(match[2])
+def raster_of(item: Item) -> tuple[int, Transform, tuple[int, int]] | None:
+    """EPSG, transform and (rows, columns) of the item's own raster, or of its first asset's that
+    gives all; None where none does.
+    """
+    for name, asset in [("", {}), *_assets(item).items()]:
+        try:
+            return _projection(item, _Band(name, asset, 1, None, {}))
+        except (InputError, ValueError, TypeError):
+            continue
+    return None
 
 
 def _looks_like(sensor: Sensor, item: Item) -> bool:
@@ -114,7 +125,6 @@ def _looks_like(sensor: Sensor, item: Item) -> bool:
 
 
 def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
-    properties = _mapping(item.get("properties"))
     geometry = item.get("geometry")
     return Scene(
         item_id=str(item["id"]),
@@ -125,7 +135,7 @@ def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
         acquired=acquired(item),
         bands=dict(_band_sources(item, sensor)),
         mask=_mask_source(item, sensor),
-        cloud_cover=_number(properties.get("eo:cloud_cover")),
+        cloud_cover=cloud_cover(item),
         geometry=None if geometry is None else footprint(shapely.geometry.shape(geometry)),
         facts=_facts(item),
     )
@@ -289,38 +299,23 @@ def _declared_or_usual(item: Item, band: _Band) -> tuple[float, float]:
 
 
 def _baseline(item: Item) -> tuple[int, int]:
-    text = _baseline_text(item)
-    if text is None:
+    text = stated_baseline(item)
+    key = (0, 0) if text is None else baseline_key(text)
+    if text is None or key < (0, 0):
+        found = "none" if text is None else f"a toolbox's baseline, {text}"
         raise InputError(
-            f"item {item.get('id')!r} gives neither an offset nor a processing baseline: whether "
-            "1000 is to be subtracted is unknown; expected raster:bands or "
+            f"item {item.get('id')!r} gives neither an offset nor an operational baseline "
+            f"({found}): whether 1000 is to be subtracted is unknown; expected raster:bands or "
             "s2:processing_baseline"
         )
-    return baseline_key(text)
-
-
-def _baseline_text(item: Item) -> str | None:
-    """The baseline that the item states, else the one in the product's name (``_N0511_``)."""
-    properties = _mapping(item.get("properties"))
-    for key in ("s2:processing_baseline", "sentinel:processing_baseline"):
-        if properties.get(key):
-            return str(properties[key])
-    for key in ("s2:product_uri", "sentinel:product_id"):
-        match = re.search(r"_N(\d\d)(\d\d)_", str(properties.get(key, "")))
-        if match:
-            return f"{match[1]}.{match[2]}"
-    return None
+    return key
 
 
 def _projection(item: Item, band: _Band) -> tuple[int, Transform, tuple[int, int]]:
     """EPSG, transform and (rows, columns) of a band: the asset's, else the item's."""
     own, shared = band.asset, _mapping(item.get("properties"))
     where = f"asset {band.asset_name!r} of item {item.get('id')!r}"
-    epsg = _epsg(own, where)
-    if epsg is None:
-        epsg = _epsg(shared, where)
-    if epsg is None:
-        raise InputError(f"{where} has neither proj:code nor proj:epsg; it cannot be placed")
+    epsg = _epsg(own, shared, where)
     shape = own.get("proj:shape") or shared.get("proj:shape")
     transform = own.get("proj:transform")
     if transform is None and _describes(shared, shape):
@@ -339,16 +334,36 @@ def _describes(shared: Item, shape: Any) -> bool:
     return shared.get("proj:shape") in (None, shape)
 
 
-def _epsg(place: Item, where: str) -> int | None:
-    code = place.get("proj:code") or place.get("proj:epsg")
-    if code is None:
-        return None
-    match = re.fullmatch(r"(?:EPSG:)?(\d+)", str(code), re.IGNORECASE)
-    if match is None:
-        raise InputError(f"{where} has projection {code!r}; expected EPSG:<number>")
-    if not _is_epsg(int(match[1])):
-        raise InputError(f"{where} has projection {code!r}, which is not in the EPSG registry")
-    return int(match[1])
+def _epsg(own: Item, shared: Item, where: str) -> int:
+    """The EPSG code of the asset, else of the item; what is no code is passed over.
+
+    Raises InputError where there is none, and where one place gives two.
+    """
+    bad: list[object] = []
+    for place in (own, shared):
+        given = [place[k] for k in ("proj:code", "proj:epsg") if place.get(k) is not None]
+        codes = {code for code in map(_epsg_code, given) if code is not None}
+        if len(codes) > 1:
+            raise InputError(
+                f"{where} has proj:code {given[0]!r} beside proj:epsg {given[1]!r}; expected one"
+            )
+        if codes:
+            return codes.pop()
+        bad += given
+    if bad:
+        raise InputError(
+            f"{where} has projection {bad[0]!r}, which is not in the EPSG registry; expected "
+            "EPSG:<number>"
+        )
+    raise InputError(f"{where} has neither proj:code nor proj:epsg; it cannot be placed")
+
+
+def _epsg_code(value: object) -> int | None:
+    """The registered code that a value spells: ``EPSG:32653``, 32653, 32653.0; else None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    match = re.fullmatch(r"(?:EPSG:)?(\d+)(?:\.0+)?", str(value), re.IGNORECASE)
+    return int(match[1]) if match is not None and _is_epsg(int(match[1])) else None
 
 
 @cache
@@ -382,30 +397,29 @@ def _north_up(values: Any, where: str) -> Transform:
 def _facts(item: Item) -> dict[str, str]:
     """Facts by which duplicates are ranked; those that the item does not give are left out."""
     properties = _mapping(item.get("properties"))
-    generated = properties.get("s2:generation_time") or properties.get("created")
-    baseline = _baseline_text(item)
+    generated = next(stated(properties, GENERATED), None)
+    strip = _strip_start(properties)
     facts = {
-        "processing_baseline": baseline and "{:02}.{:02}".format(*baseline_key(baseline)),
-        "generated": None if generated is None else _instant(str(generated)).isoformat(),
-        "sensing_start": _sensing_start(item).isoformat(timespec="seconds"),
+        "processing_baseline": stated_baseline(item),
+        "generated": None if generated is None else _instant(generated).isoformat(),
+        "sensing_start": None if strip is None else strip.isoformat(timespec="seconds"),
         "tile": _tile(properties),
     }
     return {key: value for key, value in facts.items() if value is not None}
 
 
-def _sensing_start(item: Item) -> datetime:
-    """Start of the data strip, to the second; the item's own time where no strip is named."""
-    strip = str(_mapping(item.get("properties")).get("s2:datastrip_id", ""))
-    match = re.search(r"_S(\d{8}T\d{6})_", strip)
-    if match is None:
-        return acquired(item).replace(microsecond=0)
-    return _instant(match[1])
+def _strip_start(properties: Item) -> datetime | None:
+    """Start of the data strip, to the second; None where no strip is named."""
+    for name in stated(properties, DATASTRIP):
+        match = re.search(r"_S(\d{8}T\d{6})(?=_|$)", name)
+        if match is not None:
+            return _instant(match[1])
+    return None
 
 
 def _tile(properties: Item) -> str | None:
-    for key in ("s2:mgrs_tile", "grid:code"):
-        if properties.get(key):
-            return str(properties[key]).removeprefix("MGRS-")
+    for name in stated(properties, TILE):
+        return name.removeprefix("MGRS-")
     parts = [properties.get(f"sentinel:{k}") for k in ("utm_zone", "latitude_band", "grid_square")]
     return None if None in parts else "".join(map(str, parts))
 

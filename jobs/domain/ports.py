@@ -18,6 +18,7 @@ from shapely.geometry import Polygon
 
 from jobs.domain.geometry import local_grid
 from jobs.domain.nearest import did_you_mean
+from jobs.domain.text_file import read_text
 from jobs.domain.types import Berth, BerthKind, Grid, Port
 from jobs.errors import InputError
 
@@ -62,13 +63,7 @@ def read_port(path: Path) -> Port:
 
     Raises InputError, naming the feature, for anything that archive and grid cannot use.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); give a GeoJSON file"
-        ) from error
-    return _parse(text, str(path))
+    return _parse(read_text(path, "a GeoJSON file"), str(path))
 
 
 def _parse(text: str, where: str) -> Port:

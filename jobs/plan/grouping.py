@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import shapely
 
-from jobs.catalog import baseline_key
+from jobs.catalog import baseline_key, overlap
 from jobs.domain import SENSORS, Json, Overpass, Port, Scene, Source, Superseded, content_id
 from jobs.plan.overlap import lon_lat_bounds, window
 from jobs.plan.serialise import fields_of, source_to_json
@@ -23,6 +23,10 @@ SAME_PASS = timedelta(minutes=30)
 """A satellite sees a port once in an orbit of about 100 minutes; its scenes lie seconds apart."""
 
 
+SAME_FOOTPRINT = 0.9
+"""Least share of two footprints in common by which they are one; processors trim edges anew."""
+
+
 def group_overpasses(port: Port, scenes: Sequence[Scene]) -> tuple[Overpass, ...]:
     """Scenes of one port, in order of the job's sources, as overpasses in order of time.
 
@@ -30,10 +34,11 @@ def group_overpasses(port: Port, scenes: Sequence[Scene]) -> tuple[Overpass, ...
     scenes whose raster does not overlap the port's grid are dropped.
 
     Two scenes are the same acquisition when platform, pixel grid (epsg, transform and shape of the
-    first band) and sensing start (to the second) are equal. Of these one is kept: the one with the
-    highest processing baseline, then of the earlier source in the job, then generated last, then
-    with the greatest id. Tiles that share a grid code and a time stay, having other pixel grids; so
-    do the parts of a tile that was cut into two data strips, having other sensing starts.
+    first band) and sensing start (to the second) are equal. Where an item does not name its data
+    strip, its own time and an equal footprint take the place of the sensing start. Of these one is
+    kept: the one with the highest processing baseline, then of the earlier source in the job, then
+    generated last, then with the greatest id. Tiles that share a grid code and a time stay, having
+    other pixel grids; so do the parts of a tile that was cut into two data strips.
 
     The mosaic's order is: scenes in the port's own UTM zone first, then those that cover more of
     the port's area (to a thousandth), then by id.
@@ -87,7 +92,7 @@ def _without_duplicates(
     for scene in scenes:
         same[_acquisition(scene)].append(scene)
     kept, superseded = [], []
-    for group in same.values():
+    for group in (part for members in same.values() for part in _alike(members)):
         *worse, best = sorted(group, key=lambda scene: _worth(scene, rank))
         kept.append(best)
         superseded += [_superseded(best, scene, rank) for scene in worse]
@@ -95,10 +100,37 @@ def _without_duplicates(
 
 
 def _acquisition(scene: Scene) -> object:
+    """What two scenes of one acquisition have in common; the time where no strip is named."""
     band = _first_band(scene)
-    second = scene.acquired.replace(microsecond=0).isoformat()
-    start = scene.facts.get("sensing_start", second)
-    return (scene.platform, band.epsg, band.transform, band.shape, start)
+    start = scene.facts.get("sensing_start")
+    second = None if start else scene.acquired.replace(microsecond=0)
+    return (scene.platform, band.epsg, band.transform, band.shape, start, second)
+
+
+def _alike(scenes: Sequence[Scene]) -> list[list[Scene]]:
+    """Scenes equal by `_acquisition`, divided by footprint where it rests on the time alone.
+
+    The halves of a tile that was cut into two strips may bear one time; an equal footprint tells a
+    duplicate from them. Without footprints nothing does, so both are kept.
+    """
+    if "sensing_start" in scenes[0].facts:
+        return [list(scenes)]
+    groups: list[list[Scene]] = []
+    for scene in scenes:
+        group = next((g for g in groups if _same_footprint(g[0], scene)), None)
+        if group is None:
+            groups.append([scene])
+        else:
+            group.append(scene)
+    return groups
+
+
+def _same_footprint(one: Scene, other: Scene) -> bool:
+    if one.geometry is None or other.geometry is None:
+        return False
+    shared = overlap(one.geometry, other.geometry)
+    either = float(one.geometry.area + other.geometry.area) - shared
+    return shared >= SAME_FOOTPRINT * either
 
 
 def _first_band(scene: Scene) -> Source:
@@ -132,6 +164,8 @@ def _superseded(best: Scene, scene: Scene, rank: Mapping[tuple[str, str], int]) 
     )
     pairs = zip(_worth(best, rank), _worth(scene, rank), why, strict=True)
     decisive = next((reason for a, b, reason in pairs if a != b), "both are the same item")
+    if scene.item_id == best.item_id:
+        decisive += f"; that is the one of {best.collection} in {best.catalog}"
     return Superseded(scene.item_id, best.item_id, f"same acquisition as the one kept: {decisive}")
 
 
@@ -145,7 +179,7 @@ def _coverage(port: Port, scene: Scene) -> float:
     footprint = scene.geometry
     if footprint is None:
         footprint = shapely.box(*lon_lat_bounds(_first_band(scene)))
-    return round(float(footprint.intersection(port.area).area / port.area.area), 3)
+    return round(overlap(footprint, port.area) / float(port.area.area), 3)
 
 
 def _overpass_id(port: Port, scenes: Sequence[Scene], acquired: datetime) -> str:

@@ -13,9 +13,9 @@ Bounds: TypeAlias = tuple[float, float, float, float]
 
 
 def lon_lat_bounds(source: Source) -> Bounds:
-    """A raster's bounds in WGS 84, degrees."""
-    bounds: Bounds = transformer(source.epsg, WGS84).transform_bounds(*_bounds(source))
-    return bounds
+    """A raster's bounds in WGS 84, degrees; the east beyond 180 where it lies across that."""
+    west, south, east, north = transformer(source.epsg, WGS84).transform_bounds(*_bounds(source))
+    return (west, south, east if west <= east else east + 360, north)  # across 180 degrees
 
 
 def window(grid: Grid, source: Source) -> tuple[int, int] | None:

@@ -119,9 +119,31 @@ def test_then_the_greatest_id() -> None:
 
 
 def test_a_scene_without_facts_counts_as_the_oldest_baseline() -> None:
-    bare = dataclasses.replace(scene("z"), facts={})
-    kept, _ = kept_of(bare, scene("a"))
+    other = scene("a")
+    facts = {"sensing_start": other.facts["sensing_start"]}
+    kept, _ = kept_of(dataclasses.replace(scene("z"), facts=facts), other)
     assert kept == ["a"]
+
+
+def test_a_toolbox_baseline_is_below_every_other() -> None:
+    facts = {"sensing_start": scene("a").facts["sensing_start"]}
+    for baseline in ({"processing_baseline": "02.04"}, {}):
+        made = dataclasses.replace(scene("z"), facts=facts | {"processing_baseline": "99.99"})
+        official = dataclasses.replace(scene("a"), facts=facts | baseline)
+        assert kept_of(made, official)[0] == ["a"]
+
+
+def test_without_a_strip_the_footprint_tells_halves_from_duplicates() -> None:
+    west, east = box(130, 42, 131, 43), box(130.9, 42, 132, 43)
+    trimmed = box(130, 42, 130.99, 43)
+    one, half, same = (
+        dataclasses.replace(scene(name), facts={}, geometry=shape)
+        for name, shape in (("one", west), ("half", east), ("same", trimmed))
+    )
+    assert kept_of(one, half) == (["half", "one"], ())
+    assert kept_of(one, same)[0] == ["same"]
+    unknown = dataclasses.replace(one, item_id="unknown", geometry=None)
+    assert sorted(kept_of(one, unknown)[0]) == ["one", "unknown"]
 
 
 def test_tiles_with_the_same_grid_code_and_time_all_stay() -> None:
