@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -12,14 +10,13 @@ from typing import Any
 
 import icechunk
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from jobs.archive.export import copy_as_zarr, whole
 from jobs.archive.fork import ForkStore
 from jobs.archive.schema import (
     FORMAT,
-    LAND,
     append,
     array,
     child,
@@ -27,6 +24,7 @@ from jobs.archive.schema import (
     grid_arrays,
     grid_json,
     make,
+    map_land,
 )
 from jobs.archive.steps import Step, read_record, read_steps, write_status
 from jobs.domain import (
@@ -168,7 +166,8 @@ class PortArchive:
             }
         )
         grid_arrays(root, self.port.grid)
-        make(root, "land", ("y", "x"), land.astype(np.uint8), **LAND)
+        make(root, "land", ("y", "x"), land.astype(np.uint8), long_name="land mask")
+        map_land(root)
         session.commit("Create the port's archive")
 
     def _is_begun(self, snapshot_id: str | None = None) -> bool:
@@ -289,40 +288,10 @@ class PortArchive:
         return Pixels(image, np.asarray(array(group, "quality")[step.index]))
 
     def export(self, target: Path, tag: str | None = None) -> None:
-        """Write a plain Zarr v3 copy, one chunk of one array in memory at a time.
+        """Write a plain Zarr v3 copy, a few chunks in memory at a time.
 
-        Every group has its own x, y and grid mapping, so that it can be opened alone, and the
-        metadata is consolidated. Written beside the target and renamed at the end, so that the
-        target is never incomplete. Raises ArchiveError where the target exists or cannot be
-        written.
+        Written beside the target and renamed at the end, so that the target is never incomplete.
+        Raises ArchiveError where the target exists or cannot be written.
         """
-        if target.exists():
-            raise ArchiveError(f"{target} exists already: remove it or choose another name")
-        partial = target.with_name(f".{target.name}.partial")
-        try:
-            self._copy(partial, tag)
-            partial.rename(target)
-        except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise ArchiveError(
-                f"{target} cannot be written ({error.strerror or error}); expected a folder that "
-                "does not exist, in one that does, with room for the copy"
-            ) from error
-
-    def _copy(self, target: Path, tag: str | None) -> None:
-        store: Any = self.store(tag)  # xarray takes any Zarr store, its annotations only paths
-        tree = xr.open_datatree(
-            store, engine="zarr", consolidated=False, chunks={}, decode_cf=False
-        )
-        land = tree.to_dataset().land  # of archives made before it had a grid mapping
-        land.attrs = dict(LAND)
-        tree["land"] = land
-        tree.to_zarr(
-            target, mode="w", zarr_format=3, consolidated=False, write_inherited_coords=True
-        )
-        with warnings.catch_warnings():
-            # Consolidated metadata is not yet part of the Zarr v3 specification; readers that do
-            # not know it read the groups' own.
-            warnings.filterwarnings("ignore", message="Consolidated metadata")
-            for group in tree.groups[::-1]:
-                zarr.consolidate_metadata(str(target), path=group.strip("/"))
+        with archive_errors(self.storage, self.port), whole(target) as partial:
+            copy_as_zarr(self.store(tag), partial)

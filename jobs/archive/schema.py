@@ -104,6 +104,14 @@ def grid_arrays(group: zarr.Group, grid: Grid) -> None:
     make(group, "spatial_ref", (), np.array(0, np.int32), **mapping)
 
 
+def map_land(root: zarr.Group) -> None:
+    """Name the land mask's grid mapping, without which GDAL and rioxarray see no CRS.
+
+    Archives of early versions lack it.
+    """
+    array(root, "land").attrs["grid_mapping"] = "spatial_ref"
+
+
 def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
     """Create the group of a sensor family: the metadata of every array, no chunks."""
     group = root.create_group(

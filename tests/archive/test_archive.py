@@ -12,7 +12,6 @@ from pathlib import Path
 import icechunk
 import numpy as np
 import pytest
-import rioxarray  # noqa: F401  (the accessor `.rio`)
 import xarray as xr
 
 from jobs.archive import PortArchive
@@ -235,48 +234,6 @@ def test_plain_xarray_opens_it_without_our_code(tmp_path: Path) -> None:
     assert moment == "2024-05-01T02:10"
     assert second == "0.2 85.5 blue green red nir"
     assert third == "PROJCRS"
-
-
-def test_export_is_a_plain_zarr_copy(tmp_path: Path) -> None:
-    found = archive(tmp_path)
-    found.ensure(passes(0, 3))
-    fill(found, "pass-0", seed=4)
-    target = tmp_path / "copy.zarr"
-    found.export(target)
-    tree = xr.open_datatree(target, engine="zarr", consolidated=False, decode_cf=False)
-    np.testing.assert_array_equal(tree["sentinel-2"].reflectance[0], pixels(4).image)
-    assert list(tree["sentinel-2"].overpass_id.values) == ["pass-0", "pass-3"]
-    np.testing.assert_array_equal(tree.land, LAND)
-    with pytest.raises(ArchiveError, match="exists already"):
-        found.export(target)
-
-
-def test_each_group_of_an_export_can_be_opened_alone(tmp_path: Path) -> None:
-    found = archive(tmp_path)
-    found.ensure(passes(0))
-    fill(found, "pass-0", seed=4)
-    target = tmp_path / "copy.zarr"
-    found.export(target)
-    parts = []
-    for store, consolidated in ((found.store(), False), (target, None)):
-        group = xr.open_zarr(
-            store, group="sentinel-2", consolidated=consolidated, decode_coords="all"
-        )
-        part = group.reflectance.isel(time=0, x=slice(2, 6), y=slice(3, 7))
-        parts.append((part.rio.transform(), part.rio.crs, part.to_numpy().tolist()))
-    assert parts[0] == parts[1]
-    root = xr.open_zarr(target, decode_coords="all")
-    assert root.land.rio.crs.to_epsg() == GRID.epsg
-    assert root.land.rio.transform()[:6] == pytest.approx(GRID.transform)
-
-
-def test_an_export_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    found = archive(tmp_path)
-    found.ensure(passes(0))
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArchiveError, match="cannot be written"):
-        found.export(tmp_path / "file" / "copy.zarr")
-    assert not list(tmp_path.glob("**/*.partial"))
 
 
 def test_new_steps_are_in_order_of_time_whatever_the_order_of_ids_and_call(tmp_path: Path) -> None:
