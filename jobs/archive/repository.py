@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from jobs.archive.export import copy_as_zarr, whole
 from jobs.archive.fork import ForkStore
+from jobs.archive.formats import check_format, check_really_none
 from jobs.archive.schema import (
     FORMAT,
     append,
@@ -73,8 +74,8 @@ def _icechunk(storage: Storage, port: Port) -> icechunk.Storage:
 def _open_or_create(storage: icechunk.Storage) -> icechunk.Repository:
     """The repository, created where there is none, in format 1: Icechunk 1 and 2 both write it.
 
-    Icechunk 2 creates format 2 unless asked, and Icechunk 1 (the newest on Python 3.11) takes a
-    repository of format 2 for none: ``exists`` is False.
+    Icechunk 2 creates format 2 unless asked, which Icechunk 1, the newest on Python 3.11, cannot
+    read.
     """
     has_formats = hasattr(icechunk, "SpecVersion")  # since 2.0
     options: dict[str, Any] = {"create_version": 1} if has_formats else {}
@@ -112,13 +113,17 @@ class PortArchive:
     def existing(cls, root: Storage, port: Port) -> PortArchive | None:
         """The port's repository; None where there is none, or where its creation was cut off.
 
-        Raises ArchiveError where its grid is not the port's.
+        Raises ArchiveError where its grid is not the port's, or where the installed Icechunk cannot
+        read it.
         """
-        if isinstance(root, LocalFolder) and not (root.path / port_name(port.id)).exists():
+        name = port_name(port.id)
+        if isinstance(root, LocalFolder) and not (root.path / name).exists():
             return None  # Icechunk creates the folder of a local storage on opening
+        check_format(root, name)
         with archive_errors(root, port):
             storage = _icechunk(root, port)
             if not icechunk.Repository.exists(storage):
+                check_really_none(root, name)
                 return None
             archive = cls(icechunk.Repository.open(storage), port, root)
             if not archive._is_begun():
