@@ -1,7 +1,7 @@
 """Icechunk's format of a stored repository, read from its files: 1 and 2 look unlike each other.
 
 Format 1 has a file per branch and tag below ``refs/``. Format 2 has one file ``repo`` instead, and
-an upgrade writes it and deletes ``refs/``, or leaves it to grow stale. Icechunk 1 looks at ``refs/``
+an upgrade writes it and deletes ``refs/``, or leaves it to grow stale. Icechunk 1 looks at ``refs``
 alone: it takes an upgraded repository for none, or goes on from its old state.
 """
 
