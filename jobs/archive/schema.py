@@ -41,9 +41,6 @@ VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
     "truncated": ("1", "1 where the vessel is cut by the image's edge or by cloud"),
 }
 
-LAND: Mapping[str, str] = {"long_name": "land mask", "grid_mapping": "spatial_ref"}
-"""Attributes of the land mask."""
-
 STEP_TEXTS = ("overpass_id", "item_ids", "platform", "sensor", "reason", "tile_key", "segment_key")
 
 CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")

@@ -24,7 +24,15 @@ from shapely.errors import ShapelyError
 from jobs.catalog.baseline import baseline_key, stated_baseline
 from jobs.catalog.footprint import footprint
 from jobs.catalog.spellings import DATASTRIP, GENERATED, TILE, stated
-from jobs.domain import SENSORS, SENTINEL_2_VISUAL, Scene, Sensor, Source, sensor_named
+from jobs.domain import (
+    CLASS_DTYPES,
+    SENSORS,
+    SENTINEL_2_VISUAL,
+    Scene,
+    Sensor,
+    Source,
+    sensor_named,
+)
 from jobs.errors import InputError
 
 Item: TypeAlias = Mapping[str, Any]
@@ -173,7 +181,7 @@ def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
                 f"{', '.join(sorted(_assets(item))) or 'none'}"
             )
         scale, offset = _scale_and_offset(item, found)
-        yield band, _source(item, found, scale, offset)
+        yield band, _source(item, found, scale, offset, sensor.dtypes)
 
 
 def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
@@ -221,7 +229,7 @@ def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
     for name in SENTINEL_2_VISUAL.bands:
         facts = {"nodata": 0} | dict(bands[0].facts)
         band = _Band(found[0], found[1], index[name], name, facts)
-        yield name, _source(item, band, 1 / 255, 0.0)
+        yield name, _source(item, band, 1 / 255, 0.0, SENTINEL_2_VISUAL.dtypes)
 
 
 def _visual_asset(item: Item) -> tuple[str, Item] | None:
@@ -234,12 +242,26 @@ def _mask_source(item: Item, sensor: Sensor) -> Source | None:
     assets = _assets(item)
     for name in sensor.assets.get("mask", ()):
         if name in assets:
-            return _source(item, _asset_bands(name, assets[name])[0], 1.0, 0.0)
+            return _source(item, _asset_bands(name, assets[name])[0], 1.0, 0.0, CLASS_DTYPES)
     return None
 
 
-def _source(item: Item, band: _Band, scale: float, offset: float) -> Source:
+def _check_data_type(item: Item, band: _Band, dtypes: tuple[str, ...]) -> None:
+    """Refuse a declared sample type that the tile stage cannot read, overpass by overpass."""
+    declared = band.facts.get("data_type")
+    if declared is not None and declared not in dtypes:
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} holds {declared} samples, "
+            f"expected {' or '.join(dtypes)}: the job's source names another sensor than the "
+            "catalog's files are of"
+        )
+
+
+def _source(
+    item: Item, band: _Band, scale: float, offset: float, dtypes: tuple[str, ...]
+) -> Source:
     epsg, transform, shape = _projection(item, band)
+    _check_data_type(item, band, dtypes)
     size = band.asset.get("file:size")
     checksum = band.asset.get("file:checksum")
     return Source(

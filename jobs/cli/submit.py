@@ -21,7 +21,7 @@ from jobs.cli.options import (
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
-from jobs.domain import Period, code_version
+from jobs.domain import Period, code_version, read_text
 from jobs.errors import InputError
 from jobs.kubernetes import (
     CONFIG_MAPS,
@@ -34,6 +34,7 @@ from jobs.kubernetes import (
     SubmissionState,
     api_for,
     cancel_run,
+    checked_image,
     checked_namespace,
     covered,
     find_run,
@@ -216,18 +217,12 @@ def _namespace(api: Api | None, namespace: str | None) -> str:
 
 def _settings(path: Path | None, api: Api | None, image: str | None) -> ClusterSettings:
     if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot read the settings {path}: {error}; expected YAML as in "
-                "infra/kubernetes/base/settings.yaml"
-            ) from error
+        text = read_text(path, "settings (YAML as in infra/kubernetes/base/settings.yaml)")
         found = read_settings(text, str(path))
     else:
         assert api is not None
         found = read_settings(_config_map(api), f"ConfigMap {CONFIG_MAP}, {SETTINGS_KEY}")
-    return found if image is None else replace(found, image=image)
+    return found if image is None else replace(found, image=checked_image(image))
 
 
 def _config_map(api: Api) -> str:

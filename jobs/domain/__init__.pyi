@@ -3,7 +3,8 @@ from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, so
 from .land_mask import make_land_mask
 from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
-from .sensors import SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
+from .sensors import CLASS_DTYPES, SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
+from .text_file import read_text
 from .types import (
     CPU,
     DEFAULT_ESTIMATES,
@@ -40,6 +41,7 @@ from .version import code_version
 from .yaml_reader import Fields, YamlReader
 
 __all__ = [
+    "CLASS_DTYPES",
     "CPU",
     "DEFAULT_ESTIMATES",
     "GEOD",
@@ -92,6 +94,7 @@ __all__ = [
     "project",
     "read_job",
     "read_port",
+    "read_text",
     "sensor_named",
     "source_json",
     "to_wgs84",

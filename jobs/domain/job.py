@@ -17,6 +17,7 @@ from typing import TypeVar
 import yaml
 
 from jobs.domain.sensors import sensor_named
+from jobs.domain.text_file import read_text
 from jobs.domain.types import (
     DEFAULT_ESTIMATES,
     Access,
@@ -156,12 +157,7 @@ class _JobReader(YamlReader):
         )
 
     def _content(self) -> str:
-        try:
-            return self.path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot read the job file {self.path}: {error}; expected a YAML file in UTF-8"
-            ) from error
+        return read_text(self.path, "a job file (YAML)")
 
     # the parts of a job
 

@@ -34,6 +34,14 @@ class Sensor:
     dtype_bytes: int = 2
     """Bytes of one sample in the source files, uncompressed."""
 
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Sample types that its files may have."""
+        return (f"uint{8 * self.dtype_bytes}",)
+
+
+CLASS_DTYPES = ("uint8", "uint16")
+"""Sample types of a scene classification."""
 
 SCENE_CLASSES: Mapping[int, Quality] = {
     0: Quality.NODATA,

@@ -23,6 +23,6 @@ def read_text(path: Path, expected: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError(
-            f"{path}: not in UTF-8 (byte {content[error.start]:#04x} in line {line}); save {expected} "
-            "as UTF-8"
+            f"{path}: not in UTF-8 (byte {content[error.start]:#04x} in line {line}); "
+            f"save {expected} as UTF-8"
         ) from error

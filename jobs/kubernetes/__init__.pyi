@@ -1,6 +1,7 @@
 from .api import CONFIG_MAPS, DEFAULT_NAMESPACE, Api, api_for
 from .cancel import Cancellation, cancel_run, count_by_kind
 from .diagnosis import Trouble
+from .image_reference import checked_image
 from .logs import Line, Log, PodFilter, follow, read_logs
 from .manifests.cluster import dask_cluster_manifest, gpu_group
 from .manifests.job import runner_job
@@ -43,6 +44,7 @@ __all__ = [
     "api_of_run",
     "archive_of",
     "cancel_run",
+    "checked_image",
     "checked_namespace",
     "count_by_kind",
     "covered",

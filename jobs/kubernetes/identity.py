@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.domain import Json, content_id, period_json
 from jobs.errors import InputError
+from jobs.kubernetes.image_reference import content_name
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.settings import ClusterSettings
 from jobs.kubernetes.spec import Identity
@@ -37,7 +38,7 @@ def identity_of(
         plan=plan.hash,
         code=code,
         model=model_digest,
-        images=settings.images,
+        images=tuple(content_name(image) for image in settings.images),
         work=content_id(work),
     )
 

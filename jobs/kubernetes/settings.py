@@ -21,6 +21,8 @@ from typing import Any
 import yaml
 
 from jobs.domain import Fields, Json, YamlReader
+from jobs.errors import InputError
+from jobs.kubernetes.image_reference import checked_image, digest_of
 from jobs.kubernetes.names import checked_label_key, checked_label_value, checked_name
 from jobs.kubernetes.quantities import quantity, size_bytes
 
@@ -38,7 +40,6 @@ OUR_PREFIXES = ("DASK_", "BERTHWATCH_", "POD_", "KUBERNETES_")
 OUR_VARIABLES = ("JOB_COMPLETION_INDEX", "HOME", "NUMBA_CACHE_DIR")
 """Environment variables that manifests set, so that settings must not."""
 
-_PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -142,7 +143,7 @@ class ClusterSettings:
 
 def unpinned_images(settings: ClusterSettings) -> tuple[str, ...]:
     """Images named without a digest, whose content may change."""
-    return tuple(image for image in settings.images if not _PINNED.fullmatch(image))
+    return tuple(image for image in settings.images if digest_of(image) is None)
 
 
 def read_settings(text: str, source: str) -> ClusterSettings:
@@ -298,9 +299,10 @@ class _Settings(YamlReader):
 
     def _image(self, node: yaml.Node) -> str:
         image = self.text(node, "image")
-        if re.search(r"\s", image):
-            raise self.error(node, f"image is {image!r}; expected no spaces in it")
-        return image
+        try:
+            return checked_image(image)
+        except InputError as error:
+            raise self.error(node, str(error)) from error
 
     def _cpu(self, node: yaml.Node, what: str) -> str:
         return self.checked(node, what, quantity)

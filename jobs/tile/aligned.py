@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,7 @@ from rasterio.windows import Window
 
 from jobs.domain import Access, Grid, Source
 from jobs.tile.encoding import Layer, encoded, keeps_numbers
-from jobs.tile.raster import Place, use
+from jobs.tile.raster import Place, use, with_nodata
 
 
 def is_aligned(source: Source, grid: Grid) -> bool:
@@ -43,6 +44,7 @@ def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> 
 
 def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
     """Fill the layers from one open file."""
+    layers = [replace(layer, source=with_nodata(file, layer.source)) for layer in layers]
     source = layers[0].source
     part = _part(source, grid)
     if part is None:

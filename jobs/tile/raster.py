@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import PurePosixPath
@@ -47,12 +47,6 @@ BLOCK_LIMIT_BYTES = 256 * 2**20
 
 MAX_SHARED = 32
 """Files kept open at once by `sharing_files`: six scenes of four bands and a mask."""
-
-DTYPES = {1: ("uint8",), 2: ("uint16",)}
-"""Sample types by a sensor's ``dtype_bytes``."""
-
-CLASS_DTYPES = ("uint8", "uint16")
-"""Sample types of a scene classification."""
 
 _REMOTE = re.compile(r"(https?|s3|gs|az|abfss?)://|/vsi(curl|s3|gs|az|adls|oss|swift)/", re.I)
 _REFUSED = re.compile(r"\b40[13]\b|AccessDenied|Forbidden|Unauthorized|InvalidAccessKeyId", re.I)
@@ -206,7 +200,19 @@ def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
             f"{name} has {file.count} bands, expected at least {source.index}: "
             "the job's source names another sensor than the catalog's files are of"
         )
+    _check_nodata(file, source)
     _check_samples(file, source, dtypes)
+
+
+def _check_nodata(file: DatasetReader, source: Source) -> None:
+    """Two no-data values would leave pixels without data taken for measured ones."""
+    own = file.nodatavals[source.index - 1]
+    if own is not None and source.nodata is not None and own != source.nodata:
+        raise SceneError(
+            f"{without_query(source.href)} has the no-data value {own:g} in its tag, the catalog "
+            f"declares {source.nodata:g}: which pixels were not measured is unknown; report it to "
+            "the catalog's keeper"
+        )
 
 
 def _check_samples(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
@@ -243,6 +249,14 @@ def _crs(epsg: int) -> CRS:
 
 def _crs_name(crs: CRS | None) -> str:
     return "none" if crs is None else str(crs.to_string())[:80]
+
+
+def with_nodata(file: DatasetReader, source: Source) -> Source:
+    """The source with the file's own no-data value where the catalog declares none."""
+    own = file.nodatavals[source.index - 1]
+    if source.nodata is not None or own is None:
+        return source
+    return replace(source, nodata=float(own))
 
 
 # --- failures -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.domain import (
+    CLASS_DTYPES,
     SENSORS,
     Access,
     Grid,
@@ -29,10 +30,9 @@ from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import classify
 from jobs.tile.encoding import Classes, Layer
-from jobs.tile.raster import CLASS_DTYPES, DTYPES
 from jobs.tile.warped import read_warped
 
-VERSION = 2
+VERSION = 3
 """Increase it when the same inputs give other numbers: stored results then become stale."""
 
 NEWER = 20
@@ -103,7 +103,7 @@ def _with_gaps(
     """The scene's layers whose target still has pixels without data."""
     for target, band in zip(image, sensor.bands, strict=True):
         if band in scene.bands and not target.all():
-            yield Layer(scene.bands[band], sensor.encoding, DTYPES[sensor.dtype_bytes], target)
+            yield Layer(scene.bands[band], sensor.encoding, sensor.dtypes, target)
     if classes is not None and scene.mask is not None and not classes.all():
         yield Layer(scene.mask, Classes(), CLASS_DTYPES, classes, categorical=True)
 

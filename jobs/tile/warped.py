@@ -26,7 +26,7 @@ from rasterio.windows import Window
 from jobs.domain import Access, Grid, Source
 from jobs.errors import SceneError
 from jobs.tile.encoding import Layer, physical
-from jobs.tile.raster import Place, sharing_files, use
+from jobs.tile.raster import Place, sharing_files, use, with_nodata
 
 REACH_PX = 3
 """Pixels beyond the grid's edge that a warp may read: bilinear resampling needs one, the rest
@@ -149,7 +149,7 @@ class BandReader:
         )
 
     def _warped(self, file: DatasetReader, window: Window) -> NDArray[np.float32]:
-        source = self.wanted.source
+        source = with_nodata(file, self.wanted.source)
         # Without nodata GDAL warps twice as fast, to the same numbers where there are no holes.
         no_holes = _has_no_holes(file, source, self.spec)
         with WarpedVRT(

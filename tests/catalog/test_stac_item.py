@@ -482,3 +482,12 @@ def test_the_start_of_a_data_strip_is_read_in_every_spelling(key: str) -> None:
     item = generic()
     item["properties"][key] = "S2B_OPER_MSI_L2A_DS_2BPS_20240501T050000_S20240501T021022_N05.10"
     assert scene(item).facts["sensing_start"] == "2024-05-01T02:10:22+00:00"
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float32"])
+def test_a_sample_type_that_cannot_be_tiled_is_refused_by_name(dtype: str) -> None:
+    item = generic()
+    for asset in item["assets"].values():
+        asset["raster:bands"][0]["data_type"] = dtype
+    with pytest.raises(InputError, match=f"holds {dtype} samples, expected uint16"):
+        scene(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from scipy import ndimage
 
 from jobs import tile
 from jobs.domain import Grid, Quality, Source
-from jobs.domain.sensors import SENSORS
+from jobs.domain.sensors import CLASS_DTYPES, SENSORS
 from jobs.domain.types import Encoding
 from jobs.errors import SceneError
 from jobs.tile import raster
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import classify, grown, opened
 from jobs.tile.encoding import Classes, Layer, encoded, physical
-from jobs.tile.raster import CLASS_DTYPES, unreadable
+from jobs.tile.raster import unreadable
 from jobs.tile.stage import read_overpass
 from jobs.tile.warped import read_warped
 from tests.support.scenes import GRID, noise, scene, write_band
@@ -267,6 +268,24 @@ def test_warped_pixels_do_not_depend_on_whether_the_file_has_a_hole(tmp_path: Pa
     assert (with_hole == 0).any()
     assert whole.all()
     np.testing.assert_array_equal(whole[far], with_hole[far])
+
+
+@pytest.mark.parametrize("read", [by_window, by_stackstac])
+def test_a_nodata_tag_that_the_catalog_does_not_declare_is_believed(
+    tmp_path: Path, read: Callable[[Source], NDArray[np.uint16]]
+) -> None:
+    values = noise(GRID.shape, seed=7)
+    values[:, :20] = 7
+    source = write_band(tmp_path / "tagged.tif", values, nodata=7)
+    image = read(replace(source, nodata=None))
+    assert not image[:, :20].any()
+    assert image[:, 20:].all()
+
+
+def test_another_nodata_tag_than_the_catalog_declares_is_refused(tmp_path: Path) -> None:
+    source = write_band(tmp_path / "tagged.tif", noise(GRID.shape, seed=7), nodata=7)
+    with pytest.raises(SceneError, match=r"no-data value 7 in its tag, the catalog declares 0"):
+        by_window(replace(source, nodata=0.0))
 
 
 def test_a_file_without_a_nodata_tag_is_warped_as_the_catalog_says(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from jobs.domain import did_you_mean
+from jobs.domain import did_you_mean, read_text
 from jobs.errors import InputError
 
 REQUIRED = ("visit_id", "what", "source")
@@ -72,12 +72,7 @@ def read_entries(path: Path, visit_ids: Collection[str] | None = None) -> tuple[
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and fields of every row that is not blank."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read the cargo entries {path}: {error}; expected a CSV file in UTF-8"
-        ) from error
+    text = read_text(path, "the CSV of cargo entries")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

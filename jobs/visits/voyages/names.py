@@ -6,7 +6,7 @@ import csv
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jobs.domain import did_you_mean
+from jobs.domain import did_you_mean, read_text
 from jobs.errors import InputError
 
 NAME_COLUMNS = ("visit_id", "name", "source")
@@ -37,10 +37,7 @@ def read_names(path: Path, visit_ids: Collection[str]) -> dict[str, str]:
 
 
 def _name_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); expected a CSV in UTF-8") from error
+    text = read_text(path, "a CSV of names")
     reader = csv.DictReader(text.splitlines())
     found = reader.fieldnames or ()
     if not set(found) >= set(NAME_COLUMNS):

@@ -380,7 +380,7 @@ def test_entries_are_refused_with_their_line(tmp_path: Path, text: str, refusal:
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read the cargo entries"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_entries(tmp_path / "none.csv", set())
     (tmp_path / "latin.csv").write_bytes(b"visit_id,what,source\nv0,ballast,caf\xe9\n")
     with pytest.raises(InputError, match="UTF-8"):
