@@ -28,6 +28,7 @@ from jobs.run.unit_state import count_states
 from jobs.segment.stage import VERSION
 from jobs.storage import storage_at
 from jobs.storage.s3 import _client
+from jobs.tile.stage import VERSION as TILE_VERSION
 from tests.support.remote_worlds import berthwatch, plan_on, published
 from tests.support.servers.s3 import BUCKET, S3, s3_server
 from tests.support.small_runs import a_plan, content, elsewhere, go, root_of
@@ -114,9 +115,10 @@ def test_why_something_is_stale(
                 f"version {VERSION + 1}, was {VERSION}"
             )
     with monkeypatch.context() as other:
-        other.setattr("jobs.tile.stage.VERSION", 3)
+        other.setattr("jobs.tile.stage.VERSION", TILE_VERSION + 1)
         (tile,) = stale_rows(plan, root_of(plan))
-        assert (tile["stage"], tile["because"]) == ("tile", "the tile stage is version 3, was 2")
+        because = f"the tile stage is version {TILE_VERSION + 1}, was {TILE_VERSION}"
+        assert (tile["stage"], tile["because"]) == ("tile", because)
     moved = replace(plan, ports=(replace(plan.ports[0], berths=()),))
     (row,) = stale_rows(moved, root_of(plan))
     assert str(row["because"]).startswith("the berths were others")
