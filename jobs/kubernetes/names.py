@@ -96,6 +96,27 @@ def checked_label_key(key: str) -> str:
     return key
 
 
+def checked_resource(name: str) -> str:
+    """The name of a device's resource, ``domain/name``; InputError where no node can offer it."""
+    checked_label_key(name)
+    domain, slash, _ = name.rpartition("/")
+    if not slash:
+        raise InputError(
+            f"the resource {name!r} has no domain, which every resource of a device plugin has; "
+            "expected such as nvidia.com/gpu"
+        )
+    if domain == "kubernetes.io" or domain.endswith(".kubernetes.io"):
+        raise InputError(
+            f"the resource {name!r} is in Kubernetes' own domain, where no device plugin may "
+            "offer one; expected such as nvidia.com/gpu"
+        )
+    if domain.startswith("requests."):
+        raise InputError(
+            f"the resource {name!r} begins as a quota does; expected such as nvidia.com/gpu"
+        )
+    return name
+
+
 def checked_label_value(value: str) -> str:
     """The value of a label or taint; InputError where Kubernetes does not accept it."""
     if not _LABEL_VALUE.fullmatch(value):

@@ -23,8 +23,13 @@ import yaml
 from jobs.domain import Fields, Json, YamlReader
 from jobs.errors import InputError
 from jobs.kubernetes.image_reference import checked_image, digest_of
-from jobs.kubernetes.names import checked_label_key, checked_label_value, checked_name
-from jobs.kubernetes.quantities import quantity, size_bytes
+from jobs.kubernetes.names import (
+    checked_label_key,
+    checked_label_value,
+    checked_name,
+    checked_resource,
+)
+from jobs.kubernetes.quantities import cores, size_bytes
 
 LONGEST_S = 28 * 86_400
 """Longest deadline: the run's certificate is valid for 30 days (``tls.VALID_DAYS``)."""
@@ -305,7 +310,7 @@ class _Settings(YamlReader):
             raise self.error(node, str(error)) from error
 
     def _cpu(self, node: yaml.Node, what: str) -> str:
-        return self.checked(node, what, quantity)
+        return self.checked(node, what, cores)
 
     def _size(self, node: yaml.Node, what: str) -> str:
         return self.checked(node, what, size_bytes)
@@ -323,7 +328,7 @@ class _Settings(YamlReader):
         return self.checked(node, what, checked_label_value)
 
     def _resource(self, node: yaml.Node, what: str) -> str:
-        return self.checked(node, what, checked_label_key)
+        return self.checked(node, what, checked_resource)
 
     def _otherwise(self, node: yaml.Node, what: str) -> str:
         return self.one_of(node, what, OTHERWISE)

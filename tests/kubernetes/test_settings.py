@@ -14,7 +14,6 @@ from jobs.kubernetes.names import (
     labels,
     run_id,
 )
-from jobs.kubernetes.quantities import quantity, size_bytes
 from jobs.kubernetes.settings import (
     ClusterSettings,
     Gpu,
@@ -102,7 +101,10 @@ gpu: {{resource: amd.com/gpu, per_worker: 2, wait_s: 5, otherwise: cpu}}
         ("image: i\nworkers:\n  memroy: 4Gi", 3, "did you mean 'memory'"),
         ("image: i\nworkers:\n  memory: 4GiB", 3, "not a quantity"),
         ("image: i\nworkers:\n  memory: 4", 3, "expected memory from 1Mi"),
+        ("image: i\nworkers:\n  memory: 500m", 3, "did you mean 500Mi"),
         ("image: i\nworkers:\n  cpu: 0", 3, "is zero"),
+        ("image: i\nworkers:\n  cpu: 4Gi", 3, "counts bytes"),
+        ("image: i\nrunner:\n  scratch: 4", 3, "did you mean 4Gi"),
         ("image: i\nworkers:\n  count: all", 3, "or auto"),
         ("image: i\nworkers:\n  count: 0", 3, "from 1"),
         ("image: i\nworkers: 3", 2, "expected keys with values"),
@@ -119,6 +121,9 @@ gpu: {{resource: amd.com/gpu, per_worker: 2, wait_s: 5, otherwise: cpu}}
         ("image: i\ngpu:\n  count: 1", 3, "no image"),
         ("image: i\ngpu:\n  otherwise: cup", 3, "did you mean 'cpu'"),
         ("image: i\ngpu:\n  resource: a b", 3, "will not do"),
+        ("image: i\ngpu:\n  resource: gpu", 3, "has no domain"),
+        ("image: i\ngpu:\n  resource: kubernetes.io/gpu", 3, "own domain"),
+        ("image: i\ngpu:\n  resource: requests.nvidia.com/gpu", 3, "as a quota does"),
         ("image: i\nrunner:\n  nodes: {pool: true}", 3, "put it in quotes"),
         ("image: i\nrunner:\n  nodes: {pool: 'a b'}", 3, "will not do"),
         ("image: i\nrunner:\n  tolerations: [{operator: Exist}]", 3, "did you mean 'Exists'"),
@@ -148,15 +153,6 @@ def test_images_without_a_digest_are_listed() -> None:
     assert unpinned_images(idle) == ()
     busy = ClusterSettings(IMAGE, gpu=Gpu(count=1, image="cuda:1"))
     assert unpinned_images(busy) == ("cuda:1",)
-
-
-def test_quantities_are_those_of_kubernetes() -> None:
-    assert float(quantity("500m")) == 0.5
-    assert size_bytes("4Gi") == 4 * 2**30
-    assert size_bytes("1.5G") == 1_500_000_000
-    for wrong in ("", "4GB", "-1", "1 Gi", "Gi", "0", "1e3x"):
-        with pytest.raises(InputError):
-            quantity(wrong)
 
 
 # --- names --------------------------------------------------------------------------------------
