@@ -1,5 +1,6 @@
 from .fork import ForkStore
 from .maintenance import clean, overview
+from .merge import MergeRefusedError
 from .pool import Archives
 from .repository import PortArchive
 from .retry import is_storage_error, with_retries
@@ -8,6 +9,7 @@ from .steps import Step, pending_step
 __all__ = [
     "Archives",
     "ForkStore",
+    "MergeRefusedError",
     "PortArchive",
     "Step",
     "clean",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from jobs.archive.export import copy_as_zarr, whole
 from jobs.archive.fork import ForkStore
 from jobs.archive.formats import check_format, check_really_none
+from jobs.archive.merge import Ground, ground_of, merge
 from jobs.archive.schema import (
     FORMAT,
     append,
@@ -108,6 +109,7 @@ class PortArchive:
         self.repository = repository
         self.port = port
         self.storage = storage
+        self._forked_from: Mapping[str, Ground] = {}
 
     @classmethod
     def existing(cls, root: Storage, port: Port) -> PortArchive | None:
@@ -234,16 +236,26 @@ class PortArchive:
         """Merge the forks of units and write their status in one commit; returns the snapshot id.
 
         ``results`` pairs each result with its stage's key. Forks may come from older snapshots than
-        the newest: no two units write the same chunk, so merging is safe.
+        the newest: no two units write the same chunk. Raises MergeRefusedError, and commits
+        nothing, where another writer changed the units' steps or arrays since.
         """
         with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
-            for fork in forks:
-                session.merge(fork.session)
             root = zarr.open_group(session.store, mode="r+")
+            merge(session, forks, results, ground_of(root), self._grounds(forks))
             for _, group in root.groups():
                 write_status(group, results)
             return session.commit(message, metadata=dict(metadata))
+
+    def _grounds(self, forks: Iterable[ForkStore]) -> Mapping[str, Ground]:
+        """The ground of each fork's snapshot; kept, as the forks of many commits share one."""
+        wanted = {fork.session.snapshot_id for fork in forks}
+        known = {id: ground for id, ground in self._forked_from.items() if id in wanted}
+        for id in wanted - known.keys():
+            store = self.repository.readonly_session(snapshot_id=id).store
+            known[id] = ground_of(zarr.open_group(store, mode="r"))
+        self._forked_from = known
+        return known
 
     def tag(self, name: str) -> None:
         """Tag the newest snapshot; an existing tag is not moved."""

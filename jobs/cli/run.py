@@ -123,6 +123,7 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
         "done": summary.done,
         "failed": summary.failed,
         "pending": summary.pending,
+        "unmerged": summary.unmerged,
         "published": folder,
     }
     if as_json:
@@ -137,6 +138,8 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
         out.print(summary.lost, markup=False, highlight=False)
     elif summary.pending:
         out.print("the same command does the rest")
+    if summary.unmerged:
+        out.print(f"{summary.unmerged} not merged: another run writes to this archive, see above")
     for overpass in summary.quarantined:
         out.print(f"quarantined {overpass}: it kills its worker", markup=False, highlight=False)
     if summary.failed:

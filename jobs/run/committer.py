@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from jobs.archive import Archives, with_retries
+from jobs.archive import Archives, MergeRefusedError, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
 from jobs.run import task
 from jobs.run.backlog import WorkItem
@@ -31,6 +31,8 @@ class Tally:
     """Failed units by reason; beyond MOST_REASONS all further ones under OTHER_REASONS."""
     quarantined: list[str] = field(default_factory=list)
     """Overpass ids."""
+    unmerged: int = 0
+    """Units that ended, but whose steps or arrays another writer changed meanwhile."""
     changes: Counter[UnitState] = field(default_factory=Counter)
     """Change in the number of units in each state by what was committed."""
 
@@ -106,10 +108,14 @@ class Committer:
         results = [pair for item, progress in ended for pair in self._keyed(item, progress)]
         forks = [progress.store for _, progress in ended if progress.results[0] and progress.store]
         message = f"{len(ended)} overpasses"
-        snapshot = with_retries(  # merging the same forks again writes the same
-            lambda: self.archives[port_id].commit(results, forks, message, self.provenance),
-            warner(self.observe),
-        )
+        try:
+            snapshot = with_retries(  # merging the same forks again writes the same
+                lambda: self.archives[port_id].commit(results, forks, message, self.provenance),
+                warner(self.observe),
+            )
+        except MergeRefusedError as refused:
+            self._commit_rest(port_id, ended, refused)
+            return
         for item, progress in ended:
             self.tally.changes[item.before] -= 1
             self.tally.changes[_overall(progress)] += 1
@@ -120,6 +126,16 @@ class Committer:
             "seconds": round(time.perf_counter() - started, 3),
         }
         self.observe(Event(EventName.COMMITTED, facts))
+
+    def _commit_rest(
+        self, port_id: str, ended: list[tuple[WorkItem, UnitProgress]], refused: MergeRefusedError
+    ) -> None:
+        """Commit without the units that were refused, which stay as the archive has them."""
+        warner(self.observe)(str(refused))
+        rest = [pair for pair in ended if pair[0].unit.overpass.id not in refused.overpass_ids]
+        self.tally.unmerged += len(ended) - len(rest)
+        if rest:
+            self._commit(port_id, rest)
 
     def _keyed(self, item: WorkItem, progress: UnitProgress) -> Iterator[tuple[UnitResult, str]]:
         """Each result with its stage's key; the later stages become pending again."""

@@ -81,6 +81,7 @@ def _summary(before: Counter[UnitState], tally: Tally, ending: Ending) -> Summar
         vessels=tally.vessels,
         reasons=tally.reasons,
         quarantined=tuple(tally.quarantined),
+        unmerged=tally.unmerged,
         interrupted=ending.interrupted,
         lost=ending.lost,
     )

@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     DONE = 0
     """Nothing failed; overpasses may still be pending."""
     FAILED = 1
-    """Some overpasses failed, or differ from what the archive holds."""
+    """Some overpasses failed, could not be merged, or differ from what the archive holds."""
     REFUSED = 2
     """An input, the archive or the cluster does not allow the run."""
     LOST = 3
@@ -38,4 +38,4 @@ def exit_code(summary: Summary) -> ExitCode:
         return ExitCode.INTERRUPTED
     if summary.lost:
         return ExitCode.LOST
-    return ExitCode.FAILED if summary.failed else ExitCode.DONE
+    return ExitCode.FAILED if summary.failed or summary.unmerged else ExitCode.DONE

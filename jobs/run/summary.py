@@ -26,6 +26,8 @@ class Summary:
     """Why units failed in this run: number of units by reason."""
     quarantined: tuple[str, ...] = ()
     """Ids of the overpasses that killed every worker that ran them."""
+    unmerged: int = 0
+    """Units of this run that another writer's commits kept out of the archive."""
     interrupted: bool = False
     """Whether Ctrl-C ended the run early."""
     lost: str = ""

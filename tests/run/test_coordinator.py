@@ -13,14 +13,16 @@ import pytest
 from distributed import Client
 
 from jobs.archive import PortArchive, pool, retry
+from jobs.domain import StageName, UnitResult, UnitState
 from jobs.errors import ArchiveError
 from jobs.run import executor
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
+from jobs.run.exit_codes import ExitCode, exit_code
 from tests.support import faults
 from tests.support.faults import killing, unreachable
-from tests.support.small_runs import a_plan, content, elsewhere, go
+from tests.support.small_runs import a_plan, content, elsewhere, go, root_of
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +185,27 @@ def test_a_commit_whose_answer_was_lost_is_made_again(
     assert warning.facts["reason"] == "connection reset by peer"
     again, _, _ = go(plan, client)
     assert again.worked == 0
+
+
+def test_a_unit_whose_step_another_writer_changed_is_left_out_and_said(
+    tmp_path: Path, client: Client
+) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    archives = pool.Archives(plan.ports, root_of(plan))
+    archives.begin("TESTP", plan.overpasses)
+    theirs = [(UnitResult("TESTP-001", StageName.TILE, UnitState.DONE), "of other inputs")]
+
+    def meanwhile(event: Event) -> None:
+        if event.name is EventName.UNIT and not archives["TESTP"].steps()["TESTP-001"].key["tile"]:
+            archives["TESTP"].commit(theirs, [], "theirs", {})
+
+    summary, events, _ = go(plan, client, RunOptions(), meanwhile)
+    assert (summary.done, summary.pending, summary.unmerged) == (1, 1, 1)
+    assert exit_code(summary) is ExitCode.FAILED
+    (warning,) = named(events, EventName.WARNING)
+    assert "changed the steps of TESTP-001" in str(warning.facts["reason"])
+    steps = archives["TESTP"].steps()
+    assert steps["TESTP-001"].key[StageName.TILE] == "of other inputs"
+    assert steps["TESTP-002"].state[StageName.SEGMENT] is UnitState.DONE
+    again, _, _ = go(plan, client)
+    assert (again.worked, again.done, again.unmerged) == (1, 2, 0)
