@@ -1,3 +1,4 @@
+from .export import CopyFormat
 from .fork import ForkStore
 from .maintenance import clean, overview
 from .merge import MergeRefusedError
@@ -8,6 +9,7 @@ from .steps import Step, pending_step
 
 __all__ = [
     "Archives",
+    "CopyFormat",
     "ForkStore",
     "MergeRefusedError",
     "PortArchive",

@@ -1,4 +1,4 @@
-"""A plain Zarr v3 copy of one snapshot, key by key: what is written is what was stored."""
+"""Copies of one snapshot: plain Zarr v3, key by key, or netCDF for older readers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,36 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 
 import icechunk
 import zarr
 from zarr.core.buffer import default_buffer_prototype
 
-from jobs.archive.schema import map_land
+from jobs.archive.netcdf import copy_as_netcdf
+from jobs.archive.schema import describe
 from jobs.errors import ArchiveError
 
 AT_ONCE = 16
 """Keys read at the same time; a chunk has some megabytes."""
+
+
+class CopyFormat(StrEnum):
+    """Formats of a copy."""
+
+    ZARR = "zarr"
+    """The archive's own arrays in plain Zarr v3."""
+    NETCDF = "netcdf"
+    """A flat netCDF-4 file per sensor family."""
+
+
+def copy_into(target: Path, store: icechunk.IcechunkStore, form: CopyFormat) -> None:
+    """Write a copy of a read-only store as a new folder."""
+    if form is CopyFormat.NETCDF:
+        copy_as_netcdf(store, target)
+    else:
+        copy_as_zarr(store, target)
 
 
 @contextmanager
@@ -59,7 +78,7 @@ def copy_as_zarr(store: icechunk.IcechunkStore, target: Path) -> None:
     """
     asyncio.run(_copy_keys(store, lambda key: target / key))
     root = zarr.open_group(target, mode="r+", zarr_format=3)
-    map_land(root)
+    describe(root)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
         for name in root.group_keys():

@@ -13,12 +13,13 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from jobs.archive.export import copy_as_zarr, whole
+from jobs.archive.export import CopyFormat, copy_into, whole
 from jobs.archive.fork import ForkStore
 from jobs.archive.formats import check_format, check_really_none
 from jobs.archive.merge import Ground, ground_of, merge
 from jobs.archive.schema import (
     FORMAT,
+    LAND,
     append,
     array,
     child,
@@ -26,7 +27,6 @@ from jobs.archive.schema import (
     grid_arrays,
     grid_json,
     make,
-    map_land,
 )
 from jobs.archive.steps import Step, read_record, read_steps, write_status
 from jobs.domain import (
@@ -173,8 +173,7 @@ class PortArchive:
             }
         )
         grid_arrays(root, self.port.grid)
-        make(root, "land", ("y", "x"), land.astype(np.uint8), long_name="land mask")
-        map_land(root)
+        make(root, "land", ("y", "x"), land.astype(np.uint8), **LAND)
         session.commit("Create the port's archive")
 
     def _is_begun(self, snapshot_id: str | None = None) -> bool:
@@ -304,11 +303,13 @@ class PortArchive:
         image = np.asarray(array(group, SENSORS[step.sensor].encoding.variable)[step.index])
         return Pixels(image, np.asarray(array(group, "quality")[step.index]))
 
-    def export(self, target: Path, tag: str | None = None) -> None:
-        """Write a plain Zarr v3 copy, a few chunks in memory at a time.
+    def export(
+        self, target: Path, tag: str | None = None, form: CopyFormat = CopyFormat.ZARR
+    ) -> None:
+        """Write a copy in a format that needs no Icechunk, a few chunks in memory at a time.
 
         Written beside the target and renamed at the end, so that the target is never incomplete.
         Raises ArchiveError where the target exists or cannot be written.
         """
         with archive_errors(self.storage, self.port), whole(target) as partial:
-            copy_as_zarr(self.store(tag), partial)
+            copy_into(partial, self.store(tag), form)

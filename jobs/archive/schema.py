@@ -41,7 +41,33 @@ VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
     "truncated": ("1", "1 where the vessel is cut by the image's edge or by cloud"),
 }
 
-STEP_TEXTS = ("overpass_id", "item_ids", "platform", "sensor", "reason", "tile_key", "segment_key")
+STEP_TEXTS: Mapping[str, str] = {
+    "overpass_id": "id of the overpass",
+    "item_ids": "ids of the catalog's items that the overpass is made of, as JSON",
+    "platform": "satellite",
+    "sensor": "sensor and level of its product",
+    "reason": "why the stage failed that failed last",
+    "tile_key": "digest of all that the pixels depend on",
+    "segment_key": "digest of all that the vessels depend on",
+}
+"""Long names of the text variables, by name."""
+
+LAND: Mapping[str, Any] = {
+    "long_name": "land mask",
+    "flag_values": [0, 1],
+    "flag_meanings": "water land",
+    "grid_mapping": "spatial_ref",
+}
+"""Attributes of the land mask; without its grid mapping GDAL and rioxarray see no CRS for it."""
+
+DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
+    "band": {"long_name": "name of the band"},
+    "time": {"long_name": "moment of acquisition, UTC", "units_metadata": "leap_seconds: none"},
+    "tile_status": {"long_name": "whether the pixels are there"},
+    "segment_status": {"long_name": "whether the vessels are there"},
+    **{name: {"long_name": long_name} for name, long_name in STEP_TEXTS.items()},
+}
+"""CF attributes of a family's arrays, by name, that archives of early versions lack."""
 
 CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
 
@@ -101,12 +127,12 @@ def grid_arrays(group: zarr.Group, grid: Grid) -> None:
     make(group, "spatial_ref", (), np.array(0, np.int32), **mapping)
 
 
-def map_land(root: zarr.Group) -> None:
-    """Name the land mask's grid mapping, without which GDAL and rioxarray see no CRS.
-
-    Archives of early versions lack it.
-    """
-    array(root, "land").attrs["grid_mapping"] = "spatial_ref"
+def describe(root: zarr.Group) -> None:
+    """Add the CF attributes that archives of early versions lack."""
+    array(root, "land").attrs.update(LAND)
+    for _, group in root.groups():
+        for name, attributes in DESCRIPTIONS.items():
+            array(group, name).attrs.update(attributes)
 
 
 def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
@@ -116,7 +142,13 @@ def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
     )
     grid_arrays(group, grid)
     bands = np.array(sensor.bands, dtype=np.dtypes.StringDType())
-    group.create_array("band", shape=bands.shape, dtype=str, dimension_names=("band",))[...] = bands
+    group.create_array(
+        "band",
+        shape=bands.shape,
+        dtype=str,
+        dimension_names=("band",),
+        attributes=dict(DESCRIPTIONS["band"]),
+    )[...] = bands
     _create_pixel_arrays(group, sensor, grid)
     _create_vessel_arrays(group)
     _create_step_arrays(group)
@@ -206,10 +238,18 @@ def _create_step_arrays(group: zarr.Group) -> None:
             "units": "milliseconds since 1970-01-01T00:00:00",
             "calendar": "proleptic_gregorian",
             "standard_name": "time",
+            **DESCRIPTIONS["time"],
         },
     )
     for name in STEP_TEXTS:
-        group.create_array(name, shape=(0,), chunks=(STEPS,), dtype=str, dimension_names=("time",))
+        group.create_array(
+            name,
+            shape=(0,),
+            chunks=(STEPS,),
+            dtype=str,
+            dimension_names=("time",),
+            attributes=dict(DESCRIPTIONS[name]),
+        )
     for stage in StageName:
         group.create_array(
             f"{stage}_status",
@@ -219,6 +259,7 @@ def _create_step_arrays(group: zarr.Group) -> None:
             fill_value=0,
             dimension_names=("time",),
             attributes={
+                **DESCRIPTIONS[f"{stage}_status"],
                 "flag_values": list(range(len(STATES))),
                 "flag_meanings": " ".join(STATES),
             },

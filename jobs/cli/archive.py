@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.archive import PortArchive, clean, overview
+from jobs.archive import CopyFormat, PortArchive, clean, overview
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
@@ -54,16 +54,24 @@ def verify(
 def export(
     source: JobOrPlan,
     port: Annotated[str, typer.Option("--port", help="Id of the port.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, X.zarr.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, such as X.zarr.")],
     tag: Annotated[str | None, typer.Option("--tag", help="A tag; the newest commit else.")] = None,
+    form: Annotated[
+        CopyFormat,
+        typer.Option(
+            "--format",
+            help="`zarr`: the archive's arrays in plain Zarr v3; `netcdf`: a netCDF-4 file per "
+            "sensor, for readers that know no Zarr v3 (GDAL before 3.12, ncdump, R).",
+        ),
+    ] = CopyFormat.ZARR,
 ) -> None:
-    """A plain Zarr v3 copy of one port's archive, for tools that do not know Icechunk."""
+    """A plain copy of one port's archive, for tools that do not know Icechunk."""
     found = pinned(source)
     known = {p.id: p for p in found.ports}
     if port not in known:
         raise InputError(f"no port {port!r} in this job; it has {', '.join(known)}")
     archive = PortArchive.create_or_open(storage_at(found.archive), known[port], None)
-    archive.export(output, tag)
+    archive.export(output, tag, form)
     typer.echo(output)
 
 

@@ -72,7 +72,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "export": CommandEntry(
         "archive",
-        "A plain Zarr v3 copy of one port's archive, for tools that do not know Icechunk.",
+        "A plain copy of one port's archive, for tools that do not know Icechunk.",
     ),
     "archive": CommandEntry(
         "archive",

@@ -14,6 +14,8 @@ import zarr
 
 from jobs.archive import PortArchive
 from jobs.archive import export as export_module
+from jobs.archive.schema import DESCRIPTIONS
+from jobs.archive.schema import LAND as LAND_ATTRIBUTES
 from jobs.errors import ArchiveError
 from jobs.storage import LocalFolder
 from tests.archive.test_archive import LAND, archive, fill, passes, pixels
@@ -27,11 +29,15 @@ def filled(tmp_path: Path) -> PortArchive:
     return found
 
 
-def forget_land_mapping(found: PortArchive) -> None:
+def forget_descriptions(found: PortArchive) -> None:
     """What archives of early versions look like."""
     session = found.repository.writable_session("main")
-    attrs = zarr.open_group(session.store, mode="r+")["land"].attrs
-    del attrs["grid_mapping"]
+    root = zarr.open_group(session.store, mode="r+")
+    for name in set(LAND_ATTRIBUTES) - {"long_name"}:
+        del root["land"].attrs[name]
+    for name, attributes in DESCRIPTIONS.items():
+        for attribute in attributes:
+            del root["sentinel-2"][name].attrs[attribute]  # type: ignore[index]
     session.commit("as it was")
 
 
@@ -85,13 +91,15 @@ def test_land_has_its_crs_in_new_archives_and_in_copies_of_old_ones(tmp_path: Pa
     found = filled(tmp_path)
     new = xr.open_zarr(found.store(), consolidated=False, decode_coords="all", chunks=None)
     assert new.land.rio.crs.to_epsg() == GRID.epsg
-    forget_land_mapping(found)
+    forget_descriptions(found)
     old = xr.open_zarr(found.store(), consolidated=False, decode_coords="all", chunks=None)
     assert old.land.encoding.get("grid_mapping") is None
     found.export(tmp_path / "copy.zarr")
     copied = xr.open_zarr(tmp_path / "copy.zarr", decode_coords="all", chunks=None)
     assert copied.land.encoding["grid_mapping"] == "spatial_ref"
     assert copied.land.rio.crs.to_epsg() == GRID.epsg
+    group = xr.open_zarr(tmp_path / "copy.zarr", group="sentinel-2", chunks=None)
+    assert group.tile_status.attrs["long_name"] == DESCRIPTIONS["tile_status"]["long_name"]
 
 
 def test_each_group_opens_with_consolidated_metadata_and_without_a_warning(tmp_path: Path) -> None:
