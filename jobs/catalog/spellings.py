@@ -28,7 +28,6 @@ BASELINE = (
     Spelling("s2:processing_baseline", _S2),
     Spelling("sentinel:processing_baseline", _V0),
     Spelling("processing:version", f"{_CDSE}; {_PROCESSING}"),
-    Spelling("eopf:baseline", "EOPF products (ESA's STAC of Sentinel Zarr samples)"),
 )
 """Processing baseline, such as 05.11."""
 
@@ -42,8 +41,6 @@ PRODUCT = (
 DATASTRIP = (
     Spelling("s2:datastrip_id", _S2),
     Spelling("eopf:datastrip_id", _CDSE),
-    Spelling("sentinel:datastrip_id", "items that name it as Earth Search v0 names its facts"),
-    Spelling("datastrip_id", "items without a prefix"),
 )
 """Name of the data strip, which holds the start of sensing (``_S20240501T021022_``)."""
 
