@@ -96,7 +96,8 @@ def _new_items(pages: Iterator[Item], source: SourceSpec, report: Progress) -> I
     """Items not seen before, of the source's collection."""
     seen: set[str] = set()
     for number, page in enumerate(pages, start=1):
-        new = {item_id(item): item for item in page["features"] if item_id(item) not in seen}
+        own = [item for item in page["features"] if in_collection(source, item)]
+        new = {item_id(item): item for item in own if item_id(item) not in seen}
         seen |= new.keys()
         report(f"{source.collection}: {len(seen)} items on {number} pages")
-        yield from (item for item in new.values() if in_collection(source, item))
+        yield from new.values()

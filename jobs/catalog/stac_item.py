@@ -43,6 +43,8 @@ Transform: TypeAlias = tuple[float, float, float, float, float, float]
 
 _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
+_TRUE_COLOUR = SENTINEL_2_VISUAL.assets["visual"]
+"""Assets of true colour, whose no-data value is 0 by the product's definition."""
 _OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 """Properties that say that the offset is already in the digital numbers."""
 
@@ -227,8 +229,7 @@ def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
     if not set(SENTINEL_2_VISUAL.bands) <= index.keys():
         index = {"red": 1, "green": 2, "blue": 3}  # of TCI files, by the product's definition
     for name in SENTINEL_2_VISUAL.bands:
-        facts = {"nodata": 0} | dict(bands[0].facts)
-        band = _Band(found[0], found[1], index[name], name, facts)
+        band = _Band(found[0], found[1], index[name], name, bands[0].facts)
         yield name, _source(item, band, 1 / 255, 0.0, SENTINEL_2_VISUAL.dtypes)
 
 
@@ -262,6 +263,7 @@ def _source(
 ) -> Source:
     epsg, transform, shape = _projection(item, band)
     _check_data_type(item, band, dtypes)
+    nodata, assumed = _nodata(band)
     size = band.asset.get("file:size")
     checksum = band.asset.get("file:checksum")
     return Source(
@@ -272,7 +274,8 @@ def _source(
         shape=shape,
         scale=scale,
         offset=offset,
-        nodata=_nodata(band),
+        nodata=nodata,
+        nodata_assumed=assumed,
         checksum=None if checksum is None else str(checksum),
         size_bytes=None if size is None else int(size),
     )
@@ -285,11 +288,12 @@ def _href(item: Item, band: _Band) -> str:
     return href
 
 
-def _nodata(band: _Band) -> float | None:
-    """The declared no-data value; 0, the product's, where the item describes no values at all."""
-    if "nodata" not in band.facts:
-        return None if "data_type" in band.facts or "scale" in band.facts else 0.0
-    return _number(band.facts["nodata"])
+def _nodata(band: _Band) -> tuple[float | None, bool]:
+    """The no-data value, and whether it is assumed: 0, the product's, of an item that is silent."""
+    if "nodata" in band.facts:
+        return _number(band.facts["nodata"]), False
+    silent = not {"data_type", "scale"} & band.facts.keys()
+    return (0.0, True) if silent or band.asset_name in _TRUE_COLOUR else (None, False)
 
 
 def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:

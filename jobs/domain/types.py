@@ -208,6 +208,8 @@ class Source:
     """The catalog's file:checksum (multihash, hex), where there is one."""
     size_bytes: int | None = None
     """Of the file, as the catalog says."""
+    nodata_assumed: bool = False
+    """The catalog says nothing of no data: ``nodata`` is the product's, and a file's tag wins."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from urllib.parse import urlsplit, urlunsplit
@@ -195,7 +196,10 @@ def _pinned(scene: Scene) -> Json:
 
 
 def _pinned_source(source: Source) -> Json:
-    return {**source_to_json(source), "href": _without_query(source.href), "size_bytes": None}
+    settled = replace(
+        source, href=_without_query(source.href), size_bytes=None, nodata_assumed=False
+    )
+    return source_to_json(settled)
 
 
 def _without_query(href: str) -> str:

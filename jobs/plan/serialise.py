@@ -81,12 +81,15 @@ def _scene(content: Mapping[str, Any]) -> Scene:
 
 
 def source_to_json(source: Source) -> dict[str, Json]:
-    """A source as plain JSON values."""
-    return {
+    """A source as plain JSON values; ``nodata_assumed`` only where it is so."""
+    content = {
         **fields_of(source),
         "transform": list(source.transform),
         "shape": list(source.shape),
     }
+    if not source.nodata_assumed:
+        del content["nodata_assumed"]
+    return content
 
 
 def _source(content: Mapping[str, Any]) -> Source:

@@ -207,7 +207,7 @@ def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
 def _check_nodata(file: DatasetReader, source: Source) -> None:
     """Two no-data values would leave pixels without data taken for measured ones."""
     own = file.nodatavals[source.index - 1]
-    if own is not None and source.nodata is not None and own != source.nodata:
+    if own is not None and _declares_nodata(source) and own != source.nodata:
         raise SceneError(
             f"{without_query(source.href)} has the no-data value {own:g} in its tag, the catalog "
             f"declares {source.nodata:g}: which pixels were not measured is unknown; report it to "
@@ -254,9 +254,13 @@ def _crs_name(crs: CRS | None) -> str:
 def with_nodata(file: DatasetReader, source: Source) -> Source:
     """The source with the file's own no-data value where the catalog declares none."""
     own = file.nodatavals[source.index - 1]
-    if source.nodata is not None or own is None:
+    if own is None or _declares_nodata(source):
         return source
     return replace(source, nodata=float(own))
+
+
+def _declares_nodata(source: Source) -> bool:
+    return source.nodata is not None and not source.nodata_assumed
 
 
 # --- failures -----------------------------------------------------------------------------------

@@ -179,6 +179,12 @@ def test_empty_pages_without_end_are_an_error(api: Api) -> None:
         found(api.url)
 
 
+def test_another_collections_item_of_the_same_id_hides_none(api: Api) -> None:
+    twins = [item | {"collection": "landsat"} for item in api.items]
+    api.items = [*twins[:10], *api.items, *twins[10:]]
+    assert found(api.url) == days(3, 22)
+
+
 def test_a_number_that_json_lacks_costs_no_other_item(api: Api) -> None:
     asset = {"href": "/x.tif", "raster:bands": [{"nodata": float("nan")}]}
     api.items[4]["assets"]["extra"] = asset

@@ -277,9 +277,10 @@ def test_a_nodata_tag_that_the_catalog_does_not_declare_is_believed(
     values = noise(seed=7) + 10
     values[:, :20] = 7
     source = write_band(tmp_path / "tagged.tif", values, nodata=7)
-    image = read(replace(source, nodata=None))
-    assert not image[:, :20].any()
-    assert image[:, 20:].all()
+    for silent in ({"nodata": None}, {"nodata": 0.0, "nodata_assumed": True}):
+        image = read(replace(source, **silent))
+        assert not image[:, :20].any()
+        assert image[:, 20:].all()
 
 
 def test_another_nodata_tag_than_the_catalog_declares_is_refused(tmp_path: Path) -> None:
