@@ -274,7 +274,7 @@ def test_ships_silent_for_too_long_get_no_position() -> None:
     assert len(fixes_at(tracks, pd.Timestamp(NOON), DriftSettings()).row) == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     gap=st.floats(2, 230),  # three times as long still has a message within the silence allowed
     share=st.floats(0.05, 0.95),

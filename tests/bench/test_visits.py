@@ -141,7 +141,7 @@ def test_passes_repeat_with_the_cycle() -> None:
     assert len(time) == pytest.approx(380, abs=18)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(1, 6), st.integers(0, 1000))
 def test_orbits_come_about_as_often_as_asked(revisit_days: float, seed: int) -> None:
     time = random_orbits(np.random.default_rng(seed), revisit_days, 400.0)
@@ -207,7 +207,7 @@ def test_sightings_are_merged(vessels, clear, length_m, time, expected) -> None:
     assert len(set(named.visit_ids)) == max(expected) + 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_naive_counts_no_more_than_the_looks_with_a_vessel(seed: int) -> None:
     year = simulate_year(SCENARIOS[0], np.random.default_rng(seed))

@@ -165,7 +165,7 @@ def test_a_search_link_without_a_method_means_get(api: Api) -> None:
     assert all(asked.startswith("GET") for asked in api.asked)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.frozensets(st.integers(0, 25), max_size=6), st.integers(1, 5))
 def test_empty_pages_hide_no_item(size: int, empty: frozenset[int], length: int) -> None:
     with serving() as api:

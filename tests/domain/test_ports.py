@@ -267,7 +267,7 @@ def areas(draw):
 
 
 @given(areas())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_grid_is_the_smallest_on_20_m_around_the_area(area):
     grid = local_grid(area)
     outline = project(area, grid.epsg).bounds

@@ -51,7 +51,7 @@ def three_ports() -> Plan:
 
 
 @given(overpasses)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_overpasses_round_trip_exactly(overpass: Overpass) -> None:
     text = json.dumps(overpass_to_json(overpass), allow_nan=False)
     back = overpass_from_json(json.loads(text))

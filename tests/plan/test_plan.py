@@ -178,7 +178,7 @@ def test_another_pixel_grid_is_another_acquisition(grid: dict[str, Any]) -> None
 
 
 @given(st.permutations(range(6)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_scenes_does_not_matter_within_a_source(order: list[int]) -> None:
     scenes = [scene(f"s{i}", seconds=(i // 2) * 10) for i in range(6)]
     shuffled = [scenes[i] for i in order]

@@ -427,7 +427,7 @@ def test_ships_fit_their_place_and_their_type(kind, longest_m, seed):
     bow_deg=st.floats(0, 360),
     length_m=st.floats(40, 250),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_drawn_hull_has_the_ships_place_size_and_heading(x, y, bow_deg, length_m):
     grid = Grid(32652, 0, 1000, 100, 100)
     ship = Ship("s", ShipType.BULKER, length_m, length_m / 6)

@@ -62,9 +62,7 @@ def shifted(columns: int, rows: int, resolution: float = 10.0) -> tuple[float, .
     return (resolution, 0.0, GRID.left + 10 * columns, 0.0, -resolution, GRID.top - 10 * rows)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(columns=st.integers(-130, 130), rows=st.integers(-110, 110), coarse=st.booleans())
 def test_window_and_stackstac_agree_to_the_last_digit(
     tmp_path: Path, columns: int, rows: int, coarse: bool
@@ -142,7 +140,7 @@ def test_no_data_outside_the_file_and_a_missing_band(tmp_path: Path) -> None:
     assert (pixels.quality[:, :60] == Quality.UNSCREENED).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     share=st.floats(0.0, 0.7),

@@ -170,7 +170,7 @@ def rows_of(berth: Berth, looks: list[Look]) -> list[dict[str, object]]:
 
 
 @given(berth_histories)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_bounds_are_in_order_and_what_a_brute_force_search_of_the_looks_gives(history):
     berth, looks = history
     clear = [look.time for look in looks if look.state is LookState.CLEAR]
@@ -189,7 +189,7 @@ def test_bounds_are_in_order_and_what_a_brute_force_search_of_the_looks_gives(hi
 
 
 @given(berth_histories)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_vessel_belongs_to_just_one_visit(history):
     berth, looks = history
     stays = stays_at(berth, looks)
@@ -203,7 +203,7 @@ def test_every_vessel_belongs_to_just_one_visit(history):
 @given(
     berth_histories, st.integers(0, 400), st.sampled_from([LookState.CLOUDED, LookState.OUTSIDE])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_look_that_saw_nothing_changes_nothing(history, hour, state):
     berth, looks = history
     blind = make_look(hour + 0.5, state=state, berth=berth)
@@ -212,7 +212,7 @@ def test_a_look_that_saw_nothing_changes_nothing(history, hour, state):
 
 
 @given(st.lists(lengths, max_size=4), st.lists(lengths, max_size=4), st.integers(0, 500))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_assignment_is_the_best_of_all(before, now, moved_m):
     stays = [Stay((s,)) for s in make_look(0, *before, berth=ROADS).sightings]
     sightings = make_look(24, *now, berth=ROADS, east_m=moved_m).sightings

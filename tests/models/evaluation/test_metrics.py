@@ -36,7 +36,7 @@ def box(
 places = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(found=places, truth=places)
 def test_matching_by_distance_is_the_best_assignment(
     found: list[tuple[int, int]], truth: list[tuple[int, int]]
@@ -49,7 +49,7 @@ def test_matching_by_distance_is_the_best_assignment(
     assert got == pytest.approx(best_total(found, truth))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(found=places, truth=places, lengths=st.lists(st.integers(40, 300), min_size=8, max_size=8))
 def test_matching_by_overlap_is_the_best_assignment(
     found: list[tuple[int, int]], truth: list[tuple[int, int]], lengths: list[int]
@@ -93,7 +93,7 @@ def _closeness(one: tuple[int, int], other: tuple[int, int]) -> float:
     return 61 - apart_m if apart_m <= 60 else 0.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     row=st.floats(-4, 4), col=st.floats(-8, 8), heading=st.floats(0, 179), length=st.floats(4, 20)
 )

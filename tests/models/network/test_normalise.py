@@ -16,7 +16,7 @@ def harbour(seed: int = 0, size: int = 200) -> NDArray[np.float32]:
     return image.astype(np.float32)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     gain=st.floats(0.5, 8.0),
     offsets=st.lists(st.floats(-0.1, 0.4), min_size=4, max_size=4),

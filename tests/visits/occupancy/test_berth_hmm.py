@@ -63,7 +63,7 @@ def sampled_histories(panel, points, seed):
 @given(
     st.integers(1, 8), st.floats(0.01, 20), st.floats(0.1, 20), st.floats(0.001, 60), st.randoms()
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mass_moves_as_the_matrix_exponential_says(stages, rate, dwell, gap, random):
     start = np.array([random.random() + 1e-3 for _ in range(stages + 1)])
     start /= start.sum()
