@@ -1,7 +1,7 @@
 """Names of container images, by the grammar that registries and container runtimes parse.
 
-The grammar is that of the distribution project (``reference``): a runtime refuses any other name
-with InvalidImageName, for ever.
+The grammar is that of the distribution project (``reference``) with the digests of the OCI image
+specification: a runtime refuses any other name with InvalidImageName, for ever.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ _ALPHANUMERIC = r"[a-z0-9]+"
 _PART = rf"{_ALPHANUMERIC}(?:(?:\.|_|__|-+){_ALPHANUMERIC})*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+# OCI image specification, "Registered algorithms", and sha384, which runtimes verify too.
+_DIGEST = "|".join(
+    rf"{name}:[0-9a-f]{{{digits}}}"
+    for name, digits in (("sha256", 64), ("sha384", 96), ("sha512", 128))
+)
 _REFERENCE = re.compile(
     rf"(?P<name>(?:{_HOST}/)?{_PART}(?:/{_PART})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
-    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+    rf"(?:@(?P<digest>{_DIGEST}))?"
 )
 
 LONGEST_NAME = 255
@@ -32,8 +37,8 @@ def fault(image: str) -> str | None:
     if "://" in image:
         return "a container image has no scheme such as https://"
     name, _, digest = image.partition("@")
-    if digest and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        return f"its digest is {digest!r}, expected sha256: and 64 hexadecimal digits"
+    if digest and not re.fullmatch(_DIGEST, digest):
+        return f"its digest is {digest!r}, expected such as sha256: and 64 hexadecimal digits"
     repository = name.split("/", 1)[-1].rsplit(":", 1)[0]
     if repository != repository.lower():
         return "its path has upper-case letters"

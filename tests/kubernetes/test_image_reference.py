@@ -19,6 +19,7 @@ DIGEST = "sha256:" + "a" * 64
         f"localhost:5001/bw@{DIGEST}",
         f"Registry.Example/bw@{DIGEST}",
         "registry.example/a_b/c__d/e-f/g.h:V1_0",
+        "registry.example/bw@sha512:" + "0" * 128,
         f"[::1]:5000/bw@{DIGEST}",
     ],
 )
@@ -34,6 +35,7 @@ def test_lawful_names_pass(image: str) -> None:
         (f"registry.example/bw:@{DIGEST}", "tag is empty"),
         (f"registry.example/team//bw@{DIGEST}", "empty"),
         ("registry.example/bw@sha256:abc", "digest"),
+        ("registry.example/bw@sha512:" + "a" * 64, "digest"),
         (f"registry.example/bw@{DIGEST.upper()}", "digest"),
         ("registry.example/bw bw", "form"),
         ("", "form"),
