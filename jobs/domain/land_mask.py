@@ -19,8 +19,16 @@ def make_land_mask(grid: Grid) -> NDArray[np.bool_]:
     """
     x, y = np.meshgrid(grid.x, grid.y)
     lon, lat = transformer(grid.epsg, WGS84).transform(x.ravel(), y.ravel())
-    land: NDArray[np.bool_] = _shorelines().contains_many(lon, lat)
+    land: NDArray[np.bool_] = _shorelines().contains_many(_inside_180(lon), lat)
     return land.reshape(grid.shape)
+
+
+def _inside_180(lon: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes between -180 and 180 degrees; those at either end lie a centimetre further in.
+
+    roaring-landmask 0.11 takes that meridian itself for sea, amid Chukotka and Antarctica.
+    """
+    return np.clip((lon + 180) % 360 - 180, -180 + 1e-7, 180 - 1e-7)
 
 
 @cache
