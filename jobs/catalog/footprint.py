@@ -16,6 +16,22 @@ from jobs.domain import WGS84, transformer
 WIDEST = 180.0
 """Degrees: what is wider is a ring across 180 degrees whose eastern part was written as western."""
 
+NEAR_180 = 170.0
+"""Degrees of longitude from which on footprints may be written across 180 in any way."""
+
+
+def near_180(area: BaseGeometry) -> bool:
+    """Whether an area lies so near to 180 degrees that footprints cannot be told by numbers."""
+    west, _, east, _ = area.bounds
+    return bool(max(abs(west), abs(east)) > NEAR_180)
+
+
+def in_turns(area: Polygon) -> tuple[Polygon, ...]:
+    """An area, and near 180 degrees also the same place written beyond them."""
+    if not near_180(area):
+        return (area,)
+    return (area, translate(area, -math.copysign(360, area.centroid.x)))
+
 
 def footprint(geometry: BaseGeometry) -> Polygon | None:
     """The largest polygon of a geometry, flat, valid and in one piece; None where it has no area.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon
 
-from jobs.catalog.footprint import raster_touches, touches
+from jobs.catalog.footprint import near_180, raster_touches, touches
 from jobs.catalog.stac_item import Item, acquired, cloud_cover, raster_of
 from jobs.domain import Period, Scene, SourceSpec, nearest_word
 from jobs.errors import CatalogError, InputError
@@ -40,10 +42,6 @@ class SearchResult:
     """Sorted by item_id."""
 
 
-NEAR_180 = 170.0
-"""Degrees of longitude from which on footprints may be written across 180 in any way."""
-
-
 class ItemFilter:
     """Selects the items of a period, an area (WGS 84) and a largest cloud cover."""
 
@@ -51,8 +49,7 @@ class ItemFilter:
         self.start, self.end = time_range(period)
         self.area = area
         self.max_cloud_cover = source.max_cloud_cover
-        west, _, east, _ = area.bounds
-        self._near_180 = max(abs(west), abs(east)) > NEAR_180
+        self._near_180 = near_180(area)
         shapely.prepare(self.area)
 
     def accepts(self, item: Item) -> bool:
@@ -94,9 +91,16 @@ def time_range(period: Period) -> tuple[datetime, datetime]:
     return start, datetime.combine(period.end, time(), UTC) + timedelta(days=1)
 
 
-def item_id(item: Any) -> str:
-    """An item's id for messages, whatever a catalog gave in an item's place."""
-    return str(item.get("id") or "without id") if isinstance(item, Mapping) else "not an object"
+def item_name(item: Any) -> str:
+    """An item's id, for messages and to tell items apart, whatever a catalog gave in its place.
+
+    What has no id is named by a digest of its content.
+    """
+    if isinstance(item, Mapping) and item.get("id") not in (None, ""):
+        return str(item["id"])
+    kind = "without id" if isinstance(item, Mapping) else "not an object"
+    content = json.dumps(item, sort_keys=True, default=str)
+    return f"{kind} ({sha256(content.encode()).hexdigest()[:8]})"
 
 
 def in_collection(source: SourceSpec, item: Any) -> bool:

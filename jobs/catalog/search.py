@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from shapely.geometry import Polygon
 
 from jobs.catalog.geoparquet import parquet_items
-from jobs.catalog.query import ItemFilter, Progress, Rejected, SearchResult, item_id
+from jobs.catalog.query import ItemFilter, Progress, Rejected, SearchResult, item_name
 from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
 from jobs.catalog.static import static_items
@@ -40,18 +40,19 @@ def search_catalog(
     """
     report = progress or (lambda _: None)
     wanted = ItemFilter(source, area, period)
-    found: dict[str, Scene | Rejected] = {}
+    scenes: dict[str, Scene] = {}
+    rejected: dict[Rejected, None] = {}
     with closing(CatalogReader(settings or RequestSettings(), source.access)) as reader:
         for item in _items(source, area, period, reader, report):
             entry = item if isinstance(item, Rejected) else _scene(item, source, wanted)
+            if isinstance(entry, Scene):
+                entry = _unless_another(entry, scenes.setdefault(entry.item_id, entry))
             if entry is not None:
-                found.setdefault(entry.item_id, entry)
-    scenes = [entry for entry in found.values() if isinstance(entry, Scene)]
-    rejected = [entry for entry in found.values() if isinstance(entry, Rejected)]
+                rejected[entry] = None
     report(f"{source.collection}: {len(scenes)} scenes, {len(rejected)} items rejected")
     return SearchResult(
-        tuple(sorted(scenes, key=lambda scene: (scene.acquired, scene.item_id))),
-        tuple(sorted(rejected, key=lambda left_out: left_out.item_id)),
+        tuple(sorted(scenes.values(), key=lambda scene: (scene.acquired, scene.item_id))),
+        tuple(sorted(rejected, key=lambda left_out: (left_out.item_id, left_out.reason))),
     )
 
 
@@ -77,7 +78,28 @@ def _scene(item: Any, source: SourceSpec, wanted: ItemFilter) -> Scene | Rejecte
         scene = scene_from_item(item, source.catalog, sensor_for(item, source.sensor))
         return replace(scene, access=source.access or _usual_access(source.catalog))
     except InputError as error:
-        return Rejected(item_id(item), source.catalog, source.collection, str(error))
+        return Rejected(item_name(item), source.catalog, source.collection, str(error))
+
+
+def _unless_another(scene: Scene, first: Scene) -> Rejected | None:
+    """None where a scene is the first of its id once more; else why it is left out.
+
+    Items come twice where pages are asked for again, then with other tokens in their hrefs.
+    """
+    if _content(scene) == _content(first):
+        return None
+    reason = (
+        f"another item of this id came before it, acquired {first.acquired:%Y-%m-%dT%H:%M:%SZ}, "
+        "and is used; ids must be unique within a collection"
+    )
+    return Rejected(scene.item_id, scene.catalog, scene.collection, reason)
+
+
+def _content(scene: Scene) -> object:
+    bands = {
+        name: replace(band, href=urlsplit(band.href).path) for name, band in scene.bands.items()
+    }
+    return (scene.acquired, scene.platform, bands, scene.facts)
 
 
 def _usual_access(catalog: str) -> Access | None:

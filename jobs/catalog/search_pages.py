@@ -20,7 +20,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry import Polygon
 
-from jobs.catalog.query import Progress, item_id, time_range
+from jobs.catalog.query import Progress, item_name, time_range
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, links
 from jobs.domain import Period, SourceSpec
@@ -34,6 +34,10 @@ MOST_EMPTY = 50
 
 _METHOD_REFUSED = (403, 404, 405, 415, 501)
 """Answers to POST after which GET is tried."""
+
+_FORM_REFUSED = (400, 422)
+"""Answers to POST after which, where smaller pages do not help, GET is tried: it may be the body
+that the server does not read."""
 
 _SIZE_REFUSED = (400, 413, 414, 422, 500, 502, 504)
 """Answers after which smaller pages are tried: servers differ in how they refuse a size."""
@@ -82,6 +86,10 @@ class SearchPages:
             return True
         if _is_size(error) and limit > SMALLEST_PAGE:
             self._limit = max(SMALLEST_PAGE, limit // 2)
+            return True
+        if status in _FORM_REFUSED and self._method + 1 < len(self.methods):
+            self._method += 1
+            self._limit = self.reader.settings.page_items
             return True
         return False
 
@@ -132,7 +140,7 @@ def followed(
         link = next(links(page, "next"), None)
         if link is None:
             return
-        new = {item_id(item) for item in page["features"]} - seen
+        new = {item_name(item) for item in page["features"]} - seen
         seen |= new
         empty = 0 if page["features"] else empty + 1
         request = {**link, "href": urljoin(url, str(link["href"]))}

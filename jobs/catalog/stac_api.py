@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from pystac_client.exceptions import APIError
 from shapely.geometry import Polygon
 
-from jobs.catalog.query import Progress, in_collection, item_id, unknown_collection
+from jobs.catalog.footprint import in_turns
+from jobs.catalog.query import Progress, in_collection, item_name, unknown_collection
 from jobs.catalog.search_pages import SearchPages
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, links, read_error, self_href, with_absolute_hrefs
@@ -70,10 +71,26 @@ def api_items(
 ) -> Iterator[Item]:
     """Items that the API finds for the query, with absolute asset hrefs."""
     _check_collection(source, reader)
-    search = SearchPages(source, area, period, root, reader)
-    pages = reader.guarded(source.catalog, search.pages(report))
-    for item in _new_items(pages, source, report):
+    searches = [SearchPages(source, place, period, root, reader) for place in in_turns(area)]
+    pages = _pages_of(searches, report)
+    for item in _own_items(reader.guarded(source.catalog, pages), source, report):
         yield with_absolute_hrefs(item, self_href(item) or source.catalog)
+
+
+def _pages_of(searches: Sequence[SearchPages], report: Progress) -> Iterator[Item]:
+    """Pages of a search, and near 180 degrees those for the same place in another turn.
+
+    A server that takes no longitude beyond 180 refuses the second, and has no item there.
+    """
+    first, *turned = searches
+    yield from first.pages(report)
+    for search in turned:
+        try:
+            yield from search.pages(report)
+        except APIError as error:
+            if not 400 <= (getattr(error, "status_code", None) or 0) < 500:
+                raise
+            report(f"{search.source.collection}: no search beyond 180 degrees: {error}")
 
 
 def _check_collection(source: SourceSpec, reader: CatalogReader) -> None:
@@ -92,12 +109,11 @@ def _check_collection(source: SourceSpec, reader: CatalogReader) -> None:
     raise unknown_collection(source, known)
 
 
-def _new_items(pages: Iterator[Item], source: SourceSpec, report: Progress) -> Iterator[Any]:
-    """Items not seen before, of the source's collection."""
+def _own_items(pages: Iterator[Item], source: SourceSpec, report: Progress) -> Iterator[Any]:
+    """Items of the source's collection; those that come on two pages come twice."""
     seen: set[str] = set()
     for number, page in enumerate(pages, start=1):
         own = [item for item in page["features"] if in_collection(source, item)]
-        new = {item_id(item): item for item in own if item_id(item) not in seen}
-        seen |= new.keys()
+        seen |= {item_name(item) for item in own}
         report(f"{source.collection}: {len(seen)} items on {number} pages")
-        yield from new.values()
+        yield from own

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rustac
 from shapely.geometry import MultiPolygon, Polygon, box, mapping
@@ -325,6 +327,50 @@ def test_items_of_several_flavours_in_one_parquet_file(tmp_path: Path) -> None:
     from_list = search_catalog(item_list(tmp_path, items), AREA, PERIOD).scenes[0]
     assert from_parquet.bands == from_list.bands
     assert from_parquet.facts == from_list.facts
+
+
+@pytest.mark.parametrize("turn", [-360, 0, 360])
+@pytest.mark.parametrize("lon", [179.5, -179.5, 0.0])
+@pytest.mark.parametrize("writer", [as_parquet_by_rustac, as_parquet_by_stac_geoparquet])
+def test_rows_are_found_in_every_turn_of_the_globe(
+    tmp_path: Path, writer: Callable[..., str], lon: float, turn: int
+) -> None:
+    west = lon - 0.7 + turn
+    here = item_on(5) | {"geometry": mapping(box(west, -5, west + 1, -4))}
+    far = item_on(6) | {"geometry": mapping(box(west + 20, -5, west + 21, -4))}
+    for item in (here, far):
+        item["bbox"] = list(Polygon(item["geometry"]["coordinates"][0]).bounds)
+    source = SourceSpec(writer(tmp_path, [here, far]), COLLECTION)
+    area = box(lon - 0.05, -4.7, lon + 0.05, -4.6)
+    assert ids(search_catalog(source, area, PERIOD)) == ["item-05"]
+
+
+def test_a_row_that_cannot_be_read_costs_no_other_item(tmp_path: Path) -> None:
+    """Rows with a geometry of no known kind, without one, and without a collection."""
+    place = as_parquet_by_rustac(tmp_path, [item_on(day) for day in (4, 5, 6, 7)])
+    table = pq.read_table(place)
+    shapes = table["geometry"].to_pylist()
+    shapes[1], shapes[2] = b"no geometry", None
+    table = with_column(table, "geometry", shapes)
+    own = [COLLECTION, COLLECTION, COLLECTION, None]
+    pq.write_table(with_column(table, "collection", own), place)
+    found = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD)
+    assert ids(found) == ["item-04", "item-06", "item-07"]
+    (left_out,) = found.rejected
+    assert left_out.item_id == "item-05"
+    assert "its row cannot be read" in left_out.reason
+
+
+def with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    place = table.column_names.index(name)
+    return table.set_column(place, name, pa.array(values, table.schema.field(name).type))
+
+
+def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"id": ["a"]}), path)
+    with pytest.raises(CatalogError, match=r"stac-geoparquet: .*no column geometry"):
+        search_catalog(SourceSpec(str(path), COLLECTION), AREA, PERIOD)
 
 
 # --- recorded imagery ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely.geometry import box, mapping, shape
 
 from jobs.catalog.search import search_catalog
 from jobs.catalog.search_pages import MOST_EMPTY
@@ -39,6 +40,9 @@ class Api(ThreadingHTTPServer):
         self.size_status = 400
         self.empty_before: frozenset[int] = frozenset()
         self.empty_length = 1
+        self.plane = False
+        """Whether items are selected by their bbox, as on a plane."""
+        self.turned_status = 200
         self.asked: list[str] = []
 
     @property
@@ -88,6 +92,8 @@ class Answer(BaseHTTPRequestHandler):
             self.server.asked.append(f"{self.command} {limit}")
             if limit > self.server.most_items:
                 self.send(self.server.size_status, {"description": "limit"})
+            elif self.server.plane:
+                self.answer_on_a_plane(query)
             else:
                 start, empties = int(query.get("start", 0)), int(query.get("empties", 0))
                 self.send(200, self.server.page(limit, start, empties))
@@ -101,6 +107,16 @@ class Answer(BaseHTTPRequestHandler):
                 {"rel": "search", "href": "/search"} | link for link in self.server.search_links
             ]
             self.send(200, {"type": "Catalog", "id": "x", "conformsTo": [], "links": links})
+
+    def answer_on_a_plane(self, query: dict[str, Any]) -> None:
+        if "bbox" in query:
+            west, _, east, _ = map(float, query["bbox"].split(","))
+        else:
+            west, _, east, _ = shape(query["intersects"]).bounds
+        near = [i for i in self.server.items if i["bbox"][0] <= east and i["bbox"][2] >= west]
+        beyond = max(abs(west), abs(east)) > 180
+        status = self.server.turned_status if beyond else 200
+        self.send(status, {"type": "FeatureCollection", "features": near})
 
     def send(self, status: int, content: Any) -> None:
         body = json.dumps(content).encode()
@@ -147,6 +163,15 @@ def test_a_query_that_every_size_is_refused_for_gives_the_first_refusal(api: Api
     api.most_items = 0
     with pytest.raises(CatalogError, match="status 400"):
         found(api.url)
+    assert [asked.split()[0] for asked in api.asked] == ["POST"] * 4 + ["GET"] * 4
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_get_is_used_where_the_body_of_a_post_is_refused(api: Api, status: int) -> None:
+    """Smaller pages are tried first; they do not help."""
+    api.post_status = status
+    assert found(api.url) == days(3, 22)
+    assert api.asked == ["POST"] * 4 + ["GET 80"]
 
 
 @pytest.mark.parametrize("links", [[{}], [{"method": "GET"}, {"method": "POST"}]])
@@ -177,6 +202,28 @@ def test_empty_pages_without_end_are_an_error(api: Api) -> None:
     api.empty_before, api.empty_length = frozenset({0}), 10**6
     with pytest.raises(CatalogError, match=f"{MOST_EMPTY + 1} empty pages"):
         found(api.url)
+
+
+@pytest.mark.parametrize("turned_status", [200, 400])
+@pytest.mark.parametrize("lon", [179.5, -179.5])
+def test_near_180_degrees_the_place_is_asked_for_in_both_turns(
+    api: Api, lon: float, turned_status: int
+) -> None:
+    """A server compares numbers: what it holds beyond 180 degrees it finds only there."""
+    api.plane, api.turned_status = True, turned_status
+    turns = (0, 360, -360)
+    api.items = [moved(item, lon, turns[i % 3]) for i, item in enumerate(api.items)]
+    area = box(lon - 0.1, -4.7, lon + 0.1, -4.6)
+    result = search_catalog(SourceSpec(api.url, COLLECTION), area, PERIOD, settings=QUICK)
+    across = -360 if lon > 0 else 360
+    reached = {0} if turned_status == 400 else {0, across}
+    assert ids(result) == [each for i, each in enumerate(days(3, 22), 2) if turns[i % 3] in reached]
+
+
+def moved(item: dict[str, Any], lon: float, turn: int) -> dict[str, Any]:
+    west = lon - 0.5 + turn
+    geometry = mapping(box(west, -5, west + 1, -4))
+    return item | {"geometry": geometry, "bbox": [west, -5, west + 1, -4]}
 
 
 def test_another_collections_item_of_the_same_id_hides_none(api: Api) -> None:
