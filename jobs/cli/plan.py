@@ -21,6 +21,8 @@ from jobs.plan import (
     costs,
     estimate_plan,
     is_job,
+    left_out_json,
+    left_out_lines,
     make_plan,
     pinned_plan,
     plan_to_file,
@@ -32,25 +34,33 @@ from jobs.plan import (
 
 app = command_app()
 
+Every = Annotated[
+    bool, typer.Option("--all", help="List every item that is left out, with its reason.")
+]
+
 
 @app.command()
-def search(job: JobFile, as_json: AsJson = False) -> None:
+def search(job: JobFile, as_json: AsJson = False, every: Every = False) -> None:
     """What the catalogs hold: overpasses per port, sensor and month, cloud, bytes."""
-    show(summarise(_search(job)), as_json, "no overpass: no scene of these ports in this period")
+    found = _search(job)
+    _say_left_out(found, every)
+    rows = summarise(found)
+    if as_json:
+        typer.echo(json.dumps({"months": rows, **left_out_json(found)}, indent=2))
+        return
+    show(rows, False, "no overpass: no scene of these ports in this period")
 
 
 def _search(job: Path) -> Plan:
     """Ask the catalogs and keep what they hold in memory."""
     with err.status("searching ...") as status:
-        found = make_plan(read_job(job), progress=status.update)
-    return _with_rejected_told(found)
+        return make_plan(read_job(job), progress=status.update)
 
 
 def _search_to(job: Job, output: Path) -> Plan:
     """Ask the catalogs and write what they hold to a file, port by port."""
     with err.status("searching ...") as status:
-        found = plan_to_file(job, output, progress=status.update)
-    return _with_rejected_told(found)
+        return plan_to_file(job, output, progress=status.update)
 
 
 def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
@@ -61,17 +71,18 @@ def pinned(source: Path, replan: bool = False, period: Period | None = None) -> 
     if got.found:
         err.print(f"plan {digest}, pinned before; --replan searches the catalogs again")
     if got.searched:
-        _with_rejected_told(got.plan)
+        _say_left_out(got.plan)
         err.print(f"plan {digest}: {len(got.plan.overpasses)} overpasses pinned")
     return got.plan
 
 
-def _with_rejected_told(found: Plan) -> Plan:
-    for item in found.rejected[:3]:
-        say(f"cannot use {item.item_id}: {item.reason}")
-    if len(found.rejected) > 3:
-        say(f"... and {len(found.rejected) - 3} more items")
-    return found
+MOST_REASONS = 5
+"""Reasons for which items were left out, and ids to each, that a person is shown without --all."""
+
+
+def _say_left_out(found: Plan, every: bool = False) -> None:
+    for line in left_out_lines(found, None if every else MOST_REASONS):
+        say(line)
 
 
 MOST_SHOWN = 200
@@ -101,6 +112,7 @@ def plan(
         ),
     ] = None,
     as_json: AsJson = False,
+    every: Every = False,
 ) -> None:
     """Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again."""
     prices = read_prices(price or [])
@@ -111,6 +123,7 @@ def plan(
     else:
         found = read_plan(source)
         write_plan(found, output)
+    _say_left_out(found, every)
     if output is not None:
         err.print(f"wrote {output}: {len(found.overpasses)} overpasses, plan {found.hash[:12]}")
     if details or output is None:
@@ -124,6 +137,7 @@ def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
             "hash": found.hash,
             "estimate": asdict(counted),
             "cost": [asdict(cost) for cost in costs(counted, prices)],
+            **left_out_json(found),
             "units": [_overpass_row(overpass) for overpass in found.overpasses],
         }
         typer.echo(json.dumps(facts, indent=2))

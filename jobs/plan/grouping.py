@@ -45,9 +45,14 @@ def group_overpasses(port: Port, scenes: Sequence[Scene]) -> tuple[Overpass, ...
     the port's area (to a thousandth), then by id.
     """
     rank = _source_ranks(scenes)
-    near = [scene for scene in scenes if window(port.grid, _first_band(scene)) is not None]
+    near = [scene for scene in scenes if on_grid(port, scene)]
     overpasses = (_overpass(port, group, rank) for group in _passes(near))
     return tuple(sorted(overpasses, key=lambda overpass: (overpass.acquired, overpass.id)))
+
+
+def on_grid(port: Port, scene: Scene) -> bool:
+    """Whether a scene's raster overlaps the port's grid."""
+    return window(port.grid, _first_band(scene)) is not None
 
 
 def _source_ranks(scenes: Iterable[Scene]) -> dict[tuple[str, str], int]:

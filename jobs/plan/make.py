@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from jobs.catalog import Progress, Rejected, search_catalog
-from jobs.domain import Job, Port, PortRef, Scene, load_port
+from jobs.domain import Job, Port, PortRef, Scene, SourceSpec, load_port
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
-from jobs.plan.grouping import group_overpasses
+from jobs.plan.grouping import group_overpasses, on_grid
 from jobs.plan.header import PlanHeader
 from jobs.plan.plan import Plan
 
@@ -62,8 +62,16 @@ def _findings(
         for source in job.sources:
             result = search_catalog(source, port.area, job.period, progress=progress)
             scenes += result.scenes
-            rejected += result.rejected
+            rejected += [*result.rejected, *_off_the_grid(port, source, result.scenes)]
         yield PortFindings(port.id, group_overpasses(port, scenes), rejected)
+
+
+def _off_the_grid(port: Port, source: SourceSpec, scenes: Sequence[Scene]) -> Iterator[Rejected]:
+    """Scenes whose footprint touches the port and whose raster does not: one of them is wrong."""
+    for scene in scenes:
+        if not on_grid(port, scene):
+            reason = f"its footprint touches the port {port.id}, the raster of its files does not"
+            yield Rejected(scene.item_id, source.catalog, source.collection, reason)
 
 
 def _ports(job: Job) -> tuple[Port, ...]:

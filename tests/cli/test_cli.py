@@ -118,7 +118,7 @@ def test_every_command_explains_itself() -> None:
 def test_a_job_without_overpasses_says_so_and_runs_to_nothing(tmp_path: Path) -> None:
     job = empty_catalog(tmp_path)
     assert "no overpass" in call("search", str(job))
-    assert json.loads(call("search", str(job), "--json")) == []
+    assert json.loads(call("search", str(job), "--json"))["months"] == []
     plan = tmp_path / "plan.jsonl"
     call("plan", str(job), "-o", str(plan))
     assert "nothing to do" in call("run", str(plan), "--dry-run")
