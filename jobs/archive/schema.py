@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from jobs.domain import Grid, Overpass, Quality, Sensor, StageName, UnitState
+from jobs.domain import Grid, Overpass, Quality, Sensor, StageName, UnitState, item_names
 from jobs.errors import ArchiveError
 
 FORMAT = 1
@@ -43,7 +43,8 @@ VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
 
 STEP_TEXTS: Mapping[str, str] = {
     "overpass_id": "id of the overpass",
-    "item_ids": "ids of the catalog's items that the overpass is made of, as JSON",
+    "item_ids": "ids of the catalog's items that the overpass is made of, as JSON; collection/id "
+    "where the id alone stands for another one",
     "platform": "satellite",
     "sensor": "sensor and level of its product",
     "reason": "why the stage failed that failed last",
@@ -277,9 +278,10 @@ def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
         names = each.metadata.dimension_names or ()  # type: ignore[union-attr]
         if names and names[0] == "time":
             each.resize((start + len(new), *each.shape[1:]))
+    names = item_names((o.scenes for o in new), _names_in(group))
     columns: dict[str, list[str]] = {
         "overpass_id": [o.id for o in new],
-        "item_ids": [json.dumps([s.item_id for s in o.scenes]) for o in new],
+        "item_ids": [json.dumps(each) for each in names],
         "platform": [o.platform for o in new],
         "sensor": [o.sensor for o in new],
     }
@@ -289,3 +291,8 @@ def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
         [round(o.acquired.timestamp() * 1000) for o in new], np.int64
     )
     return len(new)
+
+
+def _names_in(group: zarr.Group) -> set[str]:
+    texts = np.asarray(array(group, "item_ids")[:]).tolist()
+    return {name for text in texts if text for name in json.loads(text)}

@@ -1,4 +1,5 @@
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
+from .item_names import item_names
 from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json
 from .land_mask import make_land_mask
 from .nearest import did_you_mean, nearest_word
@@ -85,6 +86,7 @@ __all__ = [
     "code_version",
     "content_id",
     "did_you_mean",
+    "item_names",
     "job_digest",
     "load_port",
     "make_land_mask",

@@ -28,6 +28,7 @@ from jobs.domain import (
     UnitResult,
     UnitState,
     content_id,
+    item_names,
 )
 from jobs.plan import Plan
 from jobs.publish import ArchiveImagery, Provenance, Publication, UnitCounts, publish
@@ -252,6 +253,16 @@ def _provenance(plan: Plan, settings: Settings) -> Provenance:
         plan_hash=plan.hash,
         code_version=settings.code_version,
         model_digest=settings.model_digest,
-        items={o.id: tuple(s.item_id for s in o.scenes) for o in plan.overpasses},
+        items=_items(plan),
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
     )
+
+
+def _items(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Names of the items of each overpass, unambiguous within a port."""
+    found: dict[str, tuple[str, ...]] = {}
+    for port in plan.ports:
+        overpasses = plan.of(port.id)
+        names = item_names(overpass.scenes for overpass in overpasses)
+        found |= {overpass.id: each for overpass, each in zip(overpasses, names, strict=True)}
+    return found

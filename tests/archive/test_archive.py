@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -142,6 +143,18 @@ def test_records_give_back_what_was_written(tmp_path: Path) -> None:
     assert record.item_ids == ("S2_A",)
     assert record.vessels == (vessel(),)
     np.testing.assert_array_equal(record.quality, pixels(0).quality)
+
+
+def test_items_of_one_id_in_two_collections_have_distinct_names(tmp_path: Path) -> None:
+    found = archive(tmp_path)
+    (first,), (second,) = passes(0), passes(5)
+    other = dataclasses.replace(second.scenes[0], collection="other")
+    found.ensure([first, dataclasses.replace(second, scenes=(other,))])
+    for name in ("pass-0", "pass-5"):
+        fill(found, name)
+    records = found.records(["pass-0", "pass-5"])
+    collection = first.scenes[0].collection
+    assert [record.item_ids for record in records] == [(f"{collection}/S2_A",), ("other/S2_A",)]
 
 
 def test_too_many_vessels_are_an_error_not_a_loss(tmp_path: Path) -> None:
