@@ -132,7 +132,7 @@ def followed(
     ``url`` is the page's own address. Raises CatalogError for links that lead in a circle, and
     where more than MOST_EMPTY pages in succession hold nothing.
     """
-    seen: set[str] = set()
+    seen: set[object] = set()
     asked: set[str] = set()
     empty = 0
     for number in count(1):
@@ -140,7 +140,7 @@ def followed(
         link = next(links(page, "next"), None)
         if link is None:
             return
-        new = {item_name(item) for item in page["features"]} - seen
+        new = {_identity(item) for item in page["features"]} - seen
         seen |= new
         empty = 0 if page["features"] else empty + 1
         request = {**link, "href": urljoin(url, str(link["href"]))}
@@ -157,6 +157,11 @@ def followed(
             )
         asked.add(name)
         page = io.read_json(_link(request), parameters=parameters or {})
+
+
+def _identity(item: Any) -> object:
+    collection = item.get("collection") if isinstance(item, Mapping) else None
+    return (str(collection), item_name(item))
 
 
 def with_features(page: Any, place: str) -> Item:

@@ -21,8 +21,14 @@ class Spelling:
 
 _S2 = "STAC Sentinel-2 extension: Earth Search v1, Planetary Computer (recorded items)"
 _V0 = "Earth Search v0 (recorded item)"
-_CDSE = "Copernicus Data Space STAC, collection sentinel-2-l2a (its documentation)"
+_CDSE = "Copernicus Data Space STAC, collection sentinel-2-l2a (public record)"
+_EOPF = "EOPF extension 1.2, https://github.com/CS-SI/eopf-stac-extension"
 _PROCESSING = "STAC processing extension"
+_GRID = (
+    "STAC grid extension: Earth Search v1 (recorded item), Copernicus Data Space (public record)"
+)
+_MGRS = "STAC MGRS extension: Earth Search v1 (recorded item), EOPF sample service (its template)"
+_DEA = "Digital Earth Australia, eo-datasets 3 (public record)"
 
 BASELINE = (
     Spelling("s2:processing_baseline", _S2),
@@ -33,14 +39,15 @@ BASELINE = (
 
 PRODUCT = (
     Spelling("s2:product_uri", _S2),
-    Spelling("sentinel:product_id", _V0),
+    Spelling("sentinel:product_id", f"{_V0}; Digital Earth Africa, s2_l2a (public record)"),
     Spelling("earthsearch:s3_path", "Earth Search v1 (recorded item)"),
 )
 """Name of the product; the item's id is tried after these."""
 
 DATASTRIP = (
     Spelling("s2:datastrip_id", _S2),
-    Spelling("eopf:datastrip_id", _CDSE),
+    Spelling("eopf:datastrip_id", f"{_CDSE}; {_EOPF}"),
+    Spelling("sentinel:datastrip_id", _DEA),
 )
 """Name of the data strip, which holds the start of sensing (``_S20240501T021022_``)."""
 
@@ -52,10 +59,30 @@ GENERATED = (
 """When the product was made."""
 
 TILE = (
-    Spelling("s2:mgrs_tile", _S2),
-    Spelling("grid:code", "STAC grid extension: Earth Search v1, Copernicus Data Space"),
+    Spelling("s2:mgrs_tile", "Planetary Computer (recorded item)"),
+    Spelling("grid:code", _GRID),
 )
 """Name of the MGRS tile."""
+
+TILE_PARTS = (
+    (
+        Spelling("mgrs:utm_zone", _MGRS),
+        Spelling("mgrs:latitude_band", _MGRS),
+        Spelling("mgrs:grid_square", _MGRS),
+    ),
+    (
+        Spelling("sentinel:utm_zone", f"{_V0}; {_DEA}"),
+        Spelling("sentinel:latitude_band", f"{_V0}; {_DEA}"),
+        Spelling("sentinel:grid_square", f"{_V0}; {_DEA}"),
+    ),
+)
+"""The tile's zone, band and square, where its name is given in three."""
+
+OFFSET_APPLIED = (
+    Spelling("earthsearch:boa_offset_applied", "Earth Search v1 (recorded item)"),
+    Spelling("sentinel:boa_offset_applied", _V0),
+)
+"""True where the offset is in the digital numbers already."""
 
 
 def stated(properties: Mapping[str, Any], fact: tuple[Spelling, ...]) -> Iterator[str]:

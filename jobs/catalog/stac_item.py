@@ -23,7 +23,14 @@ from shapely.errors import ShapelyError
 
 from jobs.catalog.baseline import baseline_key, stated_baseline
 from jobs.catalog.footprint import footprint
-from jobs.catalog.spellings import DATASTRIP, GENERATED, TILE, stated
+from jobs.catalog.spellings import (
+    DATASTRIP,
+    GENERATED,
+    OFFSET_APPLIED,
+    TILE,
+    TILE_PARTS,
+    stated,
+)
 from jobs.domain import (
     CLASS_DTYPES,
     SENSORS,
@@ -45,8 +52,6 @@ _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
 _TRUE_COLOUR = SENTINEL_2_VISUAL.assets["visual"]
 """Assets of true colour, whose no-data value is 0 by the product's definition."""
-_OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-"""Properties that say that the offset is already in the digital numbers."""
 
 
 def sensor_for(item: Item, name: str | None = None) -> Sensor:
@@ -315,7 +320,7 @@ def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:
 def _declared_or_usual(item: Item, band: _Band) -> tuple[float, float]:
     scale = float(band.facts.get("scale", 1e-4))
     properties = _mapping(item.get("properties"))
-    if any(properties.get(flag) is True for flag in _OFFSET_APPLIED):
+    if any(properties.get(flag.key) is True for flag in OFFSET_APPLIED):
         return scale, 0.0
     if "offset" in band.facts:
         return scale, float(band.facts["offset"])
@@ -437,17 +442,25 @@ def _facts(item: Item) -> dict[str, str]:
 def _strip_start(properties: Item) -> datetime | None:
     """Start of the data strip, to the second; None where no strip is named."""
     for name in stated(properties, DATASTRIP):
-        match = re.search(r"_S(\d{8}T\d{6})(?=_|$)", name)
+        match = re.search(r"_S(\d{8}T\d{6})(?=_|\.|$)", name)
         if match is not None:
             return _instant(match[1])
     return None
 
 
 def _tile(properties: Item) -> str | None:
+    """Name of the MGRS tile as ``05QKB``: two digits of the zone, band and square."""
     for name in stated(properties, TILE):
-        return name.removeprefix("MGRS-")
-    parts = [properties.get(f"sentinel:{k}") for k in ("utm_zone", "latitude_band", "grid_square")]
-    return None if None in parts else "".join(map(str, parts))
+        return _two_digits(re.sub(r"^(MGRS-)?T?", "", name))
+    for keys in TILE_PARTS:
+        parts = list(stated(properties, keys))
+        if len(parts) == len(keys):
+            return _two_digits("".join(parts))
+    return None
+
+
+def _two_digits(tile: str) -> str:
+    return f"0{tile}" if re.match(r"\d\D", tile) else tile
 
 
 def _instant(text: str) -> datetime:

@@ -1,7 +1,7 @@
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
-from .item_names import item_names
 from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json
 from .land_mask import make_land_mask
+from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
 from .sensors import CLASS_DTYPES, SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named

@@ -34,12 +34,12 @@ def group_overpasses(port: Port, scenes: Sequence[Scene]) -> tuple[Overpass, ...
     One overpass is one sensor on one platform, consecutive scenes no more than 30 minutes apart;
     scenes whose raster does not overlap the port's grid are dropped.
 
-    Two scenes are the same acquisition when platform, pixel grid (epsg, transform and shape of the
-    first band) and sensing start (to the second) are equal. Where an item does not name its data
-    strip, its own time and an equal footprint take the place of the sensing start. Of these one is
-    kept: the one with the highest processing baseline, then of the earlier source in the job, then
-    generated last, then with the greatest id. Tiles that share a grid code and a time stay, having
-    other pixel grids; so do the parts of a tile that was cut into two data strips.
+    Two scenes of an overpass are the same acquisition when platform, pixel grid (epsg, transform
+    and shape of the first band) and start of the data strip (to the second) are equal. Where one of
+    them names no data strip, an equal footprint takes its place. Of these one is kept: the one with
+    the highest processing baseline, then of the earlier source in the job, then generated last,
+    then with the greatest id. Tiles that share a grid code and a time stay, having other pixel
+    grids; so do the parts of a tile that was cut into two data strips.
 
     The mosaic's order is: scenes in the port's own UTM zone first, then those that cover more of
     the port's area (to a thousandth), then by id.
@@ -96,34 +96,37 @@ def _without_duplicates(
 ) -> tuple[list[Scene], list[Superseded]]:
     same: dict[object, list[Scene]] = defaultdict(list)
     for scene in scenes:
-        same[_acquisition(scene)].append(scene)
+        same[scene.platform, _pixel_grid(scene)].append(scene)
     kept, superseded = [], []
-    for group in (part for members in same.values() for part in _alike(members)):
+    for group in (part for members in same.values() for part in _acquisitions(members)):
         *worse, best = sorted(group, key=lambda scene: _worth(scene, rank))
         kept.append(best)
         superseded += [_superseded(best, scene, rank) for scene in worse]
     return kept, sorted(superseded, key=lambda left_out: (left_out.item_id, left_out.reason))
 
 
-def _acquisition(scene: Scene) -> object:
-    """What two scenes of one acquisition have in common; the time where no strip is named."""
+def _pixel_grid(scene: Scene) -> object:
+    """To the millimetre, as a grid computed from its corners differs in the last digits."""
     band = _first_band(scene)
-    start = scene.facts.get("sensing_start")
-    second = None if start else scene.acquired.replace(microsecond=0)
-    return (scene.platform, band.epsg, band.transform, band.shape, start, second)
+    return (band.epsg, tuple(round(value, 3) for value in band.transform), band.shape)
 
 
-def _alike(scenes: Sequence[Scene]) -> list[list[Scene]]:
-    """Scenes equal by `_acquisition`, divided by footprint where it rests on the time alone.
+def _acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
+    """Scenes of one pass, platform and pixel grid, divided into acquisitions.
 
-    The halves of a tile that was cut into two strips may bear one time; an equal footprint tells a
-    duplicate from them. Without footprints nothing does, so both are kept.
+    Named data strips tell them apart. A scene that names none belongs to the first acquisition with
+    a scene of its own footprint: the two halves of a tile that was cut into two strips differ in
+    that, though both may bear one time, and the times of one scene differ between catalogs (that of
+    the tile, of the strip, of the whole datatake). Without a footprint nothing tells, so it stays.
     """
-    if "sensing_start" in scenes[0].facts:
-        return [list(scenes)]
-    groups: list[list[Scene]] = []
+    named: dict[str, list[Scene]] = defaultdict(list)
     for scene in scenes:
-        group = next((g for g in groups if _same_footprint(g[0], scene)), None)
+        named[scene.facts.get("sensing_start", "")].append(scene)
+    unnamed = named.pop("", [])
+    groups = [named[start] for start in sorted(named)]
+    for scene in sorted(unnamed, key=lambda s: (s.acquired, s.item_id, s.catalog, s.collection)):
+        of_its_own = (g for g in groups if any(_same_footprint(scene, other) for other in g))
+        group = next(of_its_own, None)
         if group is None:
             groups.append([scene])
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.catalog.spellings import DATASTRIP
 from jobs.catalog.stac_item import scene_from_item, sensor_for
 from jobs.domain import Quality
 from jobs.domain.sensors import SENSORS
@@ -477,11 +478,27 @@ def test_the_version_of_some_software_is_no_baseline() -> None:
     assert scene(item).facts["processing_baseline"] == "05.11"
 
 
-@pytest.mark.parametrize("key", ["s2:datastrip_id", "eopf:datastrip_id"])
+@pytest.mark.parametrize("key", [spelling.key for spelling in DATASTRIP])
 def test_the_start_of_a_data_strip_is_read_in_every_spelling(key: str) -> None:
     item = generic()
     item["properties"][key] = "S2B_OPER_MSI_L2A_DS_2BPS_20240501T050000_S20240501T021022_N05.10"
     assert scene(item).facts["sensing_start"] == "2024-05-01T02:10:22+00:00"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"s2:mgrs_tile": "05QKB"},
+        {"grid:code": "MGRS-5QKB"},
+        {"grid:code": "MGRS-T05QKB"},
+        {"mgrs:utm_zone": 5, "mgrs:latitude_band": "Q", "mgrs:grid_square": "KB"},
+        {"sentinel:utm_zone": 5, "sentinel:latitude_band": "Q", "sentinel:grid_square": "KB"},
+    ],
+)
+def test_a_tile_has_one_name_in_every_spelling(stated: dict[str, Any]) -> None:
+    item = generic()
+    item["properties"] |= stated
+    assert scene(item).facts["tile"] == "05QKB"
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])

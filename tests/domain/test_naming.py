@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.domain.item_names import item_names
+from jobs.domain.naming import item_names
 from tests.support.plans import scene
 
 A = scene("X", catalog="one", collection="c")
