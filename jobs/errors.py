@@ -2,7 +2,8 @@
 
     BerthwatchError
     ├── InputError (ValueError)     an input is wrong: a job, a port file, an option
-    │   └── PlanError               a plan cannot be read, or does not fit this archive
+    │   ├── PlanError               a plan cannot be read, or does not fit this archive
+    │   └── SetupError              GDAL or PROJ cannot work here: a variable misleads them
     ├── CatalogError                a STAC catalog is down, malformed, or lacks the collection
     ├── SceneError                  one scene cannot be used: an asset is missing, cut off or wrong
     │   └── UnreachableError        a file could not be read just now; another attempt may do
@@ -29,6 +30,10 @@ class InputError(BerthwatchError, ValueError):
 
 class PlanError(InputError):
     """A plan cannot be read, or does not fit the archive it is run on."""
+
+
+class SetupError(InputError):
+    """GDAL or PROJ cannot work on this machine: no file and no overpass is to blame."""
 
 
 class CatalogError(BerthwatchError):

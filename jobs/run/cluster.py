@@ -16,8 +16,9 @@ from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Security, performance_report
 
 from jobs.domain import code_version
-from jobs.errors import ClusterError, ClusterLostError, InputError
+from jobs.errors import ClusterError, ClusterLostError, InputError, SetupError
 from jobs.run.events import Event, EventName, Observer
+from jobs.tile import check_setup
 
 WORKER_ENVIRONMENT = {
     # Dask's nanny makes malloc return memory to the system at once, so that every large array
@@ -45,8 +46,9 @@ def connect(
 
     ``security`` is for a scheduler behind TLS; Dask's own configuration holds where it is None.
     ``needs`` names resources (CPU, GPU) that some worker must offer before it begins. Raises
-    ClusterError where no scheduler answers, no worker comes, or workers run other code, and
-    ClusterLostError where the scheduler vanishes meanwhile.
+    ClusterError where no scheduler answers, no worker comes, or workers run other code, SetupError
+    where GDAL or PROJ cannot work on one, and ClusterLostError where the scheduler vanishes
+    meanwhile.
     """
     wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
     if cluster == "local":
@@ -106,10 +108,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
-    """Raise ClusterError for a cluster without workers, or with workers that run other code."""
+    """Raise ClusterError for a cluster without workers, or with workers that run other code, and
+    SetupError for one whose workers have a broken GDAL or PROJ.
+    """
     with raising_cluster_lost(client, at_once=True):
         _wait_for_workers(client, wait_s, needs)
         found = client.run(_versions, on_error="return")
+        broken = client.run(check_setup, on_error="return")
     mine = _versions()
     gone = [worker for worker, theirs in found.items() if isinstance(theirs, OSError)]
     for worker, theirs in found.items():
@@ -118,6 +123,9 @@ def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
                 f"worker {worker} has {_describe(theirs)}, this client has {_describe(mine)}: "
                 "install the same Berthwatch and Python on both"
             )
+    for worker, fault in broken.items():
+        if isinstance(fault, SetupError):
+            raise SetupError(f"worker {worker}: {fault}")
     if len(gone) == len(found):
         raise ClusterLostError(f"the cluster was lost: all {len(gone)} workers went as they came")
 

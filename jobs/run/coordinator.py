@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from jobs.archive import Archives, ForkStore, with_retries
-from jobs.errors import ArchiveError, ClusterLostError
+from jobs.errors import ArchiveError, BerthwatchError, ClusterLostError, SetupError
 from jobs.run.backlog import Batch, WorkItem
 from jobs.run.committer import Committer
 from jobs.run.events import Event, EventName, Facts, Observer, warner
@@ -48,7 +48,8 @@ class Coordinator:
     def run(self, batches: Iterator[Batch]) -> Ending:
         """Bring every unit to its end; on Ctrl-C or with the cluster lost, commit what has ended.
 
-        Raises ArchiveError where the archive cannot be written.
+        Raises ArchiveError where the archive cannot be written, and SetupError where GDAL or PROJ
+        cannot work on a worker's machine.
         """
         ending = Ending()
         try:
@@ -61,7 +62,7 @@ class Coordinator:
             self.executor.release()
             ending = Ending(lost=str(error))
             self.observe(Event(EventName.LOST, {"reason": str(error)}))
-        except ArchiveError as error:
+        except (ArchiveError, SetupError) as error:
             self.executor.cancel()
             with suppress(ArchiveError):  # what has ended may still be committed
                 self.committer.commit()
@@ -74,7 +75,7 @@ class Coordinator:
             raise
         return ending
 
-    def _report_refusal(self, error: ArchiveError) -> None:
+    def _report_refusal(self, error: BerthwatchError) -> None:
         self.observe(Event(EventName.REFUSED, {"reason": str(error)}))
 
     def _run_together(self, batches: Iterator[Batch]) -> None:

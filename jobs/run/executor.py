@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from distributed import Client, Future, KilledWorker
 
 from jobs.domain import CPU, GPU, Settings, StageName, content_id
+from jobs.errors import SetupError
 from jobs.run.backlog import Batch
 from jobs.run.futures import Futures
 from jobs.run.task import UnitProgress, described, failure, run_stage
@@ -134,6 +135,9 @@ def _outcome(batch: Batch, future: Future[Progress], watchdog: Watchdog) -> Prog
     if isinstance(error, KilledWorker):
         stage = StageName(str(error.task).partition("-")[0])  # the task's key, see Executor._key
         return Killed(stage, error.allowed_failures + 1, described(error))
+    if isinstance(error, SetupError):  # the worker's machine is at fault, not the batch
+        future.release()  # the traceback would keep it, and with it the task's outcome
+        raise error
     if error is not None:  # the task could not be sent, or its result not fetched
         return _failed(batch, error)
     try:

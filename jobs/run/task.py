@@ -17,7 +17,7 @@ from distributed import get_worker
 from jobs import segment, tile
 from jobs.archive import ForkStore, is_storage_error
 from jobs.domain import GPU, OverpassStore, Settings, StageName, Unit, UnitResult, UnitState
-from jobs.errors import UnreachableError
+from jobs.errors import SetupError, UnreachableError
 
 ATTEMPTS = 3
 FIRST_WAIT_S = 2.0
@@ -70,7 +70,11 @@ class UnitProgress:
 def run_stage(
     name: StageName, units: tuple[Unit, ...], settings: Settings, before: tuple[UnitProgress, ...]
 ) -> tuple[UnitProgress, ...]:
-    """One stage of the units of one batch; files that several units read are opened once."""
+    """One stage of the units of one batch; files that several units read are opened once.
+
+    Raises SetupError where GDAL or PROJ cannot work on this machine.
+    """
+    tile.check_setup()  # of a worker that came after the run's beginning
     prefer_gpu = worker_offers_gpu()
     with tile.sharing_files():
         return tuple(
@@ -94,7 +98,9 @@ def advance(
     before: UnitProgress,
     prefer_gpu: bool = False,
 ) -> UnitProgress:
-    """One stage of one unit. An exception becomes a failed result, or a storage error."""
+    """One stage of one unit. An exception becomes a failed result, or a storage error; only
+    SetupError is raised.
+    """
     if before.failed or before.storage_error or before.store is None:
         return before
     stage = next(stage for stage in STAGES if stage.name is name)
@@ -106,6 +112,8 @@ def advance(
         store = before.store.copy()
         try:
             result = stage.run(unit, settings, store, prefer_gpu)
+        except SetupError:  # of this machine, not of the unit: the run ends
+            raise
         except Exception as error:
             reason = described(error)
             wait_s = next(waits, None) if _may_pass(error) else None

@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
 from jobs.domain import Access, Source
-from jobs.errors import SceneError, UnreachableError
+from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, gdal_settings, without_query
+from jobs.tile.setup import local_fault
 
 T = TypeVar("T")
 
@@ -82,12 +83,12 @@ def use(
     """
     try:
         return _attempt(place, sources, dtypes, read, renew=False)
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CRSError, OSError) as error:
         failure = unreadable(place.href, error)
     if _is_signed(place):
         try:
             return _attempt(place, sources, dtypes, read, renew=True)
-        except (RasterioError, OSError) as error:
+        except (RasterioError, CRSError, OSError) as error:
             failure = unreadable(place.href, error)
     # Raised here, it has no GDAL error as its context, which quotes the signature and cannot be
     # unpickled in another process.
@@ -266,12 +267,16 @@ def _declares_nodata(source: Source) -> bool:
 # --- failures -----------------------------------------------------------------------------------
 
 
-def unreadable(href: str, error: Exception) -> SceneError:
+def unreadable(href: str, error: Exception) -> SceneError | SetupError:
     """The error for a file that could not be read, with GDAL's message and without signatures.
 
-    UnreachableError for a remote file unless access was refused or the file is missing.
+    UnreachableError for a remote file unless access was refused or the file is missing; SetupError
+    where the fault is this machine's.
     """
     text = _text(error)
+    fault = local_fault(without_query(text))
+    if fault is not None:
+        return fault
     message = f"cannot read {without_query(href)}: {without_query(text)}"
     if not _REMOTE.match(href):
         return SceneError(f"{message}; expected a whole, readable raster: fetch it again")

@@ -14,14 +14,14 @@ from distributed import Client
 
 from jobs.archive import PortArchive, pool, retry
 from jobs.domain import StageName, UnitResult, UnitState
-from jobs.errors import ArchiveError
+from jobs.errors import ArchiveError, SetupError
 from jobs.run import executor
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import Event, EventName
 from jobs.run.exit_codes import ExitCode, exit_code
 from tests.support import faults
-from tests.support.faults import killing, unreachable
+from tests.support.faults import killing, misled, unreachable
 from tests.support.small_runs import a_plan, content, elsewhere, go, root_of
 
 
@@ -135,6 +135,21 @@ def test_a_commit_that_fails_refuses_and_the_same_command_goes_on(
     assert events[-1].name is EventName.REFUSED
     assert not named(events, EventName.COMMITTED)
     monkeypatch.setattr(PortArchive, "commit", commit)
+    summary, _, _ = go(plan, client)
+    assert (summary.worked, summary.done) == (2, 2)
+
+
+def test_a_worker_with_a_broken_set_up_ends_the_run_and_fails_nothing(
+    tmp_path: Path, client: Client, spoil: Any
+) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    spoil(misled("TESTP-001", "TESTP-002"))
+    events: list[Event] = []
+    with pytest.raises(SetupError, match="PROJ_LIB"):
+        go(plan, client, observe=events.append)
+    assert events[-1].name is EventName.REFUSED
+    assert not [event for event in events if event.facts.get("state") == "failed"]
+    spoil(lambda unit: None)
     summary, _, _ = go(plan, client)
     assert (summary.worked, summary.done) == (2, 2)
 

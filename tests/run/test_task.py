@@ -13,7 +13,7 @@ import pytest
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import Settings, StageName, Unit, UnitResult, UnitState
-from jobs.errors import SceneError, UnreachableError
+from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.run import backlog, task
 from jobs.run.task import ATTEMPTS, UnitProgress
 from tests.support.small_runs import a_plan, root_of
@@ -84,6 +84,15 @@ def test_patience_ends_however_many_attempts_are_left(
     calls = tile_that(monkeypatch, UnreachableError("slow"))
     assert task.advance(StageName.TILE, unit[0], SETTINGS, unit[1]).failed
     assert calls() == 1
+    assert waited == []
+
+
+def test_a_broken_set_up_is_not_the_units_fault(
+    unit: tuple[Unit, UnitProgress], waited: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tile_that(monkeypatch, SetupError("no proj.db"))
+    with pytest.raises(SetupError):
+        task.advance(StageName.TILE, unit[0], SETTINGS, unit[1])
     assert waited == []
 
 

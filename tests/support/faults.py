@@ -78,6 +78,18 @@ def unreachable(times: int, folder: Path, *overpass_ids: str) -> Callable[[Any],
     return mishap
 
 
+def misled(*overpass_ids: str) -> Callable[[Any], None]:
+    """GDAL or PROJ is broken on the machine that works on these units."""
+
+    def mishap(unit: Any) -> None:
+        from jobs.errors import SetupError
+
+        if unit.overpass.id in overpass_ids:
+            raise SetupError("no proj.db on this machine; set here: PROJ_LIB")
+
+    return mishap
+
+
 def slow(seconds: float) -> Callable[[Any], None]:
     """Every unit takes its time, so that there is one to catch it at work."""
     return lambda unit: time.sleep(seconds)
