@@ -124,6 +124,7 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
         "failed": summary.failed,
         "pending": summary.pending,
         "unmerged": summary.unmerged,
+        "copied_files": summary.copied_files,
         "published": folder,
     }
     if as_json:
@@ -138,6 +139,11 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
         out.print(summary.lost, markup=False, highlight=False)
     elif summary.pending:
         out.print("the same command does the rest")
+    if summary.copied_files:
+        out.print(
+            f"{summary.copied_files} files were copied whole before they were read: their server "
+            "ignores Range; one that sends parts of a file is faster"
+        )
     if summary.unmerged:
         out.print(f"{summary.unmerged} not merged: another run writes to this archive, see above")
     for overpass in summary.quarantined:

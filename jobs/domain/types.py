@@ -364,6 +364,8 @@ class UnitResult:
     """Number of vessels detected."""
     retries: tuple[str, ...] = ()
     """Reasons of failed earlier attempts, one line each; empty where the first succeeded."""
+    copied_files: int = 0
+    """Files that were copied as a whole, because their server sends no parts."""
 
     def __bool__(self) -> bool:
         return self.state is UnitState.DONE

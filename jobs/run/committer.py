@@ -26,6 +26,7 @@ class Tally:
     worked: int = 0
     """Units that ended, done or failed."""
     retried: int = 0
+    copied_files: int = 0
     vessels: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """Failed units by reason; beyond MOST_REASONS all further ones under OTHER_REASONS."""
@@ -150,6 +151,7 @@ class Committer:
     def _report(self, item: WorkItem, result: UnitResult) -> None:
         head = {**_head(item), "stage": str(result.stage)}
         self.tally.retried += len(result.retries)
+        self.tally.copied_files += result.copied_files
         for number, reason in enumerate(result.retries, start=1):
             self.observe(Event(EventName.RETRIED, {**head, "attempt": number, "reason": reason}))
         facts: Facts = {
@@ -161,6 +163,8 @@ class Committer:
             "retries": len(result.retries),
             "last": not result or result.stage is item.stages[-1],
         }
+        if result.copied_files:
+            facts["copied_files"] = result.copied_files
         if result.reason:
             facts["reason"] = result.reason
         self.observe(Event(EventName.UNIT, facts))

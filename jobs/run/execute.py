@@ -78,6 +78,7 @@ def _summary(before: Counter[UnitState], tally: Tally, ending: Ending) -> Summar
         pending=states.total() - done - failed,
         worked=tally.worked,
         retried=tally.retried,
+        copied_files=tally.copied_files,
         vessels=tally.vessels,
         reasons=tally.reasons,
         quarantined=tuple(tally.quarantined),

@@ -20,6 +20,8 @@ class Summary:
     """Units that ended in this run, done or failed."""
     retried: int = 0
     """Attempts that were given up and repeated."""
+    copied_files: int = 0
+    """Files that were copied as a whole, because their server sends no parts."""
     vessels: int = 0
     """Vessels found in this run."""
     reasons: Counter[str] = field(default_factory=Counter)

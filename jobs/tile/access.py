@@ -123,7 +123,7 @@ RETRY_AFTER_S = 30.0
 """While a token is still valid, a token service that failed is not called again for this long."""
 
 _TIMEOUT_S = (10.0, 30.0)
-_RETRY = Retry(
+RETRY = Retry(
     total=4,
     backoff_factor=0.5,
     backoff_max=20,
@@ -190,8 +190,8 @@ def _request(container: str, href: str) -> _Token:
     headers = {"Ocp-Apim-Subscription-Key": subscription} if subscription else {}
     what = f"{without_query(href)} cannot be signed: {service}/{container}"
     with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=_RETRY))
-        session.mount("https://", HTTPAdapter(max_retries=_RETRY))
+        session.mount("http://", HTTPAdapter(max_retries=RETRY))
+        session.mount("https://", HTTPAdapter(max_retries=RETRY))
         try:
             answer = session.get(f"{service}/{container}", headers=headers, timeout=_TIMEOUT_S)
         except requests.RequestException as error:

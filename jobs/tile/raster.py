@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,8 +25,12 @@ from jobs.domain import Access, Source
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, gdal_settings, without_query
 from jobs.tile.setup import local_fault
+from jobs.tile.whole_file import copied, ignores_range
 
 T = TypeVar("T")
+
+Way: TypeAlias = Callable[["Place"], DatasetReader]
+"""A way of opening a file."""
 
 GDAL_SETTINGS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing of the folder beside each file
@@ -78,18 +82,17 @@ def use(
     """The result of `read` on the open file, once it is checked against `sources`.
 
     A signed address that fails is signed again and retried once: GDAL does not distinguish a
-    refusal within a file from other failures. Raises UnreachableError where another attempt may
+    refusal within a file from other failures. A file whose server ignores Range is copied and read
+    from the copy. Raises UnreachableError where another attempt may
     succeed, else SceneError.
     """
-    try:
-        return _attempt(place, sources, dtypes, read, renew=False)
-    except (RasterioError, CRSError, OSError) as error:
-        failure = unreadable(place.href, error)
-    if _is_signed(place):
+    way: Way | None = _open
+    while way is not None:
         try:
-            return _attempt(place, sources, dtypes, read, renew=True)
+            return _attempt(place, sources, dtypes, read, way)
         except (RasterioError, CRSError, OSError) as error:
             failure = unreadable(place.href, error)
+            way = _way_after(way, place, error)
     # Raised here, it has no GDAL error as its context, which quotes the signature and cannot be
     # unpickled in another process.
     raise failure
@@ -100,13 +103,19 @@ def _attempt(
     sources: Sequence[Source],
     dtypes: Sequence[str],
     read: Callable[[DatasetReader], T],
-    *,
-    renew: bool,
+    way: Way,
 ) -> T:
-    with settings_of(place.access), _dataset(place, renew) as file:
+    with settings_of(place.access), _dataset(place, way) as file:
         for source in sources:
             _check(file, source, dtypes)
         return read(file)
+
+
+def _way_after(way: Way, place: Place, error: Exception) -> Way | None:
+    """How to open a file that failed otherwise; None where nothing else may help."""
+    if way is not _open_copy and ignores_range(_text(error)):
+        return _open_copy
+    return _open_signed_anew if way is _open and _is_signed(place) else None
 
 
 def _is_signed(place: Place) -> bool:
@@ -120,6 +129,8 @@ class _Shared(threading.local):
     """The files this thread keeps open, least recently used first; None outside `sharing_files`."""
 
     files: OrderedDict[Place, DatasetReader] | None = None
+    copies: int = 0
+    """Files that this thread has copied."""
 
 
 _shared = _Shared()
@@ -143,15 +154,20 @@ def sharing_files() -> Iterator[None]:
             file.close()
 
 
+def copies_made() -> int:
+    """How many files this thread has copied so far, because their server ignores Range."""
+    return _shared.copies
+
+
 @contextmanager
-def _dataset(place: Place, renew: bool) -> Iterator[DatasetReader]:
+def _dataset(place: Place, way: Way) -> Iterator[DatasetReader]:
     """An open file, shared within `sharing_files`; a file whose use failed is closed."""
     shared = _shared.files
     if shared is None:
-        with _open(place, renew) as file:
+        with way(place) as file:
             yield file
         return
-    file = shared.pop(place, None) or _open(place, renew)
+    file = shared.pop(place, None) or way(place)
     try:
         yield file
     except BaseException:
@@ -162,9 +178,24 @@ def _dataset(place: Place, renew: bool) -> Iterator[DatasetReader]:
         shared.popitem(last=False)[1].close()
 
 
-def _open(place: Place, renew: bool) -> DatasetReader:
+def _open(place: Place) -> DatasetReader:
+    return _open_at(address(place.href, place.access))
+
+
+def _open_signed_anew(place: Place) -> DatasetReader:
+    return _open_at(address(place.href, place.access, renew=True))
+
+
+def _open_copy(place: Place) -> DatasetReader:
+    with copied(address(place.href, place.access)) as path:
+        _shared.copies += 1
+        # The name is removed at once; the bytes stay until the dataset is closed.
+        return rasterio.open(path, sharing=False)
+
+
+def _open_at(href: str) -> DatasetReader:
     # GDAL caches S3 credentials; rasterio would request them from boto3 for each file.
-    href = re.sub(r"^s3://", "/vsis3/", address(place.href, place.access, renew=renew))
+    href = re.sub(r"^s3://", "/vsis3/", href)
     if re.match(r"https?://", href):
         # A fragment is not sent to the server. As each opening has its own, GDAL reuses no cached
         # state of one that failed; the setting for that costs another request for each file. It

@@ -30,6 +30,7 @@ from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import classify
 from jobs.tile.encoding import Classes, Layer
+from jobs.tile.raster import copies_made
 from jobs.tile.warped import read_warped
 
 VERSION = 3
@@ -61,7 +62,7 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
     Raises SceneError where a file is missing, unreadable or not as the catalog declares, and its
     subclass UnreachableError where another attempt may succeed.
     """
-    started = time.perf_counter()
+    started, copies = time.perf_counter(), copies_made()
     sensor = SENSORS[unit.overpass.sensor]
     pixels = read_overpass(unit.overpass.scenes, sensor, unit.port.grid)
     store.write_pixels(unit.overpass.sensor, unit.step, pixels)
@@ -70,6 +71,7 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
         stage=StageName.TILE,
         state=UnitState.DONE,
         seconds=time.perf_counter() - started,
+        copied_files=copies_made() - copies,
     )
 
 

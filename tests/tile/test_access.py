@@ -32,7 +32,7 @@ def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "_tokens", access._Tokens())
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_S3_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(access, "_RETRY", access._RETRY.new(backoff_factor=0.01))
+    monkeypatch.setattr(access, "RETRY", access.RETRY.new(backoff_factor=0.01))
 
 
 @pytest.fixture

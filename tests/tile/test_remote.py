@@ -281,7 +281,7 @@ def test_no_plan_or_pickle_holds_a_signature(signed: Signed) -> None:
 def test_a_token_service_that_fails_makes_the_scene_unreachable(
     signed: Signed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_RETRY", access._RETRY.new(backoff_factor=0.01))
+    monkeypatch.setattr(access, "RETRY", access.RETRY.new(backoff_factor=0.01))
     signed.tokens.faults.add(answers(503, times=None))
     with pytest.raises(UnreachableError, match="cannot be signed"):
         signed.read()

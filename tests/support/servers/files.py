@@ -65,10 +65,13 @@ class FileServer(Server):
         signatures: Signatures | None = None,
         latency_s: float = 0.0,
         bytes_per_s: float | None = None,
+        ranges: bool = True,
     ) -> None:
+        """Without ``ranges`` every answer is the whole file, whatever part was asked for."""
         super().__init__(latency_s=latency_s, bytes_per_s=bytes_per_s)
         self.folder = folder
         self.signatures = signatures
+        self.ranges = ranges
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if method not in ("GET", "HEAD"):
@@ -79,7 +82,8 @@ class FileServer(Server):
         path = self.folder / unquote(url.path).lstrip("/")
         if not path.is_file():
             return refusal(404)
-        return _file(path, headers.get("range"), read=method == "GET")
+        wanted = headers.get("range") if self.ranges else None
+        return _file(path, wanted, read=method == "GET")
 
 
 def _file(path: Path, wanted: str | None, *, read: bool) -> Answer:
@@ -121,8 +125,15 @@ def file_server(
     signatures: Signatures | None = None,
     latency_s: float = 0.0,
     bytes_per_s: float | None = None,
+    ranges: bool = True,
 ) -> Iterator[FileServer]:
     """A running server of the files below a folder."""
-    server = FileServer(folder, signatures=signatures, latency_s=latency_s, bytes_per_s=bytes_per_s)
+    server = FileServer(
+        folder,
+        signatures=signatures,
+        latency_s=latency_s,
+        bytes_per_s=bytes_per_s,
+        ranges=ranges,
+    )
     with running(server):
         yield server
