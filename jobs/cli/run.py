@@ -139,11 +139,7 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
         out.print(summary.lost, markup=False, highlight=False)
     elif summary.pending:
         out.print("the same command does the rest")
-    if summary.copied_files:
-        out.print(
-            f"{summary.copied_files} files were copied whole before they were read: their server "
-            "ignores Range; one that sends parts of a file is faster"
-        )
+    _report_copies(summary.copied_files)
     if summary.unmerged:
         out.print(f"{summary.unmerged} not merged: another run writes to this archive, see above")
     for overpass in summary.quarantined:
@@ -153,3 +149,11 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
     if folder is not None:
         out.print(f"results {folder}", soft_wrap=True, highlight=False)
         out.print(f"report  {folder}/report.html", soft_wrap=True, highlight=False)
+
+
+def _report_copies(count: int) -> None:
+    if count:
+        out.print(
+            f"{count} files were copied whole before they were read: their server ignores Range; "
+            "one that sends parts of a file is faster"
+        )
