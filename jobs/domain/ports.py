@@ -12,12 +12,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-import shapely
 from shapely.geometry import Polygon
 
+from jobs.domain.berth_overlap import overlap_text, overlaps
 from jobs.domain.geometry import local_grid
 from jobs.domain.nearest import did_you_mean
+from jobs.domain.outline import outline_of, refuse_other_crs, swapped
+from jobs.domain.port_keys import check_keys, meant_key
 from jobs.domain.text_file import read_text
 from jobs.domain.types import Berth, BerthKind, Grid, Port
 from jobs.errors import InputError
@@ -75,37 +76,78 @@ def _parse(text: str, where: str) -> Port:
     port = _port(ports[0], where)
     parsed = tuple(_berth(feature, port.area, where) for feature in berths)
     _refuse_duplicates([berth.id for berth in parsed], where)
+    _refuse_overlaps(parsed, where)
     return replace(port, berths=parsed)
 
 
 def _features(text: str, where: str) -> list[Feature]:
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON (line {error.lineno}: {error.msg})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: {error}") from error
     kind = document.get("type") if isinstance(document, dict) else type(document).__name__
     if kind != "FeatureCollection" or not isinstance(document.get("features"), list):
         raise InputError(f"{where}: a {kind}; expected a GeoJSON FeatureCollection with features")
+    refuse_other_crs(document, where)
     return list(document["features"])
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the JSON; ValueError for a key that it has twice, with two values."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found and found[key] != value:
+            raise ValueError(
+                f"{key!r} occurs twice in one object, as {_shown(found[key])} and as "
+                f"{_shown(value)}; keep one of them"
+            )
+        found[key] = value
+    return found
 
 
 def _by_role(features: list[Feature], where: str) -> tuple[list[Feature], list[Feature]]:
     roles: dict[str, list[Feature]] = {"port": [], "berth": []}
     for number, feature in enumerate(features, start=1):
-        role = (feature.get("properties") or {}).get("role")
-        if role not in roles:
+        place = f"{where}: feature {number}"
+        facts = _properties(feature, place)
+        role = facts.get("role")
+        if not isinstance(role, str) or role not in roles:
             raise InputError(
-                f"{where}: feature {number} has role {role!r}; "
-                'expected "port" or "berth" in its properties'
+                f"{place} has role {role!r}; "
+                f'expected "port" or "berth" in its properties{_nearest_in(facts, "role")}'
             )
+        check_keys(facts, role, f"{place} ({facts.get('id', role)})")
         roles[role].append(feature)
     return roles["port"], roles["berth"]
+
+
+def _properties(feature: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(feature, Mapping):
+        raise InputError(f"{place} is {_shown(feature)}; expected a GeoJSON Feature")
+    facts = feature.get("properties")
+    if facts is not None and not isinstance(facts, Mapping):
+        raise InputError(f"{place}: properties are {_shown(facts)}; expected keys with values")
+    return facts or {}
+
+
+def _nearest_in(facts: Mapping[str, Any], key: str) -> str:
+    """A hint at the property that was meant to be a missing key."""
+    meant = [found for found in facts if meant_key(found, (key,), facts)]
+    return f"; did you mean {key!r} by {meant[0]!r}?" if meant and key not in facts else ""
+
+
+def _shown(value: Any) -> str:
+    """A value of the JSON as messages show it, at most 60 characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _port(feature: Feature, where: str) -> Port:
     facts = feature["properties"]
     identity = _identity(facts, f"{where}: the port")
-    area = _polygon(feature, f"{where}: port {identity}")
+    area = outline_of(feature, f"{where}: port {identity}")
     return Port(
         id=identity,
         name=_text(facts, "name", f"{where}: port {identity}"),
@@ -113,8 +155,10 @@ def _port(feature: Feature, where: str) -> Port:
         area=area,
         berths=(),
         grid=_checked_grid(area, f"{where}: port {identity}"),
-        locode=facts.get("locode"),
-        approximate=bool(facts.get("approximate", False)),
+        locode=_optional(facts, "locode", str, "a text", f"{where}: port {identity}"),
+        approximate=bool(
+            _optional(facts, "approximate", bool, "true or false", f"{where}: port {identity}")
+        ),
     )
 
 
@@ -123,9 +167,14 @@ def _berth(feature: Feature, area: Polygon, where: str) -> Berth:
     identity = _identity(facts, f"{where}: a berth")
     place = f"{where}: berth {identity}"
     kind = _kind(facts, place)
-    polygon = _polygon(feature, place)
+    polygon = outline_of(feature, place)
     if not area.covers(polygon):
         share = polygon.difference(area).area / polygon.area
+        if area.intersects(swapped(polygon)) and share == 1:
+            raise InputError(
+                f"{place}: longitude and latitude look swapped: as drawn it lies outside the "
+                "port's area, turned round inside; expected positions as [lon, lat]"
+            )
         raise InputError(
             f"{place}: {share:.0%} of it lies outside the port's area; "
             "enlarge the area or move the berth"
@@ -138,7 +187,7 @@ def _berth(feature: Feature, area: Polygon, where: str) -> Berth:
 def _identity(facts: Mapping[str, Any], place: str) -> str:
     value = facts.get("id")
     if value is None:
-        raise InputError(f'{place} has no "id" in its properties: {json.dumps(dict(facts))}')
+        raise InputError(f'{place} has no "id" in its properties: {_shown(dict(facts))}')
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise InputError(f"{place} has id {value!r}; expected letters, digits, - and _ only")
     return value
@@ -148,6 +197,14 @@ def _text(facts: Mapping[str, Any], key: str, place: str) -> str:
     value = facts.get(key)
     if not isinstance(value, str) or not value.strip():
         raise InputError(f'{place}: "{key}" is {value!r}; expected a text')
+    return value
+
+
+def _optional(facts: Mapping[str, Any], key: str, kind: type, expected: str, place: str) -> Any:
+    """A value of a kind, or None where there is none."""
+    value = facts.get(key)
+    if value is not None and not isinstance(value, kind):
+        raise InputError(f'{place}: "{key}" is {_shown(value)}; expected {expected}')
     return value
 
 
@@ -165,6 +222,8 @@ def _capacity(facts: Mapping[str, Any], kind: BerthKind, place: str) -> int | No
     value = facts.get("capacity", None if kind is BerthKind.ANCHORAGE else 1)
     if value is None and kind is BerthKind.ANCHORAGE:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a GIS writes whole numbers of a column as 2.0
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(
             f"{place}: capacity {value!r}; expected a whole number of ships from 1 "
@@ -179,51 +238,12 @@ def _refuse_duplicates(ids: list[str], where: str) -> None:
         raise InputError(f"{where}: more than one berth has id {twice[0]!r}; give each its own id")
 
 
+def _refuse_overlaps(berths: tuple[Berth, ...], where: str) -> None:
+    for pair in overlaps(berths):
+        raise InputError(f"{where}: {overlap_text(pair)}")
+
+
 # --- geometry -----------------------------------------------------------------------------------
-
-
-def _polygon(feature: Feature, place: str) -> Polygon:
-    geometry = feature.get("geometry") or {}
-    kind = geometry.get("type")
-    if kind == "MultiPolygon":
-        raise InputError(
-            f"{place}: a MultiPolygon; expected one Polygon: "
-            "draw one outline, or make each part a berth of its own"
-        )
-    if kind != "Polygon":
-        raise InputError(f"{place}: geometry is a {kind}; expected a Polygon")
-    polygon = _rings(geometry.get("coordinates"), place)
-    _check_lon_lat(polygon, place)
-    if not polygon.is_valid:
-        raise InputError(f"{place}: {shapely.is_valid_reason(polygon)}; draw it without crossings")
-    return polygon
-
-
-def _rings(coordinates: Any, place: str) -> Polygon:
-    try:
-        rings = [[(float(point[0]), float(point[1])) for point in ring] for ring in coordinates]
-        polygon = Polygon(rings[0], rings[1:])
-    except (TypeError, ValueError, IndexError) as error:
-        raise InputError(f"{place}: coordinates are not rings of [lon, lat] ({error})") from error
-    if not np.isfinite(polygon.bounds).all() or polygon.area == 0:
-        raise InputError(f"{place}: the outline has no area; expected a ring of [lon, lat]")
-    return polygon
-
-
-def _check_lon_lat(polygon: Polygon, place: str) -> None:
-    west, south, east, north = polygon.bounds
-    if max(-south, north) > 90 or max(-west, east) > 360:
-        raise InputError(
-            f"{place}: coordinates like ({west:.0f}, {south:.0f}) are not degrees; expected "
-            "WGS 84 longitude and latitude: reproject the file to EPSG:4326"
-        )
-    if east - west > 180 or max(-west, east) > 180:
-        raise InputError(
-            f"{place}: longitudes {west:g} to {east:g} cross the antimeridian, "
-            "which is not supported; draw the port on one side of it"
-        )
-    if south < -80 or north > 84:
-        raise InputError(f"{place}: latitudes {south:g} to {north:g}; UTM covers 80 S to 84 N only")
 
 
 def _checked_grid(area: Polygon, place: str) -> Grid:

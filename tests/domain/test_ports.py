@@ -123,8 +123,75 @@ WRONG = {
     ),
     "no geometry": (change((*SECOND, "geometry"), None), "geometry is a None; expected a Polygon"),
     "a multipolygon": (
-        change((*SECOND, "geometry", "type"), "MultiPolygon"),
-        "a MultiPolygon; expected one Polygon.*a berth of its own",
+        change(
+            (*SECOND, "geometry"),
+            {
+                "type": "MultiPolygon",
+                "coordinates": [
+                    rectangle(20.01, 40.01, 20.012, 40.013),
+                    rectangle(20.02, 40.01, 20.022, 40.013),
+                ],
+            },
+        ),
+        "a MultiPolygon of 2 parts; expected one Polygon.*a berth of its own",
+    ),
+    "a feature of nothing": (change(SECOND, None), "feature 2 is null; expected a GeoJSON Feature"),
+    "properties of text": (
+        change((*SECOND, "properties"), "oil"),
+        'feature 2: properties are "oil"; expected keys with values',
+    ),
+    "a geometry of text": (change((*SECOND, "geometry"), "POLYGON"), "geometry is a str; expected"),
+    "coordinates as text": (
+        change((*SECOND, "geometry", "coordinates"), [[["20.01", "40.01"]] * 4]),
+        "not rings.*'20.01' is no number",
+    ),
+    "a locode of numbers": (change((*FIRST, "properties", "locode"), 7), '"locode" is 7; expected'),
+    "approximate as text": (
+        change((*FIRST, "properties", "approximate"), "false"),
+        '"approximate" is "false"; expected true or false',
+    ),
+    "capacity of the port": (
+        change((*FIRST, "properties", "capacity"), 3),
+        'a port has no capacity; write it in the features of "role": "berth"',
+    ),
+    "capacity below zero": (change((*SECOND, "properties", "capacity"), -2), "capacity -2"),
+    "capacity of half a ship": (change((*SECOND, "properties", "capacity"), 1.5), "capacity 1.5"),
+    "a key twice": (
+        json.dumps(document()).replace('"kind":', '"capacity": 1, "capacity": 2, "kind":'),
+        "'capacity' occurs twice in one object, as 1 and as 2; keep one of them",
+    ),
+    "another system": (
+        {
+            **document(),
+            "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}},
+        },
+        'its "crs" is .*3857.*; expected WGS 84',
+    ),
+    "a linked system": (
+        {**document(), "crs": {"type": "link", "properties": {"href": "x.prj"}}},
+        'its "crs" is .*link.*; expected WGS 84',
+    ),
+    "swapped, beyond a latitude": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(42.7, 133.0, 42.8, 133.1)),
+        r"look swapped: \[42.7, 133\] would be at latitude 133; expected positions as \[lon, lat\]",
+    ),
+    "one corner swapped": (
+        change(
+            (*FIRST, "geometry", "coordinates"),
+            [[[133.0, 42.7], [42.7, 133.1], [133.1, 42.8], [133.0, 42.8], [133.0, 42.7]]],
+        ),
+        "look swapped",
+    ),
+    "a berth swapped": (
+        change((*SECOND, "geometry", "coordinates"), rectangle(40.01, 20.01, 40.013, 20.012)),
+        "berth oil: longitude and latitude look swapped: .* turned round inside",
+    ),
+    "a hole outside": (
+        change(
+            (*SECOND, "geometry", "coordinates"),
+            rectangle(20.01, 40.01, 20.012, 40.013) + rectangle(20.05, 40.05, 20.06, 40.06),
+        ),
+        "Hole lies outside shell",
     ),
     "no rings": (change((*SECOND, "geometry", "coordinates"), []), "not rings"),
     "text for numbers": (
@@ -186,6 +253,155 @@ def test_two_berths_of_one_id_are_refused(read):
     value["features"].append(copy.deepcopy(value["features"][1]))
     with pytest.raises(InputError, match="more than one berth has id 'oil'"):
         read(value)
+
+
+# --- two berths in one place ---------------------------------------------------------------------
+
+
+def with_second_berth(west, south, east, north):
+    value = document()
+    twin = feature({**BERTH, "id": "bulk", "kind": "bulk"}, rectangle(west, south, east, north))
+    value["features"].append(twin)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("second", "share"),
+    [
+        ((20.01, 40.01, 20.012, 40.013), "100%"),  # drawn twice
+        ((20.0095, 40.0095, 20.0125, 40.0135), "100%"),  # one around the other
+        ((20.0105, 40.0105, 20.0115, 40.0115), "100%"),  # one inside the other
+        ((20.0117, 40.01, 20.0137, 40.013), "15%"),
+    ],
+)
+def test_berths_that_overlap_by_more_than_a_tenth_are_refused(read, second, share):
+    message = f"berths 'oil' and 'bulk' overlap: {share} of the smaller one.*side by side"
+    with pytest.raises(InputError, match=message):
+        read(with_second_berth(*second))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        (20.012, 40.01, 20.014, 40.013),  # a shared side
+        (20.0118, 40.01, 20.0138, 40.013),  # a tenth
+        (20.0119, 40.0129, 20.0139, 40.0159),  # a corner
+    ],
+)
+def test_neighbours_that_touch_or_overlap_a_little_stand(read, second):
+    assert [berth.id for berth in read(with_second_berth(*second)).berths] == ["oil", "bulk"]
+
+
+def test_a_berth_in_the_hole_of_an_anchorage_stands(read):
+    value = document()
+    rings = rectangle(20.0, 40.0, 20.05, 40.05) + rectangle(20.01, 40.01, 20.012, 40.013)
+    value["features"].append(feature({**BERTH, "id": "roads", "kind": "anchorage"}, rings))
+    assert len(read(value).berths) == 2
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "wrong", "right"),
+    [
+        (1, "capcity", "capacity"),
+        (1, "Capacity", "capacity"),
+        (1, "capacities", "capacity"),
+        (1, "max_capacity", "capacity"),
+        (1, "max_ships", "capacity"),
+        (1, "nmae", "name"),
+        (1, "knd", "kind"),
+        (1, "type", "kind"),
+        (0, "nmae", "name"),
+        (0, "NAME", "name"),
+        (0, "contry", "country"),
+        (0, "lcoode", "locode"),
+        (0, "aproximate", "approximate"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_nearest(read, number, wrong, right):
+    value = document()
+    facts = value["features"][number]["properties"]
+    facts[wrong] = facts.pop(right, True if right == "approximate" else 3)
+    with pytest.raises(InputError, match=f"unknown property '{wrong}'; did you mean '{right}'\\?"):
+        read(value)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"capacity": 1, "capcity": 3}, "did you mean 'capacity', which says 1; keep one"),
+        ({"Name": "Other berth"}, "did you mean 'name', which says 'Oil berth'; keep one"),
+        ({"nmae": "Other berth"}, "did you mean 'name'"),
+    ],
+)
+def test_two_spellings_of_one_key_that_differ_are_refused(read, facts, said):
+    value = document()
+    value["features"][1]["properties"].update(facts)
+    with pytest.raises(InputError, match=said):
+        read(value)
+
+
+def test_a_missing_role_names_the_property_that_was_meant(read):
+    value = document()
+    value["features"][1]["properties"]["rolle"] = value["features"][1]["properties"].pop("role")
+    with pytest.raises(InputError, match=r"role None; .*did you mean 'role' by 'rolle'"):
+        read(value)
+
+
+def test_columns_of_other_programs_are_borne(read):
+    value = document()
+    columns = {
+        "OBJECTID": 1, "FID": 0, "fid": 0, "gid": 3, "osm_id": 7, "@id": "way/7", "Shape_Area": 0.5,
+        "stroke": "#555555", "stroke-width": 2, "fill-opacity": 0.5, "marker-color": "#fff",
+        "name_en": "Oil", "name:ru": "N", "names": ["N"], "alt_name": "N", "NAME": None,
+        "mean": 0.1, "county": "K", "country_code": "XX", "role_2": None, "title": "Oil",
+        "description": "x", "capacity_teu": 5000, "styleUrl": "#x", "timestamp": None,
+        "lenght_m": 120, "geocode": 1,
+    }  # fmt: skip
+    for each, facts in zip(value["features"], ({}, {"capacity": 2}), strict=True):
+        each["properties"].update(columns | facts)
+    assert read(value).berths[0].capacity == 2
+
+
+# --- geometry that other programs write ----------------------------------------------------------
+
+
+def test_heights_turned_rings_open_rings_and_single_parts_are_read(read):
+    plain = read(document()).berths[0].polygon
+    [ring] = rectangle(20.01, 40.01, 20.012, 40.013)
+    drawn = {
+        "heights": ("Polygon", [[[*point, 12.5] for point in ring]]),
+        "turned": ("Polygon", [ring[::-1]]),
+        "open": ("Polygon", [ring[:-1]]),
+        "one part": ("MultiPolygon", [[ring]]),
+    }
+    for kind, coordinates in drawn.values():
+        value = change((*SECOND, "geometry"), {"type": kind, "coordinates": coordinates})
+        polygon = read(value).berths[0].polygon
+        assert polygon.equals(plain)
+        assert not polygon.has_z
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "urn:ogc:def:crs:OGC:1.3:CRS84",
+        "urn:ogc:def:crs:OGC::CRS84",
+        "OGC:CRS84",
+        "urn:ogc:def:crs:EPSG::4326",
+        "EPSG:4326",
+    ],
+)
+def test_wgs_84_may_be_named_as_programs_do(read, name):
+    value = {**document(), "crs": {"type": "name", "properties": {"name": name}}}
+    assert read(value) == read({**document(), "crs": None}) == read(document())
+
+
+def test_whole_numbers_of_a_gis_are_whole_numbers(read):
+    capacity = read(change((*SECOND, "properties", "capacity"), 2.0)).berths[0].capacity
+    assert (capacity, type(capacity)) == (2, int)
 
 
 def test_a_missing_file_is_named(tmp_path):
