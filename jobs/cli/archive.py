@@ -102,7 +102,7 @@ def archive(
     Published results stand on tags. Neither a tag's bytes nor the newest commit's are ever
     touched. Nothing younger than an hour is deleted, and nothing while a run is writing.
     """
-    found = pinned(source)
+    found = pinned(source, pin=not dry_run)
     storage = storage_at(found.archive)
     archives = [a for port in found.ports if (a := PortArchive.existing(storage, port))]
     if expire_days is None and not collect:
@@ -110,7 +110,8 @@ def archive(
         facts = [row for one in rows for row in (one.history() if history else [one.row()])]
         show(facts, as_json, "no port has an archive yet")
         return
-    with storage.locked():
+    # the lock is a file too, and taking it deletes what killed writers left
+    with nullcontext() if dry_run else storage.locked():
         cleaned = [clean(each, expire_days, dry_run=dry_run) for each in archives]
     show([one.row() for one in cleaned], as_json, "no port has an archive yet")
     if dry_run and not as_json:

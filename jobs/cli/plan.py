@@ -48,31 +48,34 @@ def search(job: JobFile, as_json: AsJson = False, every: Every = False) -> None:
     if as_json:
         typer.echo(json.dumps({"months": rows, **left_out_json(found)}, indent=2))
         return
-    show(rows, False, "no overpass: no scene of these ports in this period")
+    show(rows, False, "")
 
 
 def _search(job: Path) -> Plan:
     """Ask the catalogs and keep what they hold in memory."""
     with err.status("searching ...") as status:
-        return make_plan(read_job(job), progress=status.update)
+        return make_plan(read_job(job), progress=status.update, tell=say)
 
 
 def _search_to(job: Job, output: Path) -> Plan:
     """Ask the catalogs and write what they hold to a file, port by port."""
     with err.status("searching ...") as status:
-        return plan_to_file(job, output, progress=status.update)
+        return plan_to_file(job, output, progress=status.update, tell=say)
 
 
-def pinned(source: Path, replan: bool = False, period: Period | None = None) -> Plan:
+def pinned(
+    source: Path, replan: bool = False, period: Period | None = None, *, pin: bool = True
+) -> Plan:
     """The plan to work with, as ``pinned_plan`` finds or makes it; says which it is."""
     with err.status("searching ...") as status:
-        got = pinned_plan(source, replan, period, progress=status.update)
+        got = pinned_plan(source, replan, period, progress=status.update, tell=say, pin=pin)
     digest = got.plan.hash[:12]
     if got.found:
         err.print(f"plan {digest}, pinned before; --replan searches the catalogs again")
     if got.searched:
         _say_left_out(got.plan)
-        err.print(f"plan {digest}: {len(got.plan.overpasses)} overpasses pinned")
+        done = "pinned" if pin else "found; not pinned, as nothing is written"
+        err.print(f"plan {digest}: {len(got.plan.overpasses)} overpasses {done}")
     return got.plan
 
 
@@ -143,7 +146,7 @@ def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
         typer.echo(json.dumps(facts, indent=2))
         return
     rows = [_overpass_row(overpass) for overpass in islice(found.overpasses, MOST_SHOWN)]
-    show(rows, False, "no overpass: no scene of these ports in this period")
+    show(rows, False, "the plan has no overpass")
     if len(found.overpasses) > len(rows):
         out.print(f"... and {len(found.overpasses) - len(rows):,} more; --json gives them all")
     out.print()

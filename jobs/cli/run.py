@@ -70,7 +70,6 @@ def run(
     Exit code 0: all done; 1: some overpasses failed; 2: refused; 3: the cluster was lost;
     130: stopped by Ctrl-C.
     """
-    found = pinned(source, replan)
     options = RunOptions(
         limit=limit,
         within=_within(since, until),
@@ -78,6 +77,7 @@ def run(
         last_stage=_stage(stage),
         commit_every_s=commit_every,
     )
+    found = pinned(source, replan, pin=not dry_run)
     if dry_run:
         _dry_run(found, options, as_json)
         return

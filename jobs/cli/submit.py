@@ -136,7 +136,7 @@ def submit(
     could not start; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
     """
     _check_form(output, dry_run)
-    found, parts = _what(source, replan, backfill, by, some)
+    found, parts = _what(source, replan, backfill, by, some, pin=not dry_run)
     api = None if dry_run and settings is not None else _api(context, namespace)
     chosen = _settings(settings, api, image)
     run = make_run(
@@ -194,15 +194,15 @@ def runner(archive: str, job: str, run_id: str) -> None:
 
 
 def _what(
-    source: Path, replan: bool, backfill: str | None, by: str, some: str | None
+    source: Path, replan: bool, backfill: str | None, by: str, some: str | None, pin: bool
 ) -> tuple[Plan, tuple[Partition, ...]]:
     """The pinned plan and its partitions; a backfill's range is the period of the pinned job."""
     if backfill is None:
         if some is not None:
             raise InputError("--slice takes parts of a backfill; add --backfill, as 2017..2024")
-        return pinned(source, replan), (WHOLE,)
+        return pinned(source, replan, pin=pin), (WHOLE,)
     period: Period = covered(backfill)
-    found = pinned(source, replan, period)
+    found = pinned(source, replan, period, pin=pin)
     parts = make_partitions(backfill, by, found.period)
     return found, parts if some is None else sliced(parts, some)
 

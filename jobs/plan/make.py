@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+import shapely
+
 from jobs.catalog import Progress, Rejected, search_catalog
-from jobs.domain import Job, Port, PortRef, Scene, SourceSpec, load_port
+from jobs.domain import Job, Port, PortRef, Scene, SourceSpec, load_port, overlaps
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
 from jobs.plan.grouping import group_overpasses, on_grid
 from jobs.plan.header import PlanHeader
+from jobs.plan.nothing_found import EmptyPort, SourceFindings, reasons, refusal
 from jobs.plan.plan import Plan
 
 
-def make_plan(job: Job, *, progress: Progress | None = None) -> Plan:
+def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | None = None) -> Plan:
     """The plan of a job, in memory: what its catalogs hold of each of its ports.
 
-    Raises InputError for a port that cannot be read and CatalogError for a catalog that fails.
+    ``tell`` is called with lines on ports without any overpass, and on berths that two ports have
+    in common. Raises InputError for a port that cannot be read, PlanError, with the reasons, where
+    no port has an overpass, and CatalogError for a catalog that fails.
     """
     ports = _ports(job)
-    findings = list(_findings(job, ports, progress))
+    findings = list(_findings(job, ports, progress, tell))
     overpasses = tuple(chain.from_iterable(found.overpasses for found in findings))
     rejected = dict.fromkeys(chain.from_iterable(found.rejected for found in findings))
     return Plan.of_header(_header(job, ports), overpasses, tuple(rejected))
 
 
-def plan_to_file(job: Job, path: Path, *, progress: Progress | None = None) -> Plan:
+def plan_to_file(
+    job: Job, path: Path, *, progress: Progress | None = None, tell: Progress | None = None
+) -> Plan:
     """As ``make_plan``, but written to a file, with one port in memory at a time.
 
     The file appears when the last port has been searched; the plan returned is read from it.
     Raises what ``make_plan`` raises.
     """
     ports = _ports(job)
-    write_findings(_header(job, ports), _findings(job, ports, progress), path)
+    write_findings(_header(job, ports), _findings(job, ports, progress, tell), path)
     return read_plan(path)
 
 
@@ -52,18 +60,34 @@ def _header(job: Job, ports: tuple[Port, ...]) -> PlanHeader:
 
 
 def _findings(
-    job: Job, ports: tuple[Port, ...], progress: Progress | None
+    job: Job, ports: tuple[Port, ...], progress: Progress | None, tell: Progress | None
 ) -> Iterator[PortFindings]:
+    if tell is not None:
+        for line in _shared_berths(ports):
+            tell(line)
+    empty: list[EmptyPort] = []
     for number, port in enumerate(ports, start=1):
         if progress is not None and len(ports) > 1:
             progress(f"{port.id}, port {number} of {len(ports)}")
-        scenes: list[Scene] = []
-        rejected: list[Rejected] = []
-        for source in job.sources:
-            result = search_catalog(source, port.area, job.period, progress=progress)
-            scenes += result.scenes
-            rejected += [*result.rejected, *_off_the_grid(port, source, result.scenes)]
-        yield PortFindings(port.id, group_overpasses(port, scenes), rejected)
+        sources = [_search(job, source, port, progress) for source in job.sources]
+        scenes = tuple(chain.from_iterable(found.scenes for found in sources))
+        rejected = tuple(chain.from_iterable(found.rejected for found in sources))
+        overpasses = group_overpasses(port, scenes)
+        if not overpasses:
+            empty.append(EmptyPort(port, sources))
+        yield PortFindings(port.id, overpasses, rejected)
+    if len(empty) == len(ports):
+        raise refusal(job, empty)
+    if tell is not None:
+        for line in reasons(empty, job.period):
+            tell(f"no overpass of {line}")
+
+
+def _search(job: Job, source: SourceSpec, port: Port, progress: Progress | None) -> SourceFindings:
+    found = search_catalog(source, port.area, job.period, progress=progress)
+    return SourceFindings(
+        source, found.scenes, (*found.rejected, *_off_the_grid(port, source, found.scenes))
+    )
 
 
 def _off_the_grid(port: Port, source: SourceSpec, scenes: Sequence[Scene]) -> Iterator[Rejected]:
@@ -75,7 +99,25 @@ def _off_the_grid(port: Port, source: SourceSpec, scenes: Sequence[Scene]) -> It
 
 
 def _ports(job: Job) -> tuple[Port, ...]:
-    return tuple(_load(ref) for ref in job.ports)
+    ports = tuple(_load(ref) for ref in job.ports)
+    twice = [name for name, count in Counter(port.id for port in ports).items() if count > 1]
+    if twice:
+        raise InputError(f"port {twice[0]!r} is listed twice in the job; list it once")
+    return ports
+
+
+def _shared_berths(ports: Sequence[Port]) -> Iterator[str]:
+    """A line for each two ports that have a berth in one place."""
+    areas = [port.area for port in ports]
+    for one, other in shapely.STRtree(areas).query(areas, predicate="intersects").T:
+        first, second = ports[one], ports[other]
+        pair = next(overlaps((*first.berths, *second.berths)), None) if one < other else None
+        if pair is not None:
+            yield (
+                f"ports {first.id!r} and {second.id!r} share a place: {pair.share:.0%} of the "
+                f"smaller of their berths {pair.first.id!r} and {pair.second.id!r} lies in the "
+                "other; a ship there counts at both, and twice in sums"
+            )
 
 
 def _load(ref: PortRef) -> Port:

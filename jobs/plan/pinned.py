@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from jobs.catalog import Progress
 from jobs.domain import Job, Period, job_digest, read_job
+from jobs.errors import PlanError
 from jobs.plan.file import read_plan
-from jobs.plan.make import plan_to_file
+from jobs.plan.make import make_plan, plan_to_file
 from jobs.plan.plan import Plan
 from jobs.storage import Storage, storage_at
 
@@ -34,16 +35,21 @@ def pinned_plan(
     source: Path,
     replan: bool = False,
     period: Period | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _: None,
+    *,
+    tell: Progress = lambda _: None,
+    pin: bool = True,
 ) -> PinnedPlan:
     """The plan of a plan file, or of a job file the plan pinned for an equal job, or a new one.
 
-    A new plan is pinned in the job's archive; with ``replan`` it always is. ``period`` takes the
-    place of the job's own; a plan file keeps its period. ``progress`` is called with lines of text
-    while catalogs are searched. Raises InputError, PlanError, CatalogError, ArchiveError.
+    A new plan is pinned in the job's archive, unless ``pin`` is False: then nothing is written.
+    ``replan`` makes a new one always. ``period`` takes the place of the job's own; a plan file
+    keeps its period. ``progress`` is called with lines of text while catalogs are searched,
+    ``tell`` with those that are to stay. Raises InputError, CatalogError, ArchiveError, and
+    PlanError, with the reasons, for a plan without any overpass, which is never pinned.
     """
     if not is_job(source):
-        return PinnedPlan(read_plan(source), found=False, searched=False)
+        return PinnedPlan(_not_empty(read_plan(source), source), found=False, searched=False)
     job = read_job(source)
     if period is not None:
         job = replace(job, period=period)
@@ -51,7 +57,11 @@ def pinned_plan(
     before = None if replan else _found(job, storage)
     if before is not None:
         return PinnedPlan(before, found=True, searched=False)
-    return PinnedPlan(_pin(job, storage, progress), found=False, searched=True)
+    if pin:
+        made = _pin(job, storage, progress, tell)
+    else:
+        made = make_plan(job, progress=progress, tell=tell)
+    return PinnedPlan(made, found=False, searched=True)
 
 
 def plan_without_search(source: Path) -> Plan | None:
@@ -62,11 +72,20 @@ def plan_without_search(source: Path) -> Plan | None:
     return _found(job, storage_at(job.archive))
 
 
-def _pin(job: Job, storage: Storage, progress: Callable[[str], None]) -> Plan:
+def _not_empty(plan: Plan, path: Path) -> Plan:
+    if plan.overpasses:
+        return plan
+    raise PlanError(
+        f"{path} has no overpass, so that there is nothing to do; `berthwatch plan` of the job "
+        "says why none was found"
+    )
+
+
+def _pin(job: Job, storage: Storage, progress: Progress, tell: Progress) -> Plan:
     name = _plan_name(job)
     with TemporaryDirectory(prefix="berthwatch-") as folder:
         path = Path(folder) / "plan.jsonl.gz"
-        plan_to_file(job, path, progress=progress)
+        plan_to_file(job, path, progress=progress, tell=tell)
         storage.put(name, path)
     return read_plan(storage.local(name))
 
@@ -76,11 +95,10 @@ def _found(job: Job, storage: Storage) -> Plan | None:
     name = _plan_name(job)
     if not storage.exists(name):
         return None
-    return replace(
-        read_plan(storage.local(name)),
-        estimates=job.estimates,
-        fixed_structure=job.fixed_structure,
-    )
+    found = read_plan(storage.local(name))
+    if not found.overpasses:
+        return None  # of an earlier version: by now there may be some
+    return replace(found, estimates=job.estimates, fixed_structure=job.fixed_structure)
 
 
 def _plan_name(job: Job) -> str:
