@@ -13,7 +13,7 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
-from jobs.domain import Job, Overpass, Period, read_job
+from jobs.domain import Job, Overpass, Period, read_job, today_utc
 from jobs.plan import (
     Plan,
     Prices,
@@ -69,6 +69,7 @@ def pinned(
     """The plan to work with, as ``pinned_plan`` finds or makes it; says which it is."""
     with err.status("searching ...") as status:
         got = pinned_plan(source, replan, period, progress=status.update, tell=say, pin=pin)
+    _tell_of_future(got.plan.period)
     digest = got.plan.hash[:12]
     if got.found:
         err.print(f"plan {digest}, pinned before; --replan searches the catalogs again")
@@ -77,6 +78,15 @@ def pinned(
         done = "pinned" if pin else "found; not pinned, as nothing is written"
         err.print(f"plan {digest}: {len(got.plan.overpasses)} overpasses {done}")
     return got.plan
+
+
+def _tell_of_future(period: Period) -> None:
+    left = (period.end - today_utc()).days
+    if left > 0:
+        say(
+            f"the period ends on {period.end}, in {left} days: estimates cover days that nothing "
+            "has imaged yet; expected `end: today`, or a day before"
+        )
 
 
 MOST_REASONS = 5

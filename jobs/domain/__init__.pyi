@@ -1,6 +1,6 @@
 from .berth_overlap import overlaps
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
-from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json
+from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json, today_utc
 from .land_mask import make_land_mask
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
@@ -102,5 +102,6 @@ __all__ = [
     "sensor_named",
     "source_json",
     "to_wgs84",
+    "today_utc",
     "transformer",
 ]

@@ -34,6 +34,9 @@ from jobs.errors import InputError
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,52}")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
+LEAST_CAP_BARRELS = 1000.0
+"""Least yearly cap that is taken for barrels: the smallest product tankers carry more."""
+
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -197,6 +200,12 @@ class _JobReader(YamlReader):
                 f"the period ends on {period.end} before it starts on {period.start}; "
                 "expected end (inclusive) on or after start",
             )
+        if period.start > self.days["today"]:
+            raise self.error(
+                fields["start"],
+                f"the period starts on {period.start}, and today is {self.days['today']} (UTC): "
+                "nothing can have been imaged yet; expected a start in the past",
+            )
         return period
 
     def _source(self, node: yaml.Node) -> SourceSpec:
@@ -222,7 +231,7 @@ class _JobReader(YamlReader):
             **self.given(fields, ("dwell", "waiting"), self._dwell),
             **self.given(fields, ("draws",), lambda found, name: self.whole(found, name, 100)),
             **self.given(fields, ("seed",), lambda found, name: self.whole(found, name, 0)),
-            **self.given(fields, ("cap_barrels",), self._positive),
+            **self.given(fields, ("cap_barrels",), self._barrels),
             **self.given(fields, ("cargo",), self._cargo),
         )
 
@@ -279,18 +288,35 @@ class _JobReader(YamlReader):
     def _positive(self, node: yaml.Node, what: str) -> float:
         return float(self.number(node, what, "a number above zero", lambda n: 0 < n < math.inf))
 
+    def _barrels(self, node: yaml.Node, what: str) -> float:
+        found = self._positive(node, what)
+        if found < LEAST_CAP_BARRELS:
+            raise self.error(
+                node,
+                f"{what} is {found:g}, less than one cargo; expected barrels a calendar year, such "
+                "as 500000, not thousands or millions of them",
+            )
+        return found
+
     def _per_cent(self, node: yaml.Node, what: str) -> float:
         expected = "a number from 0 to 100 (per cent)"
-        return float(self.number(node, what, expected, lambda n: 0 <= n <= 100))
+        found = float(self.number(node, what, expected, lambda n: 0 <= n <= 100))
+        if 0 < found < 1:
+            raise self.error(
+                node,
+                f"{what} is {found:g}, less than one per cent of cloud; expected per cent, "
+                f"such as {100 * found:g} (1 and more, or 0 for scenes without any cloud)",
+            )
+        return found
 
     def _date(self, node: yaml.Node, what: str) -> date:
         if isinstance(node, yaml.ScalarNode) and node.value in self.days:
             return self.days[node.value]
+        expected = "expected a day such as 2024-03-01, today or yesterday"
         if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.value):
             try:
                 return date.fromisoformat(node.value)
-            except ValueError:
-                pass  # such as the 31st of April: refused as any other text is
-        raise self.error(
-            node, f"{what} is {shown(node)}; expected a day such as 2024-03-01, today or yesterday"
-        )
+            except ValueError as error:  # such as "month must be in 1..12"
+                problem = f"{what} is {node.value}, which no calendar has: {error}; {expected}"
+                raise self.error(node, problem) from error
+        raise self.error(node, f"{what} is {shown(node)}; {expected}")

@@ -132,6 +132,13 @@ def refused(
     return " ".join(written.err.split())
 
 
+def test_a_period_that_ends_in_the_future_is_said(tmp_path: Path) -> None:
+    job = write_job(tmp_path, items_on(3), end="2999-12-31")
+    result = CliRunner().invoke(cli.app, ["status", str(job)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "the period ends on 2999-12-31, in" in result.stderr
+
+
 def test_status_pins_a_plan_that_the_next_command_keeps_to(tmp_path: Path) -> None:
     job = write_job(tmp_path, items_on(3))
     [row] = json.loads(call("status", str(job), "--json"))[:1]

@@ -194,6 +194,7 @@ def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
         ("draws: 400", "draws: yes", 11, ["whole number"]),
         ("cap_barrels: 250000", "cap_barrels: none", 12, ["'none'", "number"]),
         ("cap_barrels: 250000", "cap_barrels: -1", 12, ["above zero"]),
+        ("cap_barrels: 250000", "cap_barrels: 0.5", 12, ["barrels a calendar year", "not thous"]),
         ("low_days: 1.0", "low_days: 2.0", 10, ["low < median < high"]),
         (', source: "AIS, 2023"', "", 10, ["lacks source"]),
     ],
@@ -225,6 +226,37 @@ def test_a_period_may_end_with_the_day_it_is(
     written_out = JOB.replace("2024-03-01", str(expected.start))
     again = read_job(write(tmp_path, written_out.replace("2024-11-30", str(expected.end))))
     assert job_digest(job) == job_digest(again)
+
+
+def test_a_period_that_starts_in_the_future_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "today_utc", lambda: date(2024, 2, 29))
+    message = refusal(tmp_path, JOB)
+    assert "line 3: the period starts on 2024-03-01, and today is 2024-02-29 (UTC)" in message
+    monkeypatch.setattr(config, "today_utc", lambda: date(2024, 3, 1))
+    assert read_job(write(tmp_path, JOB)).period.end == date(2024, 11, 30)
+
+
+@pytest.mark.parametrize(
+    ("day", "why"),
+    [("2024-13-01", "month must be in 1..12"), ("2023-02-29", "day is out of range")],
+)
+def test_days_that_no_calendar_has_are_refused_as_such(tmp_path: Path, day: str, why: str) -> None:
+    message = refusal(tmp_path, JOB.replace("2024-03-01", day))
+    assert f"line 3: start is {day}, which no calendar has: {why}" in message
+
+
+@pytest.mark.parametrize("cloud", ["0", "1", "1.5", "100"])
+def test_a_largest_cloud_cover_is_in_per_cent(tmp_path: Path, cloud: str) -> None:
+    job = read_job(write(tmp_path, JOB.replace("max_cloud_cover: 80", f"max_cloud_cover: {cloud}")))
+    assert job.sources[0].max_cloud_cover == float(cloud)
+
+
+def test_a_largest_cloud_cover_as_a_fraction_is_refused(tmp_path: Path) -> None:
+    message = refusal(tmp_path, JOB.replace("max_cloud_cover: 80", "max_cloud_cover: 0.2"))
+    assert "line 5: max_cloud_cover is 0.2, less than one per cent" in message
+    assert "expected per cent, such as 20" in message
 
 
 def test_a_period_that_begins_after_today_is_refused(tmp_path: Path) -> None:
