@@ -8,7 +8,9 @@ This module imports no torch, so that planning a run does not.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -52,10 +54,27 @@ def default_path() -> Path:
     return Path(str(resources.files("models") / "data" / "default.safetensors"))
 
 
-def save_weights(weights: Weights, path: str | Path) -> None:
-    """Write a weights file; equal weights give equal digests."""
+def weights_content(weights: Weights) -> bytes:
+    """The content of a weights file; equal weights give equal bytes."""
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.arrays.items()}
-    Path(path).write_bytes(serialise(arrays, metadata=_metadata(weights)))
+    return serialise(arrays, metadata=_metadata(weights))
+
+
+def save_weights(weights: Weights, path: str | Path) -> None:
+    """Write a weights file, complete or not at all; WeightsError where it cannot be written."""
+    path = Path(path)
+    hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        hidden.write_bytes(weights_content(weights))
+        hidden.replace(path)
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be written ({error.strerror}); choose another place, or mend its "
+            "rights or space"
+        ) from error
+    finally:
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
 
 
 def load_weights(path: str | Path | None = None) -> Weights:

@@ -17,6 +17,7 @@ from jobs.ais import (
     write_cross_check,
 )
 from jobs.cli.app import command_app
+from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.publish import newest_results, read_published
@@ -33,7 +34,13 @@ def ais(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder to make; else ARCHIVE/ais/JOB/TAG."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            parser=folder_to_make,
+            help="Folder to make; else ARCHIVE/ais/JOB/TAG.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -93,8 +93,24 @@ def main() -> None:
     except (BerthwatchError, ValueError) as error:
         if not _is_refusal(error):
             raise
-        err.print(f"berthwatch: {error}", style="red", markup=False, highlight=False)
-        sys.exit(ExitCode.REFUSED)
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(_of_the_system(error))
+
+
+def _refuse(message: str) -> NoReturn:
+    err.print(f"berthwatch: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(ExitCode.REFUSED)
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the operating system refused, where nothing nearer to it had a word of its own."""
+    place = "" if error.filename is None else f"{error.filename}: "
+    return (
+        f"{place}the system refused to read or write ({error.strerror or error}); mend the cause "
+        "(rights, space, a file where a folder should be) and run the same command again; what "
+        "was committed is safe"
+    )
 
 
 def _is_refusal(error: Exception) -> bool:

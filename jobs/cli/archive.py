@@ -10,6 +10,7 @@ import typer
 
 from jobs.archive import CopyFormat, PortArchive, clean, overview
 from jobs.cli.app import command_app
+from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
@@ -54,7 +55,16 @@ def verify(
 def export(
     source: JobOrPlan,
     port: Annotated[str, typer.Option("--port", help="Id of the port.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, such as X.zarr.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            parser=folder_to_make,
+            help="Folder to make, such as X.zarr.",
+        ),
+    ],
     tag: Annotated[str | None, typer.Option("--tag", help="A tag; the newest commit else.")] = None,
     form: Annotated[
         CopyFormat,

@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from jobs.cli.app import command_app
+from jobs.cli.destinations import file_to_write
 from jobs.cli.evaluation_page import Album
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
 from jobs.errors import InputError
+from jobs.storage import write_new_file
 from models.evaluation import (
     EvaluateConfig,
     Report,
@@ -52,6 +54,7 @@ def evaluate(
         typer.Option(
             "--page",
             metavar="FILE.html",
+            parser=file_to_write,
             help="Also write one self-contained HTML page with the scores, and pictures of missed "
             "ships, false alarms and wrong lengths.",
         ),
@@ -78,7 +81,7 @@ def evaluate(
     Scores on scenes that the network was trained on are too high; `--folds` evaluates on ports left
     out.
     """
-    _check(weights, folds, page)
+    _check(weights, folds)
     album = _album(page)
     report = _measure(
         EvaluateConfig(parse_sources(source), weights, tuple(port or ())), folds, album
@@ -87,7 +90,7 @@ def evaluate(
     summary = summarise_report(report)
     if album is not None and page is not None:
         subject = "networks that had not seen the port" if folds else _name(weights)
-        page.write_text(album.render(summary, subject, chips, seen), encoding="utf-8")
+        write_new_file(page, album.render(summary, subject, chips, seen).encode())
         say(f"wrote {page}")
     if as_json:
         typer.echo(json.dumps(to_json(summary), indent=2))
@@ -95,7 +98,7 @@ def evaluate(
         print_lines(summary_lines(summary))
 
 
-def _check(weights: Path | None, folds: Path | None, page: Path | None) -> None:
+def _check(weights: Path | None, folds: Path | None) -> None:
     """Refuse before the evaluation options that would fail after it."""
     if weights and folds:
         raise InputError(
@@ -107,8 +110,6 @@ def _check(weights: Path | None, folds: Path | None, page: Path | None) -> None:
             f"--folds {folds}: there is no such folder; expected one with the weights files that "
             "`berthwatch train --folds N --keep DIR` leaves"
         )
-    if page and not page.parent.is_dir():
-        raise InputError(f"--page {page}: there is no folder {page.parent}; make it first")
 
 
 def _album(page: Path | None) -> Album | None:

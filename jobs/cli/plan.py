@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from jobs.cli.app import command_app
+from jobs.cli.destinations import file_to_write
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
 from jobs.domain import Job, Overpass, Period, read_job, today_utc
@@ -108,7 +109,11 @@ def plan(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Where to write the plan: JSON Lines, X.jsonl or X.jsonl.gz."
+            "--output",
+            "-o",
+            metavar="FILE",
+            parser=file_to_write,
+            help="Where to write the plan: JSON Lines, X.jsonl or X.jsonl.gz.",
         ),
     ] = None,
     details: Annotated[

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from jobs.cli.app import command_app
+from jobs.cli.destinations import file_to_write
 from jobs.cli.options import JobOrPlan
 from jobs.publish import newest_results
+from jobs.storage import write_new_file
 
 app = command_app()
 
@@ -18,13 +20,16 @@ app = command_app()
 def report(
     source: JobOrPlan,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Copy the page there.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=file_to_write, help="Copy the page there."
+        ),
     ] = None,
 ) -> None:
     """Where the HTML report of the newest results lies."""
     storage, folder = newest_results(source)
     page = storage.url_of(f"{folder}/report.html")
     if output is not None:
-        output.write_bytes(storage.read(f"{folder}/report.html"))
+        write_new_file(output, storage.read(f"{folder}/report.html"))
         page = str(output)
     typer.echo(page)

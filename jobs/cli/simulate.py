@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from jobs.cli.app import command_app
+from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import ClusterOption, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
@@ -22,7 +23,12 @@ app = command_app()
 
 @app.command()
 def simulate(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", parser=folder_to_make, help="Folder to make."
+        ),
+    ],
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another world.")] = 1,
     port: Annotated[
         list[str] | None, typer.Option("--port", help="Bundled id or GeoJSON; may be repeated.")
@@ -64,9 +70,12 @@ def _simulate(config: Any, output: Path) -> None:
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all of it.")] = Path(
-        "demo"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", parser=folder_to_make, help="Folder for all of it."
+        ),
+    ] = Path("demo"),
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another world.")] = 1,
     days: Annotated[int, typer.Option("--days", min=1, help="How long to watch.")] = 24,
     cluster: ClusterOption = "local",

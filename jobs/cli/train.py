@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from jobs.cli.app import command_app
+from jobs.cli.destinations import file_to_write, folder_to_make
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.output import out, print_lines, say
+from jobs.storage import write_new_file
 from models.evaluation import report_lines
 from models.training import TrainConfig, cross_validate, train_network, with_cross_validation
-from models.weights import save_weights
+from models.weights import weights_content
 
 app = command_app()
 
@@ -21,7 +23,12 @@ app = command_app()
 @app.command()
 def train(
     source: SourceOption,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Weights file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=file_to_write, help="Weights file to write."
+        ),
+    ],
     extra: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,6 +81,7 @@ def train(
         typer.Option(
             "--keep",
             metavar="DIR",
+            parser=folder_to_make,
             help="Store those networks here, for `evaluate --folds DIR`; existing ones are not "
             "trained again.",
         ),
@@ -107,5 +115,6 @@ def train(
         measured = cross_validate(fold_config, folds, progress=say, keep=keep, parallel=parallel)
         print_lines(report_lines(measured.report))
     trained = train_network(config, say)
-    save_weights(trained if measured is None else with_cross_validation(trained, measured), output)
+    weights = trained if measured is None else with_cross_validation(trained, measured)
+    write_new_file(output, weights_content(weights))
     out.print(f"wrote {output}", highlight=False)

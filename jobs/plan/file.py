@@ -7,13 +7,10 @@ port's lines, and last the place of the index. A name that ends in .gz makes a c
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from typing import Any
 
 from jobs.catalog import Rejected
 from jobs.domain import Overpass
@@ -30,6 +27,7 @@ from jobs.plan.serialise import (
     rejected_from_json,
     rejected_to_json,
 )
+from jobs.storage import new_file
 
 FORMAT = 2
 """Version of the plan files that are written and read."""
@@ -71,7 +69,7 @@ def write_findings(
     """
     content = header_json(header)
     grids = {port.id: port for port in header.ports}
-    with replacement_of(path) as file:
+    with new_file(path) as file:
         writer = SectionWriter(file, packed=path.suffix == ".gz")
         writer.add("header", [line({_VERSION: FORMAT, "archive": header.archive, **content})])
         left_out = dict.fromkeys(rejected)
@@ -104,20 +102,6 @@ def read_plan(path: Path) -> Plan:
             f"{plan.hash[:12]}, it claims {index.hash[:12]}; make it again with `berthwatch plan`"
         )
     return plan
-
-
-@contextmanager
-def replacement_of(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that gets its name when it is complete and on disk; deleted on any error."""
-    with NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
 
 
 def _refuse_unknown_ports(plan: Plan) -> None:

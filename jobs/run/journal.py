@@ -50,8 +50,7 @@ def journal(path: Path) -> Iterator[Observer]:
     A last line that a kill cut off is ended with a newline first, so that the next one stays whole.
     Raises ArchiveError where the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+", buffering=0) as handle:
+    with _opened(path) as handle:
         if not _ends_in_newline(handle.fileno()):
             _append(handle, path, b"\n")
 
@@ -61,6 +60,14 @@ def journal(path: Path) -> Iterator[Observer]:
             _append(handle, path, json.dumps(line).encode() + b"\n")
 
         yield write
+
+
+def _opened(path: Path) -> FileIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab+", buffering=0)
+    except OSError as error:
+        raise _full(path, str(error)) from error
 
 
 def _append(handle: FileIO, path: Path, line: bytes) -> None:

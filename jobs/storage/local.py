@@ -7,10 +7,11 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
+from typing import IO
 
 from jobs.errors import ArchiveError
 
@@ -36,29 +37,19 @@ class LocalFolder:
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        return (self.path / name).read_bytes()
+        with _explained(self.path / name, "read", missing=False):
+            return (self.path / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
         """Write to a hidden file beside, sync it to disk, rename it."""
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = _hidden_path(path)
-        try:
+        with _in_place_of(path) as hidden:
             hidden.write_bytes(content)
-            _rename(hidden, path)
-        finally:
-            hidden.unlink(missing_ok=True)
 
     def put(self, name: str, path: Path) -> None:
         """Move a finished file into place."""
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = _hidden_path(target)
-        try:
+        with _in_place_of(self.path / name) as hidden:
             shutil.move(path, hidden)
-            _rename(hidden, target)
-        finally:
-            hidden.unlink(missing_ok=True)
 
     def names(self, prefix: str) -> Sequence[str]:
         """Files below a folder, hidden ones too."""
@@ -90,8 +81,7 @@ class LocalFolder:
 
         Partial files and folders that killed writers left are deleted.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a+") as handle:
+        with self._lock_file() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -103,6 +93,11 @@ class LocalFolder:
             handle.flush()
             self._delete_partial()
             yield
+
+    def _lock_file(self) -> IO[str]:
+        with _explained(self.path, "written"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            return (self.path / ".lock").open("a+")
 
     def publishing(self) -> AbstractContextManager[None]:
         """No further lock: ``locked`` is exclusive."""
@@ -134,25 +129,63 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """A hidden folder beside, to write into; renamed to ``folder`` once all of it is on the disk.
 
     An existing folder is replaced. Partial folders that killed writers left are deleted first.
+    Raises ArchiveError where it cannot be made or written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
-        shutil.rmtree(left)
     hidden, old = (
         folder.with_name(f".{folder.name}.{os.getpid()}{kind}.partial") for kind in ("", ".old")
     )
-    hidden.mkdir()
+    with _explained(folder, "written"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
+            shutil.rmtree(left)
+        hidden.mkdir()
     try:
-        yield hidden
-        for path in [*hidden.rglob("*"), hidden]:
-            _sync(path)
-        if folder.exists():
-            folder.rename(old)  # a folder with files cannot be replaced in one step
-        hidden.rename(folder)
+        with _explained(folder, "written", missing=False):
+            yield hidden
+        with _explained(folder, "written"):
+            _put_in_place(hidden, folder, old)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     _sync(folder.parent)
+
+
+def _put_in_place(hidden: Path, folder: Path, old: Path) -> None:
+    """Rename a folder that is on the disk; what stands in its place goes to ``old``."""
+    for path in [*hidden.rglob("*"), hidden]:
+        _sync(path)
+    if folder.exists():
+        folder.rename(old)  # a folder with files cannot be replaced in one step
+    hidden.rename(folder)
+
+
+@contextmanager
+def _in_place_of(path: Path) -> Iterator[Path]:
+    """A hidden path beside, to write a file to; synced and renamed at the end, removed on error."""
+    hidden = _hidden_path(path)
+    with _explained(path, "written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield hidden
+            _rename(hidden, path)
+        finally:
+            with suppress(OSError):
+                hidden.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(path: Path, what: str, missing: bool = True) -> Iterator[None]:
+    """Raise what the system refuses as ArchiveError, something missing only with ``missing``."""
+    try:
+        yield
+    except OSError as error:
+        if not missing and isinstance(error, FileNotFoundError):
+            raise
+        raise ArchiveError(
+            f"{path} cannot be {what} ({error.strerror or error}); mend the cause (rights, space, "
+            "a file where a folder should be), or choose another archive; what was committed is "
+            "safe"
+        ) from error
 
 
 def _hidden_path(path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import os
 import pickle
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,10 +18,9 @@ from hypothesis import given, settings
 
 from jobs.domain import Access, EstimateSettings, FixedStructure, Overpass, Period
 from jobs.domain.job import SourceSpec
-from jobs.errors import PlanError
+from jobs.errors import InputError, PlanError
 from jobs.plan import Plan, estimate_plan, lazy_overpasses, read_plan, summarise, write_plan
 from jobs.plan import estimate as estimates
-from jobs.plan import file as plan_file
 from jobs.plan.grouping import group_overpasses
 from jobs.plan.header import header_json
 from jobs.plan.serialise import overpass_from_json, overpass_to_json
@@ -259,8 +259,8 @@ def test_a_failed_write_leaves_the_old_plan(
     path = tmp_path / "p.jsonl"
     write_plan(make(), path)
     full = OSError("disk full")
-    monkeypatch.setattr(plan_file.os, "fsync", lambda _: (_ for _ in ()).throw(full))
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(full))
+    with pytest.raises(InputError, match=r"cannot be written \(disk full"):
         write_plan(full_plan(), path)
     monkeypatch.undo()
     assert read_plan(path) == make()

@@ -15,7 +15,7 @@ import pystac
 import pytest
 import xarray as xr
 
-from jobs.errors import InputError
+from jobs.errors import ArchiveError, InputError
 from jobs.publish import write as publish_module
 from jobs.publish.publication import Publication
 from jobs.publish.table_files import whole_table
@@ -229,7 +229,7 @@ def test_a_publication_that_fails_leaves_nothing_behind(empty, tmp_path, monkeyp
         raise OSError("no space left on device")
 
     monkeypatch.setattr(publish_module, "render", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ArchiveError, match="no space"):
         publish(empty, tmp_path)
     assert list((tmp_path / "published" / "vostochny-2024").iterdir()) == []
 

@@ -1,0 +1,44 @@
+"""Options that name a file or folder to write: refused before the work, not after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jobs.errors import BerthwatchError, InputError
+from jobs.storage import check_new_file, check_new_folder
+
+
+class DestinationError(BerthwatchError):
+    """Nothing can be written to the place that an option names.
+
+    No ValueError like InputError: of that, the reader of options would make a message of its own.
+    """
+
+
+def file_to_write(text: str | Path) -> Path:
+    """The path of a file that can be written; DestinationError else. For ``typer.Option``."""
+    path = _path(text, "a file to write")
+    try:
+        check_new_file(path)
+    except InputError as error:
+        raise DestinationError(str(error)) from error
+    return path
+
+
+def folder_to_make(text: str | Path) -> Path:
+    """The path of a folder that is there or can be made; DestinationError else."""
+    path = _path(text, "a folder to make")
+    try:
+        check_new_folder(path)
+    except InputError as error:
+        raise DestinationError(str(error)) from error
+    return path
+
+
+def _path(text: str | Path, expected: str) -> Path:
+    if not str(text).strip() or "\0" in str(text):
+        raise DestinationError(
+            f"{str(text)!r} is no name; expected the path of {expected}: is a variable of the "
+            "shell empty?"
+        )
+    return Path(text)
