@@ -82,7 +82,9 @@ def test_a_scene_whose_raster_lies_elsewhere_is_left_out_with_its_reason(
 def test_search_and_plan_tell_what_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    monkeypatch.setattr(making, "search_catalog", lambda *_, **__: SearchResult((), SEVERAL))
+    monkeypatch.setattr(
+        making, "search_catalog", lambda *_, **__: SearchResult((scene("here"),), SEVERAL)
+    )
     job = tmp_path / "job.yaml"
     job.write_text(JOB, encoding="utf-8")
     name, *options = command
