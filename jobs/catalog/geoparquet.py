@@ -15,7 +15,7 @@ from stac_geoparquet.arrow import stac_table_to_items
 from jobs.catalog.footprint import near_180
 from jobs.catalog.query import Rejected, item_name, time_range, unknown_collection
 from jobs.catalog.stac_item import Item
-from jobs.catalog.transport import CatalogReader, self_href, with_absolute_hrefs
+from jobs.catalog.transport import CatalogReader, own_address, with_absolute_hrefs
 from jobs.domain import Period, SourceSpec
 from jobs.errors import CatalogError
 
@@ -56,7 +56,7 @@ def parquet_items(
                 table = pa.Table.from_batches([batch])
                 known |= _collections(table)
                 for item in _items_of(_rows_near(table, source, area, period), source):
-                    yield with_absolute_hrefs(item, self_href(item) or source.catalog)
+                    yield with_absolute_hrefs(item, own_address(item, source.catalog))
     except (OSError, pa.ArrowException, KeyError) as error:
         raise CatalogError(
             f"cannot read {source.catalog} as stac-geoparquet: {error}; expected a file "

@@ -48,7 +48,7 @@ def search_catalog(
             if isinstance(entry, Scene):
                 entry = _unless_another(entry, scenes.setdefault(entry.item_id, entry))
             if entry is not None:
-                rejected[entry] = None
+                rejected[replace(entry, catalog=source.catalog)] = None
     report(f"{source.collection}: {len(scenes)} scenes, {len(rejected)} items rejected")
     return SearchResult(
         tuple(sorted(scenes.values(), key=lambda scene: (scene.acquired, scene.item_id))),
@@ -63,11 +63,12 @@ def _items(
     path = urlsplit(source.catalog).path
     if path.lower().endswith((".parquet", ".geoparquet")):
         return parquet_items(source, area, period, reader)
-    root = reader.json(source.catalog)
+    address, root = reader.json_at(source.catalog)
+    found = replace(source, catalog=address)
     if is_api(root):
-        return api_items(source, area, period, root, reader, report)
-    refuse_part_of_api(source, root, reader)
-    return static_items(source, root, reader, report)
+        return api_items(found, area, period, root, reader, report)
+    refuse_part_of_api(found, address, root, reader)
+    return static_items(found, root, reader, report)
 
 
 def _scene(item: Any, source: SourceSpec, wanted: ItemFilter) -> Scene | Rejected | None:

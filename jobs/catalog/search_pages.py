@@ -17,12 +17,11 @@ import shapely
 from pystac import Link
 from pystac_client import ItemSearch
 from pystac_client.exceptions import APIError
-from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry import Polygon
 
 from jobs.catalog.query import Progress, item_name, time_range
 from jobs.catalog.stac_item import Item
-from jobs.catalog.transport import CatalogReader, links
+from jobs.catalog.transport import CatalogReader, TolerantIO, links
 from jobs.domain import Period, SourceSpec
 from jobs.errors import CatalogError
 
@@ -95,8 +94,10 @@ class SearchPages:
 
     def _attempt(self, method: str, limit: int) -> Iterator[Item]:
         parameters = self._parameters(method, limit)
-        page = self.reader.io.read_json(self.url, method=method, parameters=parameters)
-        yield from followed(self.source.catalog, self.url, page, self.reader.io, parameters)
+        io = self.reader.io
+        page = io.read_json(self.url, method=method, parameters=parameters)
+        address = io.address_of_last(self.url)
+        yield from followed(self.source.catalog, address, page, io, parameters)
 
     def _parameters(self, method: str, limit: int) -> dict[str, Any]:
         start, end = time_range(self.period)
@@ -124,7 +125,7 @@ def followed(
     catalog: str,
     url: str,
     page: Item,
-    io: StacApiIO,
+    io: TolerantIO,
     parameters: dict[str, Any] | None = None,
 ) -> Iterator[Item]:
     """A page and all that its ``next`` links lead to, past empty ones.
@@ -157,6 +158,7 @@ def followed(
             )
         asked.add(name)
         page = io.read_json(_link(request), parameters=parameters or {})
+        url = io.address_of_last(request["href"])
 
 
 def _identity(item: Any) -> object:

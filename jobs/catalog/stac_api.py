@@ -14,7 +14,13 @@ from jobs.catalog.footprint import in_turns
 from jobs.catalog.query import Progress, in_collection, item_name, unknown_collection
 from jobs.catalog.search_pages import SearchPages
 from jobs.catalog.stac_item import Item
-from jobs.catalog.transport import CatalogReader, links, read_error, self_href, with_absolute_hrefs
+from jobs.catalog.transport import (
+    CatalogReader,
+    links,
+    own_address,
+    read_error,
+    with_absolute_hrefs,
+)
 from jobs.domain import Period, SourceSpec
 from jobs.errors import CatalogError
 
@@ -29,16 +35,17 @@ def is_api(root: Item) -> bool:
     return any(links(root, "search")) or "item-search" in str(root.get("conformsTo") or "")
 
 
-def refuse_part_of_api(source: SourceSpec, root: Item, reader: CatalogReader) -> None:
-    """CatalogError, naming the API's own address, where the catalog is a part of a STAC API.
+def refuse_part_of_api(source: SourceSpec, place: str, node: Item, reader: CatalogReader) -> None:
+    """CatalogError, naming the API's own address, where a node is a part of a STAC API.
 
-    That is a collection or its items, a list of collections, or a page of a search: taken for a
-    whole catalog, they would hold the first page of what is there.
+    That is a collection or its items, a list of collections, an item, or a page of a search: taken
+    for a whole catalog, they would hold the first page of what is there, or all of a collection
+    would be read to find a few items. ``place`` is the node's address.
     """
-    if not source.catalog.startswith(("http://", "https://")):
+    if not place.startswith(("http://", "https://")):
         return
-    base = _landing_page(source.catalog, root)
-    if base is None or base.rstrip("/") == source.catalog.rstrip("/"):
+    base = _landing_page(place, node)
+    if base is None or base.rstrip("/") == place.rstrip("/"):
         return
     try:
         landing = reader.json(base)
@@ -46,7 +53,7 @@ def refuse_part_of_api(source: SourceSpec, root: Item, reader: CatalogReader) ->
         return
     if is_api(landing):
         raise CatalogError(
-            f"{source.catalog} is a part of the STAC API at {base}; set `catalog: {base}` and "
+            f"{place} is a part of the STAC API at {base}; set `catalog: {base}` and "
             f"`collection: {source.collection}` in the job"
         )
 
@@ -74,7 +81,7 @@ def api_items(
     searches = [SearchPages(source, place, period, root, reader) for place in in_turns(area)]
     pages = _pages_of(searches, report)
     for item in _own_items(reader.guarded(source.catalog, pages), source, report):
-        yield with_absolute_hrefs(item, self_href(item) or source.catalog)
+        yield with_absolute_hrefs(item, own_address(item, searches[0].url))
 
 
 def _pages_of(searches: Sequence[SearchPages], report: Progress) -> Iterator[Item]:

@@ -50,6 +50,8 @@ Transform: TypeAlias = tuple[float, float, float, float, float, float]
 
 _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
+MOST_CLOUD = 100.5
+"""Per cent: shares of cloud classes add up to a little more than 100."""
 _TRUE_COLOUR = SENTINEL_2_VISUAL.assets["visual"]
 """Assets of true colour, whose no-data value is 0 by the product's definition."""
 
@@ -105,15 +107,16 @@ def acquired(item: Item) -> datetime:
 def cloud_cover(item: Item) -> float | None:
     """Cloud cover in per cent, a number or a number as text; None where it is unknown.
 
-    NaN, null, and what is no number are unknown.
+    NaN, null, what is no number, and what is no share (-1, 255) are unknown.
     """
     value = _mapping(item.get("properties")).get("eo:cloud_cover")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return _number(value)
-    except ValueError:
+        number = _number(value)
+    except (ValueError, OverflowError):
         return None
+    return None if number is None or not 0 <= number <= MOST_CLOUD else number
 
 
 def raster_of(item: Item) -> tuple[int, Transform, tuple[int, int]] | None:

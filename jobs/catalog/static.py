@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from jobs.catalog.query import Progress, Rejected, in_collection, unknown_collection
 from jobs.catalog.saved_pages import all_pages
+from jobs.catalog.stac_api import refuse_part_of_api
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, absolute_href, links, with_absolute_hrefs
 from jobs.domain import SourceSpec
@@ -22,6 +23,7 @@ def static_items(
     if root.get("type") == "FeatureCollection":
         yield from _listed_items(source, source.catalog, root, reader)
         return
+    _refuse_item(source, root)
     known: list[str] = []
     for href, node in _nodes(source.catalog, root, reader):
         known.append(str(node.get("id")))
@@ -29,6 +31,18 @@ def static_items(
             yield from _node_items(source, href, node, reader, report)
             return
     raise unknown_collection(source, known)
+
+
+def _refuse_item(source: SourceSpec, root: Item) -> None:
+    """CatalogError, with the address to use where the item links to one, for an item."""
+    if root.get("type") != "Feature":
+        return
+    above = (link for rel in ("root", "collection", "parent") for link in links(root, rel))
+    link = next(above, None)
+    repair = "give the address of the catalog or collection that holds it"
+    if link is not None:
+        repair = f"set `catalog: {absolute_href(source.catalog, str(link['href']))}` in the job"
+    raise CatalogError(f"{source.catalog} is one item, not a catalog; {repair}")
 
 
 def _listed_items(
@@ -52,7 +66,7 @@ def _nodes(href: str, node: Item, reader: CatalogReader) -> Iterator[tuple[str, 
         below = (absolute_href(href, link["href"]) for link in links(node, "child"))
         new = [child for child in dict.fromkeys(below) if child not in seen]
         seen.update(new)
-        waiting += [(child, reader.json(child)) for child in reversed(new)]
+        waiting += [reader.json_at(child) for child in reversed(new)]
 
 
 def _node_items(
@@ -63,9 +77,11 @@ def _node_items(
         report(f"{source.collection}: {len(hrefs)} items linked in {place}")
         for item_href in hrefs:
             try:
-                yield with_absolute_hrefs(reader.json(item_href), item_href)
+                address, item = reader.json_at(item_href)
+                yield with_absolute_hrefs(item, address)
             except CatalogError as error:
                 yield Rejected(item_href, source.catalog, source.collection, str(error))
         for link in links(catalog, "items"):
-            listed = absolute_href(place, str(link["href"]))
-            yield from _listed_items(source, listed, reader.json(listed), reader)
+            listed, page = reader.json_at(absolute_href(place, str(link["href"])))
+            refuse_part_of_api(source, listed, page, reader)
+            yield from _listed_items(source, listed, page, reader)

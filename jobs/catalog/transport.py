@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from requests import RequestException
+from requests import RequestException, Response
 from urllib3.util import Retry
 
 from jobs.catalog.stac_item import Item
@@ -42,11 +42,31 @@ class RequestSettings:
     """Time limit of silence while an answer is read."""
 
 
-class _TolerantIO(StacApiIO):
+class TolerantIO(StacApiIO):
     """Requests whose answers may hold NaN and Infinity, as Python's own JSON writer makes them.
 
     pystac decodes with orjson where that is installed, which refuses a whole page for one of them.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._address: str | None = None
+        self.session.hooks["response"].append(self._note_address)
+
+    def address_of_last(self, href: str) -> str:
+        """Where the last request for ``href`` was answered, if it was redirected; else ``href``."""
+        return self._address or href
+
+    def request(self, *args: Any, **kwargs: Any) -> str:
+        """The text of an answer; APIError for every other status than success."""
+        self._address = None
+        return str(super().request(*args, **kwargs))
+
+    def _note_address(self, answer: Response, **_: Any) -> None:
+        if answer.is_redirect:
+            self._address = urljoin(answer.url, answer.headers["location"])
+            if answer.request.method == "POST" and answer.status_code in (301, 302):
+                answer.status_code = 308  # else the query would be dropped, and a GET sent
 
     def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The text as JSON."""
@@ -69,7 +89,7 @@ class CatalogReader:
             allowed_methods=None,  # a search by POST changes nothing on the server
             raise_on_status=False,  # the last answer is more specific than "too many retries"
         )
-        self.io = _TolerantIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
+        self.io = TolerantIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
 
     def close(self) -> None:
         """Close the connections."""
@@ -77,9 +97,15 @@ class CatalogReader:
 
     def json(self, href: str) -> Item:
         """The JSON object at a URL or path; CatalogError where there is none."""
+        return self.json_at(href)[1]
+
+    def json_at(self, href: str) -> tuple[str, Item]:
+        """The JSON object at a URL or path, with its address, which a redirection may change."""
+        address = href
         try:
             if _is_web(href):
                 content = self.io.read_json(href)
+                address = self.io.address_of_last(href)
             elif _is_s3(href):
                 content = json.loads(self._object(href))
             else:
@@ -88,7 +114,7 @@ class CatalogReader:
             raise read_error(href, error) from error
         if not isinstance(content, Mapping):
             raise read_error(href, TypeError(f"a {type(content).__name__}, not a JSON object"))
-        return content
+        return address, content
 
     def file(self, href: str) -> Path | BytesIO:
         """A file's path, or its content as fetched from the web or S3."""
@@ -159,11 +185,11 @@ def links(node: Item, rel: str) -> Iterator[Item]:
             yield link
 
 
-def self_href(item: Any) -> str | None:
-    """The item's own address, where it has one."""
+def own_address(item: Any, place: str) -> str:
+    """The item's own address by its ``self`` link, else the place where it was found."""
     if not isinstance(item, Mapping):
-        return None
-    return next((str(link["href"]) for link in links(item, "self")), None)
+        return place
+    return next((absolute_href(place, str(link["href"])) for link in links(item, "self")), place)
 
 
 def with_absolute_hrefs(item: Any, base: str) -> Any:

@@ -427,9 +427,21 @@ def test_the_item_is_not_changed() -> None:
 
 @pytest.mark.parametrize(
     ("written", "per_cent"),
-    [(12, 12), ("12.5", 12.5), ("much", None), (float("nan"), None), (None, None), ([1], None)],
+    [
+        (12, 12),
+        ("12.5", 12.5),
+        (100.2, 100.2),
+        ("much", None),
+        (float("nan"), None),
+        (None, None),
+        ([1], None),
+        (-1, None),
+        (255, None),
+        ("1e999", None),
+        (10**400, None),
+    ],
 )
-def test_a_cloud_cover_that_is_no_number_is_unknown(written: Any, per_cent: float | None) -> None:
+def test_a_cloud_cover_that_is_no_share_is_unknown(written: Any, per_cent: float | None) -> None:
     item = generic()
     item["properties"]["eo:cloud_cover"] = written
     assert scene(item).cloud_cover == per_cent
