@@ -161,7 +161,7 @@ def test_an_item_given_as_the_catalog_is_refused_with_the_address_to_use(
     with pytest.raises(CatalogError, match=f"one item.*set `catalog: {tmp_path}/collection.json`"):
         found(str(path))
     bare = write(tmp_path / "bare.json", month()[4] | {"links": []})
-    with pytest.raises(CatalogError, match="one item.*address of the catalog or collection"):
+    with pytest.raises(CatalogError, match=r"one item.*address of the catalog or collection"):
         found(str(bare))
 
 
