@@ -266,10 +266,20 @@ def _check_data_type(item: Item, band: _Band, dtypes: tuple[str, ...]) -> None:
         )
 
 
+def _check_format(item: Item, band: _Band) -> None:
+    """Refuse a Zarr store, whose groups cannot be opened as a raster file."""
+    if "zarr" in str(band.asset.get("type") or "").lower():
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} is a Zarr store; expected files "
+            "such as GeoTIFF or JPEG 2000, which other collections of the same imagery have"
+        )
+
+
 def _source(
     item: Item, band: _Band, scale: float, offset: float, dtypes: tuple[str, ...]
 ) -> Source:
     epsg, transform, shape = _projection(item, band)
+    _check_format(item, band)
     _check_data_type(item, band, dtypes)
     nodata, assumed = _nodata(band)
     size = band.asset.get("file:size")

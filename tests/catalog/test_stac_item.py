@@ -513,6 +513,77 @@ def test_a_tile_has_one_name_in_every_spelling(stated: dict[str, Any]) -> None:
     assert scene(item).facts["tile"] == "05QKB"
 
 
+def copernicus() -> dict[str, Any]:
+    """An item in the form of the Copernicus Data Space's catalog, with values of our own."""
+
+    def asset(name: str, gsd: int, **more: Any) -> dict[str, Any]:
+        return {
+            "href": f"s3://bucket/{name}.jp2",
+            "type": "image/jp2",
+            "roles": ["data", f"gsd:{gsd}m"],
+            "proj:code": "EPSG:32653",
+            "proj:shape": [109800 // gsd, 109800 // gsd],
+            "proj:transform": [gsd, 0, 600000, 0, -gsd, 4800000],
+            "nodata": 0,
+            "data_type": "uint16",
+            **more,
+        }
+
+    assets = {}
+    for band, common in {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir"}.items():
+        for gsd in (60, 20, 10):
+            name = f"{band}_{gsd}m"
+            numbers = {"raster:scale": 0.0001, "raster:offset": -0.1}
+            described = [{"name": band, "eo:common_name": common}]
+            assets[name] = asset(name, gsd, bands=described, **numbers)
+    assets["SCL_20m"] = asset("SCL_20m", 20, data_type="uint8")
+    return {
+        "id": "S2C_MSIL2A_20260501T021701_N0512_R003_T53TKH_20260501T050000",
+        "collection": "sentinel-2-l2a",
+        "geometry": None,
+        "bbox": [132, 42, 133, 43],
+        "properties": {
+            "datetime": "2026-05-01T02:17:01.025000Z",
+            "platform": "sentinel-2c",
+            "grid:code": "MGRS-53TKH",
+            "eopf:datastrip_id": "S2C_OPER_MSI_L2A_DS_2CPS_20260501T050000_S20260501T021655_N05.12",
+            "processing:version": "05.12",
+            "processing:datetime": "2026-05-01T05:00:00.000000Z",
+        },
+        "assets": assets,
+    }
+
+
+def test_an_item_in_the_form_of_the_copernicus_catalog_is_read() -> None:
+    found = scene(copernicus())
+    assert {name: source.href for name, source in found.bands.items()} == {
+        "blue": "s3://bucket/B02_10m.jp2",
+        "green": "s3://bucket/B03_10m.jp2",
+        "red": "s3://bucket/B04_10m.jp2",
+        "nir": "s3://bucket/B08_10m.jp2",
+    }
+    blue = found.bands["blue"]
+    assert (blue.scale, blue.offset, blue.nodata, blue.nodata_assumed) == (1e-4, -0.1, 0, False)
+    assert found.mask is not None
+    assert (
+        found.facts.items()
+        >= {
+            "processing_baseline": "05.12",
+            "generated": "2026-05-01T05:00:00+00:00",
+            "sensing_start": "2026-05-01T02:16:55+00:00",
+            "tile": "53TKH",
+        }.items()
+    )
+
+
+def test_a_zarr_store_is_refused_when_the_plan_is_made() -> None:
+    item = copernicus()
+    for asset in item["assets"].values():
+        asset["type"] = "application/vnd.zarr; version=3; profile=multiscales"
+    with pytest.raises(InputError, match="is a Zarr store; expected files"):
+        scene(item)
+
+
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 def test_a_sample_type_that_cannot_be_tiled_is_refused_by_name(dtype: str) -> None:
     item = generic()
