@@ -10,7 +10,8 @@ import typer
 from jobs.cli.app import command_app
 from jobs.cli.destinations import file_to_write
 from jobs.cli.options import JobOrPlan
-from jobs.publish import newest_results
+from jobs.cli.output import say
+from jobs.publish import newest_results, published_doubts
 from jobs.storage import write_new_file
 
 app = command_app()
@@ -28,6 +29,8 @@ def report(
 ) -> None:
     """Where the HTML report of the newest results lies."""
     storage, folder = newest_results(source)
+    for line in published_doubts(storage, folder):
+        say(line)
     page = storage.url_of(f"{folder}/report.html")
     if output is not None:
         write_new_file(output, storage.read(f"{folder}/report.html"))

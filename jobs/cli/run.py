@@ -10,11 +10,12 @@ import typer
 
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
-from jobs.cli.output import err, out, show
+from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.domain import Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
+from jobs.publish import published_doubts
 from jobs.run import ExitCode, RunOptions, Summary, connect, dry_rows, run_plan
 from jobs.storage import storage_at
 
@@ -113,12 +114,16 @@ def run_and_report(
 ) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
     ended = run_plan(found, options, connect(cluster, workers), err)
-    folder = None if ended.folder is None else storage_at(found.archive).url_of(ended.folder)
-    _report_run(ended.summary, folder, as_json)
+    storage = storage_at(found.archive)
+    folder = None if ended.folder is None else storage.url_of(ended.folder)
+    doubts = [] if ended.folder is None else published_doubts(storage, ended.folder)
+    _report_run(ended.summary, folder, doubts, as_json)
+    for line in doubts:
+        say(line)
     return ended.code
 
 
-def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
+def _report_run(summary: Summary, folder: str | None, doubts: list[str], as_json: bool) -> None:
     facts = {
         "done": summary.done,
         "failed": summary.failed,
@@ -126,6 +131,7 @@ def _report_run(summary: Summary, folder: str | None, as_json: bool) -> None:
         "unmerged": summary.unmerged,
         "copied_files": summary.copied_files,
         "published": folder,
+        "doubts": doubts,
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))

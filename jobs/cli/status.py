@@ -23,6 +23,7 @@ from jobs.cli.plan import pinned
 from jobs.cli.run_view import run_tree, run_values
 from jobs.kubernetes import find_status, is_file
 from jobs.plan import Plan, plan_without_search
+from jobs.publish import newest_folder, published_doubts
 from jobs.run import stale_rows, status_rows
 from jobs.storage import storage_at
 
@@ -45,19 +46,23 @@ def status(
     alone; --output json has everything.
     """
     if as_json:
-        show(_rows(pinned(Path(source))), True, "")
+        plan = pinned(Path(source))
+        show(_rows(plan), True, "")
+        _tell_doubts(plan)
         return
     run_status = find_status(source, run_id, context, namespace, say)
     found = _plan(source, submitted=run_status is not None)
     if output is Form.JSON:
         run = None if run_status is None else run_values(run_status)
         units = [] if found is None else _rows(found)
-        typer.echo(json.dumps({"run": run, "units": units}, indent=2))
+        doubts = [] if found is None else _doubts(found)
+        typer.echo(json.dumps({"run": run, "units": units, "doubts": doubts}, indent=2))
         return
     if run_status is not None:
         out.print(run_tree(run_status))
     if found is not None:
         _show_units(found)
+        _tell_doubts(found)
 
 
 def _plan(source: str, submitted: bool) -> Plan | None:
@@ -72,6 +77,18 @@ def _plan(source: str, submitted: bool) -> Plan | None:
 
 def _rows(found: Plan) -> list[dict[str, Any]]:
     return [dict(row) for row in status_rows(found, storage_at(found.archive))]
+
+
+def _doubts(found: Plan) -> list[str]:
+    """What the newest results say against the port files; none where there are no results."""
+    storage = storage_at(found.archive)
+    folder = newest_folder(storage, found.name)
+    return [] if folder is None else published_doubts(storage, folder)
+
+
+def _tell_doubts(found: Plan) -> None:
+    for line in _doubts(found):
+        say(line)
 
 
 def _show_units(found: Plan) -> None:

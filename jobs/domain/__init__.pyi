@@ -1,4 +1,4 @@
-from .berth_overlap import overlaps
+from .berth_overlap import overlap_text, overlaps
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
 from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json, today_utc
 from .land_mask import make_land_mask
@@ -92,6 +92,7 @@ __all__ = [
     "load_port",
     "make_land_mask",
     "nearest_word",
+    "overlap_text",
     "overlaps",
     "period_json",
     "port_geojson",

@@ -1,6 +1,7 @@
+from .doubts import published_doubts
 from .html import pages
 from .imagery import ArchiveImagery, stretch
-from .latest import newest_results, read_newest
+from .latest import newest_folder, newest_results, read_newest
 from .publication import Provenance, Publication, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
@@ -16,10 +17,12 @@ __all__ = [
     "as_csv",
     "fleet_from_lengths",
     "fleet_from_names",
+    "newest_folder",
     "newest_results",
     "pages",
     "port_flows",
     "publish",
+    "published_doubts",
     "read_newest",
     "read_published",
     "stretch",

@@ -19,14 +19,19 @@ def newest_results(source: Path) -> tuple[Storage, str]:
     """
     described = read_job(source) if is_job(source) else read_plan(source)
     storage = storage_at(described.archive)
-    home = f"published/{described.name}"
+    folder = newest_folder(storage, described.name)
+    if folder is None:
+        raise InputError(f"job {described.name!r} has no results yet: berthwatch run {source}")
+    return storage, folder
+
+
+def newest_folder(storage: Storage, job: str) -> str | None:
+    """Name of the folder of a job's newest results in its archive; None where there are none."""
+    home = f"published/{job}"
     try:
-        latest = json.loads(storage.read(f"{home}/latest.json"))
+        return f"{home}/{json.loads(storage.read(f'{home}/latest.json'))['tag']}"
     except FileNotFoundError:
-        raise InputError(
-            f"job {described.name!r} has no results yet: berthwatch run {source}"
-        ) from None
-    return storage, f"{home}/{latest['tag']}"
+        return None
 
 
 def read_newest(source: Path) -> PublishedResult:

@@ -34,7 +34,7 @@ from jobs.publish.report_rows import (
     visits_at_berths,
     voyage_rows,
 )
-from jobs.visits import FIT_LENGTH_M, outside_fit_share
+from jobs.visits import FIT_LENGTH_M, CrowdedBerth, crowded_berths, outside_fit_share
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 MAX_FAILURES = 60
@@ -58,6 +58,7 @@ class PortPage:
     blind_berths: int
     """Places without any usable look."""
     berths: tuple[BerthRow, ...]
+    crowded: tuple[CrowdedBerth, ...]
     bases: tuple[Basis, ...]
     sources: tuple[str, ...]
     caps: tuple[CapReading, ...]
@@ -113,6 +114,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         anchorages=tuple(anchorage_row(berth, row) for berth, row in rows if is_anchorage(berth)),
         blind_berths=sum(row["usable_looks"] == 0 for _, row in rows),
         berths=berth_rows(tables, estimate),
+        crowded=tuple(crowded_berths([port], tables.looks)),
         bases=tuple(basis(berth, row, sources, estimate) for berth, row in rows),
         sources=sources,
         caps=cap_readings(estimate.volumes, publication.settings),

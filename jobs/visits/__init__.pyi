@@ -19,6 +19,7 @@ from .columns import (
     table,
     typed,
 )
+from .crowding import CrowdedBerth, crowded_berths
 from .estimate import estimate_port, with_estimates
 from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
@@ -65,6 +66,7 @@ __all__ = [
     "CaptureRecapture",
     "CargoEntry",
     "Columns",
+    "CrowdedBerth",
     "Flows",
     "MeasuredError",
     "PortEstimate",
@@ -77,6 +79,7 @@ __all__ = [
     "band",
     "cap_years",
     "credible",
+    "crowded_berths",
     "days_since",
     "estimate_port",
     "flow_matrix",
