@@ -6,6 +6,7 @@ from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
 from .sensors import CLASS_DTYPES, SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
+from .swapped_axes import looks_swapped
 from .text_file import read_text
 from .types import (
     CPU,
@@ -90,6 +91,7 @@ __all__ = [
     "item_names",
     "job_digest",
     "load_port",
+    "looks_swapped",
     "make_land_mask",
     "nearest_word",
     "overlap_text",

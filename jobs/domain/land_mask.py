@@ -1,4 +1,4 @@
-"""The land mask of a grid, from the GSHHG shoreline."""
+"""Land and sea by the GSHHG shoreline: the land mask of a grid, and what lies at points."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ def make_land_mask(grid: Grid) -> NDArray[np.bool_]:
     """
     x, y = np.meshgrid(grid.x, grid.y)
     lon, lat = transformer(grid.epsg, WGS84).transform(x.ravel(), y.ravel())
+    return land_at(lon, lat).reshape(grid.shape)
+
+
+def land_at(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """True for points on land; longitudes beyond 180 degrees are those of the turn before."""
     land: NDArray[np.bool_] = _shorelines().contains_many(_inside_180(lon), lat)
-    return land.reshape(grid.shape)
+    return land
 
 
 def _inside_180(lon: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import shapely
 
 from jobs.catalog import Progress, Rejected, search_catalog
-from jobs.domain import Job, Port, PortRef, Scene, SourceSpec, load_port, overlaps
+from jobs.domain import Job, Port, PortRef, Scene, SourceSpec, load_port, looks_swapped, overlaps
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
 from jobs.plan.grouping import group_overpasses, on_grid
@@ -22,9 +22,10 @@ from jobs.plan.plan import Plan
 def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | None = None) -> Plan:
     """The plan of a job, in memory: what its catalogs hold of each of its ports.
 
-    ``tell`` is called with lines on ports without any overpass, and on berths that two ports have
-    in common. Raises InputError for a port that cannot be read, PlanError, with the reasons, where
-    no port has an overpass, and CatalogError for a catalog that fails.
+    ``tell`` is called with lines on ports without any overpass, on ports whose axes look swapped,
+    and on berths that two ports have in common. Raises InputError for a port that cannot be read,
+    PlanError, with the reasons, where no port has an overpass, and CatalogError for a catalog that
+    fails.
     """
     ports = _ports(job)
     findings = list(_findings(job, ports, progress, tell))
@@ -63,7 +64,7 @@ def _findings(
     job: Job, ports: tuple[Port, ...], progress: Progress | None, tell: Progress | None
 ) -> Iterator[PortFindings]:
     if tell is not None:
-        for line in _shared_berths(ports):
+        for line in chain(_swapped_ports(job, ports), _shared_berths(ports)):
             tell(line)
     empty: list[EmptyPort] = []
     for number, port in enumerate(ports, start=1):
@@ -104,6 +105,14 @@ def _ports(job: Job) -> tuple[Port, ...]:
     if twice:
         raise InputError(f"port {twice[0]!r} is listed twice in the job; list it once")
     return ports
+
+
+def _swapped_ports(job: Job, ports: Sequence[Port]) -> Iterator[str]:
+    """A line for each port of a file that looks as if its axes were swapped."""
+    for ref, port in zip(job.ports, ports, strict=True):
+        line = None if ref.file is None else looks_swapped(port)
+        if line is not None:
+            yield line
 
 
 def _shared_berths(ports: Sequence[Port]) -> Iterator[str]:

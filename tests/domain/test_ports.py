@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from pyproj import Transformer
 from shapely.geometry import box
 
-from jobs.domain import BerthKind, Grid
+from jobs.domain import BerthKind, Grid, Port
 from jobs.domain.geometry import local_grid, project
-from jobs.domain.land_mask import make_land_mask
+from jobs.domain.land_mask import land_at, make_land_mask
 from jobs.domain.ports import bundled_ports, load_port, port_geojson, read_port
+from jobs.domain.swapped_axes import looks_swapped
 from jobs.errors import InputError
 
 PORT = {"role": "port", "id": "my-port", "name": "My port", "country": "Nowhere"}
@@ -515,3 +516,48 @@ def test_land_is_land_and_north_is_up():
     assert land.shape == (80, 92)
     assert land[-20:, -20:].all()
     assert not land[:20, :20].any()
+
+
+def test_land_at_180_degrees_is_land():
+    # Chukotka and Antarctica from both sides, and the sea between
+    lon = np.array([180.0, -180.0, 180.0, 180.0, 179.0])
+    lat = np.array([68.0, 67.5, -85.0, 60.0, 68.5])
+    assert land_at(lon, lat).tolist() == [True, True, True, False, True]
+
+
+# --- swapped axes -------------------------------------------------------------------------------
+
+
+def port_around(lon, lat, size=0.08):
+    area = box(lon - size / 2, lat - size / 2, lon + size / 2, lat + size / 2)
+    return Port("x", "X", "XX", area, (), local_grid(area))
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [(4.05, 51.97), (29.0, 41.02), (-5.35, 36.14), (50.15, 26.65), (14.27, 40.83), (-9.1, 38.7)],
+)
+def test_a_port_turned_round_looks_swapped_and_the_port_does_not(lon, lat):
+    assert looks_swapped(port_around(lon, lat)) is None
+    said = looks_swapped(port_around(lat, lon))
+    assert said is not None
+    assert f"look swapped: around [{lat:.2f}, {lon:.2f}] (lon, lat) there is only" in said
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [
+        (2.0, 56.5),
+        (-40.0, -4.65),
+        (6.7, 51.45),
+        (132.9, 42.2),
+        (-90.0, 28.9),
+    ],  # fields, rivers, roads
+)
+def test_a_port_away_from_any_shore_is_not_suspected_for_that(lon, lat):
+    assert looks_swapped(port_around(lon, lat)) is None
+
+
+@pytest.mark.parametrize("identity", bundled_ports())
+def test_bundled_ports_are_not_suspected(identity):
+    assert looks_swapped(load_port(identity)) is None

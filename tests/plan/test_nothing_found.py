@@ -118,6 +118,18 @@ def test_one_port_without_overpasses_is_said_and_the_other_planned(tmp_path: Pat
     assert "no item touches the port's area" in line
 
 
+def rotterdam_turned_round(value: Any) -> None:
+    for feature in value["features"]:
+        for ring in feature["geometry"]["coordinates"]:
+            ring[:] = [[lat + 51.97 + 4.65, lon + 4.05 + 40] for lon, lat in ring]
+
+
+def test_a_port_whose_axes_look_swapped_is_said(tmp_path: Path) -> None:
+    told: list[str] = []
+    make_plan(read_job(two_ports(tmp_path, rotterdam_turned_round)), tell=told.append)
+    assert "port other: longitude and latitude look swapped: around [51.97, 4.05]" in told[0]
+
+
 def test_a_berth_that_two_ports_share_is_said(tmp_path: Path) -> None:
     told: list[str] = []
     make_plan(read_job(two_ports(tmp_path, lambda value: None)), tell=told.append)
