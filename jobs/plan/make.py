@@ -10,7 +10,17 @@ from pathlib import Path
 import shapely
 
 from jobs.catalog import Progress, Rejected, search_catalog
-from jobs.domain import Job, Port, PortRef, Scene, SourceSpec, load_port, looks_swapped, overlaps
+from jobs.domain import (
+    Job,
+    Port,
+    PortRef,
+    Scene,
+    SourceSpec,
+    load_port,
+    looks_swapped,
+    overlaps,
+    port_geojson,
+)
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
 from jobs.plan.grouping import group_overpasses, on_grid
@@ -127,6 +137,20 @@ def _shared_berths(ports: Sequence[Port]) -> Iterator[str]:
                 f"smaller of their berths {pair.first.id!r} and {pair.second.id!r} lies in the "
                 "other; a ship there counts at both, and twice in sums"
             )
+
+
+def changed_ports(job: Job, plan: Plan) -> Iterator[str]:
+    """A line for each of the job's ports that is another now than in a plan made before."""
+    pinned = {port.id: port_geojson(port) for port in plan.ports}
+    for ref in job.ports:
+        try:
+            port = _load(ref)
+            if port_geojson(port) == pinned.get(port.id):
+                continue
+            problem = f"port {port.id} has changed since the plan was pinned"
+        except InputError as error:
+            problem = f"{error}; the plan was pinned before that"
+        yield f"{problem}: the port as it was then is used; --replan takes it as it is now"
 
 
 def _load(ref: PortRef) -> Port:

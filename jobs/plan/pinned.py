@@ -10,7 +10,7 @@ from jobs.catalog import Progress
 from jobs.domain import Job, Period, job_digest, read_job
 from jobs.errors import PlanError
 from jobs.plan.file import read_plan
-from jobs.plan.make import make_plan, plan_to_file
+from jobs.plan.make import changed_ports, make_plan, plan_to_file
 from jobs.plan.plan import Plan
 from jobs.storage import Storage, storage_at
 
@@ -56,6 +56,8 @@ def pinned_plan(
     storage = storage_at(job.archive)
     before = None if replan else _found(job, storage)
     if before is not None:
+        for line in changed_ports(job, before):
+            tell(line)
         return PinnedPlan(before, found=True, searched=False)
     if pin:
         made = _pin(job, storage, progress, tell)

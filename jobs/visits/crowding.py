@@ -34,7 +34,8 @@ class CrowdedBerth:
             f"berth {self.berth!r} of {self.port} holds {self.capacity} by the port file, but "
             f"{self.looks} of the {self.with_ships} looks that found ships there found more "
             f"(up to {self.most}): estimates count no more than {self.capacity} at once; raise its "
-            "capacity in the port file, or check its polygon: it may reach over other berths"
+            "capacity in the port file, or check its polygon, which may reach over other berths, "
+            "and run with --replan"
         )
 
 

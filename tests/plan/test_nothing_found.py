@@ -146,6 +146,28 @@ def test_a_port_listed_twice_in_another_spelling_is_refused(tmp_path: Path) -> N
         make_plan(read_job(job))
 
 
+def test_a_port_file_that_changed_since_is_said(tmp_path: Path) -> None:
+    job = write_job(tmp_path, items_on(3))
+    path = tmp_path / "port.geojson"
+    told: list[str] = []
+    pinned_plan(job)
+    pinned_plan(job, tell=told.append)
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=1))  # only the layout
+    pinned_plan(job, tell=told.append)
+    assert told == []
+    value = json.loads(path.read_text())
+    value["features"][1]["properties"]["capacity"] = 2
+    path.write_text(json.dumps(value))
+    plan = pinned_plan(job, tell=told.append).plan
+    assert plan.ports[0].berths[0].capacity == 1
+    assert "port ceara has changed since the plan was pinned" in told[0]
+    assert "--replan takes it as it is now" in told[0]
+    assert pinned_plan(job, replan=True).plan.ports[0].berths[0].capacity == 2
+    path.write_text("{")
+    pinned_plan(job, tell=told.append)
+    assert "port.geojson: not JSON" in told[1]
+
+
 def test_a_plan_that_is_not_to_be_pinned_leaves_nothing(tmp_path: Path) -> None:
     job = write_job(tmp_path, items_on(3, 8))
     before = sorted(tmp_path.rglob("*"))
