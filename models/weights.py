@@ -85,6 +85,16 @@ def load_weights(path: str | Path | None = None) -> Weights:
     """
     arrays, metadata = _read(path)
     _check(metadata, path)
+    try:
+        return _weights(arrays, metadata)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{path or default_path()}: its metadata are not what `berthwatch train` writes "
+            f"({type(error).__name__}: {error}); train it again, or use another file"
+        ) from error
+
+
+def _weights(arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]) -> Weights:
     network = json.loads(metadata["network"])
     return Weights(
         network=UNetConfig(**{**network, "widths": tuple(network["widths"])}),
@@ -138,7 +148,7 @@ def _read(path: str | Path | None) -> tuple[dict[str, NDArray[np.float32]], dict
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return arrays, dict(file.metadata() or {})
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a safetensors file ({error})") from error
 
 

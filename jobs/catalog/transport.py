@@ -110,7 +110,7 @@ class CatalogReader:
                 content = json.loads(self._object(href))
             else:
                 content = json.loads(Path(href).read_bytes())
-        except (OSError, APIError, ValueError) as error:
+        except (OSError, APIError, ValueError, RecursionError) as error:
             raise read_error(href, error) from error
         if not isinstance(content, Mapping):
             raise read_error(href, TypeError(f"a {type(content).__name__}, not a JSON object"))

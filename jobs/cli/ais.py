@@ -20,7 +20,7 @@ from jobs.cli.app import command_app
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
-from jobs.publish import newest_results, published_doubts, read_published
+from jobs.publish import newest_results, published_doubts, read_results
 
 app = command_app()
 
@@ -63,7 +63,7 @@ def ais(
     storage, newest = newest_results(source)
     for line in published_doubts(storage, newest):
         say(line)
-    result = read_published(storage.local(newest))
+    result = read_results(storage, newest)
     if output is not None:
         refuse_other_folder(output)
     with err.status("reading ...") as status:

@@ -7,7 +7,7 @@ from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
 from .sensors import CLASS_DTYPES, SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
 from .swapped_axes import looks_swapped
-from .text_file import read_text
+from .text_file import json_value, read_text
 from .types import (
     CPU,
     DEFAULT_ESTIMATES,
@@ -90,6 +90,7 @@ __all__ = [
     "did_you_mean",
     "item_names",
     "job_digest",
+    "json_value",
     "load_port",
     "looks_swapped",
     "make_land_mask",

@@ -19,7 +19,7 @@ from jobs.domain.geometry import local_grid
 from jobs.domain.nearest import did_you_mean
 from jobs.domain.outline import outline_of, refuse_other_crs, swapped
 from jobs.domain.port_keys import check_keys, meant_key
-from jobs.domain.text_file import read_text
+from jobs.domain.text_file import json_value, read_text
 from jobs.domain.types import Berth, BerthKind, Grid, Port
 from jobs.errors import InputError
 
@@ -81,12 +81,7 @@ def _parse(text: str, where: str) -> Port:
 
 
 def _features(text: str, where: str) -> list[Feature]:
-    try:
-        document = json.loads(text, object_pairs_hook=_once)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON (line {error.lineno}: {error.msg})") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: {error}") from error
+    document = json_value(text, where, "a GeoJSON FeatureCollection", of_pairs=_once)
     kind = document.get("type") if isinstance(document, dict) else type(document).__name__
     if kind != "FeatureCollection" or not isinstance(document.get("features"), list):
         raise InputError(f"{where}: a {kind}; expected a GeoJSON FeatureCollection with features")

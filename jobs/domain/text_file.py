@@ -1,8 +1,11 @@
-"""Reading of text files that people wrote."""
+"""Reading of text and JSON that people, or other programs, wrote."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jobs.errors import InputError
 
@@ -26,3 +29,25 @@ def read_text(path: Path, expected: str) -> str:
             f"{path}: not in UTF-8 (byte {content[error.start]:#04x} in line {line}); "
             f"save {expected} as UTF-8"
         ) from error
+
+
+def json_value(
+    content: str | bytes,
+    where: str,
+    expected: str,
+    *,
+    of_pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
+    """The value of a JSON text; InputError that names it, ``where``, and what was ``expected``.
+
+    Bytes may be in UTF-8, 16 or 32, with or without a byte-order mark. ``of_pairs`` makes each
+    object of its pairs, and may raise ValueError.
+    """
+    try:
+        return json.loads(content, object_pairs_hook=of_pairs)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{where}: not JSON (line {error.lineno}: {error.msg}); expected {expected}"
+        ) from error
+    except (ValueError, RecursionError) as error:  # other bytes, a number of 5,000 digits, [[[[...
+        raise InputError(f"{where}: not JSON ({error}); expected {expected}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -28,7 +29,7 @@ class YamlReader:
         """The whole document; InputError for what is not YAML, or empty."""
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise InputError(f"{self.source} is not YAML: {error}; correct it there") from error
         if root is None:
             raise InputError(f"{self.source} is empty; expected {expected}")
@@ -100,9 +101,10 @@ class YamlReader:
     ) -> float:
         """A number that ``accepts`` allows; ``expected`` describes it in the refusal."""
         if _is_tagged(node, "int", "float"):
-            value = yaml.safe_load(node.value)
-            if isinstance(value, int | float) and accepts(value):
-                return value
+            with suppress(ValueError, OverflowError, yaml.YAMLError):  # of 5,000 digits, or tagged
+                value = yaml.safe_load(node.value)
+                if isinstance(value, int | float) and accepts(value):
+                    return value
         raise self.error(node, f"{what} is {shown(node)}; expected {expected}")
 
     def whole(self, node: yaml.Node, what: str, least: int) -> int:

@@ -16,6 +16,18 @@ from jobs.errors import PlanError
 
 T = TypeVar("T")
 
+_WRONG = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    ShapelyError,
+)
+"""What building a value from a line raises where the line is not what was written."""
+
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 EMPTY = hashlib.sha256().hexdigest()
@@ -50,7 +62,7 @@ def parsed(path: Path, number: int, text: str | bytes, make: Callable[[Any], T])
         return make(json.loads(text))
     except PlanError as error:
         raise PlanError(f"{path}, line {number}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, ShapelyError) as error:
+    except _WRONG as error:
         raise PlanError(
             f"{path}, line {number}: not a line of a plan ({type(error).__name__}: {error}); "
             "make the plan again with `berthwatch plan`"

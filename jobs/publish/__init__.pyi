@@ -1,7 +1,7 @@
 from .doubts import published_doubts
 from .html import pages
 from .imagery import ArchiveImagery, stretch
-from .latest import newest_folder, newest_results, read_newest
+from .latest import newest_folder, newest_results, read_newest, read_results
 from .publication import Provenance, Publication, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
@@ -25,6 +25,7 @@ __all__ = [
     "published_doubts",
     "read_newest",
     "read_published",
+    "read_results",
     "stretch",
     "visit_links",
     "visits_at_berths",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from jobs.domain import read_job
 from jobs.errors import InputError
 from jobs.plan import is_job, read_plan
-from jobs.publish.read import PublishedResult, read_published
+from jobs.publish.read import LATEST, PublishedResult, read_published, tag_of
 from jobs.storage import Storage, storage_at
 
 
@@ -29,12 +28,24 @@ def newest_folder(storage: Storage, job: str) -> str | None:
     """Name of the folder of a job's newest results in its archive; None where there are none."""
     home = f"published/{job}"
     try:
-        return f"{home}/{json.loads(storage.read(f'{home}/latest.json'))['tag']}"
+        found = storage.read(f"{home}/{LATEST}")
     except FileNotFoundError:
         return None
+    return f"{home}/{tag_of(found, storage.url_of(f'{home}/{LATEST}'))}"
 
 
 def read_newest(source: Path) -> PublishedResult:
     """The newest published result of a job or plan file; InputError for a job without results."""
     storage, folder = newest_results(source)
-    return read_published(storage.local(folder))
+    return read_results(storage, folder)
+
+
+def read_results(storage: Storage, folder: str) -> PublishedResult:
+    """The result in a folder of ``newest_results``; InputError where it is not whole."""
+    try:
+        return read_published(storage.local(folder))
+    except FileNotFoundError:
+        raise InputError(
+            f"{storage.url_of(folder)}: the newest results are not there, though "
+            f"{LATEST} names them; put the folder back, or run the job again"
+        ) from None

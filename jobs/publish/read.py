@@ -12,7 +12,6 @@ Needs only the folder that a run published, no archive and no imagery. In a note
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +23,16 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from shapely.errors import ShapelyError
 
-from jobs.domain import Berth, BerthKind, Period, Port
+from jobs.domain import Berth, BerthKind, Period, Port, json_value
 from jobs.errors import InputError
 from jobs.publish.provenance import PROVENANCE, period_from, port_from
 from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT
 from jobs.visits import DAY_S, PUBLISHED, PortTables, StayDraws
+
+LATEST = "latest.json"
+"""Names the newest of the folders beside it."""
 
 
 @dataclass(frozen=True)
@@ -101,25 +104,41 @@ def read_published(folder: Path) -> PublishedResult:
     provenance = _provenance(folder / PROVENANCE)
     tables = {name: _table(folder / f"{name}.parquet") for name in PUBLISHED}
     tables["vessels"] = _with_fixed(tables["vessels"])
-    period = period_from(provenance["period"])
-    ports = tuple(port_from(facts) for facts in provenance["ports"])
+    with _explained(folder / PROVENANCE):
+        period = period_from(provenance["period"])
+        ports = tuple(port_from(facts) for facts in provenance["ports"])
+        draws = min(int(provenance["estimates"]["draws"]), HISTORIES_KEPT)
     histories = _plain_table(folder / HISTORIES)
-    draws = min(int(provenance["estimates"]["draws"]), HISTORIES_KEPT)
+    with _explained(folder / HISTORIES):
+        stays = tuple(_stays(histories, tables["visits"], ports, period, draws))
     return PublishedResult(
         folder=folder,
         job=provenance["job"],
         tag=provenance["tag"],
         period=period,
         ports=ports,
-        stays=tuple(_stays(histories, tables["visits"], ports, period, draws)),
+        stays=stays,
         provenance=provenance,
         **tables,
     )
 
 
+def tag_of(latest: bytes, where: str) -> str:
+    """The tag in a ``latest.json``, which names a folder beside it; InputError for anything else.
+
+    ``where`` is its address for messages.
+    """
+    expected = f'{{"tag": ...}} as a run writes it: remove {where} and run the job again'
+    found = json_value(latest, where, expected)
+    tag = found.get("tag") if isinstance(found, dict) else None
+    if not isinstance(tag, str) or not tag or "/" in tag or tag in (".", ".."):
+        raise InputError(f"{where}: names no folder of results ({tag!r}); expected {expected}")
+    return tag
+
+
 def _check_folder(folder: Path) -> None:
-    if (folder / "latest.json").exists():
-        tag = json.loads((folder / "latest.json").read_text())["tag"]
+    if (folder / LATEST).exists():
+        tag = tag_of((folder / LATEST).read_bytes(), str(folder / LATEST))
         raise InputError(f"{folder} holds the results of a job; expected one of them: {tag}")
     expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in PUBLISHED)]
     missing = [name for name in expected if not (folder / name).is_file()]
@@ -136,12 +155,10 @@ def _check_folder(folder: Path) -> None:
 
 
 def _provenance(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(
-            f"{path}: not JSON ({error}); expected what a run wrote: run again"
-        ) from error
+    expected = "what a run wrote: remove the folder and run the job again"
+    found = json_value(path.read_bytes(), str(path), expected)
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: a {type(found).__name__}, not an object; expected {expected}")
     missing = {"job", "tag", "period", "ports", "estimates"} - set(found)
     if missing:
         raise InputError(
@@ -149,6 +166,18 @@ def _provenance(path: Path) -> dict[str, Any]:
             "remove the folder and run the job again"
         )
     return found
+
+
+_UNREADABLE = (
+    ValueError,  # pyarrow's errors are this or OSError
+    OSError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    ShapelyError,
+)
+"""What reading raises where a file is not what a run wrote."""
 
 
 def _table(path: Path) -> gpd.GeoDataFrame:
@@ -170,10 +199,10 @@ def _plain_table(path: Path) -> pd.DataFrame:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError) as error:  # pyarrow's errors are one or the other
+    except _UNREADABLE as error:
         raise InputError(
-            f"{path}: cannot be read ({error}); expected a table that a run wrote: remove the "
-            "folder and run the job again"
+            f"{path}: cannot be read ({type(error).__name__}: {error}); expected what a run wrote: "
+            "remove the folder and run the job again"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,9 +45,9 @@ class Item:
 
 
 def read_items(catalog: Path, collection: str) -> list[Item]:
-    """The items of a collection of a static catalog; DatasetError where a file is missing."""
+    """The items of a collection of a static catalog; DatasetError where a file is no STAC."""
     path = _collection_path(catalog, collection)
-    return [_parse_item(path.parent / href) for href in _links(_read_json(path), "item")]
+    return [_parse_item(item) for item in _links(path, "item")]
 
 
 def overpasses(items: Sequence[Item]) -> list[list[Item]]:
@@ -66,6 +67,16 @@ def instant(text: object) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def read_json(path: Path, expected: str) -> Any:
+    """The JSON of a file in any of Unicode's encodings; DatasetError where there is none."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{path}: is not JSON ({error}); expected {expected}") from error
+
+
 def few(names: Iterable[str]) -> str:
     """The first five names in order and the number of the others, for an error message."""
     found = sorted(set(names))
@@ -74,37 +85,70 @@ def few(names: Iterable[str]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such file")
-    document: dict[str, Any] = json.loads(path.read_text())
+    document = read_json(path, "STAC")
+    if not isinstance(document, dict):
+        raise DatasetError(f"{path}: is a {type(document).__name__}; expected a STAC object")
     return document
 
 
-def _links(document: dict[str, Any], rel: str) -> list[str]:
-    return [link["href"] for link in document["links"] if link["rel"] == rel]
+@contextmanager
+def _as_stac(path: Path) -> Iterator[None]:
+    """Raise what a document that is no STAC leads to as DatasetError."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DatasetError(
+            f"{path}: is not the STAC that was expected ({type(error).__name__}: {error}); check "
+            "it with a STAC validator"
+        ) from error
+
+
+def _links(path: Path, rel: str) -> list[Path]:
+    """The files that a document links to."""
+    with _as_stac(path):
+        links = _read_json(path)["links"]
+        return [path.parent / link["href"] for link in links if link["rel"] == rel]
 
 
 def _collection_path(catalog: Path, collection: str) -> Path:
     found = []
-    for href in _links(_read_json(catalog), "child"):
-        path = catalog.parent / href
-        found.append(_read_json(path)["id"])
+    for path in _links(catalog, "child"):
+        with _as_stac(path):
+            found.append(str(_read_json(path)["id"]))
         if found[-1] == collection:
             return path
     raise DatasetError(f"{catalog}: no collection {collection!r}; there are {', '.join(found)}")
 
 
 def _parse_item(path: Path) -> Item:
-    item = _read_json(path)
+    with _as_stac(path):
+        return _item(_read_json(path), path)
+
+
+def _item(item: dict[str, Any], path: Path) -> Item:
     properties, assets = item["properties"], item["assets"]
     return Item(
         id=item["id"],
         group=properties.get("port") or properties.get("grid:code") or item["id"],
         datetime=properties["datetime"],
-        bbox=tuple(item["bbox"]),
+        bbox=_bbox(item["bbox"]),
         bands=_choose(band for asset in assets.values() for band in _bands(asset, path)),
         files={name: str(path.parent / asset["href"]) for name, asset in assets.items()},
     )
+
+
+def _bbox(given: Any) -> tuple[float, float, float, float]:
+    """West, south, east, north of a bounding box with or without heights; ValueError else."""
+    numbers = [float(number) for number in given]
+    if len(numbers) not in (4, 6):
+        raise ValueError(f"bbox {given}: expected 4 or 6 numbers")
+    half = len(numbers) // 2
+    (west, south), (east, north) = numbers[:2], numbers[half : half + 2]
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise ValueError(f"bbox {given}: expected west, south, east, north in degrees")
+    return west, south, east, north
 
 
 def _choose(bands: Iterable[BandFile]) -> tuple[BandFile, ...]:

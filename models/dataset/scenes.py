@@ -14,6 +14,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject, transform_bounds
 
@@ -108,6 +109,16 @@ def utm_grid(items: Sequence[Item]) -> PixelGrid:
 def _read_band(band: BandFile, grid: PixelGrid) -> NDArray[np.float32]:
     """One band on the grid, (y, x); NaN where the file has no data."""
     plane = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
+    try:
+        _warp_band(band, grid, plane)
+    except (RasterioError, IndexError) as error:
+        raise DatasetError(
+            f"{band.href}: band {band.index} cannot be read ({error}); expected a GeoTIFF"
+        ) from error
+    return plane
+
+
+def _warp_band(band: BandFile, grid: PixelGrid, plane: NDArray[np.float32]) -> None:
     with rasterio.open(band.href) as dataset:
         values = dataset.read(band.index).astype(np.float32)
         if band.nodata is not None:
@@ -124,7 +135,6 @@ def _read_band(band: BandFile, grid: PixelGrid) -> NDArray[np.float32]:
             dst_nodata=np.nan,
             resampling=Resampling.nearest if on_grid else Resampling.cubic,
         )
-    return plane
 
 
 def _all_bands_equal(dataset: Any, nodata: float) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from rasterio.warp import transform
 
 from models.dataset.boxes import Box, PixelGrid, Rectangle
 from models.dataset.catalog import DatasetError, Item
+from models.dataset.labels.protocol import KINDS
 
 COLUMNS = (
     "lon",
@@ -71,6 +72,22 @@ class CsvLabels:
 
 
 def _box(row: dict[str, Any], grid: PixelGrid) -> Box:
+    """A row as a box on the grid; DatasetError where its values make none."""
+    numbers = [row[name] for name in (*COLUMNS[:5], "confidence")]
+    try:
+        is_finite = all(math.isfinite(float(number)) for number in numbers)
+    except (TypeError, ValueError):
+        is_finite = False
+    if not is_finite or row["class"] not in KINDS:
+        raise DatasetError(
+            f"a label of {row.get('item') or row.get('date_utc')} has "
+            f"{', '.join(f'{name} {row[name]!r}' for name in COLUMNS)}; expected numbers, and a "
+            f"class among {', '.join(KINDS)}"
+        )
+    return _north_up(row, grid)
+
+
+def _north_up(row: dict[str, Any], grid: PixelGrid) -> Box:
     """A row as a box on the grid; its heading is converted from true north to grid north."""
     lon, lat = float(row["lon"]), float(row["lat"])
     x, y = transform("EPSG:4326", grid.crs, [lon, lon], [lat, lat + 0.001])

@@ -12,7 +12,7 @@ from typing import Any
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, shape
 
-from models.dataset.catalog import DatasetError, instant
+from models.dataset.catalog import DatasetError, instant, read_json
 from models.dataset.labels.protocol import KINDS
 
 Feature = Mapping[str, Any]
@@ -50,12 +50,7 @@ def read_hulls(file: Path) -> Iterator[HullFeature]:
 
 
 def _features(file: Path) -> list[Any]:
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise DatasetError(f"{file}: is not JSON ({error}); expected GeoJSON") from error
+    document = read_json(file, "GeoJSON")
     kind = document.get("type") if isinstance(document, dict) else type(document).__name__
     if kind != "FeatureCollection" or not isinstance(document.get("features"), list):
         raise DatasetError(f"{file}: is a {kind}; expected a GeoJSON FeatureCollection")
