@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from jobs import cli
 from jobs.cli.evaluation_page import CHIP_PX, PLOT_PX, Album, marks, true_colour, wilson
-from jobs.errors import InputError
+from jobs.errors import BerthwatchError
 from models.dataset.boxes import Box
 from models.dataset.scenes import LabelledScene
 from models.dataset.targets import HULL_PLANES
@@ -152,7 +152,7 @@ def test_wilson_interval_by_hand() -> None:
 
 def refusal(*arguments: str) -> str:
     result = CliRunner().invoke(cli.app, ["evaluate", *arguments])
-    assert isinstance(result.exception, InputError)
+    assert isinstance(result.exception, BerthwatchError)
     return str(result.exception)
 
 
