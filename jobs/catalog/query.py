@@ -53,10 +53,22 @@ class ItemFilter:
         shapely.prepare(self.area)
 
     def accepts(self, item: Item) -> bool:
-        """Whether an item matches; InputError where it lacks a readable time or place."""
+        """Whether an item matches; InputError where that cannot be told.
+
+        One that fails in time, place or cloud was not asked for, whatever else cannot be read.
+        """
         if not isinstance(item, Mapping):
             raise InputError(f"a {type(item).__name__} where an item was expected")
-        return self._in_period(item) and self._in_area(item) and self._clear_enough(item)
+        unknown: InputError | None = None
+        for matches in (self._in_period, self._in_area, self._clear_enough):
+            try:
+                if not matches(item):
+                    return False
+            except InputError as error:
+                unknown = unknown or error
+        if unknown is not None:
+            raise unknown
+        return True
 
     def _in_period(self, item: Item) -> bool:
         return self.start <= acquired(item) < self.end

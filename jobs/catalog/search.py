@@ -7,7 +7,7 @@ against the query: servers ignore parameters, repeat items and give malformed on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -72,7 +72,12 @@ def _items(
 
 
 def _scene(item: Any, source: SourceSpec, wanted: ItemFilter) -> Scene | Rejected | None:
-    """The item as a scene, or why it cannot be one; None for an item outside the query."""
+    """The item as a scene, or why it cannot be one; None for an item outside the query.
+
+    An item that names no collection is of the one that was asked for.
+    """
+    if isinstance(item, Mapping) and item.get("collection") is None:
+        item = {**item, "collection": source.collection}
     try:
         if not wanted.accepts(item):
             return None

@@ -27,6 +27,7 @@ from jobs.catalog.spellings import (
     DATASTRIP,
     GENERATED,
     OFFSET_APPLIED,
+    PRODUCT,
     TILE,
     TILE_PARTS,
     stated,
@@ -52,6 +53,8 @@ _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
 MOST_CLOUD = 100.5
 """Per cent: shares of cloud classes add up to a little more than 100."""
+_SENTINEL_2 = "(?:sentinel[-_]?2|s2)"
+"""The constellation's name as platforms and constellations are written, in lower case."""
 _TRUE_COLOUR = SENTINEL_2_VISUAL.assets["visual"]
 """Assets of true colour, whose no-data value is 0 by the product's definition."""
 
@@ -135,7 +138,7 @@ def _looks_like(sensor: Sensor, item: Item) -> bool:
     """Whether platform and assets of an item of an unknown collection identify this sensor."""
     properties = _mapping(item.get("properties"))
     origin = str(properties.get("platform") or properties.get("constellation") or "")
-    if not origin.lower().replace(" ", "-").startswith("sentinel-2"):
+    if not re.match(r"sentinel[-_ ]?2|s2[-_ ]?[a-d]?$", origin.lower()):
         return False
     if sensor is SENTINEL_2_VISUAL:
         return _visual_asset(item) is not None
@@ -160,11 +163,17 @@ def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
 
 
 def _platform(item: Item) -> str:
+    """The satellite as ``sentinel-2b``; of its constellation's name alone where nothing tells."""
     properties = _mapping(item.get("properties"))
-    platform = properties.get("platform") or properties.get("constellation")
-    if not platform:
+    named = [str(properties[k]) for k in ("platform", "constellation") if properties.get(k)]
+    if not named:
         raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
-    return str(platform).lower().replace(" ", "-")
+    platform = named[0].lower().replace(" ", "-")
+    unit = re.fullmatch(rf"{_SENTINEL_2}[-_]?([a-d])", platform)
+    if re.fullmatch(_SENTINEL_2, platform):
+        products = (*stated(properties, PRODUCT), str(item.get("id", "")))
+        unit = next(filter(None, (re.match(r"S2([A-D])_", name) for name in products)), None)
+    return platform if unit is None else f"sentinel-2{unit[1].lower()}"
 
 
 @dataclass(frozen=True)

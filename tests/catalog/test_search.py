@@ -243,6 +243,25 @@ def test_malformed_items_are_skipped_with_their_reason(tmp_path: Path) -> None:
     assert {left_out.collection for left_out in found.rejected} == {COLLECTION}
 
 
+def test_what_cannot_be_read_of_an_item_elsewhere_is_no_loss(tmp_path: Path) -> None:
+    """Each of these fails in one thing that can be told, and has another that cannot."""
+    elsewhere, earlier = item_on(4), item_on(5)
+    elsewhere["geometry"] = mapping(box(0, 0, 1, 1))
+    elsewhere["properties"]["datetime"] = "yesterday"
+    earlier["properties"]["datetime"] = "2020-01-01T00:00:00Z"
+    earlier["geometry"] = {"type": "Polygon", "coordinates": "no"}
+    unreadable = item_on(6, datetime="yesterday")
+    found = search_catalog(item_list(tmp_path, [elsewhere, earlier, unreadable]), AREA, PERIOD)
+    assert [left_out.item_id for left_out in found.rejected] == ["item-06"]
+
+
+def test_an_item_without_a_collection_is_of_the_one_asked_for(tmp_path: Path) -> None:
+    item = item_on(5)
+    del item["collection"]
+    (scene,) = search_catalog(item_list(tmp_path, [item]), AREA, PERIOD).scenes
+    assert scene.collection == COLLECTION
+
+
 # --- static catalogs ----------------------------------------------------------------------------
 
 

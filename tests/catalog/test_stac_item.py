@@ -513,6 +513,29 @@ def test_a_tile_has_one_name_in_every_spelling(stated: dict[str, Any]) -> None:
     assert scene(item).facts["tile"] == "05QKB"
 
 
+@pytest.mark.parametrize(
+    ("stated", "platform"),
+    [
+        ({"platform": "sentinel-2b"}, "sentinel-2b"),
+        ({"platform": "SENTINEL-2B"}, "sentinel-2b"),
+        ({"platform": "Sentinel 2B"}, "sentinel-2b"),
+        ({"platform": "S2B"}, "sentinel-2b"),
+        (
+            {"platform": None, "constellation": "sentinel-2", "s2:product_uri": "S2B_MSIL2A_x"},
+            "-2b",
+        ),
+        ({"platform": "sentinel-2", "sentinel:product_id": "S2B_MSIL2A_x"}, "-2b"),
+        ({"platform": "sentinel-2"}, "sentinel-2"),
+        ({"platform": "my-drone", "s2:product_uri": "S2B_MSIL2A_x"}, "my-drone"),
+    ],
+)
+def test_a_satellite_has_one_name_in_every_spelling(stated: dict[str, Any], platform: str) -> None:
+    """Else one pass would be two overpasses, each with its own look."""
+    item = generic()
+    item["properties"] |= stated
+    assert scene(item, "sentinel-2-l2a").platform.endswith(platform)
+
+
 def copernicus() -> dict[str, Any]:
     """An item in the form of the Copernicus Data Space's catalog, with values of our own."""
 
