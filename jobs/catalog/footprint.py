@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import shapely
@@ -57,7 +58,7 @@ def overlap(one: BaseGeometry, area: Polygon) -> float:
     return max(float(area.intersection(turned).area) for turned in _turns(one))
 
 
-def touches(item: Mapping[str, Any], area: Polygon) -> bool:
+def touches(item: Mapping[str, Any], area: BaseGeometry) -> bool:
     """Whether the item's geometry, its bbox where it has none, touches an area.
 
     Raises ValueError, TypeError or ShapelyError for what is no geometry.
@@ -77,13 +78,33 @@ def raster_touches(
     """
     a, _, left, _, e, top = transform
     raster = box(left, top + e * shape[0], left + a * shape[1], top)
+    return any(raster.intersects(turned) for turned in _in_projection(area, epsg))
+
+
+@lru_cache(maxsize=256)
+def _in_projection(area: Polygon, epsg: int) -> tuple[BaseGeometry, ...]:
+    """An area (WGS 84) in a projection, in every turn where that is WGS 84; none if too far."""
     lon, lat = area.exterior.segmentize(0.05).coords.xy
     x, y = transformer(WGS84, epsg).transform(lon, lat)
     if not all(map(math.isfinite, (*x, *y))):
-        return False
-    outline = shapely.make_valid(Polygon(zip(x, y, strict=True)))
-    turns = _turns(outline) if epsg == WGS84 else (outline,)
-    return any(raster.intersects(turned) for turned in turns)
+        return ()
+    shape = shapely.make_valid(Polygon(zip(x, y, strict=True)))
+    return _turns(shape) if epsg == WGS84 else (shape,)
+
+
+def outline(
+    epsg: int,
+    transform: tuple[float, float, float, float, float, float],
+    shape: tuple[int, int],
+) -> BaseGeometry:
+    """A raster's outline in longitude and latitude; empty where it cannot be expressed so."""
+    a, _, left, _, e, top = transform
+    raster = box(left, top + e * shape[0], left + a * shape[1], top)
+    x, y = raster.exterior.segmentize(raster.length / 40).coords.xy
+    lon, lat = transformer(epsg, WGS84).transform(x, y)
+    if not all(map(math.isfinite, (*lon, *lat))):
+        return Polygon()
+    return shapely.make_valid(_unwrapped(Polygon(zip(lon, lat, strict=True))))
 
 
 def _geometry(item: Mapping[str, Any]) -> BaseGeometry:

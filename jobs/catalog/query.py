@@ -13,7 +13,7 @@ import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon
 
-from jobs.catalog.footprint import near_180, raster_touches, touches
+from jobs.catalog.footprint import near_180, outline, raster_touches, touches
 from jobs.catalog.stac_item import Item, acquired, cloud_cover, raster_of
 from jobs.domain import Period, Scene, SourceSpec, nearest_word
 from jobs.errors import CatalogError, InputError
@@ -74,20 +74,31 @@ class ItemFilter:
         return self.start <= acquired(item) < self.end
 
     def _in_area(self, item: Item) -> bool:
-        """Whether the footprint touches the area; near 180 degrees, whether the raster does.
+        """Whether the item's footprint touches the area, or its raster where that says better.
 
-        Footprints are often wrong there, and the raster's own grid says where it lies. Elsewhere
-        the footprint decides: a raster may be empty where it ends.
+        A footprint is often smaller than its raster, which is empty where the swath ends, so it
+        decides. The raster's own grid does where a footprint is unreadable or may be written across
+        180 degrees. InputError where they lie apart and the raster touches the area.
         """
-        raster = raster_of(item) if self._near_180 else None
+        unreadable: Exception | None = None
         try:
             if touches(item, self.area):
                 return True
         except (ValueError, TypeError, KeyError, AttributeError, ShapelyError) as error:
+            unreadable = error
+        raster = raster_of(item)
+        if unreadable is not None and raster is None:
             raise InputError(
-                f"item {item.get('id')!r} has no readable geometry: {error}"
-            ) from error
-        return raster is not None and raster_touches(*raster, self.area)
+                f"item {item.get('id')!r} has no readable geometry: {unreadable}"
+            ) from unreadable
+        if raster is None or not raster_touches(*raster, self.area):
+            return False
+        if unreadable is None and not self._near_180 and not touches(item, outline(*raster)):
+            raise InputError(
+                f"item {item.get('id')!r} has its footprint elsewhere than its raster, which "
+                "touches the port; correct the item's geometry or its proj:transform"
+            )
+        return unreadable is not None or self._near_180
 
     def _clear_enough(self, item: Item) -> bool:
         """Unknown cloud cover is no reason to leave an item out."""

@@ -229,6 +229,8 @@ def test_malformed_items_are_skipped_with_their_reason(tmp_path: Path) -> None:
     del no_red["assets"]["red"]
     del no_time["properties"]["datetime"]
     no_place |= {"geometry": None, "bbox": None}
+    for place in (no_place["properties"], *no_place["assets"].values()):
+        place.pop("proj:code", None), place.pop("proj:epsg", None)
     bent["geometry"] = {"type": "Polygon", "coordinates": "no"}
     no_properties = item_on(8) | {"properties": None}
     items = [no_red, no_time, no_place, bent, no_properties, {"id": "x"}, item_on(9)]
@@ -243,11 +245,32 @@ def test_malformed_items_are_skipped_with_their_reason(tmp_path: Path) -> None:
     assert {left_out.collection for left_out in found.rejected} == {COLLECTION}
 
 
+def test_a_raster_at_the_port_is_not_lost_for_its_footprint(tmp_path: Path) -> None:
+    """Without a footprint the raster decides; where the two lie apart the item is listed."""
+    none, swapped, beside, far = (item_on(day) for day in (4, 5, 6, 7))
+    none |= {"geometry": None, "bbox": None}
+    shape = recorded()["geometry"]
+    ring = [[lat, lon] for lon, lat in shape["coordinates"][0]]
+    swapped["geometry"] = shape | {"coordinates": [ring]}
+    # a swath that ends before the port, in a raster that is empty there
+    beside["geometry"] = mapping(box(-40.5, -4.7, -40.2, -4.6))
+    far["geometry"] = None
+    far["bbox"] = [10, 10, 11, 11]
+    for asset in far["assets"].values():
+        asset.pop("proj:transform", None)
+    found = search_catalog(item_list(tmp_path, [none, swapped, beside, far]), AREA, PERIOD)
+    assert ids(found) == ["item-04"]
+    (left_out,) = found.rejected
+    assert left_out.item_id == "item-05"
+    assert "footprint elsewhere than its raster" in left_out.reason
+
+
 def test_what_cannot_be_read_of_an_item_elsewhere_is_no_loss(tmp_path: Path) -> None:
     """Each of these fails in one thing that can be told, and has another that cannot."""
     elsewhere, earlier = item_on(4), item_on(5)
     elsewhere["geometry"] = mapping(box(0, 0, 1, 1))
     elsewhere["properties"]["datetime"] = "yesterday"
+    del elsewhere["properties"]["proj:epsg"]
     earlier["properties"]["datetime"] = "2020-01-01T00:00:00Z"
     earlier["geometry"] = {"type": "Polygon", "coordinates": "no"}
     unreadable = item_on(6, datetime="yesterday")
