@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from jobs.domain import Access, Grid, Source
 from jobs.tile.encoding import Layer, encoded, keeps_numbers
 from jobs.tile.raster import Place, use, with_nodata
+from jobs.tile.validity import existing, has_mask
 
 
 def is_aligned(source: Source, grid: Grid) -> bool:
@@ -54,7 +55,9 @@ def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
         return
     values = file.read([layer.source.index for layer in layers], window=part.window)
     for layer, numbers in zip(layers, values, strict=True):
-        layer.out[part.target] = part.cut(encoded(layer.source, numbers, layer.encoder))
+        found = encoded(layer.source, numbers, layer.encoder)
+        valid = existing(file, layer.source.index, layer.measured, part.window)
+        layer.out[part.target] = part.cut(found if valid is None else np.where(valid, found, 0))
 
 
 def _reads_directly(file: DatasetReader, layers: Sequence[Layer], part: _Part, grid: Grid) -> bool:
@@ -66,6 +69,7 @@ def _reads_directly(file: DatasetReader, layers: Sequence[Layer], part: _Part, g
         and dtype == layer.out.dtype
         and (part.window.height, part.window.width) == grid.shape
         and keeps_numbers(layer.source, dtype, layer.encoder)
+        and not has_mask(file, layer.source.index, layer.measured)
     )
 
 

@@ -85,3 +85,5 @@ class Layer:
     """(y, x) on the grid, initially zero; stays zero where the source has no data."""
     categorical: bool = False
     """Classes, which cannot be interpolated: resampled by nearest neighbour."""
+    measured: frozenset[int] = frozenset()
+    """Bands of the file that the scene reads: none of them is an alpha band."""

@@ -202,6 +202,10 @@ def _open_at(href: str) -> DatasetReader:
         # requires EMPTY_DIR above: with a fragment a sidecar's address would be the file's own.
         suffix = PurePosixPath(urlsplit(href).path).suffix  # CPL_VSIL_CURL_ALLOWED_EXTENSIONS
         href = f"/vsicurl/{href}#{next(_openings)}{suffix}"
+    if not _REMOTE.search(href):
+        # Masks and no-data values may lie in files beside it (.msk, .aux.xml); looking is cheap.
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"):
+            return rasterio.open(href, sharing=False)
     return rasterio.open(href, sharing=False)
 
 

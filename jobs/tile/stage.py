@@ -33,7 +33,7 @@ from jobs.tile.encoding import Classes, Layer
 from jobs.tile.raster import copies_made
 from jobs.tile.warped import read_warped
 
-VERSION = 3
+VERSION = 4
 """Increase it when the same inputs give other numbers: stored results then become stale."""
 
 NEWER = 20
@@ -105,7 +105,11 @@ def _with_gaps(
     """The scene's layers whose target still has pixels without data."""
     for target, band in zip(image, sensor.bands, strict=True):
         if band in scene.bands and not target.all():
-            yield Layer(scene.bands[band], sensor.encoding, sensor.dtypes, target)
+            source = scene.bands[band]
+            measured = frozenset(
+                each.index for each in scene.bands.values() if each.href == source.href
+            )
+            yield Layer(source, sensor.encoding, sensor.dtypes, target, measured=measured)
     if classes is not None and scene.mask is not None and not classes.all():
         yield Layer(scene.mask, Classes(), CLASS_DTYPES, classes, categorical=True)
 

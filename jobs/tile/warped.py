@@ -6,7 +6,7 @@ with rioxarray: stackstac infers a grid where its arguments leave it open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -18,7 +18,7 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
@@ -27,15 +27,23 @@ from jobs.domain import Access, Grid, Source
 from jobs.errors import SceneError
 from jobs.tile.encoding import Layer, physical
 from jobs.tile.raster import Place, sharing_files, use, with_nodata
+from jobs.tile.validity import existing, has_mask
 
 REACH_PX = 3
 """Pixels beyond the grid's edge that a warp may read: bilinear resampling needs one, the rest
 covers GDAL's tolerance."""
 
 
+COPY_MARGIN_PX = 16
+"""Grid pixels around what a warp may read that a copy of it has: GDAL widens its kernel where a
+raster ends close to that."""
+
+
 def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> None:
     """Fill the layers from files of one scene that lie on another grid than the port's."""
-    reads = tuple(BandRead(layer.source, layer.categorical, layer.dtypes) for layer in layers)
+    reads = tuple(
+        BandRead(layer.source, layer.categorical, layer.dtypes, layer.measured) for layer in layers
+    )
     with sharing_files():  # several bands may lie in one file
         stack = _stack(reads, grid, access)
         if not stack.sizes["band"]:  # stackstac drops bands that nowhere overlap the grid
@@ -114,6 +122,7 @@ class BandRead:
     source: Source
     categorical: bool
     dtypes: Sequence[str]
+    measured: frozenset[int] = frozenset()
 
 
 class Spec(Protocol):
@@ -121,6 +130,7 @@ class Spec(Protocol):
 
     epsg: int
     bounds: tuple[float, float, float, float]
+    transform: Affine
     vrt_params: dict[str, object]
 
 
@@ -150,17 +160,54 @@ class BandReader:
 
     def _warped(self, file: DatasetReader, window: Window) -> NDArray[np.float32]:
         source = with_nodata(file, self.wanted.source)
+        if has_mask(file, source.index, self.wanted.measured):
+            return self._warped_with_mask(file, source, window)
         # Without nodata GDAL warps twice as fast, to the same numbers where there are no holes.
         no_holes = _has_no_holes(file, source, self.spec)
+        return self._warp(
+            file,
+            source.index,
+            window,
+            src_nodata=None if no_holes else source.nodata,
+            nodata=None if no_holes else np.nan,
+        )
+
+    def _warped_with_mask(
+        self, file: DatasetReader, source: Source, window: Window
+    ) -> NDArray[np.float32]:
+        """The window from a copy of what the warp may read, NaN where a pixel does not exist.
+
+        GDAL takes a mask, an alpha band or a no-data value into account, never two of them.
+        """
+        part = _clipped(file, self.spec)
+        if part is None:
+            return np.full((window.height, window.width), np.nan, np.float32)
+        with MemoryFile() as memory:
+            with memory.open(
+                driver="GTiff",
+                count=1,
+                height=part.height,
+                width=part.width,
+                dtype="float32",
+                crs=file.crs,
+                transform=file.window_transform(part),
+                nodata=np.nan,
+            ) as copy:
+                copy.write(_with_holes(file, source, self.wanted.measured, part), 1)
+            with memory.open() as copy:
+                return self._warp(copy, 1, window, src_nodata=np.nan, nodata=np.nan)
+
+    def _warp(
+        self, file: DatasetReader, band: int, window: Window, **nodata: float | None
+    ) -> NDArray[np.float32]:
         with WarpedVRT(
             file,
             resampling=Resampling.nearest if self.wanted.categorical else Resampling.bilinear,
-            src_nodata=None if no_holes else source.nodata,
-            nodata=None if no_holes else np.nan,
             dtype="float32",
+            **nodata,
             **self.spec.vrt_params,
         ) as warped:
-            values: NDArray[np.float32] = warped.read(source.index, window=window)
+            values: NDArray[np.float32] = warped.read(band, window=window)
         return values
 
     def close(self) -> None:
@@ -182,6 +229,32 @@ def _has_no_holes(file: DatasetReader, source: Source, spec: Spec) -> bool:
     # The blocks decoded here stay in GDAL's cache for the warp.
     values = file.read(source.index, window=Window.from_slices(rows, columns))
     return not bool((values == source.nodata).any())
+
+
+def _clipped(file: DatasetReader, spec: Spec) -> Window | None:
+    """The part of the file that the warp may read, with a margin; None where none is inside."""
+    rows, columns = _read_range(file, spec)
+    margin = COPY_MARGIN_PX * max(1, round(spec.transform.a / abs(file.transform.a)))
+    top, bottom = max(rows[0] - margin, 0), min(rows[1] + margin, file.height)
+    left, right = max(columns[0] - margin, 0), min(columns[1] + margin, file.width)
+    if top >= bottom or left >= right:
+        return None
+    return Window.from_slices((top, bottom), (left, right))
+
+
+def _with_holes(
+    file: DatasetReader, source: Source, measured: Set[int], part: Window
+) -> NDArray[np.float32]:
+    """The numbers of a part of the file, NaN where a pixel is no data or does not exist."""
+    numbers = file.read(source.index, window=part)
+    valid = existing(file, source.index, measured, part)
+    if source.nodata is not None:
+        is_data = numbers != source.nodata
+        valid = is_data if valid is None else valid & is_data
+    values: NDArray[np.float32] = numbers.astype(np.float32)
+    if valid is not None:
+        values[~valid] = np.nan
+    return values
 
 
 def _read_range(file: DatasetReader, spec: Spec) -> tuple[tuple[int, int], tuple[int, int]]:
