@@ -79,6 +79,7 @@ def run(
         commit_every_s=commit_every,
     )
     found = pinned(source, replan, pin=not dry_run)
+    _refuse_other_days(options.within, found.period)
     if dry_run:
         _dry_run(found, options, as_json)
         return
@@ -93,6 +94,14 @@ def _within(since: datetime | None, until: datetime | None) -> Period | None:
     if end < start:
         raise InputError(f"--to {end} lies before --from {start}; expected it on that day or later")
     return Period(start, end)
+
+
+def _refuse_other_days(within: Period | None, period: Period) -> None:
+    if within is not None and (within.end < period.start or within.start > period.end):
+        raise InputError(
+            f"--from and --to leave nothing of the plan, whose period is {period.start} to "
+            f"{period.end}; expected days of it"
+        )
 
 
 def _stage(name: str | None) -> Any:

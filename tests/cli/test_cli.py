@@ -139,6 +139,18 @@ def test_a_period_that_ends_in_the_future_is_said(tmp_path: Path) -> None:
     assert "the period ends on 2999-12-31, in" in result.stderr
 
 
+@pytest.mark.parametrize("days", [("--from", "2025-08-01"), ("--to", "2025-06-30")])
+def test_days_outside_the_plan_are_refused(
+    tmp_path: Path,
+    days: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_job(tmp_path, items_on(3))
+    said = refused(("run", "job.yaml", "--dry-run", *days), tmp_path, monkeypatch, capsys)
+    assert "whose period is 2025-07-01 to 2025-07-31; expected days of it" in said
+
+
 def test_status_pins_a_plan_that_the_next_command_keeps_to(tmp_path: Path) -> None:
     job = write_job(tmp_path, items_on(3))
     [row] = json.loads(call("status", str(job), "--json"))[:1]
