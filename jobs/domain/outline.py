@@ -13,7 +13,7 @@ from shapely.geometry import Polygon
 
 from jobs.errors import InputError
 
-LON_LAT = re.compile(r"(OGC:.*CRS84H?|EPSG:.*4326|EPSG:.*4979|WGS ?84)", re.IGNORECASE)
+LON_LAT = re.compile(r"OGC:(.*:)?CRS84H?|EPSG:(.*:)?(4326|4979)|WGS ?84", re.IGNORECASE)
 """Names of WGS 84 that programs write; in GeoJSON all of them mean longitude first."""
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from shapely.geometry import Polygon
+from shapely.geometry.polygon import orient
 
 from jobs.domain.berth_overlap import overlap_text, overlaps
-from jobs.domain.geometry import local_grid
+from jobs.domain.geometry import GEOD, local_grid
 from jobs.domain.nearest import did_you_mean
 from jobs.domain.outline import outline_of, refuse_other_crs, swapped
 from jobs.domain.port_keys import check_keys, meant_key
@@ -28,7 +29,12 @@ Feature: TypeAlias = Mapping[str, Any]
 MIN_WIDTH_M, MAX_WIDTH_M = 500.0, 60_000.0
 """Limits of the width and height of a port's area."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MOST_SHIPS = 1000
+"""Largest capacity of a berth: no place holds more, and the estimates count ship by ship."""
+LEAST_BERTH_M2 = 100.0
+"""Smallest berth, one pixel of Sentinel-2."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 # --- bundled ports ------------------------------------------------------------------------------
@@ -111,7 +117,7 @@ def _by_role(features: list[Feature], where: str) -> tuple[list[Feature], list[F
         if not isinstance(role, str) or role not in roles:
             raise InputError(
                 f"{place} has role {role!r}; "
-                f'expected "port" or "berth" in its properties{_nearest_in(facts, "role")}'
+                f'expected "port" or "berth" in its properties{_nearest_role(facts)}'
             )
         check_keys(facts, role, f"{place} ({facts.get('id', role)})")
         roles[role].append(feature)
@@ -127,10 +133,13 @@ def _properties(feature: Any, place: str) -> Mapping[str, Any]:
     return facts or {}
 
 
-def _nearest_in(facts: Mapping[str, Any], key: str) -> str:
-    """A hint at the property that was meant to be a missing key."""
-    meant = [found for found in facts if meant_key(found, (key,), facts)]
-    return f"; did you mean {key!r} by {meant[0]!r}?" if meant and key not in facts else ""
+def _nearest_role(facts: Mapping[str, Any]) -> str:
+    """A hint at the role, or the property, that was meant."""
+    if "role" in facts:
+        hint = did_you_mean(str(facts["role"]), ("port", "berth"))
+        return hint and f"; {hint}"
+    meant = [found for found in facts if meant_key(found, ("role",), facts)]
+    return f"; did you mean 'role' by {meant[0]!r}?" if meant else ""
 
 
 def _shown(value: Any) -> str:
@@ -163,6 +172,12 @@ def _berth(feature: Feature, area: Polygon, where: str) -> Berth:
     place = f"{where}: berth {identity}"
     kind = _kind(facts, place)
     polygon = outline_of(feature, place)
+    size_m2 = abs(GEOD.geometry_area_perimeter(orient(polygon))[0])
+    if size_m2 < LEAST_BERTH_M2:
+        raise InputError(
+            f"{place}: it covers {size_m2:.2g} square metres; expected at least "
+            f"{LEAST_BERTH_M2:.0f}: draw it around the water where ships lie"
+        )
     if not area.covers(polygon):
         share = polygon.difference(area).area / polygon.area
         if area.intersects(swapped(polygon)) and share == 1:
@@ -184,7 +199,9 @@ def _identity(facts: Mapping[str, Any], place: str) -> str:
     if value is None:
         raise InputError(f'{place} has no "id" in its properties: {_shown(dict(facts))}')
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise InputError(f"{place} has id {value!r}; expected letters, digits, - and _ only")
+        raise InputError(
+            f"{place} has id {_shown(value)}; expected at most 64 letters, digits, - and _"
+        )
     return value
 
 
@@ -192,13 +209,20 @@ def _text(facts: Mapping[str, Any], key: str, place: str) -> str:
     value = facts.get(key)
     if not isinstance(value, str) or not value.strip():
         raise InputError(f'{place}: "{key}" is {value!r}; expected a text')
+    if not _is_text(value):
+        raise InputError(f'{place}: "{key}" holds half a character ({value!a}); write it anew')
     return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written: JSON may escape half of a pair of surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _optional(facts: Mapping[str, Any], key: str, kind: type, expected: str, place: str) -> Any:
     """A value of a kind, or None where there is none."""
     value = facts.get(key)
-    if value is not None and not isinstance(value, kind):
+    if value is not None and (not isinstance(value, kind) or not _is_text(str(value))):
         raise InputError(f'{place}: "{key}" is {_shown(value)}; expected {expected}')
     return value
 
@@ -219,10 +243,10 @@ def _capacity(facts: Mapping[str, Any], kind: BerthKind, place: str) -> int | No
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a GIS writes whole numbers of a column as 2.0
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_SHIPS:
         raise InputError(
-            f"{place}: capacity {value!r}; expected a whole number of ships from 1 "
-            "(null is for an anchorage only)"
+            f"{place}: capacity {_shown(value)}; expected a whole number of ships from 1 to "
+            f"{MOST_SHIPS} (null is for an anchorage only)"
         )
     return value
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time
 
 import numpy as np
 import pandas as pd
+from shapely.geometry.polygon import orient
 
 from jobs.domain import GEOD, Berth, BerthKind, LookState, Period
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
@@ -73,5 +74,7 @@ def detector_at(berth: Berth, sensor: str, errors: Sequence[MeasuredError]) -> D
 
 def area_km2(berth: Berth) -> float:
     """Ground area of the berth's polygon, square kilometres."""
-    area_m2, _ = GEOD.geometry_area_perimeter(berth.polygon)
+    # a hole that runs as its outline does would add; without one the last digits stay as they were
+    outline = orient(berth.polygon) if berth.polygon.interiors else berth.polygon
+    area_m2, _ = GEOD.geometry_area_perimeter(outline)
     return abs(float(area_m2)) / 1e6

@@ -103,7 +103,7 @@ WRONG = {
     "no id": (change((*SECOND, "properties"), {"role": "berth"}), 'berth has no "id"'),
     "id with a slash": (
         change((*SECOND, "properties", "id"), "a/b"),
-        "id 'a/b'; expected letters, digits",
+        'id "a/b"; expected at most 64 letters, digits',
     ),
     "no name": (change((*SECOND, "properties", "name"), " "), "berth oil: \"name\" is ' '"),
     "no country": (change((*FIRST, "properties", "country"), None), 'my-port: "country" is None'),
@@ -111,9 +111,26 @@ WRONG = {
         change((*SECOND, "properties", "kind"), "oil_termnal"),
         "kind 'oil_termnal'; did you mean 'oil_terminal'",
     ),
-    "capacity of text": (change((*SECOND, "properties", "capacity"), "2"), "capacity '2'"),
+    "capacity of text": (change((*SECOND, "properties", "capacity"), "2"), 'capacity "2"'),
+    "capacity of a sea": (change((*SECOND, "properties", "capacity"), 10**9), "from 1 to 1000"),
+    "a long id": (change((*SECOND, "properties", "id"), "a" * 65), "at most 64"),
+    "a role in capitals": (
+        change((*SECOND, "properties", "role"), "Berth"),
+        "role 'Berth'; expected .*; did you mean 'berth'",
+    ),
+    "half a character": (change((*SECOND, "properties", "name"), "a\ud800"), "half a character"),
+    "a berth of a centimetre": (
+        change((*SECOND, "geometry", "coordinates"), rectangle(20.01, 40.01, 20.01001, 40.01001)),
+        "it covers .* square metres; expected at least 100",
+    ),
+    "lists in lists": ("[" * 100_000, "cannot be read"),
+    "a number of digits": ('{"a": 1' + "0" * 5000 + "}", "cannot be read"),
+    "a system that ends alike": (
+        {**document(), "crs": {"type": "name", "properties": {"name": "EPSG:34326"}}},
+        'its "crs" is .*34326',
+    ),
     "capacity of zero": (change((*SECOND, "properties", "capacity"), 0), "capacity 0"),
-    "capacity true": (change((*SECOND, "properties", "capacity"), True), "capacity True"),
+    "capacity true": (change((*SECOND, "properties", "capacity"), True), "capacity true"),
     "capacity null at a quay": (
         change((*SECOND, "properties", "capacity"), None),
         "null is for an anchorage only",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
+import shapely
+from shapely.geometry import Polygon
 
 from jobs.visits import CrowdedBerth, crowded_berths
+from jobs.visits.panels import area_km2
 from tests.support.factories import make_port
 
 
@@ -43,3 +48,13 @@ def test_the_line_says_what_was_found_and_what_to_change() -> None:
     assert "berth 'oil-1' of RUVYP holds 1 by the port file" in said
     assert "2 of the 4 looks that found ships there found more (up to 3)" in said
     assert "raise its capacity in the port file, or check its polygon" in said
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_hole_takes_its_area_from_an_anchorage_whichever_way_it_runs(turned: bool) -> None:
+    whole = make_port().berths[-1]
+    west, south, east, north = whole.polygon.buffer(-0.002).bounds
+    hole = shapely.box(west, south, east, north, ccw=not turned)
+    pierced = Polygon(whole.polygon.exterior, [hole.exterior])
+    size = area_km2(replace(whole, polygon=pierced))
+    assert size == pytest.approx(area_km2(whole) - area_km2(replace(whole, polygon=hole)))
