@@ -1,4 +1,5 @@
 from .compare import compare_visits
+from .counts import FileSummary, ReadSummary
 from .crosscheck import cross_check
 from .crosscheck_files import (
     cross_check_summary,
@@ -10,6 +11,7 @@ from .gaps import GapSettings, ais_gaps, visit_gaps
 from .match import match_ais
 from .odds import AisMatchSettings
 from .port_state import AisVisitSettings
+from .read_report import file_lines, refuse_nothing, warnings
 from .reader import read_ais
 from .schema import (
     AIS_COLUMNS,
@@ -34,17 +36,22 @@ __all__ = [
     "AisMatchSettings",
     "AisVisitSettings",
     "AisVisits",
+    "FileSummary",
     "GapSettings",
+    "ReadSummary",
     "Window",
     "ais_gaps",
     "ais_visits",
     "compare_visits",
     "cross_check",
     "cross_check_summary",
+    "file_lines",
     "keep_cross_check",
     "match_ais",
     "read_ais",
+    "refuse_nothing",
     "refuse_other_folder",
     "visit_gaps",
+    "warnings",
     "write_cross_check",
 ]

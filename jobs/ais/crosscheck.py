@@ -23,10 +23,11 @@ import numpy as np
 import pandas as pd
 
 from jobs.ais.compare import compare_visits
+from jobs.ais.counts import ReadSummary
 from jobs.ais.gaps import ais_gaps, visit_gaps
 from jobs.ais.geodesy import DEGREE_M
 from jobs.ais.match import match_ais
-from jobs.ais.reader import ReadSummary, read_ais
+from jobs.ais.reader import read_ais
 from jobs.ais.schema import MONTH_COMPARISON_COLUMNS, PORT_GAP_COLUMNS
 from jobs.ais.visits import AisVisits, ais_visits
 from jobs.ais.window import AnyWindow, Window

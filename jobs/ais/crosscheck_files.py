@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def _write_tables(check: CrossCheck, result: PublishedResult, folder: Path) -> N
 
 def cross_check_summary(check: CrossCheck, result: PublishedResult) -> dict[str, Json]:
     """The files, what was read of them, the result compared with, and counts by port, as JSON."""
-    read: dict[str, Json] = {**asdict(check.summary), "layouts": dict(check.summary.layouts)}
+    read: dict[str, Json] = check.summary.as_json()
     return {
         "job": result.job,
         "tag": result.tag,

@@ -1,70 +1,92 @@
-"""Reads AIS position tables in chunks into one typed frame; rows left out are counted.
+"""Reads AIS position tables in chunks into one typed frame; rows left out are counted by reason.
 
-Layouts: MarineCadastre (both spellings), the Danish Maritime Authority's CSV, and our own columns;
-as CSV (plain, gz, zip, zst) or Parquet. "Not available" values are those of ITU-R M.1371-5.
+Tables are text (MarineCadastre in both spellings, the Danish Maritime Authority's, our own names)
+or Parquet and GeoParquet, plain or packed (``unpack``). Lines are judged before they are believed
+(``lines``). "Not available" values are those of ITU-R M.1371-5.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import zipfile
 import zlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
 from jobs.ais.codes import imo_number, ship_type, status
+from jobs.ais.counts import ReadSummary, Reason, Tally
 from jobs.ais.geodesy import distance_m
-from jobs.ais.layouts import Layout, layout_of
+from jobs.ais.layouts import Columns
+from jobs.ais.lines import (
+    Rows,
+    TextTable,
+    decoded,
+    shortened,
+    sound_rows,
+    text_table,
+    with_width_of,
+)
+from jobs.ais.numbers import mmsis, numbers
+from jobs.ais.parquet import parquet_columns, parquet_rows, read_names
+from jobs.ais.refusals import (
+    contradicting_columns,
+    days_without_time,
+    nothing_read,
+    undecided_dates,
+)
 from jobs.ais.schema import AIS_COLUMNS
+from jobs.ais.times import date_orders, days_only, times
+from jobs.ais.unpack import Table, tables
 from jobs.ais.window import Window
 from jobs.errors import InputError
-from jobs.visits import CATEGORY, SINGLE, TIME, frame
+from jobs.visits import CATEGORY, SINGLE, frame
 
 LENGTHS = ("length_m", "beam_m", "draught_m", "to_bow_m", "to_stern_m")
 TEXTS = tuple(name for name, kind in AIS_COLUMNS.items() if kind == CATEGORY)
+MEASURES = tuple(name for name, kind in AIS_COLUMNS.items() if kind == SINGLE)
 SHIP_MMSI = (201_000_000, 775_999_999)
 """Maritime identification digits 201 to 775 stand first in a ship's number (ITU-R M.585)."""
 TWO_PLACES_M = 1000.0
 """Two messages of one second further apart than this come from two ships with one number."""
+SAME_NUMBER = 1e-5
+"""Two columns of one meaning may be rounded otherwise by this much."""
 CHUNK_ROWS = 500_000
+SAMPLE_ROWS = 1000
+"""First lines from which the number of fields of a sound line is taken."""
 WORDS = {"ship_type": ship_type, "status": status, "imo": imo_number}
 UNKNOWN_WORDS = frozenset({"", "nan", "unknown", "undefined", "unknown value"})
+STATION_WORDS = frozenset(
+    {
+        "base station",
+        "aton",
+        "sar airborne",
+        "search and rescue transponder",
+        "man overboard device",
+    }
+)
+"""Types of mobile in the Danish tables that are no ship, whatever their number."""
 
 
 @dataclass(frozen=True)
-class ReadSummary:
-    """Counts of the rows of the files; ``rows`` is the sum of the six that follow it."""
+class Piece:
+    """Some rows of a table as they stand there."""
 
-    rows: int
-    kept: int
-    outside: int
-    """Elsewhere, or at another time."""
-    unreadable: int
-    """Without a number, a time or a position: latitude 91 and longitude 181 say "not available"."""
-    stations: int
-    """Not from a ship: base stations, aids to navigation, aircraft, beacons."""
-    duplicates: int
-    """A second message of one number in one second."""
-    conflicts: int
-    """Of one number in one second, but over a kilometre apart: two transmitters use one number."""
-    odd_numbers: int
-    """Kept rows whose MMSI no ship can have; they still prove a transmission at that place."""
-    ships: int
-    """Different MMSIs among the kept rows."""
-    layouts: Mapping[str, str] = field(default_factory=dict)
-    """Name of the layout by file name."""
+    columns: Columns
+    rows: pd.DataFrame
+    """One column a position of the table; the index counts from 0."""
+    lines: NDArray[np.int64]
+    """(row,), the line of each row; in Parquet, its number counted from 1."""
 
 
 def read_ais(
@@ -72,32 +94,38 @@ def read_ais(
 ) -> tuple[pd.DataFrame, ReadSummary]:
     """All position messages of the files inside the window, as AIS_COLUMNS, and the counts of rows.
 
-    Memory is that of one chunk of ``chunk_rows`` rows and of the rows kept. InputError for a file
-    that is damaged or has an unknown layout.
+    Memory is that of one chunk of ``chunk_rows`` rows and of the rows kept. InputError for a table
+    that is damaged as a whole, has unknown columns, contradicts itself, or of which no row can be
+    read although it has some.
     """
     wanted = window or Window()
-    counts: Counter[str] = Counter()
-    layouts: dict[str, str] = {}
-    parts = [frame(AIS_COLUMNS)]
+    parts, tallies, sources = [frame(AIS_COLUMNS)], [], [0]
+    others: list[str] = []
     for path in paths:
         with _explained(path):
-            for layout, chunk in _chunks(path, chunk_rows):
-                layouts[path.name] = layout.name
-                parts.append(_kept(layout, chunk, wanted, counts))
-    positions = _single(_joined(parts), counts)
+            found, more = tables(path)
+            others += more
+            for table in found:
+                tally, kept = _read_table(table, wanted, chunk_rows)
+                tallies.append(tally)
+                parts += kept
+                sources.append(sum(len(part) for part in kept))
+    source = np.repeat(np.arange(-1, len(tallies)), sources)
+    positions = _single(_joined(parts), source, tallies)
+    files = tuple(tally.summary() for tally in tallies)
+    total = ("rows", "kept", "outside", "unreadable", "stations", "duplicates", "conflicts")
     return positions, ReadSummary(
-        **{name: counts[name] for name in ("rows", "outside", "unreadable", "stations")},
-        duplicates=counts["duplicates"],
-        conflicts=counts["conflicts"],
-        kept=len(positions),
+        **{name: sum(getattr(one, name) for one in files) for name in total},
         odd_numbers=int((~positions["mmsi_valid"]).sum()),
         ships=int(positions["mmsi"].nunique()),
-        layouts=layouts,
+        files=files,
+        not_tables=tuple(others),
     )
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
+    """InputError for what the libraries raise where a file is missing, cut off or no table."""
     try:
         yield
     except FileNotFoundError as error:
@@ -109,6 +137,8 @@ def _explained(path: Path) -> Iterator[None]:
         zlib.error,
         EOFError,
         OSError,
+        NotImplementedError,  # a zip's way of packing
+        UnicodeError,
         pa.ArrowException,
     ) as error:
         raise InputError(
@@ -120,102 +150,185 @@ def _explained(path: Path) -> Iterator[None]:
 # --- files --------------------------------------------------------------------------------------
 
 
-def _chunks(path: Path, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
-    if path.suffix in (".parquet", ".geoparquet"):
-        yield from _parquet_chunks(path, rows)
-        return
-    for stream in _streams(path):
-        yield from _csv_chunks(path, stream, rows)
+def _read_table(table: Table, window: Window, chunk_rows: int) -> tuple[Tally, list[pd.DataFrame]]:
+    """The rows of one table inside the window, and its counts."""
+    tally = Tally(table.name)
+    kept = []
+    days = 0
+    day_first: bool | None = None
+    decided = False
+    for piece in _pieces(table, tally, chunk_rows):
+        at = piece.columns.used["time"]
+        if not decided and any(date_orders(piece.rows[at])):
+            day_first, decided = _day_first(table, tally, chunk_rows), True
+        days += int(days_only(piece.rows[at]).sum())
+        kept.append(_kept(piece, day_first, window, tally))
+    read = tally.counts["rows"] - tally.unreadable
+    if tally.counts["rows"] and not read:
+        raise nothing_read(tally)
+    if read > 1 and days == read:
+        raise days_without_time(tally)
+    return tally, kept
 
 
-def _parquet_chunks(path: Path, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
-    table = pq.ParquetFile(path)
-    layout, columns = layout_of(path, table.schema_arrow.names)
-    for batch in table.iter_batches(batch_size=rows, columns=list(columns)):
-        yield layout, batch.to_pandas().rename(columns=columns)
+def _pieces(table: Table, tally: Tally, rows: int) -> Iterator[Piece]:
+    """The table's rows, damaged lines left out and counted in ``tally``."""
+    return (_parquet_pieces if table.parquet else _text_pieces)(table, tally, rows)
 
 
-def _csv_chunks(path: Path, stream: BinaryIO, rows: int) -> Iterator[tuple[Layout, pd.DataFrame]]:
-    first = stream.readline().decode("utf-8-sig", errors="replace").splitlines()[:1]
-    header = next(csv.reader(first), [])
-    layout, columns = layout_of(path, header)
-    chunks = pd.read_csv(
-        stream,
+def _parquet_pieces(table: Table, tally: Tally, rows: int) -> Iterator[Piece]:
+    with table.open() as stream:
+        file = pq.ParquetFile(stream)
+        stored = len(file.schema_arrow.names)
+        columns = parquet_columns(table.name, file.schema_arrow)
+        tally.describe(columns)
+        first = 1
+        for batch in file.iter_batches(batch_size=rows, columns=read_names(columns, stored)):
+            tally.counts["rows"] += len(batch)
+            places = np.arange(first, first + len(batch))
+            yield Piece(columns, parquet_rows(batch, columns, stored), places)
+            first += len(batch)
+
+
+def _text_pieces(table: Table, tally: Tally, rows: int) -> Iterator[Piece]:
+    with table.open() as stream, decoded(stream) as text:
+        plain = text_table(table.name, text)
+        sample = list(islice(text, SAMPLE_ROWS))
+        plain = with_width_of(plain, sample)
+        columns = plain.columns
+        tally.describe(columns)
+        every = chain(sample, text)
+        first = plain.first_line
+        while lines := list(islice(every, rows)):
+            sound = sound_rows(plain, lines, first)
+            tally.damage(sound.damaged)
+            tally.counts["rows"] += len(sound.numbers)
+            first += len(lines)
+            if len(sound.numbers):
+                yield Piece(columns, _split(plain, sound), sound.numbers)
+
+
+def _split(table: TextTable, sound: Rows) -> pd.DataFrame:
+    """The fields of sound lines that are read; categories where texts repeat."""
+    names = {at: name for name, at in table.columns.used.items()}
+    names |= {at: name for name, many in table.columns.doubles.items() for at in many}
+    return pd.read_csv(
+        io.BytesIO(sound.text),
         header=None,
-        names=header,
-        usecols=list(columns),
-        # a day has fewer seconds than messages: times too are parsed once each
-        dtype={c: CATEGORY for c, name in columns.items() if name in (*TEXTS, "time")},
-        chunksize=rows,
-        encoding_errors="replace",
+        names=list(range(table.width)),
+        usecols=table.columns.positions,
+        index_col=False,
+        sep=table.delimiter,
+        skipinitialspace=True,
+        # a day has fewer seconds than messages: times and numbers of ships are read once each
+        dtype={at: CATEGORY for at, name in names.items() if name in (*TEXTS, "time", "mmsi")},
         low_memory=False,
     )
-    with chunks:
-        for chunk in chunks:
-            yield layout, chunk.rename(columns=columns)
 
 
-def _streams(path: Path) -> Iterator[BinaryIO]:
-    """The file's bytes unpacked; a zip may hold several tables."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                if member.endswith(".csv"):
-                    with archive.open(member) as packed:
-                        yield cast(BinaryIO, packed)
-    elif path.suffix == ".zst":
-        with pa.input_stream(path, compression="zstd") as packed:
-            yield io.BufferedReader(packed)
-    else:
-        opener = gzip.open if path.suffix == ".gz" else Path.open
-        with opener(path, "rb") as stream:
-            yield cast(BinaryIO, stream)
+def _day_first(table: Table, tally: Tally, rows: int) -> bool | None:
+    """Order of day and month in the whole table; InputError where nothing tells it."""
+    day, month, either, documented = 0, 0, "", None
+    for piece in _pieces(table, Tally(table.name), rows):
+        documented = piece.columns.day_first
+        if documented is not None:
+            return documented
+        found = date_orders(piece.rows[piece.columns.used["time"]])
+        day, month, either = day + found[0], month + found[1], either or found[2]
+    if bool(day) == bool(month):
+        raise undecided_dates(table.name, either, day, month)
+    order = "day/month/year" if day else "month/day/year"
+    tally.remarks.append(
+        f"times are read as {order}: {max(day, month)} of them can be nothing else"
+    )
+    return bool(day)
 
 
 # --- rows ---------------------------------------------------------------------------------------
 
 
-def _kept(
-    layout: Layout, chunk: pd.DataFrame, window: Window, counts: Counter[str]
-) -> pd.DataFrame:
-    """The chunk's rows inside the window, typed; others are counted by reason."""
-    chunk["time"] = _times(layout, chunk["time"])
-    for name in ("mmsi", "lon", "lat"):
-        chunk[name] = pd.to_numeric(chunk[name], errors="coerce").astype("float64")
-    readable = chunk["mmsi"].between(0, 999_999_999) & chunk["time"].notna()
-    readable &= (chunk["lat"].abs() <= 90) & (chunk["lon"].abs() <= 180)
+def _kept(piece: Piece, day_first: bool | None, window: Window, tally: Tally) -> pd.DataFrame:
+    """The piece's rows inside the window, typed; others are counted by reason."""
+    _same_meaning(piece, day_first, tally)
+    chunk = pd.DataFrame({name: piece.rows[at] for name, at in piece.columns.used.items()})
+    for name in ("mmsi", "time", "lon", "lat"):
+        chunk[name] = _required(name, chunk[name], day_first)
+    readable = np.ones(len(chunk), np.bool_)
+    here = (chunk["lat"].abs() <= 90) & (chunk["lon"].abs() <= 180)
+    for why, good in (
+        (Reason.NUMBER, chunk["mmsi"].notna()),
+        (Reason.TIME, chunk["time"].notna()),
+        (Reason.POSITION, here),
+    ):
+        _count_lost(piece, why, readable & ~good.to_numpy(), tally)
+        readable &= good.to_numpy()
     inside = readable & window.holds(chunk)
-    ship = inside & ~_is_station(chunk["mmsi"])
-    counts["rows"] += len(chunk)
-    counts["unreadable"] += int((~readable).sum())
-    counts["outside"] += int((readable & ~inside).sum())
-    counts["stations"] += int((inside & ~ship).sum())
-    return _typed(chunk[ship])
+    ship = inside & ~_is_station(chunk)
+    tally.counts["outside"] += int((readable & ~inside).sum())
+    tally.counts["stations"] += int((inside & ~ship).sum())
+    return _typed(chunk[ship], tally)
 
 
-def _times(layout: Layout, column: pd.Series) -> pd.Series:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
-        times = column.dt.tz_localize("UTC")
-    elif isinstance(column.dtype, pd.DatetimeTZDtype):
-        times = column.dt.tz_convert("UTC")
+def _count_lost(piece: Piece, why: Reason, lost: NDArray[np.bool_], tally: Tally) -> None:
+    if lost.any():
+        at = int(np.argmax(lost))
+        names = {Reason.NUMBER: ("mmsi",), Reason.TIME: ("time",), Reason.POSITION: ("lon", "lat")}
+        used, header = piece.columns.used, piece.columns.header
+        texts = [f"{header[used[n]].strip()} {piece.rows[used[n]].iloc[at]}" for n in names[why]]
+        tally.lost(why, int(lost.sum()), f"line {piece.lines[at]}: {shortened(', '.join(texts))}")
+
+
+def _required(name: str, column: pd.Series, day_first: bool | None) -> pd.Series:
+    if name == "time":
+        return times(column, day_first)
+    return mmsis(column) if name == "mmsi" else numbers(column)
+
+
+def _same_meaning(piece: Piece, day_first: bool | None, tally: Tally) -> None:
+    """InputError where two columns of one meaning say different things in one row."""
+    for name, others in piece.columns.doubles.items():
+        used = piece.columns.used[name]
+        for other in others:
+            differ = _differ(name, piece.rows[used], piece.rows[other], day_first)
+            if differ.any():
+                at = int(np.argmax(differ))
+                said = [(piece.columns.header[p], piece.rows[p].iloc[at]) for p in (used, other)]
+                raise contradicting_columns(tally.name, name, int(piece.lines[at]), said)
+
+
+def _differ(
+    name: str, used: pd.Series, other: pd.Series, day_first: bool | None
+) -> NDArray[np.bool_]:
+    """(row,), True where the other column says something and the used one does not say the same."""
+    if name in TEXTS:
+        first, second = (pd.Series(_words(one, name)).astype(object) for one in (used, other))
+        same = first == second
+    elif name == "time":
+        first, second = times(used, day_first), times(other, day_first)
+        same = first == second
     else:
-        given = pd.Categorical(column)
-        texts = given.categories.astype(str)
-        parsed = pd.to_datetime(texts, format=layout.time_format, utc=True, errors="coerce")
-        times = pd.Series(parsed.take(given.codes, fill_value=pd.NaT), index=column.index)
-    return times.astype(TIME)
+        first, second = (_required(name, one, day_first) for one in (used, other))
+        same = (first - second).abs() <= SAME_NUMBER
+    only_used = other.notna() & second.isna() & first.notna()
+    return np.asarray(only_used | (second.notna() & ~same), dtype=np.bool_)
 
 
-def _is_station(mmsi: pd.Series) -> pd.Series:
+def _is_station(chunk: pd.DataFrame) -> pd.Series:
     """Numbers of ITU-R M.585 that are no craft on the water; 98... is a ship's boat and stays."""
+    mmsi = chunk["mmsi"]
     coast = mmsi.between(2_000_000, 7_999_999)  # 00MID....: two zeros in front
     aircraft = mmsi.between(111_000_000, 111_999_999)
     beacon = mmsi.between(970_000_000, 979_999_999)
-    return coast | aircraft | beacon | mmsi.between(990_000_000, 999_999_999)
+    found = coast | aircraft | beacon | mmsi.between(990_000_000, 999_999_999)
+    if "transceiver" in chunk:
+        given = pd.Categorical(chunk["transceiver"])
+        words = [str(text).strip().casefold() in STATION_WORDS for text in given.categories]
+        found |= np.array([*words, False])[given.codes]
+    return found
 
 
-def _typed(chunk: pd.DataFrame) -> pd.DataFrame:
-    columns: dict[str, object] = {name: _column(chunk, name) for name in AIS_COLUMNS}
+def _typed(chunk: pd.DataFrame, tally: Tally) -> pd.DataFrame:
+    columns: dict[str, object] = {name: _column(chunk, name, tally) for name in AIS_COLUMNS}
     columns["mmsi_valid"] = chunk["mmsi"].between(*SHIP_MMSI)
     positions = pd.DataFrame(columns, index=chunk.index).astype(
         {name: kind for name, kind in AIS_COLUMNS.items() if kind != CATEGORY}
@@ -223,12 +336,18 @@ def _typed(chunk: pd.DataFrame) -> pd.DataFrame:
     return _without_sentinels(positions)
 
 
-def _column(chunk: pd.DataFrame, name: str) -> object:
-    if AIS_COLUMNS[name] == CATEGORY:
+def _column(chunk: pd.DataFrame, name: str, tally: Tally) -> object:
+    if name in TEXTS:
         return _words(chunk[name], name) if name in chunk else _no_words(len(chunk))
+    if name not in MEASURES:
+        return chunk.get(name, False)
     if name not in chunk:
-        return np.nan if AIS_COLUMNS[name] == SINGLE else False
-    return chunk[name] if name == "time" else pd.to_numeric(chunk[name], errors="coerce")
+        return np.nan
+    found = numbers(chunk[name])
+    lost = int((chunk[name].notna() & found.isna()).sum())
+    if lost:
+        tally.not_numbers[name] += lost
+    return found
 
 
 def _without_sentinels(positions: pd.DataFrame) -> pd.DataFrame:
@@ -246,7 +365,7 @@ def _without_sentinels(positions: pd.DataFrame) -> pd.DataFrame:
 
 def _words(column: pd.Series, name: str) -> pd.Categorical:
     """The column's texts in one spelling; a category each, for there are far fewer than rows."""
-    given = pd.Categorical(column)
+    given = pd.Categorical(column).remove_unused_categories()
     meanings = [_word(str(text).strip(), name) for text in given.categories]
     distinct = sorted(set(meanings) - {""})
     places = {text: number for number, text in enumerate(distinct)} | {"": -1}
@@ -281,15 +400,26 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return rest[list(AIS_COLUMNS)]
 
 
-def _single(rows: pd.DataFrame, counts: Counter[str]) -> pd.DataFrame:
-    """Ordered by mmsi and time, one message per number and second: the first that was read."""
-    ordered = rows.sort_values(["mmsi", "time"], kind="stable", ignore_index=True)
+def _single(
+    rows: pd.DataFrame, source: NDArray[np.int64], tallies: Sequence[Tally]
+) -> pd.DataFrame:
+    """Ordered by mmsi and time, one message per number and second: the first that was read.
+
+    ``source`` (row,) is the place in ``tallies`` of each row's table, where repeats are counted.
+    """
+    ordered = rows.sort_values(["mmsi", "time"], kind="stable")
+    source = source[ordered.index]
+    ordered = ordered.reset_index(drop=True)
     repeated = ordered.duplicated(["mmsi", "time"]).to_numpy()
     if not repeated.any():
         return ordered
     kept = ordered[~repeated]
     first = kept.iloc[np.cumsum(~repeated)[repeated] - 1]
     apart_m = distance_m(first, ordered[repeated])
-    counts["conflicts"] += int((apart_m > TWO_PLACES_M).sum())
-    counts["duplicates"] += int((apart_m <= TWO_PLACES_M).sum())
+    for kind, found in (
+        ("conflicts", apart_m > TWO_PLACES_M),
+        ("duplicates", ~(apart_m > TWO_PLACES_M)),
+    ):
+        for place, number in enumerate(np.bincount(source[repeated][found], minlength=1)):
+            tallies[place].counts[kind] += int(number)
     return kept.reset_index(drop=True)

@@ -12,8 +12,11 @@ import typer
 from jobs.ais import (
     cross_check,
     cross_check_summary,
+    file_lines,
     keep_cross_check,
+    refuse_nothing,
     refuse_other_folder,
+    warnings,
     write_cross_check,
 )
 from jobs.cli.app import command_app
@@ -48,8 +51,9 @@ def ais(
 
     FILE is CSV (plain, .gz, .zip, .zst) or Parquet, as MarineCadastre or the Danish Maritime
     Authority lay it out, or with the columns mmsi, time, lon, lat (sog_kn, heading_deg, length_m,
-    name, ... where known). Messages within 30 km of a port and a day of the period are used; give
-    files with that margin, or coverage looks worse than it was.
+    name, ... where known). Every row is counted, and those that cannot be read by their reason.
+    Messages within 30 km of a port and a day of the period are used; give files with that margin,
+    or coverage looks worse than it was.
 
     A vessel is **matched** where it is surely a ship with AIS, **possible** where it may be one,
     **dark** where messages of other ships around were received and none fits, and of **unknown
@@ -68,6 +72,9 @@ def ais(
         refuse_other_folder(output)
     with err.status("reading ...") as status:
         check = cross_check(result, files, status.update if err.is_terminal else say)
+    refuse_nothing(check.summary)
+    for sentence in warnings(check.summary):
+        say(sentence)
     if output is None:
         folder = keep_cross_check(check, result, storage)
     else:
@@ -77,6 +84,7 @@ def ais(
     if as_json:
         typer.echo(json.dumps({"folder": folder, **facts}, indent=2))
         return
+    print_lines(file_lines(check.summary))
     _show_cross_check(facts)
     out.print(f"tables {folder}", soft_wrap=True, highlight=False)
 

@@ -269,3 +269,41 @@ def test_help_says_what_the_words_mean():
     text = " ".join(call("ais", "--help").split())
     for word in ("matched", "dark", "unknown coverage", "30 km", "MarineCadastre"):
         assert word in text
+
+
+# --- what is said of the files ------------------------------------------------------------------
+
+
+def test_every_row_of_every_file_is_accounted_for_in_text_and_json(case, tmp_path):
+    damaged = tmp_path / "damaged.csv"
+    rows = case.files[0].read_text().splitlines()
+    damaged.write_text("\n".join([*rows[:3], rows[3] + ",", *rows[4:]]))
+    options = ["--ais", damaged, "--ais", case.files[1], "-o", tmp_path / "out"]
+    text = call("ais", case.job, *options)
+    total = len(rows) - 1
+    why = "other number of fields than columns"
+    counted = f"damaged.csv (Berthwatch): {total:,} rows = {total - 1:,} used + 1 with {why}"
+    assert counted in text
+    facts = json.loads(call("ais", case.job, *options, "--json"))
+    early = facts["read"]["files"][0]
+    assert (early["rows"], early["kept"], early["reasons"]) == (total, total - 1, {why: 1})
+    assert early["first"][why].startswith("line 4: 512000")
+
+
+def test_damage_is_said_beside_the_result(case, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{case.files[0].read_text()}\n1,2\n")
+    options = ["--ais", str(path), "-o", str(tmp_path / "out"), "--json"]
+    done = CliRunner().invoke(cli.app, ["ais", str(case.job), *options])
+    assert "rows are not used, with other number of fields than columns" in done.stderr
+    assert json.loads(done.stdout)["read"]["unreadable"] == 1
+
+
+def test_files_of_other_places_are_refused_and_nothing_is_written(case, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("mmsi,time,lon,lat\n367000001,2024-03-13T00:00:00Z,-94.7,29.3\n")
+    with pytest.raises(
+        InputError, match=r"x\.csv .*: 1 rows = 0 used \+ 1 at other places"
+    ):
+        call("ais", case.job, "--ais", path, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,61 @@
+"""What was read of AIS files, in sentences for a person."""
+
+from __future__ import annotations
+
+from jobs.ais.counts import FileSummary, ReadSummary, Reason
+from jobs.errors import InputError
+
+KINDS = {
+    "outside": "at other places or times",
+    "stations": "of stations, beacons or aircraft",
+    "duplicates": "repeats",
+    "conflicts": "of one number at two places in one second",
+}
+
+
+def file_lines(summary: ReadSummary) -> list[str]:
+    """A line a table: its rows, those used, and the others by reason."""
+    found = [_counts(one) for one in summary.files]
+    if summary.not_tables:
+        found.append(f"not read, for they are no tables: {', '.join(summary.not_tables)}")
+    return found
+
+
+def _counts(one: FileSummary) -> str:
+    parts = [f"{one.kept:,} used"]
+    parts += [f"{n:,} {words}" for kind, words in KINDS.items() if (n := getattr(one, kind))]
+    parts += [f"{n:,} with {why}" for why, n in one.reasons.items()]
+    return f"{one.name} ({one.layout}): {one.rows:,} rows = {' + '.join(parts)}"
+
+
+def warnings(summary: ReadSummary) -> list[str]:
+    """What may make the result wrong: damaged rows, columns not read, tables without a row."""
+    return [sentence for one in summary.files for sentence in _warnings(one)]
+
+
+def _warnings(one: FileSummary) -> list[str]:
+    found = [f"{one.name}: {remark}" for remark in one.remarks]
+    if not one.rows:
+        found.append(f"{one.name}: has column names and no row")
+    found += [
+        f"{one.name}: {n:,} of {one.rows:,} rows are not used, with {why}; the first: "
+        f"{one.first[why]}"
+        for why, n in one.reasons.items()
+        if why != Reason.POSITION  # ships without a fix send such messages
+    ]
+    found += [
+        f"{one.name}: {n:,} of {one.kept:,} rows used have no number in "
+        f"{one.columns[name]}; {name} is missing there"
+        for name, n in one.not_numbers.items()
+    ]
+    return found
+
+
+def refuse_nothing(summary: ReadSummary) -> None:
+    """InputError where no message of any file can be used."""
+    if not summary.kept:
+        raise InputError(
+            "no message of the AIS files is of a ship around the ports in the job's period: "
+            f"{'; '.join(file_lines(summary))}; expected messages within 30 km of a port and a day "
+            "of the period: give the files of those days and places"
+        )
