@@ -302,8 +302,6 @@ def test_damage_is_said_beside_the_result(case, tmp_path):
 def test_files_of_other_places_are_refused_and_nothing_is_written(case, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("mmsi,time,lon,lat\n367000001,2024-03-13T00:00:00Z,-94.7,29.3\n")
-    with pytest.raises(
-        InputError, match=r"x\.csv .*: 1 rows = 0 used \+ 1 at other places"
-    ):
+    with pytest.raises(InputError, match=r"x\.csv .*: 1 rows = 0 used \+ 1 at other places"):
         call("ais", case.job, "--ais", path, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
