@@ -46,7 +46,7 @@ from jobs.ais.refusals import (
     undecided_dates,
 )
 from jobs.ais.schema import AIS_COLUMNS
-from jobs.ais.times import date_orders, days_only, times
+from jobs.ais.times import TimeColumn, times
 from jobs.ais.unpack import Table, tables
 from jobs.ais.window import Window
 from jobs.errors import InputError
@@ -156,13 +156,14 @@ def _read_table(table: Table, window: Window, chunk_rows: int) -> tuple[Tally, l
     kept = []
     days = 0
     day_first: bool | None = None
-    decided = False
     for piece in _pieces(table, tally, chunk_rows):
-        at = piece.columns.used["time"]
-        if not decided and any(date_orders(piece.rows[at])):
-            day_first, decided = _day_first(table, tally, chunk_rows), True
-        days += int(days_only(piece.rows[at]).sum())
-        kept.append(_kept(piece, day_first, window, tally))
+        given = TimeColumn(piece.rows[piece.columns.used["time"]])
+        if day_first is None:
+            day_first = piece.columns.day_first
+        if day_first is None and any(given.orders()):
+            day_first = _day_first(table, tally, chunk_rows)
+        days += given.days()
+        kept.append(_kept(piece, given.values(day_first), day_first, window, tally))
     read = tally.counts["rows"] - tally.unreadable
     if tally.counts["rows"] and not read:
         raise nothing_read(tally)
@@ -226,14 +227,11 @@ def _split(table: TextTable, sound: Rows) -> pd.DataFrame:
     )
 
 
-def _day_first(table: Table, tally: Tally, rows: int) -> bool | None:
+def _day_first(table: Table, tally: Tally, rows: int) -> bool:
     """Order of day and month in the whole table; InputError where nothing tells it."""
-    day, month, either, documented = 0, 0, "", None
+    day, month, either = 0, 0, ""
     for piece in _pieces(table, Tally(table.name), rows):
-        documented = piece.columns.day_first
-        if documented is not None:
-            return documented
-        found = date_orders(piece.rows[piece.columns.used["time"]])
+        found = TimeColumn(piece.rows[piece.columns.used["time"]]).orders()
         day, month, either = day + found[0], month + found[1], either or found[2]
     if bool(day) == bool(month):
         raise undecided_dates(table.name, either, day, month)
@@ -247,12 +245,15 @@ def _day_first(table: Table, tally: Tally, rows: int) -> bool | None:
 # --- rows ---------------------------------------------------------------------------------------
 
 
-def _kept(piece: Piece, day_first: bool | None, window: Window, tally: Tally) -> pd.DataFrame:
+def _kept(
+    piece: Piece, time: pd.Series, day_first: bool | None, window: Window, tally: Tally
+) -> pd.DataFrame:
     """The piece's rows inside the window, typed; others are counted by reason."""
     _same_meaning(piece, day_first, tally)
-    chunk = pd.DataFrame({name: piece.rows[at] for name, at in piece.columns.used.items()})
-    for name in ("mmsi", "time", "lon", "lat"):
-        chunk[name] = _required(name, chunk[name], day_first)
+    given = {name: piece.rows[at] for name, at in piece.columns.used.items()}
+    read = {"mmsi": mmsis(given["mmsi"]), "time": time}
+    read |= {name: numbers(given[name]) for name in ("lon", "lat")}
+    chunk = pd.DataFrame(given | read, copy=False)
     readable = np.ones(len(chunk), np.bool_)
     here = (chunk["lat"].abs() <= 90) & (chunk["lon"].abs() <= 180)
     for why, good in (
@@ -278,12 +279,6 @@ def _count_lost(piece: Piece, why: Reason, lost: NDArray[np.bool_], tally: Tally
         tally.lost(why, int(lost.sum()), f"line {piece.lines[at]}: {shortened(', '.join(texts))}")
 
 
-def _required(name: str, column: pd.Series, day_first: bool | None) -> pd.Series:
-    if name == "time":
-        return times(column, day_first)
-    return mmsis(column) if name == "mmsi" else numbers(column)
-
-
 def _same_meaning(piece: Piece, day_first: bool | None, tally: Tally) -> None:
     """InputError where two columns of one meaning say different things in one row."""
     for name, others in piece.columns.doubles.items():
@@ -307,7 +302,7 @@ def _differ(
         first, second = times(used, day_first), times(other, day_first)
         same = first == second
     else:
-        first, second = (_required(name, one, day_first) for one in (used, other))
+        first, second = (mmsis(o) if name == "mmsi" else numbers(o) for o in (used, other))
         same = (first - second).abs() <= SAME_NUMBER
     only_used = other.notna() & second.isna() & first.notna()
     return np.asarray(only_used | (second.notna() & ~same), dtype=np.bool_)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,10 @@ from jobs.visits import TIME
 ZONE = r"\s*(?:UTC|GMT|Z)$"
 """A time without a zone is UTC: AIS has no other."""
 ISO = r"\d{4}-\d{2}-\d{2}(?:$|[T ]\d)"
+DAY = r"\d{4}-\d{2}-\d{2}"
+USUAL = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}|\d{2}/\d{2}/\d{4} \d{2}:\d{2}:\d{2}"
+"""As MarineCadastre and the Danish tables have them: nothing to spell otherwise."""
+YEAR_FIRST = r"^(\d{4})/(\d{1,2})/(\d{1,2})\b"
 COMPACT = r"\d{14}"
 EPOCH = r"\d+(?:\.\d*)?"
 DAY_MONTH = (
@@ -24,65 +29,75 @@ EPOCH_SECONDS = (315_532_800, 4_102_444_800)
 EPOCH_DIVISORS = (1, 1_000, 1_000_000, 1_000_000_000)
 
 
+class TimeColumn:
+    """A column of times; texts of which a day has fewer than messages, so each is read once."""
+
+    def __init__(self, column: pd.Series) -> None:
+        self.column = column
+        self.is_text = column.dtype.kind not in "Mmiuf"
+        given = pd.Categorical(column if self.is_text else ())
+        self.codes = given.codes
+        self.texts = _spelled([str(text) for text in given.categories])
+
+    def values(self, day_first: bool | None) -> pd.Series:
+        """The column as whole UTC seconds; NaT where it cannot be read.
+
+        Read are ISO 8601 (also with a blank, a fraction, ``UTC`` or an offset), seconds, milli-,
+        micro- or nanoseconds since 1970, 20240305120000, and a day, month and year with a time of
+        day. ``day_first`` is the order of 03/04/2024; None: such a time is read only where it can
+        be one.
+        """
+        column = self.column
+        if self.is_text:
+            parsed = _parsed(self.texts, day_first)
+            taken = parsed.array.take(self.codes, allow_fill=True, fill_value=pd.NaT)
+            found = pd.Series(taken, index=column.index)
+        elif isinstance(column.dtype, pd.DatetimeTZDtype):
+            found = column.dt.tz_convert("UTC")
+        elif column.dtype.kind == "M":
+            found = column.dt.tz_localize("UTC")
+        else:
+            found = _epoch(column.astype("float64"))
+        return found.dt.floor("s").astype(TIME)
+
+    def orders(self) -> tuple[int, int, str]:
+        """Texts that can only have the day first, only the month first, and one with either.
+
+        The third is "" where no time has two numbers before its year.
+        """
+        parts = self.texts[~self.texts.str.match(ISO)].str.extract(f"^{DAY_MONTH}$")
+        slashed = parts[parts[1] != "."].dropna(subset=[0])
+        if not len(slashed):
+            return 0, 0, ""
+        first, second = (slashed[at].astype(int) for at in (0, 2))
+        day_only = (first > 12) & (second <= 12)
+        month_only = (second > 12) & (first <= 12)
+        return int(day_only.sum()), int(month_only.sum()), str(self.texts[slashed.index[0]])
+
+    def days(self) -> int:
+        """Number of rows whose time is a day without a time of day."""
+        plain = self.texts.str.fullmatch(DAY).to_numpy(dtype=bool)
+        return int(np.append(plain, False)[self.codes].sum())
+
+
 def times(column: pd.Series, day_first: bool | None) -> pd.Series:
-    """The column as whole UTC seconds; NaT where it cannot be read.
-
-    Read are ISO 8601 (also with a blank, a fraction, ``UTC`` or an offset), seconds, milli-, micro-
-    or nanoseconds since 1970, 20240305120000, and a day, month and year with a time of day.
-    ``day_first`` is the order of 03/04/2024; None: such a time is read only where it can be one.
-    """
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        found = column.dt.tz_convert("UTC")
-    elif column.dtype.kind == "M":
-        found = column.dt.tz_localize("UTC")
-    elif pd.api.types.is_numeric_dtype(column):
-        found = _epoch(column.astype("float64"))
-    else:
-        # a day has fewer seconds than messages: each text is read once
-        given = pd.Categorical(column)
-        parsed = _parsed(_texts(given.categories), day_first)
-        taken = parsed.array.take(given.codes, allow_fill=True, fill_value=pd.NaT)
-        found = pd.Series(taken, index=column.index)
-    return found.dt.floor("s").astype(TIME)
+    """``TimeColumn(column).values(day_first)``."""
+    return TimeColumn(column).values(day_first)
 
 
-def date_orders(column: pd.Series) -> tuple[int, int, str]:
-    """Texts that can only have the day first, only the month first, and one that may be either.
-
-    The third is "" where no time has two numbers before its year.
-    """
-    if pd.api.types.is_numeric_dtype(column) or column.dtype.kind == "M":
-        return 0, 0, ""
-    texts = _texts(pd.Categorical(column).categories)
-    parts = texts.str.extract(f"^{DAY_MONTH}$")
-    slashed = parts[parts[1] != "."].dropna(subset=[0])
-    if not len(slashed):
-        return 0, 0, ""
-    first, second = (slashed[at].astype(int) for at in (0, 2))
-    day_only = (first > 12) & (second <= 12)
-    month_only = (second > 12) & (first <= 12)
-    return int(day_only.sum()), int(month_only.sum()), str(texts[slashed.index[0]])
+def _spelled(texts: Sequence[str]) -> pd.Series:
+    """Texts with one spelling of UTC, of offsets and of year/month/day."""
+    found = pd.Series(texts, dtype=str)
+    odd = ~found.str.fullmatch(USUAL)
+    if odd.any():
+        spelled = found[odd].str.strip().str.upper().str.replace(ZONE, "Z", regex=True)
+        spelled = spelled.str.replace(r"\s+([+-]\d{2}:?\d{2})$", r"\1", regex=True)
+        found[odd] = spelled.str.replace(YEAR_FIRST, _iso_day, regex=True)
+    return found
 
 
-def days_only(column: pd.Series) -> pd.Series:
-    """True for rows whose time is a day without a time of day."""
-    if pd.api.types.is_numeric_dtype(column) or column.dtype.kind == "M":
-        return pd.Series(False, index=column.index)
-    given = pd.Categorical(column)
-    plain = _texts(given.categories).str.fullmatch(r"\d{4}-\d{2}-\d{2}").to_numpy(dtype=bool)
-    return pd.Series(np.append(plain, False)[given.codes], index=column.index)
-
-
-def _texts(values: Iterable[object]) -> pd.Series:
-    """Distinct texts with one spelling of UTC, of offsets and of year/month/day."""
-    texts = pd.Series([str(value) for value in values], dtype=str).str.strip().str.upper()
-    texts = texts.str.replace(ZONE, "Z", regex=True)
-    texts = texts.str.replace(r"\s+([+-]\d{2}:?\d{2})$", r"\1", regex=True)
-    return texts.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})\b", _iso_day, regex=True)
-
-
-def _iso_day(found: object) -> str:
-    year, month, day = found.groups()  # type: ignore[attr-defined]
+def _iso_day(found: re.Match[str]) -> str:
+    year, month, day = found.groups()
     return f"{year}-{int(month):02}-{int(day):02}"
 
 
@@ -97,6 +112,10 @@ def _parsed(texts: pd.Series, day_first: bool | None) -> pd.Series:
     numbers = texts.str.fullmatch(EPOCH) & ~compact
     found[numbers] = _epoch(texts[numbers].astype("float64"))
     rest = texts[~(iso | compact | numbers)]
+    if len(rest) and day_first is not None:
+        order = "%d/%m/%Y %H:%M:%S" if day_first else "%m/%d/%Y %H:%M:%S"
+        found[rest.index] = pd.to_datetime(rest, format=order, utc=True, errors="coerce")
+        rest = rest[found[rest.index].isna()]
     if len(rest):
         found[rest.index] = _iso(_day_month_as_iso(rest, day_first))
     return found
