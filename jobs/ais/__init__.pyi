@@ -8,6 +8,7 @@ from .crosscheck_files import (
     write_cross_check,
 )
 from .gaps import GapSettings, ais_gaps, visit_gaps
+from .hulls import hulls_of
 from .match import match_ais
 from .odds import AisMatchSettings
 from .port_state import AisVisitSettings
@@ -16,6 +17,7 @@ from .reader import read_ais
 from .schema import (
     AIS_COLUMNS,
     AIS_COMPARISON_COLUMNS,
+    AIS_FLAG_COLUMNS,
     AIS_GAP_COLUMNS,
     AIS_MATCH_COLUMNS,
     AIS_STAY_COLUMNS,
@@ -28,6 +30,7 @@ from .window import Window
 __all__ = [
     "AIS_COLUMNS",
     "AIS_COMPARISON_COLUMNS",
+    "AIS_FLAG_COLUMNS",
     "AIS_GAP_COLUMNS",
     "AIS_MATCH_COLUMNS",
     "AIS_STAY_COLUMNS",
@@ -46,6 +49,7 @@ __all__ = [
     "cross_check",
     "cross_check_summary",
     "file_lines",
+    "hulls_of",
     "keep_cross_check",
     "match_ais",
     "read_ais",

@@ -27,8 +27,8 @@ Why = Damage | Reason
 class FileSummary:
     """Counts of one table; ``rows`` is every line after the header that is not blank.
 
-    ``rows`` = kept + outside + stations + duplicates + conflicts + unreadable, and ``unreadable``
-    is the sum of ``reasons``.
+    ``rows`` = kept + outside + stations + duplicates + unreadable, and ``unreadable`` is the sum of
+    ``reasons``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class FileSummary:
 
 @dataclass(frozen=True)
 class ReadSummary:
-    """Counts of the rows of the files; ``rows`` is the sum of the six that follow it."""
+    """Counts of the rows of the files; ``rows`` is the sum of the five that follow it."""
 
     rows: int
     kept: int
@@ -69,7 +69,8 @@ class ReadSummary:
     duplicates: int
     """A second message of one number in one second."""
     conflicts: int
-    """Of one number in one second, but over a kilometre apart: two transmitters use one number."""
+    """Kept rows of one number in one second with another, but over a kilometre apart: which of them
+    is wrong, or that there are two ships, ``hulls_of`` says."""
     odd_numbers: int
     """Kept rows whose MMSI no ship can have; they still prove a transmission at that place."""
     ships: int
@@ -124,7 +125,7 @@ class Tally:
 
     def summary(self) -> FileSummary:
         """The counts as they are now."""
-        kinds = ("outside", "stations", "duplicates", "conflicts")
+        kinds = ("outside", "stations", "duplicates")
         left_out = {kind: self.counts[kind] for kind in kinds}
         return FileSummary(
             name=self.name,
@@ -133,6 +134,7 @@ class Tally:
             unused=tuple(self.columns.unused()) if self.columns else (),
             rows=self.counts["rows"],
             kept=self.counts["rows"] - self.unreadable - sum(left_out.values()),
+            conflicts=self.counts["conflicts"],
             unreadable=self.unreadable,
             reasons={str(why): n for why, n in self.reasons.items()},
             first={str(why): text for why, text in self.first.items()},

@@ -25,7 +25,8 @@ import pandas as pd
 from jobs.ais.compare import compare_visits
 from jobs.ais.counts import ReadSummary
 from jobs.ais.gaps import ais_gaps, visit_gaps
-from jobs.ais.geodesy import DEGREE_M
+from jobs.ais.geodesy import DEGREE_M, east_of
+from jobs.ais.hulls import Hulls, hulls_of
 from jobs.ais.match import match_ais
 from jobs.ais.reader import read_ais
 from jobs.ais.schema import MONTH_COMPARISON_COLUMNS, PORT_GAP_COLUMNS
@@ -75,10 +76,14 @@ class CrossCheck:
 
     files: tuple[Path, ...]
     summary: ReadSummary
+    hulls: Hulls
+    """The positions of all ports by hull, and what is odd about their MMSIs."""
     ports: tuple[PortCrossCheck, ...]
 
     def table(self, name: str) -> pd.DataFrame:
         """One of AIS_TABLES, of all ports."""
+        if name == "ais_flags":
+            return self.hulls.flags
         parts = [_tables(port)[name] for port in self.ports]
         filled = [part for part in parts if len(part)]
         return pd.concat(filled, ignore_index=True) if filled else parts[0]
@@ -108,12 +113,14 @@ def cross_check(
     windows = {port.id: window_of(port, result) for port in result.ports}
     everywhere = AnyWindow(parts=tuple(windows.values()))
     positions, summary = read_ais(_WithProgress(files, progress), everywhere)
+    progress("telling apart the hulls behind each MMSI")
+    hulls = hulls_of(positions)
     found = []
     for port in result.ports:
         progress(f"{port.id}: matching, gaps and visits")
-        mine = positions[windows[port.id].holds(positions)].reset_index(drop=True)
-        found.append(cross_check_port(result, port, mine))
-    return CrossCheck(tuple(files), summary, tuple(found))
+        mine = windows[port.id].holds(hulls.positions)
+        found.append(cross_check_port(result, port, hulls.positions[mine].reset_index(drop=True)))
+    return CrossCheck(tuple(files), summary, hulls, tuple(found))
 
 
 def window_of(port: Port, result: PublishedResult) -> Window:
@@ -147,7 +154,7 @@ class _WithProgress(Sequence[Path]):
 def cross_check_port(
     result: PublishedResult, port: Port, positions: pd.DataFrame
 ) -> PortCrossCheck:
-    """The cross-check of one port with the messages around it."""
+    """The cross-check of one port with the messages around it, as ``hulls_of`` gives them."""
     seen = result.of_port(port.id)
     matches = match_ais(seen.ships, positions)
     gaps = silences(positions, port, window_of(port, result))
@@ -182,7 +189,8 @@ def silences(positions: pd.DataFrame, port: Port, window: Window) -> pd.DataFram
 def edge_km(lon: pd.Series, lat: pd.Series, window: Window) -> pd.Series:
     """Kilometres from places inside a window to its nearest edge; NaN where lon and lat are."""
     shrunk = cos(radians((window.south + window.north) / 2))
-    across = np.minimum(lon - window.west, window.east - lon) * shrunk
+    inside_deg = east_of(lon, window.west)
+    across = np.minimum(inside_deg, window.east - window.west - inside_deg) * shrunk
     along = np.minimum(lat - window.south, window.north - lat)
     return np.minimum(across, along) * DEGREE_M / 1000
 

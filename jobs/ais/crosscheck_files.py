@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from jobs.ais.crosscheck import MARGIN, MARGIN_KM, CrossCheck, PortCrossCheck
 from jobs.ais.match import Tier
 from jobs.ais.schema import AIS_TABLES
@@ -58,6 +60,8 @@ def cross_check_summary(check: CrossCheck, result: PublishedResult) -> dict[str,
         "margin_days": MARGIN / timedelta(days=1),
         "files": [_file(path) for path in check.files],
         "read": read,
+        "hulls": check.hulls.counts(),
+        "flags": [_plain(row) for row in _dated(check.hulls.flags)],
         "tables": {name: published.description for name, published in AIS_TABLES.items()},
         "ports": [_plain({**vessel_counts(p), **visit_counts(p, result)}) for p in check.ports],
     }
@@ -67,6 +71,11 @@ def _file(path: Path) -> dict[str, Json]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"name": path.name, "size_bytes": path.stat().st_size, "sha256": digest}
+
+
+def _dated(flags: pd.DataFrame) -> list[dict[str, str | int | float]]:
+    times = {name: flags[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in ("first", "last")}
+    return [dict(row) for row in flags.assign(**times).to_dict("records")]
 
 
 def _plain(row: Mapping[str, str | int | float]) -> dict[str, Json]:

@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jobs.ais.geodesy import offsets_m
-from jobs.ais.match import Tier, static_facts
+from jobs.ais.geodesy import east_of, offsets_m
+from jobs.ais.hulls import at_once, with_hulls
+from jobs.ais.match import Tier
 from jobs.ais.schema import AIS_GAP_COLUMNS, VISIT_GAP_COLUMNS
+from jobs.ais.statics import static_facts
 from jobs.visits import KNOT_KMH, TIME, WHOLE, frame, typed
 
 MIN_GAP_H = 4.0
@@ -60,19 +62,42 @@ def ais_gaps(
 
     With ``until``, the end of the record in UTC, ships without a later message get an open gap.
     """
-    rows = positions.reset_index(drop=True)
-    time, mmsi = rows["time"], rows["mmsi"].to_numpy(np.int64)
+    rows = with_hulls(positions).reset_index(drop=True)
+    time, track = rows["time"], rows["track"].to_numpy(np.int64)
     ended = pd.Timestamp(until) if until is not None else pd.NaT
-    last = np.append(mmsi[1:] != mmsi[:-1], True)[: len(mmsi)]
+    last = np.append(track[1:] != track[:-1], True)[: len(track)]
     later = time.shift(-1).mask(last, ended)
     hours = ((later - time) / pd.Timedelta(1, "h")).to_numpy(np.float64)
-    starts = np.flatnonzero(hours >= min_gap_h)
+    tracked = rows.duplicated("track", keep=False).to_numpy()
+    starts = np.flatnonzero((hours >= min_gap_h) & tracked)
+    starts = starts[~_heard_elsewhere(rows, starts, later)]
     gaps = _gap_rows(rows, starts, last[starts], hours[starts])
     gaps["ships_heard"] = _other_ships(rows, gaps)
-    facts = static_facts(rows[rows["mmsi"].isin(gaps["mmsi"])]).reindex(gaps["mmsi"])
+    gap_track = track[starts]
+    facts = static_facts(rows[rows["track"].isin(gap_track)]).reindex(gap_track)
     for name in ("name", "imo", "ship_type", "length_m"):
         gaps[name] = pd.array(facts[name].astype(AIS_GAP_COLUMNS[name]))
     return typed(gaps, AIS_GAP_COLUMNS)
+
+
+def _heard_elsewhere(
+    rows: pd.DataFrame, starts: NDArray[np.int64], later: pd.Series
+) -> NDArray[np.bool_]:
+    """(gap,), where the MMSI was heard meanwhile, and not as a second ship that sends all along.
+
+    Its positions then leap to and fro, but it is not silent.
+    """
+    heard = np.zeros(len(starts), dtype=np.bool_)
+    several = rows.loc[rows["hull"] > 1, "mmsi"].unique()
+    mmsi = rows["mmsi"].to_numpy(np.int64)
+    for number in np.flatnonzero(np.isin(mmsi[starts], several)):
+        row = starts[number]
+        first, end = np.searchsorted(mmsi, [mmsi[row], mmsi[row] + 1])
+        ship = rows.iloc[first:end].sort_values("time", kind="stable")
+        if not at_once(ship["hull"].to_numpy(np.int64)):
+            inside = (ship["time"] > rows["time"].iloc[row]) & (ship["time"] < later.iloc[row])
+            heard[number] = bool(inside.any())
+    return heard
 
 
 def _gap_rows(
@@ -89,6 +114,7 @@ def _gap_rows(
     return pd.DataFrame(
         {
             "mmsi": before["mmsi"],
+            "hull": before["hull"],
             "start": before["time"],
             "end": after["time"].mask(is_open),
             "hours": hours,
@@ -134,7 +160,8 @@ def _cells_around(gaps: pd.DataFrame) -> pd.DataFrame:
 
 def _cell_keys(lon: pd.Series, lat: pd.Series, time: pd.Series) -> NDArray[np.int64]:
     """One integer for a cell and an hour, (row,)."""
-    column = np.floor((lon.to_numpy(np.float64) + 180) / CELL_DEG).astype(np.int64)
+    # the last column of the world lies next to its first
+    column = np.floor(east_of(lon, -180.0) / CELL_DEG).astype(np.int64) % round(360 / CELL_DEG)
     row = np.floor((lat.to_numpy(np.float64) + 90) / CELL_DEG).astype(np.int64)
     hour = (time.astype(TIME).astype("int64") // 3_600_000_000).to_numpy(np.int64)
     return np.asarray((hour * 4096 + column) * 4096 + row)
@@ -163,11 +190,12 @@ def visit_gaps(
 
 
 def visit_ships(vessels: gpd.GeoDataFrame, matches: pd.DataFrame) -> pd.DataFrame:
-    """The matched ships of every visit: visit_id, mmsi, probability (the best of its sightings)."""
-    named = matches.loc[matches["tier"] == Tier.MATCHED, ["vessel_id", "mmsi", "probability"]]
+    """The matched ships of every visit: visit_id, mmsi, hull, and the greatest probability."""
+    columns = ["vessel_id", "mmsi", "hull", "probability"]
+    named = matches.loc[matches["tier"] == Tier.MATCHED, columns]
     linked = vessels.loc[vessels["visit_id"] != "", ["vessel_id", "visit_id"]].merge(named)
-    best = linked.groupby(["visit_id", "mmsi"], as_index=False)["probability"].max()
-    return best.astype({"mmsi": WHOLE})
+    best = linked.groupby(["visit_id", "mmsi", "hull"], as_index=False)["probability"].max()
+    return best.astype({"mmsi": WHOLE, "hull": WHOLE})
 
 
 def _parts(
@@ -178,7 +206,8 @@ def _parts(
         here = _measured(gaps, visit, lon[number], lat[number])
         matched = ships[ships["visit_id"] == visit["visit_id"]]
         if len(matched):
-            yield _around(here.merge(matched[["mmsi", "probability"]], on="mmsi"), visit, rules)
+            ship = matched[["mmsi", "hull", "probability"]]
+            yield _around(here.merge(ship, on=["mmsi", "hull"]), visit, rules)
         else:
             yield _candidates(here, visit, rules)
 

@@ -19,7 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jobs.ais.association import best_pairs, pair_probabilities
-from jobs.ais.geodesy import DEGREE_M
+from jobs.ais.geodesy import DEGREE_M, wrapped
+from jobs.ais.hulls import TRACK_STEP, with_hulls
 from jobs.ais.odds import (
     AisMatchSettings,
     Detections,
@@ -30,6 +31,7 @@ from jobs.ais.odds import (
     pair_odds,
 )
 from jobs.ais.schema import AIS_MATCH_COLUMNS
+from jobs.ais.statics import static_facts
 from jobs.ais.tracks import (
     COURSE_FROM_KN,
     MINUTE_S,
@@ -38,12 +40,12 @@ from jobs.ais.tracks import (
     fixes_at,
     tracks_of,
 )
-from jobs.visits import TEXT, WHOLE, typed
+from jobs.visits import OPTIONAL_WHOLE, TEXT, WHOLE, typed
 
 KEYS = ("vessel_id", "port", "berth", "overpass_id", "time")
 """Columns taken over from the vessels table."""
 CANDIDATE = (
-    "mmsi",
+    "track",
     "ais_length_m",
     "distance_m",
     "position_sd_m",
@@ -83,8 +85,9 @@ def match_ais(
     port (``Window.around``), or coverage looks worse than it was.
     """
     rules = settings or AisMatchSettings()
-    statics = static_facts(positions)
-    record = _record_of(positions, statics)
+    rows = with_hulls(positions)
+    statics = static_facts(rows)
+    record = _record_of(rows, statics)
     columns = {name: np.full(len(vessels), np.nan) for name in MEASURED}
     for rows, detections in _overpasses(vessels):
         for name, values in _match_overpass(detections, record, rules).items():
@@ -102,20 +105,12 @@ def _finished(
     table["carriage_expected"] = surely_m >= rules.carriage_from_m
     named = table["tier"].isin([Tier.MATCHED, Tier.POSSIBLE])
     table[list(CANDIDATE)] = table[list(CANDIDATE)].where(named)
-    facts = statics.reindex(table["mmsi"].fillna(-1).astype(WHOLE))
+    track = table["track"].astype(OPTIONAL_WHOLE)
+    table["mmsi"], table["hull"] = track // TRACK_STEP, track % TRACK_STEP
+    facts = statics.reindex(track.fillna(-1).astype(WHOLE))
     for name in ("name", "imo", "ship_type"):
         table[name] = pd.array(facts[name].astype(TEXT))
     return typed(table, AIS_MATCH_COLUMNS)
-
-
-def static_facts(positions: pd.DataFrame) -> pd.DataFrame:
-    """Static data by ship, the last value that it sent; index mmsi."""
-    names = ["name", "imo", "ship_type", "length_m", "to_bow_m", "to_stern_m"]
-    facts = pd.DataFrame(index=pd.Index(positions["mmsi"].unique(), name="mmsi"))
-    for name in names:
-        said = positions.loc[positions[name].notna(), ["mmsi", name]]
-        facts[name] = said.drop_duplicates("mmsi", keep="last").set_index("mmsi")[name]
-    return facts
 
 
 @dataclass(frozen=True)
@@ -123,12 +118,12 @@ class AisRecord:
     """All position messages, as tracks and by ship."""
 
     tracks: Tracks
-    mmsi: NDArray[np.int64]
-    """(message,)."""
+    track: NDArray[np.int64]
+    """(message,), of its hull."""
     heading_deg: NDArray[np.float64]
     """(message,), heading as sent, else the course of a moving ship."""
     ships: NDArray[np.int64]
-    """(ship,), MMSI, ascending."""
+    """(ship,), track, ascending."""
     length_m: NDArray[np.float64]
     """(ship,)."""
     ahead_m: NDArray[np.float64]
@@ -161,7 +156,7 @@ def _record_of(positions: pd.DataFrame, statics: pd.DataFrame) -> AisRecord:
     to_bow_m, to_stern_m = ordered["to_bow_m"].to_numpy(), ordered["to_stern_m"].to_numpy()
     return AisRecord(
         tracks=tracks_of(positions),
-        mmsi=positions["mmsi"].to_numpy(np.int64),
+        track=positions["track"].to_numpy(np.int64),
         heading_deg=_headings(positions),
         ships=ordered.index.to_numpy(np.int64),
         length_m=ordered["length_m"].to_numpy(np.float64),
@@ -184,7 +179,7 @@ def _match_overpass(
     pairs = compare(detections, ships, rules)
     near, received = _coverage(pairs, ships, rules)
     found: dict[str, NDArray[np.float64]] = {"ships_near": near, "ships_heard": received}
-    if not len(ships.mmsi):
+    if not len(ships.track):
         nothing = np.zeros(len(detections.lon))
         return {**found, "probability": nothing, "any_probability": nothing}
     weight = pair_odds(detections, ships, pairs, rules)
@@ -206,7 +201,8 @@ def _candidate(
 ) -> dict[str, NDArray[np.float64]]:
     """CANDIDATE of each vessel's best ship."""
     return {
-        "mmsi": ships.mmsi[ship].astype(np.float64),
+        # below 2^53: MMSIs have nine digits, hulls five
+        "track": ships.track[ship].astype(np.float64),
         "ais_length_m": ships.length_m[ship],
         "distance_m": pairs.distance_m[vessel, ship],
         "position_sd_m": pairs.sd_m[vessel, ship],
@@ -220,8 +216,8 @@ def _candidate(
 def _ships_at(detections: Detections, record: AisRecord, rules: AisMatchSettings) -> ShipsAt:
     """The AIS ships within coverage of any vessel at that moment."""
     fixes = _close(fixes_at(record.tracks, detections.time, rules.drift), detections, rules)
-    mmsi = record.mmsi[fixes.row]
-    ship = np.searchsorted(record.ships, mmsi)
+    track = record.track[fixes.row]
+    ship = np.searchsorted(record.ships, track)
     length_m, heading_deg = record.length_m[ship], record.heading_deg[fixes.row]
     lon, lat, standing = _hull_middle(fixes, record.ahead_m[ship], heading_deg)
     hull_m = np.nan_to_num(length_m, nan=rules.boat_length_m)
@@ -229,16 +225,16 @@ def _ships_at(detections: Detections, record: AisRecord, rules: AisMatchSettings
     doubt_m2 = fixes.sd_m**2 + (fixes.speed_ms * rules.time_sd_of(detections.sensor)) ** 2
     sd_m = np.sqrt(doubt_m2 + rules.antenna_sd_m**2 + rules.geolocation_sd_m**2)
     share = doubt_m2 / sd_m**2
-    return ShipsAt(mmsi, fixes, lon, lat, sd_m, along_sd_m, share, length_m, heading_deg)
+    return ShipsAt(track, fixes, lon, lat, sd_m, along_sd_m, share, length_m, heading_deg)
 
 
 def _close(fixes: Fixes, detections: Detections, rules: AisMatchSettings) -> Fixes:
     # a degree is longer than 100 km
     lat_deg = rules.coverage_km / 100
     lon_deg = lat_deg / np.cos(np.radians(np.abs(detections.lat).max()))
-    close = (fixes.lon > detections.lon.min() - lon_deg) & (
-        fixes.lon < detections.lon.max() + lon_deg
-    )
+    # counted from one of the vessels, for they may lie on both sides of 180 degrees
+    across, ships_across = (wrapped(lon - detections.lon[0]) for lon in (detections.lon, fixes.lon))
+    close = (ships_across > across.min() - lon_deg) & (ships_across < across.max() + lon_deg)
     close &= (fixes.lat > detections.lat.min() - lat_deg) & (
         fixes.lat < detections.lat.max() + lat_deg
     )
@@ -253,7 +249,7 @@ def _hull_middle(
     ahead_m, bearing = np.where(known, ahead_m, 0.0), np.radians(np.nan_to_num(heading_deg))
     metre_lon = 1 / (DEGREE_M * np.cos(np.radians(fixes.lat)))
     lon = fixes.lon + ahead_m * np.sin(bearing) * metre_lon
-    return lon, fixes.lat + ahead_m * np.cos(bearing) / DEGREE_M, known
+    return wrapped(lon), fixes.lat + ahead_m * np.cos(bearing) / DEGREE_M, known
 
 
 # --- tiers --------------------------------------------------------------------------------------

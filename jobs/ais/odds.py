@@ -105,7 +105,7 @@ class Detections:
 class ShipsAt:
     """The AIS ships at one moment; arrays are (ship,), NaN where a ship sent no value."""
 
-    mmsi: NDArray[np.int64]
+    track: NDArray[np.int64]
     fixes: Fixes
     lon: NDArray[np.float64]
     """Of the hull's middle, where antenna and heading are known."""

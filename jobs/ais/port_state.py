@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
+from jobs.ais.geodesy import DEGREE_M, KNOT_MS, east_of, offsets_m
 from jobs.domain import WGS84, Port, project, transformer
 
 
@@ -68,14 +68,15 @@ class AisVisitSettings:
 
 
 def callers(positions: pd.DataFrame, port: Port, rules: AisVisitSettings) -> pd.DataFrame:
-    """All messages of the ships that came within the box."""
-    near = positions.loc[_in_box(positions, port, rules), "mmsi"].unique()
-    return positions[positions["mmsi"].isin(near)].reset_index(drop=True)
+    """All messages of the hulls that came within the box; a single message is no track."""
+    near = positions.loc[_in_box(positions, port, rules), "track"].unique()
+    tracked = positions.duplicated("track", keep=False)
+    return positions[positions["track"].isin(near) & tracked].reset_index(drop=True)
 
 
-def ship_begins_of(mmsi: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True at every ship's first message."""
-    return np.concatenate([[True], mmsi[1:] != mmsi[:-1]])[: len(mmsi)]
+def ship_begins_of(track: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """True at every hull's first message."""
+    return np.concatenate([[True], track[1:] != track[:-1]])[: len(track)]
 
 
 def ship_states(
@@ -122,7 +123,8 @@ def _in_box(rows: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[
     east, north = bounds[:, 2:].max(axis=0)
     lat_deg = 1.05 * rules.exit_km * 1000 / DEGREE_M
     lon_deg = lat_deg / np.cos(np.radians(max(abs(south), abs(north)) + lat_deg))
-    inside = rows["lon"].between(west - lon_deg, east + lon_deg)
+    # a berth next to 180 degrees has ships around it on both sides
+    inside = east_of(rows["lon"], west - lon_deg) <= east - west + 2 * lon_deg
     return np.asarray(inside & rows["lat"].between(south - lat_deg, north + lat_deg))
 
 

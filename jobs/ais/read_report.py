@@ -9,7 +9,6 @@ KINDS = {
     "outside": "at other places or times",
     "stations": "of stations, beacons or aircraft",
     "duplicates": "repeats",
-    "conflicts": "of one number at two places in one second",
 }
 
 
@@ -22,7 +21,8 @@ def file_lines(summary: ReadSummary) -> list[str]:
 
 
 def _counts(one: FileSummary) -> str:
-    parts = [f"{one.kept:,} used"]
+    twice = f" ({one.conflicts:,} at a second place in one second)" if one.conflicts else ""
+    parts = [f"{one.kept:,} used{twice}"]
     parts += [f"{n:,} {words}" for kind, words in KINDS.items() if (n := getattr(one, kind))]
     parts += [f"{n:,} with {why}" for why, n in one.reasons.items()]
     return f"{one.name} ({one.layout}): {one.rows:,} rows = {' + '.join(parts)}"

@@ -398,23 +398,33 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _single(
     rows: pd.DataFrame, source: NDArray[np.int64], tallies: Sequence[Tally]
 ) -> pd.DataFrame:
-    """Ordered by mmsi and time, one message per number and second: the first that was read.
+    """Ordered by mmsi and time, one message per number, second and place.
 
-    ``source`` (row,) is the place in ``tallies`` of each row's table, where repeats are counted.
+    Of those of one second at one place the first by all that they say is kept, whatever their order
+    in the files; which of two places is the ship's, its track says. ``source`` (row,) is the place
+    in ``tallies`` of each row's table, where repeats are counted.
     """
-    ordered = rows.sort_values(["mmsi", "time"], kind="stable")
-    source = source[ordered.index]
-    ordered = ordered.reset_index(drop=True)
+    order = _order(rows)
+    source = source[order]
+    ordered = rows.iloc[order].reset_index(drop=True)
     repeated = ordered.duplicated(["mmsi", "time"]).to_numpy()
     if not repeated.any():
         return ordered
-    kept = ordered[~repeated]
-    first = kept.iloc[np.cumsum(~repeated)[repeated] - 1]
-    apart_m = distance_m(first, ordered[repeated])
-    for kind, found in (
-        ("conflicts", apart_m > TWO_PLACES_M),
-        ("duplicates", ~(apart_m > TWO_PLACES_M)),
-    ):
-        for place, number in enumerate(np.bincount(source[repeated][found], minlength=1)):
+    first = ordered[~repeated].iloc[np.cumsum(~repeated)[repeated] - 1]
+    elsewhere = repeated.copy()
+    elsewhere[repeated] = distance_m(first, ordered[repeated]) > TWO_PLACES_M
+    for kind, found in (("conflicts", elsewhere), ("duplicates", repeated & ~elsewhere)):
+        for place, number in enumerate(np.bincount(source[found], minlength=1)):
             tallies[place].counts[kind] += int(number)
-    return kept.reset_index(drop=True)
+    return ordered[~repeated | elsewhere].reset_index(drop=True)
+
+
+def _order(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """Places of the rows by mmsi and time; those of one second by all that they say."""
+    keys = rows[["mmsi", "time"]]
+    ordered = keys.sort_values(["mmsi", "time"], kind="stable")
+    order: NDArray[np.int64] = ordered.index.to_numpy(np.int64)
+    tied = keys.iloc[order].duplicated(keep=False).to_numpy()
+    if tied.any():
+        order[tied] = rows.iloc[order[tied]].sort_values(list(AIS_COLUMNS)).index
+    return order

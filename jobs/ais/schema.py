@@ -50,6 +50,7 @@ AIS_MATCH_COLUMNS: Columns = {
     "time": TIME,
     "tier": TEXT,
     "mmsi": OPTIONAL_WHOLE,
+    "hull": OPTIONAL_WHOLE,
     "name": TEXT,
     "imo": TEXT,
     "ship_type": TEXT,
@@ -66,13 +67,16 @@ AIS_MATCH_COLUMNS: Columns = {
     "ships_heard": COUNT,
     "carriage_expected": FLAG,
 }
-"""A row is one vessel. mmsi to gap_minutes are of the best candidate, and are empty for a vessel
-neither matched nor possible; probability is that pair's, any_probability that any AIS ship is
-this vessel. ships_near: AIS ships around; ships_heard: those of them with a message within minutes
-of the overpass. carriage_expected: long enough that a ship in trade must carry AIS."""
+"""A row is one vessel. hull tells apart the ships of one mmsi, as in every table: 1 is the one with
+most messages, and usually the only one. mmsi to gap_minutes are of the best candidate, and are
+empty for a vessel neither matched nor possible; probability is that pair's, any_probability that
+any AIS ship is this vessel. ships_near: AIS ships around; ships_heard: those of them with a message
+within minutes of the overpass. carriage_expected: long enough that a ship in trade must carry
+AIS."""
 
 AIS_GAP_COLUMNS: Columns = {
     "mmsi": WHOLE,
+    "hull": COUNT,
     "name": TEXT,
     "imo": TEXT,
     "ship_type": TEXT,
@@ -89,9 +93,10 @@ AIS_GAP_COLUMNS: Columns = {
     "start_sog_kn": NUMBER,
     "ships_heard": COUNT,
 }
-"""A row is one silence: from the last message before it to the first after it. An open gap has no
-end; its hours run to the end of the record. speed_kn is the least speed that covers the distance;
-ships_heard counts other ships received near its start during its first whole hour."""
+"""A row is one silence: from the last message before it to the first after it. None is listed where
+the mmsi was heard elsewhere meanwhile, unless two hulls send under it at one time. An open gap has
+no end; its hours run to the end of the record. speed_kn is the least speed that covers the
+distance; ships_heard counts other ships received near its start during its first whole hour."""
 
 VISIT_GAP_COLUMNS: Columns = {
     "visit_id": TEXT,
@@ -100,6 +105,7 @@ VISIT_GAP_COLUMNS: Columns = {
     "relation": TEXT,
     "probability": NUMBER,
     "mmsi": WHOLE,
+    "hull": COUNT,
     "name": TEXT,
     "imo": TEXT,
     "ship_type": TEXT,
@@ -119,6 +125,7 @@ AIS_VISIT_COLUMNS: Columns = {
     "port": TEXT,
     "berth": TEXT,
     "mmsi": WHOLE,
+    "hull": COUNT,
     "name": TEXT,
     "imo": TEXT,
     "ship_type": TEXT,
@@ -144,6 +151,7 @@ AIS_STAY_COLUMNS: Columns = {
     "port": TEXT,
     "berth": TEXT,
     "mmsi": WHOLE,
+    "hull": COUNT,
     "begin": TIME,
     "end": TIME,
     "hours": NUMBER,
@@ -151,7 +159,8 @@ AIS_STAY_COLUMNS: Columns = {
     "end_seen": FLAG,
     "confidence": COUNT,
 }
-"""A row is one ship stopped at one berth in one visit. begin_seen: the ship has a message before
+"""A row is one ship stopped at one berth, from coming to leaving: where it lay elsewhere meanwhile,
+it has two. begin_seen: the ship has a message before
 it stopped there, so that begin is an arrival and not the record's start; end_seen likewise."""
 
 AIS_COMPARISON_COLUMNS: Columns = {
@@ -169,6 +178,18 @@ AIS_COMPARISON_COLUMNS: Columns = {
 """A row is one berth in one window. ais_visits: stays that began in it, ais_visits_sure: those of
 visits with confidence 3 or 4; visits: mean of the draws, with their central interval;
 excess_probability: that there were more visits than AIS has, the sign of dark ships."""
+
+AIS_FLAG_COLUMNS: Columns = {
+    "mmsi": WHOLE,
+    "reason": TEXT,
+    "positions": COUNT,
+    "first": TIME,
+    "last": TIME,
+    "detail": TEXT,
+}
+"""A row is one thing that is odd about one mmsi: stray (positions left out), two_hulls (two ships
+at one time), jump (no possible way between two tracks), imo_changed, lone (a single position, of
+which nothing is made); positions: how many it concerns, from first to last."""
 
 PORT_GAP_COLUMNS: Columns = {"port": TEXT, **AIS_GAP_COLUMNS, "may_have_left": FLAG}
 """AIS_GAP_COLUMNS around one port; may_have_left: the ship was last received near the edge of the
@@ -188,6 +209,9 @@ AIS_TABLES: Mapping[str, PublishedTable] = {
     "ais_stays": PublishedTable(AIS_STAY_COLUMNS, "one ship stopped at one berth"),
     "ais_comparison": PublishedTable(
         MONTH_COMPARISON_COLUMNS, "one berth in one month: visits heard and visits estimated"
+    ),
+    "ais_flags": PublishedTable(
+        AIS_FLAG_COLUMNS, "one thing that is odd about one MMSI: strays left out, two hulls, ..."
     ),
 }
 """The tables of a cross-check, by file name; descriptions are published in its summary."""

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m
+from jobs.ais.geodesy import DEGREE_M, KNOT_MS, offsets_m, wrapped
+from jobs.ais.hulls import with_hulls
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
 FASTEST_KN = 50.0
@@ -46,7 +47,7 @@ class Fixes:
     """Places of ships at one moment; only of those with a message within ``silence_h``."""
 
     row: NDArray[np.int64]
-    """(ship,), the row of the ship's nearest message in the table of positions."""
+    """(ship,), the row of the ship's nearest message in the table that ``with_hulls`` gives."""
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     sd_m: NDArray[np.float64]
@@ -81,14 +82,15 @@ class Tracks:
 
 
 def tracks_of(positions: pd.DataFrame) -> Tracks:
-    """The tracks of AIS_COLUMNS rows; they must be ordered by mmsi, then time."""
+    """The tracks of AIS_COLUMNS rows, a track for every hull."""
+    positions = with_hulls(positions)
     times = positions["time"]
     start = times.min() if len(times) else pd.Timestamp(0, tz="UTC")
     time_ms = ((times - start) // pd.Timedelta(1, "ms")).to_numpy(np.int64)
     # room on both sides of every ship's messages for a moment before or after all of them
     span_ms = 3 * int(time_ms.max(initial=0)) + 3
-    mmsi = positions["mmsi"].to_numpy(np.int64)
-    ship = np.cumsum(np.concatenate([[0], np.diff(mmsi) != 0])) if len(mmsi) else mmsi
+    track = positions["track"].to_numpy(np.int64)
+    ship = np.cumsum(np.concatenate([[0], np.diff(track) != 0])) if len(track) else track
     return Tracks(
         lon=positions["lon"].to_numpy(np.float64),
         lat=positions["lat"].to_numpy(np.float64),
@@ -152,8 +154,10 @@ def _fixes(
     share = np.where(both & (gap_s > 0), before_s / np.where(gap_s > 0, gap_s, 1), 0.0)
     ahead_s = np.where(before_s <= after_s, nearest_s, -nearest_s)
     lon, lat = _ahead(tracks, nearest, np.where(both, 0.0, ahead_s))
-    lon = np.where(both, _between(tracks.lon, before, after, share), lon)
-    lat = np.where(both, _between(tracks.lat, before, after, share), lat)
+    east_deg = wrapped(tracks.lon[after] - tracks.lon[before])
+    lon = np.where(both, wrapped(tracks.lon[before] + share * east_deg), lon)
+    north_deg = tracks.lat[after] - tracks.lat[before]
+    lat = np.where(both, tracks.lat[before] + share * north_deg, lat)
     speed_ms = np.where(both, _mean_speed(tracks, before, after, gap_s), _speed(tracks, nearest))
     free_s = np.where(both, share * (1 - share) * np.nan_to_num(gap_s), nearest_s)
     return Fixes(nearest, lon, lat, drift_m(speed_ms, free_s, settings), speed_ms, nearest_s, gap_s)
@@ -196,16 +200,7 @@ def _ahead(
     way_deg = np.where(np.isfinite(course), way_deg, 0.0)
     course = np.nan_to_num(course)
     lat = tracks.lat[row] + way_deg * np.cos(course)
-    return tracks.lon[row] + way_deg * np.sin(course) / np.cos(np.radians(lat)), lat
-
-
-def _between(
-    values: NDArray[np.float64],
-    before: NDArray[np.int64],
-    after: NDArray[np.int64],
-    share: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    return np.asarray(values[before] + share * (values[after] - values[before]))
+    return wrapped(tracks.lon[row] + way_deg * np.sin(course) / np.cos(np.radians(lat))), lat
 
 
 def _speed(tracks: Tracks, row: NDArray[np.int64]) -> NDArray[np.float64]:

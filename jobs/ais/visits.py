@@ -13,23 +13,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from jobs.ais.geodesy import offsets_m
-from jobs.ais.match import static_facts
+from jobs.ais.hulls import with_hulls
 from jobs.ais.port_state import (
     AisVisitSettings,
     Event,
     ShipState,
     callers,
-    points_of,
     ship_begins_of,
     ship_states,
     transition_events,
 )
 from jobs.ais.schema import AIS_STAY_COLUMNS, AIS_VISIT_COLUMNS
-from jobs.domain import BerthKind, Port, project
+from jobs.ais.statics import static_facts
+from jobs.ais.stops import berth_stays
+from jobs.domain import BerthKind, Port
 from jobs.visits import typed
 
 CONFIDENCE: Mapping[tuple[bool, int], int] = {
@@ -62,12 +61,14 @@ def ais_visits(
     as ``read_ais`` gives them; memory is a few arrays of the rows of ships that came near.
     """
     rules = settings or AisVisitSettings()
-    rows = callers(positions, port, rules)
-    ship_begins = ship_begins_of(rows["mmsi"].to_numpy(np.int64))
+    rows = callers(with_hulls(positions), port, rules)
+    ship_begins = ship_begins_of(rows["track"].to_numpy(np.int64))
     state = ship_states(rows, port, ship_begins, rules)
     runs = _runs(rows, state, ship_begins, rules)
     runs = runs[runs["confidence"] > 0]
-    stays = _stays(rows, port, state, runs, rules)
+    firsts = runs["first"].to_numpy(np.int64)
+    stays = berth_stays(rows, port, state, firsts, rules)
+    stays = _stay_table(rows, port, stays, runs.iloc[stays["visit"]])
     return AisVisits(visits=_visit_table(rows, port, runs, stays), stays=stays)
 
 
@@ -136,93 +137,45 @@ def _visit_table(
     rows: pd.DataFrame, port: Port, runs: pd.DataFrame, stays: pd.DataFrame
 ) -> pd.DataFrame:
     table = runs.reset_index(drop=True)
-    table["mmsi"] = rows["mmsi"].to_numpy()[table["first"]]
+    for name in ("mmsi", "hull", "track"):
+        table[name] = rows[name].to_numpy()[table["first"]]
     table["messages"] = table["last"] - table["first"] + 1
     table["hours"] = (table["end"] - table["start"]) / pd.Timedelta(1, "h")
     table["ais_visit_id"] = _ids(port, table)
     table["port"] = port.id
     berths = _main_berth(stays, port)
     table["berth"] = [berths.get(visit_id, "") for visit_id in table["ais_visit_id"]]
-    facts = static_facts(rows).reindex(table["mmsi"])
+    facts = static_facts(rows).reindex(table["track"])
     for name in ("name", "imo", "ship_type", "length_m"):
         table[name] = pd.array(facts[name].astype(AIS_VISIT_COLUMNS[name]))
-    ordered = table.sort_values(["start", "mmsi"], ignore_index=True)
+    ordered = table.sort_values(["start", "mmsi", "hull"], ignore_index=True)
     return typed(ordered, AIS_VISIT_COLUMNS)
 
 
 def _ids(port: Port, table: pd.DataFrame) -> pd.Series:
     started = table["start"].dt.strftime("%Y%m%dT%H%M%SZ")
-    return port.id + "-" + table["mmsi"].astype(str) + "-" + started
-
-
-def _stays(
-    rows: pd.DataFrame,
-    port: Port,
-    state: NDArray[np.int64],
-    runs: pd.DataFrame,
-    rules: AisVisitSettings,
-) -> pd.DataFrame:
-    """AIS_STAY_COLUMNS of the visits: berths and times of their stops."""
-    stops = _stops(rows, state, rules)
-    visit = np.searchsorted(runs["first"], stops["first"], side="right") - 1
-    stops["berth"] = _berth_at(stops, port, rules)
-    stops["visit"] = visit
-    stops = stops[(visit >= 0) & (stops["berth"] != "")]
-    grouped = stops.groupby(["visit", "berth"], sort=False)
-    stays = grouped.agg(first=("first", "min"), last=("last", "max")).reset_index()
-    return _stay_table(rows, port, stays, runs.iloc[stays["visit"]])
-
-
-def _stops(rows: pd.DataFrame, state: NDArray[np.int64], rules: AisVisitSettings) -> pd.DataFrame:
-    """Uninterrupted stops: first and last row, mean place."""
-    lying = np.flatnonzero(state == ShipState.STOPPED)
-    lon, lat = rows["lon"].to_numpy()[lying], rows["lat"].to_numpy()[lying]
-    mmsi = rows["mmsi"].to_numpy(np.int64)[lying]
-    east_m, north_m = offsets_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
-    breaks = (np.diff(lying) > 1) | (np.diff(mmsi) != 0)
-    breaks |= np.hypot(east_m, north_m) > rules.moved_m
-    first = np.flatnonzero(np.concatenate([[True], breaks])[: len(lying)])
-    count = np.diff(np.append(first, len(lying)))
-    return pd.DataFrame(
-        {
-            "first": lying[first],
-            "last": lying[first + count - 1],
-            "lon": np.add.reduceat(lon, first) / count,
-            "lat": np.add.reduceat(lat, first) / count,
-        }
-    )
-
-
-def _berth_at(stops: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[np.object_]:
-    """Id of the nearest berth in reach, "" where there is none; a quay goes before an anchorage."""
-    if not len(stops):
-        return np.empty(0, dtype=object)
-    points = points_of(stops["lon"].to_numpy(), stops["lat"].to_numpy(), port)
-    berths = sorted(port.berths, key=lambda berth: berth.kind is BerthKind.ANCHORAGE)
-    outlines = [project(berth.polygon, port.grid.epsg) for berth in berths]
-    distance_m = np.array([shapely.distance(points, outline) for outline in outlines])
-    nearest = distance_m.argmin(axis=0)
-    reached = distance_m.min(axis=0) <= rules.berth_reach_m
-    ids = np.array([berth.id for berth in berths], dtype=object)
-    return np.where(reached, ids[nearest], "")
+    # the first hull's ids are those of a number with one ship
+    further = ("." + table["hull"].astype(str)).where(table["hull"] > 1, "")
+    return port.id + "-" + table["mmsi"].astype(str) + further + "-" + started
 
 
 def _stay_table(
     rows: pd.DataFrame, port: Port, stays: pd.DataFrame, runs: pd.DataFrame
 ) -> pd.DataFrame:
-    mmsi = rows["mmsi"].to_numpy(np.int64)
+    track = rows["track"].to_numpy(np.int64)
     first, last = stays["first"].to_numpy(np.int64), stays["last"].to_numpy(np.int64)
-    table = pd.DataFrame({"mmsi": mmsi[first], "berth": stays["berth"]})
+    table = pd.DataFrame({name: rows[name].to_numpy()[first] for name in ("mmsi", "hull")})
+    table["berth"] = stays["berth"]
     table["port"] = port.id
-    named = runs.reset_index(drop=True).assign(mmsi=table["mmsi"])
+    named = runs.reset_index(drop=True).assign(mmsi=table["mmsi"], hull=table["hull"])
     table["ais_visit_id"] = _ids(port, named)
     table["confidence"] = named["confidence"]
     table["begin"], table["end"] = _at(rows["time"], first), _at(rows["time"], last)
     table["hours"] = (table["end"] - table["begin"]) / pd.Timedelta(1, "h")
-    table["begin_seen"] = (first > 0) & (mmsi[first - 1] == mmsi[first])
-    after = np.minimum(last + 1, len(mmsi) - 1)
-    table["end_seen"] = (after > last) & (mmsi[after] == mmsi[last])
-    ordered = table.sort_values(["begin", "mmsi"], ignore_index=True)
+    table["begin_seen"] = (first > 0) & (track[first - 1] == track[first])
+    after = np.minimum(last + 1, len(track) - 1)
+    table["end_seen"] = (after > last) & (track[after] == track[last])
+    ordered = table.sort_values(["begin", "mmsi", "hull"], ignore_index=True)
     return typed(ordered, AIS_STAY_COLUMNS)
 
 

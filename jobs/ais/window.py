@@ -11,12 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from jobs.ais.geodesy import DEGREE_M
+from jobs.ais.geodesy import DEGREE_M, east_of
 
 
 @dataclass(frozen=True)
 class Window:
-    """A box in longitude and latitude (WGS 84, degrees) and time; the default holds all."""
+    """A box in longitude and latitude (WGS 84, degrees) and time; the default holds all.
+
+    A box across 180 degrees has ``west`` below -180 or ``east`` above 180: its longitudes ascend.
+    """
 
     west: float = -180.0
     south: float = -90.0
@@ -43,13 +46,13 @@ class Window:
 
     def holds(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """(row,), True for rows of a frame with lon, lat and time inside the window."""
-        inside = rows["lon"].between(self.west, self.east)
-        inside &= rows["lat"].between(self.south, self.north)
+        inside = east_of(rows["lon"], self.west) <= self.east - self.west
+        inside &= rows["lat"].between(self.south, self.north).to_numpy()
         if self.start is not None:
-            inside &= rows["time"] >= pd.Timestamp(self.start)
+            inside &= (rows["time"] >= pd.Timestamp(self.start)).to_numpy()
         if self.end is not None:
-            inside &= rows["time"] < pd.Timestamp(self.end)
-        return np.asarray(inside, dtype=np.bool_)
+            inside &= (rows["time"] < pd.Timestamp(self.end)).to_numpy()
+        return inside
 
 
 @dataclass(frozen=True)

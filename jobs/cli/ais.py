@@ -60,9 +60,12 @@ def ais(
     coverage** where no reception is shown: silence there means nothing. A gap is a silence of 4
     hours, not an intent.
 
-    Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays and ais_comparison (Parquet and
-    CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0: done; 2:
-    refused.
+    One MMSI is not one ship: stray positions are left out and two ships under one number told apart
+    (hull 1, 2, ...) before anything is counted; both are counted, and listed in ais_flags.
+
+    Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays, ais_comparison and ais_flags
+    (Parquet and CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0:
+    done; 2: refused.
     """
     storage, newest = newest_results(source)
     for line in published_doubts(storage, newest):
@@ -89,6 +92,25 @@ def ais(
     out.print(f"tables {folder}", soft_wrap=True, highlight=False)
 
 
+def _odd_lines(hulls: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What was left out or told apart before anything was counted, a line for each reason."""
+    words = {
+        "stray": "left out, where that ship cannot have been",
+        "two_hulls": "with two ships or more at one time, told apart as hulls",
+        "jump": "with tracks that no way joins, told apart as hulls",
+        "imo_changed": "with more than one IMO number",
+        "lone": "of which nothing is made: a single one is no track",
+    }
+    lines = []
+    for reason, said in words.items():
+        ships, positions = (hulls[reason][name] for name in ("ships", "positions"))
+        kind = "stray position" if reason == "stray" else "position"
+        if ships:
+            many = "" if positions == 1 else "s"
+            lines.append(f"{positions:,} {kind}{many} of {ships:,} MMSI {said}")
+    return [*lines, "each is listed in ais_flags"] if lines else []
+
+
 def _show_cross_check(facts: Mapping[str, Any]) -> None:
     """Print the two tables of a cross-check and the number of messages behind them."""
     read = facts["read"]
@@ -98,6 +120,7 @@ def _show_cross_check(facts: Mapping[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    print_lines(_odd_lines(facts["hulls"]))
     vessels = ("port", "vessels", "matched", "possible", "dark", "coverage_unknown")
     show([{name: row[name] for name in vessels} for row in facts["ports"]], False, "no port")
     out.print()

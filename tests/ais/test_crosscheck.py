@@ -46,8 +46,9 @@ def messages_around(result: PublishedResult) -> pd.DataFrame:
     return pd.concat(
         [
             messages(LAIN, stays, lain.geometry.x, lain.geometry.y, name="CHON MA SAN", **ship),
-            messages(CALLER, coming, berth.x, berth.y - 0.1, sog_kn=8.0),
+            messages(CALLER, coming, berth.x, berth.y - 0.1 * (26 - coming) / 2, sog_kn=3.0),
             messages(CALLER, lying, berth.x, berth.y, sog_kn=0.0),
+            messages(CALLER, np.array([30.02]), berth.x + 0.2, berth.y, sog_kn=0.0),  # stray
             messages(LEAVER, away, edge.west + 0.01, lat, sog_kn=12.0),
             *(
                 messages(BYSTANDERS + i, every, lon + 0.02 * i, lat - 0.06, sog_kn=0.0)
@@ -177,7 +178,7 @@ def test_files_are_announced_as_they_are_read(case):
     said: list[str] = []
     crosscheck.cross_check(case.result, case.files, said.append)
     assert said[:2] == ["reading early.csv (1 of 2)", "reading late.csv (2 of 2)"]
-    assert said[2].startswith("KPCHO")
+    assert said[3].startswith("KPCHO")
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -195,6 +196,7 @@ def test_ais_prints_and_writes_its_tables(case):
     unknown = str(tiers["unknown_coverage"])
     assert ["KPCHO", str(tiers.sum()), "1", "0", "2", unknown] in lines
     assert f"tables {folder}" in text
+    assert "1 stray position of 1 MMSI left out" in text
 
 
 def test_csv_twins_hold_the_same_rows(case, check, tmp_path):
@@ -217,6 +219,8 @@ def test_the_summary_tells_the_files_and_the_tag(case, tmp_path):
     assert early["sha256"] == hashlib.sha256(case.files[0].read_bytes()).hexdigest()
     rows = sum(len(pd.read_csv(path)) for path in case.files)
     assert written["read"]["rows"] == written["read"]["kept"] == rows
+    assert written["hulls"]["stray"] == {"ships": 1, "positions": 1}
+    assert [(flag["mmsi"], flag["reason"]) for flag in written["flags"]] == [(CALLER, "stray")]
     silent = written["ports"][1]
     assert (silent["port"], silent["visits"]) == ("RUVYP", None)  # JSON has no NaN
 

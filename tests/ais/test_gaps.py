@@ -43,7 +43,7 @@ def test_four_hours_are_a_gap(minutes: int, gaps: int) -> None:
 
 
 def test_a_ship_without_later_messages_has_an_open_gap_only_when_the_record_goes_on() -> None:
-    messages = ship(TANKER, (0,), LON, LAT)
+    messages = ship(TANKER, (-60, 0), LON, LAT)
     assert len(ais_gaps(messages)) == 0
     (gap,) = ais_gaps(messages, until=at(9)).to_dict("records")
     assert pd.isna(gap["end"])
@@ -105,7 +105,8 @@ def sighting(vessel_id: str = "v1", visit_id: str = "visit-1") -> dict[str, obje
 
 
 def matches(tier: str, mmsi: int | None = TANKER) -> pd.DataFrame:
-    frame = pd.DataFrame({"vessel_id": ["v1"], "tier": tier, "mmsi": mmsi, "probability": 0.97})
+    named = {"mmsi": mmsi, "hull": 1, "probability": 0.97}
+    frame = pd.DataFrame({"vessel_id": ["v1"], "tier": tier, **named})
     blank = {"time": at(48), "ships_near": 0, "ships_heard": 0, "carriage_expected": True}
     frame = frame.assign(**blank).reindex(columns=list(AIS_MATCH_COLUMNS))
     return frame.astype(AIS_MATCH_COLUMNS)
@@ -171,4 +172,5 @@ def test_a_cut_vessel_may_be_a_longer_ship() -> None:
 
 
 def test_a_ship_that_never_came_back_is_a_candidate_too() -> None:
-    assert relations(ship(TANKER, (40 * HOUR,), LON, LAT, length_m=88), "dark") == ["candidate"]
+    gone = ship(TANKER, (39 * HOUR, 40 * HOUR), LON, LAT, length_m=88)
+    assert relations(gone, "dark") == ["candidate"]

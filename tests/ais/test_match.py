@@ -264,7 +264,11 @@ def test_a_place_before_the_first_message_is_dead_reckoned_back() -> None:
 
 
 def test_two_transmitters_of_one_number_are_not_averaged() -> None:
-    found = fix(ship(273000001, (-1, 2), (LON, LON + 1.0), LAT))
+    two = fix(ship(273000001, (-1, 2, 5, 8), (LON, LON + 1.0, LON, LON), LAT))
+    assert (two["lon"], two["gap_s"]) == (pytest.approx(LON), 360)  # between its own messages
+    found = fix(
+        ship(273000001, (*range(-20, 0), *range(2, 20)), (*(LON,) * 20, *(LON + 1.0,) * 18), LAT)
+    )
     assert found["lon"] == pytest.approx(LON)
     assert np.isnan(found["gap_s"])
 

@@ -49,9 +49,11 @@ def test_times_of_another_zone_become_utc(tmp_path: Path) -> None:
 def test_a_second_message_in_one_second_is_a_repeat_or_another_transmitter(
     tmp_path: Path, metres_off: float, kind: str
 ) -> None:
-    path = written(tmp_path, [{}, {"lat": 42.7 + metres_off / 111_000}])
-    found, summary = read_ais([path])
-    assert found["lat"].tolist() == [42.7]  # the first that was read
+    second = 42.7 + metres_off / 111_000
+    for rows in ([{}, {"lat": second}], [{"lat": second}, {}]):
+        found, summary = read_ais([written(tmp_path, rows)])
+        # which of two places is the ship's, its track says
+        assert found["lat"].tolist() == ([42.7] if kind == "duplicates" else [42.7, second])
     counted = {"duplicates": summary.duplicates, "conflicts": summary.conflicts}
     assert counted == {"duplicates": 0, "conflicts": 0} | {kind: 1}
 

@@ -20,6 +20,7 @@ from shapely.geometry import Point, box
 
 from jobs.ais import Window, ais_gaps, ais_visits, match_ais, read_ais
 from jobs.ais.geodesy import DEGREE_M, offsets_m
+from jobs.ais.hulls import with_hulls
 from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, Fixes, fixes_at, tracks_of
 from jobs.domain import Berth, BerthKind, Port
@@ -150,6 +151,7 @@ def hidden_errors(
 
 
 def placed(positions: pd.DataFrame, fixes: Fixes) -> pd.DataFrame:
+    positions = with_hulls(positions)
     names = ("lon", "lat", "sd_m", "speed_ms", "nearest_s")
     columns = {name: getattr(fixes, name) for name in names}
     return pd.DataFrame({"mmsi": positions["mmsi"].to_numpy()[fixes.row], **columns})
