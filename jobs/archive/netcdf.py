@@ -59,7 +59,8 @@ def _flat(store: icechunk.IcechunkStore, root: zarr.Group, family: str) -> xr.Da
     found = _open(store, family)
     found = found.assign(land=_open(store, None)["land"].assign_attrs(LAND))
     for name, attributes in DESCRIPTIONS.items():
-        found[name].attrs.update(attributes)
+        if name in found:
+            found[name].attrs.update(attributes)
     found = _by_band(found).sortby("time")
     seconds = found["time"].astype("float64") / 1000
     units = {"units": "seconds since 1970-01-01T00:00:00"}

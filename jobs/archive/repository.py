@@ -24,6 +24,7 @@ from jobs.archive.schema import (
     array,
     child,
     create_family,
+    create_missing,
     grid_arrays,
     grid_json,
     make,
@@ -243,6 +244,7 @@ class PortArchive:
             root = zarr.open_group(session.store, mode="r+")
             merge(session, forks, results, ground_of(root), self._grounds(forks))
             for _, group in root.groups():
+                create_missing(group)
                 write_status(group, results)
             return session.commit(message, metadata=dict(metadata))
 

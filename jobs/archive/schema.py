@@ -53,6 +53,16 @@ STEP_TEXTS: Mapping[str, str] = {
 }
 """Long names of the text variables, by name."""
 
+INPUT_TEXTS: Mapping[str, str] = {
+    "inputs": "what the catalogs said of the items when the overpass was tiled, as JSON",
+    "read": "sha256 of the pixels that were read of each file, as JSON",
+}
+"""Long names of the text variables about inputs, by name; archives of early versions lack them
+until something is committed."""
+
+INPUTS = 256
+"""Chunk length of the variables about inputs, about a kilobyte per overpass."""
+
 LAND: Mapping[str, Any] = {
     "long_name": "land mask",
     "flag_values": [0, 1],
@@ -66,7 +76,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "time": {"long_name": "moment of acquisition, UTC", "units_metadata": "leap_seconds: none"},
     "tile_status": {"long_name": "whether the pixels are there"},
     "segment_status": {"long_name": "whether the vessels are there"},
-    **{name: {"long_name": long_name} for name, long_name in STEP_TEXTS.items()},
+    **{name: {"long_name": text} for name, text in {**STEP_TEXTS, **INPUT_TEXTS}.items()},
 }
 """CF attributes of a family's arrays, by name, that archives of early versions lack."""
 
@@ -133,7 +143,8 @@ def describe(root: zarr.Group) -> None:
     array(root, "land").attrs.update(LAND)
     for _, group in root.groups():
         for name, attributes in DESCRIPTIONS.items():
-            array(group, name).attrs.update(attributes)
+            if name in group:
+                array(group, name).attrs.update(attributes)
 
 
 def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
@@ -243,14 +254,8 @@ def _create_step_arrays(group: zarr.Group) -> None:
         },
     )
     for name in STEP_TEXTS:
-        group.create_array(
-            name,
-            shape=(0,),
-            chunks=(STEPS,),
-            dtype=str,
-            dimension_names=("time",),
-            attributes=dict(DESCRIPTIONS[name]),
-        )
+        _create_text(group, name, length=0, chunk=STEPS)
+    create_missing(group)
     for stage in StageName:
         group.create_array(
             f"{stage}_status",
@@ -265,6 +270,25 @@ def _create_step_arrays(group: zarr.Group) -> None:
                 "flag_meanings": " ".join(STATES),
             },
         )
+
+
+def create_missing(group: zarr.Group) -> None:
+    """Create the variables about inputs where a family lacks them, empty."""
+    for name in INPUT_TEXTS:
+        if name not in group:
+            steps = array(group, "overpass_id").shape[0]
+            _create_text(group, name, length=steps, chunk=INPUTS)
+
+
+def _create_text(group: zarr.Group, name: str, length: int, chunk: int) -> None:
+    group.create_array(
+        name,
+        shape=(length,),
+        chunks=(chunk,),
+        dtype=str,
+        dimension_names=("time",),
+        attributes=dict(DESCRIPTIONS[name]),
+    )
 
 
 def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:

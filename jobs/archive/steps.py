@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from jobs.archive.schema import STATES, STEP_TEXTS, VESSEL_FIELDS, array
+from jobs.archive.schema import INPUTS, STATES, STEP_TEXTS, VESSEL_FIELDS, array
 from jobs.domain import Overpass, OverpassRecord, StageName, UnitResult, UnitState, Vessel
 
 
@@ -27,6 +27,9 @@ class Step:
     """Digest of everything the stage's output depends on; empty until it ran."""
     reason: str
     """Why the stage failed that failed last; empty where none did."""
+    inputs: str = ""
+    """What the catalogs said of the items when it was tiled, as JSON; empty until it was, and
+    where an early version tiled it."""
 
 
 def pending_step(overpass: Overpass) -> Step:
@@ -47,6 +50,7 @@ def read_steps(group: zarr.Group) -> Iterator[Step]:
         name: np.asarray(array(group, name)[:]).tolist()
         for name in (*STEP_TEXTS, *(f"{stage}_status" for stage in StageName))
     }
+    inputs = read_texts(group, "inputs")
     for index, overpass_id in enumerate(columns["overpass_id"]):
         yield Step(
             overpass_id=overpass_id,
@@ -55,7 +59,16 @@ def read_steps(group: zarr.Group) -> Iterator[Step]:
             state={stage: STATES[columns[f"{stage}_status"][index]] for stage in StageName},
             key={stage: columns[f"{stage}_key"][index] for stage in StageName},
             reason=columns["reason"][index],
+            inputs=inputs[index],
         )
+
+
+def read_texts(group: zarr.Group, name: str) -> list[str]:
+    """A variable about inputs, one text per step; empty ones where the archive lacks it."""
+    if name not in group:
+        return [""] * int(array(group, "overpass_id").shape[0])
+    texts: list[str] = np.asarray(array(group, name)[:]).tolist()
+    return texts
 
 
 def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -> None:
@@ -73,6 +86,31 @@ def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -
         columns["reason"][i] = result.reason
     for name, values in columns.items():
         array(group, name)[:] = values
+    tiled = [(i, result) for i, result, _ in mine if _is_tiled(result)]
+    _write_texts(group, "inputs", {i: result.inputs for i, result in tiled})
+    _write_texts(group, "read", {i: _read_json(result) for i, result in tiled})
+
+
+def _is_tiled(result: UnitResult) -> bool:
+    return result.stage is StageName.TILE and result.state is not UnitState.PENDING
+
+
+def _read_json(result: UnitResult) -> str:
+    return json.dumps(dict(result.read), separators=(",", ":")) if result.read else ""
+
+
+def _write_texts(group: zarr.Group, name: str, texts: Mapping[int, str]) -> None:
+    """Write texts of some steps, by index; only their chunks are read and written."""
+    if not texts:
+        return
+    found = array(group, name)
+    for start in sorted({index - index % INPUTS for index in texts}):
+        part = slice(start, min(start + INPUTS, found.shape[0]))
+        values = np.asarray(found[part])
+        for index in range(part.start, part.stop):
+            if index in texts:
+                values[index - start] = texts[index]
+        found[part] = values
 
 
 def read_record(group: zarr.Group, step: Step) -> OverpassRecord:

@@ -58,6 +58,32 @@ GENERATED = (
 )
 """When the product was made."""
 
+PRODUCED = (
+    Spelling("s2:generation_time", _S2),
+    Spelling("processing:datetime", f"{_CDSE}; {_PROCESSING}"),
+)
+"""When the pixels were made: another time, other pixels."""
+
+TOUCHED = (
+    Spelling("updated", "STAC common metadata"),
+    Spelling("created", "STAC common metadata"),
+)
+"""When the item was written. Catalogs rewrite items in bulk without touching a file, so that it
+tells of other pixels only where the item says nothing better."""
+
+CHECKSUM = (
+    Spelling("file:checksum", "STAC file extension: Earth Search v1, Copernicus Data Space"),
+    Spelling("checksum:multihash", "STAC checksum extension, the former one"),
+)
+"""Checksum of an asset's file, a multihash in hex."""
+
+ETAG = (
+    Spelling("file:etag", "none known: by the manner of the file extension"),
+    Spelling("etag", "none known: the name of the header of HTTP"),
+    Spelling("ETag", "none known: the name of the header of HTTP"),
+)
+"""ETag of an asset's file."""
+
 TILE = (
     Spelling("s2:mgrs_tile", "Planetary Computer (recorded item)"),
     Spelling("grid:code", _GRID),

@@ -24,12 +24,16 @@ from shapely.errors import ShapelyError
 from jobs.catalog.baseline import baseline_key, stated_baseline
 from jobs.catalog.footprint import footprint
 from jobs.catalog.spellings import (
+    CHECKSUM,
     DATASTRIP,
+    ETAG,
     GENERATED,
     OFFSET_APPLIED,
+    PRODUCED,
     PRODUCT,
     TILE,
     TILE_PARTS,
+    TOUCHED,
     stated,
 )
 from jobs.domain import (
@@ -292,7 +296,6 @@ def _source(
     _check_data_type(item, band, dtypes)
     nodata, assumed = _nodata(band)
     size = band.asset.get("file:size")
-    checksum = band.asset.get("file:checksum")
     return Source(
         href=_href(item, band),
         index=band.index,
@@ -303,9 +306,16 @@ def _source(
         offset=offset,
         nodata=nodata,
         nodata_assumed=assumed,
-        checksum=None if checksum is None else str(checksum),
+        checksum=next(stated(band.asset, CHECKSUM), None),
         size_bytes=None if size is None else int(size),
+        etag=_etag(band.asset),
     )
+
+
+def _etag(asset: Item) -> str | None:
+    """The asset's ETag without its quotes and the mark of a weak one."""
+    given = next(stated(asset, ETAG), None)
+    return None if given is None else given.removeprefix("W/").strip('"')
 
 
 def _href(item: Item, band: _Band) -> str:
@@ -448,12 +458,20 @@ def _north_up(values: Any, where: str) -> Transform:
 
 
 def _facts(item: Item) -> dict[str, str]:
-    """Facts by which duplicates are ranked; those that the item does not give are left out."""
+    """The scene's facts; those that the item does not give are left out.
+
+    ``updated`` is left out too where the time of production is given, which tells more: so a
+    catalog that rewrites its items changes no plan.
+    """
     properties = _mapping(item.get("properties"))
     generated = next(stated(properties, GENERATED), None)
     strip = _strip_start(properties)
+    produced = next(stated(properties, PRODUCED), None)
+    touched = next(stated(properties, TOUCHED), None)
     facts = {
         "processing_baseline": stated_baseline(item),
+        "produced": None if produced is None else _as_instant(produced),
+        "updated": None if produced or touched is None else _as_instant(touched),
         "generated": None if generated is None else _instant(generated).isoformat(),
         "sensing_start": None if strip is None else strip.isoformat(timespec="seconds"),
         "tile": _tile(properties),
@@ -483,6 +501,14 @@ def _tile(properties: Item) -> str | None:
 
 def _two_digits(tile: str) -> str:
     return f"0{tile}" if re.match(r"\d\D", tile) else tile
+
+
+def _as_instant(text: str) -> str:
+    """A time in one spelling, to be compared; what is no time stays as it is."""
+    try:
+        return _instant(text).isoformat()
+    except InputError:
+        return text
 
 
 def _instant(text: str) -> datetime:

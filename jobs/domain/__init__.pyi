@@ -1,4 +1,5 @@
 from .berth_overlap import overlap_text, overlaps
+from .checksum import read_checksum
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
 from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json, today_utc
 from .land_mask import make_land_mask
@@ -100,6 +101,7 @@ __all__ = [
     "period_json",
     "port_geojson",
     "project",
+    "read_checksum",
     "read_job",
     "read_port",
     "read_text",

@@ -205,11 +205,13 @@ class Source:
     nodata: float | None = 0.0
     """Digital number of pixels without data; None where there is none."""
     checksum: str | None = None
-    """The catalog's file:checksum (multihash, hex), where there is one."""
+    """The catalog's checksum of the file, a multihash in hex, where there is one."""
     size_bytes: int | None = None
     """Of the file, as the catalog says."""
     nodata_assumed: bool = False
     """The catalog says nothing of no data: ``nodata`` is the product's, and a file's tag wins."""
+    etag: str | None = None
+    """The file's ETag, as the catalog says."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,9 @@ class Scene:
     geometry: Polygon | None = field(default=None, compare=False)
     """Footprint, WGS 84."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """By which duplicates are ranked: processing_baseline, generated, sensing_start, tile."""
+    """By which duplicates are ranked: processing_baseline, generated, sensing_start, tile; and by
+    which a scene that was processed again is known: produced, or updated where nothing else tells.
+    """
     access: Access | None = None
     """How its files are reached; never a token."""
 
@@ -366,6 +370,11 @@ class UnitResult:
     """Reasons of failed earlier attempts, one line each; empty where the first succeeded."""
     copied_files: int = 0
     """Files that were copied as a whole, because their server sends no parts."""
+    inputs: str = ""
+    """Of the tile stage, also where it failed: what the catalogs say of the items, as JSON."""
+    read: Mapping[str, str] = field(default_factory=dict)
+    """Of the tile stage: sha256 of the pixels read of each file, by ``<number>/<band>``, the number
+    being that of the scene in the overpass, from 1."""
 
     def __bool__(self) -> bool:
         return self.state is UnitState.DONE

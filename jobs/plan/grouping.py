@@ -205,12 +205,13 @@ def _pinned(scene: Scene) -> Json:
 
 def _pinned_source(source: Source) -> Json:
     settled = replace(
-        source, href=_without_query(source.href), size_bytes=None, nodata_assumed=False
+        source, href=without_query(source.href), size_bytes=None, nodata_assumed=False, etag=None
     )
     return source_to_json(settled)
 
 
-def _without_query(href: str) -> str:
+def without_query(href: str) -> str:
+    """An address without its query and fragment, which may hold a token."""
     if "://" not in href or _PLAIN.fullmatch(href):
         return href
     return urlunsplit(urlsplit(href)._replace(query="", fragment=""))

@@ -81,7 +81,7 @@ def _scene(content: Mapping[str, Any]) -> Scene:
 
 
 def source_to_json(source: Source) -> dict[str, Json]:
-    """A source as plain JSON values; ``nodata_assumed`` only where it is so."""
+    """A source as plain JSON values; ``nodata_assumed`` and ``etag`` only where they are given."""
     content = {
         **fields_of(source),
         "transform": list(source.transform),
@@ -89,6 +89,8 @@ def source_to_json(source: Source) -> dict[str, Json]:
     }
     if not source.nodata_assumed:
         del content["nodata_assumed"]
+    if source.etag is None:
+        del content["etag"]
     return content
 
 

@@ -6,22 +6,32 @@ It is read port by port, so that memory does not grow with the number of ports o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from jobs.archive import Archives, Step, with_retries
-from jobs.domain import Period, Port, Settings, StageName, Unit, UnitState
+from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
 from jobs.plan import Plan
 from jobs.run import task
-from jobs.run.events import Event, EventName, Observer, warner
-from jobs.run.unit_state import overall_of, port_steps, port_units, state_of
+from jobs.run.events import Event, EventName, Facts, Observer, warner
+from jobs.run.unit_state import (
+    in_archive,
+    overall_of,
+    port_steps,
+    port_units,
+    state_of,
+    why_stale,
+)
 
 WINDOW_PORTS = 16
 WINDOW_OVERPASSES = 10_000
 """Neighbouring ports of the plan in which units that read the same scenes are searched; together
 they have no more overpasses than this (a single port may have more)."""
+
+MOST_STALE_REASONS = 5
+"""Reasons why pixels are stale that a run tells of each port."""
 
 MOST_IN_BATCH = 16
 """Units in one batch: enough that opening a file is shared, few enough to lose with a worker."""
@@ -58,6 +68,8 @@ class WorkItem:
     """The unit's overall state."""
     key: str = ""
     """The stored key of its first stage; empty where that has never run."""
+    because: str = ""
+    """Why its pixels are stale, in words; empty where they are not."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +117,16 @@ def survey(
         counts[overall_of(states.values())] += 1
         item = work_item(unit, states, options)
         if item is not None:
-            found.append(replace(item, key=step.key[item.stages[0]]))
+            because = _because(item, step, settings)
+            found.append(replace(item, key=step.key[item.stages[0]], because=because))
     return counts, found
+
+
+def _because(item: WorkItem, step: Step, settings: Settings) -> str:
+    if item.why != "stale" or item.stages[0] is not StageName.TILE:
+        return ""
+    (tile,) = (stage for stage in task.STAGES if stage.name is StageName.TILE)
+    return why_stale(tile, item.unit, step, settings, ())
 
 
 def work_items(
@@ -165,7 +185,8 @@ class Backlog:
             self.states += survey(units, self.settings, self.options)[0]
 
     def _begin(self, port: Port) -> list[WorkItem]:
-        begin = partial(self.archives.begin, port.id, self.plan.of(port.id))
+        overpasses = self._as_in_archive(port)
+        begin = partial(self.archives.begin, port.id, overpasses)
         steps = with_retries(begin, warner(self.observe))
         units = port_units(self.plan, port, steps, self.options.within)
         counts, found = survey(units, self.settings, self.options)
@@ -174,6 +195,7 @@ class Backlog:
             self._left -= len(found)
         self.states += counts
         self._counted += 1
+        self._tell_stale(port, found)
         self.observe(
             Event(
                 EventName.PORT,
@@ -187,6 +209,22 @@ class Backlog:
             )
         )
         return found
+
+    def _as_in_archive(self, port: Port) -> Sequence[Overpass]:
+        """The port's overpasses under the ids that its archive has for them."""
+        archive = self.archives.existing(port.id)
+        if archive is None:
+            return self.plan.of(port.id)
+        return [each for each, _ in in_archive(self.plan.of(port.id), port_steps(archive))]
+
+    def _tell_stale(self, port: Port, found: Iterable[WorkItem]) -> None:
+        """Why pixels are made again: an event for each of the commonest reasons."""
+        reasons = Counter(item.because for item in found if item.because)
+        told = dict(reasons.most_common(MOST_STALE_REASONS))
+        rest = reasons.total() - sum(told.values())
+        for because, count in [*told.items(), *([("other reasons", rest)] if rest else [])]:
+            facts: Facts = {"port": port.id, "overpasses": count, "because": because}
+            self.observe(Event(EventName.STALE, facts))
 
 
 def windows(plan: Plan) -> Iterator[list[Port]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from jobs.archive import Archives, MergeRefusedError, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
+from jobs.plan import Inputs
 from jobs.run import task
 from jobs.run.backlog import WorkItem
 from jobs.run.events import Event, EventName, Facts, Observer, warner
@@ -146,6 +147,8 @@ class Committer:
                 yield replace(progress.results[-1], stage=stage.name, state=UnitState.PENDING), ""
         keys = {stage.name: stage.key(item.unit, self.settings) for stage in task.STAGES}
         for result in progress.results:
+            if result.stage is StageName.TILE:
+                result = replace(result, inputs=Inputs.of(item.unit.overpass).text)
             yield result, keys[result.stage]
 
     def _report(self, item: WorkItem, result: UnitResult) -> None:

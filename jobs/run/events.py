@@ -15,6 +15,8 @@ class EventName(StrEnum):
     """A run begins."""
     PORT = "port"
     """A port is begun: its overpasses by state, and how many are to do."""
+    STALE = "stale"
+    """Overpasses of a port are tiled again, and why."""
     RETRIED = "retried"
     """An attempt at a stage of a unit was given up and another one made."""
     UNIT = "unit"

@@ -126,11 +126,15 @@ class _Lines:
 
 
 def _problem(event: Event) -> str | None:
-    """One line for an event about a failure; None for any other event."""
+    """One line for an event about a failure or about stale pixels; None for any other event."""
     facts = event.facts
     match event.name:
         case EventName.UNIT if facts["state"] == "failed":
             return f"failed {facts['stage']} {facts['overpass']}: {facts['reason']}"
+        case EventName.STALE:
+            count = int(facts["overpasses"])
+            overpasses = "1 overpass" if count == 1 else f"{count} overpasses"
+            return f"stale {facts['port']}: {overpasses}, tiled again: {facts['because']}"
         case EventName.QUARANTINED:
             return f"quarantined {facts['overpass']}: it killed {facts['deaths']} workers"
         case EventName.WARNING | EventName.LOST | EventName.REFUSED:

@@ -167,7 +167,7 @@ def collect(
         voyages=voyages_between(list(found.values()), plan.estimates.seed),
         settings=plan.estimates,
         series=joined_series([found[port_id].series for port_id in sorted(found)], plan.period),
-        provenance=_provenance(plan, settings),
+        provenance=_provenance(plan, settings, states.values()),
         imagery=ArchiveImagery(archives),
         failures=tuple(unit for one in states.values() for unit in one.failures),
     )
@@ -180,11 +180,16 @@ class _PortState:
     done: tuple[str, ...]
     failures: tuple[UnitResult, ...]
     pending: int
+    items: Mapping[str, tuple[str, ...]]
+    """Names of the catalogs' items by overpass id, unambiguous within the port."""
 
 
 def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _PortState:
     done, failures, pending = [], [], 0
-    for unit, step in port_units(plan, port, port_steps(archives.existing(port.id))):
+    units = list(port_units(plan, port, port_steps(archives.existing(port.id))))
+    names = item_names(unit.overpass.scenes for unit, _ in units)
+    items = {unit.overpass.id: each for (unit, _), each in zip(units, names, strict=True)}
+    for unit, step in units:
         match overall(unit, step, settings):
             case UnitState.DONE:
                 done.append(unit.overpass.id)
@@ -193,7 +198,7 @@ def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) 
                 failures.append(UnitResult(unit.overpass.id, stage, UnitState.FAILED, step.reason))
             case _:
                 pending += 1
-    return _PortState(tuple(done), tuple(failures), pending)
+    return _PortState(tuple(done), tuple(failures), pending, items)
 
 
 def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
@@ -248,21 +253,11 @@ def _results(
     return {port.id: found[port.id] for port in plan.ports}
 
 
-def _provenance(plan: Plan, settings: Settings) -> Provenance:
+def _provenance(plan: Plan, settings: Settings, states: Iterable[_PortState]) -> Provenance:
     return Provenance(
         plan_hash=plan.hash,
         code_version=settings.code_version,
         model_digest=settings.model_digest,
-        items=_items(plan),
+        items={id: names for one in states for id, names in one.items.items()},
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
     )
-
-
-def _items(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Names of the items of each overpass, unambiguous within a port."""
-    found: dict[str, tuple[str, ...]] = {}
-    for port in plan.ports:
-        overpasses = plan.of(port.id)
-        names = item_names(overpass.scenes for overpass in overpasses)
-        found |= {overpass.id: each for overpass, each in zip(overpasses, names, strict=True)}
-    return found

@@ -12,7 +12,7 @@ from jobs.plan import Plan
 from jobs.run.backlog import RunOptions, WorkItem, work_items
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
-from jobs.run.unit_state import port_steps, port_units, state_of
+from jobs.run.unit_state import port_steps, port_units, state_of, why_stale
 from jobs.storage import Storage
 
 
@@ -52,7 +52,7 @@ def stale_rows(plan: Plan, root: Storage) -> list[dict[str, str | int]]:
         for unit, step in port_units(plan, port, steps):
             for stage in STAGES:
                 if state_of(stage, unit, step, settings) is UnitState.STALE:
-                    why = stage.changed(unit, settings, step.key[stage.name], models(port.id))
+                    why = why_stale(stage, unit, step, settings, models(port.id))
                     counts[port.id, unit.overpass.sensor, str(stage.name), why] += 1
     return [
         {"port": port, "sensor": sensor, "stage": stage, "stale": count, "because": why}
@@ -78,6 +78,8 @@ def dry_rows(plan: Plan, root: Storage, options: RunOptions) -> list[dict[str, s
 def _why(item: WorkItem, settings: Settings, models: Callable[[str], Sequence[str]]) -> str:
     if item.why != "stale":
         return item.why
+    if item.because:
+        return f"stale: {item.because}"
     stage = next(stage for stage in STAGES if stage.name is item.stages[0])
     return f"stale: {stage.changed(item.unit, settings, item.key, models(item.unit.port.id))}"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC
 
 from jobs.archive import Archives, PortArchive, Step, pending_step
 from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
-from jobs.plan import Plan
+from jobs.plan import Inputs, Plan
 from jobs.run import task
 from jobs.run.task import Stage
 
@@ -17,11 +18,45 @@ def port_units(
     plan: Plan, port: Port, steps: Mapping[str, Step], within: Period | None = None
 ) -> Iterator[tuple[Unit, Step]]:
     """Every unit of a port with its step, in the plan's order; a pending step where it has none."""
-    for overpass in plan.of(port.id):
-        if not is_within(overpass, within):
-            continue
-        step = steps.get(overpass.id) or pending_step(overpass)
+    wanted = (each for each in plan.of(port.id) if is_within(each, within))
+    for overpass, step in in_archive(wanted, steps):
         yield Unit(port, overpass, step.index), step
+
+
+def in_archive(
+    overpasses: Iterable[Overpass], steps: Mapping[str, Step]
+) -> Iterator[tuple[Overpass, Step]]:
+    """Overpasses with their steps; one whose items the archive has under another id bears that id.
+
+    An id covers the files' checksums and addresses. Where the catalog now gives others for the same
+    items, what was made of the former ones is stale and is made again in its place: a step of its
+    own would be a second look at the same moment.
+    """
+    earlier: dict[object, list[Step]] | None = None
+    for overpass in overpasses:
+        step = steps.get(overpass.id)
+        if step is None:
+            earlier = _by_items(steps) if earlier is None else earlier
+            step = _of_same_pass(overpass, earlier)
+            overpass = overpass if step is None else replace(overpass, id=step.overpass_id)
+        yield overpass, step or pending_step(overpass)
+
+
+def _by_items(steps: Mapping[str, Step]) -> dict[object, list[Step]]:
+    """Steps by sensor and items; those without known inputs are left out."""
+    found: dict[object, list[Step]] = {}
+    for step in steps.values():
+        items = frozenset(Inputs(step.inputs).items)
+        if items:
+            found.setdefault((step.sensor, items), []).append(step)
+    return found
+
+
+def _of_same_pass(overpass: Overpass, earlier: Mapping[object, list[Step]]) -> Step | None:
+    """The newest step of the same items and pass; None where there is none."""
+    items = frozenset(Inputs.of(overpass).items)
+    of_items = earlier.get((overpass.sensor, items), [])
+    return next((s for s in reversed(of_items) if Inputs(s.inputs).same_pass(overpass)), None)
 
 
 def is_within(overpass: Overpass, within: Period | None) -> bool:
@@ -36,11 +71,31 @@ def port_steps(archive: PortArchive | None) -> Mapping[str, Step]:
 
 
 def state_of(stage: Stage, unit: Unit, step: Step, settings: Settings) -> UnitState:
-    """The state of a unit in a stage: as stored, or stale where the stage's key has changed."""
+    """The state of a unit in a stage: as stored, or stale where what it was made of has changed."""
     stored = step.state[stage.name]
-    if stored is UnitState.PENDING or step.key[stage.name] == stage.key(unit, settings):
+    if stored is UnitState.PENDING:
         return stored
-    return UnitState.STALE
+    if step.key[stage.name] != stage.key(unit, settings) or changed_inputs(stage, unit, step):
+        return UnitState.STALE
+    return stored
+
+
+def changed_inputs(stage: Stage, unit: Unit, step: Step) -> tuple[str, ...]:
+    """What the catalogs now say otherwise of a stage's inputs, in words; tile alone has any."""
+    if stage.name is not StageName.TILE:
+        return ()
+    return Inputs(step.inputs).differences(unit.overpass)
+
+
+def why_stale(
+    stage: Stage, unit: Unit, step: Step, settings: Settings, models: Iterable[str]
+) -> str:
+    """Why a unit is stale in a stage, in words; ``models`` are digests of earlier models."""
+    words = changed_inputs(stage, unit, step)
+    stored = step.key[stage.name]
+    if stored != stage.key(unit, settings):
+        words = (*words, stage.changed(unit, settings, stored, models))
+    return ", ".join(words)
 
 
 def overall(unit: Unit, step: Step, settings: Settings) -> UnitState:

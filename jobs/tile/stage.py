@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -64,7 +65,8 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
     """
     started, copies = time.perf_counter(), copies_made()
     sensor = SENSORS[unit.overpass.sensor]
-    pixels = read_overpass(unit.overpass.scenes, sensor, unit.port.grid)
+    read: dict[str, str] = {}
+    pixels = read_overpass(unit.overpass.scenes, sensor, unit.port.grid, read)
     store.write_pixels(unit.overpass.sensor, unit.step, pixels)
     return UnitResult(
         overpass_id=unit.overpass.id,
@@ -72,20 +74,26 @@ def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
         state=UnitState.DONE,
         seconds=time.perf_counter() - started,
         copied_files=copies_made() - copies,
+        read=read,
     )
 
 
-def read_overpass(scenes: Sequence[Scene], sensor: Sensor, grid: Grid) -> Pixels:
+def read_overpass(
+    scenes: Sequence[Scene], sensor: Sensor, grid: Grid, read: dict[str, str] | None = None
+) -> Pixels:
     """All bands of one overpass on the grid; a band that no scene has stays without data.
 
     Where two scenes have data, the first in the plan's order is used; files of later scenes are
-    opened only where pixels are still without data.
+    opened only where pixels are still without data. ``read`` takes up the sha256 of what was read
+    of each file, as in ``UnitResult.read``.
     """
     image = np.zeros((len(sensor.bands), *grid.shape), np.uint16)
     classes = np.zeros(grid.shape, np.uint16) if _is_screened(scenes, sensor) else None
-    for scene in scenes:
-        gaps = list(_with_gaps(scene, sensor, image, classes))
-        _fill(gaps, grid, scene.access)
+    for number, scene in enumerate(scenes, start=1):
+        gaps = dict(_with_gaps(scene, sensor, image, classes))
+        digests = _fill(gaps, grid, scene.access)
+        if read is not None:
+            read.update({f"{number}/{name}": digest for name, digest in digests.items()})
     if not image.any():
         raise SceneError(
             "no pixel of the port has data in any band; expected the scenes to cover part of it: "
@@ -101,30 +109,47 @@ def _is_screened(scenes: Sequence[Scene], sensor: Sensor) -> bool:
 
 def _with_gaps(
     scene: Scene, sensor: Sensor, image: NDArray[np.uint16], classes: NDArray[np.uint16] | None
-) -> Iterator[Layer]:
-    """The scene's layers whose target still has pixels without data."""
+) -> Iterator[tuple[str, Layer]]:
+    """The scene's layers, by band, whose target still has pixels without data."""
     for target, band in zip(image, sensor.bands, strict=True):
         if band in scene.bands and not target.all():
             source = scene.bands[band]
             measured = frozenset(
                 each.index for each in scene.bands.values() if each.href == source.href
             )
-            yield Layer(source, sensor.encoding, sensor.dtypes, target, measured=measured)
+            yield (
+                band,
+                Layer(source, sensor.encoding, sensor.dtypes, target, measured=measured),
+            )
     if classes is not None and scene.mask is not None and not classes.all():
-        yield Layer(scene.mask, Classes(), CLASS_DTYPES, classes, categorical=True)
+        yield "mask", Layer(scene.mask, Classes(), CLASS_DTYPES, classes, categorical=True)
 
 
-def _fill(gaps: Sequence[Layer], grid: Grid, access: Access | None) -> None:
-    """Fill the pixels without data of the layers' targets from a scene."""
+def _fill(gaps: Mapping[str, Layer], grid: Grid, access: Access | None) -> dict[str, str]:
+    """Fill the pixels without data of the layers' targets from a scene; digests of what was read.
+
+    They are those of the scene's own pixels on the grid, as the archive encodes them, before they
+    become part of the mosaic.
+    """
     # The first scene is read directly into the image, later ones into an array of their own.
-    layers = [replace(gap, out=np.zeros_like(gap.out)) if gap.out.any() else gap for gap in gaps]
-    read_windows([one for one in layers if is_aligned(one.source, grid)], grid, access)
-    warped = [one for one in layers if not is_aligned(one.source, grid)]
+    layers = {
+        name: replace(gap, out=np.zeros_like(gap.out)) if gap.out.any() else gap
+        for name, gap in gaps.items()
+    }
+    read_windows([one for one in layers.values() if is_aligned(one.source, grid)], grid, access)
+    warped = [one for one in layers.values() if not is_aligned(one.source, grid)]
     if warped:
         read_warped(warped, grid, access)
-    for gap, layer in zip(gaps, layers, strict=True):
-        if layer is not gap:
-            np.copyto(gap.out, layer.out, where=gap.out == 0)
+    digests = {name: _digest(layer.out) for name, layer in layers.items()}
+    for name, gap in gaps.items():
+        if layers[name] is not gap:
+            np.copyto(gap.out, layers[name].out, where=gap.out == 0)
+    return digests
+
+
+def _digest(pixels: NDArray[np.uint16]) -> str:
+    """sha256, in hex, of pixels row by row, little-endian."""
+    return hashlib.sha256(np.ascontiguousarray(pixels, "<u2").data).hexdigest()
 
 
 def _quality(

@@ -1,0 +1,297 @@
+"""Items that are processed again in place, from a static catalog on disk through runs to looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from distributed import Client
+
+from jobs.archive import pool
+from jobs.archive.pool import Archives
+from jobs.domain import StageName, UnitState, load_port, port_geojson
+from jobs.plan import Plan, pinned_plan
+from jobs.run.backlog import RunOptions
+from jobs.run.cluster import connect
+from jobs.run.events import EventName
+from jobs.run.results import collect
+from jobs.run.settings import settings_for
+from jobs.run.status import dry_rows, stale_rows, status_rows
+from tests.support.scenes import small_port, write_band
+from tests.support.small_runs import BANDS, go, root_of
+
+SHA = "1220" + "a" * 64
+OTHER_SHA = "1220" + "b" * 64
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with connect("local", workers=1) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
+
+
+class Catalog:
+    """A static catalog of one Sentinel-2 item over the small port, and a job that asks it."""
+
+    def __init__(self, folder: Path, **properties: Any) -> None:
+        self.folder = folder
+        self.properties = properties
+        self.of_assets: dict[str, Any] = {}
+        port = small_port()
+        (folder / "port.geojson").write_text(json.dumps(port_geojson(port)))
+        self.grid = load_port(folder / "port.geojson").grid
+        bounds = port.area.buffer(0.005).bounds
+        west, south, east, north = bounds
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        self.place = {
+            "bbox": list(bounds),
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+        self.job = folder / "job.yaml"
+        self.job.write_text(
+            "name: test\n"
+            "ports: [{id: TESTP, file: port.geojson}]\n"
+            "period: {start: 2024-05-01, end: 2024-05-31}\n"
+            "sources: [{catalog: collection.json, collection: s2, sensor: sentinel-2-l2a}]\n"
+            "archive: archive\n"
+        )
+
+    def write(self, number: int, ids: tuple[str, ...] = ("S2A_1",)) -> None:
+        """Write the catalog and files that hold this number everywhere."""
+        links = [{"rel": "item", "href": f"{id}.json"} for id in ids]
+        extent = {
+            "spatial": {"bbox": [[-180, -90, 180, 90]]},
+            "temporal": {"interval": [["2017-01-01T00:00:00Z", None]]},
+        }
+        collection = {
+            "type": "Collection",
+            "id": "s2",
+            "stac_version": "1.0.0",
+            "description": "x",
+            "license": "other",
+            "extent": extent,
+            "links": links,
+        }
+        (self.folder / "collection.json").write_text(json.dumps(collection))
+        for day, id in enumerate(ids, start=1):
+            item = self._item(id, day, number)
+            (self.folder / f"{id}.json").write_text(json.dumps(item))
+
+    def _item(self, id: str, day: int, number: int) -> dict[str, Any]:
+        assets = {}
+        grid = self.grid
+        for band in BANDS:
+            name = f"{id}-{band}.tif"
+            values = np.full(grid.shape, number, np.uint16)
+            write_band(self.folder / name, values, epsg=grid.epsg, transform=grid.transform)
+            assets[band] = {
+                "href": name,
+                "eo:bands": [{"name": band, "common_name": band}],
+                "raster:bands": [
+                    {"data_type": "uint16", "scale": 1e-4, "offset": -0.1, "nodata": 0}
+                ],
+                "proj:epsg": grid.epsg,
+                "proj:shape": list(grid.shape),
+                "proj:transform": list(grid.transform),
+                **self.of_assets,
+            }
+        properties = {
+            "datetime": f"2024-05-{day:02}T02:10:00Z",
+            "platform": "sentinel-2a",
+            **self.properties,
+        }
+        return {
+            "type": "Feature",
+            "stac_version": "1.0.0",
+            "id": id,
+            "collection": "s2",
+            **self.place,
+            "properties": properties,
+            "assets": assets,
+            "links": [],
+        }
+
+    def plan(self, replan: bool = True) -> Plan:
+        return pinned_plan(self.job, replan).plan
+
+
+def numbers(plan: Plan) -> list[int]:
+    """The median number of every step in the archive."""
+    root = zarr.open_group(Archives(plan.ports, root_of(plan))["TESTP"].store(), mode="r")
+    images = np.asarray(root["sentinel-2/reflectance"][:])  # type: ignore[index]
+    return [int(np.median(image)) for image in images]
+
+
+def looks(plan: Plan, client: Client) -> list[str]:
+    """The overpass of every look of what would be published."""
+    opened = Archives(plan.ports, root_of(plan))
+    found = collect(plan, opened, settings_for(plan), root_of(plan), client)
+    return list(found.tables["TESTP"].looks["overpass_id"])
+
+
+def reasons(events: list[Any]) -> list[str]:
+    return [e.facts["because"] for e in events if e.name is EventName.STALE]
+
+
+CHANGES = {
+    "baseline": ({"s2:processing_baseline": "05.11"}, {}, "processing baseline 05.09 -> 05.11"),
+    "version": ({"processing:version": "05.11"}, {}, "processing baseline 05.09 -> 05.11"),
+    "generation": ({"s2:generation_time": "2024-09-01T00:00:00Z"}, {}, "produced 2024-05-02"),
+    "processed": ({"processing:datetime": "2024-09-01T00:00:00Z"}, {}, "produced 2024-05-02"),
+    "checksum": ({}, {"file:checksum": OTHER_SHA}, "another checksum of blue, green, nir, red"),
+    "old": ({}, {"checksum:multihash": OTHER_SHA}, "another checksum of blue, green, nir, red"),
+    "etag": ({}, {"file:etag": '"2"'}, "another ETag of blue, green, nir, red"),
+    "size": ({}, {"file:size": 2}, "another size of blue, green, nir, red"),
+    "updated": ({"updated": "2024-09-01T00:00:00Z"}, {}, "updated 2024-05-02"),
+}
+"""What changes in the item and its assets, and the words for it."""
+
+BEFORE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "baseline": ({"s2:processing_baseline": "05.09"}, {}),
+    "version": ({"processing:version": "05.09"}, {}),
+    "generation": ({"s2:generation_time": "2024-05-02T00:00:00Z"}, {}),
+    "processed": ({"processing:datetime": "2024-05-02T00:00:00Z"}, {}),
+    "checksum": ({}, {"file:checksum": SHA}),
+    "old": ({}, {"checksum:multihash": SHA}),
+    "etag": ({}, {"file:etag": '"1"'}),
+    "size": ({}, {"file:size": 1}),
+    "updated": ({"updated": "2024-05-02T00:00:00Z"}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_an_item_processed_again_in_place_is_tiled_again_once(
+    tmp_path: Path, client: Client, kind: str
+) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.properties, catalog.of_assets = BEFORE[kind]
+    catalog.write(1300, ("S2A_1", "S2A_2"))
+    first = catalog.plan()
+    go(first, client)
+    assert numbers(first) == [1300, 1300]
+
+    unchanged = catalog.plan()
+    same, events, _ = go(unchanged, client)
+    assert (same.worked, same.done, reasons(events)) == (0, 2, [])
+
+    properties, of_assets, words = CHANGES[kind]
+    catalog.properties, catalog.of_assets = properties, of_assets
+    catalog.write(2600, ("S2A_1", "S2A_2"))
+    plan = catalog.plan()
+    (row,) = stale_rows(plan, root_of(plan))
+    assert (row["stage"], row["stale"]) == ("tile", 2)
+    assert words in str(row["because"])
+    assert all(words in row["why"] for row in dry_rows(plan, root_of(plan), RunOptions()))
+
+    again, events, _ = go(plan, client)
+    assert (again.worked, again.done, again.pending) == (2, 2, 0)
+    (because,) = reasons(events)
+    assert words in because
+    assert numbers(plan) == [2600, 2600]
+    assert len(looks(plan, client)) == 2
+
+    for settled in (plan, catalog.plan()):
+        third, events, _ = go(settled, client)
+        assert (third.worked, third.done, reasons(events)) == (0, 2, [])
+
+
+def test_only_the_item_that_changed_is_tiled_again(tmp_path: Path, client: Client) -> None:
+    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog.write(1300, ("S2A_1", "S2A_2"))
+    go(catalog.plan(), client)
+    item = json.loads((tmp_path / "S2A_2.json").read_text())
+    item["properties"]["s2:processing_baseline"] = "05.11"
+    (tmp_path / "S2A_2.json").write_text(json.dumps(item))
+    again, events, _ = go(catalog.plan(), client)
+    assert (again.worked, again.done) == (1, 2)
+    assert [e.facts["overpasses"] for e in events if e.name is EventName.STALE] == [1]
+
+
+def test_a_catalog_that_touches_its_items_in_bulk_makes_no_work(
+    tmp_path: Path, client: Client
+) -> None:
+    produced = {"s2:generation_time": "2024-05-02T00:00:00Z", "s2:processing_baseline": "05.09"}
+    catalog = Catalog(tmp_path, **produced, updated="2024-05-03T00:00:00Z")
+    catalog.write(1300)
+    before = catalog.plan()
+    go(before, client)
+    catalog.properties["updated"] = "2025-01-01T00:00:00Z"
+    catalog.properties["created"] = "2025-01-01T00:00:00Z"
+    catalog.write(1300)
+    assert catalog.plan().hash == before.hash
+    # and then it adds checksums, by which the overpass has another id in the plan
+    catalog.of_assets = {"file:checksum": SHA, "file:size": 7}
+    catalog.write(1300)
+    plan = catalog.plan()
+    assert plan.overpasses[0].id != before.overpasses[0].id
+    summary, events, opened = go(plan, client)
+    assert (summary.worked, summary.done, reasons(events)) == (0, 1, [])
+    assert len(opened["TESTP"].steps()) == 1
+    assert looks(plan, client) == [before.overpasses[0].id]
+
+
+def test_what_failed_is_tried_again_once_its_item_is_another(
+    tmp_path: Path, client: Client
+) -> None:
+    catalog = Catalog(tmp_path, **{"s2:generation_time": "2024-05-02T00:00:00Z"})
+    catalog.write(1300)
+    (tmp_path / "S2A_1-red.tif").write_bytes(b"cut off")
+    first, _, _ = go(catalog.plan(), client)
+    assert first.failed == 1
+    same, _, _ = go(catalog.plan(), client)
+    assert (same.worked, same.failed) == (0, 1)
+    catalog.properties["s2:generation_time"] = "2024-05-04T00:00:00Z"
+    catalog.write(1300)
+    mended, _, _ = go(catalog.plan(), client)
+    assert (mended.worked, mended.done) == (1, 1)
+
+
+def test_stopping_behind_tile_leaves_nothing_made_of_the_former_pixels(
+    tmp_path: Path, client: Client
+) -> None:
+    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog.write(1300)
+    go(catalog.plan(), client)
+    catalog.properties = {"s2:processing_baseline": "05.11"}
+    catalog.write(2600)
+    plan = catalog.plan()
+    go(plan, client, RunOptions(last_stage=StageName.TILE))
+    rows = status_rows(plan, root_of(plan))
+    assert [(r["stage"], r["done"], r["pending"], r["stale"]) for r in rows] == [
+        ("tile", 1, 0, 0),
+        ("segment", 0, 1, 0),
+    ]
+
+
+def test_an_archive_of_an_early_version_is_not_tiled_again(tmp_path: Path, client: Client) -> None:
+    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog.write(1300)
+    plan = catalog.plan()
+    _, _, opened = go(plan, client)
+    _forget_inputs(opened)
+    fresh = Archives(plan.ports, root_of(plan))
+    assert {step.inputs for step in fresh["TESTP"].steps().values()} == {""}
+    again, _, _ = go(replace(catalog.plan(), name="other"), client)
+    assert (again.worked, again.done) == (0, 1)
+    assert status_rows(plan, root_of(plan))[0]["stale"] == 0
+    (step,) = fresh["TESTP"].steps().values()
+    assert step.state[StageName.TILE] is UnitState.DONE
+
+
+def _forget_inputs(opened: Archives) -> None:
+    session = opened["TESTP"].repository.writable_session("main")
+    group = zarr.open_group(session.store, mode="r+", path="sentinel-2")
+    for name in ("inputs", "read"):
+        del group[name]
+    session.commit("as an early version left it")
