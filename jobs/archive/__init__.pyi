@@ -5,7 +5,7 @@ from .merge import MergeRefusedError
 from .pool import Archives
 from .repository import PortArchive
 from .retry import is_storage_error, with_retries
-from .steps import Step, pending_step
+from .steps import Step, digest_of_read, pending_step
 
 __all__ = [
     "Archives",
@@ -15,6 +15,7 @@ __all__ = [
     "PortArchive",
     "Step",
     "clean",
+    "digest_of_read",
     "is_storage_error",
     "overview",
     "pending_step",

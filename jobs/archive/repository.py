@@ -29,7 +29,14 @@ from jobs.archive.schema import (
     grid_json,
     make,
 )
-from jobs.archive.steps import Step, read_record, read_steps, write_status
+from jobs.archive.steps import (
+    Step,
+    digests_of_read,
+    read_digests,
+    read_record,
+    read_steps,
+    write_status,
+)
 from jobs.domain import (
     SENSORS,
     Overpass,
@@ -298,6 +305,16 @@ class PortArchive:
         steps.sort(key=lambda s: (moments[SENSORS[s.sensor].family][s.index], s.overpass_id))
         for step in steps:
             yield read_record(child(root, SENSORS[step.sensor].family), step)
+
+    def what_was_read(self, sensor: str, index: int) -> Mapping[str, str]:
+        """As ``UnitResult.read``, of the step of that index; empty where it was not kept."""
+        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[sensor].family)
+        return read_digests(group, index)
+
+    def digests_of_read(self) -> dict[str, str]:
+        """One sha256 of all that was read, by overpass id, of overpasses of which it was kept."""
+        root = zarr.open_group(self.store(), mode="r")
+        return {id: digest for _, group in root.groups() for id, digest in digests_of_read(group)}
 
     def image(self, step: Step) -> Pixels:
         """The pixels of one step at the newest commit."""

@@ -12,7 +12,15 @@ import numpy as np
 import zarr
 
 from jobs.archive.schema import INPUTS, STATES, STEP_TEXTS, VESSEL_FIELDS, array
-from jobs.domain import Overpass, OverpassRecord, StageName, UnitResult, UnitState, Vessel
+from jobs.domain import (
+    Overpass,
+    OverpassRecord,
+    StageName,
+    UnitResult,
+    UnitState,
+    Vessel,
+    content_id,
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,26 @@ def read_texts(group: zarr.Group, name: str) -> list[str]:
     return texts
 
 
+def read_digests(group: zarr.Group, index: int) -> dict[str, str]:
+    """As ``UnitResult.read``, of one step; empty where it was not kept."""
+    text = str(np.asarray(array(group, "read")[index]).item()) if "read" in group else ""
+    found: dict[str, str] = json.loads(text) if text else {}
+    return found
+
+
+def digests_of_read(group: zarr.Group) -> Iterator[tuple[str, str]]:
+    """Overpass id and one sha256 of all that was read, of steps of which it was kept."""
+    ids = np.asarray(array(group, "overpass_id")[:]).tolist()
+    for id, text in zip(ids, read_texts(group, "read"), strict=True):
+        if text:
+            yield id, digest_of_read(json.loads(text))
+
+
+def digest_of_read(read: Mapping[str, str]) -> str:
+    """The sha256 that stands for all that was read of an overpass's files."""
+    return content_id(dict(read), 64)
+
+
 def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -> None:
     """Write the status of the results that belong to this group."""
     ids = np.asarray(array(group, "overpass_id")[:]).tolist()
@@ -96,7 +124,9 @@ def _is_tiled(result: UnitResult) -> bool:
 
 
 def _read_json(result: UnitResult) -> str:
-    return json.dumps(dict(result.read), separators=(",", ":")) if result.read else ""
+    if not result.read:
+        return ""
+    return json.dumps(dict(result.read), separators=(",", ":"), sort_keys=True)
 
 
 def _write_texts(group: zarr.Group, name: str, texts: Mapping[int, str]) -> None:

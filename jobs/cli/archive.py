@@ -15,7 +15,7 @@ from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.errors import ClusterLostError, InputError
-from jobs.run import ExitCode, connect, verify_sample
+from jobs.run import EQUAL, ExitCode, connect, verify_sample
 from jobs.storage import storage_at
 
 app = command_app()
@@ -33,6 +33,14 @@ def verify(
             help="Have the workers of a scheduler do it, such as tcp://host:8786, or of `local`.",
         ),
     ] = None,
+    inputs: Annotated[
+        bool,
+        typer.Option(
+            "--inputs",
+            help="Read the files again instead, whole where the catalog states checksums, and "
+            "compare them with these and with the digests of what was read.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Recompute overpasses from the pinned inputs and compare the bytes with the archive.
@@ -42,12 +50,12 @@ def verify(
     found = pinned(source)
     try:
         with nullcontext() if cluster is None else connect(cluster) as client:
-            rows = verify_sample(found, storage_at(found.archive), sample, seed, client)
+            rows = verify_sample(found, storage_at(found.archive), sample, seed, client, inputs)
     except ClusterLostError as error:
         say(str(error))
         raise typer.Exit(ExitCode.LOST) from None
     show(rows, as_json, "nothing to verify: no overpass is done")
-    different = any(row["result"] != "equal" for row in rows)
+    different = any(row["result"] != EQUAL for row in rows)
     raise typer.Exit(ExitCode.FAILED if different else ExitCode.DONE)
 
 

@@ -31,6 +31,7 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         "model_digest": origin.model_digest,
         "ports": [port_json(port) for port in publication.ports],
         "items": {overpass: list(items) for overpass, items in origin.items.items()},
+        "read": dict(origin.read),
         "attributions": list(origin.attributions),
         "failed": [
             {"overpass_id": unit.overpass_id, "stage": unit.stage.value, "reason": unit.reason}

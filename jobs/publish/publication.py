@@ -40,6 +40,8 @@ class Provenance:
     model_digest: str
     items: Mapping[str, tuple[str, ...]]
     """STAC item ids by overpass id."""
+    read: Mapping[str, str]
+    """sha256 of what was read of the items' files by overpass id, where it was kept."""
     attributions: tuple[str, ...]
     """Licence and credit lines of the data, as they must be shown."""
 

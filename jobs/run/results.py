@@ -153,7 +153,15 @@ def collect(
         pending=sum(one.pending for one in states.values()),
     )
     entries = [asdict(entry) for entry in basis.entries]
-    identity = [plan.hash, settings.code_version, settings.model_digest, sorted(done), entries]
+    read = {id: digest for one in states.values() for id, digest in one.read.items()}
+    identity = [
+        plan.hash,
+        settings.code_version,
+        settings.model_digest,
+        sorted(done),
+        entries,
+        read,
+    ]
     tag = content_id([*identity, counts.failed], 12)
     complete = counts.pending == 0
     return Publication(
@@ -167,7 +175,7 @@ def collect(
         voyages=voyages_between(list(found.values()), plan.estimates.seed),
         settings=plan.estimates,
         series=joined_series([found[port_id].series for port_id in sorted(found)], plan.period),
-        provenance=_provenance(plan, settings, states.values()),
+        provenance=_provenance(plan, settings, list(states.values())),
         imagery=ArchiveImagery(archives),
         failures=tuple(unit for one in states.values() for unit in one.failures),
     )
@@ -182,11 +190,14 @@ class _PortState:
     pending: int
     items: Mapping[str, tuple[str, ...]]
     """Names of the catalogs' items by overpass id, unambiguous within the port."""
+    read: Mapping[str, str]
+    """sha256 of what was read by overpass id, of those done of which it was kept."""
 
 
 def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _PortState:
     done, failures, pending = [], [], 0
-    units = list(port_units(plan, port, port_steps(archives.existing(port.id))))
+    archive = archives.existing(port.id)
+    units = list(port_units(plan, port, port_steps(archive)))
     names = item_names(unit.overpass.scenes for unit, _ in units)
     items = {unit.overpass.id: each for (unit, _), each in zip(units, names, strict=True)}
     for unit, step in units:
@@ -198,7 +209,9 @@ def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) 
                 failures.append(UnitResult(unit.overpass.id, stage, UnitState.FAILED, step.reason))
             case _:
                 pending += 1
-    return _PortState(tuple(done), tuple(failures), pending, items)
+    kept = {} if archive is None else archive.digests_of_read()
+    read = {id: kept[id] for id in done if id in kept}
+    return _PortState(tuple(done), tuple(failures), pending, items, read)
 
 
 def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
@@ -259,5 +272,6 @@ def _provenance(plan: Plan, settings: Settings, states: Iterable[_PortState]) ->
         code_version=settings.code_version,
         model_digest=settings.model_digest,
         items={id: names for one in states for id, names in one.items.items()},
+        read={id: digest for one in states for id, digest in one.read.items()},
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
     )

@@ -1,16 +1,28 @@
-"""Verify: recompute overpasses from their pinned inputs and compare them with the archive."""
+"""Verify: recompute overpasses from their pinned inputs and compare them with the archive; or read
+their files again, whole, and compare them with what catalogs and archive say of them.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
-from jobs.archive import Archives, PortArchive
-from jobs.domain import Pixels, Settings, Unit, UnitState, Vessel, content_id
+from jobs.archive import Archives, PortArchive, digest_of_read
+from jobs.domain import (
+    Overpass,
+    Pixels,
+    Settings,
+    Source,
+    StageName,
+    Unit,
+    UnitState,
+    Vessel,
+    content_id,
+)
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
 from jobs.run.parallel_map import parallel_map
@@ -18,6 +30,10 @@ from jobs.run.settings import settings_for
 from jobs.run.task import STAGES, worker_offers_gpu
 from jobs.run.unit_state import overall, port_steps, port_units
 from jobs.storage import Storage
+from jobs.tile import file_facts
+
+EQUAL = "equal"
+"""The result of an overpass that is as it should be."""
 
 
 class MemoryStore:
@@ -54,12 +70,18 @@ class MemoryStore:
 
 
 def verify_sample(
-    plan: Plan, root: Storage, sample: int, seed: int, client: Client | None = None
+    plan: Plan,
+    root: Storage,
+    sample: int,
+    seed: int,
+    client: Client | None = None,
+    inputs: bool = False,
 ) -> list[dict[str, str]]:
-    """One row per recomputed overpass: its id, and ``equal`` or what differs.
+    """One row per recomputed overpass: its id, ``equal`` or what differs, and the sha256 of what
+    was read of its files when it was tiled, empty where that was not kept.
 
-    With a client its workers recompute them, else this process. Raises ClusterLostError where the
-    cluster is lost meanwhile.
+    With ``inputs`` nothing is recomputed: the files are read again. With a client its workers do
+    it, else this process. Raises ClusterLostError where the cluster is lost meanwhile.
     """
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)
@@ -69,23 +91,30 @@ def verify_sample(
         key=lambda unit: content_id([seed, unit.overpass.id]),
     )
     chosen.sort(key=lambda unit: unit.overpass.id)
-    calls = [(root, unit, settings) for unit in chosen]
+    calls = [(root, unit, settings, inputs) for unit in chosen]
     if client is None:
         found = dict(enumerate(_result(*call) for call in calls))
     else:
         found = dict(parallel_map(client, _result, calls))
     return [
-        {"overpass": unit.overpass.id, "result": found[number]}
+        {"overpass": unit.overpass.id, **dict(zip(("result", "read"), found[number], strict=True))}
         for number, unit in enumerate(chosen)
     ]
 
 
-def _result(root: Storage, unit: Unit, settings: Settings) -> str:
-    """``equal``, what differs, or why it cannot be recomputed; also runs on a worker."""
+def _result(root: Storage, unit: Unit, settings: Settings, inputs: bool) -> tuple[str, str]:
+    """``equal``, what differs, or why that cannot be told; and the sha256 of what was read.
+
+    Also runs on a worker.
+    """
+    archive = PortArchive.create_or_open(root, unit.port, None)
+    read = archive.what_was_read(unit.overpass.sensor, unit.step)
+    compare = _compare_inputs if inputs else _compare
     try:
-        return _compare(unit, PortArchive.create_or_open(root, unit.port, None), settings)
+        result = compare(unit, archive, settings, read)
     except BerthwatchError as error:
-        return f"cannot be recomputed: {error}"
+        result = f"cannot be {'read' if inputs else 'recomputed'}: {error}"
+    return result, digest_of_read(read) if read else ""
 
 
 def _done(plan: Plan, archives: Archives, settings: Settings) -> Iterator[Unit]:
@@ -97,12 +126,12 @@ def _done(plan: Plan, archives: Archives, settings: Settings) -> Iterator[Unit]:
                 yield unit
 
 
-def _compare(unit: Unit, archive: PortArchive, settings: Settings) -> str:
+def _compare(unit: Unit, archive: PortArchive, settings: Settings, read: Mapping[str, str]) -> str:
     """``equal``, or the names of what differs."""
     kept = archive.fork()
     again = MemoryStore(kept.land())
-    for stage in STAGES:
-        stage.run(unit, settings, again, worker_offers_gpu())
+    results = [stage.run(unit, settings, again, worker_offers_gpu()) for stage in STAGES]
+    read_again = next(result.read for result in results if result.stage is StageName.TILE)
     sensor, step = unit.overpass.sensor, unit.step
     assert again.pixels is not None
     assert again.ship_probability is not None
@@ -115,7 +144,60 @@ def _compare(unit: Unit, archive: PortArchive, settings: Settings) -> str:
         "vessels": _as_stored(vessels) == _as_stored(again.vessels),
     }
     different = [name for name, equal in same.items() if not equal]
-    return f"differs: {', '.join(different)}" if different else "equal"
+    return _differs([*different, *_other_reads(read, read_again)])
+
+
+def _differs(faults: list[str]) -> str:
+    return f"differs: {', '.join(faults)}" if faults else EQUAL
+
+
+def _other_reads(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """Files of which other pixels are read now than were, in words; none where it is unknown."""
+    changed = [name for name in now if name in then and then[name] != now[name]]
+    if changed:
+        yield f"what is read of {' '.join(changed)}"
+
+
+def _compare_inputs(
+    unit: Unit, archive: PortArchive, settings: Settings, read: Mapping[str, str]
+) -> str:
+    """``equal``, which files differ from what was read of them or from what the catalog states, or
+    that there is nothing to compare them with.
+    """
+    tile = next(stage for stage in STAGES if stage.name is StageName.TILE)
+    again = tile.run(unit, settings, MemoryStore(archive.fork().land()), False)
+    compared, faults = _check_files(unit.overpass)
+    faults += _other_reads(read, again.read)
+    if not faults and not read and not compared:
+        return (
+            "unknown: neither the catalog nor the archive, filled before it kept any, has digests"
+        )
+    return _differs(faults)
+
+
+def _check_files(overpass: Overpass) -> tuple[int, list[str]]:
+    """How many facts of files were compared with the catalog's, and those that differ, in words."""
+    compared, faults = 0, []
+    for number, scene in enumerate(overpass.scenes, start=1):
+        for name, source in _files(scene.bands, scene.mask):
+            for fact in file_facts(source, scene.access):
+                compared += 1
+                if not fact.agrees:
+                    faults.append(
+                        f"{fact.name} of {number}/{name} is {fact.found}, "
+                        f"the catalog states {fact.stated}"
+                    )
+    return compared, faults
+
+
+def _files(bands: Mapping[str, Source], mask: Source | None) -> Iterator[tuple[str, Source]]:
+    """A source of each file, with the name of its first band."""
+    masks = {} if mask is None else {"mask": mask}
+    seen: set[str] = set()
+    for name, source in {**bands, **masks}.items():
+        if source.href not in seen:
+            seen.add(source.href)
+            yield name, source
 
 
 def _as_stored(vessels: tuple[Vessel, ...]) -> list[tuple[float, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,12 +18,14 @@ from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState, load_port, port_geojson
 from jobs.plan import Plan, pinned_plan
+from jobs.publish import Publication
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
 from jobs.run.results import collect
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows, status_rows
+from jobs.run.verify import verify_sample
 from tests.support.scenes import small_port, write_band
 from tests.support.small_runs import BANDS, go, root_of
 
@@ -135,9 +138,12 @@ def numbers(plan: Plan) -> list[int]:
 
 def looks(plan: Plan, client: Client) -> list[str]:
     """The overpass of every look of what would be published."""
+    return list(publication(plan, client).tables["TESTP"].looks["overpass_id"])
+
+
+def publication(plan: Plan, client: Client) -> Publication:
     opened = Archives(plan.ports, root_of(plan))
-    found = collect(plan, opened, settings_for(plan), root_of(plan), client)
-    return list(found.tables["TESTP"].looks["overpass_id"])
+    return collect(plan, opened, settings_for(plan), root_of(plan), client)
 
 
 def reasons(events: list[Any]) -> list[str]:
@@ -287,6 +293,78 @@ def test_an_archive_of_an_early_version_is_not_tiled_again(tmp_path: Path, clien
     assert status_rows(plan, root_of(plan))[0]["stale"] == 0
     (step,) = fresh["TESTP"].steps().values()
     assert step.state[StageName.TILE] is UnitState.DONE
+
+
+def results(plan: Plan, **options: Any) -> list[str]:
+    return [row["result"] for row in verify_sample(plan, root_of(plan), 5, 0, **options)]
+
+
+def test_verify_compares_files_with_what_was_read_and_with_checksums(
+    tmp_path: Path, client: Client
+) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.write(1300)
+    content = (tmp_path / "S2A_1-red.tif").read_bytes()  # the four files are equal
+    catalog.of_assets = {"file:checksum": f"1220{hashlib.sha256(content).hexdigest()}"}
+    catalog.write(1300)
+    plan = catalog.plan()
+    _, _, opened = go(plan, client)
+    assert results(plan, inputs=True) == ["equal"]
+    assert results(plan, inputs=True, client=client) == ["equal"]
+    (row,) = verify_sample(plan, root_of(plan), 5, 0)
+    assert row["result"] == "equal"
+    assert row["read"] == opened["TESTP"].digests_of_read()[plan.overpasses[0].id]
+
+    (tmp_path / "S2A_1-blue.tif").write_bytes(content + b"\0")  # the same pixels, another file
+    (result,) = results(plan, inputs=True)
+    assert "checksum of 1/blue is " in result
+    assert "what is read" not in result
+    write_band(
+        tmp_path / "S2A_1-blue.tif",
+        np.full(catalog.grid.shape, 2600, np.uint16),
+        epsg=catalog.grid.epsg,
+        transform=catalog.grid.transform,
+    )
+    (result,) = results(plan, inputs=True)
+    assert "checksum of 1/blue is " in result
+    assert "what is read of 1/blue" in result
+    (result,) = results(plan)
+    assert result.startswith("differs: image")
+    assert result.endswith("what is read of 1/blue")
+
+    (tmp_path / "S2A_1-blue.tif").unlink()
+    (result,) = results(plan, inputs=True)
+    assert result.startswith("cannot be read: ")
+
+
+def test_where_nothing_was_kept_nothing_is_verified(tmp_path: Path, client: Client) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.write(1300)
+    plan = catalog.plan()
+    _, _, opened = go(plan, client)
+    _forget_inputs(opened)
+    (result,) = results(plan, inputs=True)
+    assert result.startswith("unknown: ")
+    (row,) = verify_sample(plan, root_of(plan), 5, 0)
+    assert (row["result"], row["read"]) == ("equal", "")
+
+
+def test_what_was_read_is_published_and_part_of_the_tag(tmp_path: Path, client: Client) -> None:
+    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog.write(1300)
+    plan = catalog.plan()
+    _, _, opened = go(plan, client)
+    before = publication(plan, client)
+    (id,) = before.provenance.read
+    assert before.provenance.read == opened["TESTP"].digests_of_read()
+    catalog.properties = {"s2:processing_baseline": "05.11"}
+    catalog.write(2600)
+    go(catalog.plan(), client)
+    # the former plan is now stale; made again from the same address, it has the new pixels
+    go(plan, client)
+    after = publication(plan, client)
+    assert after.provenance.read[id] != before.provenance.read[id]
+    assert after.tag != before.tag
 
 
 def _forget_inputs(opened: Archives) -> None:

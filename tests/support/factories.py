@@ -329,6 +329,7 @@ def make_publication(
             code_version="0.1.0+g1a2b3c4",
             model_digest="sha256:5d41402abc4b2a76b9719d911017c592",
             items=items,
+            read=dict.fromkeys(items, "5f" * 32),
             attributions=("Contains modified Copernicus Sentinel data 2024", "Landsat: USGS"),
         ),
         imagery=FakeImagery(tables),
