@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jobs.catalog.search_pages import followed, with_features
+from jobs.catalog.search_pages import followed, matched, with_features
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import CatalogReader, absolute_href, links
 from jobs.errors import CatalogError
@@ -16,7 +16,7 @@ def all_pages(catalog: str, place: str, page: Item, reader: CatalogReader) -> It
     ``place`` is the page's path or address. Raises CatalogError where a page lists no features, and
     where the first says that the search found more items than the pages hold.
     """
-    total, held = _matched(page), 0
+    total, held = matched(page), 0
     for each in reader.guarded(catalog, _pages(catalog, place, page, reader)):
         held += len(each["features"])
         yield each
@@ -52,12 +52,3 @@ def _files(place: str, page: Item, reader: CatalogReader) -> Iterator[Item]:
             raise CatalogError(f"{place} is linked as `next` by a page that follows it")
         seen.add(place)
         page = reader.json(place)
-
-
-def _matched(page: Item) -> int | None:
-    """How many items the search found, as the page says it; None where it does not."""
-    context = page.get("context")
-    said = page.get("numberMatched", page.get("numMatched"))
-    if said is None and isinstance(context, dict):
-        said = context.get("matched")
-    return said if isinstance(said, int) else None

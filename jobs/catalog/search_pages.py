@@ -52,6 +52,8 @@ class SearchPages:
         self.url = _search_url(source, root)
         self.methods = _methods(root)
         self.reader = reader
+        self.missing = 0
+        """Items that the server said it found and did not give, after the last page."""
 
     def pages(self, report: Progress) -> Iterator[Item]:
         """Every page; after a refusal again from the first, so that items may come twice.
@@ -97,7 +99,11 @@ class SearchPages:
         io = self.reader.io
         page = io.read_json(self.url, method=method, parameters=parameters)
         address = io.address_of_last(self.url)
-        yield from followed(self.source.catalog, address, page, io, parameters)
+        held = 0
+        for each in followed(self.source.catalog, address, page, io, parameters):
+            held += len(each["features"])
+            yield each
+        self.missing = max(0, (matched(page) or 0) - held)
 
     def _parameters(self, method: str, limit: int) -> dict[str, Any]:
         start, end = time_range(self.period)
@@ -202,3 +208,12 @@ def _methods(root: Item) -> tuple[str, ...]:
     """
     offered = {str(link.get("method") or "GET").upper() for link in links(root, "search")}
     return tuple(m for m in ("POST", "GET") if m in offered) or ("POST", "GET")
+
+
+def matched(page: Item) -> int | None:
+    """How many items the search found, as the page says it; None where it does not."""
+    context = page.get("context")
+    said = page.get("numberMatched", page.get("numMatched"))
+    if said is None and isinstance(context, dict):
+        said = context.get("matched")
+    return said if isinstance(said, int) else None

@@ -11,7 +11,7 @@ from pystac_client.exceptions import APIError
 from shapely.geometry import Polygon
 
 from jobs.catalog.footprint import in_turns
-from jobs.catalog.query import Progress, in_collection, item_name, unknown_collection
+from jobs.catalog.query import Progress, Rejected, in_collection, item_name, unknown_collection
 from jobs.catalog.search_pages import SearchPages
 from jobs.catalog.stac_item import Item
 from jobs.catalog.transport import (
@@ -75,13 +75,23 @@ def api_items(
     root: Item,
     reader: CatalogReader,
     report: Progress,
-) -> Iterator[Item]:
-    """Items that the API finds for the query, with absolute asset hrefs."""
+) -> Iterator[Item | Rejected]:
+    """Items that the API finds for the query, with absolute asset hrefs.
+
+    Items that it says it found and does not give are one rejected item.
+    """
     _check_collection(source, reader)
     searches = [SearchPages(source, place, period, root, reader) for place in in_turns(area)]
     pages = _pages_of(searches, report)
     for item in _own_items(reader.guarded(source.catalog, pages), source, report):
         yield with_absolute_hrefs(item, own_address(item, searches[0].url))
+    missing = sum(search.missing for search in searches)
+    if missing:
+        reason = (
+            f"the server said that it found {missing} items more than its pages held, the last of "
+            "which has no next one; narrow the period, or ask its operator"
+        )
+        yield Rejected(f"{missing} items not given", source.catalog, source.collection, reason)
 
 
 def _pages_of(searches: Sequence[SearchPages], report: Progress) -> Iterator[Item]:

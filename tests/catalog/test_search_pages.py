@@ -40,6 +40,8 @@ class Api(ThreadingHTTPServer):
         self.size_status = 400
         self.empty_before: frozenset[int] = frozenset()
         self.empty_length = 1
+        self.cap = 10_000
+        """Items that are given at most."""
         self.plane = False
         """Whether items are selected by their bbox, as on a plane."""
         self.turned_status = 200
@@ -52,8 +54,8 @@ class Api(ThreadingHTTPServer):
     def page(self, limit: int, start: int, empties: int) -> dict[str, Any]:
         if start in self.empty_before and empties < self.empty_length:
             return self.feature_collection([], limit, start, empties + 1)
-        end = start + limit
-        following = end if end < len(self.items) else None
+        end = min(start + limit, self.cap)
+        following = end if end < min(len(self.items), self.cap) else None
         return self.feature_collection(self.items[start:end], limit, following, 0)
 
     def feature_collection(
@@ -224,6 +226,16 @@ def moved(item: dict[str, Any], lon: float, turn: int) -> dict[str, Any]:
     west = lon - 0.5 + turn
     geometry = mapping(box(west, -5, west + 1, -4))
     return item | {"geometry": geometry, "bbox": [west, -5, west + 1, -4]}
+
+
+def test_items_that_a_server_found_and_did_not_give_are_listed(api: Api) -> None:
+    """As where a server stops at its cap."""
+    api.cap = 7
+    result = search_catalog(SourceSpec(api.url, COLLECTION), AREA, PERIOD, settings=QUICK)
+    assert ids(result) == days(3, 7)
+    (left_out,) = result.rejected
+    assert left_out.item_id == "18 items not given"
+    assert "18 items more than its pages held" in left_out.reason
 
 
 def test_another_collections_item_of_the_same_id_hides_none(api: Api) -> None:
