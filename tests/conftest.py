@@ -15,8 +15,8 @@ from tests.support.places import SHARED
 
 # CI draws the same examples every time, so that a red run is the change's; people draw new ones.
 # No example is judged by its time: a loaded machine is no fault of the code.
-hypothesis.settings.register_profile("ci", derandomize=True)
-hypothesis.settings.register_profile("people")
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("people", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 # Workers that run side by side share the cores; what they start inherits this. Read when the
