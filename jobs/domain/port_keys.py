@@ -57,7 +57,9 @@ def meant_key(found: str, known: tuple[str, ...], facts: Mapping[str, Any]) -> s
     """The key that a property's name was meant to be; None for a name of another program."""
     for key in known:
         if key in facts:
-            wrong = _is_slip(found, key) and facts[found] != facts[key]
+            # beside ``role`` a ``mole`` is another word, and ``nmae`` beside ``name`` is none
+            alike = len(key) > 4 or sorted(found.strip().lower()) == sorted(key)
+            wrong = alike and _is_slip(found, key) and facts[found] != facts[key]
         else:
             wrong = _is_slip(found, key) or _means(found, key)
         if wrong:

@@ -376,7 +376,7 @@ def test_columns_of_other_programs_are_borne(read):
         "name_en": "Oil", "name:ru": "N", "names": ["N"], "alt_name": "N", "NAME": None,
         "mean": 0.1, "county": "K", "country_code": "XX", "role_2": None, "title": "Oil",
         "description": "x", "capacity_teu": 5000, "styleUrl": "#x", "timestamp": None,
-        "lenght_m": 120, "geocode": 1,
+        "lenght_m": 120, "geocode": 1, "mole": "north", "wind": "NE",
     }  # fmt: skip
     for each, facts in zip(value["features"], ({}, {"capacity": 2}), strict=True):
         each["properties"].update(columns | facts)
