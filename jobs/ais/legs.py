@@ -78,6 +78,11 @@ def possible(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np.b
 
 def credible(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np.bool_]:
     """(leg,), whether a ship that sent those speeds can have; without a speed, if possible."""
+    return way_m(one, other) <= credible_m(one, other, rules)
+
+
+def credible_m(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np.float64]:
+    """(leg,), metres that a ship that sent those speeds can have gone meanwhile."""
     seconds = _seconds(one, other)
     sent_kn = np.maximum(one.sog_kn, other.sog_kn)
     kn = np.where(
@@ -86,7 +91,7 @@ def credible(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np.b
     free_s = np.maximum(seconds - rules.settle_s, 0)
     way = rules.doubt_m + (kn * seconds + rules.free_kn * free_s) * KNOT_MS
     limit_m = _possible_m(one, other, rules)
-    return way_m(one, other) <= np.where(np.isnan(sent_kn), limit_m, np.minimum(way, limit_m))
+    return np.where(np.isnan(sent_kn), limit_m, np.minimum(way, limit_m))
 
 
 def _possible_m(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.ais.geodesy import KNOT_MS, offsets_m
-from jobs.ais.legs import LegSettings, Messages, credible, possible, way_m
+from jobs.ais.legs import LegSettings, Messages, credible, credible_m, possible, way_m
 
 ONWARD = 3
 """So many messages in a row further on than their speeds allow show that the speeds are wrong."""
@@ -25,6 +25,12 @@ UNKNOWN_SD_MS = 5.0
 """Growth for a ship heard once, which may move or rest: ten knots."""
 ONCE = 2.0
 """Logarithm of the odds against a piece with one message, which is most often a stray."""
+ANYWHERE = 1.0
+"""Logarithm of the odds against a ship that does what no course foretold, within the credible."""
+QUIET_S = 12 * 3600.0
+"""A piece not heard for longer takes no message that another piece leads on to."""
+CONFIRMED = 2
+"""More messages than this from elsewhere make a pause."""
 STRAY = 0
 """The hull number of stray positions; hulls count from 1, the one with most messages first."""
 
@@ -38,16 +44,22 @@ class PieceSettings:
     """So few messages beside a longer piece prove no second ship: errors come twice in a row."""
     stray_s: float = 600.0
     """Nor does any number of them within so short a time: a receiver that lost its fix."""
+    apart_s: float = 3600.0
+    """Nor positions so far apart in time, while others come from elsewhere: errors come again at
+    the same place."""
+    sparse_messages: int = 10
+    """So many do: of a ship that is seldom received."""
 
 
 def hull_numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     """(message,), STRAY or the number of the message's hull."""
     count = len(messages.seconds)
-    begins = ~credible(messages.at(slice(0, -1)), messages.at(slice(1, None)), rules.legs)
-    if not begins.any():
+    if _onward(messages, rules).all():
         return np.ones(count, dtype=np.int64)
     messages = _believed(messages, rules)
-    pieces = _pieces(messages, rules)
+    pieces = [
+        spell for piece in _pieces(messages, rules) for spell in _spells(messages, piece, rules)
+    ]
     solid = _solid(messages, pieces, rules)
     lasting = [rows for rows, is_solid in zip(pieces, solid, strict=True) if is_solid]
     short = [rows for rows, is_solid in zip(pieces, solid, strict=True) if not is_solid]
@@ -59,14 +71,19 @@ def hull_numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     return _numbered(count, _joined(messages, bridging, hulls, rules, alone=False))
 
 
+def _onward(messages: Messages, rules: PieceSettings) -> NDArray[np.bool_]:
+    """(message - 1,), whether the way from one message to the next is credible."""
+    return credible(messages.at(slice(0, -1)), messages.at(slice(1, None)), rules.legs)
+
+
 def _believed(messages: Messages, rules: PieceSettings) -> Messages:
     """The messages, without their speeds where those are wrong: a ship sails on and sends 0.
 
     Then of two incredible legs the one leads on from the other; of two ships in turn, and of a
     stray, it leads back.
     """
-    one, other = messages.at(slice(0, -1)), messages.at(slice(1, None))
-    step, step_m = ~credible(one, other, rules.legs), way_m(one, other)
+    step = ~_onward(messages, rules)
+    step_m = way_m(messages.at(slice(0, -1)), messages.at(slice(1, None)))
     leap_m = way_m(messages.at(slice(0, -2)), messages.at(slice(2, None)))
     both = step[:-1] & step[1:]
     leads_on = leap_m > np.maximum(step_m[:-1], step_m[1:])
@@ -78,18 +95,57 @@ def _believed(messages: Messages, rules: PieceSettings) -> Messages:
 
 def _pieces(messages: Messages, rules: PieceSettings) -> list[NDArray[np.int64]]:
     """Rows of the pieces of track; every message is put to the one that it continues best."""
-    number = np.zeros(len(messages.seconds), dtype=np.int64)
+    count = len(messages.seconds)
+    number = np.zeros(count, dtype=np.int64)
     lasts, priors = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    for row in range(1, len(number)):
-        chosen = _continued(messages, priors, lasts, row, rules)
+    onward = np.append(_onward(messages, rules), False)
+    breaks = np.append(np.flatnonzero(~onward), count)
+    row = 1
+    while row < count:
+        chosen, end = number[row - 1], row + 1
+        if onward[row - 1] and _others_quiet(messages, lasts, row):
+            end = int(breaks[np.searchsorted(breaks, row)]) + 1
+        else:
+            chosen = _continued(messages, priors, lasts, row, rules)
         if chosen < 0:
             chosen = len(lasts)
             lasts, priors = np.append(lasts, row), np.append(priors, row)
         else:
-            lasts[chosen], priors[chosen] = row, lasts[chosen]
-        number[row] = chosen
+            priors[chosen] = lasts[chosen] if end == row + 1 else end - 2
+            lasts[chosen] = end - 1
+        number[row:end] = chosen
+        row = end
     order = np.argsort(number, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+
+
+def _spells(
+    messages: Messages, piece: NDArray[np.int64], rules: PieceSettings
+) -> list[NDArray[np.int64]]:
+    """The piece cut where it pauses for long and the MMSI is heard elsewhere meanwhile.
+
+    The parts too short to be sure of are one, if they have many messages together.
+    """
+    pauses = np.diff(messages.seconds[piece]) > rules.apart_s
+    spells = np.split(piece, np.flatnonzero(pauses & (np.diff(piece) > CONFIRMED)) + 1)
+    if len(spells) == 1:
+        return spells
+    sure = [_is_solid(messages, spell, rules) for spell in spells]
+    short = [spell for spell, is_sure in zip(spells, sure, strict=True) if not is_sure]
+    if sum(map(len, short)) >= rules.sparse_messages:
+        return [piece]
+    return spells
+
+
+def _is_solid(messages: Messages, rows: NDArray[np.int64], rules: PieceSettings) -> bool:
+    seconds = messages.seconds[rows[-1]] - messages.seconds[rows[0]]
+    return len(rows) > rules.stray_messages and bool(seconds >= rules.stray_s)
+
+
+def _others_quiet(messages: Messages, lasts: NDArray[np.int64], row: int) -> bool:
+    """Whether every piece but that of the message before was last heard long ago."""
+    recent = messages.seconds[row] - messages.seconds[lasts] < QUIET_S
+    return int(recent.sum()) <= 1
 
 
 def _continued(
@@ -124,8 +180,10 @@ def _continued(
     sd_m = PLACE_SD_M + np.where(known_s > 0, doubt_ms, UNKNOWN_SD_MS) * ahead_s
     # two ships are fewer than strays
     once = np.where(known_s > 0, 0.0, ONCE)
+    any_m = credible_m(last, messages.at(np.full(len(fits), row)), rules.legs)
+    doubt = np.minimum(np.log(sd_m) + np.log1p((off_m / sd_m) ** 2 / 2), np.log(any_m) + ANYWHERE)
     # minus the logarithm of a t density with two degrees of freedom
-    return int(fits[np.argmin(np.log(sd_m) + np.log1p((off_m / sd_m) ** 2 / 2) + once)])
+    return int(fits[np.argmin(doubt + once)])
 
 
 def _solid(
@@ -133,8 +191,7 @@ def _solid(
 ) -> NDArray[np.bool_]:
     """(piece,), whether it is a ship's track for certain; where none is, the longest counts."""
     sizes = np.array([len(rows) for rows in pieces])
-    lasts_s = np.array([messages.seconds[rows[-1]] - messages.seconds[rows[0]] for rows in pieces])
-    solid = (sizes > rules.stray_messages) & (lasts_s >= rules.stray_s)
+    solid = np.array([_is_solid(messages, rows, rules) for rows in pieces])
     if not solid.any() and (sizes == sizes.max()).sum() == 1:
         solid[sizes.argmax()] = True
     return solid

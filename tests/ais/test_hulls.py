@@ -143,6 +143,18 @@ WHOLE = call()
 FOUND = what_is_found(WHOLE)
 
 
+def test_an_error_that_comes_again_at_one_place_is_no_second_ship() -> None:
+    whole = Voyage().lie(FAR, 60).table()
+    again = moved(whole, [40, 41, 90, 150, 151, 250, 300], OIL)
+    assert reasons(again) == {"stray": 7}
+    assert len(ais_visits(again, PORT).visits) == 0
+
+
+def test_a_second_ship_seldom_received_is_one_all_the_same() -> None:
+    main, other = Voyage().lie(FAR, 40).table(), Voyage(5.0, 120.0).lie(OIL, 40).table()
+    assert reasons(positions(main, other)) == {"two_hulls": 260}
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     minute=st.integers(-60, 1020),
