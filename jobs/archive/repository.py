@@ -35,6 +35,7 @@ from jobs.archive.steps import (
     read_digests,
     read_record,
     read_steps,
+    write_inputs,
     write_status,
 )
 from jobs.domain import (
@@ -254,6 +255,16 @@ class PortArchive:
                 create_missing(group)
                 write_status(group, results)
             return session.commit(message, metadata=dict(metadata))
+
+    def keep_inputs(self, inputs: Mapping[str, str]) -> None:
+        """Commit what is known of the inputs of overpasses, by id, as ``Step.inputs``."""
+        with archive_errors(self.storage, self.port):
+            session = self.repository.writable_session("main")
+            root = zarr.open_group(session.store, mode="r+")
+            for _, group in root.groups():
+                create_missing(group)
+                write_inputs(group, inputs)
+            session.commit(f"Keep the inputs of {len(inputs)} overpasses")
 
     def _grounds(self, forks: Iterable[ForkStore]) -> Mapping[str, Ground]:
         """The ground of each fork's snapshot; kept, as the forks of many commits share one."""

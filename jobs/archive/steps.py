@@ -119,6 +119,12 @@ def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -
     _write_texts(group, "read", {i: _read_json(result) for i, result in tiled})
 
 
+def write_inputs(group: zarr.Group, inputs: Mapping[str, str]) -> None:
+    """Write ``Step.inputs`` of those of the overpasses, by id, that belong to this group."""
+    ids = np.asarray(array(group, "overpass_id")[:]).tolist()
+    _write_texts(group, "inputs", {i: inputs[id] for i, id in enumerate(ids) if id in inputs})
+
+
 def _is_tiled(result: UnitResult) -> bool:
     return result.stage is StageName.TILE and result.state is not UnitState.PENDING
 

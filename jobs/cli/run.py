@@ -12,6 +12,7 @@ from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
+from jobs.cli.replan import keep_former_inputs
 from jobs.domain import Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
@@ -71,6 +72,8 @@ def run(
     Exit code 0: all done; 1: some overpasses failed; 2: refused; 3: the cluster was lost;
     130: stopped by Ctrl-C.
     """
+    if replan and not dry_run:
+        keep_former_inputs(source)
     options = RunOptions(
         limit=limit,
         within=_within(since, until),

@@ -20,6 +20,7 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
+from jobs.cli.replan import keep_former_inputs
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.domain import Period, code_version, read_text
 from jobs.errors import InputError
@@ -200,6 +201,8 @@ def _what(
     if backfill is None:
         if some is not None:
             raise InputError("--slice takes parts of a backfill; add --backfill, as 2017..2024")
+        if replan and pin:
+            keep_former_inputs(source)
         return pinned(source, replan, pin=pin), (WHOLE,)
     period: Period = covered(backfill)
     found = pinned(source, replan, period, pin=pin)

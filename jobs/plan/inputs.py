@@ -99,7 +99,7 @@ def _facts(scene: Scene) -> ItemFacts:
         "item": item_key(scene),
         "files": len(files),
         "baseline": scene.facts.get("processing_baseline"),
-        "produced": scene.facts.get("produced"),
+        "produced": _produced(scene),
         "updated": scene.facts.get("updated"),
         "checksum": {name: file.checksum for name, file in files if file.checksum},
         "etag": {name: file.etag for name, file in files if file.etag},
@@ -108,6 +108,12 @@ def _facts(scene: Scene) -> ItemFacts:
         "read": _digest([(name, *_reading(file)) for name, file in files]),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _produced(scene: Scene) -> str | None:
+    """The time of production; plans of early versions have it under its other name only."""
+    early = "updated" not in scene.facts
+    return scene.facts.get("produced", scene.facts.get("generated") if early else None)
 
 
 def _reading(file: Source) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 from .backlog import RunOptions, work_items
 from .cluster import WORKER_ENVIRONMENT, WorkerCount, connect, count_workers
 from .exit_codes import FINAL, ExitCode
+from .kept_inputs import keep_inputs
 from .pipeline import run_plan
 from .settings import settings_for
 from .status import dry_rows, stale_rows, status_rows
@@ -22,6 +23,7 @@ __all__ = [
     "count_states",
     "count_workers",
     "dry_rows",
+    "keep_inputs",
     "port_steps",
     "port_units",
     "run_plan",

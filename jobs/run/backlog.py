@@ -16,6 +16,7 @@ from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitS
 from jobs.plan import Plan
 from jobs.run import task
 from jobs.run.events import Event, EventName, Facts, Observer, warner
+from jobs.run.kept_inputs import unknown_inputs
 from jobs.run.unit_state import (
     in_archive,
     overall_of,
@@ -188,6 +189,7 @@ class Backlog:
         overpasses = self._as_in_archive(port)
         begin = partial(self.archives.begin, port.id, overpasses)
         steps = with_retries(begin, warner(self.observe))
+        self._keep_inputs(port, overpasses, steps)
         units = port_units(self.plan, port, steps, self.options.within)
         counts, found = survey(units, self.settings, self.options)
         found = found[: self._left]
@@ -216,6 +218,21 @@ class Backlog:
         if archive is None:
             return self.plan.of(port.id)
         return [each for each, _ in in_archive(self.plan.of(port.id), port_steps(archive))]
+
+    def _keep_inputs(
+        self, port: Port, overpasses: Sequence[Overpass], steps: Mapping[str, Step]
+    ) -> None:
+        """What the plan says of overpasses of which an early version kept nothing, told and kept:
+        from here on a change is noticed.
+        """
+        unknown = unknown_inputs(overpasses, steps)
+        if unknown:
+            keep = partial(self.archives[port.id].keep_inputs, unknown)
+            with_retries(keep, warner(self.observe))
+            warner(self.observe)(
+                f"{port.id}: {len(unknown)} overpasses were tiled by a version that did not keep "
+                "what catalogs said of their items; what this plan says is taken for it"
+            )
 
     def _tell_stale(self, port: Port, found: Iterable[WorkItem]) -> None:
         """Why pixels are made again: an event for each of the commonest reasons."""

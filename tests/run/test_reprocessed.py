@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from distributed import Client
 
 from jobs.archive import pool
 from jobs.archive.pool import Archives
-from jobs.domain import StageName, UnitState, load_port, port_geojson
+from jobs.domain import StageName, load_port, port_geojson
 from jobs.plan import Plan, pinned_plan
 from jobs.publish import Publication
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
 from jobs.run.events import EventName
+from jobs.run.kept_inputs import keep_inputs
 from jobs.run.results import collect
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows, status_rows
@@ -148,6 +148,10 @@ def publication(plan: Plan, client: Client) -> Publication:
 
 def reasons(events: list[Any]) -> list[str]:
     return [e.facts["because"] for e in events if e.name is EventName.STALE]
+
+
+def warnings(events: list[Any]) -> list[str]:
+    return [e.facts["reason"] for e in events if e.name is EventName.WARNING]
 
 
 CHANGES = {
@@ -280,19 +284,46 @@ def test_stopping_behind_tile_leaves_nothing_made_of_the_former_pixels(
     ]
 
 
-def test_an_archive_of_an_early_version_is_not_tiled_again(tmp_path: Path, client: Client) -> None:
+def test_an_archive_of_an_early_version_is_not_tiled_again_unless_its_plan_tells(
+    tmp_path: Path, client: Client
+) -> None:
+    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog.write(1300, ("S2A_1", "S2A_2"))
+    before = catalog.plan()
+    _, _, opened = go(before, client)
+    _forget_inputs(opened)
+    assert {step.inputs for step in opened["TESTP"].steps().values()} == {""}
+    assert status_rows(before, root_of(before))[0]["stale"] == 0
+
+    assert keep_inputs(before, root_of(before)) == 2
+    assert keep_inputs(before, root_of(before)) == 0
+    same, events, _ = go(catalog.plan(), client)
+    assert (same.worked, same.done, warnings(events)) == (0, 2, [])
+
+    catalog.properties = {"s2:processing_baseline": "05.11"}
+    catalog.write(2600, ("S2A_1", "S2A_2"))
+    plan = catalog.plan()
+    again, events, _ = go(plan, client)
+    assert (again.worked, again.done) == (2, 2)
+    assert reasons(events) == ["processing baseline 05.09 -> 05.11"]
+
+
+def test_a_run_keeps_what_its_plan_says_where_an_early_version_kept_nothing(
+    tmp_path: Path, client: Client
+) -> None:
     catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
     catalog.write(1300)
-    plan = catalog.plan()
-    _, _, opened = go(plan, client)
+    _, _, opened = go(catalog.plan(), client)
     _forget_inputs(opened)
-    fresh = Archives(plan.ports, root_of(plan))
-    assert {step.inputs for step in fresh["TESTP"].steps().values()} == {""}
-    again, _, _ = go(replace(catalog.plan(), name="other"), client)
-    assert (again.worked, again.done) == (0, 1)
-    assert status_rows(plan, root_of(plan))[0]["stale"] == 0
-    (step,) = fresh["TESTP"].steps().values()
-    assert step.state[StageName.TILE] is UnitState.DONE
+    same, events, opened = go(catalog.plan(), client)
+    assert (same.worked, same.done) == (0, 1)
+    (said,) = warnings(events)
+    assert said.startswith("TESTP: 1 overpasses were tiled by a version that did not keep")
+    (step,) = opened["TESTP"].steps().values()
+    assert "05.09" in step.inputs
+    assert opened["TESTP"].digests_of_read() == {}
+    _, events, _ = go(catalog.plan(), client)
+    assert warnings(events) == []
 
 
 def results(plan: Plan, **options: Any) -> list[str]:
