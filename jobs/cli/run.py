@@ -72,8 +72,6 @@ def run(
     Exit code 0: all done; 1: some overpasses failed; 2: refused; 3: the cluster was lost;
     130: stopped by Ctrl-C.
     """
-    if replan and not dry_run:
-        keep_former_inputs(source)
     options = RunOptions(
         limit=limit,
         within=_within(since, until),
@@ -81,6 +79,8 @@ def run(
         last_stage=_stage(stage),
         commit_every_s=commit_every,
     )
+    if replan and not dry_run:
+        keep_former_inputs(source)
     found = pinned(source, replan, pin=not dry_run)
     _refuse_other_days(options.within, found.period)
     if dry_run:

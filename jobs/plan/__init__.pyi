@@ -1,7 +1,7 @@
 from .cost import SEGMENT_CPU_S, TILE_CPU_S, Prices, cost_rows, costs, read_prices
 from .estimate import BASE_MEMORY, Estimate, estimate_plan, summarise
 from .file import read_plan, write_plan
-from .inputs import Inputs
+from .inputs import Inputs, items_of
 from .left_out import left_out_json, left_out_lines
 from .make import make_plan, plan_to_file
 from .pinned import is_job, pinned_plan, plan_without_search
@@ -19,6 +19,7 @@ __all__ = [
     "costs",
     "estimate_plan",
     "is_job",
+    "items_of",
     "left_out_json",
     "left_out_lines",
     "make_plan",

@@ -60,7 +60,7 @@ class Inputs:
 
     def same_pass(self, overpass: Overpass) -> bool:
         """Whether these are facts of the same items, acquired in the same pass."""
-        if not self.items or self.items.keys() != set(map(item_key, overpass.scenes)):
+        if not self.items or self.items.keys() != items_of(overpass):
             return False
         acquired = datetime.fromisoformat(self.content["acquired"])
         return abs(acquired - overpass.acquired) <= SAME_PASS
@@ -70,8 +70,10 @@ class Inputs:
 
         Empty where nothing has, and where these facts are unknown.
         """
+        if not self.text:
+            return ()
         now = Inputs.of(overpass)
-        if not self.text or now.text == self.text:
+        if now.text == self.text:
             return ()
         if self.items.keys() != now.items.keys():
             return ("it was made of other items",)
@@ -79,8 +81,12 @@ class Inputs:
         return tuple(dict.fromkeys(word for pair in pairs for word in _differences(*pair)))
 
 
-def item_key(scene: Scene) -> ItemKey:
-    """The item that a scene was made from."""
+def items_of(overpass: Overpass) -> frozenset[ItemKey]:
+    """The items that an overpass is made of."""
+    return frozenset(map(_key, overpass.scenes))
+
+
+def _key(scene: Scene) -> ItemKey:
     return (scene.catalog, scene.collection, scene.item_id)
 
 
@@ -96,7 +102,7 @@ def _facts(scene: Scene) -> ItemFacts:
     masks = {} if scene.mask is None else {"mask": scene.mask}
     files = sorted({**scene.bands, **masks}.items())
     facts = {
-        "item": item_key(scene),
+        "item": _key(scene),
         "files": len(files),
         "baseline": scene.facts.get("processing_baseline"),
         "produced": _produced(scene),

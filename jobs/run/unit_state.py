@@ -9,7 +9,7 @@ from datetime import UTC
 
 from jobs.archive import Archives, PortArchive, Step, pending_step
 from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
-from jobs.plan import Inputs, Plan
+from jobs.plan import Inputs, Plan, items_of
 from jobs.run import task
 from jobs.run.task import Stage
 
@@ -54,8 +54,7 @@ def _by_items(steps: Mapping[str, Step]) -> dict[object, list[Step]]:
 
 def _of_same_pass(overpass: Overpass, earlier: Mapping[object, list[Step]]) -> Step | None:
     """The newest step of the same items and pass; None where there is none."""
-    items = frozenset(Inputs.of(overpass).items)
-    of_items = earlier.get((overpass.sensor, items), [])
+    of_items = earlier.get((overpass.sensor, items_of(overpass)), [])
     return next((s for s in reversed(of_items) if Inputs(s.inputs).same_pass(overpass)), None)
 
 
