@@ -10,11 +10,10 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 import shapely
-from shapely.errors import ShapelyError
 from shapely.geometry import Polygon
 
 from jobs.catalog.footprint import near_180, outline, raster_touches, touches
-from jobs.catalog.stac_item import Item, acquired, cloud_cover, raster_of
+from jobs.catalog.stac_item import MALFORMED, Item, acquired, cloud_cover, malformed, raster_of
 from jobs.domain import Period, Scene, SourceSpec, nearest_word
 from jobs.errors import CatalogError, InputError
 
@@ -66,6 +65,8 @@ class ItemFilter:
                     return False
             except InputError as error:
                 unknown = unknown or error
+            except MALFORMED as error:
+                unknown = unknown or malformed(item, error)
         if unknown is not None:
             raise unknown
         return True
@@ -84,7 +85,7 @@ class ItemFilter:
         try:
             if touches(item, self.area):
                 return True
-        except (ValueError, TypeError, KeyError, AttributeError, ShapelyError) as error:
+        except MALFORMED as error:
             unreadable = error
         raster = raster_of(item)
         if unreadable is not None and raster is None:

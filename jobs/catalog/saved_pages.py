@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jobs.catalog.search_pages import followed, matched, with_features
 from jobs.catalog.stac_item import Item
-from jobs.catalog.transport import CatalogReader, absolute_href, links
+from jobs.catalog.transport import CatalogReader, absolute_href, next_link
 from jobs.errors import CatalogError
 
 
@@ -28,7 +28,7 @@ def all_pages(catalog: str, place: str, page: Item, reader: CatalogReader) -> It
 
 
 def _pages(catalog: str, place: str, page: Item, reader: CatalogReader) -> Iterator[Item]:
-    link = next(links(page, "next"), None)
+    link = next_link(page, place)
     if link is None:
         yield with_features(page, place)
         return
@@ -44,7 +44,7 @@ def _files(place: str, page: Item, reader: CatalogReader) -> Iterator[Item]:
     seen = {place}
     while True:
         yield with_features(page, place)
-        link = next(links(page, "next"), None)
+        link = next_link(page, place)
         if link is None:
             return
         place = absolute_href(place, str(link["href"]))

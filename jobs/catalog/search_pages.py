@@ -21,7 +21,7 @@ from shapely.geometry import Polygon
 
 from jobs.catalog.query import Progress, item_name, time_range
 from jobs.catalog.stac_item import Item
-from jobs.catalog.transport import CatalogReader, TolerantIO, links
+from jobs.catalog.transport import CatalogReader, TolerantIO, links, next_link
 from jobs.domain import Period, SourceSpec
 from jobs.errors import CatalogError
 
@@ -144,7 +144,7 @@ def followed(
     empty = 0
     for number in count(1):
         yield with_features(page, url)
-        link = next(links(page, "next"), None)
+        link = next_link(page, url)
         if link is None:
             return
         new = {_identity(item) for item in page["features"]} - seen

@@ -53,10 +53,22 @@ Item: TypeAlias = Mapping[str, Any]
 Transform: TypeAlias = tuple[float, float, float, float, float, float]
 """Affine coefficients (a, b, c, d, e, f) from (column, row) to (x, y)."""
 
+MALFORMED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    ShapelyError,
+)
+"""What reading an item raises whose values are of another kind than expected."""
+
 _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
 MOST_CLOUD = 100.5
 """Per cent: shares of cloud classes add up to a little more than 100."""
+MOST_PIXELS = 10_000_000
+"""Along one side of a raster; a global grid of 4 m has as many."""
 _SENTINEL_2 = "(?:sentinel[-_]?2|s2)"
 """The constellation's name as platforms and constellations are written, in lower case."""
 _TRUE_COLOUR = SENTINEL_2_VISUAL.assets["visual"]
@@ -95,11 +107,17 @@ def scene_from_item(item: Item, catalog: str, sensor: Sensor) -> Scene:
         return _scene(item, catalog, sensor)
     except InputError:
         raise
-    except (ValueError, TypeError, KeyError, ArithmeticError, ShapelyError) as error:
-        raise InputError(
-            f"item {item.get('id')!r} is malformed ({type(error).__name__}: {error}); "
-            "expected a STAC item"
-        ) from error
+    except MALFORMED as error:
+        raise malformed(item, error) from error
+
+
+def malformed(item: Item, error: Exception) -> InputError:
+    """The error of an item of which a value is of another kind than expected."""
+    said = " ".join(str(error).split())[:200]
+    return InputError(
+        f"item {item.get('id')!r} is malformed ({type(error).__name__}: {said}); "
+        "expected a STAC item"
+    )
 
 
 def acquired(item: Item) -> datetime:
@@ -133,7 +151,7 @@ def raster_of(item: Item) -> tuple[int, Transform, tuple[int, int]] | None:
     for name, asset in [("", {}), *_assets(item).items()]:
         try:
             return _projection(item, _Band(name, asset, 1, None, {}))
-        except (InputError, ValueError, TypeError):
+        except (InputError, *MALFORMED):
             continue
     return None
 
@@ -387,6 +405,8 @@ def _projection(item: Item, band: _Band) -> tuple[int, Transform, tuple[int, int
     if shape is None or len(shape) != 2:
         raise InputError(f"{where} has no proj:shape of two numbers; its grid is unknown")
     rows, columns = int(shape[0]), int(shape[1])
+    if not (0 < rows <= MOST_PIXELS and 0 < columns <= MOST_PIXELS):
+        raise InputError(f"{where} has a proj:shape of {shape}; expected rows and columns")
     if transform is None:
         return epsg, _transform_of_bbox(bbox, rows, columns, where), (rows, columns)
     return epsg, _north_up(transform, where), (rows, columns)
@@ -444,6 +464,8 @@ def _transform_of_bbox(bbox: Any, rows: int, columns: int, where: str) -> Transf
             "expected the affine transform of the pixel grid"
         )
     left, bottom, right, top = map(float, bbox)
+    if not (all(map(math.isfinite, bbox)) and left < right and bottom < top):
+        raise InputError(f"{where} has a proj:bbox of {bbox}; expected left, bottom, right, top")
     return ((right - left) / columns, 0.0, left, 0.0, (bottom - top) / rows, top)
 
 
@@ -452,7 +474,7 @@ def _north_up(values: Any, where: str) -> Transform:
     if len(values) not in (6, 9):
         raise InputError(f"{where} has a proj:transform of {len(values)} numbers; expected 6 or 9")
     a, b, c, d, e, f = (float(v) for v in values[:6])
-    if not (a > 0 > e and b == d == 0):
+    if not (a > 0 > e and b == d == 0 and all(map(math.isfinite, (a, c, e, f)))):
         raise InputError(f"{where} has a rotated or flipped grid {values[:6]}; expected north-up")
     return (a, b, c, d, e, f)
 

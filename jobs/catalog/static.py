@@ -8,7 +8,13 @@ from jobs.catalog.query import Progress, Rejected, in_collection, unknown_collec
 from jobs.catalog.saved_pages import all_pages
 from jobs.catalog.stac_api import refuse_part_of_api
 from jobs.catalog.stac_item import Item
-from jobs.catalog.transport import CatalogReader, absolute_href, links, with_absolute_hrefs
+from jobs.catalog.transport import (
+    CatalogReader,
+    absolute_href,
+    broken_links,
+    links,
+    with_absolute_hrefs,
+)
 from jobs.domain import SourceSpec
 from jobs.errors import CatalogError
 
@@ -81,6 +87,10 @@ def _node_items(
                 yield with_absolute_hrefs(item, address)
             except CatalogError as error:
                 yield Rejected(item_href, source.catalog, source.collection, str(error))
+        broken = broken_links(catalog, "item", "items", "child")
+        if broken:
+            reason = f"{broken} of its links to items have no address; expected a path or a URL"
+            yield Rejected(place, source.catalog, source.collection, reason)
         for link in links(catalog, "items"):
             listed, page = reader.json_at(absolute_href(place, str(link["href"])))
             refuse_part_of_api(source, listed, page, reader)

@@ -178,11 +178,41 @@ def read_error(href: str, error: Exception) -> CatalogError:
 
 
 def links(node: Item, rel: str) -> Iterator[Item]:
-    """Links of a relation such as ``child``; malformed ones are skipped."""
+    """Links of a relation such as ``child`` that have an address."""
+    return (link for link in _links_of(node, rel) if _has_address(link))
+
+
+def broken_links(node: Item, *relations: str) -> int:
+    """How many links of these relations have no address that can be read."""
+    every = (link for rel in relations for link in _links_of(node, rel))
+    return sum(not _has_address(link) for link in every)
+
+
+def next_link(page: Item, place: str) -> Item | None:
+    """The link to the next page; CatalogError for one whose address is no text.
+
+    An address of null, as some servers write it on the last page, is none.
+    """
+    for link in _links_of(page, "next"):
+        if _has_address(link):
+            return link
+        if link.get("href") not in (None, ""):
+            raise CatalogError(
+                f"{place} has a next page whose address cannot be read: {link['href']!r}; expected "
+                "a URL or a path"
+            )
+    return None
+
+
+def _links_of(node: Item, rel: str) -> Iterator[Item]:
     listed = node.get("links")
     for link in listed if isinstance(listed, list) else ():
-        if isinstance(link, Mapping) and link.get("rel") == rel and link.get("href"):
+        if isinstance(link, Mapping) and link.get("rel") == rel:
             yield link
+
+
+def _has_address(link: Item) -> bool:
+    return isinstance(link.get("href"), str) and bool(link["href"])
 
 
 def own_address(item: Any, place: str) -> str:

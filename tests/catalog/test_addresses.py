@@ -174,3 +174,35 @@ def test_a_saved_collection_of_an_api_is_refused_with_the_address_to_use(
     path = write(tmp_path / "collection.json", saved)
     with pytest.raises(CatalogError, match=f"set `catalog: {api.url}/?` and `coll"):
         found(str(path))
+
+
+def test_links_without_a_readable_address_are_listed(tmp_path: Path) -> None:
+    """Each may have been that of an item: none is passed over without a word."""
+    static_catalog(tmp_path)
+    path = tmp_path / "collection.json"
+    collection = json.loads(path.read_text(encoding="utf-8"))
+    collection["links"][4]["href"] = {"href": "./items/item-05/item.json"}
+    collection["links"].append({"rel": "child"})
+    write(path, collection)
+    result = search_catalog(SourceSpec(str(path), COLLECTION), AREA, PERIOD, settings=QUICK)
+    assert [scene.item_id for scene in result.scenes] == [
+        each for each in days(3, 22) if each != "item-05"
+    ]
+    (left_out,) = result.rejected
+    assert "2 of its links to items have no address" in left_out.reason
+
+
+@pytest.mark.parametrize("href", [7, {"token": "2"}, ["page-1.json"]])
+def test_a_next_page_without_a_readable_address_is_an_error(
+    api: Api, tmp_path: Path, href: Any
+) -> None:
+    links = [{"rel": "next", "href": href}]
+    page = {"type": "FeatureCollection", "features": month()[:10], "links": links}
+    with pytest.raises(CatalogError, match="next page whose address cannot be read"):
+        found(str(write(tmp_path / "page.json", page)))
+
+
+def test_a_next_address_of_null_means_the_last_page(tmp_path: Path) -> None:
+    links = [{"rel": "next", "href": None}]
+    page = {"type": "FeatureCollection", "features": month(), "links": links}
+    assert found(str(write(tmp_path / "page.json", page))) == days(3, 22)

@@ -278,6 +278,31 @@ def test_what_cannot_be_read_of_an_item_elsewhere_is_no_loss(tmp_path: Path) -> 
     assert [left_out.item_id for left_out in found.rejected] == ["item-06"]
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("geometry", "type"), 7),
+        (("geometry",), "here"),
+        (("geometry", "coordinates", 0, 1), [10**400, 0]),
+        (("assets", "red", "proj:shape"), {"rows": 1}),
+        (("assets", "red", "proj:shape"), [10, float("inf")]),
+        (("assets", "red", "proj:transform"), [10**400, 0, 0, 0, -10, 0]),
+        (("assets", "red", "raster:bands"), [{"scale": 10**400}]),
+    ],
+)
+def test_a_value_of_another_kind_costs_that_item_alone(
+    tmp_path: Path, path: tuple[Any, ...], value: Any
+) -> None:
+    broken = item_on(5)
+    place: Any = broken
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    found = search_catalog(item_list(tmp_path, [broken, item_on(6)]), AREA, PERIOD)
+    assert ids(found) == ["item-06"]
+    assert [left_out.item_id for left_out in found.rejected] == ["item-05"]
+
+
 def test_an_item_without_a_collection_is_of_the_one_asked_for(tmp_path: Path) -> None:
     item = item_on(5)
     del item["collection"]

@@ -328,7 +328,12 @@ def test_transform_from_bbox_and_shape() -> None:
         ({"platform": None}, "platform"),
         ({"datetime": None}, "datetime"),
         ({"datetime": "yesterday"}, "yesterday"),
-        ({"proj:shape": [0, 10], "proj:transform": None, "proj:bbox": [0, 0, 1, 1]}, "malformed"),
+        ({"proj:shape": [0, 10]}, r"proj:shape of \[0, 10\]"),
+        ({"proj:shape": [10, 10**400]}, "expected rows and columns"),
+        ({"proj:shape": [10, float("inf")]}, "malformed"),
+        ({"proj:transform": [10, 0, float("nan"), 0, -10, 0]}, "rotated"),
+        ({"proj:transform": None, "proj:bbox": [5, 0, 1, 1]}, "left, bottom, right, top"),
+        ({"proj:transform": None, "proj:bbox": [0, 0, float("nan"), 1]}, "left, bottom"),
     ],
 )
 def test_items_that_cannot_be_placed_are_refused(change: dict[str, Any], words: str) -> None:
