@@ -65,7 +65,8 @@ def _reason(port: Port, found: SourceFindings, period: Period) -> str:
     said = [] if not found.rejected else [_unusable(found.rejected)]
     limit = found.source.max_cloud_cover
     if limit is not None:
-        clouded = _scenes(replace(found.source, max_cloud_cover=None), port, period)
+        seen = _scenes(replace(found.source, max_cloud_cover=None), port, period)
+        clouded = [each for each in seen if each.cloud_cover is not None]
         if clouded:
             return "; ".join((*said, _too_cloudy(clouded, limit)))
     if said:
@@ -74,7 +75,7 @@ def _reason(port: Port, found: SourceFindings, period: Period) -> str:
 
 
 def _too_cloudy(scenes: Sequence[Scene], limit: float) -> str:
-    least = min(scene.cloud_cover for scene in scenes if scene.cloud_cover is not None)
+    least = min(scene.cloud_cover or 0.0 for scene in scenes)
     return (
         f"{_count(scenes, 'scene')} found, each with more cloud than max_cloud_cover {limit:g} "
         f"(per cent; the clearest has {least:g}): raise it, or leave it out: cloud is judged "

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.catalog import Progress
-from jobs.domain import Job, Period, job_digest, read_job
+from jobs.domain import Job, Period, job_digest, overlap_text, overlaps, read_job
 from jobs.errors import PlanError
 from jobs.plan.file import read_plan
 from jobs.plan.make import changed_ports, make_plan, plan_to_file
@@ -49,7 +49,11 @@ def pinned_plan(
     PlanError, with the reasons, for a plan without any overpass, which is never pinned.
     """
     if not is_job(source):
-        return PinnedPlan(_not_empty(read_plan(source), source), found=False, searched=False)
+        plan = _not_empty(read_plan(source), source)
+        for port in plan.ports:
+            for pair in overlaps(port.berths):
+                tell(f"port {port.id}: {overlap_text(pair)}")
+        return PinnedPlan(plan, found=False, searched=False)
     job = read_job(source)
     if period is not None:
         job = replace(job, period=period)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from jobs.domain import read_job
 from jobs.errors import InputError, PlanError
-from jobs.plan import make_plan, pinned_plan, plan_to_file, plan_without_search
+from jobs.plan import make_plan, pinned_plan, plan_to_file, plan_without_search, write_plan
 from tests.support.small_catalogs import items_on, write_items, write_job
 
 
@@ -166,6 +167,35 @@ def test_a_port_file_that_changed_since_is_said(tmp_path: Path) -> None:
     path.write_text("{")
     pinned_plan(job, tell=told.append)
     assert "port.geojson: not JSON" in told[1]
+
+
+def test_overlapping_berths_of_an_older_plan_file_are_said(tmp_path: Path) -> None:
+    plan = make_plan(read_job(write_job(tmp_path, items_on(3))))
+    [port] = plan.ports
+    twice = replace(port, berths=(*port.berths, replace(port.berths[0], id="again")))
+    path = tmp_path / "plan.jsonl"
+    write_plan(replace(plan, ports=(twice,)), path)
+    told: list[str] = []
+    pinned_plan(path, tell=told.append)
+    assert "port ceara: berths 'quay' and 'again' overlap: 100%" in told[0]
+
+
+def test_a_plan_file_without_an_overpass_is_refused(tmp_path: Path) -> None:
+    plan = make_plan(read_job(write_job(tmp_path, items_on(3))))
+    path = tmp_path / "plan.jsonl"
+    write_plan(replace(plan, overpasses=()), path)
+    with pytest.raises(PlanError, match="has no overpass, so that there is nothing to do"):
+        pinned_plan(path)
+
+
+def test_an_empty_plan_that_an_older_version_pinned_is_searched_again(tmp_path: Path) -> None:
+    job = write_job(tmp_path, items_on(3))
+    plan = pinned_plan(job).plan
+    [pinned] = (tmp_path / "archive" / "plans").iterdir()
+    write_plan(replace(plan, overpasses=()), pinned)
+    found = pinned_plan(job)
+    assert found.searched
+    assert len(found.plan.overpasses) == 1
 
 
 def test_a_plan_that_is_not_to_be_pinned_leaves_nothing(tmp_path: Path) -> None:
