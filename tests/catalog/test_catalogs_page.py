@@ -16,6 +16,10 @@ ROWS = {
     "product's name": spellings.PRODUCT,
     "data strip": spellings.DATASTRIP,
     "time of production": spellings.GENERATED,
+    "time the pixels were made": spellings.PRODUCED,
+    "time the item was written": spellings.TOUCHED,
+    "checksum of a file": spellings.CHECKSUM,
+    "ETag of a file": spellings.ETAG,
     "MGRS tile": (*spellings.TILE, *(part for parts in spellings.TILE_PARTS for part in parts)),
     "offset already applied": spellings.OFFSET_APPLIED,
 }
