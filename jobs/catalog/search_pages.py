@@ -31,10 +31,10 @@ SMALLEST_PAGE = 10
 MOST_EMPTY = 50
 """Pages without an item in succession that are followed."""
 
-_METHOD_REFUSED = (403, 404, 405, 415, 501)
+_METHOD_REFUSED = (403, 404, 405, 406, 411, 415, 501)
 """Answers to POST after which GET is tried."""
 
-_FORM_REFUSED = (400, 422)
+_FORM_REFUSED = (400, 413, 422, 500)
 """Answers to POST after which, where smaller pages do not help, GET is tried: it may be the body
 that the server does not read."""
 

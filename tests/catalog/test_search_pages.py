@@ -168,7 +168,7 @@ def test_a_query_that_every_size_is_refused_for_gives_the_first_refusal(api: Api
     assert [asked.split()[0] for asked in api.asked] == ["POST"] * 4 + ["GET"] * 4
 
 
-@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
 def test_get_is_used_where_the_body_of_a_post_is_refused(api: Api, status: int) -> None:
     """Smaller pages are tried first; they do not help."""
     api.post_status = status
