@@ -99,8 +99,15 @@ def main() -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    err.print(f"berthwatch: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    line = f"berthwatch: {one_line(message)}"
+    err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(ExitCode.REFUSED)
+
+
+def one_line(message: str) -> str:
+    """A message as one line that a terminal can show, whatever an input brought into it."""
+    joined = " ".join(line.strip() for line in message.splitlines())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in joined)
 
 
 def _of_the_system(error: OSError) -> str:

@@ -30,7 +30,9 @@ class YamlReader:
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except (yaml.YAMLError, RecursionError) as error:
-            raise InputError(f"{self.source} is not YAML: {error}; correct it there") from error
+            raise InputError(
+                f"{self.source} is not YAML: {_problem(error)}; correct it there"
+            ) from error
         if root is None:
             raise InputError(f"{self.source} is empty; expected {expected}")
         return root
@@ -103,7 +105,7 @@ class YamlReader:
         if _is_tagged(node, "int", "float"):
             with suppress(ValueError, OverflowError, yaml.YAMLError):  # of 5,000 digits, or tagged
                 value = yaml.safe_load(node.value)
-                if isinstance(value, int | float) and accepts(value):
+                if isinstance(value, int | float) and accepts(float(value)):
                     return value
         raise self.error(node, f"{what} is {shown(node)}; expected {expected}")
 
@@ -152,6 +154,14 @@ class YamlReader:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.error(key, f"a key of {what} is {shown(key)}; expected text")
         return list(node.value)
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong with a text that is not YAML, in one line and with the place in it."""
+    mark = getattr(error, "problem_mark", None)
+    where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+    return where + " ".join(str(said).split())
 
 
 def shown(node: yaml.Node) -> str:

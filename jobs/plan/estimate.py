@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from jobs.domain import SENSORS, Grid, Json, Overpass, Port, Scene, Source
+from jobs.errors import PlanError
 from jobs.plan.overlap import window
 from jobs.plan.plan import ByPort, Plan
 
@@ -71,8 +72,18 @@ def _of_port(plan: Plan, port: Port) -> Estimate:
     if isinstance(plan.overpasses, ByPort):
         note = dict(plan.overpasses.note(port.id))
     if note.pop("version", None) == VERSION:
-        return Estimate(**note)
+        return _of_note(note, port)
     return estimate_port(port, plan.of(port.id))
+
+
+def _of_note(note: dict[str, Any], port: Port) -> Estimate:
+    names = {field.name for field in fields(Estimate)}
+    if note.keys() != names or not all(type(value) is int for value in note.values()):
+        raise PlanError(
+            f"the plan's index has another estimate of {port.id} than was written: {note}; make "
+            "the plan again with `berthwatch plan`"
+        )
+    return Estimate(**note)
 
 
 def estimate_note(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]:

@@ -96,10 +96,16 @@ def read_plan(path: Path) -> Plan:
     first = 2 + len(overpasses)  # the header is line 1
     rejected = file.read(index.rejected, first, rejected_from_json)
     plan = Plan.of_header(header, overpasses, tuple(rejected))
-    if plan.hash != index.hash or [p.id for p in plan.ports] != [s.name for s in index.ports]:
+    try:
+        found = plan.hash
+    except ValueError as error:  # NaN, which no line that was written has
+        raise PlanError(
+            f"{path}, line 1: {error}; make the plan again with `berthwatch plan`"
+        ) from error
+    if found != index.hash or [p.id for p in plan.ports] != [s.name for s in index.ports]:
         raise PlanError(
             f"{path} has been changed since it was written: its content has hash "
-            f"{plan.hash[:12]}, it claims {index.hash[:12]}; make it again with `berthwatch plan`"
+            f"{found[:12]}, it claims {index.hash[:12]}; make it again with `berthwatch plan`"
         )
     return plan
 

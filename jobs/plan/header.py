@@ -22,7 +22,7 @@ from jobs.domain import (
     source_json,
 )
 from jobs.plan.lines import Digest, line
-from jobs.plan.serialise import port_from_json, port_to_json
+from jobs.plan.serialise import port_from_json, port_to_json, text_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +66,10 @@ def header_from_json(content: Mapping[str, Any]) -> PlanHeader:
     """The header of ``header_json`` and the archive."""
     days = content["period"]
     return PlanHeader(
-        name=content["name"],
+        name=text_of(content["name"]),
         period=Period(date.fromisoformat(days["start"]), date.fromisoformat(days["end"])),
-        archive=content["archive"],
-        model=content["model"],
+        archive=text_of(content["archive"]),
+        model=None if content["model"] is None else text_of(content["model"]),
         sources=tuple(_source(source) for source in content["sources"]),
         ports=tuple(port_from_json(port) for port in content["ports"]),
         estimates=_estimates(content.get("estimates")),
@@ -109,6 +109,8 @@ def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:
         name: None if content[name] is None else Dwell(**content[name])
         for name in ("dwell", "waiting")
     }
+    if content["cargo"] is not None:
+        text_of(content["cargo"])
     return EstimateSettings(**{**content, **dwells})
 
 

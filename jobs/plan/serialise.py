@@ -107,7 +107,9 @@ def _rings(polygon: Polygon) -> Json:
 
 def _polygon(rings: Any) -> Polygon:
     # half the time of Polygon(...); a plan may have millions of them
-    polygon: Polygon = shapely.polygons(rings[0], rings[1:] or None)
+    polygon = shapely.polygons(rings[0], rings[1:] or None)
+    if not isinstance(polygon, Polygon):  # an array of them
+        raise TypeError("the rings of a polygon lie too deep")
     return polygon
 
 
@@ -121,9 +123,9 @@ def port_from_json(content: Mapping[str, Any]) -> Port:
     area, *berths = content["geojson"]["features"]
     facts = area["properties"]
     return Port(
-        id=facts["id"],
-        name=facts["name"],
-        country=facts["country"],
+        id=text_of(facts["id"]),
+        name=text_of(facts["name"]),
+        country=text_of(facts["country"]),
         area=_polygon(area["geometry"]["coordinates"]),
         berths=tuple(_berth(berth) for berth in berths),
         grid=Grid(**content["grid"]),
@@ -135,7 +137,13 @@ def port_from_json(content: Mapping[str, Any]) -> Port:
 def _berth(feature: Mapping[str, Any]) -> Berth:
     facts = feature["properties"]
     polygon = _polygon(feature["geometry"]["coordinates"])
-    return Berth(facts["id"], facts["name"], BerthKind(facts["kind"]), facts["capacity"], polygon)
+    return Berth(
+        text_of(facts["id"]),
+        text_of(facts["name"]),
+        BerthKind(facts["kind"]),
+        facts["capacity"],
+        polygon,
+    )
 
 
 REJECTED = "rejected"
@@ -150,6 +158,13 @@ def rejected_to_json(rejected: Rejected) -> dict[str, Json]:
 def rejected_from_json(content: Mapping[str, Any]) -> Rejected:
     """The rejected item of ``rejected_to_json``."""
     return Rejected(**content[REJECTED])
+
+
+def text_of(value: Any) -> str:
+    """The value, which is a text; TypeError else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def fields_of(value: DataclassInstance) -> dict[str, Any]:

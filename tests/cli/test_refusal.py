@@ -1,0 +1,55 @@
+"""How a refusal ends: one line, exit code 2, whatever an input brought into the message."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from jobs.cli.app import one_line
+from tests.support.doors import berthwatch
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("plain: é, 東京", "plain: é, 東京"),
+        ("two\n  lines\r\nthree", "two lines three"),
+        ("\x1b[31mred\x00", "\\x1b[31mred\\x00"),
+        ("half of a pair: \ud800", "half of a pair: \\ud800"),
+        ("turned \u202e round", "turned \\u202e round"),
+    ],
+)
+def test_a_message_is_one_line_that_any_terminal_shows(message: str, shown: str) -> None:
+    assert one_line(message) == shown
+    one_line(message).encode()
+
+
+@pytest.mark.parametrize("content", ["name: [a", "a: b: c", "a:\n\t- b", "\x00", "a: *b", "%x"])
+def test_what_is_no_yaml_is_said_in_one_line(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(content)
+    ended = berthwatch("search", "job.yaml")
+    assert ended.code == 2
+    assert ended.err.startswith("berthwatch: job.yaml is not YAML: ")
+    assert ended.err.count("\n") == 1
+
+
+def test_what_the_system_refuses_in_the_midst_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "x"))
+
+    monkeypatch.setattr("jobs.cli.plan.make_plan", full)
+    (tmp_path / "job.yaml").write_text(
+        "name: a\nports: [RUVYP]\nperiod: {start: 2024-03-01, end: 2024-03-02}\n"
+        "sources: [{catalog: c.json, collection: c}]\narchive: x\n"
+    )
+    ended = berthwatch("search", tmp_path / "job.yaml")
+    assert ended.code == 2
+    assert f"berthwatch: {tmp_path}/x: the system refused" in ended.err
+    assert "No space left on device" in ended.err
