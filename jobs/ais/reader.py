@@ -128,6 +128,8 @@ def _explained(path: Path) -> Iterator[None]:
     """InputError for what the libraries raise where a file is missing, cut off or no table."""
     try:
         yield
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; expected an AIS table") from error
     except (
@@ -140,6 +142,7 @@ def _explained(path: Path) -> Iterator[None]:
         NotImplementedError,  # a zip's way of packing
         UnicodeError,
         pa.ArrowException,
+        ValueError,  # two columns of one name
     ) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); expected CSV (plain, .gz, .zip, .zst) or Parquet: "
