@@ -151,12 +151,11 @@ class _JobReader(YamlReader):
             required=("name", "ports", "period", "sources", "archive"),
             optional=("model", "estimates", "fixed_structure"),
         )
-        sources = self._filled(fields["sources"], "sources")
         return Job(
             name=self._name(fields["name"]),
             ports=self._ports(fields["ports"]),
             period=self._period(fields["period"]),
-            sources=tuple(self._source(node) for node in sources),
+            sources=self._sources(fields["sources"]),
             archive=self._place(fields["archive"], "archive"),
             **self.given(fields, ("model",), self._model),
             **self.given(fields, ("estimates",), self._estimates),
@@ -211,6 +210,21 @@ class _JobReader(YamlReader):
                 "nothing can have been imaged yet; expected a start in the past",
             )
         return period
+
+    def _sources(self, node: yaml.Node) -> tuple[SourceSpec, ...]:
+        nodes = self._filled(node, "sources")
+        sources = tuple(self._source(entry) for entry in nodes)
+        seen: set[tuple[str, str, str | None]] = set()
+        for entry, source in zip(nodes, sources, strict=True):
+            name = (source.catalog, source.collection, source.sensor)
+            if name in seen:
+                raise self.error(
+                    entry,
+                    f"collection {source.collection!r} of {source.catalog} is listed twice; list "
+                    "it once",
+                )
+            seen.add(name)
+        return sources
 
     def _source(self, node: yaml.Node) -> SourceSpec:
         fields = self.fields(

@@ -13,8 +13,9 @@ from shapely.geometry import Polygon
 
 from jobs.errors import InputError
 
-LON_LAT = re.compile(r"OGC:(.*:)?CRS84H?|EPSG:(.*:)?(4326|4979)|WGS ?84", re.IGNORECASE)
+LON_LAT = re.compile(r"OGC[:/](.*[:/])?CRS84H?|EPSG[:/](.*[:/])?(4326|4979)|WGS ?84", re.IGNORECASE)
 """Names of WGS 84 that programs write; in GeoJSON all of them mean longitude first."""
+PREFIX = re.compile(r"(urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)", re.IGNORECASE)
 
 
 def refuse_other_crs(part: Mapping[str, Any], place: str) -> None:
@@ -27,7 +28,7 @@ def refuse_other_crs(part: Mapping[str, Any], place: str) -> None:
         return
     facts = crs.get("properties") if isinstance(crs, Mapping) else None
     name = facts.get("name") if isinstance(facts, Mapping) else None
-    if isinstance(name, str) and LON_LAT.fullmatch(name.removeprefix("urn:ogc:def:crs:")):
+    if isinstance(name, str) and LON_LAT.fullmatch(PREFIX.sub("", name)):
         return
     raise InputError(
         f'{place}: its "crs" is {str(name or crs)[:60]!r}; expected WGS 84 longitude and latitude: '

@@ -17,7 +17,7 @@ from shapely.geometry.polygon import orient
 
 from jobs.domain.berth_overlap import overlap_text, overlaps
 from jobs.domain.geometry import GEOD, local_grid
-from jobs.domain.nearest import did_you_mean
+from jobs.domain.nearest import did_you_mean, nearest_word
 from jobs.domain.outline import outline_of, refuse_other_crs, swapped
 from jobs.domain.port_keys import check_keys, meant_key
 from jobs.domain.text_file import json_value, read_text
@@ -31,6 +31,9 @@ MIN_WIDTH_M, MAX_WIDTH_M = 500.0, 60_000.0
 
 MOST_SHIPS = 1000
 """Largest capacity of a berth: no place holds more, and the estimates count ship by ship."""
+MOST_OUTSIDE = 1e-3
+"""Share of a berth that may lie outside the port's area: sides drawn along its border may differ by
+what rounding leaves."""
 LEAST_BERTH_M2 = 100.0
 """Smallest berth, one pixel of Sentinel-2."""
 
@@ -127,6 +130,8 @@ def _by_role(features: list[Feature], where: str) -> tuple[list[Feature], list[F
 def _properties(feature: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(feature, Mapping):
         raise InputError(f"{place} is {_shown(feature)}; expected a GeoJSON Feature")
+    if "properties" not in feature and (near := nearest_word("properties", feature, cutoff=0.8)):
+        raise InputError(f"{place} has {near[0]!r}; did you mean 'properties'?")
     facts = feature.get("properties")
     if facts is not None and not isinstance(facts, Mapping):
         raise InputError(f"{place}: properties are {_shown(facts)}; expected keys with values")
@@ -178,8 +183,8 @@ def _berth(feature: Feature, area: Polygon, where: str) -> Berth:
             f"{place}: it covers {size_m2:.2g} square metres; expected at least "
             f"{LEAST_BERTH_M2:.0f}: draw it around the water where ships lie"
         )
-    if not area.covers(polygon):
-        share = polygon.difference(area).area / polygon.area
+    share = 0.0 if area.covers(polygon) else polygon.difference(area).area / polygon.area
+    if share > MOST_OUTSIDE:
         if area.intersects(swapped(polygon)) and share == 1:
             raise InputError(
                 f"{place}: longitude and latitude look swapped: as drawn it lies outside the "

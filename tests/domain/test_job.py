@@ -115,6 +115,18 @@ def test_empty_lists_are_refused(tmp_path: Path, key: str) -> None:
     assert f"{key} is empty" in refusal(tmp_path, text)
 
 
+def test_a_source_listed_twice_is_refused_and_with_another_sensor_is_not(tmp_path: Path) -> None:
+    first = "{catalog: c.json, collection: s2, max_cloud_cover: 80}"
+    text = (
+        "name: a\nports: [RUVYP]\nperiod: {start: 2024-01-01, end: 2024-01-01}\n"
+        f"sources:\n  - {first}\n  - {{catalog: c.json, collection: s2}}\narchive: out\n"
+    )
+    assert "line 6: collection 's2' of " in refusal(tmp_path, text)
+    assert "is listed twice; list it once" in refusal(tmp_path, text)
+    other = text.replace("s2}", "s2, sensor: sentinel-2-visual}")
+    assert len(read_job(write(tmp_path, other)).sources) == 2
+
+
 def test_a_period_of_one_day_is_allowed(tmp_path: Path) -> None:
     job = read_job(write(tmp_path, JOB.replace("2024-11-30", "2024-03-01")))
     assert job.period.start == job.period.end

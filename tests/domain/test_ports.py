@@ -204,6 +204,10 @@ WRONG = {
         change((*SECOND, "geometry", "coordinates"), rectangle(40.01, 20.01, 40.013, 20.012)),
         "berth oil: longitude and latitude look swapped: .* turned round inside",
     ),
+    "properties misspelt": (
+        change(SECOND, {"type": "Feature", "proprties": BERTH, "geometry": None}),
+        "feature 2 has 'proprties'; did you mean 'properties'",
+    ),
     "a hole outside": (
         change(
             (*SECOND, "geometry", "coordinates"),
@@ -410,11 +414,19 @@ def test_heights_turned_rings_open_rings_and_single_parts_are_read(read):
         "OGC:CRS84",
         "urn:ogc:def:crs:EPSG::4326",
         "EPSG:4326",
+        "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
+        "https://www.opengis.net/def/crs/EPSG/0/4326",
+        "WGS 84",
     ],
 )
 def test_wgs_84_may_be_named_as_programs_do(read, name):
     value = {**document(), "crs": {"type": "name", "properties": {"name": name}}}
     assert read(value) == read({**document(), "crs": None}) == read(document())
+
+
+def test_a_berth_may_lie_along_the_ports_border(read):
+    along = rectangle(20.01, 39.9999999, 20.012, 40.003)  # a centimetre outside
+    assert len(read(change((*SECOND, "geometry", "coordinates"), along)).berths) == 1
 
 
 def test_whole_numbers_of_a_gis_are_whole_numbers(read):
