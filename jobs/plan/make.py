@@ -140,14 +140,15 @@ def _shared_berths(ports: Sequence[Port]) -> Iterator[str]:
 
 
 def changed_ports(job: Job, plan: Plan) -> Iterator[str]:
-    """A line for each of the job's ports that is another now than in a plan made before."""
-    pinned = {port.id: port_geojson(port) for port in plan.ports}
+    """A line for each of the job's port files that is another now than in a plan made before."""
+    pinned = {port.id: port for port in plan.ports}
     for ref in job.ports:
+        if ref.file is None or ref.id not in pinned:
+            continue
         try:
-            port = _load(ref)
-            if port_geojson(port) == pinned.get(port.id):
+            if port_geojson(_load(ref)) == port_geojson(pinned[ref.id]):
                 continue
-            problem = f"port {port.id} has changed since the plan was pinned"
+            problem = f"port {ref.id} has changed since the plan was pinned"
         except InputError as error:
             problem = f"{error}; the plan was pinned before that"
         yield f"{problem}: the port as it was then is used; --replan takes it as it is now"
