@@ -6,8 +6,9 @@ jumps or one stray position does not end it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,38 @@ CONFIRMED = 2
 UNDER_WAY_KN = 2.0
 
 
+@dataclass(frozen=True)
+class Stop:
+    """One stop: the place of its visit in the series, its rows from first to last, its mean place.
+
+    ``berth`` is empty where none is in reach.
+    """
+
+    visit: int
+    first: int
+    last: int
+    messages: int
+    lon: float
+    lat: float
+    berth: str = ""
+
+    def off_m(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Metres from places to this stop's."""
+        return np.hypot(*offsets_m(self.lon, self.lat, lon, lat))
+
+    def with_later(self, later: Stop) -> Stop:
+        """One stop of this one and a later one at the same place."""
+        messages = self.messages + later.messages
+        share = later.messages / messages
+        return replace(
+            self,
+            last=later.last,
+            messages=messages,
+            lon=float(wrapped(self.lon + share * wrapped(later.lon - self.lon))),
+            lat=self.lat + share * (later.lat - self.lat),
+        )
+
+
 def berth_stays(
     rows: pd.DataFrame,
     port: Port,
@@ -32,19 +65,17 @@ def berth_stays(
     visit_first: NDArray[np.int64],
     rules: AisVisitSettings,
 ) -> pd.DataFrame:
-    """One row a stay: visit, berth, first and last row; in order of the first.
+    """One row a stay: visit, berth, first and last row.
 
-    ``visit_first`` is the first row of every visit, ascending; the row's index is the visit.
+    ``visit_first`` is the first row of every visit, ascending; ``visit`` is a place in it.
     """
-    stops = _same_places(_stops(rows, state, visit_first, rules), rows, rules)
-    stops = stops.assign(berth=_berth_at(stops, port, rules))
-    outlines = {berth.id: project(berth.polygon, port.grid.epsg) for berth in port.berths}
+    places = _Places(rows, port, rules)
+    stops = places.with_berths(places.same(_stops(rows, state, visit_first, rules)))
     stays = [
-        stay
-        for _, lay in stops.groupby("visit", sort=False)
-        for stay in _visit_stays(lay.reset_index(drop=True), rows, port, outlines, rules)
+        stay for _, lay in groupby(stops, lambda stop: stop.visit) for stay in places.stays([*lay])
     ]
-    return pd.DataFrame(stays, columns=["visit", "berth", "first", "last"])
+    columns = ["visit", "berth", "first", "last"]
+    return pd.DataFrame([[getattr(s, name) for name in columns] for s in stays], columns=columns)
 
 
 def _stops(
@@ -52,8 +83,8 @@ def _stops(
     state: NDArray[np.int64],
     visit_first: NDArray[np.int64],
     rules: AisVisitSettings,
-) -> pd.DataFrame:
-    """Uninterrupted stops: visit, first and last row, number of messages, mean place."""
+) -> Iterator[Stop]:
+    """Uninterrupted stops of visits, in order of rows."""
     lying = np.flatnonzero(state == ShipState.STOPPED)
     lon, lat = rows["lon"].to_numpy()[lying], rows["lat"].to_numpy()[lying]
     track = rows["track"].to_numpy(np.int64)[lying]
@@ -64,108 +95,97 @@ def _stops(
     count = np.diff(np.append(first, len(lying)))
     # a mean longitude is one of differences: -180 and 180 are one place
     east_deg = wrapped(lon - np.repeat(lon[first], count))
-    stops = pd.DataFrame(
-        {
-            "visit": np.searchsorted(visit_first, lying[first], side="right") - 1,
-            "first": lying[first],
-            "last": lying[first + count - 1],
-            "messages": count,
-            "lon": wrapped(lon[first] + np.add.reduceat(east_deg, first) / count),
-            "lat": np.add.reduceat(lat, first) / count,
-        }
+    columns = (
+        np.searchsorted(visit_first, lying[first], side="right") - 1,
+        lying[first],
+        lying[first + count - 1],
+        count,
+        wrapped(lon[first] + np.add.reduceat(east_deg, first) / count),
+        np.add.reduceat(lat, first) / count,
     )
-    return stops[stops["visit"] >= 0].reset_index(drop=True)
+    stops = (Stop(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+    return (stop for stop in stops if stop.visit >= 0)
 
 
-def _same_places(stops: pd.DataFrame, rows: pd.DataFrame, rules: AisVisitSettings) -> pd.DataFrame:
-    """The stops with those put together between which a ship stayed where it was.
+class _Places:
+    """Messages and berths, to judge whether a ship left a place between two stops."""
 
-    Of two berths side by side, a ship between them is then at one and not at each in turn.
-    """
-    together: list[dict[str, float]] = []
-    lon, lat = rows["lon"].to_numpy(), rows["lat"].to_numpy()
-    for stop in stops.to_dict("records"):
-        last = together[-1] if together else None
-        if last is None or not _stayed(last, stop, lon, lat, rules):
-            together.append(stop)
-            continue
-        share = stop["messages"] / (last["messages"] + stop["messages"])
-        last["lon"] = float(wrapped(last["lon"] + share * wrapped(stop["lon"] - last["lon"])))
-        last["lat"] += share * (stop["lat"] - last["lat"])
-        last["last"], last["messages"] = stop["last"], last["messages"] + stop["messages"]
-    return pd.DataFrame(together, columns=stops.columns).astype(stops.dtypes)
+    def __init__(self, rows: pd.DataFrame, port: Port, rules: AisVisitSettings) -> None:
+        self.lon, self.lat = (rows[name].to_numpy(np.float64) for name in ("lon", "lat"))
+        self.sog_kn = rows["sog_kn"].to_numpy(np.float64)
+        self.port, self.rules = port, rules
+        # a quay goes before an anchorage
+        berths = sorted(port.berths, key=lambda berth: berth.kind is BerthKind.ANCHORAGE)
+        self.outlines: Mapping[str, shapely.Polygon] = {
+            berth.id: project(berth.polygon, port.grid.epsg) for berth in berths
+        }
 
+    def same(self, stops: Iterator[Stop]) -> list[Stop]:
+        """The stops with those put together between which a ship stayed where it was.
 
-def _stayed(
-    last: dict[str, float],
-    stop: dict[str, float],
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    rules: AisVisitSettings,
-) -> bool:
-    """Whether a stop is at the place of the one before, without a message from elsewhere."""
-    if last["visit"] != stop["visit"]:
-        return False
-    if np.hypot(*offsets_m(last["lon"], last["lat"], stop["lon"], stop["lat"])) > SAME_PLACE_M:
-        return False
-    between = slice(int(last["last"]) + 1, int(stop["first"]))
-    way_m = np.hypot(*offsets_m(last["lon"], last["lat"], lon[between], lat[between]))
-    return not bool((way_m > rules.moved_m).any())
+        Of two berths side by side, a ship between them is then at one and not at each in turn.
+        """
+        together: list[Stop] = []
+        for stop in stops:
+            if together and self._stayed(together[-1], stop):
+                together[-1] = together[-1].with_later(stop)
+            else:
+                together.append(stop)
+        return together
 
+    def _stayed(self, last: Stop, stop: Stop) -> bool:
+        """Whether a stop is at the place of the one before, without a message from elsewhere."""
+        if last.visit != stop.visit:
+            return False
+        if np.hypot(*offsets_m(last.lon, last.lat, stop.lon, stop.lat)) > SAME_PLACE_M:
+            return False
+        between = slice(last.last + 1, stop.first)
+        off_m = last.off_m(self.lon[between], self.lat[between])
+        return not bool((off_m > self.rules.moved_m).any())
 
-def _visit_stays(
-    stops: pd.DataFrame,
-    rows: pd.DataFrame,
-    port: Port,
-    outlines: Mapping[str, shapely.Polygon],
-    rules: AisVisitSettings,
-) -> list[tuple[int, str, int, int]]:
-    """Visit, berth, first and last row of the stays of one visit."""
-    lay = stops.to_dict("records")
-    stays: list[dict[str, Any]] = []
-    for number, stop in enumerate(lay):
-        if not stop["berth"]:
-            continue
-        earlier = next((s for s in reversed(stays) if s["berth"] == stop["berth"]), None)
-        if earlier is None or _left(
-            earlier, lay[earlier["number"] + 1 : number], stop, rows, port, outlines, rules
-        ):
-            stays.append({**stop, "number": number})
-            continue
-        # what lies between is unconfirmed: had the ship lain there, it would have left
-        del stays[stays.index(earlier) + 1 :]
-        earlier.update(last=stop["last"], number=number)
-    return [(s["visit"], s["berth"], s["first"], s["last"]) for s in stays]
+    def with_berths(self, stops: list[Stop]) -> list[Stop]:
+        """The stops with the id of the nearest berth in reach."""
+        if not stops or not self.outlines:
+            return []
+        lon, lat = (np.array([getattr(s, name) for s in stops]) for name in ("lon", "lat"))
+        points = points_of(lon, lat, self.port)
+        distance_m = np.array([shapely.distance(points, o) for o in self.outlines.values()])
+        reached = distance_m.min(axis=0) <= self.rules.berth_reach_m
+        ids = list(self.outlines)
+        return [
+            replace(stop, berth=ids[nearest]) if in_reach else stop
+            for stop, nearest, in_reach in zip(
+                stops, distance_m.argmin(axis=0), reached, strict=True
+            )
+        ]
 
+    def stays(self, stops: list[Stop]) -> list[Stop]:
+        """The stays of one visit's stops, each as one stop."""
+        stays: list[Stop] = []
+        for number, stop in enumerate(stops):
+            if not stop.berth:
+                continue
+            earlier = next((s for s in reversed(stays) if s.berth == stop.berth), None)
+            if earlier is None or self._left(earlier, _since(earlier, stops, number), stop):
+                stays.append(stop)
+                continue
+            # what lies between is unconfirmed: had the ship lain there, it would have left
+            place = stays.index(earlier)
+            stays[place:] = [earlier.with_later(stop)]
+        return stays
 
-def _left(
-    stay: Mapping[str, Any],
-    between: list[dict[str, Any]],
-    stop: Mapping[str, Any],
-    rows: pd.DataFrame,
-    port: Port,
-    outlines: Mapping[str, shapely.Polygon],
-    rules: AisVisitSettings,
-) -> bool:
-    """Whether a ship was surely elsewhere between a stay and a later stop at the same berth."""
-    if any(other["messages"] >= CONFIRMED for other in between if other["berth"] != stay["berth"]):
-        return True
-    away = rows.iloc[stay["last"] + 1 : stop["first"]]
-    points = points_of(away["lon"].to_numpy(), away["lat"].to_numpy(), port)
-    off = shapely.distance(points, outlines[stay["berth"]]) > rules.moved_m
-    under_way = off & (away["sog_kn"].to_numpy() >= UNDER_WAY_KN)
-    return bool(off.sum() >= CONFIRMED or under_way.any())
+    def _left(self, stay: Stop, between: Iterator[Stop], stop: Stop) -> bool:
+        """Whether a ship was surely elsewhere between a stay and a later stop at the same berth."""
+        if any(s.messages >= CONFIRMED for s in between if s.berth != stay.berth):
+            return True
+        rows = slice(stay.last + 1, stop.first)
+        points = points_of(self.lon[rows], self.lat[rows], self.port)
+        off = shapely.distance(points, self.outlines[stay.berth]) > self.rules.moved_m
+        under_way = off & (self.sog_kn[rows] >= UNDER_WAY_KN)
+        return bool(off.sum() >= CONFIRMED or under_way.any())
 
 
-def _berth_at(stops: pd.DataFrame, port: Port, rules: AisVisitSettings) -> NDArray[np.object_]:
-    """Id of the nearest berth in reach, "" where there is none; a quay goes before an anchorage."""
-    if not len(stops):
-        return np.empty(0, dtype=object)
-    points = points_of(stops["lon"].to_numpy(), stops["lat"].to_numpy(), port)
-    berths = sorted(port.berths, key=lambda berth: berth.kind is BerthKind.ANCHORAGE)
-    outlines = [project(berth.polygon, port.grid.epsg) for berth in berths]
-    distance_m = np.array([shapely.distance(points, outline) for outline in outlines])
-    nearest = distance_m.argmin(axis=0)
-    reached = distance_m.min(axis=0) <= rules.berth_reach_m
-    ids = np.array([berth.id for berth in berths], dtype=object)
-    return np.where(reached, ids[nearest], "")
+def _since(stay: Stop, stops: Sequence[Stop], number: int) -> Iterator[Stop]:
+    """The stops after a stay and before that of a number, the last first."""
+    back = (stops[place] for place in range(number - 1, -1, -1))
+    return takewhile(lambda stop: stop.first > stay.last, back)

@@ -16,7 +16,7 @@ from shapely.geometry import Point, box
 
 from jobs.ais import AIS_MATCH_COLUMNS, AisMatchSettings, match_ais, read_ais
 from jobs.ais.association import best_pairs, pair_probabilities
-from jobs.ais.geodesy import DEGREE_M, KNOT_MS
+from jobs.ais.geodesy import DEGREE_M, KNOT_MS, wrapped
 from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, fixes_at, tracks_of
 from jobs.visits.columns import frame, table
@@ -242,6 +242,18 @@ def test_rows_come_back_in_the_vessels_order() -> None:
     found = match_ais(mixed, positions(lying(273000001, 0, 0), *neighbours()))
     assert list(found["vessel_id"]) == list(mixed["vessel_id"])
     assert len(match_ais(one.iloc[:0], positions(*neighbours()))) == 0
+
+
+def test_vessels_and_ships_on_both_sides_of_180_degrees_are_matched() -> None:
+    vessels, ships = seen((0, 0), (2000, 0)), positions(lying(273000001, 15, -20), *neighbours())
+    usual = match_ais(vessels, ships)
+    turn = 180.0 - LON - 1000 * METRE_LON
+    turned = vessels.set_geometry(
+        [Point(wrapped(place.x + turn), place.y) for place in vessels.geometry], crs=vessels.crs
+    )
+    found = match_ais(turned, ships.assign(lon=wrapped(ships["lon"] + turn)))
+    assert usual["tier"].tolist() == ["matched", "dark"]
+    pd.testing.assert_frame_equal(found, usual, rtol=1e-6)
 
 
 # --- interpolation ------------------------------------------------------------------------------
