@@ -43,12 +43,16 @@ from jobs.domain import (
     Scene,
     Sensor,
     Source,
+    address_fault,
     sensor_named,
 )
 from jobs.errors import InputError
 
 Item: TypeAlias = Mapping[str, Any]
 """A STAC item (or one of its parts) as JSON gives it."""
+
+UNRESOLVED = "berthwatch:unresolved"
+"""Key of an asset whose href could not be made absolute: why not."""
 
 Transform: TypeAlias = tuple[float, float, float, float, float, float]
 """Affine coefficients (a, b, c, d, e, f) from (column, row) to (x, y)."""
@@ -338,8 +342,12 @@ def _etag(asset: Item) -> str | None:
 
 def _href(item: Item, band: _Band) -> str:
     href = band.asset.get("href")
+    where = f"asset {band.asset_name!r} of item {item.get('id')!r}"
     if not href or not isinstance(href, str):
-        raise InputError(f"asset {band.asset_name!r} of item {item.get('id')!r} has no href")
+        raise InputError(f"{where} has no href")
+    fault = band.asset.get(UNRESOLVED) or address_fault(href)
+    if fault:
+        raise InputError(f"{where} has the address {href!r}, where no file can be read: {fault}")
     return href
 
 

@@ -16,7 +16,7 @@ from jobs.catalog.transport import (
     with_absolute_hrefs,
 )
 from jobs.domain import SourceSpec
-from jobs.errors import CatalogError
+from jobs.errors import CatalogError, InputError
 
 
 def static_items(
@@ -79,14 +79,10 @@ def _node_items(
     source: SourceSpec, href: str, node: Item, reader: CatalogReader, report: Progress
 ) -> Iterator[Item | Rejected]:
     for place, catalog in _nodes(href, node, reader):
-        hrefs = [absolute_href(place, link["href"]) for link in links(catalog, "item")]
+        hrefs = [str(link["href"]) for link in links(catalog, "item")]
         report(f"{source.collection}: {len(hrefs)} items linked in {place}")
         for item_href in hrefs:
-            try:
-                address, item = reader.json_at(item_href)
-                yield with_absolute_hrefs(item, address)
-            except CatalogError as error:
-                yield Rejected(item_href, source.catalog, source.collection, str(error))
+            yield _linked_item(source, place, item_href, reader)
         broken = broken_links(catalog, "item", "items", "child")
         if broken:
             reason = f"{broken} of its links to items have no address; expected a path or a URL"
@@ -95,3 +91,15 @@ def _node_items(
             listed, page = reader.json_at(absolute_href(place, str(link["href"])))
             refuse_part_of_api(source, listed, page, reader)
             yield from _listed_items(source, listed, page, reader)
+
+
+def _linked_item(
+    source: SourceSpec, place: str, href: str, reader: CatalogReader
+) -> Item | Rejected:
+    """The item that a file at ``place`` links to; rejected where it cannot be read."""
+    try:
+        href = absolute_href(place, href)
+        address, item = reader.json_at(href)
+        return with_absolute_hrefs(item, address)
+    except (CatalogError, InputError) as error:
+        return Rejected(href, source.catalog, source.collection, str(error))

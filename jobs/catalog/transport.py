@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from requests import RequestException, Response
 from urllib3.util import Retry
 
-from jobs.catalog.stac_item import Item
-from jobs.domain import Access
-from jobs.errors import CatalogError
+from jobs.catalog.stac_item import UNRESOLVED, Item
+from jobs.domain import Access, path_beside, path_of_file_uri
+from jobs.errors import CatalogError, InputError
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -231,22 +231,33 @@ def with_absolute_hrefs(item: Any, base: str) -> Any:
 
 
 def absolute_href(base: str, href: str) -> str:
-    """An href resolved against ``base``, the path or URL of the file that holds it."""
-    if href.startswith("file://"):
-        return unquote(urlsplit(href).path)
+    """An href resolved against ``base``, the path or URL of the file that holds it.
+
+    Raises InputError for a ``file:`` address on another machine, and for a path that may mean two
+    files.
+    """
+    path = path_of_file_uri(href)
+    if path is not None:
+        return path
     if "://" in href or href.startswith("/vsi"):
         return href
-    if _is_s3(base):  # urljoin resolves against schemes of the web only
-        return "s3" + urljoin("http" + base.removeprefix("s3"), href).removeprefix("http")
+    if _is_s3(base):  # keys are literal: in one, neither ? nor # nor % has a meaning
+        bucket, _, key = base.removeprefix("s3://").partition("/")
+        return (
+            f"s3://{bucket}{posixpath.normpath(posixpath.join('/', posixpath.dirname(key), href))}"
+        )
     if "://" in base:
         return urljoin(base, href)
-    return os.path.normpath(Path(base).parent / href)
+    return path_beside(base, href)
 
 
 def _absolute_asset(asset: Any, base: str) -> Any:
     if not isinstance(asset, Mapping) or not isinstance(asset.get("href"), str):
         return asset
-    return {**asset, "href": absolute_href(base, asset["href"])}
+    try:
+        return {**asset, "href": absolute_href(base, asset["href"])}
+    except InputError as error:  # of this asset alone, which may not be needed
+        return {**asset, UNRESOLVED: str(error)}
 
 
 def _is_web(href: str) -> bool:

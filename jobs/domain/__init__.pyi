@@ -1,3 +1,4 @@
+from .address import address_fault, path_beside, path_of_file_uri, web_address
 from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
@@ -85,6 +86,7 @@ __all__ = [
     "UnitState",
     "Vessel",
     "YamlReader",
+    "address_fault",
     "bundled_ports",
     "code_version",
     "content_id",
@@ -98,6 +100,8 @@ __all__ = [
     "nearest_word",
     "overlap_text",
     "overlaps",
+    "path_beside",
+    "path_of_file_uri",
     "period_json",
     "port_geojson",
     "project",
@@ -110,4 +114,5 @@ __all__ = [
     "to_wgs84",
     "today_utc",
     "transformer",
+    "web_address",
 ]

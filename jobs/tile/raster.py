@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
-from jobs.domain import Access, Source
+from jobs.domain import Access, Source, address_fault, web_address
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, gdal_settings, without_query
 from jobs.tile.setup import local_fault
@@ -54,8 +54,16 @@ MAX_SHARED = 32
 """Files kept open at once by `sharing_files`: six scenes of four bands and a mask."""
 
 _REMOTE = re.compile(r"(https?|s3|gs|az|abfss?)://|/vsi(curl|s3|gs|az|adls|oss|swift)/", re.I)
+_QUOTED = re.compile(r"(\w+://|/vsi)[^\s'\"]+")
+"""Addresses in GDAL's messages: what they contain says nothing of the failure."""
 _REFUSED = re.compile(r"\b40[13]\b|AccessDenied|Forbidden|Unauthorized|InvalidAccessKeyId", re.I)
 _MISSING = re.compile(r"\b404\b|NoSuchKey|NoSuchBucket|specified key does not exist", re.I)
+_LASTING = re.compile(
+    r"code: 4(05|06|10|14|51)\b|URL rejected|SSL certificate problem|no alternative certificate"
+    r"|unsupported protocol",
+    re.I,
+)
+"""Answers that do not pass, and failures before any answer."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,9 @@ def use(
     from the copy. Raises UnreachableError where another attempt may
     succeed, else SceneError.
     """
+    fault = address_fault(place.href)
+    if fault:
+        raise SceneError(f"cannot read {without_query(place.href)}: {fault}")
     way: Way | None = _open
     while way is not None:
         try:
@@ -187,7 +198,7 @@ def _open_signed_anew(place: Place) -> DatasetReader:
 
 
 def _open_copy(place: Place) -> DatasetReader:
-    with copied(address(place.href, place.access)) as path:
+    with copied(web_address(address(place.href, place.access))) as path:
         _shared.copies += 1
         # The name is removed at once; the bytes stay until the dataset is closed.
         return rasterio.open(path, sharing=False)
@@ -195,17 +206,17 @@ def _open_copy(place: Place) -> DatasetReader:
 
 def _open_at(href: str) -> DatasetReader:
     # GDAL caches S3 credentials; rasterio would request them from boto3 for each file.
-    href = re.sub(r"^s3://", "/vsis3/", href)
+    href = re.sub(r"^s3://", "/vsis3/", web_address(href), flags=re.I)
     if re.match(r"https?://", href):
         # A fragment is not sent to the server. As each opening has its own, GDAL reuses no cached
         # state of one that failed; the setting for that costs another request for each file. It
         # requires EMPTY_DIR above: with a fragment a sidecar's address would be the file's own.
         suffix = PurePosixPath(urlsplit(href).path).suffix  # CPL_VSIL_CURL_ALLOWED_EXTENSIONS
         href = f"/vsicurl/{href}#{next(_openings)}{suffix}"
-    if not _REMOTE.search(href):
+    if href.startswith("/") and not href.startswith("/vsi"):
         # Masks and no-data values may lie in files beside it (.msk, .aux.xml); looking is cheap.
         with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"):
-            return rasterio.open(href, sharing=False)
+            return rasterio.open(Path(href), sharing=False)  # as a string it might be a URL
     return rasterio.open(href, sharing=False)
 
 
@@ -309,16 +320,19 @@ def unreadable(href: str, error: Exception) -> SceneError | SetupError:
     where the fault is this machine's.
     """
     text = _text(error)
+    message = f"cannot read {without_query(href)}: {without_query(text)}"
+    text = _QUOTED.sub("", text.replace(href, "").replace(web_address(href), ""))
     fault = local_fault(without_query(text))
     if fault is not None:
         return fault
-    message = f"cannot read {without_query(href)}: {without_query(text)}"
     if not _REMOTE.match(href):
         return SceneError(f"{message}; expected a whole, readable raster: fetch it again")
     if _REFUSED.search(text):
         return SceneError(f"{message}; expected to be let in: check the credentials and `access`")
     if _MISSING.search(text):
         return SceneError(f"{message}; expected the file the catalog names: plan again")
+    if _LASTING.search(text):
+        return SceneError(f"{message}; another attempt would end alike: check the address")
     return UnreachableError(f"{message}; the server may do better later: try again")
 
 

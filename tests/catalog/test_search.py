@@ -343,6 +343,43 @@ def test_hrefs_that_are_absolute_stay(tmp_path: Path) -> None:
     assert bands["blue"].href == "/data/b c.tif"
 
 
+@pytest.mark.parametrize(
+    ("href", "reason"),
+    [
+        ("htp://files.example/red.tif", "its scheme 'htp' is unknown"),
+        ("http:///red.tif", "names no host"),
+        ("https://files.example:port/red.tif", "expected a host and, if any, a port"),
+        ("file://server/share/red.tif", "lies on the machine 'server'"),
+    ],
+)
+def test_an_address_that_can_never_be_valid_leaves_out_its_item(
+    tmp_path: Path, href: str, reason: str
+) -> None:
+    bad, good = item_on(5), item_on(6)
+    bad["assets"]["red"]["href"] = href
+    good["assets"]["thumbnail"] = {"href": href}  # needed by nobody
+    found = search_catalog(SourceSpec(as_catalog(tmp_path, [bad, good]), COLLECTION), AREA, PERIOD)
+    assert len(found.scenes) == 1
+    (left_out,) = found.rejected
+    assert reason in left_out.reason
+
+
+def test_hrefs_on_disk_may_be_encoded_or_not(tmp_path: Path) -> None:
+    item = item_on(5)
+    item["assets"]["red"]["href"] = "./with%20space/red%20100%25.tif"
+    item["assets"]["green"]["href"] = "./with space/green%20literal.tif"
+    place = as_catalog(tmp_path, [item])
+    folder = next(tmp_path.rglob("item.json")).parent / "with space"
+    folder.mkdir()
+    names = {"red": "red 100%.tif", "green": "green%20literal.tif"}
+    for name in names.values():
+        (folder / name).touch()
+    bands = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD).scenes[0].bands
+    assert {band: bands[band].href for band in names} == {
+        band: str(folder / name) for band, name in names.items()
+    }
+
+
 def test_a_linked_item_that_is_missing_or_broken_is_reported(tmp_path: Path) -> None:
     place = as_catalog(tmp_path, month())
     year = tmp_path / "sub" / COLLECTION / "2025"
