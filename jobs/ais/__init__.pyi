@@ -1,5 +1,5 @@
 from .compare import compare_visits
-from .counts import FileSummary, ReadSummary
+from .counts import ReadSummary
 from .crosscheck import cross_check
 from .crosscheck_files import (
     cross_check_summary,
@@ -39,7 +39,6 @@ __all__ = [
     "AisMatchSettings",
     "AisVisitSettings",
     "AisVisits",
-    "FileSummary",
     "GapSettings",
     "ReadSummary",
     "Window",
