@@ -9,7 +9,7 @@ from pathlib import Path
 
 import shapely
 
-from jobs.catalog import Progress, Rejected, search_catalog
+from jobs.catalog import Progress, Rejected, SilentFiles, search_catalog
 from jobs.domain import (
     Job,
     Port,
@@ -77,13 +77,14 @@ def _findings(
         for line in chain(_swapped_ports(job, ports), _shared_berths(ports)):
             tell(line)
     empty: list[EmptyPort] = []
+    files = SilentFiles()
     for number, port in enumerate(ports, start=1):
         if progress is not None and len(ports) > 1:
             progress(f"{port.id}, port {number} of {len(ports)}")
         sources = [_search(job, source, port, progress) for source in job.sources]
         scenes = tuple(chain.from_iterable(found.scenes for found in sources))
         rejected = tuple(chain.from_iterable(found.rejected for found in sources))
-        overpasses = group_overpasses(port, scenes)
+        overpasses = group_overpasses(port, files.asked(scenes))
         if not overpasses:
             empty.append(EmptyPort(port, sources))
         yield PortFindings(port.id, overpasses, rejected)

@@ -166,9 +166,9 @@ def _compare_inputs(
     """
     tile = next(stage for stage in STAGES if stage.name is StageName.TILE)
     again = tile.run(unit, settings, MemoryStore(archive.fork().land()), False)
-    compared, faults = _check_files(unit.overpass)
+    checksums, faults = _check_files(unit.overpass)
     faults += _other_reads(read, again.read)
-    if not faults and not read and not compared:
+    if not faults and not read and not checksums:
         return (
             "unknown: neither the catalog nor the archive, filled before it kept any, has digests"
         )
@@ -176,18 +176,18 @@ def _compare_inputs(
 
 
 def _check_files(overpass: Overpass) -> tuple[int, list[str]]:
-    """How many facts of files were compared with the catalog's, and those that differ, in words."""
-    compared, faults = 0, []
+    """How many checksums were compared with the catalog's, and the facts that differ, in words."""
+    checksums, faults = 0, []
     for number, scene in enumerate(overpass.scenes, start=1):
         for name, source in _files(scene.bands, scene.mask):
             for fact in file_facts(source, scene.access):
-                compared += 1
+                checksums += fact.is_checksum
                 if not fact.agrees:
                     faults.append(
                         f"{fact.name} of {number}/{name} is {fact.found}, "
                         f"the catalog states {fact.stated}"
                     )
-    return compared, faults
+    return checksums, faults
 
 
 def _files(bands: Mapping[str, Source], mask: Source | None) -> Iterator[tuple[str, Source]]:

@@ -32,9 +32,11 @@ class FileFact:
     """One fact of a file: what the catalog says, and what the file has."""
 
     name: str
-    """checksum, ETag or size."""
+    """Such as ``sha2-256 checksum``, ``ETag`` or ``size``."""
     stated: str
     found: str
+    is_checksum: bool = False
+    """Alone it proves that the file is the one of the catalog."""
 
     @property
     def agrees(self) -> bool:
@@ -57,7 +59,7 @@ def file_facts(source: Source, access: Access | None) -> tuple[FileFact, ...]:
     facts: list[FileFact] = []
     if checksum is not None and made is not None:
         name = f"{checksum.algorithm} checksum"
-        facts.append(FileFact(name, checksum.digest, made.hexdigest()))
+        facts.append(FileFact(name, checksum.digest, made.hexdigest(), is_checksum=True))
     if source.etag is not None and etag is not None:
         facts.append(FileFact("ETag", source.etag, etag))
     if source.size_bytes is not None and size is not None:

@@ -26,7 +26,7 @@ from jobs.run.results import collect
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows, status_rows
 from jobs.run.verify import verify_sample
-from tests.support.scenes import small_port, write_band
+from tests.support.scenes import noise, small_port, write_band
 from tests.support.small_runs import BANDS, go, root_of
 
 SHA = "1220" + "a" * 64
@@ -214,6 +214,24 @@ def test_an_item_processed_again_in_place_is_tiled_again_once(
     for settled in (plan, catalog.plan()):
         third, events, _ = go(settled, client)
         assert (third.worked, third.done, reasons(events)) == (0, 2, [])
+
+
+def test_a_file_replaced_under_a_silent_item_is_told_by_its_size(
+    tmp_path: Path, client: Client
+) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.write(1300)
+    go(catalog.plan(), client)
+    write_band(
+        tmp_path / "S2A_1-red.tif",
+        noise(shape=catalog.grid.shape),
+        epsg=catalog.grid.epsg,
+        transform=catalog.grid.transform,
+    )
+    again, events, _ = go(catalog.plan(), client)
+    assert (again.worked, again.done, reasons(events)) == (1, 1, ["another size of red"])
+    same, _, _ = go(catalog.plan(), client)
+    assert (same.worked, same.done) == (0, 1)
 
 
 def test_only_the_item_that_changed_is_tiled_again(tmp_path: Path, client: Client) -> None:

@@ -1,0 +1,103 @@
+"""Files of items that say nothing by which another version would be known: they are asked.
+
+A file that is replaced under its address is then noticed by another size, or by another ETag where
+its server gives a strong one. Times of files are not asked for: each copy has another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from jobs.domain import Scene, Source
+
+AT_ONCE = 16
+"""Requests at the same time."""
+
+MOST_FAILURES = 3
+"""A server that fails so often is not asked again."""
+
+_TIMEOUT_S = (5.0, 10.0)
+
+
+class SilentFiles:
+    """Asks the files of silent scenes, each once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int | None, str | None]] = {}
+        self._failures: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def asked(self, scenes: Sequence[Scene]) -> list[Scene]:
+        """The scenes, those that are silent with the sizes and ETags of their files as far as these
+        can be had: of local files and of those on the open web.
+        """
+        hrefs = {href for scene in scenes if _is_silent(scene) for href in _hrefs(scene)}
+        wanted = sorted(hrefs - self._known.keys())
+        if wanted:
+            with requests.Session() as session, ThreadPoolExecutor(AT_ONCE) as pool:
+                found = pool.map(lambda href: self._ask(session, href), wanted)
+                self._known.update(zip(wanted, found, strict=True))
+        return [self._told(scene) if _is_silent(scene) else scene for scene in scenes]
+
+    def _told(self, scene: Scene) -> Scene:
+        bands = {name: self._with_facts(source) for name, source in scene.bands.items()}
+        mask = None if scene.mask is None else self._with_facts(scene.mask)
+        return replace(scene, bands=bands, mask=mask)
+
+    def _with_facts(self, source: Source) -> Source:
+        size, etag = self._known[source.href]
+        return replace(source, size_bytes=size, etag=etag)
+
+    def _ask(self, session: requests.Session, href: str) -> tuple[int | None, str | None]:
+        """Size and strong ETag of a file; None for what is unknown."""
+        if not href.startswith(("http://", "https://")):
+            return _size_on_disk(href), None
+        host = urlsplit(href).netloc
+        if self._failures[host] >= MOST_FAILURES:
+            return None, None
+        try:
+            headers = {"Accept-Encoding": "identity"}
+            answer = session.head(href, headers=headers, timeout=_TIMEOUT_S, allow_redirects=True)
+            answer.raise_for_status()
+            size = answer.headers.get("Content-Length", "")
+            etag = answer.headers.get("ETag", "")
+        except requests.RequestException:
+            with self._lock:
+                self._failures[host] += 1
+            return None, None
+        strong = etag.strip('"') if etag.startswith('"') else ""
+        return int(size) if size.isdecimal() else None, strong or None
+
+
+def _is_silent(scene: Scene) -> bool:
+    """Whether neither the item nor its assets say anything that a replaced file would change."""
+    if "produced" in scene.facts or scene.access is not None:
+        return False
+    return not any(s.checksum or s.etag or s.size_bytes is not None for s in _sources(scene))
+
+
+def _sources(scene: Scene) -> Iterator[Source]:
+    yield from scene.bands.values()
+    if scene.mask is not None:
+        yield scene.mask
+
+
+def _hrefs(scene: Scene) -> Iterable[str]:
+    return (source.href for source in _sources(scene))
+
+
+def _size_on_disk(href: str) -> int | None:
+    if "://" in href or href.startswith("/vsi"):
+        return None
+    try:
+        return Path(href).stat().st_size
+    except (OSError, ValueError):
+        return None
