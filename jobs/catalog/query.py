@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import shapely
 from shapely.geometry import Polygon
 
+from jobs.catalog.broken_json import refuse_broken
 from jobs.catalog.footprint import near_180, outline, raster_touches, touches
 from jobs.catalog.stac_item import MALFORMED, Item, acquired, cloud_cover, malformed, raster_of
 from jobs.domain import Period, Scene, SourceSpec, nearest_word
@@ -58,6 +59,7 @@ class ItemFilter:
         """
         if not isinstance(item, Mapping):
             raise InputError(f"a {type(item).__name__} where an item was expected")
+        refuse_broken(item)
         unknown: InputError | None = None
         for matches in (self._in_period, self._in_area, self._clear_enough):
             try:

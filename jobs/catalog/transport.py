@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pystac_client.stac_api_io import StacApiIO
 from requests import RequestException, Response
 from urllib3.util import Retry
 
+from jobs.catalog.broken_json import loads
 from jobs.catalog.stac_item import UNRESOLVED, Item
 from jobs.domain import Access, path_beside, path_of_file_uri
 from jobs.errors import CatalogError, InputError
@@ -43,9 +43,9 @@ class RequestSettings:
 
 
 class TolerantIO(StacApiIO):
-    """Requests whose answers may hold NaN and Infinity, as Python's own JSON writer makes them.
+    """Requests whose answers may be JSON with faults, and that remember where they were answered.
 
-    pystac decodes with orjson where that is installed, which refuses a whole page for one of them.
+    pystac decodes with orjson where that is installed, which refuses a whole page for one NaN.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,7 +70,7 @@ class TolerantIO(StacApiIO):
 
     def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The text as JSON."""
-        content: dict[str, Any] = json.loads(txt)
+        content: dict[str, Any] = loads(txt)
         return content
 
 
@@ -107,9 +107,9 @@ class CatalogReader:
                 content = self.io.read_json(href)
                 address = self.io.address_of_last(href)
             elif _is_s3(href):
-                content = json.loads(self._object(href))
+                content = loads(self._object(href))
             else:
-                content = json.loads(Path(href).read_bytes())
+                content = loads(Path(href).read_bytes())
         except (OSError, APIError, ValueError, RecursionError) as error:
             raise read_error(href, error) from error
         if not isinstance(content, Mapping):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
@@ -32,6 +32,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("geometry", SPELLINGS.values(), ids=SPELLINGS)
+@settings(deadline=None)
 @given(lon=st.floats(-180, 180))
 def test_a_footprint_touches_the_same_places_in_every_spelling(
     geometry: dict[str, Any], lon: float
