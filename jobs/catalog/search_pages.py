@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import copy
 from itertools import count
 from typing import Any
 from urllib.parse import urljoin
@@ -52,8 +53,16 @@ class SearchPages:
         self.url = _search_url(source, root)
         self.methods = _methods(root)
         self.reader = reader
+        self._method, self._limit = 0, reader.settings.page_items
+        self._once = False
         self.missing = 0
         """Items that the server said it found and did not give, after the last page."""
+
+    def at(self, area: Polygon) -> SearchPages:
+        """The same query for another area, asked once, in the way that this one was answered."""
+        other = copy(self)
+        other.area, other._once, other.missing = area, True, 0
+        return other
 
     def pages(self, report: Progress) -> Iterator[Item]:
         """Every page; after a refusal again from the first, so that items may come twice.
@@ -75,12 +84,13 @@ class SearchPages:
             raise refused
 
     def _ways(self) -> Iterator[tuple[str, int]]:
-        self._method, self._limit = 0, self.reader.settings.page_items
         while self._method < len(self.methods) and self._limit >= 1:
             yield self.methods[self._method], self._limit
 
     def _may_help(self, error: APIError, method: str, limit: int) -> bool:
         """Take the next way after this refusal; False where there is none."""
+        if self._once:
+            return False
         status = getattr(error, "status_code", None)
         if status in _METHOD_REFUSED and self._method + 1 < len(self.methods):
             self._method += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -81,33 +81,49 @@ def api_items(
     Items that it says it found and does not give are one rejected item.
     """
     _check_collection(source, reader)
-    searches = [SearchPages(source, place, period, root, reader) for place in in_turns(area)]
-    pages = _pages_of(searches, report)
-    for item in _own_items(reader.guarded(source.catalog, pages), source, report):
-        yield with_absolute_hrefs(item, own_address(item, searches[0].url))
-    missing = sum(search.missing for search in searches)
+    here, *turned = in_turns(area)
+    search = SearchPages(source, here, period, root, reader)
+    pages = reader.guarded(source.catalog, search.pages(report))
+    yield from _absolute(_own_items(pages, source, report), search)
+    yield from _not_given(search)
+    for place in turned:
+        yield from _beyond_180(search.at(place), reader, report)
+
+
+def _beyond_180(
+    search: SearchPages, reader: CatalogReader, report: Progress
+) -> Iterator[Item | Rejected]:
+    """Items of the same place in another turn of the globe: servers compare numbers.
+
+    A server that refuses longitudes beyond 180 has none there; another failure is one rejected
+    item, as nobody can tell.
+    """
+    source = search.source
+    try:
+        pages = reader.guarded(source.catalog, search.pages(report))
+        yield from _absolute(_own_items(pages, source, report), search)
+    except CatalogError as error:
+        status = getattr(error.__cause__, "status_code", None)
+        if status is None or not 400 <= status < 500:
+            reason = f"the search for what is written beyond 180 degrees failed: {error}"
+            yield Rejected("items beyond 180", source.catalog, source.collection, reason)
+    else:
+        yield from _not_given(search)
+
+
+def _absolute(items: Iterator[Any], search: SearchPages) -> Iterator[Item]:
+    return (with_absolute_hrefs(item, own_address(item, search.url)) for item in items)
+
+
+def _not_given(search: SearchPages) -> Iterator[Rejected]:
+    """What the server said it found and did not give."""
+    missing, source = search.missing, search.source
     if missing:
         reason = (
             f"the server said that it found {missing} items more than its pages held, the last of "
             "which has no next one; narrow the period, or ask its operator"
         )
         yield Rejected(f"{missing} items not given", source.catalog, source.collection, reason)
-
-
-def _pages_of(searches: Sequence[SearchPages], report: Progress) -> Iterator[Item]:
-    """Pages of a search, and near 180 degrees those for the same place in another turn.
-
-    A server that takes no longitude beyond 180 refuses the second, and has no item there.
-    """
-    first, *turned = searches
-    yield from first.pages(report)
-    for search in turned:
-        try:
-            yield from search.pages(report)
-        except APIError as error:
-            if not 400 <= (getattr(error, "status_code", None) or 0) < 500:
-                raise
-            report(f"{search.source.collection}: no search beyond 180 degrees: {error}")
 
 
 def _check_collection(source: SourceSpec, reader: CatalogReader) -> None:

@@ -206,7 +206,7 @@ def test_empty_pages_without_end_are_an_error(api: Api) -> None:
         found(api.url)
 
 
-@pytest.mark.parametrize("turned_status", [200, 400])
+@pytest.mark.parametrize("turned_status", [200, 400, 500])
 @pytest.mark.parametrize("lon", [179.5, -179.5])
 def test_near_180_degrees_the_place_is_asked_for_in_both_turns(
     api: Api, lon: float, turned_status: int
@@ -218,8 +218,11 @@ def test_near_180_degrees_the_place_is_asked_for_in_both_turns(
     area = box(lon - 0.1, -4.7, lon + 0.1, -4.6)
     result = search_catalog(SourceSpec(api.url, COLLECTION), area, PERIOD, settings=QUICK)
     across = -360 if lon > 0 else 360
-    reached = {0} if turned_status == 400 else {0, across}
+    reached = {0, across} if turned_status == 200 else {0}
     assert ids(result) == [each for i, each in enumerate(days(3, 22), 2) if turns[i % 3] in reached]
+    said = ["items beyond 180"] if turned_status == 500 else []
+    assert [left_out.item_id for left_out in result.rejected] == said
+    assert len(api.asked) == 2
 
 
 def moved(item: dict[str, Any], lon: float, turn: int) -> dict[str, Any]:
