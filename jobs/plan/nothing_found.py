@@ -63,15 +63,15 @@ def _reason(port: Port, found: SourceFindings, period: Period) -> str:
             "check `area` in the port file against the footprints"
         )
     said = [] if not found.rejected else [_unusable(found.rejected)]
-    limit = found.source.max_cloud_cover
+    limit, any_cloud = found.source.max_cloud_cover, replace(found.source, max_cloud_cover=None)
     if limit is not None:
-        seen = _scenes(replace(found.source, max_cloud_cover=None), port, period)
+        seen = _scenes(any_cloud, port, period)
         clouded = [each for each in seen if each.cloud_cover is not None]
         if clouded:
             return "; ".join((*said, _too_cloudy(clouded, limit)))
     if said:
         return said[0]
-    return _elsewhen(_scenes(found.source, port, _around(period)), period)
+    return _elsewhen(_scenes(any_cloud, port, _around(period)), period)
 
 
 def _too_cloudy(scenes: Sequence[Scene], limit: float) -> str:

@@ -35,7 +35,8 @@ def test_all_too_cloudy_is_said_with_the_count_and_the_clearest(tmp_path: Path) 
 
 
 def test_all_outside_the_period_is_said_with_the_nearest_days(tmp_path: Path) -> None:
-    job = write_job(tmp_path, items_on(3, 8, 25), "2025-07-09", "2025-07-20")
+    more = ", max_cloud_cover: 5"  # which decides nothing here
+    job = write_job(tmp_path, items_on(3, 8, 25), "2025-07-09", "2025-07-20", more)
     assert "there are others, the last on 2025-07-08 and the next on 2025-07-25" in refused(job)
 
 
