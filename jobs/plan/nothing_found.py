@@ -65,13 +65,13 @@ def _reason(port: Port, found: SourceFindings, period: Period) -> str:
     said = [] if not found.rejected else [_unusable(found.rejected)]
     limit, any_cloud = found.source.max_cloud_cover, replace(found.source, max_cloud_cover=None)
     if limit is not None:
-        seen = _scenes(any_cloud, port, period)
-        clouded = [each for each in seen if each.cloud_cover is not None]
+        seen = _search(any_cloud, port, period)
+        clouded = [each for each in seen.scenes if each.cloud_cover is not None] if seen else []
         if clouded:
             return "; ".join((*said, _too_cloudy(clouded, limit)))
     if said:
         return said[0]
-    return _elsewhen(_scenes(any_cloud, port, _around(period)), period)
+    return _elsewhen(_search(any_cloud, port, _around(period)), period)
 
 
 def _too_cloudy(scenes: Sequence[Scene], limit: float) -> str:
@@ -89,13 +89,20 @@ def _unusable(rejected: Sequence[Rejected]) -> str:
     return f"{_count(rejected, 'item')} found that cannot be used: {'; '.join(shown)}"
 
 
-def _elsewhen(scenes: Sequence[Scene], period: Period) -> str:
-    if not scenes:
+def _elsewhen(wider: SourceFindings | None, period: Period) -> str:
+    """Of a source without any item in the period, by a search of the years around it too."""
+    if wider is None:
+        return "no item of the port in the period; correct `period` or the source"
+    if not wider.scenes and wider.rejected:
+        return (
+            f"no item of the port in the period; in the years around, {_unusable(wider.rejected)}"
+        )
+    if not wider.scenes:
         return (
             "no item touches the port's area, nor in the years before and after: check catalog, "
             "collection and the port's position"
         )
-    days = [scene.acquired.date() for scene in scenes]
+    days = [scene.acquired.date() for scene in wider.scenes]
     before = max((day for day in days if day < period.start), default=None)
     after = min((day for day in days if day > period.end), default=None)
     near = " and ".join(
@@ -104,12 +111,13 @@ def _elsewhen(scenes: Sequence[Scene], period: Period) -> str:
     return f"no item of the port in the period; there are others, {near}: correct `period`"
 
 
-def _scenes(source: SourceSpec, port: Port, period: Period) -> Sequence[Scene]:
-    """What a search gives; nothing where the catalog fails at this one."""
+def _search(source: SourceSpec, port: Port, period: Period) -> SourceFindings | None:
+    """What a search gives; None where the catalog fails at this one."""
     try:
-        return search_catalog(source, port.area, period).scenes
+        found = search_catalog(source, port.area, period)
     except CatalogError:
-        return ()
+        return None
+    return SourceFindings(source, found.scenes, found.rejected)
 
 
 def _around(period: Period) -> Period:

@@ -40,6 +40,13 @@ def test_all_outside_the_period_is_said_with_the_nearest_days(tmp_path: Path) ->
     assert "there are others, the last on 2025-07-08 and the next on 2025-07-25" in refused(job)
 
 
+def test_others_that_cannot_be_used_are_said_too(tmp_path: Path) -> None:
+    items = items_on(3)
+    del items[0]["assets"]["red"]
+    said = refused(write_job(tmp_path, items, "2025-07-09", "2025-07-20"))
+    assert "no item of the port in the period; in the years around, 1 item found that" in said
+
+
 def test_nothing_at_all_asks_for_the_place(tmp_path: Path) -> None:
     job = write_job(tmp_path, items_on(3), "2015-07-09", "2015-07-20")
     assert "no item touches the port's area" in refused(job)
