@@ -80,6 +80,8 @@ def _rings(coordinates: Any, place: str) -> Polygon:
 
 
 def _point(position: Any) -> tuple[float, float]:
+    if not isinstance(position, list):
+        raise ValueError(f"{position!r} is no position")
     lon, lat = position[0], position[1]
     for value in (lon, lat):
         if isinstance(value, bool) or not isinstance(value, int | float):

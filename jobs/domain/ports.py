@@ -28,6 +28,8 @@ Feature: TypeAlias = Mapping[str, Any]
 
 MIN_WIDTH_M, MAX_WIDTH_M = 500.0, 60_000.0
 """Limits of the width and height of a port's area."""
+MAX_DEGREES = 10.0
+"""Largest width and height that a UTM zone can hold; in it the largest area in metres is judged."""
 
 MOST_SHIPS = 1000
 """Largest capacity of a berth: no place holds more, and the estimates count ship by ship."""
@@ -272,6 +274,12 @@ def _refuse_overlaps(berths: tuple[Berth, ...], where: str) -> None:
 
 def _checked_grid(area: Polygon, place: str) -> Grid:
     """The area's grid; InputError for a size that is a mistake, before any array is allocated."""
+    west, south, east, north = area.bounds
+    if max(east - west, north - south) > MAX_DEGREES:
+        raise InputError(
+            f"{place}: the area spans {east - west:.0f} x {north - south:.0f} degrees; expected at "
+            f"most {MAX_WIDTH_M / 1000:.0f} km: draw it around the harbour and its roads"
+        )
     grid = local_grid(area)
     width_m, height_m = grid.width * grid.resolution_m, grid.height * grid.resolution_m
     if max(width_m, height_m) > MAX_WIDTH_M:

@@ -251,6 +251,14 @@ WRONG = {
         change((*FIRST, "geometry", "coordinates"), rectangle(19.5, 39.9, 20.5, 40.1)),
         "at most 60 km",
     ),
+    "a continent": (
+        change((*FIRST, "geometry", "coordinates"), rectangle(-60, -60, 60, 60)),
+        "the area spans 120 x 120 degrees; expected at most 60 km",
+    ),
+    "a position with names": (
+        change((*SECOND, "geometry", "coordinates"), [[{"lon": 20.01, "lat": 40.01}] * 4]),
+        "not rings.*is no position",
+    ),
     "too small": (
         change((*FIRST, "geometry", "coordinates"), rectangle(20.0, 40.0, 20.003, 40.02)),
         "at least 500 m",
@@ -275,6 +283,56 @@ def test_two_berths_of_one_id_are_refused(read):
     value["features"].append(copy.deepcopy(value["features"][1]))
     with pytest.raises(InputError, match="more than one berth has id 'oil'"):
         read(value)
+
+
+def places_in(value, path=()):
+    """Paths to everything in a document but itself."""
+    children = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, child in children if isinstance(value, dict | list) else ():
+        yield (*path, key)
+        if isinstance(child, dict | list):
+            yield from places_in(child, (*path, key))
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(),
+    st.sampled_from([90, -90, 180, -180, 1e308, "", "\ud800", "a\0b", "berth", "port", 2.0]),
+    st.text(max_size=5),
+    st.recursive(st.integers(), lambda each: st.lists(each, max_size=4), max_leaves=8),
+    st.dictionaries(st.sampled_from(["type", "id", "name", "0"]), st.integers(), max_size=2),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(places_in(document()), key=str)), ODD),
+        min_size=1,
+        max_size=3,
+    )
+)
+@settings(deadline=None, max_examples=300)
+def test_whatever_stands_in_a_file_it_is_read_or_refused_in_one_line(tmp_path_factory, changes):
+    value = document()
+    for path, new in changes:
+        target = value
+        try:
+            for key in path[:-1]:
+                target = target[key]
+            target[path[-1]] = new
+        except (KeyError, IndexError, TypeError):
+            continue  # changed away by an earlier one
+    file = tmp_path_factory.getbasetemp() / "odd.geojson"
+    file.write_text(json.dumps(value))
+    said = f"{file}: read"
+    try:
+        port_geojson(read_port(file))
+    except InputError as refusal:
+        said = str(refusal)
+    assert said.startswith(f"{file}: ")
+    assert "\n" not in said
 
 
 # --- two berths in one place ---------------------------------------------------------------------
