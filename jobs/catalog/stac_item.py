@@ -67,6 +67,8 @@ MALFORMED = (
 )
 """What reading an item raises whose values are of another kind than expected."""
 
+_BANDS = ("bands", "eo:bands", "raster:bands")
+"""Where an asset describes its bands, in their order in the file."""
 _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
 MOST_CLOUD = 100.5
@@ -225,6 +227,7 @@ def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
                 f"item {item.get('id')!r} has no {band} band for {sensor.name}; found assets "
                 f"{', '.join(sorted(_assets(item))) or 'none'}"
             )
+        _check_is_described(item, found)
         scale, offset = _scale_and_offset(item, found)
         yield band, _source(item, found, scale, offset, sensor.dtypes)
 
@@ -234,7 +237,7 @@ def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
     assets = _assets(item)
     for name in sensor.assets.get(band, ()):
         if name in assets:
-            return _asset_bands(name, assets[name])[0]
+            return _band_named(item, _asset_bands(name, assets[name]), band, sensor)
     for name, asset in assets.items():
         for found in _asset_bands(name, asset):
             if found.common_name == band and not _is_picture(found):
@@ -242,9 +245,22 @@ def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
     return None
 
 
+def _band_named(item: Item, bands: list[_Band], band: str, sensor: Sensor) -> _Band:
+    """The band of that name among an asset's; InputError where several are of other names."""
+    if len(bands) == 1:
+        return bands[0]
+    for found in bands:
+        if found.common_name == band or found.facts.get("name") in sensor.assets[band]:
+            return found
+    raise InputError(
+        f"asset {bands[0].asset_name!r} of item {item.get('id')!r} describes {len(bands)} bands, "
+        f"none of them as {band}; expected one, or `common_name: {band}` beside the right one"
+    )
+
+
 def _asset_bands(name: str, asset: Item) -> list[_Band]:
     """The bands of an asset; one without facts where the item describes none."""
-    kinds = [_dicts(asset.get(key)) for key in ("bands", "eo:bands", "raster:bands")]
+    kinds = [_dicts(asset.get(key)) for key in _BANDS]
     count = max(1, *map(len, kinds))
     return [_asset_band(name, asset, i, [k[i] for k in kinds if i < len(k)]) for i in range(count)]
 
@@ -271,6 +287,7 @@ def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
     index = {band.common_name: band.index for band in bands if band.common_name is not None}
     if not set(SENTINEL_2_VISUAL.bands) <= index.keys():
         index = {"red": 1, "green": 2, "blue": 3}  # of TCI files, by the product's definition
+        _check_band_count(item, *found, len(index))
     for name in SENTINEL_2_VISUAL.bands:
         band = _Band(found[0], found[1], index[name], name, bands[0].facts)
         yield name, _source(item, band, 1 / 255, 0.0, SENTINEL_2_VISUAL.dtypes)
@@ -288,6 +305,26 @@ def _mask_source(item: Item, sensor: Sensor) -> Source | None:
         if name in assets:
             return _source(item, _asset_bands(name, assets[name])[0], 1.0, 0.0, CLASS_DTYPES)
     return None
+
+
+def _check_band_count(item: Item, name: str, asset: Item, needed: int) -> None:
+    """Refuse an asset that is described with fewer bands than are read."""
+    count = max(len(_dicts(asset.get(key))) for key in _BANDS)
+    if 0 < count < needed:
+        raise InputError(
+            f"asset {name!r} of item {item.get('id')!r} is described with {count} of {needed} "
+            "bands: the job's source names another sensor than the catalog's files are of"
+        )
+
+
+def _check_is_described(item: Item, band: _Band) -> None:
+    """Refuse a band behind those that ``raster:bands`` describes: its scale would be guessed."""
+    count = len(_dicts(band.asset.get("raster:bands")))
+    if 0 < count < band.index:
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} has {count} raster:bands, "
+            f"none for its band {band.index}; expected one for each"
+        )
 
 
 def _check_data_type(item: Item, band: _Band, dtypes: tuple[str, ...]) -> None:

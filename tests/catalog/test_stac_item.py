@@ -619,3 +619,60 @@ def test_a_sample_type_that_cannot_be_tiled_is_refused_by_name(dtype: str) -> No
         asset["raster:bands"][0]["data_type"] = dtype
     with pytest.raises(InputError, match=f"holds {dtype} samples, expected uint16"):
         scene(item)
+
+
+@pytest.mark.parametrize("key", ["raster:bands", "eo:bands", "bands"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_true_colour_described_with_too_few_bands_is_told_at_plan_time(
+    key: str, count: int
+) -> None:
+    item = tiles()
+    asset = item["assets"]["visual"]
+    del asset["eo:bands"], asset["raster:bands"]
+    asset[key] = [{"data_type": "uint8", "nodata": 0}] * count
+    with pytest.raises(InputError, match=f"is described with {count} of 3 bands"):
+        scene(item, "sentinel-2-visual")
+
+
+def test_true_colour_without_described_bands_has_the_products_three() -> None:
+    item = tiles()
+    item["assets"]["visual"] = {"href": "/d/visual.tif"}
+    bands = scene(item, "sentinel-2-visual").bands
+    assert {name: band.index for name, band in bands.items()} == {"red": 1, "green": 2, "blue": 3}
+
+
+@pytest.mark.parametrize("named_by", ["common_name", "eo:common_name", "name"])
+def test_the_right_band_of_an_asset_that_describes_several(named_by: str) -> None:
+    """Every band's asset leads to the one file of four, in another order than the sensor's."""
+    item = generic()
+    order = {"nir": "B08", "red": "B04", "green": "B03", "blue": "B02"}
+    names = order if named_by != "name" else order.values()
+    described = [{named_by: name, "scale": 1e-4, "offset": -0.1} for name in names]
+    item["assets"] = {name: {"href": "/d/all.tif", "bands": described} for name in order}
+    bands = scene(item, "sentinel-2-l2a").bands
+    assert {name: band.index for name, band in bands.items()} == {
+        name: number for number, name in enumerate(order, start=1)
+    }
+
+
+def test_several_bands_of_which_none_is_named_are_refused() -> None:
+    item = generic()
+    asset = next(iter(item["assets"].values()))
+    del asset["eo:bands"]
+    asset["raster:bands"] *= 4
+    item["assets"] = dict.fromkeys(("blue", "green", "red", "nir"), asset)
+    with pytest.raises(InputError, match="describes 4 bands, none of them as blue"):
+        scene(item, "sentinel-2-l2a")
+
+
+def test_a_band_behind_those_that_are_described_is_refused() -> None:
+    item = generic()
+    item["assets"] = {
+        "image": {
+            "href": "/d/image.tif",
+            "eo:bands": [{"common_name": name} for name in ("blue", "green", "red", "nir")],
+            "raster:bands": [{"data_type": "uint16", "scale": 1e-4, "offset": -0.1}],
+        }
+    }
+    with pytest.raises(InputError, match="has 1 raster:bands, none for its band 2"):
+        scene(item)
