@@ -80,7 +80,7 @@ def imo_number(text: str) -> str:
 def _code(text: str) -> int | None:
     try:
         return int(float(text))
-    except ValueError:
+    except (ValueError, OverflowError):  # infinity
         return None
 
 

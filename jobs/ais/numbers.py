@@ -8,6 +8,8 @@ import pandas as pd
 MMSI = r"\d{1,9}(?:\.0*)?"
 """Digits, also as a spreadsheet writes them (273123456.0). 2.73E+08 has lost digits."""
 DECIMAL_COMMA = r"[+-]?\d+,\d*"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+"""Numbers are checked by form before pandas 2.3 reads them: it is not safe with every spelling."""
 
 
 def numbers(column: pd.Series) -> pd.Series:
@@ -17,7 +19,8 @@ def numbers(column: pd.Series) -> pd.Series:
     texts = column.astype("string").str.strip()
     commas = texts.str.fullmatch(DECIMAL_COMMA).fillna(False)
     texts = texts.where(~commas, texts.str.replace(",", ".", regex=False))
-    found = pd.to_numeric(texts, errors="coerce").astype("float64")
+    texts = texts.where(texts.str.fullmatch(NUMBER).fillna(False))
+    found = pd.to_numeric(texts, errors="coerce").astype("Float64")
     return pd.Series(found.to_numpy(dtype="float64", na_value=np.nan), index=column.index)
 
 

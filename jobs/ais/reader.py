@@ -227,6 +227,7 @@ def _split(table: TextTable, sound: Rows) -> pd.DataFrame:
         # a day has fewer seconds than messages: times and numbers of ships are read once each
         dtype={at: CATEGORY for at, name in names.items() if name in (*TEXTS, "time", "mmsi")},
         low_memory=False,
+        float_precision="round_trip",  # checked; pandas' other ways are not safe with all
     )
 
 

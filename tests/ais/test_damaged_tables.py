@@ -209,3 +209,12 @@ def test_first_lines_are_named_as_an_editor_counts_them(tmp_path: Path) -> None:
     _, summary = read(tmp_path, "", "sep=,", HEADER, line(0), "", line(1)[:20])
     ((_, text),) = summary.files[0].first.items()
     assert text.startswith("line 6: 367000001")
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "1e400"])
+def test_numbers_beyond_all_numbers_are_none(tmp_path: Path, text: str) -> None:
+    """pandas' own parsers read beyond their memory at some of them."""
+    places = [line(n).replace(old, text) for n, old in enumerate(("9.4", "29.0001", "-94.71"))]
+    found, summary = read(tmp_path, HEADER, *places)
+    assert found["sog_kn"].isna().tolist() == [True]
+    assert summary.unreadable == 2
