@@ -150,7 +150,8 @@ def _report_run(summary: Summary, folder: str | None, doubts: list[str], as_json
         return
     out.print(f"{summary.done} done, {summary.failed} failed, {summary.pending} pending")
     for reason, count in summary.reasons.most_common(5):
-        out.print(f"  {count} x {reason}", markup=False, highlight=False)
+        alike = "" if count == 1 else " (of one kind, the first is shown)"
+        out.print(f"  {count} x {reason}{alike}", markup=False, highlight=False)
     if summary.interrupted:
         out.print("stopped; what was finished is committed: the same command goes on from here")
     elif summary.lost:

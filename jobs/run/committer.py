@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from jobs.run.task import UnitProgress
 
 MOST_REASONS = 1000
 """Distinct reasons of failures that are counted."""
+ADDRESS = re.compile(r"[^\s'\"(]*[/\\][^\s'\")]*")
+"""An address or a path in a reason."""
 OTHER_REASONS = "other reasons: see the journal"
 
 
@@ -30,18 +33,25 @@ class Tally:
     copied_files: int = 0
     vessels: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    """Failed units by reason; beyond MOST_REASONS all further ones under OTHER_REASONS."""
+    """Failed units by reason; those that differ by file alone count under the first one's.
+
+    Beyond MOST_REASONS all further ones are under OTHER_REASONS.
+    """
     quarantined: list[str] = field(default_factory=list)
     """Overpass ids."""
     unmerged: int = 0
     """Units that ended, but whose steps or arrays another writer changed meanwhile."""
     changes: Counter[UnitState] = field(default_factory=Counter)
     """Change in the number of units in each state by what was committed."""
+    _first_of_kind: dict[str, str] = field(default_factory=dict)
+    """The first reason of those that are equal but for the addresses in them."""
 
     def add_reason(self, reason: str) -> None:
         """Count one more failed unit."""
-        known = reason in self.reasons or len(self.reasons) < MOST_REASONS
-        self.reasons[reason if known else OTHER_REASONS] += 1
+        kind = ADDRESS.sub("", reason)
+        if len(self._first_of_kind) < MOST_REASONS:
+            self._first_of_kind.setdefault(kind, reason)
+        self.reasons[self._first_of_kind.get(kind, OTHER_REASONS)] += 1
 
 
 class Committer:
