@@ -66,6 +66,11 @@ def touches(item: Mapping[str, Any], area: BaseGeometry) -> bool:
     return any(area.intersects(turned) for turned in _turns(_geometry(item)))
 
 
+def has_area(item: Mapping[str, Any]) -> bool:
+    """Whether the item's geometry is an area; some catalogs give a tile's centre or its axis."""
+    return bool(_geometry(item).area > 0)
+
+
 def raster_touches(
     epsg: int,
     transform: tuple[float, float, float, float, float, float],

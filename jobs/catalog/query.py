@@ -13,8 +13,16 @@ import shapely
 from shapely.geometry import Polygon
 
 from jobs.catalog.broken_json import refuse_broken
-from jobs.catalog.footprint import near_180, outline, raster_touches, touches
-from jobs.catalog.stac_item import MALFORMED, Item, acquired, cloud_cover, malformed, raster_of
+from jobs.catalog.footprint import has_area, near_180, outline, raster_touches, touches
+from jobs.catalog.stac_item import (
+    MALFORMED,
+    Item,
+    Raster,
+    acquired,
+    cloud_cover,
+    malformed,
+    raster_of,
+)
 from jobs.domain import Period, Scene, SourceSpec, nearest_word
 from jobs.errors import CatalogError, InputError
 
@@ -80,8 +88,9 @@ class ItemFilter:
         """Whether the item's footprint touches the area, or its raster where that says better.
 
         A footprint is often smaller than its raster, which is empty where the swath ends, so it
-        decides. The raster's own grid does where a footprint is unreadable or may be written across
-        180 degrees. InputError where they lie apart and the raster touches the area.
+        decides. The raster's own grid does where a footprint is unreadable, is a point or a line,
+        or may be written across 180 degrees. InputError where they lie apart and the raster touches
+        the area.
         """
         unreadable: Exception | None = None
         try:
@@ -96,12 +105,7 @@ class ItemFilter:
             ) from unreadable
         if raster is None or not raster_touches(*raster, self.area):
             return False
-        if unreadable is None and not self._near_180 and not touches(item, outline(*raster)):
-            raise InputError(
-                f"item {item.get('id')!r} has its footprint elsewhere than its raster, which "
-                "touches the port; correct the item's geometry or its proj:transform"
-            )
-        return unreadable is not None or self._near_180
+        return unreadable is not None or self._near_180 or _is_place(item, raster)
 
     def _clear_enough(self, item: Item) -> bool:
         """Unknown cloud cover is no reason to leave an item out."""
@@ -109,6 +113,19 @@ class ItemFilter:
         if self.max_cloud_cover is None or cloud is None:
             return True
         return cloud <= self.max_cloud_cover
+
+
+def _is_place(item: Item, raster: Raster) -> bool:
+    """Whether an item's geometry is a mere place in its raster, such as its centre.
+
+    InputError for one that lies elsewhere than the raster.
+    """
+    if not touches(item, outline(*raster)):
+        raise InputError(
+            f"item {item.get('id')!r} has its footprint elsewhere than its raster, which touches "
+            "the port; correct the item's geometry or its proj:transform"
+        )
+    return not has_area(item)
 
 
 def time_range(period: Period) -> tuple[datetime, datetime]:

@@ -57,6 +57,9 @@ UNRESOLVED = "berthwatch:unresolved"
 Transform: TypeAlias = tuple[float, float, float, float, float, float]
 """Affine coefficients (a, b, c, d, e, f) from (column, row) to (x, y)."""
 
+Raster: TypeAlias = tuple[int, Transform, tuple[int, int]]
+"""EPSG code, transform and (rows, columns) of a pixel grid."""
+
 MALFORMED = (
     ValueError,
     TypeError,
@@ -150,10 +153,8 @@ def cloud_cover(item: Item) -> float | None:
     return None if number is None or not 0 <= number <= MOST_CLOUD else number
 
 
-def raster_of(item: Item) -> tuple[int, Transform, tuple[int, int]] | None:
-    """EPSG, transform and (rows, columns) of the item's own raster, or of its first asset's that
-    gives all; None where none does.
-    """
+def raster_of(item: Item) -> Raster | None:
+    """The item's own raster, or its first asset's that gives all; None where none does."""
     for name, asset in [("", {}), *_assets(item).items()]:
         try:
             return _projection(item, _Band(name, asset, 1, None, {}))

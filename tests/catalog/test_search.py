@@ -247,7 +247,8 @@ def test_malformed_items_are_skipped_with_their_reason(tmp_path: Path) -> None:
 
 def test_a_raster_at_the_port_is_not_lost_for_its_footprint(tmp_path: Path) -> None:
     """Without a footprint the raster decides; where the two lie apart the item is listed."""
-    none, swapped, beside, far = (item_on(day) for day in (4, 5, 6, 7))
+    none, swapped, beside, far, centre = (item_on(day) for day in (4, 5, 6, 7, 8))
+    centre["geometry"] = {"type": "Point", "coordinates": [-40.3, -4.65]}
     none |= {"geometry": None, "bbox": None}
     shape = recorded()["geometry"]
     ring = [[lat, lon] for lon, lat in shape["coordinates"][0]]
@@ -258,8 +259,8 @@ def test_a_raster_at_the_port_is_not_lost_for_its_footprint(tmp_path: Path) -> N
     far["bbox"] = [10, 10, 11, 11]
     for asset in far["assets"].values():
         asset.pop("proj:transform", None)
-    found = search_catalog(item_list(tmp_path, [none, swapped, beside, far]), AREA, PERIOD)
-    assert ids(found) == ["item-04"]
+    found = search_catalog(item_list(tmp_path, [none, swapped, beside, far, centre]), AREA, PERIOD)
+    assert ids(found) == ["item-04", "item-08"]
     (left_out,) = found.rejected
     assert left_out.item_id == "item-05"
     assert "footprint elsewhere than its raster" in left_out.reason
