@@ -35,6 +35,7 @@ _UNREADABLE = (
     TypeError,
     KeyError,
     AttributeError,
+    AssertionError,
     ShapelyError,
     pa.ArrowException,
 )
@@ -96,7 +97,23 @@ def _converted(table: pa.Table) -> list[Item | Rejected]:
     if places.null_count:
         filled = pc.fill_null(places, pa.scalar(_NO_PLACE, places.type))
         table = table.set_column(table.column_names.index("geometry"), "geometry", filled)
-    return [_with_null_geometry(item) for item in stac_table_to_items(table)]
+    return [_with_null_geometry(item) for item in stac_table_to_items(_with_boxes(table))]
+
+
+def _with_boxes(table: pa.Table) -> pa.Table:
+    """The table with a box in every row, of the geometry where one is missing.
+
+    Rows become items only with boxes; the geometry decides where an item lies.
+    """
+    known = _has_boxes(table.schema)
+    if known and not any(pc.struct_field(table["bbox"], name).null_count for name in _BOX):
+        return table
+    shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
+    edges = [pa.array(column) for column in shapely.bounds(shapes).T]
+    boxes = pa.StructArray.from_arrays(edges, names=list(_BOX))
+    if "bbox" in table.column_names:
+        table = table.drop_columns("bbox")
+    return table.append_column("bbox", boxes)
 
 
 def _with_null_geometry(item: Item) -> Item:
@@ -120,6 +137,8 @@ def _rows_near(table: pa.Table, source: SourceSpec, area: Polygon, period: Perio
         keep &= own.is_null() | (own == source.collection)
     if "datetime" in table.column_names:
         start, end = time_range(period)
+        if getattr(table.schema.field("datetime").type, "tz", "UTC") is None:
+            start, end = start.replace(tzinfo=None), end.replace(tzinfo=None)
         moment = pc.field("datetime")
         keep &= moment.is_null() | ((moment >= start) & (moment < end))
     if _has_boxes(table.schema):

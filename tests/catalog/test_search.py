@@ -466,6 +466,36 @@ def test_a_row_that_cannot_be_read_costs_no_other_item(tmp_path: Path) -> None:
     assert "its row cannot be read" in left_out.reason
 
 
+@pytest.mark.parametrize("kind", ["none", "lists", "nulls"])
+def test_rows_without_a_box_are_found_by_their_geometry(tmp_path: Path, kind: str) -> None:
+    """A file need not have boxes; older writers made lists of them."""
+    place = as_parquet_by_rustac(tmp_path, month())
+    table = pq.read_table(place)
+    boxes = [
+        [box["xmin"], box["ymin"], box["xmax"], box["ymax"]] for box in table["bbox"].to_pylist()
+    ]
+    if kind == "nulls":
+        table = with_column(table, "bbox", [None] * len(table))
+    else:
+        table = table.drop_columns("bbox")
+    if kind == "lists":
+        table = table.append_column("bbox", pa.array(boxes))
+    pq.write_table(table, place)
+    found = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD)
+    assert ids(found) == [f"item-{day:02d}" for day in range(3, 13)]
+    assert found.rejected == ()
+
+
+def test_times_without_a_zone_are_utc(tmp_path: Path) -> None:
+    place = as_parquet_by_rustac(tmp_path, month())
+    table = pq.read_table(place)
+    at = table.column_names.index("datetime")
+    naive = table["datetime"].cast(pa.timestamp("us"))
+    pq.write_table(table.set_column(at, "datetime", naive), place)
+    found = search_catalog(SourceSpec(place, COLLECTION), AREA, PERIOD)
+    assert ids(found) == [f"item-{day:02d}" for day in range(3, 13)]
+
+
 def with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
     place = table.column_names.index(name)
     return table.set_column(place, name, pa.array(values, table.schema.field(name).type))
