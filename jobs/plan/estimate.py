@@ -171,7 +171,7 @@ def _peak_memory(overpass: Overpass, grid: Grid) -> int:
 
 
 def summarise(plan: Plan) -> list[dict[str, Json]]:
-    """Overpasses, scenes, mean cloud and bytes: a row per port, sensor and month, in that order."""
+    """Overpasses, scenes, superseded ones, mean cloud, bytes: a row per port, sensor and month, in that order."""
     return list(summary_rows(plan))
 
 
@@ -193,6 +193,7 @@ def _row(port: Port, sensor: str, month: str, overpasses: Sequence[Overpass]) ->
         "month": month,
         "overpasses": len(overpasses),
         "scenes": len(scenes),
+        "superseded": sum(len(overpass.superseded) for overpass in overpasses),
         "mean_cloud": round(sum(clouds) / len(clouds), 1) if clouds else None,
         "bytes": sum(bytes_in(overpass, port.grid) for overpass in overpasses),
     }

@@ -14,6 +14,7 @@ import jobs.plan.make as making
 from jobs import cli
 from jobs.catalog.query import Rejected, SearchResult
 from jobs.domain import Period, SourceSpec
+from jobs.plan.estimate import summarise
 from jobs.plan.left_out import left_out, left_out_json, left_out_lines
 from jobs.plan.make import make_plan
 from tests.plan.test_plan import job_for
@@ -60,6 +61,11 @@ def test_json_has_every_item_with_its_reason() -> None:
         {"reason": "the item has no datetime", "count": 1},
     ]
     assert rejected["items"] == [dataclasses.asdict(each) for each in SEVERAL]
+
+
+def test_search_counts_scenes_of_which_another_is_used() -> None:
+    (row,) = summarise(make(scene("a"), scene("a2")))
+    assert (row["scenes"], row["superseded"]) == (1, 1)
 
 
 def test_a_scene_whose_raster_lies_elsewhere_is_left_out_with_its_reason(
