@@ -171,7 +171,7 @@ def _peak_memory(overpass: Overpass, grid: Grid) -> int:
 
 
 def summarise(plan: Plan) -> list[dict[str, Json]]:
-    """Overpasses, scenes, superseded ones, mean cloud, bytes: a row per port, sensor and month, in that order."""
+    """Overpasses, scenes, superseded scenes, mean cloud and bytes per port, sensor and month."""
     return list(summary_rows(plan))
 
 
