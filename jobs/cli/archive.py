@@ -54,7 +54,8 @@ def verify(
     except ClusterLostError as error:
         say(str(error))
         raise typer.Exit(ExitCode.LOST) from None
-    show(rows, as_json, "nothing to verify: no overpass is done")
+    shown = rows if as_json else [{**row, "read": row["read"][:12]} for row in rows]
+    show(shown, as_json, "nothing to verify: no overpass is done")
     different = any(row["result"] != EQUAL for row in rows)
     raise typer.Exit(ExitCode.FAILED if different else ExitCode.DONE)
 

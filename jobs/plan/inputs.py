@@ -65,6 +65,17 @@ class Inputs:
         acquired = datetime.fromisoformat(self.content["acquired"])
         return abs(acquired - overpass.acquired) <= SAME_PASS
 
+    def newer_than(self, overpass: Overpass) -> bool:
+        """Whether these are facts of later versions of the items than those of an overpass.
+
+        By time of production, or by baseline where that is unknown; never where one is earlier.
+        """
+        if not self.same_pass(overpass):
+            return False
+        items = self.items
+        orders = {_order(items[_key(scene)], _facts_of_age(scene)) for scene in overpass.scenes}
+        return 1 in orders and -1 not in orders
+
     def differences(self, overpass: Overpass) -> tuple[str, ...]:
         """What has changed since in the inputs of an overpass, in words.
 
@@ -122,6 +133,14 @@ def _produced(scene: Scene) -> str | None:
     return scene.facts.get("produced", scene.facts.get("generated") if early else None)
 
 
+def _facts_of_age(scene: Scene) -> ItemFacts:
+    facts = {
+        "produced": _produced(scene),
+        "baseline": scene.facts.get("processing_baseline"),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
 def _reading(file: Source) -> tuple[object, ...]:
     """All that decides how a file's numbers become pixels of the archive."""
     nodata = None if file.nodata is None else float(file.nodata)
@@ -153,6 +172,17 @@ def _differences(then: ItemFacts, now: ItemFacts) -> Iterator[str]:
         yield "its files have other addresses"
     if then["read"] != now["read"]:
         yield "grid, scale, offset or no-data value of its files are others"
+
+
+def _order(then: ItemFacts, now: ItemFacts) -> int:
+    """1 where ``then`` is the later version of the item, -1 where ``now`` is, 0 if unknown."""
+    if "produced" in then and "produced" in now:
+        before, after = then["produced"], now["produced"]
+    elif "baseline" in then and "baseline" in now:
+        before, after = baseline_key(then["baseline"]), baseline_key(now["baseline"])
+    else:
+        return 0
+    return int(before > after) - int(before < after)
 
 
 def _both_differ(then: ItemFacts, now: ItemFacts, fact: str) -> bool:

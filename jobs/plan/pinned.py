@@ -93,7 +93,7 @@ def _pin(job: Job, storage: Storage, progress: Progress, tell: Progress) -> Plan
         path = Path(folder) / "plan.jsonl.gz"
         plan_to_file(job, path, progress=progress, tell=tell)
         storage.put(name, path)
-    return read_plan(storage.local(name))
+    return replace(read_plan(storage.local(name)), fresh=True)
 
 
 def _found(job: Job, storage: Storage) -> Plan | None:

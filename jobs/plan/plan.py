@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -39,6 +39,9 @@ class Plan(PlanHeader):
     the file: iterating holds one port's at a time in memory."""
     rejected: tuple[Rejected, ...] = ()
     """Items that the catalogs gave and that cannot be used."""
+    fresh: bool = field(default=False, compare=False)
+    """The catalogs were searched just now: what they say takes precedence over what the archive
+    was made of, even where that looks newer. Not kept in files."""
 
     @classmethod
     def of_header(

@@ -190,7 +190,8 @@ class Backlog:
         begin = partial(self.archives.begin, port.id, overpasses)
         steps = with_retries(begin, warner(self.observe))
         self._keep_inputs(port, overpasses, steps)
-        units = port_units(self.plan, port, steps, self.options.within)
+        units = list(port_units(self.plan, port, steps, self.options.within))
+        self._tell_newer(port, units, steps)
         counts, found = survey(units, self.settings, self.options)
         found = found[: self._left]
         if self._left is not None:
@@ -232,6 +233,16 @@ class Backlog:
             warner(self.observe)(
                 f"{port.id}: {len(unknown)} overpasses were tiled by a version that did not keep "
                 "what catalogs said of their items; what this plan says is taken for it"
+            )
+
+    def _tell_newer(
+        self, port: Port, units: Iterable[tuple[Unit, Step]], steps: Mapping[str, Step]
+    ) -> None:
+        newer = sum(1 for _, step in units if steps[step.overpass_id].inputs != step.inputs)
+        if newer:
+            warner(self.observe)(
+                f"{port.id}: {newer} overpasses are made of later versions of their items than "
+                "this plan knows, and stay so; --replan asks the catalogs again"
             )
 
     def _tell_stale(self, port: Port, found: Iterable[WorkItem]) -> None:

@@ -17,9 +17,15 @@ from jobs.run.task import Stage
 def port_units(
     plan: Plan, port: Port, steps: Mapping[str, Step], within: Period | None = None
 ) -> Iterator[tuple[Unit, Step]]:
-    """Every unit of a port with its step, in the plan's order; a pending step where it has none."""
+    """Every unit of a port with its step, in the plan's order; a pending step where it has none.
+
+    The inputs of a step are left out where they are newer than those of a plan that was pinned
+    before: what lies at an item's addresses now is not what that plan knew, and never will be.
+    """
     wanted = (each for each in plan.of(port.id) if is_within(each, within))
     for overpass, step in in_archive(wanted, steps):
+        if not plan.fresh and Inputs(step.inputs).newer_than(overpass):
+            step = replace(step, inputs="")
         yield Unit(port, overpass, step.index), step
 
 

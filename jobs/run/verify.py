@@ -35,6 +35,9 @@ from jobs.tile import file_facts
 EQUAL = "equal"
 """The result of an overpass that is as it should be."""
 
+SHOWN = 16
+"""Digits of two checksums that differ."""
+
 
 class MemoryStore:
     """An OverpassStore that keeps one overpass in memory."""
@@ -184,8 +187,8 @@ def _check_files(overpass: Overpass) -> tuple[int, list[str]]:
                 checksums += fact.is_checksum
                 if not fact.agrees:
                     faults.append(
-                        f"{fact.name} of {number}/{name} is {fact.found}, "
-                        f"the catalog states {fact.stated}"
+                        f"{fact.name} of {number}/{name} {fact.found[:SHOWN]}, "
+                        f"in the catalog {fact.stated[:SHOWN]}"
                     )
     return checksums, faults
 

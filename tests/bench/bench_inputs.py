@@ -22,11 +22,21 @@ from pathlib import Path
 import numpy as np
 
 from jobs import tile
-from jobs.archive import PortArchive
-from jobs.domain import Overpass, Scene, Settings, Source, StageName, Unit, UnitResult, UnitState
-from jobs.plan import Inputs
+from jobs.archive import PortArchive, Step
+from jobs.domain import (
+    Overpass,
+    Period,
+    Scene,
+    Settings,
+    Source,
+    StageName,
+    Unit,
+    UnitResult,
+    UnitState,
+)
+from jobs.plan import Inputs, Plan
 from jobs.plan.serialise import overpass_from_json, overpass_to_json
-from jobs.run.unit_state import overall
+from jobs.run.unit_state import overall, port_units
 from jobs.run.verify import MemoryStore
 from jobs.segment import key as segment_key
 from jobs.storage import storage_at
@@ -76,12 +86,11 @@ def _keeping(folder: Path, count: int, passes: int) -> None:
         archive.ensure(taken)
         archive.commit(_done(taken, kept), [], "bench", {})
         reading = _cpu_s(archive.steps, passes)
-        steps = archive.steps()
-        units = [Unit(small_port(), each, steps[each.id].index) for each in taken]
+        steps, plan = archive.steps(), _plan(taken)
 
-        def nothing_to_do(units: list[Unit] = units, steps: dict = steps) -> None:  # type: ignore[type-arg]
-            for unit in units:
-                state = overall(unit, steps[unit.overpass.id], SETTINGS)
+        def nothing_to_do(plan: Plan = plan, steps: dict[str, Step] = steps) -> None:
+            for unit, step in port_units(plan, plan.ports[0], steps):
+                state = overall(unit, step, SETTINGS)
                 assert state is UnitState.DONE, state
 
         found[kept] = (_objects(root)[1], reading, _cpu_s(nothing_to_do, passes))
@@ -94,6 +103,19 @@ def _keeping(folder: Path, count: int, passes: int) -> None:
         f"steps read {1e6 * read / count:.0f} -> {1e6 * read_kept / count:.0f}, "
         f"compared {1e6 * compared / count:.0f} -> "
         f"{1e6 * compared_kept / count:.0f}"
+    )
+
+
+def _plan(taken: list[Overpass]) -> Plan:
+    period = Period(NOON.date(), NOON.date() + timedelta(days=len(taken)))
+    return Plan(
+        name="bench",
+        period=period,
+        archive="",
+        model=None,
+        sources=(),
+        ports=(small_port(),),
+        overpasses=tuple(taken),
     )
 
 

@@ -134,3 +134,34 @@ def test_the_same_pass_is_of_the_same_items_and_time() -> None:
 def test_tokens_are_not_kept() -> None:
     signed = one(files={"href": "https://store/blue.tif?sig=secret"})
     assert "secret" not in Inputs.of(overpass(signed)).text
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "newer"),
+    [
+        ({"produced": LATER}, {"produced": NOON}, True),
+        ({"produced": NOON}, {"produced": LATER}, False),
+        ({"produced": NOON}, {"produced": NOON}, False),
+        # the time of production decides, not the baseline
+        (
+            {"produced": NOON, "processing_baseline": "05.11"},
+            {"produced": LATER, "processing_baseline": "05.09"},
+            False,
+        ),
+    ],
+)
+def test_which_of_two_versions_is_the_later_one(
+    then: dict[str, str], now: dict[str, str], newer: bool
+) -> None:
+    assert Inputs.of(overpass(one(facts=then))).newer_than(overpass(one(facts=now))) is newer
+
+
+def test_baselines_order_versions_where_no_time_of_production_is_known() -> None:
+    def of(baseline: str) -> Scene:
+        made = one()
+        return replace(made, facts={"processing_baseline": baseline})
+
+    assert Inputs.of(overpass(of("05.11"))).newer_than(overpass(of("05.09")))
+    assert not Inputs.of(overpass(of("05.09"))).newer_than(overpass(of("05.11")))
+    assert not Inputs.of(overpass(of("99.99"))).newer_than(overpass(of("05.11")))
+    assert not Inputs("").newer_than(overpass(of("05.11")))

@@ -15,6 +15,7 @@ from distributed import Client
 
 from jobs.archive import pool
 from jobs.archive.pool import Archives
+from jobs.archive.schema import array
 from jobs.domain import StageName, load_port, port_geojson
 from jobs.plan import Plan, pinned_plan
 from jobs.publish import Publication
@@ -366,7 +367,7 @@ def test_verify_compares_files_with_what_was_read_and_with_checksums(
 
     (tmp_path / "S2A_1-blue.tif").write_bytes(content + b"\0")  # the same pixels, another file
     (result,) = results(plan, inputs=True)
-    assert "checksum of 1/blue is " in result
+    assert "checksum of 1/blue " in result
     assert "what is read" not in result
     write_band(
         tmp_path / "S2A_1-blue.tif",
@@ -375,7 +376,7 @@ def test_verify_compares_files_with_what_was_read_and_with_checksums(
         transform=catalog.grid.transform,
     )
     (result,) = results(plan, inputs=True)
-    assert "checksum of 1/blue is " in result
+    assert "checksum of 1/blue " in result
     assert "what is read of 1/blue" in result
     (result,) = results(plan)
     assert result.startswith("differs: image")
@@ -399,21 +400,54 @@ def test_where_nothing_was_kept_nothing_is_verified(tmp_path: Path, client: Clie
 
 
 def test_what_was_read_is_published_and_part_of_the_tag(tmp_path: Path, client: Client) -> None:
-    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog = Catalog(tmp_path)
     catalog.write(1300)
     plan = catalog.plan()
     _, _, opened = go(plan, client)
     before = publication(plan, client)
     (id,) = before.provenance.read
     assert before.provenance.read == opened["TESTP"].digests_of_read()
-    catalog.properties = {"s2:processing_baseline": "05.11"}
+    # replaced while the plan is the same, and tiled again for another reason
     catalog.write(2600)
-    go(catalog.plan(), client)
-    # the former plan is now stale; made again from the same address, it has the new pixels
+    _forget_pixels(opened)
     go(plan, client)
     after = publication(plan, client)
     assert after.provenance.read[id] != before.provenance.read[id]
     assert after.tag != before.tag
+
+
+def test_a_plan_older_than_the_archive_leaves_it_as_it_is_and_says_so(
+    tmp_path: Path, client: Client
+) -> None:
+    """Two jobs share an archive; one is planned anew after an item was processed again."""
+    catalog = Catalog(tmp_path, **{"s2:processing_baseline": "05.09"})
+    catalog.write(1300)
+    catalog.plan()
+    older = catalog.plan(replan=False)
+    go(older, client)
+    catalog.properties = {"s2:processing_baseline": "05.11"}
+    catalog.write(2600)
+    go(catalog.plan(), client)
+
+    summary, events, _ = go(older, client)
+    assert (summary.worked, summary.done, reasons(events)) == (0, 1, [])
+    (said,) = warnings(events)
+    assert said.startswith("TESTP: 1 overpasses are made of later versions of their items")
+    assert status_rows(older, root_of(older))[0]["stale"] == 0
+    assert numbers(older) == [2600]
+    # a catalog that goes back to the former version is believed, once it is asked
+    catalog.properties = {"s2:processing_baseline": "05.09"}
+    catalog.write(1300)
+    back, events, _ = go(catalog.plan(), client)
+    assert (back.worked, reasons(events)) == (1, ["processing baseline 05.11 -> 05.09"])
+
+
+def _forget_pixels(opened: Archives) -> None:
+    session = opened["TESTP"].repository.writable_session("main")
+    group = zarr.open_group(session.store, mode="r+", path="sentinel-2")
+    for name in ("tile_key", "segment_key"):
+        array(group, name)[:] = np.array(["other"], dtype=np.dtypes.StringDType())
+    session.commit("as another version of the stages left it")
 
 
 def _forget_inputs(opened: Archives) -> None:
