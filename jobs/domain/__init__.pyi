@@ -1,8 +1,9 @@
 from .address import address_fault, path_beside, path_of_file_uri, web_address
 from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
+from .days import check_days, today_utc
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
-from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json, today_utc
+from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json
 from .land_mask import make_land_mask
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
@@ -88,6 +89,7 @@ __all__ = [
     "YamlReader",
     "address_fault",
     "bundled_ports",
+    "check_days",
     "code_version",
     "content_id",
     "did_you_mean",

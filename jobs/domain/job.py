@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 
+from jobs.domain.days import check_days, today_utc
 from jobs.domain.sensors import sensor_named
 from jobs.domain.text_file import read_text
 from jobs.domain.types import (
@@ -81,11 +82,6 @@ class Job:
     """Not part of ``job_digest``: other settings need no new search."""
     fixed_structure: FixedStructure = FixedStructure.REJECT
     """Not part of ``job_digest`` either."""
-
-
-def today_utc() -> date:
-    """Today's date in UTC."""
-    return datetime.now(UTC).date()
 
 
 def read_job(path: Path) -> Job:
@@ -197,18 +193,10 @@ class _JobReader(YamlReader):
     def _period(self, node: yaml.Node) -> Period:
         fields = self.fields(node, "period", required=("start", "end"))
         period = Period(self._date(fields["start"], "start"), self._date(fields["end"], "end"))
-        if period.end < period.start:
-            raise self.error(
-                fields["end"],
-                f"the period ends on {period.end} before it starts on {period.start}; "
-                "expected end (inclusive) on or after start",
-            )
-        if period.start > self.days["today"]:
-            raise self.error(
-                fields["start"],
-                f"the period starts on {period.start}, and today is {self.days['today']} (UTC): "
-                "nothing can have been imaged yet; expected a start in the past",
-            )
+        try:
+            check_days(period, self.days["today"])
+        except InputError as error:
+            raise self.error(fields["start"], str(error)) from error
         return period
 
     def _sources(self, node: yaml.Node) -> tuple[SourceSpec, ...]:

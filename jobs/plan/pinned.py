@@ -7,7 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.catalog import Progress
-from jobs.domain import Job, Period, job_digest, overlap_text, overlaps, read_job
+from jobs.domain import (
+    Job,
+    Period,
+    check_days,
+    job_digest,
+    overlap_text,
+    overlaps,
+    read_job,
+    today_utc,
+)
 from jobs.errors import PlanError
 from jobs.plan.file import read_plan
 from jobs.plan.make import changed_ports, make_plan, plan_to_file
@@ -56,6 +65,7 @@ def pinned_plan(
         return PinnedPlan(plan, found=False, searched=False)
     job = read_job(source)
     if period is not None:
+        check_days(period, today_utc())
         job = replace(job, period=period)
     storage = storage_at(job.archive)
     before = None if replan else _found(job, storage)

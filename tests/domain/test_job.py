@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -248,6 +249,29 @@ def test_a_period_that_starts_in_the_future_is_refused(
     assert "line 3: the period starts on 2024-03-01, and today is 2024-02-29 (UTC)" in message
     monkeypatch.setattr(config, "today_utc", lambda: date(2024, 3, 1))
     assert read_job(write(tmp_path, JOB)).period.end == date(2024, 11, 30)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "why"),
+    [
+        (
+            "1924-03-01",
+            "2024-11-30",
+            "before the first satellite image; .* from 1972",
+        ),
+        ("0001-01-01", "9999-12-31", "before the first satellite image"),
+        ("2024-03-01", "9999-12-31", "years after today .* expected `end: today`"),
+        ("2024-03-01", "2025-07-02", "years after today"),
+    ],
+)
+def test_periods_that_nothing_can_fill_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, end: str, why: str
+) -> None:
+    monkeypatch.setattr(config, "today_utc", lambda: date(2024, 6, 30))
+    message = refusal(tmp_path, JOB.replace("2024-03-01", start).replace("2024-11-30", end))
+    assert re.search(f"line 3: the period .*{why}", message)
+    within = JOB.replace("2024-11-30", "2025-07-01")
+    assert read_job(write(tmp_path, within)).period.end == date(2025, 7, 1)
 
 
 @pytest.mark.parametrize(

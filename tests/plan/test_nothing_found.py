@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs.domain import read_job
+from jobs.domain import Period, read_job
 from jobs.errors import InputError, PlanError
 from jobs.plan import make_plan, pinned_plan, plan_to_file, plan_without_search, write_plan
 from tests.support.small_catalogs import items_on, write_items, write_job
@@ -49,6 +50,8 @@ def test_others_that_cannot_be_used_are_said_too(tmp_path: Path) -> None:
 
 def test_nothing_at_all_asks_for_the_place(tmp_path: Path) -> None:
     job = write_job(tmp_path, items_on(3), "2015-07-09", "2015-07-20")
+    with pytest.raises(InputError, match="starts on 2999-01-01, and today is"):
+        pinned_plan(job, period=Period(date(2999, 1, 1), date(2999, 12, 31)))
     assert "no item touches the port's area" in refused(job)
 
 
