@@ -10,8 +10,15 @@ import typer
 
 from jobs.cli.app import command_app
 from jobs.cli.options import AsJson
-from jobs.cli.output import show
-from jobs.domain import SENSORS, bundled_ports, load_port, port_geojson, read_port
+from jobs.cli.output import say, show
+from jobs.domain import (
+    SENSORS,
+    bundled_ports,
+    load_port,
+    looks_swapped,
+    port_geojson,
+    read_port,
+)
 
 app = command_app()
 
@@ -45,7 +52,13 @@ def ports_show(
 ) -> None:
     """Print one port as the GeoJSON that a file of one's own looks like."""
     path = Path(port)
-    found = read_port(path) if path.suffix in (".json", ".geojson") else load_port(port)
+    if path.suffix.lower() in (".json", ".geojson"):
+        found = read_port(path)
+        doubt = looks_swapped(found)
+        if doubt is not None:
+            say(doubt)
+    else:
+        found = load_port(port)
     typer.echo(json.dumps(port_geojson(found), indent=2))
 
 

@@ -68,6 +68,19 @@ def test_ports_show_prints_a_file_of_ones_own(tmp_path: Path) -> None:
     assert read_port(path).id == "RUVYP"
 
 
+def test_ports_show_says_that_a_port_looks_swapped(tmp_path: Path) -> None:
+    port = json.loads(call("ports", "show", "RUVYP"))
+    shift = (51.97 - 132.99, 4.0 - 42.705)  # Rotterdam, turned round
+    for feature in port["features"]:
+        for ring in feature["geometry"]["coordinates"]:
+            ring[:] = [[lon + shift[0], lat + shift[1]] for lon, lat in ring]
+    path = tmp_path / "port.geojson"
+    path.write_text(json.dumps(port))
+    result = CliRunner().invoke(cli.app, ["ports", "show", str(path)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "port RUVYP: longitude and latitude look swapped" in result.stderr
+
+
 def test_sensors_name_what_a_job_may_say() -> None:
     rows = json.loads(call("sensors", "--json"))
     assert "sentinel-2-l2a" in {row["name"] for row in rows}
