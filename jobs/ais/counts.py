@@ -17,7 +17,8 @@ class Reason(StrEnum):
 
     NUMBER = "no MMSI of nine digits or fewer"
     TIME = "no time that can be read"
-    POSITION = "no position (latitude 91 and longitude 181 say so)"
+    POSITION = "no position (missing, or latitude 91 or longitude 181)"
+    RANGE = "a position that is not on the Earth"
 
 
 Why = Damage | Reason
@@ -50,6 +51,11 @@ class FileSummary:
     """The first such row by reason: its line and text."""
     not_numbers: Mapping[str, int]
     """Kept rows by column whose text there is no number; the value is missing."""
+    off_scale: Mapping[str, int]
+    """Kept rows by column whose number there no ship can send; the value is missing."""
+    exchanged: int
+    """Rows elsewhere that lie in the window where longitude and latitude change places; counted
+    only in parts of the table that have no row inside."""
     remarks: tuple[str, ...]
     """What a person should know of how the table was read."""
 
@@ -100,6 +106,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[Why] = field(default_factory=Counter)
     not_numbers: Counter[str] = field(default_factory=Counter)
+    off_scale: Counter[str] = field(default_factory=Counter)
     first: dict[Why, str] = field(default_factory=dict)
 
     def describe(self, columns: Columns) -> None:
@@ -139,6 +146,8 @@ class Tally:
             reasons={str(why): n for why, n in self.reasons.items()},
             first={str(why): text for why, text in self.first.items()},
             not_numbers=dict(self.not_numbers),
+            off_scale=dict(self.off_scale),
+            exchanged=self.counts["exchanged"],
             remarks=tuple(self.remarks),
             **left_out,
         )

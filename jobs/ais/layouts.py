@@ -138,7 +138,8 @@ def _layout(header: Sequence[str]) -> str:
 
 def unknown_columns(table: str, header: Sequence[str]) -> InputError:
     """The refusal of a table without the columns that are needed."""
-    shown = ", ".join(text.strip()[:40] for text in header[:40]) or "none"
+    plain = ("".join(c if c.isprintable() else "?" for c in text.strip()) for text in header[:40])
+    shown = ", ".join(text[:40] for text in plain) or "none"
     spelled = "; ".join(f"{name} ({', '.join(SPELLINGS[name])})" for name in REQUIRED)
     return InputError(
         f"{table}: columns {shown}; expected a first line with the column names of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.ais.counts import FileSummary, ReadSummary, Reason
+from jobs.ais.unpack import is_litter
 from jobs.errors import InputError
 
 KINDS = {
@@ -30,7 +31,9 @@ def _counts(one: FileSummary) -> str:
 
 def warnings(summary: ReadSummary) -> list[str]:
     """What may make the result wrong: damaged rows, columns not read, tables without a row."""
-    return [sentence for one in summary.files for sentence in _warnings(one)]
+    found = [sentence for one in summary.files for sentence in _warnings(one)]
+    strange = [name for name in summary.not_tables if not is_litter(name)]
+    return [*found, *(f"{name}: is not read; a table's name ends in .csv" for name in strange)]
 
 
 def _warnings(one: FileSummary) -> list[str]:
@@ -48,14 +51,22 @@ def _warnings(one: FileSummary) -> list[str]:
         f"{one.columns[name]}; {name} is missing there"
         for name, n in one.not_numbers.items()
     ]
+    found += [
+        f"{one.name}: {n:,} of {one.kept:,} rows used have a number in {one.columns[name]} that no "
+        f"ship can send as {name}, which is missing there; see that its unit is right"
+        for name, n in one.off_scale.items()
+    ]
     return found
 
 
 def refuse_nothing(summary: ReadSummary) -> None:
     """InputError where no message of any file can be used."""
     if not summary.kept:
+        exchanged = sum(one.exchanged for one in summary.files)
         raise InputError(
             "no message of the AIS files is of a ship around the ports in the job's period: "
             f"{'; '.join(file_lines(summary))}; expected messages within 30 km of a port and a day "
             "of the period: give the files of those days and places"
+            + f" ({exchanged:,} rows lie there where longitude and latitude change places)"
+            * bool(exchanged)
         )

@@ -59,6 +59,12 @@ SHIP_MMSI = (201_000_000, 775_999_999)
 """Maritime identification digits 201 to 775 stand first in a ship's number (ITU-R M.585)."""
 TWO_PLACES_M = 1000.0
 """Two messages of one second further apart than this come from two ships with one number."""
+SCALES = {
+    "sog_kn": (0, 102.25, 102.3),
+    "cog_deg": (0, 359.9999, 360),
+    "heading_deg": (0, 359.9999, 511),
+}
+"""Least and most that can be sent, and the value for "not available"."""
 SAME_NUMBER = 1e-5
 """Two columns of one meaning may be rounded otherwise by this much."""
 CHUNK_ROWS = 500_000
@@ -259,11 +265,12 @@ def _kept(
     read |= {name: numbers(given[name]) for name in ("lon", "lat")}
     chunk = pd.DataFrame(given | read, copy=False)
     readable = np.ones(len(chunk), np.bool_)
-    here = (chunk["lat"].abs() <= 90) & (chunk["lon"].abs() <= 180)
+    lon, lat = chunk["lon"], chunk["lat"]
     for why, good in (
         (Reason.NUMBER, chunk["mmsi"].notna()),
         (Reason.TIME, chunk["time"].notna()),
-        (Reason.POSITION, here),
+        (Reason.POSITION, lon.notna() & lat.notna() & (lon != 181) & (lat != 91)),
+        (Reason.RANGE, (lon.abs() <= 180) & (lat.abs() <= 90)),
     ):
         _count_lost(piece, why, readable & ~good.to_numpy(), tally)
         readable &= good.to_numpy()
@@ -271,15 +278,18 @@ def _kept(
     ship = inside & ~_is_station(chunk)
     tally.counts["outside"] += int((readable & ~inside).sum())
     tally.counts["stations"] += int((inside & ~ship).sum())
+    if not inside.any():
+        exchanged = window.holds(chunk.assign(lon=lat, lat=lon)) & chunk["time"].notna()
+        tally.counts["exchanged"] += int(exchanged.sum())
     return _typed(chunk[ship], tally)
 
 
 def _count_lost(piece: Piece, why: Reason, lost: NDArray[np.bool_], tally: Tally) -> None:
     if lost.any():
         at = int(np.argmax(lost))
-        names = {Reason.NUMBER: ("mmsi",), Reason.TIME: ("time",), Reason.POSITION: ("lon", "lat")}
-        used, header = piece.columns.used, piece.columns.header
-        texts = [f"{header[used[n]].strip()} {piece.rows[used[n]].iloc[at]}" for n in names[why]]
+        names = {Reason.NUMBER: ("mmsi",), Reason.TIME: ("time",)}.get(why, ("lon", "lat"))
+        places = [piece.columns.used[name] for name in names]
+        texts = [f"{piece.columns.header[p].strip()} {piece.rows[p].iloc[at]}" for p in places]
         tally.lost(why, int(lost.sum()), f"line {piece.lines[at]}: {shortened(', '.join(texts))}")
 
 
@@ -332,7 +342,7 @@ def _typed(chunk: pd.DataFrame, tally: Tally) -> pd.DataFrame:
     positions = pd.DataFrame(columns, index=chunk.index).astype(
         {name: kind for name, kind in AIS_COLUMNS.items() if kind != CATEGORY}
     )
-    return _without_sentinels(positions)
+    return _without_sentinels(positions, tally)
 
 
 def _column(chunk: pd.DataFrame, name: str, tally: Tally) -> object:
@@ -349,11 +359,18 @@ def _column(chunk: pd.DataFrame, name: str, tally: Tally) -> object:
     return found
 
 
-def _without_sentinels(positions: pd.DataFrame) -> pd.DataFrame:
-    """102.3 knots, course 360, heading 511 and length 0 mean "not available"."""
-    positions["sog_kn"] = positions["sog_kn"].where(positions["sog_kn"].between(0, 102.25))
-    for name in ("cog_deg", "heading_deg"):
-        positions[name] = positions[name].where((positions[name] >= 0) & (positions[name] < 360))
+def _without_sentinels(positions: pd.DataFrame, tally: Tally) -> pd.DataFrame:
+    """102.3 knots, course 360, heading 511 and length 0 mean "not available".
+
+    Other values that no ship can send are counted in ``tally``, and missing too.
+    """
+    for name, (least, most, unknown) in SCALES.items():
+        given = positions[name]
+        known = given.between(least, most)
+        silent = given.isna() | known | np.isclose(given, unknown)
+        if not silent.all():
+            tally.off_scale[name] += int((~silent).sum())
+        positions[name] = given.where(known)
     nowhere = (positions["to_bow_m"].fillna(0) + positions["to_stern_m"].fillna(0)) == 0
     for name in LENGTHS:
         # the antenna may stand at the very bow: only both zero means unknown

@@ -22,8 +22,12 @@ ADVICE: dict[Why, str] = {
         "times so"
     ),
     Reason.POSITION: (
-        "expected degrees with a decimal point, longitude -180 to 180 and latitude -90 to 90: "
-        "write them so, and see that the two columns are not swapped"
+        "expected degrees with a decimal point: write longitude and latitude so, or fetch the file "
+        "again"
+    ),
+    Reason.RANGE: (
+        "expected longitude -180 to 180 and latitude -90 to 90 in degrees: write them so, and see "
+        "that the two columns are not swapped"
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -309,3 +310,24 @@ def test_files_of_other_places_are_refused_and_nothing_is_written(case, tmp_path
     with pytest.raises(InputError, match=r"x\.csv .*: 1 rows = 0 used \+ 1 at other places"):
         call("ais", case.job, "--ais", path, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_exchanged_longitude_and_latitude_are_suspected(case, tmp_path):
+    lat, lon = case.result.of_port("RUVYP").port.area.centroid.coords[0]
+    path = tmp_path / "x.csv"
+    rows = ("mmsi,time,lon,lat", "1,2024-03-13T00:00:00Z,12,55", f"1,2024-03-13,{lon},{lat}")
+    path.write_text("\n".join(rows))
+    with pytest.raises(InputError, match="1 rows lie there where longitude and latitude change"):
+        call("ais", case.job, "--ais", path, "-o", tmp_path / "out")
+
+
+def test_members_of_a_zip_that_are_not_read_are_said_but_not_those_of_a_mac(case, tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x.csv", "notes.txt", "__MACOSX/._x.csv", ".DS_Store"):
+            archive.writestr(name, case.files[0].read_bytes())
+    options = ["--ais", str(path), "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli.app, ["ais", str(case.job), *options])
+    assert "x.zip/notes.txt: is not read" in done.stderr
+    assert "MACOSX" not in done.stderr
+    assert "x.zip/__MACOSX/._x.csv" in done.stdout

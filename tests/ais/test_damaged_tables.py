@@ -58,7 +58,11 @@ MADE = {
     "no time": (line(1).replace("2022-01-03T00:01:00", "soon"), "no time that can be read"),
     "no place": (
         line(1).replace("29.0001", "91.0").replace("-94.71", "181.0"),
-        "no position (latitude 91 and longitude 181 say so)",
+        "no position (missing, or latitude 91 or longitude 181)",
+    ),
+    "off the Earth": (
+        line(1).replace("29.0001", "133.0"),
+        "a position that is not on the Earth",
     ),
     "nothing": ("," * HEADER.count(","), "no MMSI of nine digits or fewer"),
 }
@@ -190,6 +194,17 @@ def test_texts_in_columns_of_numbers_are_counted(tmp_path: Path) -> None:
     found, summary = read(tmp_path, HEADER, *knots)
     assert found["sog_kn"].isna().tolist() == [True, True, False]
     assert summary.files[0].not_numbers == {"sog_kn": 1}
+
+
+def test_numbers_that_no_ship_can_send_are_counted_and_not_available_is_not(
+    tmp_path: Path,
+) -> None:
+    speeds = ("102.3", "95", "102.4", "-1", "")
+    rows = [line(n).replace(",9.4,", f",{speed},") for n, speed in enumerate(speeds)]
+    rows.append(line(9).replace(",45.0,46,", ",-0.5,511,"))
+    found, summary = read(tmp_path, HEADER, *rows)
+    assert found["sog_kn"].notna().tolist() == [False, True, False, False, False, True]
+    assert summary.files[0].off_scale == {"sog_kn": 2, "cog_deg": 1}
 
 
 def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
