@@ -189,14 +189,14 @@ def _pieces(table: Table, tally: Tally, rows: int) -> Iterator[Piece]:
 def _parquet_pieces(table: Table, tally: Tally, rows: int) -> Iterator[Piece]:
     with table.open() as stream:
         file = pq.ParquetFile(stream)
-        stored = len(file.schema_arrow.names)
-        columns = parquet_columns(table.name, file.schema_arrow)
+        schema = file.schema_arrow
+        columns = parquet_columns(table.name, schema)
         tally.describe(columns)
         first = 1
-        for batch in file.iter_batches(batch_size=rows, columns=read_names(columns, stored)):
+        for batch in file.iter_batches(batch_size=rows, columns=read_names(columns, schema)):
             tally.counts["rows"] += len(batch)
             places = np.arange(first, first + len(batch))
-            yield Piece(columns, parquet_rows(batch, columns, stored), places)
+            yield Piece(columns, parquet_rows(batch, columns, schema), places)
             first += len(batch)
 
 

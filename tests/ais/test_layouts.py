@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from jobs.ais import ReadSummary, read_ais
@@ -133,7 +138,13 @@ def test_what_the_danish_tables_call_a_station_is_none_of_the_ships(
 # --- GeoParquet ---------------------------------------------------------------------------------
 
 
-def geoparquet(folder: Path, system: str = "EPSG:4326", **more: list[object]) -> Path:
+def geoparquet(
+    folder: Path,
+    system: str = "EPSG:4326",
+    column: str = "geometry",
+    encoding: Literal["WKB", "geoarrow"] = "WKB",
+    **more: list[object],
+) -> Path:
     """MarineCadastre's points: positions stand in the geometry alone."""
     points = gpd.points_from_xy([-94.7, -94.8, np.nan], [29.3, 29.4, np.nan], crs="EPSG:4326")
     facts = {
@@ -143,12 +154,17 @@ def geoparquet(folder: Path, system: str = "EPSG:4326", **more: list[object]) ->
         **more,
     }
     path = folder / "ais-2024-03-05.parquet"
-    gpd.GeoDataFrame(facts, geometry=points).to_crs(system).to_parquet(path)
+    frame = gpd.GeoDataFrame({**facts, column: points}, geometry=column).to_crs(system)
+    frame.to_parquet(path, geometry_encoding=encoding)
     return path
 
 
-def test_positions_of_geoparquet_are_its_points(tmp_path: Path) -> None:
-    found, summary = read_ais([geoparquet(tmp_path)])
+@pytest.mark.parametrize("column", ["geometry", "geom"])
+@pytest.mark.parametrize("encoding", ["WKB", "geoarrow"])
+def test_positions_of_geoparquet_are_its_points(
+    tmp_path: Path, column: str, encoding: Literal["WKB", "geoarrow"]
+) -> None:
+    found, summary = read_ais([geoparquet(tmp_path, column=column, encoding=encoding)])
     assert found[["mmsi", "lon", "lat"]].to_numpy().tolist() == [
         [367000001, -94.7, 29.3],
         [367000002, -94.8, 29.4],
@@ -172,3 +188,63 @@ def test_columns_of_positions_win_over_points(tmp_path: Path) -> None:
 def test_one_half_of_a_position_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="columns mmsi, base_date_time"):
         read_ais([geoparquet(tmp_path, longitude=[-90.0] * 3)])
+
+
+# --- types of Parquet ---------------------------------------------------------------------------
+
+
+def typed_table(folder: Path, **columns: pa.Array) -> Path:
+    usual = {
+        "mmsi": pa.array([367000001]),
+        "time": pa.array(["2024-03-05T12:00:00Z"]),
+        "lon": pa.array([-94.7]),
+        "lat": pa.array([29.3]),
+    }
+    path = folder / "x.parquet"
+    pq.write_table(pa.table(usual | columns), path)
+    return path
+
+
+NOON = datetime(2024, 3, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("mmsi", pa.array(["367000001"])),
+        ("mmsi", pa.array([b"367000001"])),
+        ("mmsi", pa.array([367000001], pa.uint32())),
+        ("mmsi", pa.array(["367000001"]).dictionary_encode()),
+        ("mmsi", pa.array([Decimal(367000001)])),
+        ("lat", pa.array([Decimal("29.3")])),
+        ("lat", pa.array(["29,3"], pa.large_string())),
+        ("time", pa.array([NOON], pa.timestamp("ns", tz="Asia/Vladivostok"))),
+        ("time", pa.array([1709640000], pa.int32())),
+        ("name", pa.nulls(1)),
+    ],
+)
+def test_parquet_types_that_can_hold_a_meaning_are_read(
+    tmp_path: Path, column: str, values: pa.Array
+) -> None:
+    found, _ = read_ais([typed_table(tmp_path, **{column: values})])
+    (row,) = found[["mmsi", "time", "lat"]].itertuples(index=False)
+    assert tuple(row) == (367000001, pd.Timestamp(NOON), 29.3)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("mmsi", pa.array([367000001.0], pa.float32()), "float, which has lost digits"),
+        ("time", pa.array([1709640000.0], pa.float32()), "float, which has lost digits"),
+        ("mmsi", pa.array([True]), "read as mmsi, is bool; expected numbers or texts"),
+        ("lat", pa.array([[29.3]]), "read as lat, is list"),
+        ("time", pa.array([timedelta(1)]), "is duration.*expected numbers or texts or times"),
+        ("sog", pa.array([NOON]), "column sog, read as sog_kn, is timestamp"),
+        ("name", pa.array([["ALPHA"]]), "column name, read as name, is list"),
+    ],
+)
+def test_parquet_types_that_cannot_hold_a_meaning_are_refused(
+    tmp_path: Path, column: str, values: pa.Array, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_ais([typed_table(tmp_path, **{column: values})])
