@@ -74,6 +74,7 @@ def no_bytes(value: object) -> str | None:
         ("x.zip", zipped(**{"x.csv.gz": gzip.compress(PLAIN)})),
         ("x.zip", zipped(**{"x.csv.zst": zstd(PLAIN)})),
         ("x.zip", zipped(**{"day.zip": zipped(**{"x.csv": PLAIN})})),
+        ("x.zip", zipped(**{"x.txt": PLAIN, "table": b"no table"})),
         ("x.zip", zipped(**{"x.csv": PLAIN, "__MACOSX/._x.csv": RESOURCE_FORK})),
         ("x.zip", zipped(**{"x.csv": PLAIN, ".DS_Store": b"\0\0\0\1Bud1"})),
         ("x.zip", zipped(**{"a/x.csv": PLAIN, "a/._x.csv": RESOURCE_FORK, "readme.txt": b"read"})),
@@ -152,3 +153,11 @@ def test_a_locked_zip_is_refused(tmp_path: Path) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_ais([tmp_path])
+
+
+def test_a_file_packed_again_and_again_is_refused(tmp_path: Path) -> None:
+    content = PLAIN
+    for _ in range(5):
+        content = zipped(**{"x.zip": content})
+    with pytest.raises(InputError, match="packed more than 4 times"):
+        read(tmp_path, "x.zip", content)
