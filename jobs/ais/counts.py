@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+import pandas as pd
+
 from jobs.ais.layouts import Columns
 from jobs.ais.lines import Damage, shortened
 from jobs.domain import Json
@@ -51,6 +53,9 @@ class FileSummary:
     """The first such row by reason: its line and text."""
     not_numbers: Mapping[str, int]
     """Kept rows by column whose text there is no number; the value is missing."""
+    start: str | None
+    """First time of the rows that can be read, wherever they are; UTC, ISO 8601."""
+    end: str | None
     off_scale: Mapping[str, int]
     """Kept rows by column whose number there no ship can send; the value is missing."""
     exchanged: int
@@ -107,6 +112,7 @@ class Tally:
     reasons: Counter[Why] = field(default_factory=Counter)
     not_numbers: Counter[str] = field(default_factory=Counter)
     off_scale: Counter[str] = field(default_factory=Counter)
+    span: tuple[pd.Timestamp, pd.Timestamp] | None = None
     first: dict[Why, str] = field(default_factory=dict)
 
     def describe(self, columns: Columns) -> None:
@@ -119,6 +125,12 @@ class Tally:
         self.counts["rows"] += len(found)
         for why, line, text in found:
             self.lost(why, 1, f"line {line}: {shortened(text)}")
+
+    def heard(self, times: pd.Series) -> None:
+        """Widen the span to times of rows that can be read."""
+        if len(times):
+            found = [*(self.span or ()), times.min(), times.max()]
+            self.span = min(found), max(found)
 
     def lost(self, why: Why, rows: int, first: str) -> None:
         """Count unreadable rows; ``first`` is kept where it is the first of its reason."""
@@ -146,6 +158,8 @@ class Tally:
             reasons={str(why): n for why, n in self.reasons.items()},
             first={str(why): text for why, text in self.first.items()},
             not_numbers=dict(self.not_numbers),
+            start=self.span[0].isoformat() if self.span else None,
+            end=self.span[1].isoformat() if self.span else None,
             off_scale=dict(self.off_scale),
             exchanged=self.counts["exchanged"],
             remarks=tuple(self.remarks),

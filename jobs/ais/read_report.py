@@ -26,7 +26,8 @@ def _counts(one: FileSummary) -> str:
     parts = [f"{one.kept:,} used{twice}"]
     parts += [f"{n:,} {words}" for kind, words in KINDS.items() if (n := getattr(one, kind))]
     parts += [f"{n:,} with {why}" for why, n in one.reasons.items()]
-    return f"{one.name} ({one.layout}): {one.rows:,} rows = {' + '.join(parts)}"
+    span = f", {one.start[:16]} to {one.end[:16]}" if one.start and one.end else ""
+    return f"{one.name} ({one.layout}{span}): {one.rows:,} rows = {' + '.join(parts)}"
 
 
 def warnings(summary: ReadSummary) -> list[str]:

@@ -274,6 +274,7 @@ def _kept(
     ):
         _count_lost(piece, why, readable & ~good.to_numpy(), tally)
         readable &= good.to_numpy()
+    tally.heard(chunk["time"][readable])
     inside = readable & window.holds(chunk)
     ship = inside & ~_is_station(chunk)
     tally.counts["outside"] += int((readable & ~inside).sum())
