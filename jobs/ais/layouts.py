@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from jobs.ais.schema import AIS_COLUMNS
 from jobs.errors import InputError
+from jobs.visits import CATEGORY
 
 MARINE_CADASTRE = "MarineCadastre"
 DANISH = "Danish Maritime Authority"
 OWN = "Berthwatch"
 OTHER = "other names"
 
+TEXTS = tuple(name for name, kind in AIS_COLUMNS.items() if kind == CATEGORY)
 REQUIRED = ("lat", "lon", "mmsi", "time")
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "mmsi": ("mmsi",),

@@ -54,7 +54,7 @@ def undecided_dates(table: str, example: str, day: int, month: int) -> InputErro
     """Times as 03/04/2024 of which nothing, or everything, tells the order."""
     found = (
         f"{day} times have the day first and {month} the month"
-        if day
+        if day or month
         else f"times such as {example} may have the day first or the month, and none tells which"
     )
     return InputError(

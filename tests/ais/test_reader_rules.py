@@ -10,7 +10,7 @@ import pytest
 
 from jobs.ais import read_ais
 from jobs.ais.codes import imo_number
-from jobs.ais.reader import Window
+from jobs.ais.window import Window
 
 NOON = datetime(2024, 3, 7, 12, tzinfo=UTC)
 SHIP = 273000001

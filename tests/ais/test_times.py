@@ -132,6 +132,16 @@ def test_the_danish_tables_document_their_order(tmp_path: Path) -> None:
     assert found["time"].tolist() == [NOON]
 
 
+def test_danish_tables_with_the_month_first_are_refused(tmp_path: Path) -> None:
+    months = [f"03/{day:02}/2024 12:00:00" for day in range(3, 20)]
+    with pytest.raises(InputError, match="0 times have the day first and 7 the month"):
+        read_ais([table(tmp_path, *months, column="# Timestamp")])
+    days = [f"{day:02}/03/2024 12:00:00" for day in range(3, 12)]
+    damaged = ["03/14/2024 12:00:00"]
+    _, summary = read_ais([table(tmp_path, *days, *damaged, column="# Timestamp")])
+    assert (summary.kept, summary.unreadable) == (9, 1)
+
+
 def test_days_without_a_time_are_refused_and_one_among_times_is_midnight(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="days without a time of day"):
         read_ais([table(tmp_path, "2024-03-05", "2024-03-06")])
