@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from jobs.ais.codes import imo_number, ship_type, status
 from jobs.ais.counts import Tally
 from jobs.ais.layouts import TEXTS
+from jobs.ais.lines import IMO
 from jobs.ais.numbers import numbers
 from jobs.ais.schema import AIS_COLUMNS
 from jobs.visits import CATEGORY, SINGLE
@@ -37,6 +40,8 @@ def typed(chunk: pd.DataFrame, tally: Tally) -> pd.DataFrame:
 
 
 def _column(chunk: pd.DataFrame, name: str, tally: Tally) -> object:
+    if name == "imo" and name in chunk:
+        _count_strange_imo(chunk[name], tally)
     if name in TEXTS:
         return words(chunk[name], name) if name in chunk else _no_words(len(chunk))
     if name not in MEASURES:
@@ -48,6 +53,18 @@ def _column(chunk: pd.DataFrame, name: str, tally: Tally) -> object:
     if lost:
         tally.not_numbers[name] += lost
     return found
+
+
+def _count_strange_imo(column: pd.Series, tally: Tally) -> None:
+    """Count words where IMO numbers stand: a comma in a name may have moved the fields."""
+    given = pd.Categorical(column)
+    texts = [str(text).strip() for text in given.categories]
+    strange = [
+        re.fullmatch(IMO, text) is None and text.casefold() not in UNKNOWN_WORDS for text in texts
+    ]
+    found = int(np.array([*strange, False])[given.codes].sum())
+    if found:
+        tally.not_numbers["imo"] += found
 
 
 def _without_sentinels(positions: pd.DataFrame, tally: Tally) -> pd.DataFrame:

@@ -196,6 +196,14 @@ def test_texts_in_columns_of_numbers_are_counted(tmp_path: Path) -> None:
     assert summary.files[0].not_numbers == {"sog_kn": 1}
 
 
+def test_words_where_imo_numbers_stand_are_counted(tmp_path: Path) -> None:
+    """A comma in the name and one field too few: the line has the right number of fields."""
+    moved = line(0, "SEA, ONE").removesuffix(",A")
+    rows = [moved, *(line(n).replace("IMO9792395", text) for n, text in ((1, ""), (2, "Unknown")))]
+    _, summary = read(tmp_path, HEADER, *rows)
+    assert summary.files[0].not_numbers == {"imo": 1}
+
+
 def test_numbers_that_no_ship_can_send_are_counted_and_not_available_is_not(
     tmp_path: Path,
 ) -> None:
