@@ -68,8 +68,7 @@ def ais_gaps(
     last = np.append(track[1:] != track[:-1], True)[: len(track)]
     later = time.shift(-1).mask(last, ended)
     hours = ((later - time) / pd.Timedelta(1, "h")).to_numpy(np.float64)
-    tracked = rows.duplicated("track", keep=False).to_numpy()
-    starts = np.flatnonzero((hours >= min_gap_h) & tracked)
+    starts = np.flatnonzero((hours >= min_gap_h) & ~rows["lone"].to_numpy())
     starts = starts[~_heard_elsewhere(rows, starts, later)]
     gaps = _gap_rows(rows, starts, last[starts], hours[starts])
     gaps["ships_heard"] = _other_ships(rows, gaps)

@@ -14,14 +14,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jobs.ais.legs import credible, messages_of
-from jobs.ais.pieces import STRAY, PieceSettings, hull_numbers
+from jobs.ais.legs import messages_of
+from jobs.ais.pieces import STRAY, PieceSettings, hull_numbers, onward
 from jobs.ais.schema import AIS_FLAG_COLUMNS
 from jobs.domain import Json
 from jobs.visits import typed
 
 TRACK_STEP = 100_000
 """``track`` is mmsi times this, plus the number of the hull."""
+
+
+LONE_MIN = 30.0
+"""Two positions of a ship within so many minutes, and no other around the port ever, may both be
+wrong: errors come twice in a row, and the rest of its track lies outside of what was read."""
 
 
 class Reason(StrEnum):
@@ -36,7 +41,7 @@ class Reason(StrEnum):
     IMO = "imo_changed"
     """More than one valid IMO number."""
     LONE = "lone"
-    """A hull with a single position: it makes no visit, stay or gap."""
+    """A hull with one position, or an MMSI with two within LONE_MIN: no visit, stay or gap."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Hulls:
     """Positions by hull, and what is odd about their MMSIs."""
 
     positions: pd.DataFrame
-    """AIS_COLUMNS with ``hull`` and ``track``, ordered by mmsi, hull, time; without strays."""
+    """AIS_COLUMNS with ``hull``, ``track`` (an integer for mmsi and hull) and ``lone`` (no visit,
+    stay or gap is made of it), ordered by track and time; without strays."""
     flags: pd.DataFrame
     """AIS_FLAG_COLUMNS."""
 
@@ -75,6 +81,7 @@ def hulls_of(positions: pd.DataFrame, settings: PieceSettings | None = None) -> 
         hull[ship] = hull_numbers(messages_of(rows.iloc[ship]), rules)
     mmsi = rows["mmsi"].to_numpy(np.int64)
     rows = rows.assign(hull=hull, track=mmsi * TRACK_STEP + hull)
+    rows["lone"] = _is_lone(rows)
     flags = typed(pd.DataFrame(_flags(rows), columns=list(AIS_FLAG_COLUMNS)), AIS_FLAG_COLUMNS)
     kept = rows[hull != STRAY]
     return Hulls(kept.sort_values("track", kind="stable", ignore_index=True), flags)
@@ -95,8 +102,7 @@ def _suspects(rows: pd.DataFrame, rules: PieceSettings) -> Iterator[slice]:
     if not len(rows):
         return
     mmsi = rows["mmsi"].to_numpy(np.int64)
-    messages = messages_of(rows)
-    fits = credible(messages.at(slice(0, -1)), messages.at(slice(1, None)), rules.legs)
+    fits = onward(messages_of(rows), rules)
     for suspect in np.unique(mmsi[1:][~fits & (mmsi[1:] == mmsi[:-1])]):
         first, last = np.searchsorted(mmsi, [suspect, suspect + 1])
         yield slice(int(first), int(last))
@@ -158,7 +164,17 @@ def _imo_flags(rows: pd.DataFrame) -> Iterator[Mapping[str, object]]:
         yield _flag(ship, Reason.IMO, ", ".join(f"{imo}: {n}" for imo, n in counts.items()))
 
 
+def _is_lone(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """(row,), whether there are too few positions for a track; by mmsi and time, with strays."""
+    alone = ~rows.duplicated("track", keep=False).to_numpy()
+    mmsi, times = rows["mmsi"].to_numpy(np.int64), rows["time"].to_numpy("datetime64[us]")
+    first = np.flatnonzero(np.diff(mmsi, prepend=-1) != 0)
+    count = np.diff(np.append(first, len(mmsi)))
+    minutes = (times[first + count - 1] - times[first]) / np.timedelta64(1, "m")
+    brief: NDArray[np.bool_] = np.repeat((count == 2) & (minutes <= LONE_MIN), count)
+    return alone | brief
+
+
 def _lone_flags(rows: pd.DataFrame) -> Iterator[Mapping[str, object]]:
-    kept = rows[rows["hull"] != STRAY]
-    for _, lone in kept[~kept.duplicated("track", keep=False)].groupby("mmsi"):
+    for _, lone in rows[rows["lone"] & (rows["hull"] != STRAY)].groupby("mmsi"):
         yield _flag(lone, Reason.LONE, "no visit, stay or gap is made of it")

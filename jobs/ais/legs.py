@@ -31,6 +31,10 @@ class LegSettings:
     sent_kn: float = 5.0
     """A moving ship keeps below its sent speed times ``sent_share``, plus this: the larger of
     both messages counts, and it may speed up and slow down between them."""
+    steady_share: float = 1.3
+    steady_kn: float = 3.0
+    """The same for a way to a place and back during which no message sends another speed."""
+    steady_within_kn: float = 2.0
     rest_kn: float = 1.0
     """A ship at rest in both messages drifts or is warped no faster."""
     rest_below_kn: float = 0.5
@@ -85,13 +89,46 @@ def credible_m(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np
     """(leg,), metres that a ship that sent those speeds can have gone meanwhile."""
     seconds = _seconds(one, other)
     sent_kn = np.maximum(one.sog_kn, other.sog_kn)
-    kn = np.where(
-        sent_kn < rules.rest_below_kn, rules.rest_kn, rules.sent_share * sent_kn + rules.sent_kn
-    )
-    free_s = np.maximum(seconds - rules.settle_s, 0)
-    way = rules.doubt_m + (kn * seconds + rules.free_kn * free_s) * KNOT_MS
+    kn = _kept_kn(sent_kn, rules.sent_share * sent_kn + rules.sent_kn, rules)
+    way = rules.doubt_m + _sailed_m(seconds, kn, rules)
     limit_m = _possible_m(one, other, rules)
     return np.where(np.isnan(sent_kn), limit_m, np.minimum(way, limit_m))
+
+
+def detours(messages: Messages, between: int, rules: LegSettings) -> NDArray[np.bool_]:
+    """(message - between - 1,), whether ``between`` messages after each are no place on its way.
+
+    So it is where all send one speed, which the ways there and on do not fit, and the straight way
+    is credible. A ship that sends different speeds may have gone there and back; False without any.
+    """
+    start, end = messages.at(slice(0, -between - 1)), messages.at(slice(between + 1, None))
+    there, back = messages.at(slice(1, -between)), messages.at(slice(between, -1))
+    sent_kn = np.array([part.sog_kn for part in (start, there, back, end)])
+    most_kn = sent_kn.max(axis=0)
+    kn = _kept_kn(most_kn, rules.steady_share * most_kn + rules.steady_kn, rules)
+    over_m = [
+        way_m(one, other) - _sailed_m(_seconds(one, other), kn, rules)
+        for one, other in ((start, there), (back, end))
+    ]
+    far = (np.minimum(*over_m) > 0) & (over_m[0] + over_m[1] > rules.doubt_m)
+    around_m = way_m(start, there) + way_m(back, end) - way_m(start, end)
+    steady = np.ptp(sent_kn, axis=0) <= rules.steady_within_kn
+    return steady & far & (around_m > 2 * rules.doubt_m) & credible(start, end, rules)
+
+
+def _sailed_m(
+    seconds: NDArray[np.float64], kn: NDArray[np.float64], rules: LegSettings
+) -> NDArray[np.float64]:
+    """Metres at a speed, and at that of the fastest ships in the time in which it may be kept."""
+    free_s = np.maximum(seconds - rules.settle_s, 0)
+    return (kn * seconds + rules.free_kn * free_s) * KNOT_MS
+
+
+def _kept_kn(
+    sent_kn: NDArray[np.float64], moving_kn: NDArray[np.float64], rules: LegSettings
+) -> NDArray[np.float64]:
+    """Speed that a ship keeps below: of one at rest by all its messages, that of drifting."""
+    return np.where(sent_kn < rules.rest_below_kn, rules.rest_kn, moving_kn)
 
 
 def _possible_m(one: Messages, other: Messages, rules: LegSettings) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.ais.geodesy import KNOT_MS, offsets_m
-from jobs.ais.legs import LegSettings, Messages, credible, credible_m, possible, way_m
+from jobs.ais.legs import LegSettings, Messages, credible, credible_m, detours, possible, way_m
 
 ONWARD = 3
 """So many messages in a row further on than their speeds allow show that the speeds are wrong."""
@@ -54,7 +54,7 @@ class PieceSettings:
 def hull_numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     """(message,), STRAY or the number of the message's hull."""
     count = len(messages.seconds)
-    if _onward(messages, rules).all():
+    if onward(messages, rules).all():
         return np.ones(count, dtype=np.int64)
     messages = _believed(messages, rules)
     pieces = [
@@ -71,9 +71,13 @@ def hull_numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     return _numbered(count, _joined(messages, bridging, hulls, rules, alone=False))
 
 
-def _onward(messages: Messages, rules: PieceSettings) -> NDArray[np.bool_]:
-    """(message - 1,), whether the way from one message to the next is credible."""
-    return credible(messages.at(slice(0, -1)), messages.at(slice(1, None)), rules.legs)
+def onward(messages: Messages, rules: PieceSettings) -> NDArray[np.bool_]:
+    """(message - 1,), whether each message leads on to the next: credibly, and not to be back."""
+    leads = credible(messages.at(slice(0, -1)), messages.at(slice(1, None)), rules.legs)
+    for between in range(1, rules.stray_messages + 1):
+        if len(leads) > between:
+            leads[:-between] &= ~detours(messages, between, rules.legs)
+    return leads
 
 
 def _believed(messages: Messages, rules: PieceSettings) -> Messages:
@@ -82,13 +86,13 @@ def _believed(messages: Messages, rules: PieceSettings) -> Messages:
     Then of two incredible legs the one leads on from the other; of two ships in turn, and of a
     stray, it leads back.
     """
-    step = ~_onward(messages, rules)
-    step_m = way_m(messages.at(slice(0, -1)), messages.at(slice(1, None)))
+    one, other = messages.at(slice(0, -1)), messages.at(slice(1, None))
+    step, step_m = ~credible(one, other, rules.legs), way_m(one, other)
     leap_m = way_m(messages.at(slice(0, -2)), messages.at(slice(2, None)))
     both = step[:-1] & step[1:]
     leads_on = leap_m > np.maximum(step_m[:-1], step_m[1:])
-    onward, back = int((both & leads_on).sum()), int((both & ~leads_on).sum())
-    if onward < ONWARD or onward <= back:
+    onwards, backs = int((both & leads_on).sum()), int((both & ~leads_on).sum())
+    if onwards < ONWARD or onwards <= backs:
         return messages
     return replace(messages, sog_kn=np.full(len(messages.seconds), np.nan))
 
@@ -98,15 +102,15 @@ def _pieces(messages: Messages, rules: PieceSettings) -> list[NDArray[np.int64]]
     count = len(messages.seconds)
     number = np.zeros(count, dtype=np.int64)
     lasts, priors = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    onward = np.append(_onward(messages, rules), False)
-    breaks = np.append(np.flatnonzero(~onward), count)
+    leads = np.append(onward(messages, rules), False)
+    breaks = np.append(np.flatnonzero(~leads), count)
     row = 1
     while row < count:
         chosen, end = number[row - 1], row + 1
-        if onward[row - 1] and _others_quiet(messages, lasts, row):
+        if leads[row - 1] and _others_quiet(messages, lasts, row):
             end = int(breaks[np.searchsorted(breaks, row)]) + 1
         else:
-            chosen = _continued(messages, priors, lasts, row, rules)
+            chosen = _continued(messages, priors, lasts, row, bool(leads[row - 1]), rules)
         if chosen < 0:
             chosen = len(lasts)
             lasts, priors = np.append(lasts, row), np.append(priors, row)
@@ -153,14 +157,19 @@ def _continued(
     priors: NDArray[np.int64],
     lasts: NDArray[np.int64],
     row: int,
+    leads: bool,
     rules: PieceSettings,
 ) -> int:
     """Number of the piece that a message continues best, -1 for none.
 
+    ``leads``: whether it may be that of the message before.
+
     ``lasts`` are the last messages of the pieces, ``priors`` those before them, or the same.
     """
     now = messages.at(np.full(len(lasts), row))
-    fits = np.flatnonzero(credible(messages.at(lasts), now, rules.legs))
+    fits = np.flatnonzero(
+        credible(messages.at(lasts), now, rules.legs) & (leads | (lasts != row - 1))
+    )
     if len(fits) < 2:
         return int(fits[0]) if len(fits) else -1
     last, prior = messages.at(lasts[fits]), messages.at(priors[fits])
@@ -174,8 +183,10 @@ def _continued(
         *(now_m - share * last_m for now_m, last_m in zip(to_now_m, to_last_m, strict=True))
     )
     speed_ms = np.hypot(*to_last_m) / np.maximum(known_s, 1.0)
-    # a ship that lay and is under way now has sailed at any time since
-    changed_ms = np.abs(np.nan_to_num(now.sog_kn[fits] * KNOT_MS - speed_ms))
+    # a ship that lay and is under way now has sailed at any time since; and a piece whose places
+    # and speeds sent differ may be anything
+    sent_ms = (now.sog_kn[fits] * KNOT_MS, last.sog_kn * KNOT_MS)
+    changed_ms = sum(np.abs(np.nan_to_num(sent - speed_ms)) for sent in sent_ms)
     doubt_ms = REST_SD_MS + SPEED_SD * speed_ms + changed_ms
     sd_m = PLACE_SD_M + np.where(known_s > 0, doubt_ms, UNKNOWN_SD_MS) * ahead_s
     # two ships are fewer than strays

@@ -68,10 +68,9 @@ class AisVisitSettings:
 
 
 def callers(positions: pd.DataFrame, port: Port, rules: AisVisitSettings) -> pd.DataFrame:
-    """All messages of the hulls that came within the box; a single message is no track."""
+    """All messages of the hulls that came within the box, but for lone ones: they are no track."""
     near = positions.loc[_in_box(positions, port, rules), "track"].unique()
-    tracked = positions.duplicated("track", keep=False)
-    return positions[positions["track"].isin(near) & tracked].reset_index(drop=True)
+    return positions[positions["track"].isin(near) & ~positions["lone"]].reset_index(drop=True)
 
 
 def ship_begins_of(track: NDArray[np.int64]) -> NDArray[np.bool_]:

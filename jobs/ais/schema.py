@@ -188,8 +188,8 @@ AIS_FLAG_COLUMNS: Columns = {
     "detail": TEXT,
 }
 """A row is one thing that is odd about one mmsi: stray (positions left out), two_hulls (two ships
-at one time), jump (no possible way between two tracks), imo_changed, lone (a single position, of
-which nothing is made); positions: how many it concerns, from first to last."""
+at one time), jump (no possible way between two tracks), imo_changed, lone (one or two positions,
+of which nothing is made); positions: how many it concerns, from first to last."""
 
 PORT_GAP_COLUMNS: Columns = {"port": TEXT, **AIS_GAP_COLUMNS, "may_have_left": FLAG}
 """AIS_GAP_COLUMNS around one port; may_have_left: the ship was last received near the edge of the

@@ -99,7 +99,7 @@ def _odd_lines(hulls: Mapping[str, Mapping[str, int]]) -> list[str]:
         "two_hulls": "with two ships or more at one time, told apart as hulls",
         "jump": "with tracks that no way joins, told apart as hulls",
         "imo_changed": "with more than one IMO number",
-        "lone": "of which nothing is made: a single one is no track",
+        "lone": "of which nothing is made: one or two are no track",
     }
     lines = []
     for reason, said in words.items():

@@ -104,6 +104,9 @@ def reasons(table: pd.DataFrame) -> dict[str, int]:
         pytest.param([95], (FAR[0] + 0.5, FAR[1]), id="the last"),
         pytest.param([94, 95], OIL, id="the last two, in port"),
         pytest.param([3], OIL, id="in the berth while coming"),
+        pytest.param([6], OIL, id="in the berth a little before it comes"),
+        pytest.param([6, 7], OIL, id="twice a little before it comes"),
+        pytest.param([88], OIL, id="in the berth after it left"),
     ],
 )
 def test_strays_change_nothing_and_are_said(rows: list[int], place: Place) -> None:
@@ -130,13 +133,13 @@ def test_a_stray_of_a_ship_with_few_positions() -> None:
     assert len(ais_visits(two, PORT).visits) == 0
 
 
-def test_a_single_position_is_no_visit_and_no_silence() -> None:
-    lone = Voyage().lie(OIL, 0.1).table()
+def test_one_position_or_two_are_no_visit_and_no_silence() -> None:
     others = Voyage().lie(FAR, 20).table(SHIP + 1)
-    both = positions(lone, others)
-    assert len(ais_visits(both, PORT).visits) == 0
-    assert len(ais_gaps(both, until=both["time"].max())) == 0
-    assert reasons(both) == {"lone": 1}
+    for number in (1, 2):
+        both = positions(Voyage().lie(OIL, number / 6).table(), others)
+        assert len(ais_visits(both, PORT).visits) == 0
+        assert len(ais_gaps(both, until=both["time"].max())) == 0
+        assert reasons(both) == {"lone": number}
 
 
 WHOLE = call()
@@ -155,7 +158,7 @@ def test_a_second_ship_seldom_received_is_one_all_the_same() -> None:
     assert reasons(positions(main, other)) == {"two_hulls": 260}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     minute=st.integers(-60, 1020),
     east=st.floats(-180, 180),

@@ -79,7 +79,7 @@ def test_a_whole_visit_has_all_its_events() -> None:
         pytest.param((9, 2, 2, 9), (9, 4, 4, 9), (0, 10, 400, 410), 4, id="entry, gap, exit"),
         pytest.param((9, 2, 0), (9, 4, 0), None, 3, id="entry, stop"),
         pytest.param((0, 0, 9), (0, 0, 9), None, 3, id="stop, exit"),
-        pytest.param((0, 0), (0, 0), None, 2, id="stop"),
+        pytest.param((0, 0, 0), (0, 0, 0), None, 2, id="stop"),
         pytest.param((2, 2), (4, 4), (0, 400), 2, id="gap"),
         pytest.param((9, 2, 9), (9, 4, 9), None, 1, id="entry, exit"),
     ],
