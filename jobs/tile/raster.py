@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
@@ -207,17 +206,20 @@ def _open_copy(place: Place) -> DatasetReader:
 def _open_at(href: str) -> DatasetReader:
     # GDAL caches S3 credentials; rasterio would request them from boto3 for each file.
     href = re.sub(r"^s3://", "/vsis3/", web_address(href), flags=re.I)
+    suffix = PurePosixPath(re.split(r"[?#]", href)[0]).suffix
     if re.match(r"https?://", href):
         # A fragment is not sent to the server. As each opening has its own, GDAL reuses no cached
         # state of one that failed; the setting for that costs another request for each file. It
         # requires EMPTY_DIR above: with a fragment a sidecar's address would be the file's own.
-        suffix = PurePosixPath(urlsplit(href).path).suffix  # CPL_VSIL_CURL_ALLOWED_EXTENSIONS
         href = f"/vsicurl/{href}#{next(_openings)}{suffix}"
     if href.startswith("/") and not href.startswith("/vsi"):
         # Masks and no-data values may lie in files beside it (.msk, .aux.xml); looking is cheap.
         with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"):
             return rasterio.open(Path(href), sharing=False)  # as a string it might be a URL
-    return rasterio.open(href, sharing=False)
+    # A list of extensions in the environment, meant for other programs, would hide other files.
+    allowed = ",".join({suffix, PurePosixPath(href).suffix, "{noext}"})
+    with rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=allowed):
+        return rasterio.open(href, sharing=False)
 
 
 _openings = count()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -30,9 +31,14 @@ _SECRET = re.compile(r"USERPWD|PASS|AUTH|HEADER|BEARER|TOKEN|SECRET|KEY|COOKIE")
 _PROJ_FAULT = re.compile(r"proj\.db|DATABASE\.LAYOUT|PROJ: \w*(database|context)", re.I)
 """GDAL's words for a PROJ database that is missing or of another version."""
 _TLS_FAULT = re.compile(
-    r"certificate verify locations|adding trust anchors|SSL CA cert|CAfile|CApath", re.I
+    r"setting certificate|certificate verify locations|adding trust anchors|SSL CA cert", re.I
 )
 """libcurl's words for a file of certificates that cannot be read."""
+_UNTRUSTED = re.compile(r"SSL certificate problem", re.I)
+"""libcurl's words for a server it does not trust: it may, where the file named here exists."""
+_CERTIFICATES = re.compile(r"(GDAL_)?CURL_CA_BUNDLE|SSL_CERT_(FILE|DIR)")
+_PROXY_FAULT = re.compile(r"resolve proxy", re.I)
+_OF_PROXIES = re.compile(r"(GDAL_HTTPS?|https?|all)_proxy", re.I)
 
 
 @cache
@@ -54,9 +60,19 @@ def local_fault(message: str) -> SetupError | None:
     """The error for a message of GDAL that tells of this machine, not of the file; else None."""
     if _PROJ_FAULT.search(message):
         return proj_fault(message)
-    if _TLS_FAULT.search(message):
-        return _fault("the certificates for https cannot be read", message, _OF_GDAL)
+    if _TLS_FAULT.search(message) or (_UNTRUSTED.search(message) and _lacks_certificates()):
+        return _fault("the certificates for https cannot be read", message, _CERTIFICATES)
+    if _PROXY_FAULT.search(message):
+        return _fault("the proxy for web addresses is unknown", message, _OF_PROXIES)
     return None
+
+
+def _lacks_certificates() -> bool:
+    """Whether a variable names certificates that are not there."""
+    return any(
+        _CERTIFICATES.fullmatch(name) and not Path(value).exists()
+        for name, value in os.environ.items()
+    )
 
 
 def proj_fault(message: str) -> SetupError:
@@ -104,10 +120,10 @@ def _fault(what: str, message: str, names: re.Pattern[str]) -> SetupError:
     found = {name: value for name, value in os.environ.items() if names.fullmatch(name)}
     said = ", ".join(f"{name}={_shown(name, value)}" for name, value in sorted(found.items()))
     advice = (
-        f"set here: {said}; unset what points at another installation (Berthwatch's wheels of "
-        "rasterio and pyproj bring GDAL's and PROJ's data with them), or point it at this one's"
+        f"set here: {said}; unset what does not belong to this installation (rasterio and pyproj "
+        "bring their own GDAL, PROJ and data), or correct it"
         if found
-        else "no variable of theirs is set here: install rasterio and pyproj anew"
+        else "no variable that concerns it is set here: install rasterio and pyproj anew"
     )
     return SetupError(
         f"{what} on this machine ({message}); {advice}; no overpass is marked as failed for this"
@@ -115,4 +131,4 @@ def _fault(what: str, message: str, names: re.Pattern[str]) -> SetupError:
 
 
 def _shown(name: str, value: str) -> str:
-    return "(not shown)" if _SECRET.search(name) else repr(value)
+    return "(not shown)" if _SECRET.search(name) or "@" in value else repr(value)

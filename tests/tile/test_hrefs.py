@@ -19,6 +19,7 @@ from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, scene, write_band
 from tests.support.servers.faults import answers
 from tests.support.servers.files import FileServer, file_server
+from tests.support.servers.s3 import S3, environment, s3_server
 from tests.support.servers.server import Answer, running
 
 S2 = SENSORS["sentinel-2-l2a"]
@@ -63,6 +64,22 @@ def test_encoded_addresses(world: Mapping[str, Source], server: FileServer, name
 @pytest.mark.parametrize("name", RAW)
 def test_addresses_as_they_are(world: Mapping[str, Source], server: FileServer, name: str) -> None:
     assert_reads(f"{server.url}/{name}/blue.tif", world[name])
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, world: Mapping[str, Source]) -> Iterator[S3]:
+    with s3_server() as made:
+        made.put(tmp_path, "scenes")
+        yield made
+
+
+def test_keys_in_a_bucket_are_literal(
+    world: Mapping[str, Source], bucket: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in environment(bucket.url).items():
+        monkeypatch.setenv(variable, value)
+    for name in NAMES:
+        assert_reads(f"s3://{bucket.bucket}/scenes/{name}/blue.tif", world[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,3 +148,10 @@ class WithoutHead(FileServer):
 def test_a_server_that_answers_no_head(world: Mapping[str, Source], tmp_path: Path) -> None:
     with running(WithoutHead(tmp_path)) as server:
         assert_reads(f"{server.url}/a/blue.tif", world["a"])
+
+
+def test_extensions_that_are_listed_for_other_programs_hide_no_file(
+    world: Mapping[str, Source], server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", ".xyz")
+    assert_reads(f"{server.url}/a/blue.tif", world["a"])

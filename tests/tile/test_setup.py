@@ -59,7 +59,7 @@ def test_a_database_of_another_installation_is_named(
     value = str({"foreign": foreign, "empty": tmp_path, "missing": tmp_path / "no"}[kind])
     said = said_with(name, value)
     assert f"{name}={value!r}" in said
-    assert "unset what points at another installation" in said
+    assert "unset what does not belong to this installation" in said
     assert "no overpass is marked as failed" in said
 
 
@@ -94,6 +94,8 @@ def test_this_machine_works() -> None:
         "PROJ: proj_create_from_database: Cannot find proj.db",
         "/x/proj.db contains DATABASE.LAYOUT.VERSION.MINOR = 0 whereas a number >= 6 is expected",
         "CURL error: error setting certificate verify locations: CAfile: /no/ca.pem CApath: none",
+        "CURL error: error setting certificate file: /no/ca.pem",
+        "CURL error: Could not resolve proxy: proxy.example",
     ],
 )
 def test_gdals_words_for_a_local_fault_blame_no_file(words: str) -> None:
@@ -104,3 +106,35 @@ def test_a_servers_own_fault_is_not_this_machines() -> None:
     assert local_fault("HTTP response code: 503") is None
     fault = unreadable("https://files.example/proj/a.tif", OSError("response code: 503"))
     assert isinstance(fault, UnreachableError)
+
+
+def test_a_server_that_is_not_trusted_for_want_of_the_named_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "CURL error: SSL certificate problem: unable to get local issuer certificate"
+    assert local_fault(words) is None
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    assert "SSL_CERT_FILE=" in str(local_fault(words))
+
+
+def test_a_proxy_that_nobody_knows_is_named_without_its_password() -> None:
+    """A real request through GDAL in a process of its own."""
+    trial = """
+from jobs.errors import SetupError
+from jobs.tile.raster import Place, use
+try:
+    use(Place("http://files.example/a.tif"), [], [], bool)
+except SetupError as error:
+    print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", trial],
+        env={**os.environ, "http_proxy": "http://me:hidden@nobody.invalid:1", "no_proxy": ""},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "http_proxy=(not shown)" in ran.stdout
+    assert "hidden" not in ran.stdout
