@@ -11,11 +11,12 @@ import pandas as pd
 from jobs.domain import overlap_text, overlaps
 from jobs.publish.provenance import PROVENANCE, port_from
 from jobs.storage import Storage
-from jobs.visits import crowded_berths
+from jobs.visits import crowded_berths, doubted_estimates
 
 
 def published_doubts(storage: Storage, folder: str) -> list[str]:
-    """Lines on berths that overlap, and on those with more ships than they hold.
+    """Lines on berths that overlap, on those with more ships than they hold, and on estimates
+    that do not explain the looks.
 
     ``folder`` is the name of published results in the archive. Results that cannot be read are a
     line too: they are no reason to fail what only mentions them.
@@ -35,6 +36,11 @@ def _doubts(storage: Storage, folder: str) -> Iterator[str]:
     for port in ports:
         for pair in overlaps(port.berths):
             yield f"port {port.id}: {overlap_text(pair)}"
-    file = io.BytesIO(storage.read(f"{folder}/looks.parquet"))
+    file = _opened(storage, folder, "looks.parquet")
     looks = pd.read_parquet(file, columns=["port", "berth", "vessels"])
     yield from map(str, crowded_berths(ports, looks))
+    yield from doubted_estimates(pd.read_parquet(_opened(storage, folder, "estimates.parquet")))
+
+
+def _opened(storage: Storage, folder: str, name: str) -> io.BytesIO:
+    return io.BytesIO(storage.read(f"{folder}/{name}"))

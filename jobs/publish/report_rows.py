@@ -35,6 +35,8 @@ from jobs.visits import (
     StayVolumes,
     cap_years,
     credible,
+    disagreement_text,
+    is_doubted,
     scenario_in,
 )
 
@@ -256,6 +258,8 @@ def basis_words(row: pd.Series, days: float) -> str:
     if row["effective_points"] < FEW_POINTS:
         words += f" Computed from {row['effective_points']:.0f} effective points only: the ends of "
         words += "the interval are rough."
+    if is_doubted(row):
+        words += f" In doubt: {disagreement_text(row)}."
     return words
 
 

@@ -20,6 +20,7 @@ from .columns import (
     typed,
 )
 from .crowding import CrowdedBerth, crowded_berths
+from .disagreement import disagreement_text, doubted_estimates, is_doubted
 from .estimate import estimate_port, with_estimates
 from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
@@ -81,9 +82,12 @@ __all__ = [
     "credible",
     "crowded_berths",
     "days_since",
+    "disagreement_text",
+    "doubted_estimates",
     "estimate_port",
     "flow_matrix",
     "frame",
+    "is_doubted",
     "joined_series",
     "link",
     "outside_fit_share",

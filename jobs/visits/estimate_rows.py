@@ -48,6 +48,7 @@ def berth_row(
         "dwell_share": explained(posterior.dwell, visits),
         "recall_source": posterior.fit.detectors[busiest].source,
         "effective_points": posterior.fit.sampled.effective,
+        "agreement": posterior.agreement(settings.seed) if len(panel) else np.nan,
         "geometry": berth.polygon.representative_point(),
     }
     row |= mean_and_interval("visits", visits)

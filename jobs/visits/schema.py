@@ -117,6 +117,7 @@ ESTIMATE_COLUMNS: Columns = {
     "visits_double_dwell_high": NUMBER,
     "recall_source": TEXT,
     "effective_points": NUMBER,
+    "agreement": NUMBER,
     "barrels": NUMBER,
     "barrels_low": NUMBER,
     "barrels_high": NUMBER,
@@ -126,8 +127,9 @@ ESTIMATE_COLUMNS: Columns = {
 the stays that began in the period, ``occupancy`` the mean number of ships there, ``recall`` that of
 a clear look of the sensor with the most looks. ``dwell_learned`` is how far the looks narrowed the
 dwell (0 not at all, 1 known), ``dwell_share`` the share of the variance of visits that is explained
-by it; half and double are the visits under a prior dwell of half or twice the length. Barrels only
-at oil terminals."""
+by it; ``agreement`` is how probable looks as odd as these are under the model (near 0: it does not
+explain them); half and double are the visits under a prior dwell of half or twice the length.
+Barrels only at oil terminals."""
 
 ESTIMATED_VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,

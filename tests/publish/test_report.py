@@ -331,6 +331,8 @@ def test_sources_are_listed_once(publication, html):
         ({"dwell_share": 0.3}, "part of the interval comes from not", "hardly"),
         ({"dwell_share": 0.1}, "most of the interval comes from chance", "not knowing"),
         ({"effective_points": 40.0}, "40 effective points only", "no finding"),
+        ({"agreement": 0.001}, "have probability 0.001 under the model", "rough"),
+        ({"agreement": 0.2}, "part of the interval", "no finding"),
     ],
 )
 def test_what_limits_a_berth_is_said_in_words(changed, said, unsaid):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.visits.occupancy import berth_hmm
+from jobs.visits.occupancy.agreement import agreement_of_sightings
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterior
@@ -70,6 +71,17 @@ class BerthPosterior:
     def mean(self, name: str) -> float:
         """Posterior mean of ``rate`` (per day of empty berth), ``dwell`` (days) or ``stages``."""
         return float(np.mean(getattr(self.points, name)))
+
+    def agreement(self, seed: int) -> float:
+        """How probable reports as far from the expected ones are, 0..1, by ``agreement``."""
+        panel = self.fit.panel
+        return agreement_of_sightings(
+            panel.vessels,
+            self.draws.present(panel.time),
+            self.recall[:, panel.detector] * panel.clear,
+            self.points.false_alarm[:, panel.detector] * panel.clear,
+            np.random.default_rng([seed, 4]),
+        )
 
     @property
     def dwell(self) -> NDArray[np.float64]:

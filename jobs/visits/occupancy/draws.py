@@ -54,6 +54,14 @@ class StayDraws:
         bounds = np.asarray(edges, dtype=np.float64)
         return np.diff(self._since(self.arrival, bounds) - self._since(self.departure, bounds))
 
+    def present(self, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Ships at the berth at each moment, in days, ascending; (draw, moment)."""
+        one = np.ones(len(self.draw))
+        ends = (self.arrival, self.departure)
+        came, gone = (np.searchsorted(moments, end, side="left") for end in ends)
+        change = self._summed(came, one, len(moments)) - self._summed(gone, one, len(moments))
+        return np.rint(change.cumsum(axis=1)).astype(np.int64)
+
     def _since(
         self, moments: NDArray[np.float64], bounds: NDArray[np.float64]
     ) -> NDArray[np.float64]:

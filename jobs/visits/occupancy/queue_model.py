@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from jobs.errors import InputError
 from jobs.visits.occupancy import birth_death
+from jobs.visits.occupancy.agreement import agreement_of_numbers
 from jobs.visits.occupancy.berth import NO_DETECTOR, in_order
 from jobs.visits.occupancy.berth_hmm import NO_LOOK, NOTHING
 from jobs.visits.occupancy.detector import Detector
@@ -133,6 +134,18 @@ class QueuePosterior:
     def recall(self) -> Floats:
         """(draw, detector), probability to detect a ship that is there in a clear look."""
         return self._points[2]
+
+    def agreement(self, seed: int) -> float:
+        """How probable reports as far from the expected ones are, 0..1, by ``agreement``."""
+        panel = self.fit.panel
+        _, _, recall, false = self._points
+        return agreement_of_numbers(
+            panel.vessels,
+            self.draws.present(panel.time),
+            recall[:, panel.detector] * panel.clear,
+            false[:, panel.detector] * panel.clear,
+            np.random.default_rng([seed, 4]),
+        )
 
     @property
     def _points(self) -> tuple[Floats, Floats, Floats, Floats]:

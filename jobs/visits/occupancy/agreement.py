@@ -1,0 +1,62 @@
+"""Posterior predictive check: whether looks like those that were had are probable in the model.
+
+Every history comes with parameters, and so with the reports to be expected of each look. How far
+the reports lie from that is compared with how far reports drawn under the same history do (Gelman,
+Meng and Stern 1996, "Posterior predictive assessment of model fitness via realized discrepancies",
+Statistica Sinica 6). The check sees numbers that the model cannot explain: several ships at a berth
+for one, a port that closed for half a year, fleets that come and go together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+IMPROBABLE = 0.005
+"""Below this agreement the estimate is doubted: one in 200 places that the model fits is."""
+LEAST_VARIANCE = 0.005
+"""Of a look's reports: no single look at an empty place decides alone."""
+
+
+def agreement_of_numbers(
+    vessels: NDArray[np.integer],
+    present: NDArray[np.integer],
+    found: Floats,
+    false: Floats,
+    rng: np.random.Generator,
+) -> float:
+    """Share of the histories, 0..1, whose drawn reports differ as much as those that were made.
+
+    vessels: (look,), reported. By history and look: the ships present, the chance that one of them
+    is reported, and the expected false alarms.
+    """
+    expected = present * found + false
+    variance = np.maximum(present * found * (1 - found) + false, LEAST_VARIANCE)
+    drawn = rng.binomial(present, found) + rng.poisson(false)
+    return _share(vessels, drawn, expected, variance)
+
+
+def agreement_of_sightings(
+    vessels: NDArray[np.integer],
+    present: NDArray[np.integer],
+    found: Floats,
+    false: Floats,
+    rng: np.random.Generator,
+) -> float:
+    """As ``agreement_of_numbers``, of whether a look reported any vessel at all."""
+    expected = 1 - (1 - np.minimum(present, 1) * found) * np.exp(-false)
+    variance = np.maximum(expected * (1 - expected), LEAST_VARIANCE)
+    drawn = rng.random(expected.shape) < expected
+    return _share(vessels > 0, drawn, expected, variance)
+
+
+def _share(
+    seen: NDArray[np.generic], drawn: NDArray[np.generic], expected: Floats, variance: Floats
+) -> float:
+    def discrepancy(reports: NDArray[np.generic]) -> Floats:
+        apart: Floats = ((reports - expected) ** 2 / variance).sum(axis=1)
+        return apart
+
+    return float(np.mean(discrepancy(drawn) >= discrepancy(seen) - 1e-9))
