@@ -83,6 +83,8 @@ def _explained(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; expected an AIS table") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder; expected a file: name each file in it") from error
     except (
         csv.Error,
         pd.errors.ParserError,

@@ -151,7 +151,7 @@ def test_a_locked_zip_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder; expected a file"):
         read_ais([tmp_path])
 
 
