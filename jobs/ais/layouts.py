@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ class Columns:
             used, *rest = (self.header[at].strip() for at in (self.used[name], *others))
             found.append(f"{name} is read from {used}; {', '.join(rest)} must say the same")
         for text in self.unused():
-            meant = SEEMING.get(squeezed(text))
+            meant = _seeming(text)
             if meant is not None:
                 source = self.names().get(meant)
                 instead = f"{meant} is read from {source}" if source else f"{meant} stays empty"
@@ -102,6 +103,13 @@ class Columns:
                     f"rename it to {meant} if it is that"
                 )
         return found
+
+
+def _seeming(column: str) -> str | None:
+    """Our name that a column which is not read may mean: speed, or SOG (m/s)."""
+    bare = squeezed(re.sub(r"[(\[].*", "", column))
+    spelled = {text: name for name, texts in SPELLINGS.items() for text in texts}
+    return SEEMING.get(bare) or spelled.get(bare)
 
 
 def squeezed(column: str) -> str:

@@ -110,6 +110,9 @@ def test_columns_that_tell_no_unit_are_not_read_and_it_is_said(tmp_path: Path) -
     found, summary = read(tmp_path, "mmsi,time,lon,lat,speed", f"{row},95")
     assert found["sog_kn"].isna().all()
     assert "sog_kn stays empty" in summary.files[0].remarks[0]
+    found, summary = read(tmp_path, "mmsi,time,lon,lat,SOG (m/s)", f"{row},5")
+    assert found["sog_kn"].isna().all()
+    assert summary.files[0].remarks[0].startswith("column SOG (m/s) is not read")
 
 
 def test_the_summary_names_the_columns_read_and_the_others(tmp_path: Path) -> None:
