@@ -99,7 +99,7 @@ class Columns:
                 source = self.names().get(meant)
                 instead = f"{meant} is read from {source}" if source else f"{meant} stays empty"
                 found.append(
-                    f"column {text} is not read, for its name tells no unit or form: {instead}; "
+                    f"column {text} is not read, for its unit or form may be another: {instead}; "
                     f"rename it to {meant} if it is that"
                 )
         return found

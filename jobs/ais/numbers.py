@@ -31,7 +31,7 @@ def mmsis(column: pd.Series) -> pd.Series:
         return found.where((found == np.floor(found)) & found.between(0, 999_999_999))
     given = pd.Categorical(column)
     texts = pd.Series([str(one) for one in given.categories], dtype=str)
-    texts = texts.str.replace(r"\s+", "", regex=True)
+    texts = texts.str.replace(r"\s+", "", regex=True).str.replace(",", ".", regex=False)
     read = pd.to_numeric(texts.where(texts.str.fullmatch(MMSI)), errors="coerce")
     values = np.append(read.to_numpy(dtype="float64"), np.nan)
     return pd.Series(values[given.codes], index=column.index)

@@ -59,7 +59,9 @@ def test_a_comma_may_be_the_decimal_point(tmp_path: Path) -> None:
         assert summary.unreadable == 0
 
 
-@pytest.mark.parametrize("number", ["367000001.0", " 367000001 ", "367 000 001", "0367000001"])
+@pytest.mark.parametrize(
+    "number", ["367000001.0", " 367000001 ", "367 000 001", '"367000001,0"', "0367000001"]
+)
 def test_numbers_of_ships_are_read_as_spreadsheets_write_them(tmp_path: Path, number: str) -> None:
     lines = ("mmsi,time,lon,lat", f"{number},{TIME},-94.7,29.3")
     if number.startswith("0"):  # ten digits are no MMSI
