@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
@@ -53,6 +54,8 @@ MAX_SHARED = 32
 """Files kept open at once by `sharing_files`: six scenes of four bands and a mask."""
 
 _REMOTE = re.compile(r"(https?|s3|gs|az|abfss?)://|/vsi(curl|s3|gs|az|adls|oss|swift)/", re.I)
+_FAULTS = (RasterioError, CPLE_BaseError, CRSError, OSError)
+"""What reading a file raises; the second from a file's description, which GDAL reads late."""
 _QUOTED = re.compile(r"(\w+://|/vsi)[^\s'\"]+")
 """Addresses in GDAL's messages: what they contain says nothing of the failure."""
 _REFUSED = re.compile(r"\b40[13]\b|AccessDenied|Forbidden|Unauthorized|InvalidAccessKeyId", re.I)
@@ -100,7 +103,7 @@ def use(
     while way is not None:
         try:
             return _attempt(place, sources, dtypes, read, way)
-        except (RasterioError, CRSError, OSError) as error:
+        except _FAULTS as error:
             failure = unreadable(place.href, error)
             way = _way_after(way, place, error)
     # Raised here, it has no GDAL error as its context, which quotes the signature and cannot be

@@ -4,6 +4,10 @@ alone and together, on the port's own grid and warped alike.
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -17,8 +21,10 @@ from rasterio.transform import Affine
 
 from jobs.domain import Quality, Source
 from jobs.domain.sensors import SENSORS
-from jobs.errors import SceneError
+from jobs.errors import SceneError, UnreachableError
+from jobs.tile import raster
 from jobs.tile.stage import read_overpass
+from tests.support.places import ROOT
 from tests.support.scenes import GRID, noise, scene, write_band
 
 S2, VISUAL = SENSORS["sentinel-2-l2a"], SENSORS["sentinel-2-visual"]
@@ -232,3 +238,53 @@ def test_the_alpha_band_of_true_colour(tmp_path: Path, way: str) -> None:
     image = read_overpass([seen], VISUAL, GRID).image
     assert image[:, :, :45].all()
     assert not image[:, :, 75:].any()
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from tests.support.servers.faults import EVERY_FAULT
+from tests.support.servers.files import FileServer
+server = FileServer(Path(sys.argv[1]))
+if sys.argv[2] != "0":
+    server.faults.add(EVERY_FAULT["503"](times=1, after=int(sys.argv[2])))
+print(server.url, flush=True)
+server.serve_forever()
+"""
+
+
+@contextmanager
+def server_apart(folder: Path, failing: int) -> Iterator[str]:
+    """The address of a server in a process of its own, whose answer after so many is 503, once.
+
+    GDAL reads where masks lie with Python's lock held: a server in this process could not answer.
+    """
+    command = [sys.executable, "-c", SERVER, str(folder), str(failing)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("failing", range(6))
+@pytest.mark.parametrize("way", WAYS)
+def test_a_mask_on_the_web_is_read_or_the_attempt_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, failing: int
+) -> None:
+    """The mask lies at the file's end: its place is read when the file is open already."""
+    monkeypatch.setitem(raster.GDAL_SETTINGS, "GDAL_HTTP_MAX_RETRY", "0")
+    here = write(
+        tmp_path / "b.tif", noise(shape=SHAPE), WAYS[way], tag=0, mask="internal", valid=some(2)
+    )
+    expected = read_overpass([scene({"blue": here})], S2, GRID).image
+    assert not expected[0].all()
+    with server_apart(tmp_path, failing) as url:
+        there = scene({"blue": replace(here, href=f"{url}/b.tif")})
+        try:
+            found = read_overpass([there], S2, GRID).image
+        except UnreachableError:
+            assert failing
+            found = read_overpass([there], S2, GRID).image
+    np.testing.assert_array_equal(found, expected)
