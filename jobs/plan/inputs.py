@@ -88,8 +88,12 @@ class Inputs:
             return ()
         if self.items.keys() != now.items.keys():
             return ("it was made of other items",)
-        pairs = ((self.items[key], item) for key, item in now.items.items())
-        return tuple(dict.fromkeys(word for pair in pairs for word in _differences(*pair)))
+        then = self.items
+        pairs = ((then[key], item) for key, item in now.items.items())
+        words = [word for pair in pairs for word in _differences(*pair)]
+        if list(then) != list(now.items):  # where two scenes have data, the first is used
+            words.append("its scenes lie in another order")
+        return tuple(dict.fromkeys(words))
 
 
 def items_of(overpass: Overpass) -> frozenset[ItemKey]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | No
     findings = list(_findings(job, ports, progress, tell))
     overpasses = tuple(chain.from_iterable(found.overpasses for found in findings))
     rejected = dict.fromkeys(chain.from_iterable(found.rejected for found in findings))
-    return Plan.of_header(_header(job, ports), overpasses, tuple(rejected))
+    found = Plan.of_header(_header(job, ports), overpasses, tuple(rejected))
+    return replace(found, fresh=True)
 
 
 def plan_to_file(

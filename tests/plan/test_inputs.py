@@ -122,6 +122,15 @@ def test_each_of_two_scenes_is_compared_with_its_own() -> None:
     assert found == ("processing baseline 05.10 -> 05.11",)
 
 
+def test_another_order_of_the_scenes_gives_other_pixels_where_they_overlap() -> None:
+    made = overpass(
+        one(item_id="a"), one(item_id="b", grid={"epsg": 32652, "transform": NEIGHBOUR})
+    )
+    turned = replace(made, scenes=made.scenes[::-1])
+    assert Inputs.of(made).differences(turned) == ("its scenes lie in another order",)
+    assert Inputs.of(made).same_pass(turned)
+
+
 def test_the_same_pass_is_of_the_same_items_and_time() -> None:
     before, made = Inputs.of(overpass(one())), overpass(one(files={"checksum": SHA}))
     assert before.same_pass(made)

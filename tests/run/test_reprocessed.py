@@ -16,8 +16,8 @@ from distributed import Client
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.archive.schema import array
-from jobs.domain import StageName, load_port, port_geojson
-from jobs.plan import Plan, pinned_plan
+from jobs.domain import StageName, load_port, port_geojson, read_job
+from jobs.plan import Plan, make_plan, pinned_plan
 from jobs.publish import Publication
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
@@ -438,6 +438,8 @@ def test_a_plan_older_than_the_archive_leaves_it_as_it_is_and_says_so(
     # a catalog that goes back to the former version is believed, once it is asked
     catalog.properties = {"s2:processing_baseline": "05.09"}
     catalog.write(1300)
+    (row,) = dry_rows(make_plan(read_job(catalog.job)), root_of(older), RunOptions())
+    assert row["why"] == "stale: processing baseline 05.11 -> 05.09"
     back, events, _ = go(catalog.plan(), client)
     assert (back.worked, reasons(events)) == (1, ["processing baseline 05.11 -> 05.09"])
 
