@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from jobs.archive.fork import ForkStore
 from jobs.archive.repository import PortArchive
@@ -14,6 +15,10 @@ from jobs.storage import Storage
 
 MOST_OPEN = 48
 """Archives open at once, besides those held."""
+
+
+AsKnown: TypeAlias = Callable[[Sequence[Overpass], Mapping[str, Step]], Sequence[Overpass]]
+"""Gives overpasses the ids under which they are known, given the steps by id."""
 
 
 @dataclass
@@ -61,14 +66,21 @@ class Archives(Mapping[str, PortArchive]):
         found = PortArchive.existing(self.root, self._ports[port_id])
         return None if found is None else self._keep(found)
 
-    def begin(self, port_id: str, overpasses: Sequence[Overpass]) -> Mapping[str, Step]:
-        """Create the port's archive where missing, and missing steps; returns all steps by id."""
+    def begin(
+        self, port_id: str, overpasses: Sequence[Overpass], as_known: AsKnown | None = None
+    ) -> Mapping[str, Step]:
+        """Create the port's archive where missing, and missing steps; returns all steps by id.
+
+        ``as_known`` gives the overpasses the ids under which the archive has them.
+        """
         archive = self.existing(port_id)
         if archive is None:
             port = self._ports[port_id]
             made = PortArchive.create_or_open(self.root, port, make_land_mask(port.grid))
             archive = self._keep(made)
         steps = archive.steps()
+        if as_known is not None:
+            overpasses = as_known(overpasses, steps)
         if all(overpass.id in steps for overpass in overpasses):
             return steps
         archive.ensure(overpasses)

@@ -186,8 +186,8 @@ class Backlog:
             self.states += survey(units, self.settings, self.options)[0]
 
     def _begin(self, port: Port) -> list[WorkItem]:
-        overpasses = self._as_in_archive(port)
-        begin = partial(self.archives.begin, port.id, overpasses)
+        overpasses = self.plan.of(port.id)
+        begin = partial(self.archives.begin, port.id, overpasses, _as_known)
         steps = with_retries(begin, warner(self.observe))
         self._keep_inputs(port, overpasses, steps)
         units = list(port_units(self.plan, port, steps, self.options.within))
@@ -212,13 +212,6 @@ class Backlog:
             )
         )
         return found
-
-    def _as_in_archive(self, port: Port) -> Sequence[Overpass]:
-        """The port's overpasses under the ids that its archive has for them."""
-        archive = self.archives.existing(port.id)
-        if archive is None:
-            return self.plan.of(port.id)
-        return [each for each, _ in in_archive(self.plan.of(port.id), port_steps(archive))]
 
     def _keep_inputs(
         self, port: Port, overpasses: Sequence[Overpass], steps: Mapping[str, Step]
@@ -253,6 +246,10 @@ class Backlog:
         for because, count in [*told.items(), *([("other reasons", rest)] if rest else [])]:
             facts: Facts = {"port": port.id, "overpasses": count, "because": because}
             self.observe(Event(EventName.STALE, facts))
+
+
+def _as_known(overpasses: Sequence[Overpass], steps: Mapping[str, Step]) -> Sequence[Overpass]:
+    return [each for each, _ in in_archive(overpasses, steps)]
 
 
 def windows(plan: Plan) -> Iterator[list[Port]]:
