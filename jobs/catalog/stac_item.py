@@ -355,6 +355,7 @@ def _source(
     _check_format(item, band)
     _check_data_type(item, band, dtypes)
     nodata, assumed = _nodata(band)
+    _check_nodata(item, band, nodata, dtypes)
     size = band.asset.get("file:size")
     return Source(
         href=_href(item, band),
@@ -395,6 +396,21 @@ def _nodata(band: _Band) -> tuple[float | None, bool]:
         return _number(band.facts["nodata"]), False
     silent = not {"data_type", "scale"} & band.facts.keys()
     return (0.0, True) if silent or band.asset_name in _TRUE_COLOUR else (None, False)
+
+
+_LARGEST = {"uint8": 255, "uint16": 65_535}
+
+
+def _check_nodata(item: Item, band: _Band, nodata: float | None, dtypes: tuple[str, ...]) -> None:
+    """Refuse a no-data value that no sample can have: which pixels do not exist is then unknown."""
+    declared = band.facts.get("data_type")
+    largest = max(_LARGEST[each] for each in ((declared,) if declared in dtypes else dtypes))
+    if nodata is not None and not (nodata.is_integer() and 0 <= nodata <= largest):
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} declares the no-data value "
+            f"{nodata:g}, which no {declared or ' or '.join(dtypes)} sample can have: report it to "
+            "the catalog's keeper"
+        )
 
 
 def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:

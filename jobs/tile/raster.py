@@ -257,13 +257,24 @@ def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
 
 
 def _check_nodata(file: DatasetReader, source: Source) -> None:
-    """Two no-data values would leave pixels without data taken for measured ones."""
-    own = file.nodatavals[source.index - 1]
-    if own is not None and _declares_nodata(source) and own != source.nodata:
+    """Two no-data values would leave pixels without data taken for measured ones, as would one that
+    no sample can have.
+    """
+    if not _declares_nodata(source):
+        return
+    name, own = without_query(source.href), _own_nodata(file, source)
+    if own is not None and own != source.nodata:
         raise SceneError(
-            f"{without_query(source.href)} has the no-data value {own:g} in its tag, the catalog "
-            f"declares {source.nodata:g}: which pixels were not measured is unknown; report it to "
-            "the catalog's keeper"
+            f"{name} has the no-data value {own:g} in its tag, the catalog declares "
+            f"{source.nodata:g}: which pixels were not measured is unknown; report it to the "
+            "catalog's keeper"
+        )
+    dtype = file.dtypes[source.index - 1]
+    if not _holds(dtype, source.nodata):
+        raise SceneError(
+            f"{name} holds {dtype} samples, none of which can be the no-data value "
+            f"{source.nodata:g} that the catalog declares: which pixels were not measured is "
+            "unknown; report it to the catalog's keeper"
         )
 
 
@@ -305,10 +316,23 @@ def _crs_name(crs: CRS | None) -> str:
 
 def with_nodata(file: DatasetReader, source: Source) -> Source:
     """The source with the file's own no-data value where the catalog declares none."""
-    own = file.nodatavals[source.index - 1]
+    own = _own_nodata(file, source)
     if own is None or _declares_nodata(source):
         return source
-    return replace(source, nodata=float(own))
+    return replace(source, nodata=own)
+
+
+def _own_nodata(file: DatasetReader, source: Source) -> float | None:
+    """The no-data value in the file's tag; None for one that no sample of it can have."""
+    own = file.nodatavals[source.index - 1]
+    return float(own) if own is not None and _holds(file.dtypes[source.index - 1], own) else None
+
+
+def _holds(dtype: str, value: float | None) -> bool:
+    """Whether samples of a type can have a value; true for types that are no unsigned integers."""
+    if value is None or not dtype.startswith("uint"):
+        return True
+    return float(value).is_integer() and 0 <= value <= np.iinfo(dtype).max
 
 
 def _declares_nodata(source: Source) -> bool:

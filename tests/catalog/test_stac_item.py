@@ -676,3 +676,11 @@ def test_a_band_behind_those_that_are_described_is_refused() -> None:
     }
     with pytest.raises(InputError, match="has 1 raster:bands, none for its band 2"):
         scene(item)
+
+
+@pytest.mark.parametrize("value", [-9999, 0.5, 70_000])
+def test_a_no_data_value_that_no_sample_can_have_is_told_at_plan_time(value: float) -> None:
+    item = generic()
+    item["assets"]["b"]["raster:bands"][0]["nodata"] = value
+    with pytest.raises(InputError, match="which no uint16 sample can have"):
+        scene(item)

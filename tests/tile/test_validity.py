@@ -240,6 +240,35 @@ def test_the_alpha_band_of_true_colour(tmp_path: Path, way: str) -> None:
     assert not image[:, :, 75:].any()
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("stands", "becomes"), [(65_535, "-9999"), (100, "nan")])
+@pytest.mark.parametrize("item", ["silent", "none", "declares"])
+def test_a_tag_that_no_sample_can_have_says_nothing(
+    tmp_path: Path, way: str, stands: int, becomes: str, item: str
+) -> None:
+    values = numbers(1)
+    source = write(tmp_path / "b.tif", values, WAYS[way], tag=stands)
+    content = (tmp_path / "b.tif").read_bytes()
+    assert content.count(f"{stands}\0".encode()) == 1
+    (tmp_path / "b.tif").write_bytes(
+        content.replace(f"{stands}\0".encode(), f"{becomes}\0".encode())
+    )
+    said = Said(item, None, "no", False)
+    plain = write(tmp_path / "plain.tif", values, WAYS[way])
+    found, expected = (
+        read_overpass([scene({"blue": said.source(each)})], S2, GRID).image
+        for each in (source, plain)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_declared_value_that_no_sample_can_have_is_refused(tmp_path: Path, way: str) -> None:
+    source = write(tmp_path / "b.tif", numbers(1), WAYS[way])
+    with pytest.raises(SceneError, match="none of which can be the no-data value -9999"):
+        read_overpass([scene({"blue": replace(source, nodata=-9999)})], S2, GRID)
+
+
 SERVER = """
 import sys
 from pathlib import Path
