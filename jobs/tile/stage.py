@@ -160,5 +160,15 @@ def _quality(
         flags = np.full(grid.shape, int(Quality.UNSCREENED), np.uint8)
     else:
         flags = classify(classes.astype(np.uint8), sensor, grid.resolution_m)
-    flags[~image.any(axis=0)] = int(Quality.NODATA)
+    flags[~_has_data(image)] = int(Quality.NODATA)
     return flags
+
+
+def _has_data(image: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """(y, x): whether a pixel has data in every band that has any in this overpass.
+
+    Where only some bands do, at the edge of a swath or under one file's mask, nothing can be seen.
+    """
+    present = image[image.any(axis=(1, 2))]
+    has_data: NDArray[np.bool_] = (present != 0).all(axis=0)
+    return has_data

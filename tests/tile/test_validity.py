@@ -269,6 +269,18 @@ def test_a_declared_value_that_no_sample_can_have_is_refused(tmp_path: Path, way
         read_overpass([scene({"blue": replace(source, nodata=-9999)})], S2, GRID)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_pixel_that_lacks_one_of_the_bands_was_not_seen(tmp_path: Path, way: str) -> None:
+    """A band that is missing altogether is another matter: there are products without it."""
+    valid = np.full(SHAPE, True)
+    valid[:, 60:] = False
+    blue = write(tmp_path / "blue.tif", noise(shape=SHAPE), WAYS[way], mask="internal", valid=valid)
+    red = write(tmp_path / "red.tif", noise(shape=SHAPE, seed=1), WAYS[way])
+    quality = read_overpass([scene({"blue": blue, "red": red})], S2, GRID).quality
+    assert (quality[:, 75:] == Quality.NODATA).all()
+    assert (quality[:, :45] != Quality.NODATA).all()
+
+
 SERVER = """
 import sys
 from pathlib import Path
