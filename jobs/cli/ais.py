@@ -19,10 +19,10 @@ from jobs.ais import (
     warnings,
     write_cross_check,
 )
-from jobs.cli.app import command_app
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
+from jobs.cli.program import command_app
 from jobs.publish import newest_results, published_doubts, read_results
 
 app = command_app()

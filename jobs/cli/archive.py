@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from jobs.archive import CopyFormat, PortArchive, clean, overview
-from jobs.cli.app import command_app
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
+from jobs.cli.program import command_app
 from jobs.errors import ClusterLostError, InputError
 from jobs.run import EQUAL, ExitCode, connect, verify_sample
 from jobs.storage import storage_at

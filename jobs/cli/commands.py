@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+BEGINS_AGAIN = "stopped; no file was left half-written: the same command begins anew"
+GOES_ON = "stopped; what was committed is safe: the same command goes on from there"
+
 
 @dataclass(frozen=True)
 class CommandEntry:
@@ -16,6 +19,8 @@ class CommandEntry:
     """First paragraph of the command's own help."""
     hidden: bool = False
     """Left out of ``--help``."""
+    stopped: str = BEGINS_AGAIN
+    """What is said after a Ctrl-C."""
 
 
 COMMANDS: Mapping[str, CommandEntry] = {
@@ -29,7 +34,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "Pin what a job will read: items, unit ids, estimates. A run never asks a catalog again.",
     ),
     "run": CommandEntry(
-        "run", "Do everything that is still missing: tile, segment, visits, estimates, publish."
+        "run",
+        "Do everything that is still missing: tile, segment, visits, estimates, publish.",
+        stopped=GOES_ON,
     ),
     "status": CommandEntry(
         "status",
@@ -79,7 +86,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "What the port archives hold: commits, tags, sizes; deletes what no commit refers to.",
     ),
     "train": CommandEntry(
-        "train", "Train a network on labelled scenes; split by port, never by chip."
+        "train",
+        "Train a network on labelled scenes; split by port, never by chip.",
+        stopped="stopped; networks that --keep has are not trained again by the same command",
     ),
     "evaluate": CommandEntry(
         "evaluate",
@@ -92,6 +101,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "demo": CommandEntry(
         "simulate",
         "Simulate two ports, run the whole job on them, compare with the truth. Offline.",
+        stopped=GOES_ON,
     ),
 }
 """In the order of ``--help``."""

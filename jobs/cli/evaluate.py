@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.destinations import file_to_write
 from jobs.cli.evaluation_page import Album
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
+from jobs.cli.program import command_app
 from jobs.errors import InputError
 from jobs.storage import write_new_file
 from models.evaluation import (

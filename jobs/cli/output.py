@@ -20,8 +20,16 @@ def _width(terminal: bool) -> int | None:
     return None if terminal or "COLUMNS" in os.environ else WIDE
 
 
-out = Console(width=_width(sys.stdout.isatty()))
-err = Console(stderr=True, width=_width(sys.stderr.isatty()))
+class _Console(Console):
+    """A console that leaves a closed pipe to its caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while BrokenPipeError is handled; rich would end the program with code 1."""
+        raise
+
+
+out = _Console(width=_width(sys.stdout.isatty()))
+err = _Console(stderr=True, width=_width(sys.stderr.isatty()))
 
 
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.destinations import file_to_write
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show
+from jobs.cli.program import command_app
 from jobs.domain import Job, Overpass, Period, read_job, today_utc
 from jobs.plan import (
     Plan,

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.options import AsJson
 from jobs.cli.output import say, show
+from jobs.cli.program import command_app
 from jobs.domain import (
     SENSORS,
     bundled_ports,

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.destinations import file_to_write
 from jobs.cli.options import JobOrPlan
 from jobs.cli.output import say
+from jobs.cli.program import command_app
 from jobs.publish import newest_results, published_doubts
 from jobs.storage import write_new_file
 

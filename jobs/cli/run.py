@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import command_app
+from jobs.cli.commands import GOES_ON
 from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
+from jobs.cli.program import command_app
 from jobs.cli.replan import keep_former_inputs
 from jobs.domain import Period, StageName
 from jobs.errors import InputError
@@ -130,6 +131,8 @@ def run_and_report(
     folder = None if ended.folder is None else storage.url_of(ended.folder)
     doubts = [] if ended.folder is None else published_doubts(storage, ended.folder)
     _report_run(ended.summary, folder, doubts, as_json)
+    if as_json and ended.summary.interrupted:
+        say(GOES_ON)
     for line in doubts:
         say(line)
     return ended.code
@@ -153,7 +156,7 @@ def _report_run(summary: Summary, folder: str | None, doubts: list[str], as_json
         alike = "" if count == 1 else " (of one kind, the first is shown)"
         out.print(f"  {count} x {reason}{alike}", markup=False, highlight=False)
     if summary.interrupted:
-        out.print("stopped; what was finished is committed: the same command goes on from here")
+        out.print(GOES_ON)
     elif summary.lost:
         out.print(summary.lost, markup=False, highlight=False)
     elif summary.pending:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.options import (
     ContextOption,
     Form,
@@ -21,6 +20,7 @@ from jobs.cli.options import (
     RunOption,
 )
 from jobs.cli.output import err, out, say
+from jobs.cli.program import command_app
 from jobs.cli.run_view import run_table, run_values
 from jobs.errors import InputError
 from jobs.kubernetes import (

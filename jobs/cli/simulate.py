@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import ClusterOption, WorkersOption
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
+from jobs.cli.program import command_app
 from jobs.cli.run import run_and_report
 from jobs.publish import newest_results
 from jobs.run import ExitCode, RunOptions

@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.options import (
     AsJson,
     ContextOption,
@@ -20,6 +19,7 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
+from jobs.cli.program import command_app
 from jobs.cli.run_view import run_tree, run_values
 from jobs.kubernetes import find_status, is_file
 from jobs.plan import Plan, plan_without_search

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.options import (
     ContextOption,
     JobOrPlan,
@@ -20,6 +19,7 @@ from jobs.cli.options import (
 )
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
+from jobs.cli.program import command_app
 from jobs.cli.replan import keep_former_inputs
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.domain import Period, code_version, read_text

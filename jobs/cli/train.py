@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import command_app
 from jobs.cli.destinations import file_to_write, folder_to_make
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.output import out, print_lines, say
+from jobs.cli.program import command_app
 from jobs.storage import write_new_file
 from models.evaluation import report_lines
 from models.training import TrainConfig, cross_validate, train_network, with_cross_validation

@@ -11,9 +11,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from jobs.cli.app import command_app
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
+from jobs.cli.program import command_app
 from jobs.publish import (
     fleet_from_lengths,
     fleet_from_names,

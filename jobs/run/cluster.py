@@ -18,6 +18,7 @@ from distributed import Client, LocalCluster, Security, performance_report
 from jobs.domain import code_version
 from jobs.errors import ClusterError, ClusterLostError, InputError, SetupError
 from jobs.run.events import Event, EventName, Observer
+from jobs.run.interrupts import deaf_to_ctrl_c
 from jobs.tile import check_setup
 
 WORKER_ENVIRONMENT = {
@@ -70,7 +71,7 @@ def _local(workers: int | None) -> LocalCluster:
         **dask.config.get("distributed.nanny.pre-spawn-environ", {}),
         **WORKER_ENVIRONMENT,
     }
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}), deaf_to_ctrl_c():
         return LocalCluster(
             n_workers=workers or CPU_COUNT,
             threads_per_worker=1,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from threading import Thread
@@ -48,9 +50,35 @@ def train_without(
         _forward(queue, progress),
         ProcessPoolExecutor(parallel, spawn, initializer=_set_queue, initargs=(queue,)) as pool,
     ):
-        for _ in pool.map(_train, *zip(*missing, strict=True)) if missing else ():
-            pass
+        if missing:
+            _train_all(pool, missing)
     return paths
+
+
+def _train_all(pool: ProcessPoolExecutor, missing: Sequence[tuple[TrainConfig, Path]]) -> None:
+    """Train them all; where that is interrupted, the processes of the pool are ended."""
+    before = multiprocessing.active_children()
+    try:
+        with _deaf_to_ctrl_c():
+            trained = pool.map(_train, *zip(*missing, strict=True))
+        for _ in trained:
+            pass
+    except BaseException:
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.terminate()  # it would train on for hours
+        raise
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes begun in the block leave Ctrl-C, which a terminal sends to all, to this one."""
+    resource_tracker.ensure_running()  # its start unblocks the signal in the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_trained(config: TrainConfig, path: Path, progress: Progress) -> bool:

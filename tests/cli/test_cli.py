@@ -14,8 +14,8 @@ from typer.main import get_group
 from typer.testing import CliRunner
 
 from jobs import cli
-from jobs.cli.app import load_command
 from jobs.cli.commands import COMMANDS
+from jobs.cli.program import load_command
 from jobs.domain import today_utc
 from jobs.domain.ports import bundled_ports, read_port
 from jobs.plan import write_plan

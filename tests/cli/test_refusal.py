@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli.app import one_line
+from jobs.cli.program import one_line
 from tests.support.doors import berthwatch
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from jobs.cli.commands import COMMANDS
-from jobs.cli.output import err
+from jobs.cli.commands import BEGINS_AGAIN, COMMANDS
+from jobs.cli.output import err, say
 from jobs.domain import code_version
 from jobs.errors import BerthwatchError
 from jobs.run import ExitCode
 
 MARKUP: Final = "markdown"
+CLOSED_PIPE: Final = 128 + signal.SIGPIPE
 
 
 def command_app() -> typer.Typer:
@@ -40,6 +44,28 @@ class LazyGroup(TyperGroup):
         """The called command, from its module, in the place of the one that --help lists."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, load_command(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it in one line, a closed pipe without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            entry = COMMANDS.get(str(ctx.invoked_subcommand))
+            say(f"berthwatch: {BEGINS_AGAIN if entry is None else entry.stopped}")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            _close_quietly()
+            raise typer.Exit(CLOSED_PIPE) from None
+
+
+def _close_quietly() -> None:
+    """Send what is still to be printed nowhere: its reader is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
 
 
 def load_command(name: str) -> Any:
@@ -86,22 +112,26 @@ def program(
     pass
 
 
-def main() -> None:
-    """Entry point: a refusal is one line and exit code 2, never a traceback."""
+def run_program() -> int:
+    """Run the command that the shell gave; returns the exit code. A refusal is one line."""
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except (BerthwatchError, ValueError) as error:
         if not _is_refusal(error):
             raise
-        _refuse(str(error))
+        return _refuse(str(error))
     except OSError as error:
-        _refuse(_of_the_system(error))
+        return _refuse(_of_the_system(error))
+    return ExitCode.DONE
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse(message: str) -> int:
     line = f"berthwatch: {one_line(message)}"
-    err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(ExitCode.REFUSED)
+    with suppress(BrokenPipeError):
+        err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    return ExitCode.REFUSED
 
 
 def one_line(message: str) -> str:
