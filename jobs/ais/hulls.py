@@ -172,7 +172,7 @@ def _is_lone(rows: pd.DataFrame) -> NDArray[np.bool_]:
     count = np.diff(np.append(first, len(mmsi)))
     minutes = (times[first + count - 1] - times[first]) / np.timedelta64(1, "m")
     brief: NDArray[np.bool_] = np.repeat((count == 2) & (minutes <= LONE_MIN), count)
-    return alone | brief
+    return np.asarray(alone | brief, np.bool_)
 
 
 def _lone_flags(rows: pd.DataFrame) -> Iterator[Mapping[str, object]]:

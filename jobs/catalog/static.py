@@ -99,7 +99,8 @@ def _linked_item(
     """The item that a file at ``place`` links to; rejected where it cannot be read."""
     try:
         href = absolute_href(place, href)
-        address, item = reader.json_at(href)
-        return with_absolute_hrefs(item, address)
+        address, content = reader.json_at(href)
+        item: Item = with_absolute_hrefs(content, address)
     except (CatalogError, InputError) as error:
         return Rejected(href, source.catalog, source.collection, str(error))
+    return item

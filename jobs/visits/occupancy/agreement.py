@@ -53,10 +53,13 @@ def agreement_of_sightings(
 
 
 def _share(
-    seen: NDArray[np.generic], drawn: NDArray[np.generic], expected: Floats, variance: Floats
+    seen: NDArray[np.number | np.bool_],
+    drawn: NDArray[np.number | np.bool_],
+    expected: Floats,
+    variance: Floats,
 ) -> float:
-    def discrepancy(reports: NDArray[np.generic]) -> Floats:
-        apart: Floats = ((reports - expected) ** 2 / variance).sum(axis=1)
+    def discrepancy(reports: NDArray[np.number | np.bool_]) -> Floats:
+        apart: Floats = ((reports.astype(np.float64) - expected) ** 2 / variance).sum(axis=1)
         return apart
 
     return float(np.mean(discrepancy(drawn) >= discrepancy(seen) - 1e-9))

@@ -60,7 +60,7 @@ class StayDraws:
         ends = (self.arrival, self.departure)
         came, gone = (np.searchsorted(moments, end, side="left") for end in ends)
         change = self._summed(came, one, len(moments)) - self._summed(gone, one, len(moments))
-        return np.rint(change.cumsum(axis=1)).astype(np.int64)
+        return np.asarray(np.rint(change.cumsum(axis=1)), np.int64)
 
     def _since(
         self, moments: NDArray[np.float64], bounds: NDArray[np.float64]
