@@ -166,11 +166,13 @@ def _imo_flags(rows: pd.DataFrame) -> Iterator[Mapping[str, object]]:
 
 def _is_lone(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """(row,), whether there are too few positions for a track; by mmsi and time, with strays."""
-    alone = ~rows.duplicated("track", keep=False).to_numpy()
+    alone: NDArray[np.bool_] = ~rows.duplicated("track", keep=False).to_numpy()
     mmsi, times = rows["mmsi"].to_numpy(np.int64), rows["time"].to_numpy("datetime64[us]")
     first = np.flatnonzero(np.diff(mmsi, prepend=-1) != 0)
     count = np.diff(np.append(first, len(mmsi)))
-    minutes = (times[first + count - 1] - times[first]) / np.timedelta64(1, "m")
+    minutes: NDArray[np.float64] = (times[first + count - 1] - times[first]) / np.timedelta64(
+        1, "m"
+    )
     brief: NDArray[np.bool_] = np.repeat((count == 2) & (minutes <= LONE_MIN), count)
     return np.asarray(alone | brief, np.bool_)
 

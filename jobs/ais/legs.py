@@ -112,7 +112,7 @@ def detours(messages: Messages, between: int, rules: LegSettings) -> NDArray[np.
     ]
     far = (np.minimum(*over_m) > 0) & (over_m[0] + over_m[1] > rules.doubt_m)
     around_m = way_m(start, there) + way_m(back, end) - way_m(start, end)
-    steady = np.ptp(sent_kn, axis=0) <= rules.steady_within_kn
+    steady: NDArray[np.bool_] = np.ptp(sent_kn, axis=0) <= rules.steady_within_kn
     off: NDArray[np.bool_] = steady & far & (around_m > 2 * rules.doubt_m)
     return np.asarray(off & credible(start, end, rules), np.bool_)
 

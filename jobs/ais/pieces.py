@@ -24,7 +24,7 @@ PLACE_SD_M, REST_SD_MS, SPEED_SD = 50.0, 0.02, 0.2
 UNKNOWN_SD_MS = 5.0
 """Growth for a ship heard once, which may move or rest: ten knots."""
 ONCE = 2.0
-"""Logarithm of the odds against a piece with one message, which is most often a stray."""
+"""Logarithm of the odds against a piece that is short enough to be stray."""
 ANYWHERE = 1.0
 """Logarithm of the odds against a ship that does what no course foretold, within the credible."""
 QUIET_S = 12 * 3600.0
@@ -101,7 +101,7 @@ def _pieces(messages: Messages, rules: PieceSettings) -> list[NDArray[np.int64]]
     """Rows of the pieces of track; every message is put to the one that it continues best."""
     count = len(messages.seconds)
     number = np.zeros(count, dtype=np.int64)
-    lasts, priors = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    lasts, priors, sizes = (np.full(1, start, dtype=np.int64) for start in (0, 0, 1))
     leads = np.append(onward(messages, rules), False)
     breaks = np.append(np.flatnonzero(~leads), count)
     row = 1
@@ -110,11 +110,14 @@ def _pieces(messages: Messages, rules: PieceSettings) -> list[NDArray[np.int64]]
         if leads[row - 1] and _others_quiet(messages, lasts, row):
             end = int(breaks[np.searchsorted(breaks, row)]) + 1
         else:
-            chosen = _continued(messages, priors, lasts, row, bool(leads[row - 1]), rules)
+            brief = sizes <= rules.stray_messages
+            chosen = _continued(messages, priors, lasts, brief, row, bool(leads[row - 1]), rules)
         if chosen < 0:
             chosen = len(lasts)
             lasts, priors = np.append(lasts, row), np.append(priors, row)
+            sizes = np.append(sizes, 1)
         else:
+            sizes[chosen] += end - row
             priors[chosen] = lasts[chosen] if end == row + 1 else end - 2
             lasts[chosen] = end - 1
         number[row:end] = chosen
@@ -156,13 +159,14 @@ def _continued(
     messages: Messages,
     priors: NDArray[np.int64],
     lasts: NDArray[np.int64],
+    brief: NDArray[np.bool_],
     row: int,
     leads: bool,
     rules: PieceSettings,
 ) -> int:
     """Number of the piece that a message continues best, -1 for none.
 
-    ``leads``: whether it may be that of the message before.
+    ``leads``: whether it may be that of the message before; ``brief``: pieces short as a stray.
 
     ``lasts`` are the last messages of the pieces, ``priors`` those before them, or the same.
     """
@@ -189,8 +193,13 @@ def _continued(
     changed_ms = sum(np.abs(np.nan_to_num(sent - speed_ms)) for sent in sent_ms)
     doubt_ms = REST_SD_MS + SPEED_SD * speed_ms + changed_ms
     sd_m = PLACE_SD_M + np.where(known_s > 0, doubt_ms, UNKNOWN_SD_MS) * ahead_s
+    # an error comes twice in a row at one place
+    again_m = PLACE_SD_M + REST_SD_MS * ahead_s
+    again = (lasts[fits] == row - 1) & (known_s == 0)
+    again &= np.hypot(*to_now_m) < 2 * again_m
+    sd_m = np.where(again, again_m, sd_m)
     # two ships are fewer than strays
-    once = np.where(known_s > 0, 0.0, ONCE)
+    once = np.where(brief[fits], ONCE, 0.0)
     any_m = credible_m(last, messages.at(np.full(len(fits), row)), rules.legs)
     doubt = np.minimum(np.log(sd_m) + np.log1p((off_m / sd_m) ** 2 / 2), np.log(any_m) + ANYWHERE)
     # minus the logarithm of a t density with two degrees of freedom
