@@ -126,10 +126,6 @@ def source_json(source: SourceSpec) -> dict[str, Json]:
     return values if source.access is None else values | {"access": source.access.value}
 
 
-YEARS = (1950, 2999)
-"""First and last that a period may lie in; of later and earlier days no neighbour has a date."""
-
-
 class _JobReader(YamlReader):
     """Reads the parts of one job file."""
 
@@ -321,10 +317,8 @@ class _JobReader(YamlReader):
         expected = "expected a day such as 2024-03-01, today or yesterday"
         if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.value):
             try:
-                day = date.fromisoformat(node.value)
+                return date.fromisoformat(node.value)
             except ValueError as error:  # such as "month must be in 1..12"
                 problem = f"{what} is {node.value}, which no calendar has: {error}; {expected}"
                 raise self.error(node, problem) from error
-            if YEARS[0] <= day.year <= YEARS[1]:
-                return day
         raise self.error(node, f"{what} is {shown(node)}; {expected}")

@@ -183,8 +183,7 @@ def _explained(path: Path, what: str, missing: bool = True) -> Iterator[None]:
             raise
         raise ArchiveError(
             f"{path} cannot be {what} ({error.strerror or error}); mend the cause (rights, space, "
-            "a file where a folder should be), or choose another archive; what was committed is "
-            "safe"
+            "a file where a folder should be), or choose another place; what was there is safe"
         ) from error
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from jobs import cli
 from jobs.ais import Window, crosscheck, crosscheck_files
 from jobs.ais.schema import AIS_TABLES
-from jobs.errors import InputError
+from jobs.errors import ArchiveError, InputError
 from jobs.publish.read import PublishedResult, read_published
 from tests.publish.test_read import call, publish_job, two_ports
 
@@ -246,7 +246,7 @@ def test_a_cross_check_that_fails_leaves_the_older_one(case, check, tmp_path, mo
         raise OSError("no space left")
 
     monkeypatch.setattr(crosscheck_files, "as_csv", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(ArchiveError, match="no space left"):
         crosscheck_files.write_cross_check(check, case.result, folder)
     assert (folder / "ais_summary.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -130,7 +130,7 @@ def test_scenes_come_with_pixels_on_the_utm_grid_and_boxes_in_place(source: Labe
 def test_a_missing_collection_is_refused_by_name(source: LabelSource) -> None:
     with pytest.raises(DatasetError, match="no collection 'other'; there are drawn"):
         list(read_scenes(replace(source, collection="other")))
-    with pytest.raises(DatasetError, match="no such file"):
+    with pytest.raises(DatasetError, match="No such file"):
         list(read_scenes(replace(source, catalog=Path("nowhere.json"))))
     with pytest.raises(DatasetError, match="no CSV files"):
         list(read_scenes(replace(source, labels=source.catalog.parent / "drawn")))
