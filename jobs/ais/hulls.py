@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jobs.ais.legs import messages_of
-from jobs.ais.pieces import STRAY, PieceSettings, hull_numbers, onward
+from jobs.ais.segments import STRAY, PieceSettings, hull_numbers, onward
 from jobs.ais.schema import AIS_FLAG_COLUMNS
 from jobs.domain import Json
 from jobs.visits import typed

@@ -26,7 +26,7 @@ from jobs.ais.layouts import TEXTS
 from jobs.ais.refusals import days_without_time, nothing_read, undecided_dates
 from jobs.ais.rows import kept_rows
 from jobs.ais.schema import AIS_COLUMNS
-from jobs.ais.table_pieces import pieces
+from jobs.ais.pieces import pieces
 from jobs.ais.times import TimeColumn
 from jobs.ais.unpack import Table, tables
 from jobs.ais.window import Window

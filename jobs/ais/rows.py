@@ -11,7 +11,7 @@ from jobs.ais.layouts import TEXTS
 from jobs.ais.lines import shortened
 from jobs.ais.numbers import mmsis, numbers
 from jobs.ais.refusals import contradicting_columns
-from jobs.ais.table_pieces import Piece
+from jobs.ais.pieces import Piece
 from jobs.ais.times import times
 from jobs.ais.typed import typed, words
 from jobs.ais.window import Window
