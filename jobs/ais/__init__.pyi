@@ -1,5 +1,4 @@
 from .compare import compare_visits
-from .counts import ReadSummary
 from .crosscheck import cross_check
 from .crosscheck_files import (
     cross_check_summary,
@@ -40,7 +39,6 @@ __all__ = [
     "AisVisitSettings",
     "AisVisits",
     "GapSettings",
-    "ReadSummary",
     "Window",
     "ais_gaps",
     "ais_visits",

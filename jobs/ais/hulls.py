@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jobs.ais.legs import messages_of
-from jobs.ais.segments import STRAY, PieceSettings, hull_numbers, onward
 from jobs.ais.schema import AIS_FLAG_COLUMNS
+from jobs.ais.segments import STRAY, PieceSettings, hull_numbers, onward
 from jobs.domain import Json
 from jobs.visits import typed
 

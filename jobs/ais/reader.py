@@ -23,10 +23,10 @@ from pandas.api.types import union_categoricals
 from jobs.ais.counts import ReadSummary, Tally
 from jobs.ais.geodesy import distance_m
 from jobs.ais.layouts import TEXTS
+from jobs.ais.pieces import pieces
 from jobs.ais.refusals import days_without_time, nothing_read, undecided_dates
 from jobs.ais.rows import kept_rows
 from jobs.ais.schema import AIS_COLUMNS
-from jobs.ais.pieces import pieces
 from jobs.ais.times import TimeColumn
 from jobs.ais.unpack import Table, tables
 from jobs.ais.window import Window

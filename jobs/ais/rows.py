@@ -10,8 +10,8 @@ from jobs.ais.counts import Reason, Tally
 from jobs.ais.layouts import TEXTS
 from jobs.ais.lines import shortened
 from jobs.ais.numbers import mmsis, numbers
-from jobs.ais.refusals import contradicting_columns
 from jobs.ais.pieces import Piece
+from jobs.ais.refusals import contradicting_columns
 from jobs.ais.times import times
 from jobs.ais.typed import typed, words
 from jobs.ais.window import Window

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.ais.geodesy import KNOT_MS, offsets_m
+from jobs.ais.geodesy import KNOT_MS, offsets_m, wrapped
 from jobs.ais.legs import LegSettings, Messages, credible, credible_m, detours, possible, way_m
 
 ONWARD = 3
@@ -53,6 +53,27 @@ class PieceSettings:
 
 def hull_numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     """(message,), STRAY or the number of the message's hull."""
+    order = _likelier_first(messages)
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = _numbers(messages.at(order), rules)
+    return numbers
+
+
+def _likelier_first(messages: Messages) -> NDArray[np.int64]:
+    """The messages by time; of those of one second, the one that lies best on the way is first."""
+    seconds = messages.seconds
+    end = np.searchsorted(seconds, seconds, side="right")
+    start = np.searchsorted(seconds, seconds, side="left") - 1
+    last = len(seconds) - 1
+    before = messages.at(np.where(start < 0, np.minimum(end, last), start))
+    after = messages.at(np.where(end > last, np.maximum(start, 0), end))
+    share = (seconds - before.seconds) / np.maximum(after.seconds - before.seconds, 1.0)
+    lon = before.lon + share * wrapped(after.lon - before.lon)
+    lat = before.lat + share * (after.lat - before.lat)
+    return np.lexsort((np.hypot(*offsets_m(lon, lat, messages.lon, messages.lat)), seconds))
+
+
+def _numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     count = len(messages.seconds)
     if onward(messages, rules).all():
         return np.ones(count, dtype=np.int64)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.ais import ReadSummary, read_ais
+from jobs.ais import read_ais
+from jobs.ais.counts import ReadSummary
 from jobs.errors import InputError
 
 HEADER = (

@@ -117,6 +117,14 @@ def test_strays_change_nothing_and_are_said(rows: list[int], place: Place) -> No
     assert reasons(whole) == {}
 
 
+def test_of_two_places_in_one_second_the_one_on_the_way_is_the_ships() -> None:
+    whole = call()
+    for north in (-0.025, 0.025):
+        stray = whole.iloc[[9]].assign(lat=lambda row, north=north: row["lat"] + north)
+        assert what_is_found(positions(whole, stray)) == what_is_found(whole)
+        assert reasons(positions(whole, stray)) == {"stray": 1}
+
+
 def test_a_ship_at_anchor_far_away_does_not_call_by_one_stray_position() -> None:
     whole = Voyage().lie(FAR, 20).table()
     for rows in ([30], [30, 31], [0], [119]):

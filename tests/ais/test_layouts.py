@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.ais import ReadSummary, read_ais
+from jobs.ais import read_ais
+from jobs.ais.counts import ReadSummary
 from jobs.errors import InputError
 
 MMSI, TIME = "367000001", "2024-03-05T12:00:00Z"
