@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import shapely
 from shapely.geometry import Polygon
@@ -29,6 +30,9 @@ from jobs.domain import (
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+T = TypeVar("T", bound="DataclassInstance")
+PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def overpass_to_json(overpass: Overpass) -> dict[str, Json]:
     """An overpass as plain JSON values; ``overpass_from_json`` gives it back exactly."""
@@ -42,13 +46,14 @@ def overpass_to_json(overpass: Overpass) -> dict[str, Json]:
 
 def overpass_from_json(content: Mapping[str, Any]) -> Overpass:
     """The overpass of ``overpass_to_json``."""
-    return Overpass(
-        **{
+    return made(
+        Overpass,
+        {
             **content,
             "acquired": datetime.fromisoformat(content["acquired"]),
             "scenes": tuple(_scene(scene) for scene in content["scenes"]),
-            "superseded": tuple(Superseded(**left_out) for left_out in content["superseded"]),
-        }
+            "superseded": tuple(made(Superseded, left_out) for left_out in content["superseded"]),
+        },
     )
 
 
@@ -68,15 +73,16 @@ def _scene_json(scene: Scene) -> dict[str, Json]:
 
 def _scene(content: Mapping[str, Any]) -> Scene:
     mask, geometry = content["mask"], content["geometry"]
-    return Scene(
-        **{
+    return made(
+        Scene,
+        {
             **content,
             "acquired": datetime.fromisoformat(content["acquired"]),
             "bands": {name: _source(source) for name, source in content["bands"].items()},
             "mask": None if mask is None else _source(mask),
             "geometry": None if geometry is None else _polygon(geometry),
             "access": Access(content["access"]) if "access" in content else None,
-        }
+        },
     )
 
 
@@ -97,7 +103,8 @@ def source_to_json(source: Source) -> dict[str, Json]:
 def _source(content: Mapping[str, Any]) -> Source:
     rows, columns = content["shape"]
     a, b, c, d, e, f = content["transform"]
-    return Source(**{**content, "transform": (a, b, c, d, e, f), "shape": (rows, columns)})
+    transform, shape = (a, b, c, d, e, f), (rows, columns)
+    return made(Source, {**content, "transform": transform, "shape": shape})
 
 
 def _rings(polygon: Polygon) -> Json:
@@ -128,7 +135,7 @@ def port_from_json(content: Mapping[str, Any]) -> Port:
         country=text_of(facts["country"]),
         area=_polygon(area["geometry"]["coordinates"]),
         berths=tuple(_berth(berth) for berth in berths),
-        grid=Grid(**content["grid"]),
+        grid=made(Grid, content["grid"]),
         locode=facts.get("locode"),
         approximate=facts.get("approximate", False),
     )
@@ -157,7 +164,30 @@ def rejected_to_json(rejected: Rejected) -> dict[str, Json]:
 
 def rejected_from_json(content: Mapping[str, Any]) -> Rejected:
     """The rejected item of ``rejected_to_json``."""
-    return Rejected(**content[REJECTED])
+    return made(Rejected, content[REJECTED])
+
+
+def made(kind: type[T], values: Mapping[str, Any]) -> T:
+    """A dataclass with these values; TypeError where a text, number or flag is of another kind."""
+    for name, allowed in _allowed(kind):
+        if name in values and type(values[name]) not in allowed:
+            raise TypeError(f"{name} is {values[name]!r}")
+    return kind(**values)
+
+
+@cache
+def _allowed(kind: type[DataclassInstance]) -> tuple[tuple[str, frozenset[type]], ...]:
+    """The types of a dataclass's fields that are texts, numbers, flags or None alone."""
+    of_fields = ((name, _alternatives(hint)) for name, hint in get_type_hints(kind).items())
+    return tuple(
+        (name, allowed | {int} if float in allowed else allowed)
+        for name, allowed in of_fields
+        if allowed <= PLAIN
+    )
+
+
+def _alternatives(hint: Any) -> frozenset[Any]:
+    return frozenset(get_args(hint) if isinstance(hint, UnionType) else (hint,))
 
 
 def text_of(value: Any) -> str:

@@ -16,14 +16,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from jobs.domain import Access, EstimateSettings, FixedStructure, Overpass, Period
+from jobs.catalog import Rejected
+from jobs.domain import Access, EstimateSettings, FixedStructure, Grid, Overpass, Period, Superseded
 from jobs.domain.job import SourceSpec
 from jobs.errors import InputError, PlanError
 from jobs.plan import Plan, estimate_plan, lazy_overpasses, read_plan, summarise, write_plan
 from jobs.plan import estimate as estimates
 from jobs.plan.grouping import group_overpasses
 from jobs.plan.header import header_json
-from jobs.plan.serialise import overpass_from_json, overpass_to_json
+from jobs.plan.serialise import made, overpass_from_json, overpass_to_json
 from tests.support.plans import ESTIMATES, PORT, full_plan, make, overpasses, scene
 
 FULL_HASH = "ec9866f349935c51dd6345be87d711e9a77cc45142eba4e5ebb53b0721af5c53"
@@ -351,3 +352,17 @@ def test_three_days_are_three_overpasses() -> None:
     assert [len(plan.of(port.id)) for port in plan.ports] == [3, 0, 2]
     first, second, _ = plan.of("A")
     assert second.acquired - first.acquired == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (Rejected, {"item_id": "a", "catalog": "c", "collection": "s", "reason": 0.5}),
+        (Superseded, {"item_id": "a", "kept": None, "reason": "r"}),
+        (Grid, {"epsg": True, "left": 0, "top": 0.0, "width": 1, "height": 1}),
+        (Grid, {"epsg": 32653, "left": "0", "top": 0.0, "width": 1, "height": 1}),
+    ],
+)
+def test_a_value_of_another_kind_is_no_value(kind: type[Any], values: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r" is (0\.5|None|True|'0')$"):
+        made(kind, values)
