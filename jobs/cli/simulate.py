@@ -21,6 +21,13 @@ from jobs.simulate import SimulationConfig, score_results, simulate_archive
 app = command_app()
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day; expected one such as 2024-03-01") from error
+
+
 @app.command()
 def simulate(
     output: Annotated[
@@ -41,7 +48,12 @@ def simulate(
             help="So many harbours drawn by lot instead of ports: scenes to train on.",
         ),
     ] = 0,
-    start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")] = "2024-03-01",
+    start: Annotated[
+        date | None,
+        typer.Option(
+            "--start", metavar="YYYY-MM-DD", parser=_day, help="First day; 2024-03-01 unless said."
+        ),
+    ] = None,
     days: Annotated[int, typer.Option("--days", min=1)] = 30,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
 ) -> None:
@@ -51,7 +63,7 @@ def simulate(
         seed=seed,
         ports=tuple(port) if port else defaults.ports,
         harbours=harbours,
-        start=date.fromisoformat(start),
+        start=start or defaults.start,
         days=days,
         cloud_share=cloud,
     )
@@ -85,7 +97,7 @@ def demo(
 
     Takes a few minutes on two cores; run it again and it goes on, or shows what is there.
     """
-    if not (output / "job.yaml").exists():
+    if not (output / "catalog.json").exists():
         _simulate(SimulationConfig(seed=seed, days=days), output)
     found = pinned(output / "job.yaml")
     code = run_and_report(found, RunOptions(), cluster, workers, as_json=False)

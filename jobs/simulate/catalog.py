@@ -118,9 +118,12 @@ def _warp(whole: Raster, grid: Grid) -> tuple[NDArray[np.uint16], NDArray[np.uin
 
 
 def write_item(folder: Path, port: str, tile: Tile, raster: Raster) -> dict[str, Any]:
-    """Write a tile's files and its STAC item under the collection's folder; returns the item."""
+    """Write a tile's files and its STAC item under the collection's folder; returns the item.
+
+    What a simulation that was stopped left there is written anew.
+    """
     home = folder / tile.item_id
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     assets: dict[str, Any] = {}
     for name in ("red", "green", "blue", "visual", "nir", "scl"):
         assets[name] = _write_asset(home, name, raster)

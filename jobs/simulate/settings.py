@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from jobs.domain import content_id
+from jobs.domain import Period, check_days, content_id, today_utc
 from jobs.errors import InputError
 
 
@@ -50,6 +50,17 @@ class SimulationConfig:
             raise InputError(
                 "visits_per_week and median_dwell_days must be above 0, margin_m not below"
             )
+        check_days(self.period, today_utc())  # the job file beside the catalog must be lawful
+
+    @property
+    def period(self) -> Period:
+        """All days of it; InputError where the last one is beyond the calendar."""
+        try:
+            return Period(self.start, self.start + timedelta(days=self.days - 1))
+        except OverflowError as error:
+            raise InputError(
+                f"{self.days} days from {self.start} on end after the year 9999; expected fewer"
+            ) from error
 
     @property
     def start_utc(self) -> datetime:

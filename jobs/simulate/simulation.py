@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,11 @@ def _populate(config: SimulationConfig) -> tuple[list[Harbour], tuple[Stay, ...]
     if config.harbours:
         drawn = [lay_out(config, number) for number in range(config.harbours)]
         return [each for each, _ in drawn], tuple(stay for _, stays in drawn for stay in stays)
-    harbours = [harbour(load_port(reference), config.margin_m) for reference in config.ports]
+    ports = [load_port(reference) for reference in config.ports]
+    for place, each in enumerate(ports):
+        if each.id in {other.id for other in ports[:place]}:
+            raise InputError(f"port {each.id} is given twice; expected each port once")
+    harbours = [harbour(each, config.margin_m) for each in ports]
     return harbours, schedule(config, harbours)
 
 
@@ -148,9 +151,10 @@ def _finish(
     items = [item for part in outputs for item in part.items]
     vessels = [row for part in outputs for row in part.vessels]
     write_truth(out, visit_rows(stays), vessels)
+    job = _write_job(config, harbours, out)
     return SimulationSummary(
-        catalog=write_catalog(out, items, config.seed),
-        job=_write_job(config, harbours, out),
+        catalog=write_catalog(out, items, config.seed),  # last: it says that all is there
+        job=job,
         ports=len(harbours),
         overpasses=len(outputs),
         items=len(items),
@@ -162,13 +166,12 @@ def _finish(
 
 def _write_job(config: SimulationConfig, harbours: list[Harbour], out: Path) -> Path:
     """A job file beside the catalog; ports that are not bundled are copied next to it."""
-    end = config.start + timedelta(days=config.days - 1)
     ports = ", ".join(_job_port(each, out) for each in harbours)
     path = out / "job.yaml"
     path.write_text(
         "name: demo\n"
         f"ports: [{ports}]\n"
-        f"period: {{start: {config.start}, end: {end}}}\n"
+        f"period: {{start: {config.period.start}, end: {config.period.end}}}\n"
         "sources:\n"
         f"  - {{catalog: catalog.json, collection: {COLLECTION}}}\n"
         "archive: archive\n",

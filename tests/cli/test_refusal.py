@@ -53,3 +53,11 @@ def test_what_the_system_refuses_in_the_midst_is_one_line(
     assert ended.code == 2
     assert f"berthwatch: {tmp_path}/x: the system refused" in ended.err
     assert "No space left on device" in ended.err
+
+
+@pytest.mark.parametrize("day", ["soon", "2024-02-30", "1969-07-20", "2400-01-01", "9999-12-30"])
+def test_a_day_on_which_nothing_can_be_simulated_is_refused(day: str, tmp_path: Path) -> None:
+    ended = berthwatch("simulate", "-o", tmp_path / "made", "--start", day, "--days", 5)
+    assert ended.code == 2
+    assert day in ended.err
+    assert not (tmp_path / "made").exists()

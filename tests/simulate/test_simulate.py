@@ -474,6 +474,10 @@ def test_mgrs_squares_are_the_real_ones():
         ({"revisit_days": (2, 0)}, "revisits of 1 day up"),
         ({"cloud_share": 1.0}, "cloud_share 1.0"),
         ({"visits_per_week": 0.0}, "above 0"),
+        ({"start": date(1969, 1, 1)}, "first satellite image"),
+        ({"start": date(9999, 12, 30)}, "after the year 9999"),
+        ({"days": 10**9}, "after the year 9999"),
+        ({"days": 100_000}, "years after today"),
     ],
 )
 def test_senseless_configs_are_refused(wrong, message):
@@ -486,6 +490,23 @@ def test_a_folder_with_a_catalog_is_not_overwritten(config, archive):
     with pytest.raises(InputError, match="already holds a catalog"):
         simulate_archive(config, archive[0], lambda message: None)
     assert digests(archive[0]) == before
+
+
+def test_a_simulation_that_was_stopped_begins_anew_in_its_folder(config, archive, tmp_path):
+    def stop_after_an_image(message):
+        if "cloud" in message:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate_archive(config, tmp_path, stop_after_an_image)
+    assert list(tmp_path.rglob("*.tif"))
+    simulate_archive(config, tmp_path, lambda message: None)
+    assert digests(tmp_path) == digests(archive[0])
+
+
+def test_a_port_given_twice_is_refused(tmp_path):
+    with pytest.raises(InputError, match="RUVYP is given twice"):
+        simulate_archive(SimulationConfig(ports=("RUVYP", "RUVYP")), tmp_path, print)
 
 
 # --- random harbours ----------------------------------------------------------------------------
