@@ -62,16 +62,17 @@ def ais_gaps(
 
     With ``until``, the end of the record in UTC, ships without a later message get an open gap.
     """
-    rows = with_hulls(positions).reset_index(drop=True)
+    heard = with_hulls(positions)
+    rows = heard[~heard["lone"]].reset_index(drop=True)
     time, track = rows["time"], rows["track"].to_numpy(np.int64)
     ended = pd.Timestamp(until) if until is not None else pd.NaT
     last = np.append(track[1:] != track[:-1], True)[: len(track)]
     later = time.shift(-1).mask(last, ended)
     hours = ((later - time) / pd.Timedelta(1, "h")).to_numpy(np.float64)
-    starts = np.flatnonzero((hours >= min_gap_h) & ~rows["lone"].to_numpy())
-    starts = starts[~_heard_elsewhere(rows, starts, later)]
+    starts = np.flatnonzero(hours >= min_gap_h)
+    starts = starts[~_heard_elsewhere(heard, rows, starts, later)]
     gaps = _gap_rows(rows, starts, last[starts], hours[starts])
-    gaps["ships_heard"] = _other_ships(rows, gaps)
+    gaps["ships_heard"] = _other_ships(heard, gaps)
     gap_track = track[starts]
     facts = static_facts(rows[rows["track"].isin(gap_track)]).reindex(gap_track)
     for name in ("name", "imo", "ship_type", "length_m"):
@@ -80,19 +81,21 @@ def ais_gaps(
 
 
 def _heard_elsewhere(
-    rows: pd.DataFrame, starts: NDArray[np.int64], later: pd.Series
+    positions: pd.DataFrame, rows: pd.DataFrame, starts: NDArray[np.int64], later: pd.Series
 ) -> NDArray[np.bool_]:
     """(gap,), where the MMSI was heard meanwhile, and not as a second ship that sends all along.
 
-    Its positions then leap to and fro, but it is not silent.
+    ``positions`` are all that was heard, ``rows`` those that ``starts`` and ``later`` refer to. Its
+    positions then leap to and fro, but it is not silent.
     """
     heard = np.zeros(len(starts), dtype=np.bool_)
-    several = rows.loc[rows["hull"] > 1, "mmsi"].unique()
-    mmsi = rows["mmsi"].to_numpy(np.int64)
-    for number in np.flatnonzero(np.isin(mmsi[starts], several)):
+    several = positions.loc[positions["hull"] > 1, "mmsi"].unique()
+    mmsi = positions["mmsi"].to_numpy(np.int64)
+    silent = rows["mmsi"].to_numpy(np.int64)[starts]
+    for number in np.flatnonzero(np.isin(silent, several)):
         row = starts[number]
-        first, end = np.searchsorted(mmsi, [mmsi[row], mmsi[row] + 1])
-        ship = rows.iloc[first:end].sort_values("time", kind="stable")
+        first, end = np.searchsorted(mmsi, [silent[number], silent[number] + 1])
+        ship = positions.iloc[first:end].sort_values("time", kind="stable")
         if not at_once(ship["hull"].to_numpy(np.int64)):
             inside = (ship["time"] > rows["time"].iloc[row]) & (ship["time"] < later.iloc[row])
             heard[number] = bool(inside.any())

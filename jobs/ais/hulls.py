@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jobs.ais.geodesy import offsets_m
 from jobs.ais.legs import messages_of
 from jobs.ais.schema import AIS_FLAG_COLUMNS
 from jobs.ais.segments import STRAY, PieceSettings, hull_numbers, onward
@@ -28,6 +29,11 @@ LONE_MIN = 30.0
 """Two positions of a ship within so many minutes, and no other around the port ever, may both be
 wrong: errors come twice in a row, and the rest of its track lies outside of what was read."""
 
+APART_H, APART_STEPS, APART_MOST, APART_M = 24.0, 20.0, 2, 2000.0
+"""So is a ship's only message in so many hours before and after, and in so many of its usual steps
+(the median between two messages), further than APART_M from both: its clock may be wrong. Where
+that comes more often than APART_MOST times, it is how the ship is received."""
+
 
 class Reason(StrEnum):
     """What is odd about an MMSI."""
@@ -41,7 +47,8 @@ class Reason(StrEnum):
     IMO = "imo_changed"
     """More than one valid IMO number."""
     LONE = "lone"
-    """A hull with one position, or an MMSI with two within LONE_MIN: no visit, stay or gap."""
+    """A hull with one position, an MMSI with two within LONE_MIN, or one message or two far from
+    all others in time: no visit, stay or gap."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,52 @@ def _is_lone(rows: pd.DataFrame) -> NDArray[np.bool_]:
         1, "m"
     )
     brief: NDArray[np.bool_] = np.repeat((count == 2) & (minutes <= LONE_MIN), count)
-    return np.asarray(alone | brief, np.bool_)
+    return np.asarray(alone | brief | _is_apart(rows), np.bool_)
+
+
+def _is_apart(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """(row,), whether it is one of one or two messages far from all others of the track in time.
+
+    Such that none beside it comes from the same place: a ship may lie there through two silences.
+    """
+    apart = np.zeros(len(rows), dtype=np.bool_)
+    track = rows["track"].to_numpy(np.int64)
+    order = np.argsort(track, kind="stable")
+    ships = rows.iloc[order]
+    times = ships["time"].to_numpy("datetime64[us]")
+    hours: NDArray[np.float64] = np.diff(times) / np.timedelta64(1, "h")
+    places = ships[["lon", "lat"]].to_numpy(np.float64).T
+    starts = np.flatnonzero(np.diff(track[order], prepend=-1))
+    ends = np.append(starts[1:], len(order))
+    # a silence is rare: most tracks are done with here
+    silent = np.flatnonzero((hours >= APART_H) & (np.diff(track[order]) == 0))
+    for number in np.unique(np.searchsorted(starts, silent, side="right") - 1):
+        one = slice(int(starts[number]), int(ends[number]))
+        spells = _apart_spells(hours[one.start : one.stop - 1], places[:, one])
+        for spell in spells if len(spells) <= APART_MOST else []:
+            apart[order[one][spell]] = True
+    return apart
+
+
+def _apart_spells(
+    hours: NDArray[np.float64], places: NDArray[np.float64]
+) -> list[NDArray[np.int64]]:
+    """Rows of the one or two messages between long silences in one track, none beside them near.
+
+    ``hours`` (message - 1,) are those to the next message, ``places`` (2, message) lon and lat.
+    """
+    least_h = max(APART_H, APART_STEPS * float(np.median(hours)))
+    spells = np.split(np.arange(len(hours) + 1), np.flatnonzero(hours >= least_h) + 1)
+    way_m = np.hypot(*offsets_m(*places[:, :-1], *places[:, 1:]))
+    near = np.append(False, np.append(way_m <= APART_M, False))  # to the message before
+    return [
+        spell
+        for spell in spells
+        if len(spells) > 1
+        and len(spell) <= 2
+        and (hours[spell[0] : spell[-1]] * 60 <= LONE_MIN).all()
+        and not near[[spell[0], spell[-1] + 1]].any()
+    ]
 
 
 def _lone_flags(rows: pd.DataFrame) -> Iterator[Mapping[str, object]]:

@@ -141,6 +141,36 @@ def test_a_stray_of_a_ship_with_few_positions() -> None:
     assert len(ais_visits(two, PORT).visits) == 0
 
 
+@pytest.mark.parametrize("days", [2, 5, 9])
+@pytest.mark.parametrize("rows", [[50], [50, 51]])
+def test_messages_whose_clock_is_wrong_are_no_second_visit(rows: list[int], days: int) -> None:
+    whole = call()
+    late = whole.copy()
+    late.loc[rows, "time"] += pd.Timedelta(days=days)
+    late = late.sort_values("time", ignore_index=True)
+    assert what_is_found(late) == what_is_found(whole.drop(index=rows))
+    assert reasons(late) == {"lone": len(rows)}
+
+
+def test_a_message_between_two_silences_at_the_berth_is_of_the_stay() -> None:
+    lying = Voyage().go(FAR, OIL, 2).lie(OIL, 80).go(OIL, FAR, 2).table()
+    hours = (lying["time"] - lying["time"].iloc[0]) / pd.Timedelta(1, "h")
+    heard = lying[(hours < 10) | hours.between(40, 40.1) | (hours > 75)]
+    assert reasons(heard) == {}
+    assert len(ais_gaps(heard)) == 2
+    (stay,) = ais_visits(heard, PORT).stays.itertuples()
+    assert stay.hours > 75
+
+
+def test_a_ship_that_is_seldom_heard_has_its_visits() -> None:
+    for step in (60.0 * 12, 60.0 * 30):
+        stays = ais_visits(Voyage(0, step).lie(FAR, 90).lie(OIL, 90).table(), PORT).visits
+        assert len(stays) == 1
+    later = [call(start=days * 1440.0).iloc[[50]] for days in (4, 8, 12)]
+    often_then_seldom = ais_visits(positions(call(), *later), PORT).visits
+    assert often_then_seldom["messages"].min() == 3
+
+
 def test_one_position_or_two_are_no_visit_and_no_silence() -> None:
     others = Voyage().lie(FAR, 20).table(SHIP + 1)
     for number in (1, 2):
