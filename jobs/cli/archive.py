@@ -20,6 +20,9 @@ from jobs.storage import storage_at
 
 app = command_app()
 
+MOST_DAYS = 36_525
+"""A century: no commit is older."""
+
 
 @app.command()
 def verify(
@@ -102,6 +105,7 @@ def archive(
         typer.Option(
             "--expire-days",
             min=0,
+            max=MOST_DAYS,
             help="Forget untagged commits older than this many days, then collect.",
         ),
     ] = None,

@@ -85,6 +85,10 @@ def _local(workers: int | None) -> LocalCluster:
 def _remote(address: str, security: Security | None) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
+    except (ValueError, TypeError) as error:  # no address, or a protocol without its library
+        raise InputError(
+            f"cluster {address!r} ({error}); expected an address such as tcp://host:8786"
+        ) from error
     except (OSError, TimeoutError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {address} ({error}); start one with "

@@ -61,3 +61,10 @@ def test_a_day_on_which_nothing_can_be_simulated_is_refused(day: str, tmp_path: 
     assert ended.code == 2
     assert day in ended.err
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("days", ["999999999999", "nan", "inf", "-1"])
+def test_commits_older_than_no_age_are_not_asked_for(days: str, tmp_path: Path) -> None:
+    ended = berthwatch("archive", tmp_path / "job.yaml", "--expire-days", days, "--dry-run")
+    assert ended.code == 2
+    assert "--expire-days" in ended.err

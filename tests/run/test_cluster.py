@@ -29,6 +29,15 @@ def test_a_word_that_is_no_cluster() -> None:
         pass
 
 
+@pytest.mark.parametrize("address", ["tcp://", "tcp://x:y", "tcp://::", "tls://host"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with (
+        pytest.raises(InputError, match="expected an address such as tcp"),
+        cluster.connect(address),
+    ):
+        pass
+
+
 def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "WAIT_FOR_WORKERS_S", 0.2)
     with (
