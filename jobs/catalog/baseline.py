@@ -13,7 +13,7 @@ FIRST_OF_TOOLBOXES = (90, 0)
 """From here on baselines are those of products made with a toolbox (99.99 by Sen2Cor stand-alone),
 not operational ones: their number orders nothing."""
 
-_FORM = re.compile(r"N?(\d?\d)\.?(\d\d)")
+_FORM = re.compile(r"N?(\d?\d)\.?(\d\d)", re.IGNORECASE)
 
 
 def baseline_key(text: str) -> tuple[int, int]:
@@ -36,7 +36,7 @@ def stated_baseline(item: Mapping[str, Any]) -> str | None:
     """
     properties = item.get("properties")
     facts = properties if isinstance(properties, Mapping) else {}
-    for text in stated(facts, BASELINE):
+    for text in stated({**facts, **_numbers(facts)}, BASELINE):
         match = _FORM.fullmatch(text)
         if match is not None:
             return f"{int(match[1]):02}.{match[2]}"
@@ -45,3 +45,15 @@ def stated_baseline(item: Mapping[str, Any]) -> str | None:
         if match is not None:
             return f"{match[1]}.{match[2]}"
     return None
+
+
+def _numbers(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Baselines that were written as numbers, which lost their last zeros: 5.1 was 05.10.
+
+    A version of software is none, whatever its number.
+    """
+    return {
+        key: f"{value:.2f}"
+        for key, value in facts.items()
+        if key.endswith(":processing_baseline") and type(value) in (int, float) and value < 100
+    }

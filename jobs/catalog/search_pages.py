@@ -8,6 +8,7 @@ server refuses, so the pages are followed here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from copy import copy
 from itertools import count
@@ -221,9 +222,21 @@ def _methods(root: Item) -> tuple[str, ...]:
 
 
 def matched(page: Item) -> int | None:
-    """How many items the search found, as the page says it; None where it does not."""
-    context = page.get("context")
-    said = page.get("numberMatched", page.get("numMatched"))
-    if said is None and isinstance(context, dict):
-        said = context.get("matched")
-    return said if isinstance(said, int) else None
+    """How many items the search found, as the page says it; None where it does not.
+
+    Servers write it as a number or as text, at the page or in one of two objects of their own.
+    """
+    places = [page, page.get("context"), page.get("search:metadata")]
+    said = [
+        place[key]
+        for place in places
+        if isinstance(place, Mapping)
+        for key in ("numberMatched", "numMatched", "matched")
+        if place.get(key) is not None
+    ]
+    return next((n for n in map(_whole_number, said) if n is not None), None)
+
+
+def _whole_number(value: Any) -> int | None:
+    match = re.fullmatch(r"\s*(\d{1,15})(?:\.0*)?\s*", str(value))
+    return None if match is None else int(match[1])

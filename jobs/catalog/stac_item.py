@@ -76,6 +76,8 @@ _OFFSET_SINCE = (4, 0)
 """First processing baseline whose digital numbers include + 1000 (25 January 2022)."""
 MOST_CLOUD = 100.5
 """Per cent: shares of cloud classes add up to a little more than 100."""
+LARGEST_SCALE, LARGEST_OFFSET = 0.01, 1.0
+"""Reflectance of one step of a file's numbers and of number 0; usual are 0.0001 and -0.1."""
 MOST_PIXELS = 10_000_000
 """Along one side of a raster; a global grid of 4 m has as many."""
 _SENTINEL_2 = "(?:sentinel[-_]?2|s2)"
@@ -198,7 +200,7 @@ def _platform(item: Item) -> str:
     if not named:
         raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
     platform = named[0].lower().replace(" ", "-")
-    unit = re.fullmatch(rf"{_SENTINEL_2}[-_]?([a-d])", platform)
+    unit = re.fullmatch(rf"(?:copernicus[-_])?{_SENTINEL_2}[-_]?([a-d])", platform)
     if re.fullmatch(_SENTINEL_2, platform):
         products = (*stated(properties, PRODUCT), str(item.get("id", "")))
         unit = next(filter(None, (re.match(r"S2([A-D])_", name) for name in products)), None)
@@ -426,19 +428,46 @@ def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:
             f"asset {band.asset_name!r} of item {item.get('id')!r} has scale {scale} and offset "
             f"{offset}; expected a positive and a finite number"
         )
+    if scale > LARGEST_SCALE or abs(offset) > LARGEST_OFFSET:
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} has scale {scale:g} and offset "
+            f"{offset:g}, which make no reflectance; expected such as 0.0001 and -0.1 (not the "
+            "quantification value 10000, nor -1000 in digital numbers): report it to the "
+            "catalog's keeper"
+        )
     return scale, offset
 
 
 def _declared_or_usual(item: Item, band: _Band) -> tuple[float, float]:
     scale = float(band.facts.get("scale", 1e-4))
-    properties = _mapping(item.get("properties"))
-    if any(properties.get(flag.key) is True for flag in OFFSET_APPLIED):
+    if _offset_is_applied(item):
         return scale, 0.0
     if "offset" in band.facts:
         return scale, float(band.facts["offset"])
     if "scale" in band.facts:
         return scale, 0.0  # the raster extension: an offset not given is 0
     return scale, -0.1 if _baseline(item) >= _OFFSET_SINCE else 0.0
+
+
+def _offset_is_applied(item: Item) -> bool:
+    """Whether a flag says that the offset is in the numbers already; as text or 0 and 1 too.
+
+    InputError for a flag that says neither: the offset would be applied twice, or not at all.
+    """
+    properties = _mapping(item.get("properties"))
+    answers = set()
+    for flag in OFFSET_APPLIED:
+        value = properties.get(flag.key)
+        answer = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+        if value in (None, ""):
+            continue
+        if str(value).strip().lower() not in answer:
+            raise InputError(
+                f"item {item.get('id')!r} has {flag.key} {value!r}; expected true or false: "
+                "whether 1000 is to be subtracted is unknown"
+            )
+        answers.add(answer[str(value).strip().lower()])
+    return True in answers
 
 
 def _baseline(item: Item) -> tuple[int, int]:
@@ -566,7 +595,7 @@ def _facts(item: Item) -> dict[str, str]:
 def _strip_start(properties: Item) -> datetime | None:
     """Start of the data strip, to the second; None where no strip is named."""
     for name in stated(properties, DATASTRIP):
-        match = re.search(r"_S(\d{8}T\d{6})(?=_|\.|$)", name)
+        match = re.search(r"_S(\d{8}T\d{6})(?=_|\.|$)", name.upper())
         if match is not None:
             return _instant(match[1])
     return None
@@ -598,7 +627,7 @@ def _as_instant(text: str) -> str:
 def _instant(text: str) -> datetime:
     """An RFC 3339 time as UTC; a time without zone is taken as UTC, as STAC requires."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z
     except ValueError as error:
         raise InputError(
             f"{text!r} is not a time; expected such as 2024-03-01T02:15:07Z"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box, mapping, shape
 
 from jobs.catalog.search import search_catalog
-from jobs.catalog.search_pages import MOST_EMPTY
+from jobs.catalog.search_pages import MOST_EMPTY, matched
 from jobs.catalog.transport import RequestSettings
 from jobs.domain import SourceSpec
 from jobs.errors import CatalogError
@@ -303,3 +303,22 @@ def test_a_static_collection_may_say_what_it_conforms_to(api: Api, tmp_path: Pat
     }
     (tmp_path / "collection.json").write_text(json.dumps(collection), encoding="utf-8")
     assert found(str(tmp_path / "collection.json")) == days(3, 22)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"numberMatched": 6},
+        {"numberMatched": "6"},
+        {"numberMatched": 6.0},
+        {"numberMatched": None, "context": {"matched": 6}},
+        {"search:metadata": {"matched": 6}},
+    ],
+)
+def test_how_many_were_found_is_read_in_every_spelling(said: dict[str, Any]) -> None:
+    assert matched({"features": [], **said}) == 6
+
+
+@pytest.mark.parametrize("said", [{}, {"numberMatched": "many"}, {"context": []}])
+def test_how_many_were_found_may_be_unknown(said: dict[str, Any]) -> None:
+    assert matched({"features": [], **said}) is None

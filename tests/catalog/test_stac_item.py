@@ -343,6 +343,35 @@ def test_items_that_cannot_be_placed_are_refused(change: dict[str, Any], words: 
         scene(item, "sentinel-2-l2a")
 
 
+@pytest.mark.parametrize(
+    ("written", "offset"),
+    [(True, 0.0), ("true", 0.0), ("True", 0.0), (1, 0.0), (False, -0.1), ("false", -0.1)],
+)
+def test_the_offset_is_applied_once_however_the_flag_is_written(
+    written: object, offset: float
+) -> None:
+    item = generic()
+    for asset in item["assets"].values():
+        asset["raster:bands"] = [{"scale": 1e-4, "offset": -0.1}]
+    item["properties"]["earthsearch:boa_offset_applied"] = written
+    assert scene(item).bands["red"].offset == offset
+
+
+def test_a_flag_that_says_neither_is_refused() -> None:
+    item = generic()
+    item["properties"]["earthsearch:boa_offset_applied"] = "partly"
+    with pytest.raises(InputError, match="expected true or false"):
+        scene(item)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(10000, 0), (1, 0), (1e-4, -1000), (1, -1000)])
+def test_numbers_that_make_no_reflectance_are_refused(scale: float, offset: float) -> None:
+    item = generic()
+    item["assets"]["r"]["raster:bands"] = [{"scale": scale, "offset": offset}]
+    with pytest.raises(InputError, match="make no reflectance"):
+        scene(item)
+
+
 @pytest.mark.parametrize("value", [float("nan"), 0, -1e-4, "wide"])
 def test_a_scale_that_is_none_is_refused(value: object) -> None:
     item = generic()
@@ -479,6 +508,7 @@ def test_two_projections_of_one_item_are_refused() -> None:
     [
         ("s2:processing_baseline", "05.11"),
         ("sentinel:processing_baseline", "5.11"),
+        ("s2:processing_baseline", "n0511"),
         ("processing:version", "05.11"),
         ("s2:product_uri", "S2C_MSIL2A_20240501T021000_N0511_R037_T53TKH_20240501T130811.SAFE"),
     ],
@@ -487,6 +517,13 @@ def test_a_baseline_is_read_in_every_spelling(key: str, text: str) -> None:
     item = generic()
     item["properties"][key] = text
     assert scene(item).facts["processing_baseline"] == "05.11"
+
+
+@pytest.mark.parametrize(("number", "text"), [(5.11, "05.11"), (5.1, "05.10"), (5, "05.00")])
+def test_a_baseline_written_as_a_number_has_lost_its_zeros(number: float, text: str) -> None:
+    item = generic()
+    item["properties"] |= {"s2:processing_baseline": number, "processing:version": 2.1}
+    assert scene(item).facts["processing_baseline"] == text
 
 
 def test_the_version_of_some_software_is_no_baseline() -> None:
@@ -684,3 +721,20 @@ def test_a_no_data_value_that_no_sample_can_have_is_told_at_plan_time(value: flo
     item["assets"]["b"]["raster:bands"][0]["nodata"] = value
     with pytest.raises(InputError, match="which no uint16 sample can have"):
         scene(item)
+
+
+def test_small_letters_are_read_as_large_ones() -> None:
+    item = generic()
+    item["properties"] |= {
+        "datetime": "2024-05-01t02:10:00z",
+        "s2:datastrip_id": "s2a_oper_msi_l2a_ds_2aps_20240501t055555_s20240501t021000_n05.10",
+    }
+    found = scene(item)
+    assert found.acquired == datetime(2024, 5, 1, 2, 10, tzinfo=UTC)
+    assert found.facts["sensing_start"] == "2024-05-01T02:10:00+00:00"
+
+
+def test_a_platform_may_bear_the_name_of_its_programme() -> None:
+    item = generic()
+    item["properties"]["platform"] = "Copernicus Sentinel-2A"
+    assert scene(item, "sentinel-2-l2a").platform == "sentinel-2a"
