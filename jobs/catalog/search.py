@@ -17,7 +17,7 @@ from shapely.geometry import Polygon
 
 from jobs.catalog.geoparquet import parquet_items
 from jobs.catalog.query import ItemFilter, Progress, Rejected, SearchResult, item_name
-from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api
+from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api, refuse_saved_api
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
 from jobs.catalog.static import static_items
 from jobs.catalog.transport import CatalogReader, RequestSettings
@@ -66,6 +66,7 @@ def _items(
     address, root = reader.json_at(source.catalog)
     found = replace(source, catalog=address)
     if is_api(root):
+        refuse_saved_api(source, address, root)
         return api_items(found, area, period, root, reader, report)
     refuse_part_of_api(found, address, root, reader)
     return static_items(found, root, reader, report)

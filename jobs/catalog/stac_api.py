@@ -28,11 +28,28 @@ from jobs.errors import CatalogError
 def is_api(root: Item) -> bool:
     """Whether the root of a catalog is the landing page of an API with item search.
 
-    A collection is none, whatever it says that it conforms to: static ones copy it from an API.
+    A collection is none, whatever it says that it conforms to: static ones copy it from an API, and
+    so do static catalogs, which link to what is below them and to no search.
     """
     if root.get("type") in ("Collection", "FeatureCollection"):
         return False
-    return any(links(root, "search")) or "item-search" in str(root.get("conformsTo") or "")
+    if any(links(root, "search")):
+        return True
+    below = any(any(links(root, rel)) for rel in ("child", "item"))
+    return not below and "item-search" in str(root.get("conformsTo") or "")
+
+
+def refuse_saved_api(source: SourceSpec, place: str, root: Item) -> None:
+    """CatalogError for the landing page of an API that was saved as a file, which cannot search."""
+    if place.startswith(("http://", "https://")):
+        return
+    linked = (str(link["href"]) for rel in ("root", "self") for link in links(root, rel))
+    address = next((href for href in linked if href.startswith(("http://", "https://"))), None)
+    repair = "give the API's own address" if address is None else f"set `catalog: {address}`"
+    raise CatalogError(
+        f"{place} is the saved landing page of a STAC API, which cannot search "
+        f"{source.collection}; {repair} in the job"
+    )
 
 
 def refuse_part_of_api(source: SourceSpec, place: str, node: Item, reader: CatalogReader) -> None:

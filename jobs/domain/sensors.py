@@ -51,8 +51,10 @@ SCENE_CLASSES: Mapping[int, Quality] = {
     9: Quality.CLOUD,
     10: Quality.THIN_CLOUD,
     11: Quality.SNOW_ICE,
+    **dict.fromkeys(range(12, 256), Quality.UNSCREENED),
 }
-"""Sentinel-2 scene classification (SCL). Clear: 2 dark, 4 vegetation, 5 bare, 6 water, 7 unsure."""
+"""Sentinel-2 scene classification (SCL). Clear: 2 dark, 4 vegetation, 5 bare, 6 water, 7 unsure.
+Numbers beyond 11 are no class: nothing is known of the pixel."""
 
 _COPERNICUS = "Contains modified Copernicus Sentinel data"
 

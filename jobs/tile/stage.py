@@ -159,7 +159,7 @@ def _quality(
     if classes is None:
         flags = np.full(grid.shape, int(Quality.UNSCREENED), np.uint8)
     else:
-        flags = classify(classes.astype(np.uint8), sensor, grid.resolution_m)
+        flags = classify(np.minimum(classes, 255).astype(np.uint8), sensor, grid.resolution_m)
     flags[~_has_data(image)] = int(Quality.NODATA)
     return flags
 

@@ -292,7 +292,34 @@ def test_pages_saved_as_files_are_followed(api: Api, tmp_path: Path) -> None:
     assert found(str(tmp_path / "page-0.json")) == days(3, 22)
 
 
-def test_a_static_collection_may_say_what_it_conforms_to(api: Api, tmp_path: Path) -> None:
+@pytest.mark.parametrize("type_", ["Catalog", "Collection"])
+def test_a_static_catalog_may_say_what_it_conforms_to(api: Api, tmp_path: Path, type_: str) -> None:
+    (tmp_path / "item.json").write_text(json.dumps(api.items[12]), encoding="utf-8")
+    catalog = {
+        "type": type_,
+        "id": COLLECTION,
+        "conformsTo": ["https://api.stacspec.org/v1.0.0/item-search"],
+        "links": [{"rel": "item", "href": "./item.json"}],
+    }
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog), encoding="utf-8")
+    assert len(found(str(tmp_path / "catalog.json"))) == 1
+
+
+def test_a_saved_landing_page_is_refused_with_the_address_to_use(tmp_path: Path) -> None:
+    page = {
+        "type": "Catalog",
+        "id": "api",
+        "links": [
+            {"rel": "root", "href": "https://stac.example/v1"},
+            {"rel": "search", "href": "https://stac.example/v1/search"},
+        ],
+    }
+    (tmp_path / "api.json").write_text(json.dumps(page), encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"set `catalog: https://stac\.example/v1`"):
+        found(str(tmp_path / "api.json"))
+
+
+def test_a_static_collection_may_list_what_it_conforms_to(api: Api, tmp_path: Path) -> None:
     items = {"type": "FeatureCollection", "features": api.items}
     (tmp_path / "items.json").write_text(json.dumps(items), encoding="utf-8")
     collection = {

@@ -423,6 +423,7 @@ def test_scene_classes_become_quality() -> None:
     assert mask[8] is mask[9] is Quality.CLOUD
     assert mask[10] is Quality.THIN_CLOUD
     assert not {4, 5, 6, 7} & mask.keys()
+    assert {mask[number] for number in range(12, 256)} == {Quality.UNSCREENED}
 
 
 def test_facts_for_duplicates_agree_between_catalogs() -> None:

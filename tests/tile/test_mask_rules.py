@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from jobs.domain import Quality
 from jobs.domain.sensors import SENSORS
@@ -31,3 +32,17 @@ def test_one_scene_without_a_mask_leaves_the_whole_overpass_unscreened(tmp_path:
     screened = read_overpass(scenes[:1], S2, GRID).quality
     assert (screened[:, :60] == Quality.CLOUD).all()
     assert (screened[:, 70:] == Quality.NODATA).all()
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("uint8", 77), ("uint8", 255), ("uint16", 262)])
+def test_a_number_that_is_no_class_tells_nothing_of_its_pixel(
+    tmp_path: Path, dtype: str, number: int
+) -> None:
+    classes = np.full(GRID.shape, 6, dtype)
+    classes[:, :60] = number
+    written = write_band(tmp_path / "scl.tif", classes, nodata=None)
+    mask = replace(written, scale=1.0, offset=0.0)
+    one = scene({"blue": write_band(tmp_path / "blue.tif", noise())}, mask=mask)
+    quality = read_overpass([one], S2, GRID).quality
+    assert (quality[:, :60] == Quality.UNSCREENED).all()
+    assert (quality[:, 60:] == 0).all()
