@@ -356,7 +356,7 @@ def _source(
     epsg, transform, shape = _projection(item, band)
     _check_format(item, band)
     _check_data_type(item, band, dtypes)
-    nodata, assumed = _nodata(band)
+    nodata, assumed = _nodata(band, offset)
     _check_nodata(item, band, nodata, dtypes)
     size = band.asset.get("file:size")
     return Source(
@@ -392,12 +392,17 @@ def _href(item: Item, band: _Band) -> str:
     return href
 
 
-def _nodata(band: _Band) -> tuple[float | None, bool]:
-    """The no-data value, and whether it is assumed: 0, the product's, of an item that is silent."""
+def _nodata(band: _Band, offset: float) -> tuple[float | None, bool]:
+    """The no-data value, and whether it is assumed: 0, the product's, of an item that is silent.
+
+    So it is too where numbers begin at an offset: no measured pixel reflects less than nothing by
+    the whole of it.
+    """
     if "nodata" in band.facts:
         return _number(band.facts["nodata"]), False
     silent = not {"data_type", "scale"} & band.facts.keys()
-    return (0.0, True) if silent or band.asset_name in _TRUE_COLOUR else (None, False)
+    assumed = silent or offset < 0 or band.asset_name in _TRUE_COLOUR
+    return (0.0, True) if assumed else (None, False)
 
 
 _LARGEST = {"uint8": 255, "uint16": 65_535}

@@ -285,6 +285,21 @@ def test_nodata_that_a_catalog_does_not_declare_is_not_invented() -> None:
     assert scene(planetary_computer()).bands["red"].nodata == 0.0  # says nothing of its values
 
 
+@pytest.mark.parametrize(
+    ("stated", "nodata", "assumed"),
+    [({}, 0.0, True), ({"nodata": None}, 0.0, True), ({"nodata": 65535}, 65535.0, False)],
+)
+def test_zero_is_no_measurement_where_numbers_begin_at_an_offset(
+    stated: dict[str, Any], nodata: float, assumed: bool
+) -> None:
+    item = generic()
+    values = {"data_type": "uint16", "scale": 1e-4, "offset": -0.1}
+    for asset in item["assets"].values():
+        asset["raster:bands"] = [values | stated]
+    red = scene(item).bands["red"]
+    assert (red.nodata, red.nodata_assumed) == (nodata, assumed)
+
+
 def test_nine_numbers_and_item_level_projection() -> None:
     source = scene(earth_search_v0()).bands["red"]
     assert source.transform == (10.0, 0.0, 600000.0, 0.0, -10.0, 3300040.0)
