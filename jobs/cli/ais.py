@@ -133,7 +133,7 @@ def _show_cross_check(facts: Mapping[str, Any]) -> None:
     print_lines(
         [
             "gaps: silences of 4 h and more inside the window; candidates: those that fit a visit "
-            "has no matched ship. Visits: at berths, while AIS was received; AIS counts tugs and "
-            "boats too."
+            "without a matched ship. Visits: arrivals at berths, on days with AIS; an AIS visit is "
+            "one whose ship was heard before it came. AIS counts tugs and boats too."
         ]
     )

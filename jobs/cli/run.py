@@ -71,7 +71,7 @@ def run(
 
     Live progress; Ctrl-C keeps what is finished; the same command goes on where it stopped.
     Exit code 0: all done; 1: some overpasses failed; 2: refused; 3: the cluster was lost;
-    130: stopped by Ctrl-C.
+    130: stopped by Ctrl-C, 143: by SIGTERM.
     """
     options = RunOptions(
         limit=limit,

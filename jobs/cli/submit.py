@@ -11,9 +11,11 @@ import typer
 
 from jobs.cli.options import (
     ContextOption,
+    Form,
     JobOrPlan,
     JobOrRun,
     NamespaceOption,
+    OutputForm,
     Replan,
     RunOption,
 )
@@ -170,14 +172,13 @@ def resume(
     wait: Wait = False,
     namespace: NamespaceOption = None,
     context: ContextOption = None,
-    output: Output = "text",
+    output: OutputForm = Form.TEXT,
 ) -> None:
     """Resume a run on Kubernetes that ended, failed or was cancelled: only what is missing.
 
     Overpasses that failed are tried again. The run, its plan and its images stay what they were;
     sizes, limits and nodes are those of the cluster's settings now.
     """
-    _check_form(output, dry_run=False)
     storage, before = find_run(source, run_id, context, namespace)
     api = _api(context, namespace or before.namespace)
     run = resized(before, _settings(settings, api, None), workers)
