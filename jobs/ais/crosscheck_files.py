@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -120,8 +120,18 @@ def visit_counts(check: PortCrossCheck, result: PublishedResult) -> dict[str, st
         "gaps_at_matched_visits": len(check.visit_gaps) - candidates,
         "candidates": candidates,
         "ais_visits": int(counted["ais_visits"].sum()),
+        "ais_arrivals_unheard": _unheard(check, berths),
         "visits": mean,
         "visits_low": low,
         "visits_high": high,
         "excess_probability": check.excess_probability,
     }
+
+
+def _unheard(check: PortCrossCheck, berths: Sequence[str]) -> int:
+    """AIS stays at those berths that began within the comparison, their ships unheard before."""
+    edges, stays = check.comparison, check.visits.stays
+    if edges.empty:
+        return 0
+    later = (stays["begin"] > edges["start"].min()) & (stays["begin"] < edges["end"].max())
+    return int((later & ~stays["begin_seen"] & stays["berth"].isin(berths)).sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -134,6 +134,17 @@ def _show_cross_check(facts: Mapping[str, Any]) -> None:
         [
             "gaps: silences of 4 h and more inside the window; candidates: those that fit a visit "
             "without a matched ship. Visits: arrivals at berths, on days with AIS; an AIS visit is "
-            "one whose ship was heard before it came. AIS counts tugs and boats too."
+            "one whose ship was heard before it came. AIS counts tugs and boats too.",
+            *_unheard_lines(facts["ports"]),
         ]
     )
+
+
+def _unheard_lines(ports: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each port at whose berths ships were first heard: their visits do not count."""
+    return [
+        f"{row['port']}: {row['ais_arrivals_unheard']:,} stays at berths are no AIS visits, as "
+        "their ships were first heard there: the tables may be cut too close to the port"
+        for row in ports
+        if row["ais_arrivals_unheard"]
+    ]

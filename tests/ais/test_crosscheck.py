@@ -147,6 +147,17 @@ def test_visits_are_compared_only_while_there_was_a_record(check, case):
     assert np.isnan(at(check, "RUVYP").total).all()
 
 
+def test_stays_of_ships_first_heard_at_the_berth_are_counted_apart(check, case, tmp_path):
+    rows = messages_around(case.result)
+    stay = at(check, "KPCHO").visits.stays.set_index("mmsi").loc[CALLER]
+    cut = (rows["mmsi"] != CALLER) | (pd.to_datetime(rows["time"]) >= stay["begin"])
+    rows[cut].to_csv(tmp_path / "cut.csv", index=False)
+    found = crosscheck.cross_check(case.result, [tmp_path / "cut.csv"])
+    for one, expected in ((check, (1, 0)), (found, (0, 1))):
+        counts = crosscheck_files.visit_counts(at(one, "KPCHO"), case.result)
+        assert (counts["ais_visits"], counts["ais_arrivals_unheard"]) == expected
+
+
 def test_a_record_without_a_message_here_says_nothing(case, tmp_path):
     elsewhere = messages(LAIN, np.arange(0, 5, 0.1), 12.0, 55.0, sog_kn=0.0)
     elsewhere.to_csv(tmp_path / "far.csv", index=False)
