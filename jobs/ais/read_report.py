@@ -42,8 +42,7 @@ def _warnings(one: FileSummary) -> list[str]:
     if not one.rows:
         found.append(f"{one.name}: has column names and no row")
     found += [
-        f"{one.name}: {n:,} of {one.rows:,} rows are not used, with {why}; the first: "
-        f"{one.first[why]}"
+        f"{one.name}: {n:,} of {one.rows:,} rows not used, with {why}; the first: {one.first[why]}"
         for why, n in one.reasons.items()
         if why != Reason.POSITION  # ships without a fix send such messages
     ]

@@ -38,9 +38,7 @@ def refusal(job: Job, empty: Sequence[EmptyPort]) -> PlanError:
     """The error of a job none of whose ports has an overpass; asks the catalogs for the reasons."""
     lines = reasons(empty, job.period)
     return PlanError(
-        "\n  ".join(
-            (f"no overpass for {job.name} in {_days(job.period)}; nothing was pinned", *lines)
-        )
+        f"no overpass for {job.name} in {_days(job.period)}; nothing was pinned. {'; '.join(lines)}"
     )
 
 

@@ -311,7 +311,7 @@ def test_damage_is_said_beside_the_result(case, tmp_path):
     path.write_text(f"{case.files[0].read_text()}\n1,2\n")
     options = ["--ais", str(path), "-o", str(tmp_path / "out"), "--json"]
     done = CliRunner().invoke(cli.app, ["ais", str(case.job), *options])
-    assert "rows are not used, with other number of fields than columns" in done.stderr
+    assert "rows not used, with other number of fields than columns" in done.stderr
     assert json.loads(done.stdout)["read"]["unreadable"] == 1
 
 
