@@ -13,7 +13,7 @@ from jobs.errors import InputError
 _ALPHANUMERIC = r"[a-z0-9]+"
 _PART = rf"{_ALPHANUMERIC}(?:(?:\.|_|__|-+){_ALPHANUMERIC})*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::(?P<port>[0-9]+))?"
 # OCI image specification, "Registered algorithms", and sha384, which runtimes verify too.
 _DIGEST = "|".join(
     rf"{name}:[0-9a-f]{{{digits}}}"
@@ -26,14 +26,14 @@ _REFERENCE = re.compile(
 )
 
 LONGEST_NAME = 255
+LAST_PORT = 65535
 
 
 def fault(image: str) -> str | None:
     """What keeps a container runtime from parsing an image's name; None for a lawful one."""
     match = _REFERENCE.fullmatch(image)
     if match is not None:
-        long = len(match["name"]) > LONGEST_NAME
-        return f"its name is longer than {LONGEST_NAME} characters" if long else None
+        return _beyond_a_limit(match["name"], match["port"])
     if "://" in image:
         return "a container image has no scheme such as https://"
     name, _, digest = image.partition("@")
@@ -47,6 +47,15 @@ def fault(image: str) -> str | None:
     if name.endswith(":"):
         return "its tag is empty"
     return "it is not of the form host[:port]/path[:tag][@sha256:digest]"
+
+
+def _beyond_a_limit(name: str, port: str | None) -> str | None:
+    """What no pattern says of a name that the grammar allows."""
+    if len(name) > LONGEST_NAME:
+        return f"its name is longer than {LONGEST_NAME} characters"
+    if port is not None and not 0 < int(port) <= LAST_PORT:
+        return f"its registry's port is {port}, expected 1 to {LAST_PORT}"
+    return None
 
 
 def checked_image(image: str) -> str:

@@ -41,6 +41,8 @@ def test_lawful_names_pass(image: str) -> None:
         ("", "form"),
         ("a" * (LONGEST_NAME + 1), "longer"),
         ("registry.example/-bw", "form"),
+        (f"registry.example:99999/bw@{DIGEST}", "port is 99999"),
+        ("[::1]:0/bw", "port is 0"),
     ],
 )
 def test_others_are_refused_with_what_is_wrong(image: str, wrong: str) -> None:
