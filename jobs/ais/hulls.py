@@ -192,10 +192,9 @@ def _is_apart(rows: pd.DataFrame) -> NDArray[np.bool_]:
     apart = np.zeros(len(rows), dtype=np.bool_)
     track = rows["track"].to_numpy(np.int64)
     order = np.argsort(track, kind="stable")
-    ships = rows.iloc[order]
-    times = ships["time"].to_numpy("datetime64[us]")
+    times = rows["time"].to_numpy("datetime64[us]")[order]
     hours: NDArray[np.float64] = np.diff(times) / np.timedelta64(1, "h")
-    places = ships[["lon", "lat"]].to_numpy(np.float64).T
+    places = np.stack([rows[axis].to_numpy(np.float64)[order] for axis in ("lon", "lat")])
     starts = np.flatnonzero(np.diff(track[order], prepend=-1))
     ends = np.append(starts[1:], len(order))
     # a silence is rare: most tracks are done with here
