@@ -65,7 +65,8 @@ def _count_lost(piece: Piece, why: Reason, lost: NDArray[np.bool_], tally: Tally
         at = int(np.argmax(lost))
         names = {Reason.NUMBER: ("mmsi",), Reason.TIME: ("time",)}.get(why, ("lon", "lat"))
         places = [piece.columns.used[name] for name in names]
-        texts = [f"{piece.columns.header[p].strip()} {piece.rows[p].iloc[at]}" for p in places]
+        found = [(piece.columns.header[p].strip(), piece.rows[p].iloc[at]) for p in places]
+        texts = [f"{name} {'is empty' if pd.isna(value) else value}" for name, value in found]
         tally.lost(why, int(lost.sum()), f"line {piece.lines[at]}: {shortened(', '.join(texts))}")
 
 

@@ -82,6 +82,11 @@ def test_a_damaged_line_is_counted_by_its_reason_and_quoted(
     assert (summary.rows, summary.kept, summary.unreadable) == (3, 2, 1)
 
 
+def test_an_empty_field_is_said_to_be_empty(tmp_path: Path) -> None:
+    _, summary = read(tmp_path, HEADER, line(0), line(1).replace("2022-01-03T00:01:00", ""))
+    assert [first.endswith(" is empty") for first in summary.files[0].first.values()] == [True]
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.sampled_from(sorted(MADE))), max_size=6),
