@@ -48,7 +48,7 @@ def overlap_text(pair: Overlap) -> str:
     """What is wrong with a pair, and what to do."""
     return (
         f"berths {pair.first.id!r} and {pair.second.id!r} overlap: {pair.share:.0%} of the smaller "
-        "one lies in the other, and a ship there would count at one of them only while the other "
-        "is estimated as empty; leave one out, or redraw them side by side (a hole in the larger "
-        f"one will do; at most {MOST_OVERLAP:.0%} may overlap)"
+        "one lies in the other, and a ship there would count at one of them only, while visits "
+        "that never were are estimated at the other; leave one out, or redraw them side by side "
+        f"(a hole in the larger one will do; at most {MOST_OVERLAP:.0%} may overlap)"
     )

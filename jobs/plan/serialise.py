@@ -14,6 +14,7 @@ from shapely.geometry import Polygon
 
 from jobs.catalog import Rejected
 from jobs.domain import (
+    SENSORS,
     Access,
     Berth,
     BerthKind,
@@ -26,6 +27,7 @@ from jobs.domain import (
     Superseded,
     port_geojson,
 )
+from jobs.errors import PlanError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -45,7 +47,11 @@ def overpass_to_json(overpass: Overpass) -> dict[str, Json]:
 
 
 def overpass_from_json(content: Mapping[str, Any]) -> Overpass:
-    """The overpass of ``overpass_to_json``."""
+    """The overpass of ``overpass_to_json``; PlanError for a sensor that is not known here."""
+    if content["sensor"] not in SENSORS:
+        raise PlanError(
+            f"sensor {content['sensor']!r} is not known; this version has {', '.join(SENSORS)}"
+        )
     return made(
         Overpass,
         {

@@ -307,6 +307,14 @@ Lines = list[str]
         (lambda lines: lines[1:], "line 1"),
         (lambda lines: ["{}\n"], "line 1"),
         (lambda lines: ["[]\n"], "line 1"),
+        (
+            lambda lines: [
+                lines[0],
+                lines[1].replace('"sentinel-2-l2a"', '"no-such-sensor"'),
+                *lines[2:],
+            ],
+            "line 2: sensor 'no-such-sensor' is not known",
+        ),
         (lambda lines: [], "line 1"),
     ],
 )

@@ -135,7 +135,7 @@ overpasses = st.builds(
     Overpass,
     id=words,
     port=words,
-    sensor=words,
+    sensor=st.sampled_from(["sentinel-2-l2a", "sentinel-2-visual"]),
     platform=words,
     acquired=moments,
     scenes=st.lists(scenes, max_size=3).map(tuple),
