@@ -135,7 +135,7 @@ def test_ctrl_c_commits_what_is_finished_and_says_how_to_go_on(world: Path) -> N
     os.kill(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 130, said
-    assert "the same command goes on from here" in said
+    assert "the same command goes on from there" in said
     assert "Traceback" not in said
     finish(job)
 
