@@ -88,7 +88,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "train": CommandEntry(
         "train",
         "Train a network on labelled scenes; split by port, never by chip.",
-        stopped="stopped; networks that --keep has are not trained again by the same command",
+        stopped="stopped; the same command begins anew, but for networks that --keep has",
     ),
     "evaluate": CommandEntry(
         "evaluate",
