@@ -93,8 +93,8 @@ def use(
 
     A signed address that fails is signed again and retried once: GDAL does not distinguish a
     refusal within a file from other failures. A file whose server ignores Range is copied and read
-    from the copy. Raises UnreachableError where another attempt may
-    succeed, else SceneError.
+    from the copy. Raises UnreachableError where another attempt may succeed, SetupError where the
+    fault is this machine's, else SceneError.
     """
     fault = address_fault(place.href)
     if fault:
