@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ class Bucket:
         return Lease(self._client(), self.bucket, self.key(name), self.url)
 
     def _client(self) -> Any:
-        return _client(os.getpid())
+        return s3_client()
 
     def _below(self, prefix: str) -> Iterator[dict[str, Any]]:
         return self._objects(self.key(f"{prefix}/" if prefix else ""))
@@ -220,8 +220,16 @@ def region() -> str:
     return boto3.Session().region_name or REGION
 
 
-@cache
-def _client(_process: int) -> Any:
+def s3_client() -> Any:
+    """The client of this process for the environment as it is: another server or other credentials,
+    set meanwhile, make another client.
+    """
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    return _client(os.getpid(), tuple(settings))
+
+
+@lru_cache(maxsize=4)
+def _client(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
     """One client a process: a forked child must not share its parent's connections."""
     import boto3
     from botocore.config import Config

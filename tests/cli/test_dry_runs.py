@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs import cli
-from jobs.storage.s3 import _client
 from tests.support.servers.s3 import BUCKET, S3, s3_server
 from tests.support.small_catalogs import items_on, write_job
 
@@ -76,7 +75,6 @@ def test_in_a_bucket(folder: Path, s3: S3, pinned: bool, monkeypatch: pytest.Mon
     job.write_text(job.read_text().replace("archive: archive", archive))
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
-    _client.cache_clear()  # of another test's server
     if pinned:
         call("status", "job.yaml")
     client = s3.client()

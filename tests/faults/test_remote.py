@@ -20,7 +20,6 @@ import pytest
 from jobs.domain import Access
 from jobs.plan import write_plan
 from jobs.storage import Bucket, LocalFolder, Storage
-from jobs.storage.s3 import _client
 from tests.support.fault_table import line
 from tests.support.remote_worlds import COMMAND, berthwatch, environment, plan_on, published
 from tests.support.servers import s3 as s3_servers
@@ -172,7 +171,6 @@ def in_bucket(s3: S3, prefix: str) -> dict[str, str]:
 
 def bucket(s3: S3, prefix: str) -> Bucket:
     os.environ.update(s3.environment)
-    _client.cache_clear()
     return Bucket(BUCKET, prefix)
 
 

@@ -14,7 +14,6 @@ from jobs.errors import ArchiveError
 from jobs.plan import Plan
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
-from jobs.storage.s3 import _client
 from tests.support.fault_table import came_through
 from tests.support.servers.faults import Fault, answers, hangs, resets, truncates
 from tests.support.servers.s3 import BUCKET, Proxy, environment, faulty_proxy, s3_server
@@ -39,9 +38,7 @@ def proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     with faulty_proxy(server) as found:
         for name, value in environment(found.url).items():
             monkeypatch.setenv(name, value)
-        _client.cache_clear()
         yield found
-        _client.cache_clear()
 
 
 def two_plans(folder: Path, name: str) -> tuple[Plan, Plan]:

@@ -27,7 +27,6 @@ from jobs.run.status import dry_rows, stale_rows
 from jobs.run.unit_state import count_states
 from jobs.segment.stage import VERSION
 from jobs.storage import storage_at
-from jobs.storage.s3 import _client
 from jobs.tile.stage import VERSION as TILE_VERSION
 from tests.support.remote_worlds import berthwatch, plan_on, published
 from tests.support.servers.s3 import BUCKET, S3, s3_server
@@ -163,7 +162,6 @@ def test_two_parts_on_one_port_at_once_give_what_an_undivided_run_gives(
     assert calm.returncode == 0, calm.stderr
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
-    _client.cache_clear()
     assert content(plans["parts"]) == content(plans["undivided"])
     both = [storage_at(plans[name].archive) for name in ("parts", "undivided")]
     assert published(both[0]) == published(both[1]) != {}

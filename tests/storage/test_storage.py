@@ -14,7 +14,7 @@ import pytest
 from jobs.errors import ArchiveError, InputError
 from jobs.storage import Bucket, LocalFolder, Storage, storage_at
 from jobs.storage.lease import Lease
-from jobs.storage.s3 import _client
+from jobs.storage.s3 import s3_client
 from jobs.storage.shared_lock import exclusive, shared
 from tests.support.servers.faults import Fault, Kind
 from tests.support.servers.s3 import (
@@ -44,7 +44,6 @@ def aws(s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
 def use(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    _client.cache_clear()
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -140,7 +139,6 @@ def test_a_server_out_of_reach_is_named(aws: S3, monkeypatch: pytest.MonkeyPatch
 def test_no_credentials_are_named(aws: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    _client.cache_clear()
     with pytest.raises(ArchiveError, match="no credentials for s3://"):
         Bucket(BUCKET, "x").read("a")
 
@@ -171,7 +169,7 @@ def test_an_archive_may_be_a_whole_bucket(aws: S3) -> None:
 
 def lease(storage: Bucket) -> Lease:
     """One that is renewed ten times before it counts as dead."""
-    return Lease(_client(0), storage.bucket, storage.key(".lock"), storage.url, 0.1, 1.0)
+    return Lease(s3_client(), storage.bucket, storage.key(".lock"), storage.url, 0.1, 1.0)
 
 
 @pytest.fixture
@@ -289,7 +287,7 @@ def test_a_part_is_refused_while_an_ordinary_run_lives(bucket: Bucket) -> None:
 
 
 def test_leases_of_dead_runs_are_deleted_by_the_other_kind(bucket: Bucket) -> None:
-    dead_part = Lease(_client(0), BUCKET, bucket.key(".lock-parts/dead"), bucket.url, 0.1, 1.0)
+    dead_part = Lease(s3_client(), BUCKET, bucket.key(".lock-parts/dead"), bucket.url, 0.1, 1.0)
     dead_part._take()
     with whole(bucket):
         assert bucket.names("") == [".lock"]
