@@ -14,6 +14,7 @@ from pathlib import Path
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, Security, performance_report
+from distributed.comm.addressing import parse_address, parse_host_port
 
 from jobs.domain import code_version
 from jobs.errors import ClusterError, ClusterLostError, InputError, SetupError
@@ -57,6 +58,7 @@ def connect(
             _check(client, wait_s, needs)
             yield client
     elif cluster.startswith(ADDRESSES):
+        _check_address(cluster)
         with _remote(cluster, security) as client:
             _check(client, wait_s, needs)
             yield client
@@ -81,11 +83,22 @@ def _local(workers: int | None) -> LocalCluster:
         )
 
 
+def _check_address(address: str) -> None:
+    """Raise InputError for what is no host and port, before a client starts its event loop."""
+    protocol, place = parse_address(address)
+    try:
+        parse_host_port(place)
+    except ValueError as error:
+        raise InputError(
+            f"cluster {address!r} ({error}); expected an address such as {protocol}://host:8786"
+        ) from error
+
+
 @contextmanager
 def _remote(address: str, security: Security | None) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
-    except (ValueError, TypeError) as error:  # no address, or a protocol without its library
+    except (ValueError, TypeError) as error:  # a protocol without its library
         raise InputError(
             f"cluster {address!r} ({error}); expected an address such as tcp://host:8786"
         ) from error
