@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from jobs.errors import BerthwatchError, KubernetesError
@@ -32,6 +32,9 @@ MAX_LOG_BYTES = 5_000_000
 ARCHIVE_EVERY_S = 60.0
 LAST_ARCHIVING_S = 60.0
 """Limit for the last archiving, at the end of a runner."""
+LAST_LINE_S = 5.0
+"""Limit for a runner's own last line to reach its log."""
+LAST_LINE_POLL_S = 0.1
 POLL_EVERY_S = 3.0
 """Between two polls for new pods while logs are followed."""
 MAX_FOLLOWED = 50
@@ -155,6 +158,20 @@ def archiving_logs(
     finally:
         over.set()
         thread.join(LAST_ARCHIVING_S)
+
+
+def wait_for_text(api: Api, pod: str, text: str, at_most_s: float = LAST_LINE_S) -> None:
+    """Wait until a pod's log holds a text, at most ``at_most_s``.
+
+    What a process writes reaches its log through a pipe that the container runtime reads: a log
+    read at once may lack the last lines.
+    """
+    until = time.monotonic() + at_most_s
+    while time.monotonic() < until:
+        with suppress(KubernetesError):  # archiving reports what cannot be read
+            if text in api.log(pod):
+                return
+        time.sleep(LAST_LINE_POLL_S)
 
 
 def _archive_or_report(archiver: LogArchiver, say: Say | None) -> None:

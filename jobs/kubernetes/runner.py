@@ -29,7 +29,7 @@ from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
 from jobs.kubernetes.cluster_startup import started_cluster
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
-from jobs.kubernetes.logs import archive_logs, archiving_logs
+from jobs.kubernetes.logs import archive_logs, archiving_logs, wait_for_text
 from jobs.kubernetes.partitions import Partition
 from jobs.kubernetes.records import (
     PartitionRecord,
@@ -100,7 +100,8 @@ def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Consol
     api = api_for(namespace=run.namespace)
     with sigterm_as_interrupt() as stop, archiving_logs(api, storage, run, pod.index):
         ended = _Runner(run, pod, storage, api, console, stop).ended()
-        _write_summary(ended, pod, console)
+        summary = _write_summary(ended, pod, console)
+        wait_for_text(api, pod.name, summary.partition(";")[0])
     if ended.exit != ExitCode.TERMINATED:
         write_partition_record(storage, run, ended)
     return ended.exit
@@ -126,13 +127,14 @@ def sigterm_as_interrupt() -> Iterator[Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _write_summary(ended: PartitionRecord, pod: Pod, console: Console) -> None:
+def _write_summary(ended: PartitionRecord, pod: Pod, console: Console) -> str:
     left = f", {ended.pending} left" if ended.pending else ""
     text = f"exit {ended.exit}: {ended.done} done, {ended.failed} failed{left}"
     text += f"; {ended.reason}" if ended.reason else ""
     console.print(text, highlight=False, markup=False)
     if pod.termination_log is not None:
         pod.termination_log.write_text(text[:4000])
+    return text
 
 
 class _Runner:

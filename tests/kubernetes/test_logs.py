@@ -18,6 +18,7 @@ from jobs.kubernetes.logs import (
     follow,
     last_bytes,
     read_logs,
+    wait_for_text,
 )
 from jobs.kubernetes.records import log_names, write_log
 from jobs.storage import LocalFolder
@@ -136,6 +137,26 @@ def test_archiving_that_fails_does_not_end_the_run(api: Objects, storage: LocalF
         pass
     assert "no space" in said[0]
     assert "does not allow" in said[1]
+
+
+def test_the_last_line_is_waited_for_until_it_is_in_the_log() -> None:
+    class Late(Objects):
+        read = 0
+
+        def log(self, pod: str, previous: bool = False) -> str:
+            self.read += 1
+            text = super().log(pod, previous)
+            self.logs[pod] = "first\nexit 0: 1 done\n"
+            return text
+
+    api = Late()
+    api.logs = {"runner": "first\n"}
+    wait_for_text(api, "runner", "exit 0", at_most_s=30)
+    assert api.read == 2
+
+
+def test_a_last_line_that_never_comes_is_not_waited_for_long() -> None:
+    wait_for_text(Objects(), "runner", "exit 0", at_most_s=0.2)
 
 
 def test_logs_come_from_the_pod_and_from_the_archive_where_it_is_gone(
