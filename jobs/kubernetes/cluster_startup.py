@@ -14,7 +14,7 @@ from distributed.security import Security
 from jobs.domain import CPU, GPU
 from jobs.errors import ClusterError, ClusterLostError
 from jobs.kubernetes import names
-from jobs.kubernetes.api import EVENTS, PODS, Api
+from jobs.kubernetes.api import CLUSTERS, EVENTS, PODS, Api
 from jobs.kubernetes.dask_cluster import remove_gpu_group
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.grace_period import GracePeriod, summarise
@@ -55,7 +55,8 @@ class StartupMonitor:
     def troubles(self) -> list[Trouble]:
         """What prevents the partition's scheduler and workers from running now."""
         pods = self.api.list(PODS, self.labels)  # a runner's pod has no partition label
-        return troubles(pods, events_of(self.prefix, self.api.list(EVENTS)))
+        cluster = self.api.find(CLUSTERS, self.prefix)
+        return troubles(pods, events_of(self.prefix, self.api.list(EVENTS), cluster, pods))
 
 
 @contextmanager

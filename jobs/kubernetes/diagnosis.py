@@ -61,9 +61,31 @@ class _Finding:
     component: str
 
 
-def events_of(run_id: str, events: Iterable[Manifest]) -> list[Manifest]:
-    """The events of a run, among those of its namespace: its objects' names begin with its id."""
-    return [event for event in events if _object(event)["name"].startswith(run_id)]
+def events_of(
+    prefix: str, events: Iterable[Manifest], owner: Manifest | None, pods: Iterable[Manifest]
+) -> list[Manifest]:
+    """The events of a run's present objects, among those of its namespace.
+
+    Their names begin with ``prefix``. Events live an hour, and the objects of a resumed run bear
+    the names of those before: of ``pods`` and their ``owner`` (Job or DaskCluster; None: there is
+    none) the uid decides, of what lies between them (Deployments, ReplicaSets) the time, which must
+    not be before the owner's creation.
+    """
+    known = [*pods, *([] if owner is None else [owner])]
+    uids = {str(one["metadata"].get("uid", "")) for one in known}
+    kinds = {"Pod", str((owner or {}).get("kind", "Pod"))}
+    since = "" if owner is None else made_at(owner)
+
+    def is_present(event: Manifest) -> bool:
+        about = _object(event)
+        if not about["name"].startswith(prefix):
+            return False
+        if about["kind"] in kinds:
+            return about["uid"] in uids
+        # a creation has no fraction of its second, an event may have
+        return owner is not None and _time(event)[: len(since) - 1] >= since[:-1]
+
+    return [event for event in events if is_present(event)]
 
 
 def troubles(pods: list[Manifest], events: list[Manifest]) -> list[Trouble]:
@@ -110,9 +132,9 @@ def _healthy(pod: Manifest, pods: list[Manifest]) -> bool:
     )
 
 
-def _object(event: Manifest) -> dict[str, Any]:
+def _object(event: Manifest) -> dict[str, str]:
     found = event.get("involvedObject") or {}
-    return {"kind": found.get("kind", ""), "name": found.get("name", "")}
+    return {name: str(found.get(name, "")) for name in ("kind", "name", "uid")}
 
 
 def _time(event: Manifest) -> str:

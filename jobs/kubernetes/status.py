@@ -110,11 +110,9 @@ class RunObjects:
 
 def poll(api: Api, run: Run) -> RunObjects:
     """Read the run's objects in three requests; KubernetesError where one fails."""
-    return RunObjects(
-        api.find(JOBS, run.id),
-        tuple(api.list(PODS, {RUN: run.id})),
-        tuple(events_of(run.id, api.list(EVENTS))),
-    )
+    job, pods = api.find(JOBS, run.id), api.list(PODS, {RUN: run.id})
+    events = events_of(run.id, api.list(EVENTS), job, pods)
+    return RunObjects(job, tuple(pods), tuple(events))
 
 
 def run_status(api: Api | None, storage: Storage, run: Run, units: bool = True) -> RunStatus:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jobs.errors import KubernetesError
 from jobs.kubernetes import names
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
-from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
+from jobs.kubernetes.diagnosis import events_of, troubles
 from jobs.kubernetes.grace_period import GracePeriod, summarise
 from jobs.kubernetes.pods import (
     condition_of,
@@ -70,12 +70,12 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     runners = _RunnerFollower(api, run, say)
     job = runners.job()
     while job is not None and not job_over(job):
-        failure = runners.poll()
+        failure = runners.poll(job)
         if failure:
             return WaitResult(ExitCode.REFUSED, failure, started=False)
         time.sleep(POLL_S)
         job = runners.job()
-    runners.poll()  # a runner may have started and ended since
+    runners.poll(job)  # a runner may have started and ended since
     runners.last_lines()
     return _result(api, storage, run, job)
 
@@ -129,7 +129,7 @@ class _RunnerFollower:
     def job(self) -> Manifest | None:
         return self.api.find(JOBS, self.run.id)
 
-    def poll(self) -> str:
+    def poll(self, job: Manifest | None) -> str:
         """Follow new runners; returns why none can start, or ''."""
         labels = {names.RUN: self.run.id, names.COMPONENT: "runner"}
         pods = self.api.list(PODS, labels)
@@ -137,10 +137,11 @@ class _RunnerFollower:
             name = pod["metadata"]["name"]
             if name not in self._followed and pod["status"].get("phase") != "Pending":
                 self._follow(name, pod)
-        return "" if self._followed else self._start_failure(pods)
+        return "" if self._followed else self._start_failure(job, pods)
 
-    def _start_failure(self, pods: list[Manifest]) -> str:
-        found = self._troubles(pods)
+    def _start_failure(self, job: Manifest | None, pods: list[Manifest]) -> str:
+        events = events_of(self.run.id, self.api.list(EVENTS), job, pods)
+        found = troubles(pods, events)
         lasting = self._grace_period.observe(found)
         if lasting:
             return f"no runner starts: {lasting}"
@@ -148,9 +149,6 @@ class _RunnerFollower:
         if time.monotonic() - self._began > limit_s:
             return f"no runner started within {limit_s} s: {summarise(found)}"
         return ""
-
-    def _troubles(self, pods: list[Manifest]) -> list[Trouble]:
-        return troubles(pods, events_of(self.run.id, self.api.list(EVENTS)))
 
     def _follow(self, name: str, pod: Manifest) -> None:
         index = index_of(pod) or 0

@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
-from tests.support.kubernetes.objects import IMAGE, event, pod, run, terminated, unplaced, waiting
+from tests.support.kubernetes.objects import (
+    IMAGE,
+    event,
+    job,
+    pod,
+    run,
+    terminated,
+    unplaced,
+    waiting,
+)
 
 RUN = run()
-LATER = "2026-11-24T02:05:00Z"
+EARLIER, LATER = "2026-11-24T01:40:00Z", "2026-11-24T02:05:00Z"
+ACCOUNT = 'Error creating: pods "x" is forbidden: serviceaccount "berthwatch-runner" not found'
 QUOTA = (
     'Error creating: pods "bw-east-sea-0a1b2c3d-0-gpu-worker-1-abc" is forbidden: exceeded quota: '
     "gpu, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=4, limited: "
@@ -274,4 +284,29 @@ def test_fatal_troubles_come_first() -> None:
 def test_events_of_other_runs_are_left_out() -> None:
     mine = event(f"{RUN.id}-0-scheduler", "FailedCreate", QUOTA, kind="ReplicaSet")
     other = event("bw-other-00000000-0-scheduler", "FailedCreate", QUOTA, kind="ReplicaSet")
-    assert events_of(RUN.id, [mine, other]) == [mine]
+    assert events_of(RUN.id, [mine, other], job(RUN), []) == [mine]
+
+
+@pytest.mark.parametrize("new_style", [False, True])
+def test_events_of_an_earlier_submission_are_left_out(new_style: bool) -> None:
+    now, runner = job(RUN), pod(RUN, "runner", uid="runner-uid")
+    before = {"kind": "Job", "metadata": {"name": RUN.id, "uid": "earlier"}}
+    gone = pod(RUN, "runner", uid="gone")
+    earlier = [
+        event(before, "DeadlineExceeded", "", EARLIER, kind="Job", new_style=new_style),
+        event(before, "FailedCreate", ACCOUNT, kind="Job", new_style=new_style),
+        event(gone, "FailedMount", "", new_style=new_style),
+        event(f"{RUN.id}-0-scheduler", "FailedCreate", QUOTA, EARLIER, kind="ReplicaSet"),
+    ]
+    present = [
+        event(now, "FailedCreate", ACCOUNT, kind="Job", new_style=new_style),
+        event(runner, "FailedMount", "", new_style=new_style),
+        event(f"{RUN.id}-0-scheduler", "FailedCreate", QUOTA, kind="ReplicaSet", new_style=True),
+    ]
+    assert events_of(RUN.id, [*earlier, *present], now, [runner]) == present
+
+
+def test_without_its_job_a_run_has_only_the_events_of_its_pods() -> None:
+    left = pod(RUN, uid="left")
+    events = [event(RUN.id, "DeadlineExceeded", "", kind="Job"), event(left, "Killing", "")]
+    assert events_of(RUN.id, events, None, [left]) == events[1:]

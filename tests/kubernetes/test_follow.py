@@ -90,6 +90,10 @@ def runners(script: str = WAITS) -> dict[str, Any]:
     }
 
 
+OWNER = {"kind": "DaskCluster", "metadata": {"creationTimestamp": "2020-01-01T00:00:00Z"}}
+"""In place of the cluster that owns Deployments."""
+
+
 def workers(name: str = "default-worker-1", index: int = 0, **container: Any) -> dict[str, Any]:
     made = template("worker", "echo at work; sleep 60", index, **container)
     return {
@@ -108,7 +112,8 @@ def workers(name: str = "default-worker-1", index: int = 0, **container: Any) ->
 
 
 def found(api: Api) -> list[Trouble]:
-    return troubles(api.list(PODS, {RUN_LABEL: RUN.id}), events_of(RUN.id, api.list(EVENTS)))
+    pods = api.list(PODS, {RUN_LABEL: RUN.id})
+    return troubles(pods, events_of(RUN.id, api.list(EVENTS), OWNER, pods))
 
 
 def test_causes_that_prevent_pods_from_starting_are_found(world: World, api: Api) -> None:

@@ -146,6 +146,7 @@ def event(
 ) -> Manifest:
     """As the kubelet and the controllers write them; new_style: as the scheduler does."""
     name = about if isinstance(about, str) else about["metadata"]["name"]
+    uid = "some-uid" if isinstance(about, str) else about["metadata"].get("uid", "")
     times: dict[str, Any] = {"firstTimestamp": time, "lastTimestamp": time, "eventTime": None}
     if new_style:
         precise = time.replace("Z", ".123456Z")
@@ -154,7 +155,7 @@ def event(
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": f"{name}.17c0ffee", "creationTimestamp": time},
-        "involvedObject": {"kind": kind, "name": name, "namespace": "team"},
+        "involvedObject": {"kind": kind, "name": name, "namespace": "team", "uid": uid},
         "reason": reason,
         "message": message,
         "type": "Warning",
