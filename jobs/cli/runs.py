@@ -156,7 +156,7 @@ def _follow(api: Api, run: Run, chosen: PodFilter, output: Form) -> None:
     single = chosen.pod is not None or (
         chosen.component == "runner" and (chosen.index is not None or len(run.partitions) == 1)
     )
-    for line in follow(api, run, chosen):
+    for line in follow(api, run, chosen, say=say):
         typer.echo(_line(run, line, single, output))
 
 

@@ -194,14 +194,19 @@ class Api:
         )
         return bytes(response.data).decode("utf-8", "replace")
 
-    def follow(self, pod: str) -> Iterator[str]:
-        """Lines of a pod's log from its start, as they are written, until its container ends."""
+    def follow(self, pod: str) -> Iterator[tuple[str, str]]:
+        """Time (RFC 3339) and text of each line of a pod's log from its start, as they are written.
+
+        Ends with the container, or when the server ends the stream; KubernetesLostError where it
+        breaks off.
+        """
         response = self._response(
             f"get pods/log {pod}",
             lambda: self._core.read_namespaced_pod_log(
                 pod,
                 self.namespace,
                 follow=True,
+                timestamps=True,
                 _preload_content=False,
                 _request_timeout=(TIMEOUT_S[0], QUIET_LOG_S),
             ),
@@ -210,13 +215,13 @@ class Api:
         try:
             for chunk in response.stream(4096):
                 *lines, kept = (kept + chunk).split(b"\n")
-                yield from (line.decode("utf-8", "replace") for line in lines)
+                yield from map(_timed_line, lines)
         except urllib3.exceptions.HTTPError as error:
-            raise KubernetesError(f"the log of {pod} broke off: {error}") from error
+            raise KubernetesLostError(f"the log of {pod} broke off: {error}") from error
         finally:
             response.close()
         if kept:
-            yield kept.decode("utf-8", "replace")
+            yield _timed_line(kept)
 
     def _place(self, kind: Kind) -> tuple[str, str, str, str]:
         return kind.group, kind.version, self.namespace, kind.plural
@@ -272,6 +277,11 @@ class _NotFoundError(KubernetesError):
 
 _RAW: Any = {"_preload_content": False, "_request_timeout": TIMEOUT_S}
 """Responses as JSON: the package's classes drop fields that they do not declare."""
+
+
+def _timed_line(line: bytes) -> tuple[str, str]:
+    stamp, _, text = line.decode("utf-8", "replace").partition(" ")
+    return stamp, text
 
 
 def _snake(kind: Kind) -> str:

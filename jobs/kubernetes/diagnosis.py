@@ -28,6 +28,10 @@ if TYPE_CHECKING:  # only its types: the kubernetes package takes a while to loa
     from jobs.kubernetes.api import Manifest
 
 KILLED_FOR_MEMORY = "OOMKilled"
+DEADLINE = (
+    "the run took longer than its deadline and was ended: raise the deadline in the settings; "
+    "`berthwatch resume` goes on with what is missing"
+)
 UNREACHABLE = re.compile(
     r"timeout|timed out|connection re|i/o|EOF|TLS handshake|too many requests|toomanyrequests"
     r"|\b(429|500|502|503|504)\b|temporar|no such host|server misbehaving",
@@ -421,11 +425,7 @@ def _of_controllers(events: list[Manifest]) -> Iterator[_Finding]:
             continue
         deadline = _newest(of_object, "DeadlineExceeded")
         if deadline is not None:
-            what = (
-                "the run took longer than its deadline and was ended: raise the deadline in the "
-                "settings; `berthwatch resume` goes on with what is missing"
-            )
-            yield _Finding(("deadline",), what, True, _time(deadline), name, "")
+            yield _Finding(("deadline",), DEADLINE, True, _time(deadline), name, "")
         failed = _newest(of_object, "FailedCreate")
         made = _newest(of_object, "SuccessfulCreate")
         if failed is not None and (made is None or _time(made) < _time(failed)):

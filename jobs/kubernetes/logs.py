@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from jobs.errors import BerthwatchError, KubernetesError
+from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
+from jobs.kubernetes.log_stream import follow_log
 from jobs.kubernetes.names import RUN
 from jobs.kubernetes.pods import (
     COMPONENTS,
@@ -276,20 +278,26 @@ def _pods(api: Api, run: Run, chosen: PodFilter) -> list[Manifest]:
 
 
 def follow(
-    api: Api, run: Run, chosen: PodFilter = ALL_PODS, every_s: float = POLL_EVERY_S
+    api: Api,
+    run: Run,
+    chosen: PodFilter = ALL_PODS,
+    every_s: float = POLL_EVERY_S,
+    say: Say = lambda _: None,
 ) -> Iterator[Line]:
     """Lines of the chosen pods as they are written, including pods created later.
 
+    An API that is away for minutes is waited for, which ``say`` hears.
     Ends when the run's Job has ended or is deleted, and every log has been read to its end.
     """
     lines: queue.Queue[Line] = queue.Queue()
     readers: dict[tuple[str, int], threading.Thread] = {}
     polled_at = float("-inf")
     over = False
+    absence = Absence(say)
     while True:
         if time.monotonic() - polled_at >= every_s:
-            over = _over(api, run)
-            _read_new(api, run, chosen, readers, lines)
+            over = absence.bear(lambda: _over(api, run))
+            absence.bear(lambda: _read_new(api, run, chosen, readers, lines))
             polled_at = time.monotonic()
         try:
             yield lines.get(timeout=min(every_s, 0.5))
@@ -315,14 +323,14 @@ def _read_new(
     new = [pod for pod in started if (name_of(pod), restarts(pod)) not in readers]
     alive = sum(thread.is_alive() for thread in readers.values())
     for pod in sorted(new, key=made_at)[: max(MAX_FOLLOWED - alive, 0)]:
-        reader = threading.Thread(target=_read_lines, args=(api, name_of(pod), lines), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(api, pod, lines), daemon=True)
         readers[name_of(pod), restarts(pod)] = reader
         reader.start()
 
 
-def _read_lines(api: Api, pod: str, lines: queue.Queue[Line]) -> None:
+def _read_lines(api: Api, pod: Manifest, lines: queue.Queue[Line]) -> None:
     try:
-        for text in api.follow(pod):
-            lines.put(Line(pod, text))
+        for text in follow_log(api, pod):
+            lines.put(Line(name_of(pod), text))
     except KubernetesError as error:
-        lines.put(Line(pod, f"(the log cannot be followed further: {error})"))
+        lines.put(Line(name_of(pod), f"(the log cannot be followed further: {error})"))

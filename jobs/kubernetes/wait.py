@@ -6,18 +6,23 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from jobs.errors import KubernetesError
+from jobs.errors import KubernetesError, KubernetesLostError
 from jobs.kubernetes import names
+from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
-from jobs.kubernetes.diagnosis import events_of, troubles
+from jobs.kubernetes.diagnosis import DEADLINE, Trouble, events_of, troubles
 from jobs.kubernetes.grace_period import GracePeriod, summarise
+from jobs.kubernetes.log_stream import follow_log
 from jobs.kubernetes.pods import (
+    component_of,
     condition_of,
     exit_of,
     index_of,
     job_over,
     made_at,
+    name_of,
     terminated,
 )
 from jobs.kubernetes.records import partition_records, read_run, was_cancelled
@@ -27,6 +32,8 @@ from jobs.storage import Storage
 
 POLL_S = 2.0
 """Between two polls of the Job."""
+TROUBLES_EVERY_S = 10.0
+"""Between two looks at the events once a runner has started."""
 MAX_MESSAGE = 500
 """Characters of a pod's termination message."""
 LAST_LINES_LIMIT_S = 10.0
@@ -64,20 +71,26 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     """Wait until the run's Job has ended; ``started`` is False if no runner starts in time.
 
     The limit of the start is ``start_timeout_s``, or less where a fatal trouble lasts.
-    ``say`` gets the lines of the runners' logs and the troubles that prevent their start. Ctrl-C
-    does not affect the run.
+    ``say`` gets the lines of the runners' logs, and what troubles the run's pods at any time.
+    Ctrl-C does not affect the run. An API that is away is waited for; the result is INTERRUPTED where it
+    stays away too long.
     """
+    absence = Absence(say)
     runners = _RunnerFollower(api, run, say)
-    job = runners.job()
-    while job is not None and not job_over(job):
-        failure = runners.poll(job)
-        if failure:
-            return WaitResult(ExitCode.REFUSED, failure, started=False)
-        time.sleep(POLL_S)
-        job = runners.job()
-    runners.poll(job)  # a runner may have started and ended since
-    runners.last_lines()
-    return _result(api, storage, run, job)
+    try:
+        job = absence.bear(runners.job)
+        while job is not None and not job_over(job):
+            failure = absence.bear(partial(runners.poll, job))
+            if failure:
+                return WaitResult(ExitCode.REFUSED, failure, started=False)
+            time.sleep(POLL_S)
+            job = absence.bear(runners.job)
+        absence.bear(partial(runners.poll, job))  # a runner may have started and ended since
+        runners.last_lines()
+        return absence.bear(partial(_result, api, storage, run, job))
+    except KubernetesLostError as error:
+        reason = f"stopped waiting: {error}; the run goes on: berthwatch status {run.id}"
+        return WaitResult(ExitCode.INTERRUPTED, reason)
 
 
 def _result(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitResult:
@@ -90,9 +103,10 @@ def _result(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitR
         return WaitResult(ExitCode.INTERRUPTED, reason)
     if missing and job is None:
         return WaitResult(ExitCode.LOST, f"the Job {run.id} was deleted")
-    if missing:
+    by_deadline = _deadline_reason(job)
+    if missing and not by_deadline:
         ends |= _ends_by_pods(api, run)
-    without_record = (ExitCode.LOST, _job_failure(job))
+    without_record = (ExitCode.LOST, by_deadline or _job_failure(job))
     ends = {index: ends.get(index, without_record) for index in range(len(kept.partitions))}
     reasons = [f"{kept.partitions[i].name}: {why}" for i, (code, why) in ends.items() if code]
     return WaitResult(worst([code for code, _ in ends.values()]), "; ".join(reasons[:3]))
@@ -110,6 +124,12 @@ def _ends_by_pods(api: Api, run: Run) -> dict[int, tuple[int, str]]:
     return found
 
 
+def _deadline_reason(job: Manifest | None) -> str:
+    """DEADLINE where the Job ended by its deadline; otherwise empty."""
+    failed = None if job is None else condition_of(job, "Failed")
+    return DEADLINE if failed is not None and failed.get("reason") == "DeadlineExceeded" else ""
+
+
 def _job_failure(job: Manifest | None) -> str:
     failed = None if job is None else condition_of(job, "Failed")
     return f"the Job failed: {(failed or {}).get('message', 'no message')}"
@@ -125,23 +145,28 @@ class _RunnerFollower:
         self._followed: dict[str, threading.Thread] = {}
         self._grace_period = GracePeriod(say)
         self._began = time.monotonic()
+        self._looked_at = float("-inf")
 
     def job(self) -> Manifest | None:
         return self.api.find(JOBS, self.run.id)
 
     def poll(self, job: Manifest | None) -> str:
-        """Follow new runners; returns why none can start, or ''."""
-        labels = {names.RUN: self.run.id, names.COMPONENT: "runner"}
+        """Follow new runners and report troubles; returns why none can start, or ''."""
+        labels = {names.RUN: self.run.id}
         pods = self.api.list(PODS, labels)
         for pod in pods:
-            name = pod["metadata"]["name"]
-            if name not in self._followed and pod["status"].get("phase") != "Pending":
+            name = name_of(pod)
+            if component_of(pod) != "runner" or name in self._followed:
+                continue
+            if pod["status"].get("phase") != "Pending":
                 self._follow(name, pod)
-        return "" if self._followed else self._start_failure(job, pods)
+        if not self._followed:
+            return self._start_failure(self._troubles(job, pods))
+        if time.monotonic() - self._looked_at > TROUBLES_EVERY_S:
+            self._grace_period.observe(self._troubles(job, pods))
+        return ""
 
-    def _start_failure(self, job: Manifest | None, pods: list[Manifest]) -> str:
-        events = events_of(self.run.id, self.api.list(EVENTS), job, pods)
-        found = troubles(pods, events)
+    def _start_failure(self, found: list[Trouble]) -> str:
         lasting = self._grace_period.observe(found)
         if lasting:
             return f"no runner starts: {lasting}"
@@ -150,17 +175,21 @@ class _RunnerFollower:
             return f"no runner started within {limit_s} s: {summarise(found)}"
         return ""
 
+    def _troubles(self, job: Manifest | None, pods: list[Manifest]) -> list[Trouble]:
+        self._looked_at = time.monotonic()
+        return troubles(pods, events_of(self.run.id, self.api.list(EVENTS), job, pods))
+
     def _follow(self, name: str, pod: Manifest) -> None:
         index = index_of(pod) or 0
         parts = self.run.partitions
         prefix = f"{parts[index].name}: " if len(parts) > 1 else ""
-        thread = threading.Thread(target=self._read, args=(name, prefix), daemon=True)
+        thread = threading.Thread(target=self._read, args=(pod, prefix), daemon=True)
         self._followed[name] = thread
         thread.start()
 
-    def _read(self, name: str, prefix: str) -> None:
+    def _read(self, pod: Manifest, prefix: str) -> None:
         try:
-            for line in self.api.follow(name):
+            for line in follow_log(self.api, pod):
                 self.say(f"{prefix}{line}")
         except KubernetesError as error:
             self.say(f"{prefix}{error}")

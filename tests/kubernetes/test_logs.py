@@ -202,8 +202,9 @@ def test_without_a_cluster_logs_are_read_from_the_archive(storage: LocalFolder) 
 class Growing(Objects):
     """Its runner writes, is replaced by another, and then the Job is complete."""
 
-    def follow(self, of: str) -> Iterator[str]:
-        yield from self.log(of).splitlines()
+    def follow(self, of: str) -> Iterator[tuple[str, str]]:
+        yield from super().follow(of)
+        self.objects = [one for one in self.objects if one["metadata"]["name"] != of]
         if of == name(RUNNER):
             successor = pod(RUN, "runner", number=1)
             self.logs[name(successor)] = "went on"

@@ -291,8 +291,9 @@ class World:
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """The API server answers every request with 503; pods and controllers go on."""
+        """The API server breaks its streams and answers with 503; pods and controllers go on."""
         self.cluster.server.unavailable = True
+        self.cluster.server.drop_connections()
         try:
             yield
         finally:

@@ -77,13 +77,17 @@ class ApiServer(ThreadingHTTPServer):
     def close(self) -> None:
         """Close all connections."""
         self.shutdown()
+        self.drop_connections()
+        self.server_close()
+
+    def drop_connections(self) -> None:
+        """Break all connections off, in the midst of answers."""
         for connection in list(self.connections):
             # of the bare socket: the thread that owns the TLS side ends by itself
             try:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
             except OSError:
                 continue  # it was closed already
-        self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: clients may close connections."""

@@ -1,0 +1,55 @@
+"""Bearing a Kubernetes API that does not answer for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from jobs.errors import KubernetesLostError
+
+LIMIT_S = 1800.0
+"""Of one absence: rolling control planes take minutes. Time that a laptop sleeps does not count."""
+RETRY_S = 5.0
+
+Answer = TypeVar("Answer")
+
+
+class Absence:
+    """Repeats requests while the API is away; reports that it went and that it came back."""
+
+    def __init__(self, say: Callable[[str], None], limit_s: float = LIMIT_S) -> None:
+        self.say = say
+        self.limit_s = limit_s
+        self._since: float | None = None
+
+    def bear(self, request: Callable[[], Answer]) -> Answer:
+        """The result of ``request``, repeated until the API answers.
+
+        Raises KubernetesLostError for an absence longer than ``limit_s``.
+        """
+        while True:
+            try:
+                found = request()
+            except KubernetesLostError as error:
+                self._wait(error)
+            else:
+                self._over()
+                return found
+
+    def _wait(self, error: KubernetesLostError) -> None:
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            self.say(
+                "the Kubernetes API does not answer; what runs there goes on, and it is asked "
+                f"again for {self.limit_s / 60:.0f} minutes"
+            )
+        if now - self._since > self.limit_s:
+            raise error
+        time.sleep(RETRY_S)
+
+    def _over(self) -> None:
+        if self._since is not None:
+            self.say(f"the Kubernetes API answers again, {time.monotonic() - self._since:.0f} s on")
+            self._since = None
