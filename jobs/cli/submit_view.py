@@ -93,6 +93,8 @@ def say_state(submitted: Submission) -> None:
             lines = [f"the same run is active: berthwatch status {run.id} {at}"]
         case SubmissionState.FINISHED:
             lines = ["nothing to do: the same run has finished; --again does what is missing now"]
-        case state:
-            lines = [f"the same run has {state}; what is missing: berthwatch resume JOB {at}"]
+        case SubmissionState.CANCELLED:
+            lines = [f"the same run was cancelled; what is missing: berthwatch resume JOB {at}"]
+        case SubmissionState.FAILED:
+            lines = [f"the same run has failed; what is missing: berthwatch resume JOB {at}"]
     print_lines(lines)

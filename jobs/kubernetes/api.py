@@ -262,7 +262,13 @@ class Api:
             return _NotFoundError(f"not found: {what} in {where} ({message})")
         if error.status == 409 and "AlreadyExists" in (error.body or ""):
             return AlreadyThereError(f"{what}: exists already in {where}")
-        if error.status in (401, 403) and "quota" not in message:
+        if error.status == 401:
+            return KubernetesError(
+                f"Kubernetes does not accept this login: {what} in {where} ({message}); it has "
+                "expired or is of another cluster: log in again as for kubectl, or choose another "
+                "--context"
+            )
+        if error.status == 403 and "quota" not in message:
             return KubernetesError(
                 f"Kubernetes does not allow: {what} in {where} ({message}); "
                 "request the role in infra/kubernetes/base/rights.yaml, or choose another "

@@ -12,7 +12,7 @@ from distributed import Client
 from distributed.security import Security
 
 from jobs.domain import CPU, GPU
-from jobs.errors import ClusterError, ClusterLostError
+from jobs.errors import ClusterError, ClusterLostError, KubernetesLostError
 from jobs.kubernetes import names
 from jobs.kubernetes.api import CLUSTERS, EVENTS, PODS, Api
 from jobs.kubernetes.dask_cluster import remove_gpu_group
@@ -48,7 +48,11 @@ class StartupMonitor:
         if now - self._polled_at < POLL_EVERY_S:
             return
         self._polled_at = now
-        lasting = self.grace_period.observe(self.troubles())
+        try:
+            found = self.troubles()
+        except KubernetesLostError:  # the workers do not need it: only their start has a limit
+            return
+        lasting = self.grace_period.observe(found)
         if lasting:
             raise ClusterError(f"the Dask cluster cannot start: {lasting}")
 
@@ -151,4 +155,8 @@ def _polls(limit_s: float) -> Iterator[None]:
 
 
 def _timeout_message(who: str, limit_s: float, monitor: StartupMonitor) -> str:
-    return f"no {who} came within {limit_s:.0f} s: {summarise(monitor.troubles())}"
+    try:
+        cause = summarise(monitor.troubles())
+    except KubernetesLostError as error:
+        cause = str(error)
+    return f"no {who} came within {limit_s:.0f} s: {cause}"

@@ -32,6 +32,8 @@ from jobs.storage import Storage
 MAX_LOG_BYTES = 5_000_000
 """Bytes archived of one pod's log: the last ones."""
 ARCHIVE_EVERY_S = 60.0
+FIRST_ARCHIVING_S = 4.0
+"""After the start; each pause is twice the one before it, up to ARCHIVE_EVERY_S."""
 LAST_ARCHIVING_S = 60.0
 """Limit for the last archiving, at the end of a runner."""
 LAST_LINE_S = 5.0
@@ -140,7 +142,7 @@ def archiving_logs(
     every_s: float = ARCHIVE_EVERY_S,
     say: Say | None = None,
 ) -> Iterator[None]:
-    """Archive the logs every ``every_s`` and once at the end, in a thread of its own.
+    """Archive the logs every ``every_s``, at first more often, and once at the end, in a thread.
 
     Failures are passed to ``say`` and do not end the run. A pod's log is deleted with the pod: call
     ``archive_logs`` before deleting pods.
@@ -149,8 +151,10 @@ def archiving_logs(
     archiver = LogArchiver(api, storage, run, index)
 
     def repeat() -> None:
-        while not over.wait(every_s):
+        pause_s = min(FIRST_ARCHIVING_S, every_s)
+        while not over.wait(pause_s):
             _archive_or_report(archiver, say)
+            pause_s = min(2 * pause_s, every_s)
         _archive_or_report(archiver, say)
 
     thread = threading.Thread(target=repeat, name="logs", daemon=True)

@@ -25,6 +25,7 @@ from rich.console import Console
 from jobs.archive import Archives
 from jobs.domain import UnitState, code_version
 from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
+from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
 from jobs.kubernetes.cluster_startup import started_cluster
@@ -39,6 +40,7 @@ from jobs.kubernetes.records import (
     write_partition_record,
 )
 from jobs.kubernetes.spec import Run
+from jobs.kubernetes.stopping import why_over
 from jobs.plan import Plan, read_plan
 from jobs.run import (
     FINAL,
@@ -52,6 +54,10 @@ from jobs.run import (
 )
 from jobs.storage import Storage, storage_at
 
+REMOVAL_LIMIT_S = 900.0
+"""Of an API that is away when a cluster has to be removed: what is left runs on, and costs."""
+STOPPING_LIMIT_S = 30.0
+"""The same within a pod's grace period."""
 VERIFY_SEED = 0
 """Of the sample of overpasses to recompute."""
 
@@ -128,13 +134,20 @@ def sigterm_as_interrupt() -> Iterator[Event]:
 
 
 def _write_summary(ended: PartitionRecord, pod: Pod, console: Console) -> str:
-    left = f", {ended.pending} left" if ended.pending else ""
-    text = f"exit {ended.exit}: {ended.done} done, {ended.failed} failed{left}"
-    text += f"; {ended.reason}" if ended.reason else ""
+    text = "; ".join(part for part in (_counts_text(ended), ended.reason) if part)
+    text = f"exit {ended.exit}: {text}"
     console.print(text, highlight=False, markup=False)
     if pod.termination_log is not None:
         pod.termination_log.write_text(text[:4000])
     return text
+
+
+def _counts_text(ended: PartitionRecord) -> str:
+    """Empty where it was stopped before anything was counted."""
+    if ended.exit == ExitCode.TERMINATED and not ended.done + ended.failed + ended.pending:
+        return ""
+    left = f", {ended.pending} left" if ended.pending else ""
+    return f"{ended.done} done, {ended.failed} failed{left}"
 
 
 class _Runner:
@@ -161,9 +174,7 @@ class _Runner:
             with TemporaryDirectory(prefix="berthwatch-") as folder:
                 return self._do(Path(folder))
         except KeyboardInterrupt:
-            return self._ended(
-                ExitCode.TERMINATED, reason="stopped by SIGTERM; another runner goes on"
-            )
+            return self._stopped(counts=(0, 0, 0))
         except ClusterLostError as error:
             return self._ended(ExitCode.LOST, reason=str(error))
         except BerthwatchError as error:
@@ -188,13 +199,22 @@ class _Runner:
     def _work(self, plan: Plan) -> PartitionRecord:
         outcome = run_plan(plan, self._options(), self._cluster(plan), self.console)
         summary = outcome.summary
-        if summary.interrupted:
-            return self._ended(
-                ExitCode.TERMINATED, reason="stopped by SIGTERM; another runner goes on"
-            )
-        reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
         counts = (summary.done, summary.failed, summary.pending)
+        if summary.interrupted:
+            return self._stopped(counts)
+        reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
         return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
+
+    def _stopped(self, counts: tuple[int, int, int]) -> PartitionRecord:
+        """The end by SIGTERM; the cluster goes too where no other runner will follow."""
+        why = ""
+        with suppress(BerthwatchError):  # not known: a successor may come, and needs the cluster
+            why = why_over(self.api, self.storage, self.run)
+        if why:
+            with suppress(KubernetesError):  # else it is deleted with the Job, or when idle
+                self._remove_cluster(STOPPING_LIMIT_S)
+        reason = f"stopped by SIGTERM; {why or 'another runner goes on'}"
+        return self._ended(ExitCode.TERMINATED, counts=counts, reason=reason)
 
     def _options(self) -> RunOptions:
         return RunOptions(
@@ -207,7 +227,8 @@ class _Runner:
     def _cluster(self, plan: Plan) -> Iterator[Client]:
         """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
-        make_cluster(self.api, run, index, self.pod.job_uid)
+        absence = Absence(self._say, run.settings.start_timeout_s)
+        absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
         with started_cluster(self.api, run, index, self._say) as client:
             self._share_weights(client, plan)
             yield client
@@ -221,11 +242,12 @@ class _Runner:
             name = uploaded_names(plan, self.storage, self.run.folder)["model"]
             client.register_plugin(Weights(self.storage, name, plan.model))
 
-    def _remove_cluster(self) -> None:
-        """Archive the logs of the cluster's pods, then remove it."""
+    def _remove_cluster(self, limit_s: float = REMOVAL_LIMIT_S) -> None:
+        """Archive the logs of the cluster's pods, then remove it; an API that is away is borne."""
         with suppress(BerthwatchError):  # most of them may be archived by then
             archive_logs(self.api, self.storage, self.run, self.pod.index)
-        remove_cluster(self.api, self.run, self.pod.index)
+        absence = Absence(self._say, limit_s)
+        absence.bear(lambda: remove_cluster(self.api, self.run, self.pod.index))
 
     def _verify(self, plan: Plan, sample: int) -> PartitionRecord:
         with self._cluster(plan) as client:

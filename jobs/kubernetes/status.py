@@ -189,7 +189,7 @@ def _by_record(
     if cancelled:
         return RunState.CANCELLED, ""
     if not polled:
-        why = "Kubernetes was not polled, and there is no record of its end"
+        why = "there is no record of its end, and no answer of Kubernetes"
         return RunState.UNKNOWN, why
     if record is not None:
         return RunState.FAILED, f"{record.reason}; its Job is gone: `berthwatch resume` goes on"

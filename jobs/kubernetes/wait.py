@@ -72,8 +72,8 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
 
     The limit of the start is ``start_timeout_s``, or less where a fatal trouble lasts.
     ``say`` gets the lines of the runners' logs, and what troubles the run's pods at any time.
-    Ctrl-C does not affect the run. An API that is away is waited for; the result is INTERRUPTED where it
-    stays away too long.
+    Ctrl-C does not affect the run. An API that is away is waited for; the result is INTERRUPTED
+    where it stays away too long.
     """
     absence = Absence(say)
     runners = _RunnerFollower(api, run, say)

@@ -10,10 +10,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
+from kubernetes import config
 
 from jobs.domain import Overpass
+from jobs.kubernetes.api import JOBS, Api
 from jobs.plan import read_plan, write_plan
 from tests.support.kubernetes.runs import CREDENTIALS, GPU_IMAGE, Site, seen_from_here, site
 from tests.support.remote_worlds import COMMAND, environment
@@ -155,6 +158,27 @@ def test_scheduler_lost(undisturbed: Site) -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", [5, 30, 180])
+def test_api_away(undisturbed: Site, seconds: int) -> None:
+    run = waiting(undisturbed.beside(f"api-{seconds}"))
+    run.runner()
+    with undisturbed.world.outage():
+        time.sleep(seconds)
+    code, said = run.end()
+    assert code == 0, said + undisturbed.world.describe()
+    assert said.count("0 failed") == 1, said  # no line of the log twice
+    undisturbed.world.wait_until(lambda: only_secret(run.site) == [], 60)
+    equal = run.site.published() == undisturbed.published()
+    row(
+        f"API away for {seconds} s",
+        code,
+        equal,
+        only_secret(run.site),
+        "'the Kubernetes API does not answer', once; then the log goes on",
+    )
+    assert equal
+
+
 def test_cpu_worker_lost(undisturbed: Site) -> None:
     run = waiting(undisturbed.beside("worker"))
     run.runner()
@@ -224,6 +248,27 @@ def refused(event: str, found: Site, word: str, *more: str, code: int = 2) -> st
     found.world.wait_until(lambda: only_secret(found) == [], 90)
     row(event, ended, False, only_secret(found), line_with(said, word))
     return said
+
+
+def test_past_its_deadline(undisturbed: Site) -> None:
+    run = waiting(undisturbed.beside("deadline"))
+    run.runner()
+    patch_job(run.site, {"spec": {"activeDeadlineSeconds": 1}})
+    code, said = run.end()
+    assert code == 3, said
+    assert "another runner" not in said
+    undisturbed.world.wait_until(lambda: only_secret(run.site) == [], 30)
+    row("past its deadline", code, False, only_secret(run.site), line_with(said, "deadline"))
+    settings = str(run.site.plan.with_suffix(".settings.yaml"))
+    again = run.site.call("resume", str(run.site.plan), "--settings", settings, "--wait")
+    assert again.returncode == 0, again.stderr
+    assert run.site.published() == undisturbed.published()
+
+
+def patch_job(found: Site, body: dict[str, Any]) -> None:
+    """Change the run's Job, as its administrator."""
+    made = config.new_client_from_config(str(found.world.kubeconfig()))
+    Api(made, found.world.namespace).patch(JOBS, found.run_id(), body)
 
 
 def test_image_missing(undisturbed: Site) -> None:

@@ -103,6 +103,14 @@ def test_a_log_of_no_pod_is_refused(api: Api) -> None:
         api.log("nobody")
 
 
+def test_a_login_that_has_expired_is_told_from_a_missing_right(world: World) -> None:
+    login = yaml.safe_load(world.kubeconfig().read_text())
+    login["users"][0]["user"]["token"] = "expired"
+    expired = Api(config.new_client_from_config_dict(login), world.namespace)
+    with pytest.raises(KubernetesError, match="does not accept this login"):
+        expired.list(PODS)
+
+
 def test_a_request_is_repeated_while_the_server_does_not_respond(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

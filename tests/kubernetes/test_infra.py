@@ -205,6 +205,7 @@ def test_the_daily_run_is_suspended_at_first_and_never_concurrent(folder: str) -
 # --- rights -------------------------------------------------------------------------------------
 
 RUNNER = {
+    "batch/jobs": {"get"},
     "kubernetes.dask.org/daskclusters": {"create", "get", "patch", "delete"},
     "kubernetes.dask.org/daskworkergroups": {"create", "get", "patch", "delete"},
     "/pods": {"list"},

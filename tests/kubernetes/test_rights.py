@@ -27,6 +27,7 @@ from jobs.kubernetes.names import labels
 from jobs.kubernetes.settings import ClusterSettings, Gpu, Workers
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.status import run_status
+from jobs.kubernetes.stopping import why_over
 from jobs.kubernetes.submit import submit_run
 from jobs.kubernetes.wait import wait_for_run
 from jobs.storage import LocalFolder
@@ -89,6 +90,7 @@ def as_a_runner(world: World, storage: LocalFolder) -> None:
         assert StartupMonitor(mine, RUN, 0, lambda _: None).troubles() is not None
         archived = archive_logs(mine, storage, RUN, 0)
         assert archived.pods == ("somebody",), archived.notes
+        assert why_over(mine, storage, RUN)  # of a Job that is not there
         remove_cluster(mine, RUN, 0)
         assert not world.list("daskclusters") + world.list("daskworkergroups")
     finally:
