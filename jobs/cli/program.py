@@ -38,7 +38,14 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, entry in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=entry.summary, hidden=entry.hidden))
+            self.add_command(
+                TyperCommand(
+                    name,
+                    help=entry.summary,
+                    hidden=entry.hidden,
+                    rich_help_panel=str(entry.group),
+                )
+            )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The called command, from its module, in the place of the one that --help lists."""
@@ -71,14 +78,24 @@ def _close_quietly() -> None:
 def load_command(name: str) -> Any:
     """The command of that name, imported; KeyError where there is none."""
     module = import_module(f"jobs.cli.{COMMANDS[name].module}")
-    return get_group(module.app).commands[name]
+    command = get_group(module.app).commands[name]
+    command.epilog = examples_text(name)
+    for part, below in getattr(command, "commands", {}).items():
+        below.epilog = examples_text(name, f"{name} {part} ")
+    return command
+
+
+def examples_text(name: str, beginning: str = "") -> str:
+    """The examples of a command that begin so, as Markdown, for the end of its help."""
+    shown = [one for one in COMMANDS[name].examples if one[0].startswith(beginning)]
+    lines = (f"- `berthwatch {call}`  \n  {what}" for call, what in shown)
+    return "\n".join(["Examples:", "", *lines])
 
 
 app = typer.Typer(
     cls=LazyGroup,
     name="berthwatch",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     help="""From satellite catalogs to port-visit time series, on a Dask cluster.

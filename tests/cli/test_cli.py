@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_group
 from typer.testing import CliRunner
 
 from jobs import cli
-from jobs.cli.commands import COMMANDS
+from jobs.cli.commands import COMMANDS, CommandGroup
 from jobs.cli.program import load_command
 from jobs.domain import today_utc
 from jobs.domain.ports import bundled_ports, read_port
@@ -48,6 +51,41 @@ def test_every_command_of_every_module_is_listed() -> None:
     for module in {entry.module for entry in COMMANDS.values()}:
         found = get_group(import_module(f"jobs.cli.{module}").app).commands
         assert set(found) == {name for name, entry in COMMANDS.items() if entry.module == module}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_ends_with_examples_that_the_command_accepts(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = " ".join(call(name, "--help").partition("Examples:")[2].split())
+    assert COMMANDS[name].examples
+    for line, what in COMMANDS[name].examples:
+        assert f"berthwatch {line} {what}".replace("`", "") in shown
+        command, first, *words = load_command(name), *shlex.split(line.partition(" > ")[0])
+        assert first == name
+        parse(command, words)
+
+
+def parse(command: Any, words: list[str]) -> None:
+    """Have a command, or the command below it, read its words, and do nothing."""
+    context = command.make_context(str(command.name), words)
+    if isinstance(command, TyperGroup) and words:
+        _, below, rest = command.resolve_command(context, words)
+        parse(below, rest)
+
+
+def test_examples_of_a_command_below_another_are_its_own() -> None:
+    shown = call("ports", "show", "--help").partition("Examples:")[2]
+    assert shown.count("berthwatch ports") == shown.count("berthwatch ports show") == 2
+
+
+def test_help_lists_commands_in_groups_in_the_order_of_their_use() -> None:
+    shown = call("--help")
+    places = [shown.index(f"─ {group} ─") for group in CommandGroup]
+    assert places == sorted(places)
+    groups = [entry.group for entry in COMMANDS.values()]
+    assert groups == sorted(groups, key=list(CommandGroup).index)
 
 
 def test_help_imports_no_command() -> None:
