@@ -6,7 +6,7 @@ from .publication import Provenance, Publication, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
 from .table_files import as_csv
-from .write import publish
+from .write import is_published, name_newest, publish, published_units
 
 __all__ = [
     "ArchiveImagery",
@@ -17,12 +17,15 @@ __all__ = [
     "as_csv",
     "fleet_from_lengths",
     "fleet_from_names",
+    "is_published",
+    "name_newest",
     "newest_folder",
     "newest_results",
     "pages",
     "port_flows",
     "publish",
     "published_doubts",
+    "published_units",
     "read_newest",
     "read_published",
     "read_results",

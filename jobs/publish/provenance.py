@@ -10,7 +10,7 @@ from typing import Any
 import shapely
 
 from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
-from jobs.publish.publication import Publication
+from jobs.publish.publication import Publication, UnitCounts
 from jobs.visits import DEGREE_DECIMALS
 
 PROVENANCE = "provenance.json"
@@ -24,7 +24,7 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         "tag": publication.tag,
         "period": {"start": f"{publication.period.start}", "end": f"{publication.period.end}"},
         "complete": publication.complete,
-        "units": units_json(publication),
+        "units": units_json(publication.units),
         "plan_hash": origin.plan_hash,
         "code_version": origin.code_version,
         "estimates": asdict(publication.settings),
@@ -40,8 +40,7 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
     }
 
 
-def units_json(publication: Publication) -> dict[str, Json]:
-    units = publication.units
+def units_json(units: UnitCounts) -> dict[str, Json]:
     return {"done": units.done, "failed": units.failed, "pending": units.pending}
 
 

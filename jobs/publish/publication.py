@@ -30,6 +30,11 @@ class UnitCounts:
     failed: int
     pending: int
 
+    @property
+    def complete(self) -> bool:
+        """Whether no overpass of the plan is pending or failed."""
+        return self.pending == 0 and self.failed == 0
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -11,6 +11,7 @@ import numpy as np
 import pystac
 
 from jobs.domain import Json
+from jobs.publish.checksums import CHECKSUMS
 from jobs.publish.provenance import PROVENANCE
 from jobs.publish.publication import Publication
 from jobs.publish.table_files import HISTORIES, SERIES
@@ -86,6 +87,7 @@ def _assets(folder: Path) -> Iterator[tuple[str, pystac.Asset]]:
         "provenance",
         _asset(folder, PROVENANCE, "What it was made from", "application/json", "metadata"),
     )
+    yield "checksums", _asset(folder, CHECKSUMS, "Digests of all files", "text/plain", "metadata")
     yield "report", _asset(folder, "report.html", "Report", "text/html", "overview")
 
 

@@ -7,12 +7,15 @@ content are the same bytes. CSV files have a point as ``lon`` and ``lat`` and a 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from jobs.domain import Json
 from jobs.errors import InputError
+from jobs.publish.checksums import damage, write_checksums
 from jobs.publish.provenance import PROVENANCE, provenance_json, units_json
-from jobs.publish.publication import Publication
+from jobs.publish.publication import Publication, UnitCounts
+from jobs.publish.read import LATEST
 from jobs.publish.report import render
 from jobs.publish.stac_collection import collection
 from jobs.publish.table_files import HISTORIES, SERIES, as_csv, histories, whole_table, write_series
@@ -26,25 +29,55 @@ MARKER = "collection.json"
 def publish(publication: Publication, storage: Storage) -> str:
     """Write ``published/<job>/<tag>/`` and name it in ``latest.json``; returns the folder's name.
 
-    An existing folder is left as it is. Raises InputError for a job or a tag that is
-    no plain folder name.
+    An existing folder is left as it is, but for one that is damaged, which is made again. Raises
+    InputError for a job or a tag that is no plain folder name.
     """
-    home = f"published/{_folder_name(publication.job, 'job')}"
-    folder = f"{home}/{_folder_name(publication.tag, 'tag')}"
-    if not storage.exists(f"{folder}/{MARKER}"):
+    folder = folder_of(publication.job, publication.tag)
+    if not storage.exists(f"{folder}/{MARKER}") or damage(storage, folder, MARKER):
         with storage.whole_folder(folder, MARKER) as hidden:
             write_files(publication, hidden)
-    storage.write(f"{home}/latest.json", _json(latest(publication)))
-    return folder
+    return name_newest(storage, publication.job, publication.tag, publication.units)
 
 
-def latest(publication: Publication) -> dict[str, Json]:
+def folder_of(job: str, tag: str) -> str:
+    """Name of the folder of published results; InputError where job or tag cannot name one."""
+    return f"published/{_folder_name(job, 'job')}/{_folder_name(tag, 'tag')}"
+
+
+def is_published(storage: Storage, job: str, tag: str, tell: Callable[[str], object]) -> bool:
+    """Whether results are there, whole and unharmed; ``tell`` hears of damage."""
+    folder = folder_of(job, tag)
+    fault = damage(storage, folder, MARKER)
+    if fault is not None:
+        tell(f"{storage.url_of(folder)} is damaged and is made again: {fault}")
+    return fault is None and storage.exists(f"{folder}/{MARKER}")
+
+
+def published_units(storage: Storage, job: str) -> UnitCounts | None:
+    """The counts of a job's newest results; None where there are none, or cannot be read."""
+    try:
+        units = json.loads(storage.read(f"published/{job}/{LATEST}"))["units"]
+        return UnitCounts(int(units["done"]), int(units["failed"]), int(units["pending"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def name_newest(storage: Storage, job: str, tag: str, units: UnitCounts) -> str:
+    """Have ``latest.json`` name these results; returns their folder's name."""
+    name = f"published/{job}/{LATEST}"
+    content = _json(latest(tag, units))
+    if not storage.exists(name) or storage.read(name) != content:
+        storage.write(name, content)
+    return folder_of(job, tag)
+
+
+def latest(tag: str, units: UnitCounts) -> dict[str, Json]:
     """Content of ``latest.json``; the folder is relative to it."""
     return {
-        "tag": publication.tag,
-        "folder": publication.tag,
-        "complete": publication.complete,
-        "units": units_json(publication),
+        "tag": tag,
+        "folder": tag,
+        "complete": units.complete,
+        "units": units_json(units),
     }
 
 
@@ -58,6 +91,7 @@ def write_files(publication: Publication, folder: Path) -> None:
     write_series(publication, folder / SERIES)
     (folder / PROVENANCE).write_bytes(_json(provenance_json(publication)))
     (folder / "report.html").write_bytes(render(publication).encode())
+    write_checksums(folder)
     (folder / MARKER).write_bytes(_json(collection(publication, folder)))
 
 

@@ -38,9 +38,7 @@ def run_units(
     The summary says whether the cluster was lost or Ctrl-C pressed. Raises ArchiveError where the
     archive cannot be written; what was committed before stays.
     """
-    observe(
-        Event(EventName.STARTED, {"plan": plan.hash, "job": plan.name, **_sizes(plan, options)})
-    )
+    observe(_started(plan, options))
     committer = Committer(archives, settings, _provenance(plan, settings), observe)
     executor = Executor(client, settings, archives.root.url, options.without_workers_s)
     backlog = Backlog(plan, archives, settings, options, observe)
@@ -50,8 +48,29 @@ def run_units(
     return _summary(backlog.states, committer.tally, ending)
 
 
+def count_units(
+    plan: Plan,
+    archives: Archives,
+    settings: Settings,
+    options: RunOptions,
+    observe: Observer,
+) -> Summary:
+    """The summary of a plan of which no unit is to do; says of it what ``run_units`` says."""
+    observe(_started(plan, options))
+    backlog = Backlog(plan, archives, settings, options, observe)
+    to_do = list(backlog.batches())
+    assert not to_do
+    backlog.count_rest()
+    return _summary(backlog.states, Tally(), Ending())
+
+
 def _provenance(plan: Plan, settings: Settings) -> dict[str, str]:
     return {"plan": plan.hash, "code": settings.code_version, "model": settings.model_digest}
+
+
+def _started(plan: Plan, options: RunOptions) -> Event:
+    facts: Facts = {"plan": plan.hash, "job": plan.name, **_sizes(plan, options)}
+    return Event(EventName.STARTED, facts)
 
 
 def _sizes(plan: Plan, options: RunOptions) -> Facts:

@@ -12,15 +12,17 @@ from jobs.archive import Archives
 from jobs.domain import Settings, StageName, UnitState
 from jobs.errors import ClusterLostError
 from jobs.plan import Plan
-from jobs.run.backlog import RunOptions
+from jobs.publish import published_units
+from jobs.run.backlog import RunOptions, work_items
 from jobs.run.cluster import raising_cluster_lost
 from jobs.run.events import Event, EventName, Observer, warner
-from jobs.run.execute import run_units
+from jobs.run.execute import count_units, run_units
 from jobs.run.exit_codes import ExitCode, exit_code
+from jobs.run.identity import JobState, job_state
 from jobs.run.journal import kept_performance, run_journal
 from jobs.run.progress import display
 from jobs.run.prometheus import metrics
-from jobs.run.results import collect, publish_run
+from jobs.run.results import cargo_entries, collect, publish_run, published_before
 from jobs.run.settings import settings_for
 from jobs.run.summary import Summary
 from jobs.run.unit_state import count_states
@@ -98,7 +100,12 @@ class _Run:
         """Why the cluster counts as lost, outside the work on units."""
 
     def on(self, cluster: AbstractContextManager[Client]) -> None:
-        """Work and publish on a cluster; its loss is reported and goes into the summary."""
+        """Work and publish on a cluster; its loss is reported and goes into the summary.
+
+        The cluster is not entered where nothing is to do.
+        """
+        if self._has_nothing_to_do():
+            return
         ended = False
         try:
             with cluster as client, raising_cluster_lost(client):
@@ -111,6 +118,25 @@ class _Run:
                 return
             self._lost = str(error)
             self.observe(Event(EventName.LOST, {"reason": str(error)}))
+
+    def _has_nothing_to_do(self) -> bool:
+        """Whether every unit is at its end and the results are published, whole and unharmed."""
+        if self.options.last_stage is not StageName.SEGMENT:
+            return False
+        newest = published_units(self.storage, self.plan.name)
+        if newest is None or newest.pending:  # a hint alone, that spares a look at every unit
+            return False
+        if any(work_items(self.plan, self.archives, self.settings, self.options)):
+            return False
+        self.folder = self._published_before(self._state())
+        if self.folder is None:
+            return False
+        with display(self.console) as show:
+            count_units(
+                self.plan, self.archives, self.settings, self.options, _both(self.observe, show)
+            )
+        self.console.print(f"nothing to do: {self.folder.rpartition('/')[2]}", highlight=False)
+        return True
 
     def summary(self) -> Summary:
         """What the run did and what is left, the archive counted where the work was cut off."""
@@ -140,7 +166,6 @@ class _Run:
         """Publish the results where there are any; Ctrl-C meanwhile marks the run interrupted."""
         if not self._is_to_publish(units):
             return
-        self.console.print("counting seen visits and estimating unseen ones")
         try:
             if self.options.within is None:
                 self._collect_and_publish(client)
@@ -166,6 +191,22 @@ class _Run:
         return not missing and counts[UnitState.DONE] > 0
 
     def _collect_and_publish(self, client: Client) -> None:
-        publication = collect(self.plan, self.archives, self.settings, self.storage, client)
+        state = self._state()
+        self.folder = self._published_before(state)
+        if self.folder is not None:
+            self.console.print(f"results {state.tag} are there already", highlight=False)
+            return
+        self.console.print("counting seen visits and estimating unseen ones")
+        publication = collect(self.plan, self.archives, self.settings, self.storage, client, state)
         self.folder = publish_run(publication, self.archives, self.storage)
         self.observe(Event(EventName.PUBLISHED, {"folder": self.folder}))
+
+    def _state(self) -> JobState:
+        return job_state(self.plan, self.archives, self.settings, cargo_entries(self.plan))
+
+    def _published_before(self, state: JobState) -> str | None:
+        return published_before(self.plan, state, self.archives, self.storage, self._warn)
+
+    def _warn(self, reason: str) -> None:
+        warner(self.observe)(reason)
+        self.console.print(f"warning: {reason}", markup=False, highlight=False, soft_wrap=True)

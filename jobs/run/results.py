@@ -5,8 +5,8 @@ One task per port makes its tables and estimates; the rest is small and done by 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,17 +25,20 @@ from jobs.domain import (
     Period,
     Port,
     Settings,
-    UnitResult,
-    UnitState,
-    content_id,
-    item_names,
 )
 from jobs.plan import Plan
-from jobs.publish import ArchiveImagery, Provenance, Publication, UnitCounts, publish
+from jobs.publish import (
+    ArchiveImagery,
+    Provenance,
+    Publication,
+    is_published,
+    name_newest,
+    publish,
+)
+from jobs.run.identity import JobState, PortState, job_state
 from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import detector_errors
 from jobs.run.task import worker_offers_gpu
-from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.storage import Storage
 from jobs.visits import (
     VOYAGE_COLUMNS,
@@ -125,6 +128,11 @@ def basis_of(plan: Plan, settings: Settings) -> Basis:
     return Basis(plan.period, plan.estimates, errors, _entries(plan), for_structure)
 
 
+def cargo_entries(plan: Plan) -> tuple[CargoEntry, ...]:
+    """The plan's cargo entries; InputError where they cannot be read."""
+    return _entries(plan)
+
+
 def _entries(plan: Plan, visit_ids: Collection[str] | None = None) -> tuple[CargoEntry, ...]:
     """The cargo entries of analysts; given the visits, each entry must name one of them."""
     path = plan.estimates.cargo
@@ -137,81 +145,33 @@ def collect(
     settings: Settings,
     root: Storage,
     client: Client,
+    state: JobState | None = None,
 ) -> Publication:
     """The publication of the job as the archive holds it now, with a tag derived from its content.
 
-    Raises ClusterLostError where the cluster is lost meanwhile.
+    ``state`` is that of the archive, where it is known already. Raises ClusterLostError where the
+    cluster is lost meanwhile.
     """
     basis = basis_of(plan, settings)
-    states = {port.id: _port_state(plan, port, archives, settings) for port in plan.ports}
-    found = _results(plan, states, root, client, basis)
+    state = job_state(plan, archives, settings, basis.entries) if state is None else state
+    found = _results(plan, state.ports, root, client, basis)
     _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
-    done = [overpass for one in states.values() for overpass in one.done]
-    counts = UnitCounts(
-        done=len(done),
-        failed=sum(len(one.failures) for one in states.values()),
-        pending=sum(one.pending for one in states.values()),
-    )
-    entries = [asdict(entry) for entry in basis.entries]
-    read = {id: digest for one in states.values() for id, digest in one.read.items()}
-    identity = [
-        plan.hash,
-        settings.code_version,
-        settings.model_digest,
-        sorted(done),
-        entries,
-        read,
-    ]
-    tag = content_id([*identity, counts.failed], 12)
-    complete = counts.pending == 0
+    counts = state.counts
     return Publication(
         job=plan.name,
-        tag=tag if complete else f"partial-{tag}",
+        tag=state.tag,
         period=plan.period,
-        complete=complete and counts.failed == 0,
+        complete=counts.pending == 0 and counts.failed == 0,
         units=counts,
         tables={port_id: result.tables for port_id, result in found.items()},
         estimates={port_id: result.estimate for port_id, result in found.items()},
         voyages=voyages_between(list(found.values()), plan.estimates.seed),
         settings=plan.estimates,
         series=joined_series([found[port_id].series for port_id in sorted(found)], plan.period),
-        provenance=_provenance(plan, settings, list(states.values())),
+        provenance=_provenance(plan, settings, list(state.ports.values())),
         imagery=ArchiveImagery(archives),
-        failures=tuple(unit for one in states.values() for unit in one.failures),
+        failures=tuple(unit for one in state.ports.values() for unit in one.failures),
     )
-
-
-@dataclass(frozen=True)
-class _PortState:
-    """The overpasses of one port by overall state."""
-
-    done: tuple[str, ...]
-    failures: tuple[UnitResult, ...]
-    pending: int
-    items: Mapping[str, tuple[str, ...]]
-    """Names of the catalogs' items by overpass id, unambiguous within the port."""
-    read: Mapping[str, str]
-    """sha256 of what was read by overpass id, of those done of which it was kept."""
-
-
-def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) -> _PortState:
-    done, failures, pending = [], [], 0
-    archive = archives.existing(port.id)
-    units = list(port_units(plan, port, port_steps(archive)))
-    names = item_names(unit.overpass.scenes for unit, _ in units)
-    items = {unit.overpass.id: each for (unit, _), each in zip(units, names, strict=True)}
-    for unit, step in units:
-        match overall(unit, step, settings):
-            case UnitState.DONE:
-                done.append(unit.overpass.id)
-            case UnitState.FAILED:
-                stage = failed_stage(unit, step, settings)
-                failures.append(UnitResult(unit.overpass.id, stage, UnitState.FAILED, step.reason))
-            case _:
-                pending += 1
-    kept = {} if archive is None else archive.digests_of_read()
-    read = {id: kept[id] for id in done if id in kept}
-    return _PortState(tuple(done), tuple(failures), pending, items, read)
 
 
 def voyages_between(results: Sequence[PortResult], seed: int) -> gpd.GeoDataFrame:
@@ -242,9 +202,31 @@ def publish_run(
     The tags come first: a published folder always has its pixels.
     """
     if publication.units.pending == 0:
-        for archive in archives.values():
-            with_retries(partial(archive.tag, f"{publication.job}-{publication.tag}"), _ignore)
+        _tag(archives, publication.job, publication.tag)
     return publish(publication, root)
+
+
+def published_before(
+    plan: Plan,
+    state: JobState,
+    archives: Mapping[str, PortArchive],
+    root: Storage,
+    tell: Callable[[str], object],
+) -> str | None:
+    """The folder of the results of this state, where they are there unharmed; None else.
+
+    They become the newest results. ``tell`` hears of damage.
+    """
+    if not is_published(root, plan.name, state.tag, tell):
+        return None
+    if state.counts.pending == 0:
+        _tag(archives, plan.name, state.tag)
+    return name_newest(root, plan.name, state.tag, state.counts)
+
+
+def _tag(archives: Mapping[str, PortArchive], job: str, tag: str) -> None:
+    for archive in archives.values():
+        with_retries(partial(archive.tag, f"{job}-{tag}"), _ignore)
 
 
 def _ignore(reason: str) -> None:
@@ -252,7 +234,7 @@ def _ignore(reason: str) -> None:
 
 
 def _results(
-    plan: Plan, states: Mapping[str, _PortState], root: Storage, client: Client, basis: Basis
+    plan: Plan, states: Mapping[str, PortState], root: Storage, client: Client, basis: Basis
 ) -> dict[str, PortResult]:
     """The results by port id, in the plan's order whichever worker ends first: the sampler of
     voyages gives other numbers for another order.
@@ -266,7 +248,7 @@ def _results(
     return {port.id: found[port.id] for port in plan.ports}
 
 
-def _provenance(plan: Plan, settings: Settings, states: Iterable[_PortState]) -> Provenance:
+def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> Provenance:
     return Provenance(
         plan_hash=plan.hash,
         code_version=settings.code_version,

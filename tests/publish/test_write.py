@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -40,6 +41,7 @@ TABLES = {
 }
 FILES = {
     *(f"{name}.{kind}" for name in TABLES for kind in ("parquet", "csv")),
+    "SHA256SUMS",
     "collection.json",
     "histories.parquet",
     "port_visits.zarr",
@@ -48,6 +50,7 @@ FILES = {
 }
 PUBLISH_AGAIN = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from jobs.publish.write import publish
 from tests.support.factories import make_publication
@@ -216,12 +219,51 @@ def test_the_time_a_unit_took_is_in_no_byte(publication, folder, tmp_path):
 
 def test_a_tag_that_is_there_is_left_alone_and_latest_follows(empty, tmp_path):
     folder = publish(empty, tmp_path)
-    (folder / "report.html").write_text("as it was")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     publish(dataclasses.replace(empty, tag="newer"), tmp_path)
     assert publish(empty, tmp_path) == folder
-    assert (folder / "report.html").read_text() == "as it was"
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     latest = tmp_path / "published" / empty.job / "latest.json"
     assert json.loads(latest.read_text())["tag"] == empty.tag
+
+
+def one_chunk(folder: Path) -> Path:
+    return next(path for path in sorted(folder.rglob("c/**/*")) if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda folder: (folder / "visits.csv").unlink(), "visits.csv: missing or changed"),
+        (lambda folder: one_chunk(folder).write_bytes(b"?"), "missing or changed"),
+        (lambda folder: (folder / "SHA256SUMS").write_text(""), "is not the one that"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
+        (lambda folder: (folder / "collection.json").unlink(), "collection.json is missing"),
+    ],
+)
+def test_damaged_results_are_told_and_made_again(
+    empty: Publication, tmp_path: Path, harm: Callable[[Path], object], said: str
+) -> None:
+    folder, told = publish(empty, tmp_path), list[str]()
+    here = LocalFolder(tmp_path)
+    assert publish_module.is_published(here, empty.job, empty.tag, told.append)
+    before = files_under(folder)
+    harm(folder)
+    assert not publish_module.is_published(here, empty.job, empty.tag, told.append)
+    assert [said in line for line in told] == [True]
+    publish(empty, tmp_path)
+    assert files_under(folder) == before
+
+
+def test_any_tool_checks_the_digests_of_all_files(folder: Path) -> None:
+    listed = (folder / "SHA256SUMS").read_text().splitlines()
+    found = {line[66:]: line[:64] for line in listed}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert found == {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name not in ("SHA256SUMS", "collection.json")
+    }
 
 
 def test_a_publication_that_fails_leaves_nothing_behind(empty, tmp_path, monkeypatch):

@@ -1,0 +1,112 @@
+"""A run with nothing to do: it ends at the tag that is known, without a cluster or an estimate."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+from rich.console import Console
+
+from jobs.archive import PortArchive, pool
+from jobs.domain import EstimateSettings
+from jobs.plan import Plan
+from jobs.run.backlog import RunOptions
+from jobs.run.cluster import connect
+from jobs.run.events import Event, EventName
+from jobs.run.pipeline import Outcome, run_plan
+from tests.support.small_runs import a_plan
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with connect("local", workers=1) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_land(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
+
+
+@contextmanager
+def no_cluster() -> Iterator[Client]:
+    raise AssertionError("a cluster was asked for")
+    yield
+
+
+def told(
+    plan: Plan, client: Client | None, options: RunOptions | None = None
+) -> tuple[Outcome, str, list[Event]]:
+    """A run, without a cluster where there is no client; and what it said and noted."""
+    screen, events = io.StringIO(), list[Event]()
+    cluster = no_cluster() if client is None else nullcontext(client)
+    ended = run_plan(plan, options or RunOptions(), cluster, Console(file=screen), events.append)
+    return ended, screen.getvalue(), events
+
+
+def test_nothing_to_do_ends_at_the_known_tag_and_reads_no_overpass(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    first, _, _ = told(plan, client)
+    assert first.folder is not None
+    folder = tmp_path / "archive" / first.folder
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    monkeypatch.setattr(PortArchive, "records", lambda *_: pytest.fail("records were read"))
+    again, said, events = told(plan, None)
+    assert (again.code, again.folder) == (0, first.folder)
+    assert (again.summary.done, again.summary.failed, again.summary.pending) == (2, 0, 0)
+    assert f"nothing to do: {folder.name}" in said
+    assert [event.name for event in events] == [EventName.STARTED, EventName.PORT, EventName.ENDED]
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == times
+
+
+def test_older_results_become_the_newest_again(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    first, _, _ = told(plan, client)
+    other = replace(plan, estimates=EstimateSettings(seed=5))
+    second, said, _ = told(other, client)
+    assert "nothing to do" not in said
+    assert second.folder != first.folder
+    again, said, _ = told(plan, None)
+    assert (again.folder, "nothing to do" in said) == (first.folder, True)
+    latest = tmp_path / "archive" / "published" / plan.name / "latest.json"
+    assert f"published/{plan.name}/{json.loads(latest.read_text())['folder']}" == first.folder
+
+
+def test_damaged_results_are_told_and_made_again_to_the_byte(
+    tmp_path: Path, client: Client
+) -> None:
+    plan = a_plan(tmp_path, 1)
+    first, _, _ = told(plan, client)
+    assert first.folder is not None
+    visits = tmp_path / "archive" / first.folder / "looks.csv"
+    before = visits.read_bytes()
+    visits.write_bytes(before[:-1])
+    again, said, events = told(plan, client)
+    assert again.folder == first.folder
+    assert "is damaged and is made again: looks.csv: missing or changed" in " ".join(said.split())
+    assert visits.read_bytes() == before
+    assert EventName.WARNING in [event.name for event in events]
+    assert "nothing to do" in told(plan, None)[1]
+
+
+def test_failed_overpasses_are_nothing_to_do_until_they_are_tried_again(
+    tmp_path: Path, client: Client
+) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    (tmp_path / "2.tif").unlink()
+    first, _, _ = told(plan, client)
+    again, said, _ = told(plan, None)
+    assert (first.code, again.code, again.summary.failed) == (1, 1, 1)
+    assert "nothing to do" in said
+    tried, said, _ = told(plan, client, RunOptions(retry_failed=True))
+    assert (tried.summary.worked, tried.folder) == (1, first.folder)
+    assert "are there already" in said  # it failed again: nothing is estimated anew
