@@ -327,11 +327,17 @@ class PortArchive:
         root = zarr.open_group(self.store(), mode="r")
         return {id: digest for _, group in root.groups() for id, digest in digests_of_read(group)}
 
-    def image(self, step: Step) -> Pixels:
-        """The pixels of one step at the newest commit."""
+    def image(self, step: Step, rows: slice = slice(None), columns: slice = slice(None)) -> Pixels:
+        """The pixels of one step at the newest commit, of those rows and columns only."""
         group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
-        image = np.asarray(array(group, SENSORS[step.sensor].encoding.variable)[step.index])
-        return Pixels(image, np.asarray(array(group, "quality")[step.index]))
+        variable = array(group, SENSORS[step.sensor].encoding.variable)
+        image = np.asarray(variable[step.index, :, rows, columns])
+        return Pixels(image, np.asarray(array(group, "quality")[step.index, rows, columns]))
+
+    def quality(self, step: Step) -> NDArray[np.uint8]:
+        """The quality of one step (y, x) at the newest commit."""
+        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
+        return np.asarray(array(group, "quality")[step.index])
 
     def export(
         self, target: Path, tag: str | None = None, form: CopyFormat = CopyFormat.ZARR

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.publish import pages, stretch
+from jobs.publish import fix_rendering, levels_of, pages, visible_of
 from models.config import PIXEL_M
 from models.dataset import Box, LabelledScene
 from models.evaluation import (
@@ -142,14 +142,13 @@ def _rows(summary: EvaluationSummary) -> list[tuple[str, list[str]]]:
 
 
 def true_colour(scene: LabelledScene) -> NDArray[np.uint8]:
-    """A scene as a stretched picture (y, x, 3); grey, the mean of the visible bands, where one of
-    them is missing.
+    """A scene as a picture (y, x, 3), rendered as in a report but fixed by the scene itself; grey
+    where a visible band is missing.
     """
-    names = ("red", "green", "blue")
-    planes = [scene.image[scene.bands.index(name)] for name in names if name in scene.bands]
-    if len(planes) < len(names):
-        planes = [np.mean(planes, axis=0, dtype=np.float32)] * len(names)
-    return stretch(np.stack(planes))
+    visible = visible_of(scene.image, scene.bands)
+    # a scene of the visible bands alone is one that was rendered for the eye
+    variable = "true_colour" if set(scene.bands) == {"red", "green", "blue"} else "reflectance"
+    return fix_rendering(scene.name, variable, {scene.name: levels_of(visible)}).show(visible)
 
 
 def _chip(failure: Failure, picture: NDArray[np.uint8], report: SceneReport) -> FailureChip:

@@ -1,10 +1,11 @@
 from .doubts import published_doubts
 from .html import pages
-from .imagery import ArchiveImagery, stretch
+from .imagery import ArchiveImagery
 from .latest import newest_folder, newest_results, read_newest, read_results
 from .publication import Provenance, Publication, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
+from .rendering import fix_rendering, levels_of, visible_of
 from .table_files import as_csv
 from .write import is_published, name_newest, publish, published_units
 
@@ -15,9 +16,11 @@ __all__ = [
     "PublishedResult",
     "UnitCounts",
     "as_csv",
+    "fix_rendering",
     "fleet_from_lengths",
     "fleet_from_names",
     "is_published",
+    "levels_of",
     "name_newest",
     "newest_folder",
     "newest_results",
@@ -29,7 +32,7 @@ __all__ = [
     "read_newest",
     "read_published",
     "read_results",
-    "stretch",
+    "visible_of",
     "visit_links",
     "visits_at_berths",
 ]
