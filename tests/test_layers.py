@@ -14,7 +14,7 @@ from tests.support.places import ROOT
 
 FLOORS = (
     ("jobs.errors", "models.config", "models.geometry"),
-    ("jobs.domain", "jobs.storage", "models.network"),
+    ("jobs.domain", "jobs.storage", "jobs.serve", "models.network"),
     (
         "jobs.catalog",
         "jobs.archive",
@@ -60,6 +60,7 @@ OWNERS = {
     "cryptography": {"jobs.kubernetes"},
     "jinja2": {"jobs.publish"},
     "numba": {"jobs.visits.compiled"},
+    "uvicorn": {"jobs.serve"},
 }
 """One owner per dependency: where another library takes its place, one room is rewritten."""
 
