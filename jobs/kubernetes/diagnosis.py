@@ -171,6 +171,11 @@ def _of_pod(pod: Manifest, events: list[Manifest]) -> Iterator[_Finding]:
     def finding(key: tuple[str, ...], what: str, fatal: bool, time: str = "") -> _Finding:
         return _Finding(key, what, fatal, time or made_at(pod), name_of(pod), component_of(pod))
 
+    silent = _newest(events, "NodeNotReady")
+    unready_since = str((condition_of(pod, "Ready") or {}).get("lastTransitionTime") or "")
+    if silent is not None and _time(silent)[:19] >= unready_since[:19]:  # both to the second
+        yield finding(("dead node", _node(pod)), _dead_node(pod), False, _time(silent))
+        return
     disrupted = _disruption(pod)
     if disrupted:
         yield finding(("disrupted", disrupted), disrupted, False)
@@ -186,6 +191,21 @@ def _of_pod(pod: Manifest, events: list[Manifest]) -> Iterator[_Finding]:
         yield finding(key, what, fatal)
     if not causes and phase_of(pod) == "Pending":
         yield from (finding(*one) for one in _unprepared(events))
+
+
+def _node(pod: Manifest) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "?")
+
+
+def _dead_node(pod: Manifest) -> str:
+    """A runner is not replaced before its pod is gone: two of one partition must never run."""
+    node = _node(pod)
+    return (
+        f"node {node} does not answer; its pods are replaced once it does, or is gone: where the "
+        f"cloud does not delete a dead node by itself, and only when the machine is off, `kubectl "
+        f"delete node {node}` or `kubectl taint node {node} "
+        "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`"
+    )
 
 
 def _disruption(pod: Manifest) -> str:
@@ -205,7 +225,7 @@ def _disruption(pod: Manifest) -> str:
 DISRUPTIONS = {
     "PreemptionByScheduler": "a pod of higher priority needs the resources",
     "EvictionByEvictionAPI": "the node is being drained",
-    "DeletionByTaintManager": "the node has a taint that it does not tolerate, or is gone",
+    "DeletionByTaintManager": "the node has a taint that it does not tolerate",
     "DeletionByPodGC": "the node is gone",
     "TerminationByKubelet": "the node is short of something, or shuts down (spot)",
 }

@@ -148,6 +148,29 @@ def test_runner_evicted(undisturbed: Site, abrupt: bool) -> None:
     )
 
 
+def test_node_dies_under_the_runner(undisturbed: Site) -> None:
+    run = waiting(undisturbed.beside("dead-node"))
+    pod = run.runner()
+    undisturbed.world.node_dies(pod)
+    about = undisturbed.world.wait_until(
+        lambda: "deletionTimestamp" in undisturbed.world.get("pods", pod)["metadata"], 60
+    )
+    assert about
+    time.sleep(15)  # it is told within two looks at the events
+    undisturbed.world.kill_pod(pod, abrupt=True)  # the cloud deletes the Node
+    code, said = run.end()
+    assert code == 0, said
+    assert "does not answer" in said
+    assert "out-of-service" in " ".join(said.split())
+    undisturbed.world.wait_until(lambda: only_secret(run.site) == [], 60)
+    equal = run.site.published() == undisturbed.published()
+    seen = (
+        "'node ... does not answer; its pods are replaced once it does, or is gone'; then a second"
+    )
+    row("runner's node dies, is deleted later", code, equal, only_secret(run.site), seen)
+    assert equal
+
+
 def test_scheduler_lost(undisturbed: Site) -> None:
     run = waiting(undisturbed.beside("scheduler"))
     run.runner()

@@ -242,6 +242,19 @@ def test_an_evicted_runner_is_a_trouble_until_its_successor_is_ready() -> None:
     assert only(troubles([evicted, of_another], [])) == found
 
 
+def test_a_node_that_does_not_answer_is_told_until_its_pod_is_ready_again() -> None:
+    silent = pod(RUN, "runner", ready=False, node="node-7")
+    since = {"type": "Ready", "status": "False", "lastTransitionTime": LATER}
+    silent["status"]["conditions"][0] = since
+    told = event(silent, "NodeNotReady", "Node is not ready", LATER)
+    found = only(troubles([silent], [told]))
+    assert "node node-7 does not answer" in found.what
+    assert "out-of-service" in found.what
+    assert troubles([pod(RUN, "runner")], [told]) == []
+    earlier = event(silent, "NodeNotReady", "Node is not ready", EARLIER)
+    assert troubles([silent], [earlier]) == []  # of another time that it was not ready
+
+
 def test_a_node_short_of_memory_evicts() -> None:
     evicted = pod(RUN, phase="Failed", ready=False)
     evicted["status"] |= {

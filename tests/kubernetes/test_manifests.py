@@ -31,9 +31,10 @@ from jobs.kubernetes.manifests import (
     tls_secret,
 )
 from jobs.kubernetes.manifests.environment import SCHEDULER_ROUTES
+from jobs.kubernetes.manifests.pods import _tolerations
 from jobs.kubernetes.names import JOB, PARTITION, RUN
 from jobs.kubernetes.partitions import make_partitions
-from jobs.kubernetes.settings import OUR_PREFIXES, OUR_VARIABLES
+from jobs.kubernetes.settings import OUR_PREFIXES, OUR_VARIABLES, Group, Toleration
 from jobs.kubernetes.tls import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, KeyPair, key_pair
 from tests.support.kubernetes.crd_schemas import problems
 from tests.support.kubernetes.values import CUDA_IMAGE, FULL, IMAGE, PLAIN, run
@@ -347,14 +348,35 @@ def test_workers_offer_the_resource_of_their_kind() -> None:
 def test_gpu_workers_are_scheduled_to_gpu_nodes() -> None:
     spec = templates()["gpu-worker"]["spec"]
     assert container(templates()["gpu-worker"])["resources"]["limits"]["nvidia.com/gpu"] == "1"
-    assert spec["tolerations"] == [
-        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-    ]
+    assert spec["tolerations"][0] == {
+        "key": "nvidia.com/gpu",
+        "operator": "Exists",
+        "effect": "NoSchedule",
+    }
     assert spec["nodeSelector"] == {"pool": "gpu"}
     assert "nvidia.com/gpu" not in container(templates()["worker"])["resources"]["limits"]
-    assert templates()["worker"]["spec"]["tolerations"] == [
-        {"key": "spot", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
-    ]
+    assert templates()["worker"]["spec"]["tolerations"][0] == {
+        "key": "spot",
+        "operator": "Equal",
+        "value": "true",
+        "effect": "NoSchedule",
+    }
+
+
+def test_pods_leave_a_node_that_does_not_answer_after_half_a_minute() -> None:
+    for made in templates().values():
+        found = {one["key"]: one for one in made["spec"]["tolerations"] if "key" in one}
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+            assert found[key]["tolerationSeconds"] == 30
+            assert (found[key]["operator"], found[key]["effect"]) == ("Exists", "NoExecute")
+
+
+def test_tolerations_of_dead_nodes_that_were_given_stay() -> None:
+    own = Toleration(key="node.kubernetes.io/unreachable", operator="Exists", effect="NoExecute")
+    keys = [one["key"] for one in _tolerations(Group(tolerations=(own,)))["tolerations"]]
+    assert keys == ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"]
+    everything = Toleration(operator="Exists")
+    assert _tolerations(Group(tolerations=(everything,)))["tolerations"] == [{"operator": "Exists"}]
 
 
 def test_settings_cannot_override_our_variables(template: Json) -> None:

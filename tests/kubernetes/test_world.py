@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -381,6 +382,34 @@ def test_an_index_fails_by_its_exit_code_or_after_its_tries(world: World) -> Non
     failed = _condition(world.job("mixed"), "Failed")
     assert failed is not None
     assert failed["reason"] == "FailedIndexes"
+
+
+def test_a_pod_on_a_dead_node_is_terminating_until_the_node_is_deleted(world: World) -> None:
+    """As on a real cluster: meanwhile a Job with this policy makes no second pod."""
+    dead = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
+    job = _job("alone", "echo up; exec sleep 60", podReplacementPolicy="Failed")
+    taint = {"key": "node.kubernetes.io/unreachable", **dead}
+    job["spec"]["template"]["spec"]["tolerations"] = [taint]
+    world.create(job)
+    (pod,) = world.wait_until(lambda: _running(world))
+    world.node_dies(pod)
+    world.wait_until(lambda: "deletionTimestamp" in world.get("pods", pod)["metadata"], 20)
+    reasons = [one["reason"] for one in world.list("events")]
+    assert "NodeNotReady" in reasons
+    time.sleep(2)
+    assert [one["metadata"]["name"] for one in world.pods()] == [pod]
+    world.kill_pod(pod, abrupt=True)
+    world.wait_until(lambda: _running(world) not in ([], [pod]))
+
+
+def test_a_pod_without_tolerations_stays_longer_on_a_dead_node(world: World) -> None:
+    world.create(_job("patient", "echo up; exec sleep 60"))
+    (pod,) = world.wait_until(lambda: _running(world))
+    world.node_dies(pod)
+    world.wait_until(lambda: any(e["reason"] == "NodeNotReady" for e in world.list("events")))
+    time.sleep(4)
+    assert "deletionTimestamp" not in world.get("pods", pod)["metadata"]
+    assert world.get("pods", pod)["status"]["phase"] == "Running"
 
 
 def test_a_disruption_does_not_count_where_the_policy_ignores_it(world: World) -> None:

@@ -12,6 +12,11 @@ TLS_FOLDER = "/etc/berthwatch/tls"
 SCRATCH_FOLDER = "/tmp"
 """The only writable folder: home, Dask's spilled data, compiled code."""
 
+DEAD_NODE = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+"""Taints of a node that does not answer."""
+DEAD_NODE_S = 30
+"""Seconds until a pod leaves such a node: an API server that is replaced takes less."""
+
 USER = 10001
 """Id of the image's user and group; no account of the node has it."""
 
@@ -105,9 +110,25 @@ def _pull_secrets(run: Run) -> dict[str, Any]:
 
 
 def _tolerations(group: Group) -> dict[str, Any]:
-    if not group.tolerations:
-        return {}
-    return {"tolerations": [toleration(entry) for entry in group.tolerations]}
+    """The group's tolerations, and short ones of nodes that do not answer.
+
+    Kubernetes' own are 300 s, for which a run would stand still. One for all taints, or for one of
+    these, is the group's own business.
+    """
+    given = [toleration(entry) for entry in group.tolerations]
+    own = {entry.key for entry in group.tolerations}
+    if None in own:
+        return {"tolerations": given}
+    return {"tolerations": [*given, *(_of_dead_node(key) for key in DEAD_NODE if key not in own)]}
+
+
+def _of_dead_node(key: str) -> dict[str, Any]:
+    return {
+        "key": key,
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": DEAD_NODE_S,
+    }
 
 
 def ports(*listed: Port) -> list[dict[str, Any]]:

@@ -195,11 +195,17 @@ class World:
         return "\n".join(["pods:", *pods, "events:", *events, "operator:", operator])
 
     def kill_pod(self, name: str, abrupt: bool = False) -> None:
-        """Evict a pod (condition, SIGTERM, grace period); ``abrupt``: as if its node were lost."""
+        """Evict a pod (condition, SIGTERM, grace period); ``abrupt``: its Node is deleted."""
         if abrupt:
             self.cluster.kubelet.lose_node(self.namespace, name)
         else:
             self.cluster.kubelet.evict(self.namespace, name)
+
+    def node_dies(self, name: str) -> None:
+        """The node of a pod no longer answers, and its Node object stays: the pod is not ready, and
+        after its toleration Terminating until ``kill_pod(name, abrupt=True)`` deletes the Node.
+        """
+        self.cluster.kubelet.node_dies(self.namespace, name)
 
     def crash(self, name: str, out_of_memory: bool = False) -> None:
         """Kill the process of a pod's first container with SIGKILL, as the kernel does."""

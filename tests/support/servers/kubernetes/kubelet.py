@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 
 from tests.support.servers.kubernetes import kinds
+from tests.support.servers.kubernetes.dead_nodes import DeadNodes
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.logs import Log, selected
 from tests.support.servers.kubernetes.pods import NodeContext, Pod
@@ -22,12 +23,14 @@ class Kubelet:
         self.pods: dict[str, Pod] = {}
         """By uid, including deleted ones, whose logs are kept."""
         self.names: dict[str, list[Pod]] = {}
+        self.dead_nodes = DeadNodes(site.store, site.timing)
 
     def step(self) -> None:
         """Start, poll and end pods that are due."""
         present = set()
         for manifest in self.store.list(kinds.PODS):
             present.add(manifest["metadata"]["uid"])
+            self.dead_nodes.step(manifest)
             if manifest["spec"].get("nodeName"):
                 self._pod(manifest).step(manifest)
             elif "deletionTimestamp" in manifest["metadata"]:
@@ -53,8 +56,14 @@ class Kubelet:
         self._disrupt(self.store.get(kinds.PODS, namespace, name), *condition)
         self.store.delete(kinds.PODS, namespace, name)
 
+    def node_dies(self, namespace: str, name: str) -> None:
+        """End a pod as the death of its node does; its Node object stays."""
+        manifest = self.store.get(kinds.PODS, namespace, name)
+        self._pod(manifest).kill()
+        self.dead_nodes.add(manifest["metadata"]["uid"])
+
     def lose_node(self, namespace: str, name: str) -> None:
-        """End a pod as a lost node does: no signal, no exit code, phase Failed."""
+        """End a pod as the deletion of its Node does: no signal, no exit code, phase Failed."""
         manifest = self.store.get(kinds.PODS, namespace, name)
         if found := self.pods.get(manifest["metadata"]["uid"]):
             found.kill()

@@ -17,5 +17,9 @@ class Timing:
     """Limit of a pod's terminationGracePeriodSeconds."""
     probe_s: float = 0.25
     """Between two readiness probes."""
+    not_ready_s: float = 1.0
+    """Until a node that no longer answers is marked not ready (really 40 to 50 s)."""
+    toleration_scale: float = 0.05
+    """Of a pod's seconds of tolerating a node that does not answer."""
     retry_s: float = 1.0
     """Before a retry of what a quota or a missing Secret prevented."""
