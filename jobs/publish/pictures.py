@@ -1,33 +1,27 @@
-"""A port's overview and chips of single vessels, encoded for a page."""
+"""Outlines in pixels, parts of a port's grid, and chips of single vessels, encoded for a page."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
-from itertools import groupby
 
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from shapely.geometry import Polygon
 
-from jobs.domain import WGS84, Grid, LookState, Port, transformer
+from jobs.domain import WGS84, Grid, Port, transformer
+from jobs.publish.encode import data_url, exact
 from jobs.publish.publication import Imagery
 from jobs.visits import PortTables
 
 MARGIN_M = 400.0
 """Margin shown around the berths."""
 MIN_SIDE_PX = 120
-MAX_SIDE_PX = 1200
-"""Longest side of an overview: enough for a screen, about 300 kB."""
 CHIP_PX = 64
-TRIES = 8
-"""Overpasses tried for an overview of a port."""
-SCALES_M = (100, 200, 500, 1000, 2000, 5000, 10_000)
+NEAR_DEG = 0.01
+"""Berths within this many degrees of a vessel are drawn on its chip, which reaches half as far."""
 
 
 @dataclass(frozen=True)
@@ -43,31 +37,14 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Overview:
-    """The newest clear look at a port."""
-
-    href: str
-    """A data URL."""
-    width: int
-    height: int
-    time: datetime
-    sensor: str
-    overpass_id: str
-    berths: tuple[Outline, ...]
-    vessels: tuple[Outline, ...]
-    fixed: tuple[Outline, ...]
-    """What was found and is taken for fixed structure."""
-    scale_m: int
-    scale_px: float
-
-
-@dataclass(frozen=True)
 class Chip:
     """One vessel, cut out."""
 
     href: str
     """A data URL; the pixels as they are, not resampled."""
     box: Outline
+    berths: tuple[Outline, ...]
+    """Those near it."""
     vessel_id: str
     berth: str
     time: datetime
@@ -77,55 +54,11 @@ class Chip:
     score: float
     truncated: bool
 
-
-def overview(tables: PortTables, imagery: Imagery) -> Overview | None:
-    """The newest overpass with the most clear berths that has a picture; None without any."""
-    port = tables.port
-    for overpass_id, time, sensor in clearest(tables)[:TRIES]:
-        image = imagery.rgb(port.id, overpass_id)
-        if image is not None:
-            return _overview(tables, image, overpass_id, time, sensor)
-    return None
-
-
-def clearest(tables: PortTables) -> list[tuple[str, datetime, str]]:
-    """Overpass id, time and sensor: most clear berths first, newest first among equals."""
-    looks = tables.looks.assign(clear=tables.looks["state"] == LookState.CLEAR.value)
-    passes = looks.groupby("overpass_id", as_index=False).agg(
-        time=("time", "first"), sensor=("sensor", "first"), clear=("clear", "sum")
-    )
-    passes = passes[passes["clear"] > 0].sort_values(
-        ["clear", "time", "overpass_id"], ascending=False
-    )
-    return [(row.overpass_id, row.time, row.sensor) for row in passes.itertuples()]
-
-
-def _overview(
-    tables: PortTables,
-    image: NDArray[np.uint8],
-    overpass_id: str,
-    time: datetime,
-    sensor: str,
-) -> Overview:
-    part = berths_grid(tables.port)
-    seen = tables.vessels[tables.vessels["overpass_id"] == overpass_id]
-    scale_m = max((m for m in SCALES_M if m <= part.width * part.resolution_m / 4), default=100)
-    return Overview(
-        href=_jpeg(_cut(image, tables.port.grid, part)),
-        width=part.width,
-        height=part.height,
-        time=time,
-        sensor=sensor,
-        overpass_id=overpass_id,
-        berths=tuple(
-            outline(berth.polygon, part, str(number))
-            for number, berth in enumerate(tables.port.berths, start=1)
-        ),
-        vessels=tuple(outline(shape, part) for shape in seen.loc[~seen["fixed"], "footprint"]),
-        fixed=tuple(outline(shape, part) for shape in seen.loc[seen["fixed"], "footprint"]),
-        scale_m=scale_m,
-        scale_px=scale_m / part.resolution_m,
-    )
+    @property
+    def outlines(self) -> tuple[tuple[str, str, str], ...]:
+        """Kind, points and title of what is drawn on it."""
+        berths = (("berth", berth.points, "") for berth in self.berths)
+        return (*berths, ("vessel", self.box.points, ""))
 
 
 def berths_grid(port: Port) -> Grid:
@@ -185,25 +118,29 @@ def chips(tables: PortTables, imagery: Imagery, limit: int) -> tuple[Chip, ...]:
 
 
 def _chips(port: Port, vessels: gpd.GeoDataFrame, imagery: Imagery) -> Iterator[Chip]:
-    """One chip after another; an overpass is fetched once, and only when it is reached."""
-    for overpass_id, rows in groupby(vessels.itertuples(), key=lambda row: row.overpass_id):
-        image = imagery.rgb(port.id, str(overpass_id))
-        if image is None:
+    """One chip after another; only the pixels around a vessel are read."""
+    for row in vessels.itertuples():
+        part = _chip_grid(row.footprint, port.grid)
+        pixels = imagery.window(port.id, row.overpass_id, part)
+        if pixels is None:
             continue
-        for row in rows:
-            part = _chip_grid(row.footprint, port.grid)
-            yield Chip(
-                href=_png(_cut(image, port.grid, part)),
-                box=outline(row.footprint, part),
-                vessel_id=row.vessel_id,
-                berth=row.berth,
-                time=row.time,
-                sensor=row.sensor,
-                length_m=row.length_m,
-                length_sd_m=row.length_sd_m,
-                score=row.score,
-                truncated=row.truncated,
-            )
+        yield Chip(
+            href=data_url(exact(pixels), "png"),
+            box=outline(row.footprint, part),
+            berths=tuple(
+                outline(berth.polygon, part)
+                for berth in port.berths
+                if berth.polygon.distance(row.footprint) < NEAR_DEG
+            ),
+            vessel_id=row.vessel_id,
+            berth=row.berth,
+            time=row.time,
+            sensor=row.sensor,
+            length_m=row.length_m,
+            length_sd_m=row.length_sd_m,
+            score=row.score,
+            truncated=row.truncated,
+        )
 
 
 def _chip_grid(footprint: Polygon, grid: Grid) -> Grid:
@@ -215,30 +152,14 @@ def _chip_grid(footprint: Polygon, grid: Grid) -> Grid:
     return _part(grid, (row, row + CHIP_PX), (column, column + CHIP_PX))
 
 
-def _cut(image: NDArray[np.uint8], grid: Grid, part: Grid) -> NDArray[np.uint8]:
+def cut(image: NDArray[np.uint8], grid: Grid, part: Grid) -> NDArray[np.uint8]:
     """The part's pixels; black where it reaches over the grid's edge."""
     row = round((grid.top - part.top) / grid.resolution_m)
     column = round((part.left - grid.left) / grid.resolution_m)
-    cut = np.zeros((part.height, part.width, 3), np.uint8)
+    found = np.zeros((*part.shape, 3), np.uint8)
     top, left = max(row, 0), max(column, 0)
     inside = image[top : row + part.height, left : column + part.width]
-    cut[
+    found[
         top - row : top - row + inside.shape[0], left - column : left - column + inside.shape[1]
     ] = inside
-    return cut
-
-
-def _jpeg(pixels: NDArray[np.uint8]) -> str:
-    image = Image.fromarray(pixels)
-    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
-    return _data_url(image, "jpeg", quality=88)
-
-
-def _png(pixels: NDArray[np.uint8]) -> str:
-    return _data_url(Image.fromarray(pixels), "png", compress_level=9)
-
-
-def _data_url(image: Image.Image, kind: str, **options: int) -> str:
-    buffer = BytesIO()
-    image.save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return found

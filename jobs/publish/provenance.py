@@ -33,6 +33,13 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         "items": {overpass: list(items) for overpass, items in origin.items.items()},
         "read": dict(origin.read),
         "attributions": list(origin.attributions),
+        "renderings": {
+            port.id: [
+                rendering.describe()
+                for rendering in publication.imagery.renderings(port.id).values()
+            ]
+            for port in publication.ports
+        },
         "failed": [
             {"overpass_id": unit.overpass_id, "stage": unit.stage.value, "reason": unit.reason}
             for unit in publication.failures

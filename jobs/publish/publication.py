@@ -11,15 +11,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jobs.domain import EstimateSettings, Period, Port, UnitResult
+from jobs.domain import EstimateSettings, Grid, Period, Port, UnitResult
+from jobs.publish.rendering import Rendering
 from jobs.visits import PortEstimate, PortTables
 
 
 class Imagery(Protocol):
-    """Source of pictures for the report."""
+    """Source of pictures for the report; all of a port and sensor are rendered alike."""
 
     def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
-        """(y, x, 3) on the port's grid, stretched for the eye; None where there is none."""
+        """(y, x, 3) on the port's grid, 0 where there is no data; None where there is none."""
+
+    def window(self, port_id: str, overpass_id: str, part: Grid) -> NDArray[np.uint8] | None:
+        """The same pixels of a part of the grid, 0 beyond its edge."""
+
+    def renderings(self, port_id: str) -> Mapping[str, Rendering]:
+        """How physical values became pixels, by sensor."""
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from markupsafe import Markup
 
 from jobs.domain import Berth, Port
 from jobs.publish import charts
 from jobs.publish.charts import Block, Chart, calendar, chart
 from jobs.publish.html import pages
 from jobs.publish.number_text import EstimateText, share_text, utc
-from jobs.publish.pictures import Chip, Overview, chips, overview
+from jobs.publish.pictures import Chip, chips
+from jobs.publish.port_map import PortMap, embedded_map
 from jobs.publish.publication import Publication
 from jobs.publish.report_rows import (
     AnchorageRow,
@@ -37,9 +41,12 @@ from jobs.publish.report_rows import (
 from jobs.visits import FIT_LENGTH_M, CrowdedBerth, crowded_berths, outside_fit_share
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+SCRIPT = TEMPLATE.parent / "port_map.js"
 MAX_FAILURES = 60
 MAX_CHIPS, MAX_CHIPS_OF_ALL = 12, 60
 """Chips of a port and of all ports; one takes about 12 kB."""
+MAP_BYTES = 6_000_000
+"""Pictures in the maps of all ports together; a port has at least one."""
 WEEKS_AS_BARS = 17
 """Up to this the bars are weeks; beyond, months."""
 
@@ -49,7 +56,7 @@ class PortPage:
     """The part of the page about one port."""
 
     port: Port
-    overview: Overview | None
+    map: PortMap | None
     visits: EstimateText | None
     """At all berths together; None where there is no berth but anchorages."""
     seen_at_berths: int
@@ -83,6 +90,7 @@ def render(publication: Publication) -> str:
     environment = pages(TEMPLATE.parent)
     environment.filters["utc"] = utc
     environment.filters["words"] = lambda text: text.replace("_", " ")
+    script = SCRIPT.read_text()
     estimates = [publication.estimates[port.id] for port in publication.ports]
     return environment.get_template(TEMPLATE.name).render(
         publication=publication,
@@ -92,6 +100,8 @@ def render(publication: Publication) -> str:
         failures=publication.failures[:MAX_FAILURES],
         attributions=publication.provenance.attributions,
         fit_m=FIT_LENGTH_M,
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         shapes=charts,
     )
 
@@ -107,7 +117,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
     sources = sources_of(row for _, row in rows)
     return PortPage(
         port=port,
-        overview=overview(tables, publication.imagery),
+        map=embedded_map(tables, publication.imagery, MAP_BYTES // len(publication.tables)),
         visits=visits_at_berths([estimate]),
         seen_at_berths=_visits_seen(rows, anchorages=False),
         seen_at_anchorages=_visits_seen(rows, anchorages=True),

@@ -12,18 +12,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from pyproj import Transformer
 from shapely.geometry import LineString
 
-from jobs.domain import BerthKind, EstimateSettings, OverpassRecord, Port
+from jobs.domain import BerthKind, EstimateSettings, Grid, OverpassRecord, Port
+from jobs.publish.lonlat import lonlat_of
 from jobs.publish.number_text import EstimateText, estimate_text, probability_text
-from jobs.publish.pictures import (
-    CHIP_PX,
-    MAX_SIDE_PX,
-    berths_grid,
-    chips,
-    clearest,
-    outline,
-    overview,
+from jobs.publish.pictures import CHIP_PX, berths_grid, chips, cut, outline
+from jobs.publish.port_map import (
+    MOST_LOOKS,
+    SMALL_PX,
+    WHOLE_PX,
+    clear_looks,
+    embedded_map,
+    spread,
 )
 from jobs.publish.publication import Publication
 from jobs.publish.report import render
@@ -69,7 +71,7 @@ FILES = {
 }
 APART = {"td", "th", "br", "code", "li"}
 """What stands on a line or in a cell of its own, though no blank parts it in the source."""
-VOID = {"meta", "br", "link", "img", "image", "path", "polygon", "rect"}
+VOID = {"meta", "br", "link", "img", "image", "path", "polygon", "rect", "input"}
 
 
 class Page(HTMLParser):
@@ -169,7 +171,8 @@ def test_the_page_asks_nobody_for_anything(page, html):
     outward = [link for link in page.links if not link.startswith(("#", "data:image/"))]
     assert set(outward) <= FILES
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
-    assert not {"script", "iframe", "object", "link"} & set(page.tags)
+    assert not {"iframe", "object", "link"} & set(page.tags)
+    assert not re.search(r"<script[^>]* src|import\(|fetch\(|XMLHttpRequest|WebSocket", html)
     assert "url(" not in html
     assert "@import" not in html
 
@@ -197,7 +200,7 @@ def test_the_page_says_what_its_numbers_are_not(page, publication):
 
 
 def test_the_page_of_a_usual_job_is_small(html):
-    assert len(html) < 1_000_000
+    assert len(html) < 3_000_000
 
 
 def test_failures_stand_with_their_reasons_and_nothing_in_them_is_markup(page, html):
@@ -531,30 +534,99 @@ def picture_of(href: str) -> Image.Image:
     return Image.open(BytesIO(base64.b64decode(href.split(",")[1])))
 
 
-def test_the_overview_is_the_newest_of_the_clearest_that_has_a_picture(publication):
+@pytest.fixture(scope="module")
+def port_map(publication: Publication):
+    found = embedded_map(publication.tables["RUVYP"], publication.imagery, 10_000_000)
+    assert found is not None
+    return found
+
+
+def test_the_map_begins_with_the_newest_of_the_clearest_that_has_a_picture(publication, port_map):
     tables = publication.tables["RUVYP"]
-    passes = clearest(tables)
-    first = overview(tables, publication.imagery)
-    assert first is not None
-    assert first.overpass_id == passes[0][0]
+    looks = clear_looks(tables)
+    assert port_map.shown.look == looks[0]
     clear = tables.looks[tables.looks["state"] == "clear"].groupby("overpass_id").size()
-    assert clear[first.overpass_id] == clear.max()
-    second = overview(tables, FakeImagery(publication.tables, frozenset({passes[0][0]})))
+    assert clear[looks[0].overpass_id] == clear.max()
+    first = frozenset({looks[0].overpass_id})
+    second = embedded_map(tables, FakeImagery(publication.tables, first), 10_000_000)
     assert second is not None
-    assert second.overpass_id == passes[1][0]
-    everything = frozenset(overpass_id for overpass_id, _, _ in passes)
-    assert overview(tables, FakeImagery(publication.tables, everything)) is None
+    assert second.shown.look == looks[1]
+    everything = frozenset(look.overpass_id for look in looks)
+    assert embedded_map(tables, FakeImagery(publication.tables, everything), 10_000_000) is None
 
 
-def test_the_overview_shows_all_berths_and_is_of_bounded_size(publication):
-    view = overview(publication.tables["RUVYP"], publication.imagery)
-    assert view is not None
-    assert max(picture_of(view.href).size) <= MAX_SIDE_PX
-    assert [berth.label for berth in view.berths] == ["1", "2", "3", "4", "5"]
-    for berth in view.berths:
-        points = np.array([point.split(",") for point in berth.points.split()], float)
-        assert (points >= 0).all()
-        assert (points <= (view.width, view.height)).all()
+def test_the_map_offers_looks_over_the_period_and_counts_the_others(publication, port_map):
+    clear = len(clear_looks(publication.tables["RUVYP"]))
+    times = [shown.look.time for shown in port_map.looks]
+    assert len(times) == MOST_LOOKS < clear
+    assert times == sorted(times)
+    assert times[-1] - times[0] > timedelta(days=50)
+    assert port_map.left_out == clear - MOST_LOOKS
+    assert [one["layers"] is None for one in port_map.script["looks"]] == [
+        number == port_map.first for number in range(MOST_LOOKS)
+    ]
+
+
+def test_what_a_page_says_of_left_out_looks_is_what_is_left_out(page, publication):
+    text = " ".join(page.text.split())
+    clear = len(clear_looks(publication.tables["RUVYP"]))
+    assert f"{MOST_LOOKS} of {clear} clear looks have a picture here" in text
+    assert f"{clear - MOST_LOOKS} are left out" in text
+
+
+def test_pictures_of_a_map_stay_within_the_bytes_they_are_given(publication):
+    tables = publication.tables["RUVYP"]
+    for most_bytes in (0, 150_000, 600_000):
+        found = embedded_map(tables, publication.imagery, most_bytes)
+        hrefs = [layer.href for shown in found.looks for layer in shown.layers]
+        assert len(found.looks) == 1 or sum(map(len, hrefs)) <= most_bytes
+        most_px = SMALL_PX if most_bytes < 400_000 else WHOLE_PX
+        assert all(max(picture_of(href).size) <= most_px for href in hrefs)
+
+
+def test_a_port_larger_than_a_picture_has_its_berths_in_full(monkeypatch, publication):
+    tables = publication.tables["RUVYP"]
+    monkeypatch.setattr("jobs.publish.port_map.WHOLE_PX", 100)
+    found = embedded_map(tables, publication.imagery, 600_000)
+    whole, berths = found.shown.layers
+    assert max(picture_of(whole.href).size) == 100
+    part = berths_grid(tables.port)
+    assert picture_of(berths.href).size == (part.width, part.height)
+    assert (berths.x, berths.y, berths.width, berths.height) == found.view
+
+
+def test_the_map_has_every_detection_of_a_look_and_where_it_lies(publication, port_map):
+    vessels = publication.tables["RUVYP"].vessels
+    for shown in port_map.looks:
+        rows = vessels[vessels["overpass_id"] == shown.look.overpass_id].set_index("vessel_id")
+        assert {one.vessel_id for one in shown.found} == set(rows.index)
+        for one in shown.found:
+            point = rows.loc[one.vessel_id, "geometry"]
+            assert (one.lon, one.lat) == (round(point.x, 6), round(point.y, 6))
+
+
+def test_degrees_of_pixels_and_back(publication):
+    grid = publication.tables["RUVYP"].port.grid
+    found = lonlat_of(grid)
+    column, row = np.array([0.0, 17.3, grid.width]), np.array([grid.height, 250.5, 0.0])
+    to_degrees = Transformer.from_crs(grid.epsg, 4326, always_xy=True)
+    lon, lat = to_degrees.transform(LEFT + 10 * column, TOP - 10 * row)
+    np.testing.assert_allclose(found.lon(column, row), lon, atol=1e-9)
+    np.testing.assert_allclose(found.lat(column, row), lat, atol=1e-9)
+    np.testing.assert_allclose(found.column(np.asarray(lon), np.asarray(lat)), column, atol=1e-4)
+    np.testing.assert_allclose(found.row(np.asarray(lon), np.asarray(lat)), row, atol=1e-4)
+
+
+def test_degrees_go_on_across_180():
+    grid = Grid(32660, 800_000.0, 1_900_000.0, 2000, 1000)  # its east lies beyond 180 degrees
+    lon = lonlat_of(grid).lon(np.array([0.0, 2000.0]), np.array([500.0, 500.0]))
+    assert lon[1] - lon[0] == pytest.approx(0.19, abs=0.01)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, []), (1, [0]), (3, [0, 4, 9]), (99, 10)])
+def test_looks_are_spread(number, expected):
+    found = spread(list(range(10)), number)
+    assert found == (list(range(10)) if expected == 10 else expected)
 
 
 def test_outlines_are_in_pixels_from_the_north_west():
@@ -565,7 +637,7 @@ def test_outlines_are_in_pixels_from_the_north_west():
     assert points.max(axis=0) == pytest.approx([156, 136], abs=0.02)
 
 
-def test_the_overview_of_a_small_berth_has_sea_around_it():
+def test_the_view_of_a_small_berth_has_sea_around_it():
     port = make_port(berths=(make_berth(place_m=(60, 60, 60, 60)),))
     part = berths_grid(port)
     assert min(part.width, part.height) >= 40
@@ -581,6 +653,12 @@ class OnePixel:
 
     def rgb(self, port_id: str, overpass_id: str) -> np.ndarray:
         return self.image
+
+    def window(self, port_id: str, overpass_id: str, part: Grid) -> np.ndarray:
+        return cut(self.image, make_port().grid, part)
+
+    def renderings(self, port_id: str) -> dict:
+        return {}
 
 
 @pytest.mark.parametrize(("x_m", "y_m"), [(1535, 1235), (5, 5), (4195, 4195)])
@@ -614,9 +692,9 @@ def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
     marked = dataclasses.replace(tables, vessels=judged, looks=looks)
     page = render(dataclasses.replace(plain, tables={port.id: marked}))
     count = int(there.sum())
-    view = overview(marked, plain.imagery)
-    assert (len(view.vessels), len(view.fixed)) == (0, count) != (0, 0)
-    assert f"{count} taken for fixed structure struck out in grey" in page
+    shown = embedded_map(marked, plain.imagery, 10_000_000).shown
+    assert (shown.ships, shown.fixed) == (0, count) != (0, 0)
+    assert f"{count} taken for fixed structure struck out in pink" in page
     assert f"{count} detection" in page
     assert not {chip.vessel_id for chip in chips(marked, plain.imagery, 60)} & set(
         judged.loc[there, "vessel_id"]

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import geopandas as gpd
@@ -33,7 +34,9 @@ from jobs.domain import (
     UnitState,
     Vessel,
 )
+from jobs.publish.pictures import cut
 from jobs.publish.publication import Provenance, Publication, UnitCounts
+from jobs.publish.rendering import Rendering, fix_rendering
 from jobs.visits.cargo import VolumeSettings, counted_stays, volumes_of
 from jobs.visits.columns import table
 from jobs.visits.estimate import estimate_port, with_estimates
@@ -270,6 +273,13 @@ class FakeImagery:
         self._draw_ships(ImageDraw.Draw(image), port_id, overpass_id)
         return np.asarray(image)
 
+    def window(self, port_id: str, overpass_id: str, part: Grid) -> NDArray[np.uint8] | None:
+        image = self.rgb(port_id, overpass_id)
+        return None if image is None else cut(image, self.tables[port_id].port.grid, part)
+
+    def renderings(self, port_id: str) -> dict[str, Rendering]:
+        return {"sentinel-2-l2a": fix_rendering("sentinel-2-l2a", "reflectance", {})}
+
     def _draw_ships(self, draw: ImageDraw.ImageDraw, port_id: str, overpass_id: str) -> None:
         tables = self.tables[port_id]
         grid = tables.port.grid
@@ -284,14 +294,21 @@ class FakeImagery:
 
 
 def _coast(grid: Grid, rng: np.random.Generator) -> NDArray[np.uint8]:
+    land, shore = _land(grid)
+    noise = rng.normal(0, 1, (*grid.shape, 1)).astype(np.float32)
+    sea = np.array([16, 38, 52], np.float32) + 2.2 * noise
+    return np.clip(np.where(land, shore + 3 * noise, sea), 0, 255).astype(np.uint8)
+
+
+@cache
+def _land(grid: Grid) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Where land is (y, x, 1), and its colours (y, x, 3)."""
     rows, columns = np.mgrid[: grid.height, : grid.width]
     steady = np.random.default_rng(7).normal(size=grid.shape)
     relief = gaussian_filter(steady, 12) * 900
     land = (columns * 1.1 + rows * 0.55 + relief * 0.8 < 150)[..., None]
     texture = gaussian_filter(steady, 1.2)[..., None] * 60
-    sea = np.array([16, 38, 52]) + rng.normal(0, 2.2, (*grid.shape, 1))
-    shore = np.array([92, 98, 66]) + texture + rng.normal(0, 3, (*grid.shape, 1))
-    return np.clip(np.where(land, shore, sea), 0, 255).astype(np.uint8)
+    return land, (np.array([92, 98, 66]) + texture).astype(np.float32)
 
 
 def make_publication(
