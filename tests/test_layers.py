@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.imports import SourceTree, circles
+from tests.support.imports import DOOR, SourceTree, circles
 from tests.support.places import ROOT
 
 FLOORS = (
@@ -28,12 +28,12 @@ FLOORS = (
     ("jobs.segment", "jobs.publish", "models.evaluation"),
     ("jobs.run", "jobs.ais", "models.training"),
     ("jobs.kubernetes",),
-    ("jobs.cli",),
+    ("jobs.cli", "jobs.door"),
 )
 """The rooms from the ground up. A room imports rooms of lower floors only, through their faces: the
 names in ``__init__.pyi``, which are imported on first use. A room of one file is its own face."""
 
-FACES = {"jobs", "models"}
+FACES = {"jobs", "models", "jobs.door.berthwatch"}
 """The packages themselves: they name what users import, and nothing of ours imports them."""
 
 STAGES = ("jobs.tile", "jobs.segment", "jobs.visits")
@@ -53,12 +53,13 @@ OWNERS = {
     "typer": {"jobs.cli"},
     "boto3": {"jobs.storage", "jobs.catalog"},
     "botocore": {"jobs.storage", "jobs.catalog"},
-    "dask": {"jobs.run"},
-    "distributed": {"jobs.run", "jobs.kubernetes"},
+    "dask": {"jobs.run", "jobs.door"},
+    "distributed": {"jobs.run", "jobs.kubernetes", "jobs.door"},
     "prometheus_client": {"jobs.run"},
     "kubernetes": {"jobs.kubernetes"},
     "cryptography": {"jobs.kubernetes"},
     "jinja2": {"jobs.publish"},
+    "matplotlib": {"jobs.door"},
     "numba": {"jobs.visits.compiled"},
     "uvicorn": {"jobs.serve"},
 }
@@ -123,7 +124,7 @@ def test_other_rooms_are_imported_through_their_faces(module: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_name_of_a_face_can_be_imported(package: str) -> None:
-    module = importlib.import_module(package)
+    module = importlib.import_module(package.removeprefix(DOOR))
     assert set(module.__all__) == face(package)
     split = (name.rpartition(".") for name in TREE.modules)
     submodules = {last for parent, _, last in split if parent == package}
@@ -189,13 +190,18 @@ def test_models_stand_alone_and_few_rooms_use_them(module: str) -> None:
         assert "models" not in tops
 
 
-def test_the_wheel_holds_the_two_packages_and_nothing_else(tmp_path: Path) -> None:
+def test_the_wheel_holds_our_packages_and_nothing_else(tmp_path: Path) -> None:
     from hatchling.builders.wheel import WheelBuilder
 
     (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = zipfile.ZipFile(path).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"jobs", "models"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "jobs",
+        "models",
+        "berthwatch",
+    }
+    assert not any(name.startswith("jobs/door") for name in names), "installed as berthwatch"
     for needed in (
         "jobs/py.typed",
         "models/py.typed",
@@ -205,6 +211,10 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(tmp_path: Path) -> No
         "models/__init__.pyi",
         "jobs/publish/templates/report.html.j2",
         "jobs/cli/evaluation.html.j2",
+        "berthwatch/__init__.py",
+        "berthwatch/__init__.pyi",
+        "berthwatch/py.typed",
+        "berthwatch/results.py",
     ):
         assert needed in names
     assert any(name.startswith("jobs/domain/port_files/") for name in names)

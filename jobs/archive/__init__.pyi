@@ -1,11 +1,12 @@
 from .export import CopyFormat
 from .fork import ForkStore
-from .maintenance import clean, overview
+from .maintenance import clean, overview, snapshots
 from .merge import MergeRefusedError
 from .pool import Archives
 from .repository import PortArchive
 from .retry import is_storage_error, with_retries
 from .steps import Step, digest_of_read, pending_step
+from .stored import store_at, stored_port, stored_ports
 
 __all__ = [
     "Archives",
@@ -19,5 +20,9 @@ __all__ = [
     "is_storage_error",
     "overview",
     "pending_step",
+    "snapshots",
+    "store_at",
+    "stored_port",
+    "stored_ports",
     "with_retries",
 ]

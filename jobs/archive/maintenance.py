@@ -106,6 +106,12 @@ def overview(archive: PortArchive) -> Overview:
         )
 
 
+def snapshots(archive: PortArchive) -> tuple[Snapshot, ...]:
+    """Every commit that can still be read, newest first."""
+    with archive_errors(archive.storage, archive.port):
+        return _snapshots(archive.repository)
+
+
 def _snapshots(repository: icechunk.Repository) -> tuple[Snapshot, ...]:
     tagged: dict[str, list[str]] = {}
     for tag in sorted(repository.list_tags()):

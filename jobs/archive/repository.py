@@ -119,6 +119,8 @@ class PortArchive:
         self.port = port
         self.storage = storage
         self._forked_from: Mapping[str, Ground] = {}
+        self._read_at: str | None = None
+        """Snapshot that is read; None for the newest commit."""
 
     @classmethod
     def existing(cls, root: Storage, port: Port) -> PortArchive | None:
@@ -225,7 +227,7 @@ class PortArchive:
         """Every overpass in the archive by its id, with its status in each stage."""
         found: dict[str, Step] = {}
         with archive_errors(self.storage, self.port):
-            root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
+            root = zarr.open_group(self.store(), mode="r")
             for _, group in root.groups():
                 found.update((step.overpass_id, step) for step in read_steps(group))
         return found
@@ -292,8 +294,17 @@ class PortArchive:
         """Names of all tags, sorted."""
         return tuple(sorted(self.repository.list_tags()))
 
+    def read_at(self, tag: str) -> PortArchive:
+        """The archive as it was at a tag: what is read of it; ArchiveError for an unknown tag."""
+        self.store(tag)
+        then = PortArchive(self.repository, self.port, self.storage)
+        then._read_at = self.repository.lookup_tag(tag)
+        return then
+
     def store(self, tag: str | None = None) -> icechunk.IcechunkStore:
         """A read-only Zarr store at a tag, or at the newest commit."""
+        if tag is None and self._read_at is not None:
+            return self.repository.readonly_session(snapshot_id=self._read_at).store
         if tag is None:
             return self.repository.readonly_session("main").store
         if tag not in self.repository.list_tags():

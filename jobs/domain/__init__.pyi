@@ -3,7 +3,16 @@ from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
 from .days import check_days, today_utc
 from .geometry import GEOD, WGS84, project, to_wgs84, transformer
-from .job import Job, PortRef, SourceSpec, job_digest, period_json, read_job, source_json
+from .job import (
+    Job,
+    PortRef,
+    SourceSpec,
+    estimate_settings,
+    job_digest,
+    period_json,
+    read_job,
+    source_json,
+)
 from .land_mask import make_land_mask
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
@@ -93,6 +102,7 @@ __all__ = [
     "code_version",
     "content_id",
     "did_you_mean",
+    "estimate_settings",
     "item_names",
     "job_digest",
     "json_value",

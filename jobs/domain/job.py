@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -87,6 +88,16 @@ class Job:
 def read_job(path: Path) -> Job:
     """The job of a YAML file; InputError with file and line for anything it does not expect."""
     return _JobReader(path).job()
+
+
+def estimate_settings(values: Mapping[str, object]) -> EstimateSettings:
+    """The settings of what a job file may say under ``estimates:``, refused in the same words.
+
+    Relative paths are resolved against the present folder.
+    """
+    reader = _JobReader(Path("estimates"))
+    what = "the settings of the estimates"
+    return reader._estimates(reader.root(yaml.safe_dump(dict(values)), what), what)
 
 
 def job_digest(job: Job) -> str:

@@ -1,9 +1,10 @@
 from .backlog import RunOptions, work_items
-from .cluster import WORKER_ENVIRONMENT, WorkerCount, connect, count_workers
+from .cluster import WORKER_ENVIRONMENT, WorkerCount, checked, connect, count_workers
 from .exit_codes import FINAL, ExitCode
 from .kept_inputs import keep_inputs
 from .pipeline import run_plan
-from .settings import settings_for
+from .results import PortResult, voyages_between
+from .settings import errors_behind, settings_for
 from .status import dry_rows, stale_rows, status_rows
 from .summary import Summary
 from .task import STAGES
@@ -16,13 +17,16 @@ __all__ = [
     "STAGES",
     "WORKER_ENVIRONMENT",
     "ExitCode",
+    "PortResult",
     "RunOptions",
     "Summary",
     "WorkerCount",
+    "checked",
     "connect",
     "count_states",
     "count_workers",
     "dry_rows",
+    "errors_behind",
     "keep_inputs",
     "port_steps",
     "port_units",
@@ -32,5 +36,6 @@ __all__ = [
     "state_of",
     "status_rows",
     "verify_sample",
+    "voyages_between",
     "work_items",
 ]

@@ -68,6 +68,13 @@ def connect(
         )
 
 
+@contextmanager
+def checked(client: Client) -> Iterator[Client]:
+    """A client of one's own, its workers judged as those of ``connect``; it is not closed."""
+    _check(client, WAIT_FOR_WORKERS_S, ())
+    yield client
+
+
 def _local(workers: int | None) -> LocalCluster:
     environment = {
         **dask.config.get("distributed.nanny.pre-spawn-environ", {}),

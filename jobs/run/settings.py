@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.domain import Settings, code_version
+from jobs.errors import InputError
 from jobs.plan import Plan
 from jobs.visits import MeasuredError
 from models.weights import load_weights, weights_digest
@@ -13,6 +14,19 @@ def settings_for(plan: Plan) -> Settings:
     return Settings(
         code_version=code_version(), model=plan.model, model_digest=weights_digest(plan.model)
     )
+
+
+def errors_behind(digest: str, model: str | None) -> tuple[MeasuredError, ...]:
+    """The measured errors of the network with that digest, from the weights file given, or from
+    the packaged one; InputError where those are other weights.
+    """
+    found = weights_digest(model)
+    if found != digest:
+        raise InputError(
+            f"{model or 'the packaged weights file'} has the digest {found[:12]}, but the vessels "
+            f"were found by the network {digest[:12]}; name its weights file (model=...)"
+        )
+    return detector_errors(model)
 
 
 def detector_errors(model: str | None) -> tuple[MeasuredError, ...]:

@@ -56,6 +56,12 @@ class LocalFolder:
         below = (self.path / prefix).rglob("*")
         return sorted(path.relative_to(self.path).as_posix() for path in below if path.is_file())
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Folders directly in a folder; none where it is missing."""
+        place = self.path / prefix
+        found = place.iterdir() if place.is_dir() else iter(())
+        return sorted(p.name for p in found if p.is_dir() and not p.name.startswith("."))
+
     def size_bytes(self, prefix: str) -> int:
         """Total size of the files."""
         below = (self.path / prefix).rglob("*")

@@ -36,6 +36,9 @@ class Storage(Protocol):
     def names(self, prefix: str) -> Sequence[str]:
         """All files below a folder, sorted, their names relative to the root."""
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Names of the folders directly in a folder, sorted; hidden ones are left out."""
+
     def size_bytes(self, prefix: str) -> int:
         """Total size of all files below a folder."""
 

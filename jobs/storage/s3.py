@@ -92,6 +92,19 @@ class Bucket:
             root = self.key("")
             return sorted(found["Key"].removeprefix(root) for found in self._below(prefix))
 
+    def folders(self, prefix: str) -> Sequence[str]:
+        """First parts of the keys below a folder; S3 lists them without the rest."""
+        with self._errors(prefix):
+            home = self.key(f"{prefix}/" if prefix else "")
+            pages = (
+                self._client()
+                .get_paginator("list_objects_v2")
+                .paginate(Bucket=self.bucket, Prefix=home, Delimiter="/")
+            )
+            found = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
+            names = (prefix.removeprefix(home).rstrip("/") for prefix in found)
+            return sorted(name for name in names if not name.startswith("."))
+
     def size_bytes(self, prefix: str) -> int:
         """Total size of the objects, as S3 lists them."""
         with self._errors(prefix):

@@ -67,6 +67,8 @@ def test_files_are_written_read_listed_and_replaced(storage: Storage, tmp_path: 
     assert not storage.exists("plans/a.json")
     assert storage.names("plans") == ["plans/a.jsonl", "plans/b.jsonl"]
     assert storage.names("") == ["plans/a.jsonl", "plans/b.jsonl"]
+    assert storage.folders("") == ["plans"]
+    assert storage.folders("plans") == storage.folders("nothing") == []
     assert storage.size_bytes("plans") == 9_000_003
     assert storage.read("plans/a.jsonl") == b"two"
     assert storage.local("plans/b.jsonl").stat().st_size == 9_000_000

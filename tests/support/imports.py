@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 PACKAGES = ("jobs", "models")
+DOOR = "jobs.door."
+"""Where the package lies that is installed as ``berthwatch``."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,15 @@ class SourceTree:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
+                home = _place(node.module)
                 for alias in node.names:
-                    inner = f"{node.module}.{alias.name}"
-                    yield inner if inner in self.modules else node.module
+                    inner = f"{home}.{alias.name}"
+                    yield inner if inner in self.modules else home
+
+
+def _place(module: str) -> str:
+    """Where a module lies: under another name than it is imported by, if it is the door's."""
+    return f"{DOOR}{module}" if module.split(".")[0] == "berthwatch" else module
 
 
 def circles(arrows: Mapping[str, frozenset[str]]) -> list[set[str]]:

@@ -1,0 +1,28 @@
+from .answers import Answer, interval
+from .archives import Archive, ArchivedPort, open_archive
+from .errors import BerthwatchError, InputError
+from .outlines import PortOutline, port, ports
+from .pictures import Picture
+from .results import Result, open_result
+from .working import PlannedJob, RunOutcome, plan, run, status
+
+__all__ = [
+    "Answer",
+    "Archive",
+    "ArchivedPort",
+    "BerthwatchError",
+    "InputError",
+    "Picture",
+    "PlannedJob",
+    "PortOutline",
+    "Result",
+    "RunOutcome",
+    "interval",
+    "open_archive",
+    "open_result",
+    "plan",
+    "port",
+    "ports",
+    "run",
+    "status",
+]

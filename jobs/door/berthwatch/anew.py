@@ -1,0 +1,129 @@
+"""Counting again with other beliefs: the same looks and vessels, other settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import xarray as xr
+
+from jobs.domain import EstimateSettings, code_version, estimate_settings
+from jobs.publish import PublishedResult
+from jobs.run import PortResult, errors_behind, voyages_between
+from jobs.visits import (
+    CargoEntry,
+    MeasuredError,
+    PortTables,
+    StayDraws,
+    estimate_port,
+    joined_series,
+    port_series,
+    read_entries,
+    with_estimates,
+)
+
+ANEW = "+anew"
+ESTIMATED = (
+    "probability",
+    "arrival_low",
+    "arrival_median",
+    "arrival_high",
+    "departure_low",
+    "departure_median",
+    "departure_high",
+)
+"""Columns of the visits that an estimate gives."""
+
+
+def estimated_anew(
+    result: PublishedResult, changes: Mapping[str, Any], model: str | None
+) -> tuple[PublishedResult, dict[str, xr.Dataset]]:
+    """The result with changed settings, and its series; InputError for settings of no use."""
+    settings = changed_settings(result.provenance["estimates"], changes)
+    errors = errors_behind(str(result.provenance["model_digest"]), model)
+    seen = set(result.visits["visit_id"])
+    entries = () if settings.cargo is None else read_entries(Path(settings.cargo), seen)
+    found = [
+        _port_anew(result, port.id, settings, errors, entries)
+        for port in sorted(result.ports, key=lambda port: port.id)
+    ]
+    kept = min(len_of_histories(result), settings.draws)
+    counted = replace(
+        result,
+        tag=result.tag.partition("+")[0] + ANEW,
+        visits=_joined([one.tables.visits for one in found]),
+        estimates=_joined([one.estimate.berths for one in found]),
+        voyages=voyages_between(_in_order(result, found), settings.seed),
+        stays=tuple(_first(stays, kept) for one in found for stays in one.estimate.stays),
+        provenance={**result.provenance, "estimates": asdict(settings)},
+    )
+    return counted, joined_series([one.series for one in found], result.period)
+
+
+def changed_settings(before: Mapping[str, Any], changes: Mapping[str, Any]) -> EstimateSettings:
+    """Settings as published, with changes; judged as a job file's are."""
+    values = {**before, **changes}
+    return estimate_settings({name: value for name, value in values.items() if value is not None})
+
+
+def told(before: PublishedResult, after: PublishedResult) -> str:
+    """What was changed, as a sentence for the citation."""
+    old, new = before.provenance["estimates"], after.provenance["estimates"]
+    changed = [f"{name} {new[name]}" for name in new if new[name] != old.get(name)]
+    what = f"with other {', '.join(changed)}" if changed else "with the same settings"
+    return (
+        f"Estimated anew from the published looks of {before.tag} {what}, by code "
+        f"{code_version()}; these numbers are published nowhere."
+    )
+
+
+def len_of_histories(result: PublishedResult) -> int:
+    """How many histories a published result keeps."""
+    return result.stays[0].draws
+
+
+def _port_anew(
+    result: PublishedResult,
+    port_id: str,
+    settings: EstimateSettings,
+    errors: tuple[MeasuredError, ...],
+    entries: tuple[CargoEntry, ...],
+) -> PortResult:
+    tables = _as_seen(result.of_port(port_id))
+    estimate = estimate_port(tables, result.period, settings, errors, entries)
+    counted = with_estimates(tables, estimate)
+    return PortResult(counted, estimate, port_series(counted, estimate, result.period))
+
+
+def _as_seen(tables: PortTables) -> PortTables:
+    """The tables without what an earlier estimate said of the visits."""
+    return replace(tables, visits=tables.visits.drop(columns=list(ESTIMATED)))
+
+
+def _in_order(result: PublishedResult, found: list[PortResult]) -> list[PortResult]:
+    """In the order of the result's ports, which the sampler of voyages depends on."""
+    by_id = {one.tables.port.id: one for one in found}
+    return [by_id[port.id] for port in result.ports]
+
+
+def _joined(parts: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(filled, ignore_index=True)
+
+
+def _first(stays: StayDraws, kept: int) -> StayDraws:
+    """The first histories, as many as a published result keeps."""
+    rows = stays.draw < kept
+    return replace(
+        stays,
+        draws=kept,
+        draw=stays.draw[rows],
+        arrival=stays.arrival[rows],
+        departure=stays.departure[rows],
+        length_m=stays.length_m[rows],
+        visit=stays.visit[rows],
+    )

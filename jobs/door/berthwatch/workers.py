@@ -1,0 +1,64 @@
+"""Dask clusters whose workers import our packages, whatever lies in the folder they start in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import dask
+from distributed import Client, Worker, WorkerPlugin
+
+from berthwatch.own_packages import ensure
+from jobs.errors import ClusterError
+from jobs.run import checked, connect
+
+NAME = "berthwatch"
+
+
+class OwnPackages(WorkerPlugin):
+    """Imports our packages in every worker, also in those that come later, before any task."""
+
+    def setup(self, worker: Worker) -> None:
+        """Called once in each worker; an ImportError names the file that is in the way."""
+        ensure()
+
+
+def cluster_for(client: Client | None, workers: int | None) -> AbstractContextManager[Client]:
+    """The client given, prepared; or a cluster of processes of our own, closed at the end."""
+    return _of_our_own(workers) if client is None else _given(client)
+
+
+@contextmanager
+def _of_our_own(workers: int | None) -> Iterator[Client]:
+    preload = [*dask.config.get("distributed.worker.preload"), NAME]
+    with (
+        dask.config.set({"distributed.worker.preload": preload}),
+        connect("local", workers) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _given(client: Client) -> Iterator[Client]:
+    for worker, why in client.run(_attempt()).items():
+        if why:
+            raise ClusterError(
+                f"worker {worker} cannot import Berthwatch: {why}; expected the same installation "
+                "there as here, and no file of another's in its place"
+            )
+    client.register_plugin(OwnPackages(), name=NAME)
+    with checked(client):
+        yield client
+
+
+def _attempt() -> Callable[[], str]:
+    """A function that travels as it is, and says on a worker why it cannot import our packages."""
+
+    def attempt() -> str:
+        try:
+            import berthwatch  # noqa: F401
+        except ImportError as error:
+            return str(error)
+        return ""
+
+    return attempt
