@@ -2,6 +2,7 @@ from .export import CopyFormat
 from .fork import ForkStore
 from .maintenance import clean, overview, snapshots
 from .merge import MergeRefusedError
+from .packing import open_tree
 from .pool import Archives
 from .repository import PortArchive
 from .retry import is_storage_error, with_retries
@@ -18,6 +19,7 @@ __all__ = [
     "clean",
     "digest_of_read",
     "is_storage_error",
+    "open_tree",
     "overview",
     "pending_step",
     "snapshots",

@@ -10,7 +10,7 @@ import zarr
 from numpy.typing import NDArray
 
 from jobs.archive.schema import VESSEL_FIELDS, VESSELS, array
-from jobs.archive.steps import read_vessels
+from jobs.archive.steps import read_pixels, read_vessels
 from jobs.domain import SENSORS, Pixels, Vessel
 from jobs.errors import ArchiveError
 
@@ -37,9 +37,7 @@ class ForkStore:
 
     def read_pixels(self, sensor: str, step: int) -> Pixels:
         """The image and quality of one step, as written."""
-        group = self._group(sensor)
-        image = array(group, SENSORS[sensor].encoding.variable)[step]
-        return Pixels(np.asarray(image), np.asarray(array(group, "quality")[step]))
+        return read_pixels(self._group(sensor), sensor, step)
 
     def write_vessels(
         self,

@@ -17,11 +17,12 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from jobs.archive.packing import single_scale
 from jobs.archive.schema import DESCRIPTIONS, LAND
 from jobs.domain import code_version
 from jobs.errors import InputError
 
-PACKED = ("_FillValue", "flag_masks", "flag_values")
+PACKED = ("_FillValue", "flag_masks", "flag_values", "valid_min", "valid_max")
 """Attributes that CF wants in the type of the variable; JSON, where they come from, has one type of
 integers."""
 
@@ -77,6 +78,7 @@ def _flat(store: icechunk.IcechunkStore, root: zarr.Group, family: str) -> xr.Da
 def _type_attributes(variable: xr.DataArray) -> None:
     for name in variable.attrs.keys() & set(PACKED):
         variable.attrs[name] = np.asarray(variable.attrs[name]).astype(variable.dtype)
+    single_scale(variable.attrs)
 
 
 def _by_band(found: xr.Dataset) -> xr.Dataset:

@@ -33,6 +33,7 @@ from jobs.archive.steps import (
     Step,
     digests_of_read,
     read_digests,
+    read_pixels,
     read_record,
     read_steps,
     write_inputs,
@@ -341,9 +342,7 @@ class PortArchive:
     def image(self, step: Step, rows: slice = slice(None), columns: slice = slice(None)) -> Pixels:
         """The pixels of one step at the newest commit, of those rows and columns only."""
         group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
-        variable = array(group, SENSORS[step.sensor].encoding.variable)
-        image = np.asarray(variable[step.index, :, rows, columns])
-        return Pixels(image, np.asarray(array(group, "quality")[step.index, rows, columns]))
+        return read_pixels(group, step.sensor, step.index, rows, columns)
 
     def quality(self, step: Step) -> NDArray[np.uint8]:
         """The quality of one step (y, x) at the newest commit."""

@@ -12,7 +12,17 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from jobs.domain import Grid, Overpass, Quality, Sensor, StageName, UnitState, item_names
+from jobs.archive.meanings import GRID, TEXTS, VARIABLES, VESSELS_TABLE
+from jobs.domain import (
+    Encoding,
+    Grid,
+    Overpass,
+    Quality,
+    Sensor,
+    StageName,
+    UnitState,
+    item_names,
+)
 from jobs.errors import ArchiveError
 
 FORMAT = 1
@@ -30,41 +40,21 @@ STEPS = 4096
 STATES = (UnitState.PENDING, UnitState.DONE, UnitState.FAILED)
 """A state is stored as its index in this tuple. Stale is not stored, it follows from the keys."""
 
-VESSEL_FIELDS: Mapping[str, tuple[str, str]] = {
-    "x": ("m", "easting of the vessel's centre"),
-    "y": ("m", "northing of the vessel's centre"),
-    "length_m": ("m", "length"),
-    "length_sd_m": ("m", "standard deviation of the length"),
-    "beam_m": ("m", "beam"),
-    "heading_deg": ("degree", "heading clockwise from grid north, modulo 180"),
-    "score": ("1", "probability that this is a ship"),
-    "truncated": ("1", "1 where the vessel is cut by the image's edge or by cloud"),
-}
+VESSEL_FIELDS = tuple(name for name in VESSELS_TABLE if name != "corners")
+"""Columns of the padded table of vessels, in arrays named ``vessel_`` and this."""
 
-STEP_TEXTS: Mapping[str, str] = {
-    "overpass_id": "id of the overpass",
-    "item_ids": "ids of the catalog's items that the overpass is made of, as JSON; collection/id "
-    "where the id alone stands for another one",
-    "platform": "satellite",
-    "sensor": "sensor and level of its product",
-    "reason": "why the stage failed that failed last",
-    "tile_key": "digest of all that the pixels depend on",
-    "segment_key": "digest of all that the vessels depend on",
-}
-"""Long names of the text variables, by name."""
+INPUT_TEXTS = ("inputs", "read")
+"""Text variables about inputs; archives of early versions lack them until something is committed.
+"""
 
-INPUT_TEXTS: Mapping[str, str] = {
-    "inputs": "what the catalogs said of the items when the overpass was tiled, as JSON",
-    "read": "sha256 of the pixels that were read of each file, as JSON",
-}
-"""Long names of the text variables about inputs, by name; archives of early versions lack them
-until something is committed."""
+STEP_TEXTS = tuple(name for name in TEXTS if name not in INPUT_TEXTS)
+"""The other text variables."""
 
 INPUTS = 256
 """Chunk length of the variables about inputs, about a kilobyte per overpass."""
 
 LAND: Mapping[str, Any] = {
-    "long_name": "land mask",
+    **VARIABLES["land"].attributes,
     "flag_values": [0, 1],
     "flag_meanings": "water land",
     "grid_mapping": "spatial_ref",
@@ -72,11 +62,8 @@ LAND: Mapping[str, Any] = {
 """Attributes of the land mask; without its grid mapping GDAL and rioxarray see no CRS for it."""
 
 DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
-    "band": {"long_name": "name of the band"},
-    "time": {"long_name": "moment of acquisition, UTC", "units_metadata": "leap_seconds: none"},
-    "tile_status": {"long_name": "whether the pixels are there"},
-    "segment_status": {"long_name": "whether the vessels are there"},
-    **{name: {"long_name": text} for name, text in {**STEP_TEXTS, **INPUT_TEXTS}.items()},
+    **{name: VARIABLES[name].attributes for name in VARIABLES if name not in GRID},
+    "time": {"units_metadata": "leap_seconds: none", **VARIABLES["time"].attributes},
 }
 """CF attributes of a family's arrays, by name, that archives of early versions lack."""
 
@@ -128,7 +115,7 @@ def grid_arrays(group: zarr.Group, grid: Grid) -> None:
             name,
             (name,),
             values,
-            units="m",
+            **VARIABLES[name].attributes,
             standard_name=f"projection_{name}_coordinate",
             axis=name.upper(),
         )
@@ -145,6 +132,20 @@ def describe(root: zarr.Group) -> None:
         for name, attributes in DESCRIPTIONS.items():
             if name in group:
                 array(group, name).attrs.update(attributes)
+
+
+def image_attributes(encoding: Encoding) -> dict[str, Any]:
+    """Attributes of an image. One of 8 bits is not scaled: a reader keeps it at 8 bits, and what is
+    no data is known by ``valid_min``; scaled, xarray would make each number a float64.
+    """
+    attributes: dict[str, Any] = {
+        **VARIABLES[encoding.variable].attributes,
+        "grid_mapping": "spatial_ref",
+    }
+    if encoding.dtype == "uint8":
+        return {**attributes, "valid_min": 1, "valid_max": encoding.largest}
+    scale = {"scale_factor": encoding.scale, "add_offset": encoding.offset}
+    return {**attributes, **scale, "_FillValue": 0}
 
 
 def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
@@ -173,30 +174,22 @@ def _create_pixel_arrays(group: zarr.Group, sensor: Sensor, grid: Grid) -> None:
         encoding.variable,
         shape=(0, len(sensor.bands), *grid.shape),
         chunks=(1, len(sensor.bands), *edge),
-        dtype="uint16",
+        dtype=encoding.dtype,
         fill_value=0,
         compressors=CODECS,
         dimension_names=("time", "band", "y", "x"),
-        attributes={
-            "scale_factor": encoding.scale,
-            "add_offset": encoding.offset,
-            "_FillValue": 0,
-            "long_name": encoding.long_name,
-            "units": encoding.units,
-            "grid_mapping": "spatial_ref",
-        },
+        attributes=image_attributes(encoding),
     )
     flags = list(Quality)
     quality: dict[str, Any] = {
-        "long_name": "what is wrong with the pixel, 0 = clear",
+        **DESCRIPTIONS["quality"],
         "flag_masks": [int(flag) for flag in flags],
         "flag_meanings": " ".join(str(flag.name).lower() for flag in flags),
         "grid_mapping": "spatial_ref",
     }
     probability: dict[str, Any] = {
-        "long_name": "probability that the pixel is part of a ship",
+        **DESCRIPTIONS["ship_probability"],
         "scale_factor": 1 / 255,
-        "units": "1",
         "grid_mapping": "spatial_ref",
     }
     for name, fill, attributes in (
@@ -216,7 +209,7 @@ def _create_pixel_arrays(group: zarr.Group, sensor: Sensor, grid: Grid) -> None:
 
 
 def _create_vessel_arrays(group: zarr.Group) -> None:
-    for name, (units, long_name) in VESSEL_FIELDS.items():
+    for name in VESSEL_FIELDS:
         group.create_array(
             f"vessel_{name}",
             shape=(0, VESSELS),
@@ -225,7 +218,7 @@ def _create_vessel_arrays(group: zarr.Group) -> None:
             fill_value=np.nan,
             compressors=CODECS,
             dimension_names=("time", "vessel"),
-            attributes={"units": units, "long_name": long_name},
+            attributes=dict(DESCRIPTIONS[f"vessel_{name}"]),
         )
     group.create_array(
         "vessel_corners",
@@ -235,7 +228,7 @@ def _create_vessel_arrays(group: zarr.Group) -> None:
         fill_value=np.nan,
         compressors=CODECS,
         dimension_names=("time", "vessel", "corner", "xy"),
-        attributes={"units": "m", "long_name": "corners of the vessel's rotated box (x, y)"},
+        attributes=dict(DESCRIPTIONS["vessel_corners"]),
     )
 
 

@@ -13,8 +13,10 @@ import zarr
 
 from jobs.archive.schema import INPUTS, STATES, STEP_TEXTS, VESSEL_FIELDS, array
 from jobs.domain import (
+    SENSORS,
     Overpass,
     OverpassRecord,
+    Pixels,
     StageName,
     UnitResult,
     UnitState,
@@ -147,6 +149,19 @@ def _write_texts(group: zarr.Group, name: str, texts: Mapping[int, str]) -> None
             if index in texts:
                 values[index - start] = texts[index]
         found[part] = values
+
+
+def read_pixels(
+    group: zarr.Group,
+    sensor: str,
+    index: int,
+    rows: slice = slice(None),
+    columns: slice = slice(None),
+) -> Pixels:
+    """The image and quality of one step; numbers are uint16, also where 8 bits are kept."""
+    image = np.asarray(array(group, SENSORS[sensor].encoding.variable)[index, :, rows, columns])
+    quality = np.asarray(array(group, "quality")[index, rows, columns])
+    return Pixels(image.astype(np.uint16), quality)
 
 
 def read_record(group: zarr.Group, step: Step) -> OverpassRecord:

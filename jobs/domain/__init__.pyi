@@ -14,6 +14,7 @@ from .job import (
     source_json,
 )
 from .land_mask import make_land_mask
+from .meaning import Meaning
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
@@ -29,6 +30,7 @@ from .types import (
     Berth,
     BerthKind,
     Dwell,
+    Encoding,
     EstimateSettings,
     FixedStructure,
     Grid,
@@ -69,6 +71,7 @@ __all__ = [
     "Berth",
     "BerthKind",
     "Dwell",
+    "Encoding",
     "EstimateSettings",
     "Fields",
     "FixedStructure",
@@ -76,6 +79,7 @@ __all__ = [
     "Job",
     "Json",
     "LookState",
+    "Meaning",
     "Overpass",
     "OverpassRecord",
     "OverpassStore",

@@ -66,7 +66,13 @@ SENTINEL_2_L2A = Sensor(
     bands=("blue", "green", "red", "nir"),
     # The offset keeps water's slightly negative reflectance, and Collection 1's own numbers as
     # they are: archive number = digital number.
-    encoding=Encoding("reflectance", 1e-4, -0.1, "bottom-of-atmosphere reflectance"),
+    encoding=Encoding(
+        "reflectance",
+        1e-4,
+        -0.1,
+        "bottom-of-atmosphere reflectance",
+        values="-0.0999 to 6.4535; water a little above 0",
+    ),
     mask=SCENE_CLASSES,
     collections=("sentinel-2-l2a", "sentinel-2-c1-l2a", "sentinel-s2-l2a-cogs"),
     title="Sentinel-2 Level-2A surface reflectance, 10 m",
@@ -84,7 +90,14 @@ SENTINEL_2_VISUAL = Sensor(
     name="sentinel-2-visual",
     family="sentinel-2-visual",
     bands=("blue", "green", "red"),
-    encoding=Encoding("true_colour", 1 / 255, 0.0, "8-bit true colour"),
+    encoding=Encoding(
+        "true_colour",
+        1 / 255,
+        0.0,
+        "8-bit true colour",
+        dtype="uint8",
+        values="numbers 1 (dark) to 255 (bright)",
+    ),
     mask=SCENE_CLASSES,
     collections=(),
     title="Sentinel-2 true colour, 8 bit, three bands in one file",

@@ -139,7 +139,7 @@ OPAQUE = Quality.NODATA | Quality.CLOUD | Quality.CLOUD_SHADOW | Quality.DEFECTI
 
 @dataclass(frozen=True)
 class Encoding:
-    """Physical values as uint16: value = number * scale + offset; number 0 = no data."""
+    """Physical values as whole numbers: value = number * scale + offset; number 0 = no data."""
 
     variable: str
     """Name of the archive variable, e.g. ``reflectance``."""
@@ -147,13 +147,22 @@ class Encoding:
     offset: float
     long_name: str
     units: str = "1"
+    dtype: str = "uint16"
+    """Of the archive's variable, uint16 or uint8; in memory numbers are uint16."""
+    values: str = ""
+    """Usual values, in words."""
+
+    @property
+    def largest(self) -> int:
+        """The largest number."""
+        return int(np.iinfo(self.dtype).max)
 
     def encode(self, value: NDArray[np.floating]) -> NDArray[np.uint16]:
-        """Nearest number in 1..65535; NaN becomes 0, values out of range are clipped."""
-        number = np.clip(np.rint((value - self.offset) / self.scale), 1, 65535)
+        """Nearest number from 1 to the largest; NaN becomes 0, values out of range are clipped."""
+        number = np.clip(np.rint((value - self.offset) / self.scale), 1, self.largest)
         return np.where(np.isnan(value), 0, number).astype(np.uint16)
 
-    def decode(self, number: NDArray[np.uint16]) -> NDArray[np.float32]:
+    def decode(self, number: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
         """Physical values as float32; 0 becomes NaN."""
         value = number.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
         value[number == 0] = np.nan

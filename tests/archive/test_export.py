@@ -35,9 +35,11 @@ def forget_descriptions(found: PortArchive) -> None:
     root = zarr.open_group(session.store, mode="r+")
     for name in set(LAND_ATTRIBUTES) - {"long_name"}:
         del root["land"].attrs[name]
-    for name, attributes in DESCRIPTIONS.items():
-        for attribute in attributes:
-            del root["sentinel-2"][name].attrs[attribute]  # type: ignore[index]
+    group = root["sentinel-2"]
+    assert isinstance(group, zarr.Group)
+    for name, each in group.arrays():
+        for attribute in DESCRIPTIONS.get(name, {}):
+            del each.attrs[attribute]
     session.commit("as it was")
 
 
