@@ -60,6 +60,7 @@ OWNERS = {
     "cryptography": {"jobs.kubernetes"},
     "jinja2": {"jobs.publish"},
     "matplotlib": {"jobs.door"},
+    "pyogrio": {"jobs.publish"},
     "numba": {"jobs.visits.compiled"},
     "uvicorn": {"jobs.serve"},
 }

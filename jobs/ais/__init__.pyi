@@ -20,6 +20,7 @@ from .schema import (
     AIS_GAP_COLUMNS,
     AIS_MATCH_COLUMNS,
     AIS_STAY_COLUMNS,
+    AIS_TABLES,
     AIS_VISIT_COLUMNS,
     VISIT_GAP_COLUMNS,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "AIS_GAP_COLUMNS",
     "AIS_MATCH_COLUMNS",
     "AIS_STAY_COLUMNS",
+    "AIS_TABLES",
     "AIS_VISIT_COLUMNS",
     "VISIT_GAP_COLUMNS",
     "AisMatchSettings",

@@ -15,7 +15,7 @@ from jobs.ais.match import Tier
 from jobs.ais.schema import AIS_TABLES
 from jobs.domain import Json
 from jobs.errors import InputError
-from jobs.publish import PublishedResult, as_csv
+from jobs.publish import PublishedResult, as_csv, write_parquet
 from jobs.storage import Storage, whole_folder
 
 SUMMARY = "ais_summary.json"
@@ -41,9 +41,9 @@ def write_cross_check(check: CrossCheck, result: PublishedResult, folder: Path) 
 
 def _write_tables(check: CrossCheck, result: PublishedResult, folder: Path) -> None:
     """Write the files into an existing folder."""
-    for name in AIS_TABLES:
+    for name, published in AIS_TABLES.items():
         rows = check.table(name)
-        rows.to_parquet(folder / f"{name}.parquet", index=False)
+        write_parquet(rows, published, folder / f"{name}.parquet")
         (folder / f"{name}.csv").write_text(as_csv(rows, points=False), encoding="utf-8")
     facts = cross_check_summary(check, result)
     text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)

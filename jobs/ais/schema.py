@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jobs.ais.meanings import (
+    AIS_STAY_MEANINGS,
+    AIS_VISIT_MEANINGS,
+    COMPARISON_MEANINGS,
+    FLAG_MEANINGS,
+    GAP_MEANINGS,
+    MATCH_MEANINGS,
+    VISIT_GAP_MEANINGS,
+)
 from jobs.visits import (
     CATEGORY,
     COUNT,
@@ -201,17 +210,31 @@ any message was received around the port."""
 
 AIS_TABLES: Mapping[str, PublishedTable] = {
     "ais_matches": PublishedTable(
-        AIS_MATCH_COLUMNS, "one vessel in one overpass, and the ship that AIS says it is, if any"
+        AIS_MATCH_COLUMNS,
+        "one vessel in one overpass, and the ship that AIS says it is, if any",
+        MATCH_MEANINGS,
     ),
-    "ais_gaps": PublishedTable(PORT_GAP_COLUMNS, "one silence of one ship around a port"),
-    "visit_gaps": PublishedTable(VISIT_GAP_COLUMNS, "one silence at one seen visit"),
-    "ais_visits": PublishedTable(AIS_VISIT_COLUMNS, "one ship's time in one port, as AIS heard it"),
-    "ais_stays": PublishedTable(AIS_STAY_COLUMNS, "one ship stopped at one berth"),
+    "ais_gaps": PublishedTable(
+        PORT_GAP_COLUMNS, "one silence of one ship around a port", GAP_MEANINGS
+    ),
+    "visit_gaps": PublishedTable(
+        VISIT_GAP_COLUMNS, "one silence at one seen visit", VISIT_GAP_MEANINGS
+    ),
+    "ais_visits": PublishedTable(
+        AIS_VISIT_COLUMNS, "one ship's time in one port, as AIS heard it", AIS_VISIT_MEANINGS
+    ),
+    "ais_stays": PublishedTable(
+        AIS_STAY_COLUMNS, "one ship stopped at one berth", AIS_STAY_MEANINGS
+    ),
     "ais_comparison": PublishedTable(
-        MONTH_COMPARISON_COLUMNS, "one berth in one month: visits heard and visits estimated"
+        MONTH_COMPARISON_COLUMNS,
+        "one berth in one month: visits heard and visits estimated",
+        COMPARISON_MEANINGS,
     ),
     "ais_flags": PublishedTable(
-        AIS_FLAG_COLUMNS, "one thing that is odd about one MMSI: strays left out, two hulls, ..."
+        AIS_FLAG_COLUMNS,
+        "one thing that is odd about one MMSI: strays left out, two hulls, ...",
+        FLAG_MEANINGS,
     ),
 }
 """The tables of a cross-check, by file name; descriptions are published in its summary."""

@@ -1,5 +1,6 @@
 from .export import CopyFormat
 from .fork import ForkStore
+from .layout import archive_layout
 from .maintenance import clean, overview, snapshots
 from .merge import MergeRefusedError
 from .packing import open_tree
@@ -16,6 +17,7 @@ __all__ = [
     "MergeRefusedError",
     "PortArchive",
     "Step",
+    "archive_layout",
     "clean",
     "digest_of_read",
     "is_storage_error",

@@ -113,6 +113,15 @@ COMMANDS: Mapping[str, CommandEntry] = {
             ("report job.yaml -o report.html", "a copy to pass on"),
         ),
     ),
+    "columns": CommandEntry(
+        "columns",
+        "What the columns of the results mean: unit, values, source, what an empty cell says.",
+        CommandGroup.RUN,
+        (
+            ("columns", "the tables, and how many columns each has"),
+            ("columns visits", "the columns of one of them"),
+        ),
+    ),
     "voyages": CommandEntry(
         "voyages",
         "Which visits may be one ship's, flows from port to port, and how many ships there are.",

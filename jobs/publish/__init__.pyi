@@ -1,8 +1,11 @@
+from .citation import citation_text
+from .dictionary import Section, data_dictionary, dictionary_json, dictionary_page, table_section
 from .doubts import published_doubts
 from .html import pages
 from .imagery import ArchiveImagery
 from .latest import newest_folder, newest_results, read_newest, read_results
-from .publication import Provenance, Publication, UnitCounts
+from .parquet_files import write_parquet
+from .publication import Provenance, Publication, SourceItem, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
 from .rendering import fix_rendering, levels_of, visible_of
@@ -14,8 +17,14 @@ __all__ = [
     "Provenance",
     "Publication",
     "PublishedResult",
+    "Section",
+    "SourceItem",
     "UnitCounts",
     "as_csv",
+    "citation_text",
+    "data_dictionary",
+    "dictionary_json",
+    "dictionary_page",
     "fix_rendering",
     "fleet_from_lengths",
     "fleet_from_names",
@@ -32,7 +41,9 @@ __all__ = [
     "read_newest",
     "read_published",
     "read_results",
+    "table_section",
     "visible_of",
     "visit_links",
     "visits_at_berths",
+    "write_parquet",
 ]

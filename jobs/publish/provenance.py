@@ -10,6 +10,7 @@ from typing import Any
 import shapely
 
 from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
+from jobs.publish.citation import citation_text
 from jobs.publish.publication import Publication, UnitCounts
 from jobs.visits import DEGREE_DECIMALS
 
@@ -19,7 +20,7 @@ PROVENANCE = "provenance.json"
 def provenance_json(publication: Publication) -> dict[str, Json]:
     """What the numbers were made from, as JSON."""
     origin = publication.provenance
-    return {
+    facts: dict[str, Json] = {
         "job": publication.job,
         "tag": publication.tag,
         "period": {"start": f"{publication.period.start}", "end": f"{publication.period.end}"},
@@ -45,6 +46,7 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
             for unit in publication.failures
         ],
     }
+    return {**facts, "citation": citation_text(facts)}
 
 
 def units_json(units: UnitCounts) -> dict[str, Json]:

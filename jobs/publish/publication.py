@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import geopandas as gpd
@@ -44,6 +45,21 @@ class UnitCounts:
 
 
 @dataclass(frozen=True)
+class SourceItem:
+    """One item of a catalog that the numbers were made from."""
+
+    catalog: str
+    """Address or path, as in the job file."""
+    collection: str
+    item_id: str
+    platform: str
+    acquired: datetime
+    processing_baseline: str
+    """Empty where the catalog gives none."""
+    overpass_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Inputs and code behind the numbers."""
 
@@ -56,6 +72,8 @@ class Provenance:
     """sha256 of what was read of the items' files by overpass id, where it was kept."""
     attributions: tuple[str, ...]
     """Licence and credit lines of the data, as they must be shown."""
+    sources: tuple[SourceItem, ...] = ()
+    """The items of ``items`` themselves, by catalog, collection and id."""
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,14 @@ from shapely.errors import ShapelyError
 
 from jobs.domain import Berth, BerthKind, Period, Port, json_value
 from jobs.errors import InputError
+from jobs.publish.citation import citation_text
 from jobs.publish.provenance import PROVENANCE, period_from, port_from
-from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT
+from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT, PLACES
 from jobs.visits import DAY_S, PUBLISHED, PortTables, StayDraws
+
+TABLES = tuple(name for name in PUBLISHED if name not in PLACES)
+"""The tables that are read; those of places follow from the ports, also in results of early
+versions, which have no file of them."""
 
 LATEST = "latest.json"
 """Names the newest of the folders beside it."""
@@ -56,6 +61,21 @@ class PublishedResult:
     """The histories of every berth, by port and in the port's order; draw i of all is one."""
     provenance: Mapping[str, Any]
     """``provenance.json`` as it stands."""
+
+    @property
+    def berths(self) -> gpd.GeoDataFrame:
+        """BERTH_COLUMNS: the berths as polygons."""
+        return PLACES["berths"](self.ports)
+
+    @property
+    def areas(self) -> gpd.GeoDataFrame:
+        """PORT_COLUMNS: the ports with their areas of interest as polygons."""
+        return PLACES["ports"](self.ports)
+
+    @property
+    def citation(self) -> str:
+        """How to cite this result."""
+        return citation_text(self.provenance)
 
     @property
     def seed(self) -> int:
@@ -102,7 +122,7 @@ def read_published(folder: Path) -> PublishedResult:
     """
     _check_folder(folder)
     provenance = _provenance(folder / PROVENANCE)
-    tables = {name: _table(folder / f"{name}.parquet") for name in PUBLISHED}
+    tables = {name: _table(folder / f"{name}.parquet") for name in TABLES}
     tables["vessels"] = _with_fixed(tables["vessels"])
     with _explained(folder / PROVENANCE):
         period = period_from(provenance["period"])
@@ -140,7 +160,7 @@ def _check_folder(folder: Path) -> None:
     if (folder / LATEST).exists():
         tag = tag_of((folder / LATEST).read_bytes(), str(folder / LATEST))
         raise InputError(f"{folder} holds the results of a job; expected one of them: {tag}")
-    expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in PUBLISHED)]
+    expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in TABLES)]
     missing = [name for name in expected if not (folder / name).is_file()]
     if len(missing) == len(expected):
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from jobs.domain import Port
 from jobs.publish.publication import Publication
 from jobs.visits import (
     DEGREE_DECIMALS,
@@ -18,7 +20,9 @@ from jobs.visits import (
     PUBLISHED,
     TIME,
     StayDraws,
+    berth_table,
     frame,
+    port_table,
     table,
     typed,
 )
@@ -28,10 +32,19 @@ HISTORIES_KEPT = 200
 """Histories published per berth: enough to compute any number to a tenth of its standard deviation;
 all of them would be ten times as large."""
 SERIES = "port_visits.zarr"
+PLACES: Mapping[str, Callable[[Iterable[Port]], gpd.GeoDataFrame]] = {
+    "berths": berth_table,
+    "ports": port_table,
+}
+"""The tables that follow from the ports alone."""
+SHAPES = ("voyages", *PLACES)
+"""The tables whose geometry is no point."""
 
 
 def whole_table(publication: Publication, name: str) -> gpd.GeoDataFrame:
     """One table of all ports, by port id and then as the port's table orders it."""
+    if name in PLACES:
+        return PLACES[name](publication.ports)
     if name == "voyages":
         return publication.voyages
     if name == "estimates":

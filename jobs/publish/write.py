@@ -13,14 +13,33 @@ from pathlib import Path
 from jobs.domain import Json
 from jobs.errors import InputError
 from jobs.publish.checksums import damage, write_checksums
+from jobs.publish.dictionary import (
+    CSV_FILE,
+    JSON_FILE,
+    data_dictionary,
+    dictionary_csv,
+    dictionary_json,
+)
+from jobs.publish.geopackage import GEOPACKAGE, write_geopackage
+from jobs.publish.parquet_files import write_parquet
 from jobs.publish.provenance import PROVENANCE, provenance_json, units_json
 from jobs.publish.publication import Publication, UnitCounts
 from jobs.publish.read import LATEST
+from jobs.publish.readme_text import README, readme_text
 from jobs.publish.report import render
+from jobs.publish.source_items import ITEMS, items_json
 from jobs.publish.stac_collection import collection
-from jobs.publish.table_files import HISTORIES, SERIES, as_csv, histories, whole_table, write_series
+from jobs.publish.table_files import (
+    HISTORIES,
+    SERIES,
+    SHAPES,
+    as_csv,
+    histories,
+    whole_table,
+    write_series,
+)
 from jobs.storage import Storage
-from jobs.visits import PUBLISHED
+from jobs.visits import HISTORIES_TABLE, PUBLISHED
 
 MARKER = "collection.json"
 """Holds the hashes of all others, and so is written last."""
@@ -83,16 +102,27 @@ def latest(tag: str, units: UnitCounts) -> dict[str, Json]:
 
 def write_files(publication: Publication, folder: Path) -> None:
     """Write every file of a publication into a folder."""
-    for name in PUBLISHED:
+    for name, published in PUBLISHED.items():
         rows = whole_table(publication, name)
-        rows.to_parquet(folder / f"{name}.parquet", index=False)
-        (folder / f"{name}.csv").write_bytes(as_csv(rows, points=name != "voyages").encode())
-    histories(publication).to_parquet(folder / HISTORIES, index=False)
+        write_parquet(rows, published, folder / f"{name}.parquet")
+        (folder / f"{name}.csv").write_bytes(as_csv(rows, points=name not in SHAPES).encode())
+    write_parquet(histories(publication), HISTORIES_TABLE, folder / HISTORIES)
+    write_geopackage(publication, folder / GEOPACKAGE)
     write_series(publication, folder / SERIES)
-    (folder / PROVENANCE).write_bytes(_json(provenance_json(publication)))
-    (folder / "report.html").write_bytes(render(publication).encode())
+    _write_texts(publication, folder)
     write_checksums(folder)
     (folder / MARKER).write_bytes(_json(collection(publication, folder)))
+
+
+def _write_texts(publication: Publication, folder: Path) -> None:
+    """Write the files that people read, and those about the others."""
+    known = data_dictionary()
+    (folder / CSV_FILE).write_bytes(dictionary_csv(known).encode())
+    (folder / JSON_FILE).write_bytes(_json(dictionary_json(known)))
+    (folder / ITEMS).write_bytes(_json(items_json(publication)))
+    (folder / PROVENANCE).write_bytes(_json(provenance_json(publication)))
+    (folder / README).write_bytes(readme_text(publication).encode())
+    (folder / "report.html").write_bytes(render(publication).encode())
 
 
 def _folder_name(name: str, what: str) -> str:

@@ -5,6 +5,7 @@ One task per port makes its tables and estimates; the rest is small and done by 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,9 +22,11 @@ from jobs.domain import (
     SENSORS,
     EstimateSettings,
     FixedStructure,
+    Overpass,
     OverpassRecord,
     Period,
     Port,
+    Scene,
     Settings,
 )
 from jobs.plan import Plan
@@ -31,6 +34,7 @@ from jobs.publish import (
     ArchiveImagery,
     Provenance,
     Publication,
+    SourceItem,
     is_published,
     name_newest,
     publish,
@@ -248,6 +252,29 @@ def _results(
     return {port.id: found[port.id] for port in plan.ports}
 
 
+def source_items(overpasses: Iterable[Overpass]) -> tuple[SourceItem, ...]:
+    """The items of overpasses, by catalog, collection and id; one may be part of several."""
+    found: dict[tuple[str, str, str], Scene] = {}
+    parts: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for overpass in overpasses:
+        for scene in overpass.scenes:
+            name = (scene.catalog, scene.collection, scene.item_id)
+            found[name] = scene
+            parts[name].add(overpass.id)
+    return tuple(
+        SourceItem(
+            catalog=scene.catalog,
+            collection=scene.collection,
+            item_id=scene.item_id,
+            platform=scene.platform,
+            acquired=scene.acquired,
+            processing_baseline=scene.facts.get("processing_baseline", ""),
+            overpass_ids=tuple(sorted(parts[name])),
+        )
+        for name, scene in sorted(found.items(), key=lambda pair: pair[0])
+    )
+
+
 def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> Provenance:
     return Provenance(
         plan_hash=plan.hash,
@@ -256,4 +283,5 @@ def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> 
         items={id: names for one in states for id, names in one.items.items()},
         read={id: digest for one in states for id, digest in one.read.items()},
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
+        sources=source_items(plan.overpasses),
     )

@@ -24,8 +24,10 @@ from .disagreement import disagreement_text, doubted_estimates, is_doubted
 from .estimate import estimate_port, with_estimates
 from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
+from .places import berth_table, port_table
 from .schema import (
     DEGREE_DECIMALS,
+    HISTORIES_TABLE,
     HISTORY_COLUMNS,
     PUBLISHED,
     VOYAGE_COLUMNS,
@@ -33,6 +35,7 @@ from .schema import (
     PortTables,
 )
 from .series import joined_series, port_series
+from .series_meanings import SERIES
 from .tables import port_tables
 from .voyages.capture_recapture import CaptureRecapture, ships_from_names
 from .voyages.fleet import SHIPS_PER_VISIT, ShipDraws, ships_from_lengths
@@ -51,12 +54,14 @@ __all__ = [
     "DEGREE_DECIMALS",
     "FIT_LENGTH_M",
     "FLAG",
+    "HISTORIES_TABLE",
     "HISTORY_COLUMNS",
     "KNOT_KMH",
     "NUMBER",
     "OFFICIAL_LOADS",
     "OPTIONAL_WHOLE",
     "PUBLISHED",
+    "SERIES",
     "SHIPS_PER_VISIT",
     "SINGLE",
     "TEXT",
@@ -78,6 +83,7 @@ __all__ = [
     "StayDraws",
     "StayVolumes",
     "band",
+    "berth_table",
     "cap_years",
     "credible",
     "crowded_berths",
@@ -92,6 +98,7 @@ __all__ = [
     "link",
     "outside_fit_share",
     "port_series",
+    "port_table",
     "port_tables",
     "read_entries",
     "read_names",

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import geopandas as gpd
 import pandas as pd
 
-from jobs.domain import WGS84
+from jobs.domain import WGS84, Meaning
 
 Columns: TypeAlias = Mapping[str, str]
 """Dtype by column name, in the order of the columns."""
@@ -29,10 +29,12 @@ SHAPE = "geometry"
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One published table: its columns, and what one row is."""
+    """One published table: its columns, what one row is, and what each column means."""
 
     columns: Columns
     description: str
+    meanings: Mapping[str, Meaning]
+    """By column, of every column."""
 
 
 def table(columns: Columns, rows: Iterable[Mapping[str, object]]) -> gpd.GeoDataFrame:

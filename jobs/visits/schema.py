@@ -14,11 +14,22 @@ from jobs.visits.columns import (
     COUNT,
     FLAG,
     NUMBER,
+    OPTIONAL_WHOLE,
     SHAPE,
     TEXT,
     TIME,
     Columns,
     PublishedTable,
+)
+from jobs.visits.meanings import (
+    BERTH_MEANINGS,
+    ESTIMATE_MEANINGS,
+    HISTORY_MEANINGS,
+    LOOK_MEANINGS,
+    PORT_MEANINGS,
+    VESSEL_MEANINGS,
+    VISIT_MEANINGS,
+    VOYAGE_MEANINGS,
 )
 from jobs.visits.occupancy.draws import StayDraws
 
@@ -182,20 +193,66 @@ HISTORY_COLUMNS: Columns = {
 """A row is one stay in one of the equally likely histories; visit_id is empty for an
 unseen stay."""
 
+BERTH_COLUMNS: Columns = {
+    "port": TEXT,
+    "berth": TEXT,
+    "name": TEXT,
+    "kind": TEXT,
+    "capacity": OPTIONAL_WHOLE,
+    "source": TEXT,
+    "area_m2": NUMBER,
+    "centroid_lon": NUMBER,
+    "centroid_lat": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is one berth; capacity is missing for an anchorage, which has no limit."""
+
+PORT_COLUMNS: Columns = {
+    "port": TEXT,
+    "name": TEXT,
+    "country": TEXT,
+    "locode": TEXT,
+    "source": TEXT,
+    "berths": COUNT,
+    "epsg": COUNT,
+    "area_m2": NUMBER,
+    "centroid_lon": NUMBER,
+    "centroid_lat": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is one port: its area of interest."""
+
 PUBLISHED: Mapping[str, PublishedTable] = {
-    "vessels": PublishedTable(VESSEL_COLUMNS, "one vessel in one overpass"),
-    "looks": PublishedTable(LOOK_COLUMNS, "what one overpass could see of one berth"),
+    "vessels": PublishedTable(VESSEL_COLUMNS, "one vessel in one overpass", VESSEL_MEANINGS),
+    "looks": PublishedTable(
+        LOOK_COLUMNS, "what one overpass could see of one berth", LOOK_MEANINGS
+    ),
     "visits": PublishedTable(
-        FULL_VISIT_COLUMNS, "one seen stay of one ship, with bounds for arrival and departure"
+        FULL_VISIT_COLUMNS,
+        "one seen stay of one ship, with bounds for arrival and departure",
+        VISIT_MEANINGS,
     ),
     "estimates": PublishedTable(
-        ESTIMATE_COLUMNS, "one berth over the whole period: visits seen or not, with intervals"
+        ESTIMATE_COLUMNS,
+        "one berth over the whole period: visits seen or not, with intervals",
+        ESTIMATE_MEANINGS,
     ),
     "voyages": PublishedTable(
-        VOYAGE_COLUMNS, "a visit that may be the next stop of a ship seen at another port"
+        VOYAGE_COLUMNS,
+        "a visit that may be the next stop of a ship seen at another port",
+        VOYAGE_MEANINGS,
     ),
+    "berths": PublishedTable(BERTH_COLUMNS, "one berth: its polygon", BERTH_MEANINGS),
+    "ports": PublishedTable(PORT_COLUMNS, "one port: its area of interest", PORT_MEANINGS),
 }
 """The published tables with a geometry, by file name; descriptions are published too."""
+
+HISTORIES_TABLE = PublishedTable(
+    HISTORY_COLUMNS,
+    "one stay in one of 200 equally likely histories of a berth",
+    HISTORY_MEANINGS,
+)
+"""The published table without a geometry."""
 
 
 @dataclass(frozen=True)

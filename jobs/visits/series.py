@@ -19,30 +19,9 @@ from jobs.domain import Berth, LookState, Period, Port
 from jobs.visits.cargo import StayVolumes, barrels_in
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.schema import PortEstimate, PortTables
+from jobs.visits.series_meanings import COUNTS, ESTIMATES, PERIODS, PLACES
 
 FREQUENCIES = ("day", "week", "month")
-LONG_NAMES = {
-    "looks": "overpasses that imaged at least half of the berth, or a ship at it",
-    "clear_looks": "looks in which all of the berth was free of cloud",
-    "vessels_seen": "sightings of ships, summed over the looks",
-    "visits_seen": "stays seen, each counted in the period of its first sighting",
-    "days_without_look": "days of the period on which no look saw anything of the berth",
-}
-"""The counts, in order."""
-ESTIMATES = {
-    "visits": "stays that began in the period, seen or not: mean of the histories",
-    "visits_low": "5 % of the histories have fewer visits",
-    "visits_high": "5 % of the histories have more visits",
-    "visits_low_50": "25 % of the histories have fewer visits",
-    "visits_high_50": "25 % of the histories have more visits",
-    "occupancy": "mean number of ships at the berth: mean of the histories",
-    "occupancy_low": "5 % of the histories have a lower occupancy",
-    "occupancy_high": "5 % of the histories have a higher occupancy",
-    "barrels": "barrels of the ships that came, at oil terminals: mean of the histories",
-    "barrels_low": "5 % of the histories have fewer barrels",
-    "barrels_high": "5 % of the histories have more barrels",
-}
-"""The estimates, in order; barrels are NaN but at oil terminals."""
 
 
 def port_visits(
@@ -110,14 +89,17 @@ def _series(
 ) -> xr.Dataset:
     places = [(tables.port, berth) for tables, _ in ports for berth in tables.port.berths]
     starts = period_starts(period, frequency)
-    counts = {name: np.zeros((len(places), len(starts)), np.int32) for name in LONG_NAMES}
+    counts = {name: np.zeros((len(places), len(starts)), np.int32) for name in COUNTS}
     row_of = {(port.id, berth.id): row for row, (port, berth) in enumerate(places)}
     for tables, _ in ports:
         _count(counts, tables, row_of, starts, period)
     estimates = _estimates([berth for _, berths in ports for berth in berths], starts, period)
     return xr.Dataset(
-        {name: (("port_berth", "period"), counts[name], _attrs(name)) for name in LONG_NAMES}
-        | {name: (("port_berth", "period"), estimates[name], _attrs(name)) for name in ESTIMATES},
+        {
+            name: (("port_berth", "period"), values[name], meanings[name].attributes)
+            for meanings, values in ((COUNTS, counts), (ESTIMATES, estimates))
+            for name in meanings
+        },
         coords=_place_coords(places) | _period_coords(starts, period, frequency),
         attrs={
             "Conventions": "CF-1.11",
@@ -247,21 +229,17 @@ def _cells(
     return rows, periods
 
 
-def _attrs(name: str) -> dict[str, str]:
-    unit = "barrel" if name.startswith("barrels") else "1"
-    return {"long_name": (LONG_NAMES | ESTIMATES)[name], "units": unit}
-
-
 def _place_coords(places: Sequence[tuple[Port, Berth]]) -> dict[str, object]:
-    def text(values: list[str], long_name: str) -> tuple[str, NDArray[np.object_], dict[str, str]]:
-        return "port_berth", np.array(values, dtype=object), {"long_name": long_name}
-
+    values = {
+        "port_berth": [f"{port.id}/{berth.id}" for port, berth in places],
+        "port": [port.id for port, _ in places],
+        "berth": [berth.id for _, berth in places],
+        "berth_name": [berth.name for _, berth in places],
+        "kind": [berth.kind.value for _, berth in places],
+    }
     return {
-        "port_berth": text([f"{port.id}/{berth.id}" for port, berth in places], "port and berth"),
-        "port": text([port.id for port, _ in places], "port id"),
-        "berth": text([berth.id for _, berth in places], "berth id"),
-        "berth_name": text([berth.name for _, berth in places], "berth name"),
-        "kind": text([berth.kind.value for _, berth in places], "kind of berth"),
+        name: ("port_berth", np.array(texts, dtype=object), PLACES[name].attributes)
+        for name, texts in values.items()
     }
 
 
@@ -275,12 +253,9 @@ def _period_coords(starts: Sequence[date], period: Period, frequency: str) -> di
     def days_of(values: Sequence[date]) -> NDArray[np.datetime64]:
         return np.array(values, "datetime64[D]").astype("datetime64[ns]")
 
+    first = {**PERIODS["period"].attributes, "long_name": f"first day of the {frequency}, UTC"}
     return {
-        "period": ("period", days_of(starts), {"long_name": f"first day of the {frequency}, UTC"}),
-        "period_end": ("period", days_of(ends), {"long_name": "last day, inclusive, UTC"}),
-        "days": (
-            "period",
-            np.array(days, np.int32),
-            {"long_name": "days that belong to the job's period", "units": "d"},
-        ),
+        "period": ("period", days_of(starts), first),
+        "period_end": ("period", days_of(ends), PERIODS["period_end"].attributes),
+        "days": ("period", np.array(days, np.int32), PERIODS["days"].attributes),
     }

@@ -21,6 +21,7 @@ from jobs.cli.commands import COMMANDS, CommandGroup
 from jobs.cli.program import load_command
 from jobs.domain import today_utc
 from jobs.domain.ports import bundled_ports, read_port
+from jobs.errors import InputError
 from jobs.plan import write_plan
 from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
@@ -92,6 +93,19 @@ def test_help_imports_no_command() -> None:
     asked = "import sys; from jobs.cli import app; app(['--help'], standalone_mode=False)"
     heavy = "sys.exit(bool({'numpy', 'torch', 'distributed', 'pandas'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", f"{asked}; {heavy}"], check=True, capture_output=True)
+
+
+def test_columns_of_all_tables_of_one_and_of_none() -> None:
+    assert "port_visits.zarr" in call("columns")
+    one = call("columns", "visits")
+    assert "departure_before" in one
+    assert "no look found it gone" in one
+    found = json.loads(call("columns", "berths.csv", "--json"))
+    assert found["name"] == "berths"
+    assert {"name", "dtype", "unit", "meaning"} <= set(found["columns"][0])
+    assert len(json.loads(call("columns", "--json"))) > 15
+    with pytest.raises(InputError, match="no table 'vissits'; did you mean 'visits'"):
+        call("columns", "vissits")
 
 
 def test_ports_as_a_table_and_as_json() -> None:

@@ -35,7 +35,7 @@ from jobs.domain import (
     Vessel,
 )
 from jobs.publish.pictures import cut
-from jobs.publish.publication import Provenance, Publication, UnitCounts
+from jobs.publish.publication import Provenance, Publication, SourceItem, UnitCounts
 from jobs.publish.rendering import Rendering, fix_rendering
 from jobs.visits.cargo import VolumeSettings, counted_stays, volumes_of
 from jobs.visits.columns import table
@@ -348,10 +348,31 @@ def make_publication(
             items=items,
             read=dict.fromkeys(items, "5f" * 32),
             attributions=("Contains modified Copernicus Sentinel data 2024", "Landsat: USGS"),
+            sources=make_sources([record for found in records.values() for record in found]),
         ),
         imagery=FakeImagery(tables),
         failures=() if empty else make_failures(),
     )
+
+
+def make_sources(
+    records: Sequence[OverpassRecord], catalog: str = "https://stac.example/v1"
+) -> tuple[SourceItem, ...]:
+    """The items of overpasses, each of one overpass."""
+    found = (
+        SourceItem(
+            catalog=catalog,
+            collection="sentinel-2-l2a",
+            item_id=item_id,
+            platform=record.platform,
+            acquired=record.acquired,
+            processing_baseline="05.10",
+            overpass_ids=(record.overpass_id,),
+        )
+        for record in records
+        for item_id in record.item_ids
+    )
+    return tuple(sorted(found, key=lambda item: item.item_id))
 
 
 def make_estimate(port: Port, days: float, draws: int = 20, seed: int = 5) -> PortEstimate:

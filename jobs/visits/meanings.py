@@ -1,0 +1,355 @@
+"""What every column of the published tables of imagery means: the registry that the files' own
+metadata, the data dictionary and its page are made from.
+
+The types are in ``jobs.visits.schema``; a test asks that each column has its meaning here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs.domain import BerthKind, LookState, Meaning
+from jobs.visits.polygon_source import PolygonSource
+
+Meanings = Mapping[str, Meaning]
+
+PROBABILITY = "0 to 1"
+SHARE = "0 to 1"
+LOW_90, HIGH_90 = "5 % of the histories are below", "5 % of the histories are above"
+_DETECTOR = "the packaged or given network"
+
+PORT = Meaning("id of the port", values="as in the job file or a bundled one, such as RUVYP")
+BERTH = Meaning("id of the berth", values="one of `berths`, unique within the port")
+OVERPASS = Meaning(
+    "id of the overpass: all scenes of one satellite on one pass over the port",
+    source="port, sensor family, time and a digest of the catalog's items",
+)
+SENSOR = Meaning(
+    "sensor and level of its product",
+    values="as `berthwatch sensors` lists them",
+    source="the catalog's collection",
+)
+PLATFORM = Meaning("satellite, in lower case", source="the catalog's item")
+CENTROID = "the polygon's centroid"
+SHAPE_SOURCE = "WGS 84 (longitude, latitude), to 7 decimals, about a centimetre"
+LENGTH_SD = Meaning(
+    "standard deviation of the length's error", "m", source="as calibrated on labelled ships"
+)
+VISIT_ID = "port, berth, first sighting and rank: later looks do not change it"
+HISTORIES = "1000 equally likely histories unless the job says otherwise (`provenance.json`)"
+
+
+def _interval(text: str, unit: str, middle: str, missing: str = "") -> tuple[Meaning, ...]:
+    """Mean of the histories and the ends of its 90 % interval."""
+    return (
+        Meaning(f"{text}: {middle}", unit, source=HISTORIES, missing=missing),
+        Meaning(f"{text}: low end of the 90 % interval", unit, source=LOW_90, missing=missing),
+        Meaning(f"{text}: high end of the 90 % interval", unit, source=HIGH_90, missing=missing),
+    )
+
+
+_VISITS = _interval("stays that began in the period, seen or not", "1", "mean of the histories")
+_OCCUPANCY = _interval("mean number of ships at the berth", "1", "mean of the histories")
+_DWELL = _interval("length of stay", "d", "posterior mean")
+_RECALL = _interval(
+    "share of the ships there that a clear look finds, of the sensor with most looks",
+    "1",
+    "posterior mean",
+)
+_HALF = _interval(
+    "visits, were stays believed half as long", "1", "mean of at most 200 histories made for it"
+)
+_DOUBLE = _interval(
+    "visits, were stays believed twice as long", "1", "mean of at most 200 histories made for it"
+)
+_NO_OIL = "the berth is no oil terminal"
+_BARRELS = _interval("barrels of the ships that came", "barrel", "mean of the histories", _NO_OIL)
+_NOT_IDENTIFIED = "the berth holds several ships, so that the histories name no single one"
+
+VESSEL_MEANINGS: Meanings = {
+    "vessel_id": Meaning("id of the vessel in this overpass", source="overpass and number"),
+    "port": PORT,
+    "berth": Meaning(
+        "id of the berth it lies at",
+        values="one of `berths`",
+        source="the berth its box overlaps most, else the nearest within 50 m",
+        missing="at no berth",
+    ),
+    "overpass_id": OVERPASS,
+    "time": Meaning(
+        "moment of the overpass, UTC", source="acquisition of its earliest scene in the catalog"
+    ),
+    "sensor": SENSOR,
+    "platform": PLATFORM,
+    "length_m": Meaning("length of the hull", "m", source=f"{_DETECTOR}; calibrated"),
+    "length_sd_m": LENGTH_SD,
+    "beam_m": Meaning(
+        "beam of the hull", "m", source=f"{_DETECTOR}; at 10 m pixels blurred and too wide"
+    ),
+    "heading_deg": Meaning(
+        "direction of the hull, clockwise from grid north",
+        "degree",
+        values="0 to 180: bow and stern are not told apart",
+        source=_DETECTOR,
+    ),
+    "score": Meaning(
+        "probability that this is a ship",
+        "1",
+        values=PROBABILITY,
+        source=f"{_DETECTOR}, calibrated on labelled ships",
+    ),
+    "truncated": Meaning(
+        "whether the hull is cut by the image's edge or by cloud: its length is a lower bound"
+    ),
+    "background": Meaning(
+        "how much the port itself looks like a ship at this place",
+        "1",
+        values=PROBABILITY,
+        source="the network on the median of many looks",
+        missing="unknown: too few looks, or fixed structure is kept by the job",
+    ),
+    "fixed": Meaning(
+        "whether it is taken for a fixed part of the port: then it is counted nowhere else"
+    ),
+    "visit_id": Meaning(
+        "id of the seen stay it belongs to",
+        values="one of `visits`",
+        missing="at no berth, or fixed structure",
+    ),
+    "geometry": Meaning("centre of the hull, a point", source=SHAPE_SOURCE),
+    "footprint": Meaning("rotated box around the hull, a polygon", source=SHAPE_SOURCE),
+}
+
+LOOK_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": BERTH,
+    "overpass_id": OVERPASS,
+    "time": VESSEL_MEANINGS["time"],
+    "sensor": SENSOR,
+    "platform": PLATFORM,
+    "clear_fraction": Meaning(
+        "share of the berth that was imaged without cloud; thin cloud counts as clear",
+        "1",
+        values=SHARE,
+        source="the archive's `quality`",
+    ),
+    "state": Meaning(
+        "what the overpass could see of the berth",
+        values=", ".join(LookState),
+        source="clear: 90 % of the berth and more; clouded: under 30 % of what was imaged; "
+        "outside: under half was imaged; with a ship found it is partly at least",
+    ),
+    "vessels": Meaning("ships found at the berth", "1", values="0 or more"),
+    "imaged_fraction": Meaning(
+        "share of the berth inside the image", "1", values=SHARE, source="the archive's `quality`"
+    ),
+    "thin_cloud_fraction": Meaning(
+        "share of the berth under thin cloud", "1", values=SHARE, source="the archive's `quality`"
+    ),
+    "screened": Meaning("whether all of the berth came with a cloud mask"),
+    "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
+}
+
+VISIT_MEANINGS: Meanings = {
+    "visit_id": Meaning("id of the seen stay", source=VISIT_ID),
+    "port": PORT,
+    "berth": BERTH,
+    "arrival_after": Meaning(
+        "last clear look before, in which the ship was not there, UTC",
+        missing="no clear look before it: no bound",
+    ),
+    "arrival_before": Meaning("first sighting, UTC: the ship had come by then"),
+    "departure_after": Meaning("last sighting, UTC: the ship was still there"),
+    "departure_before": Meaning(
+        "look that found it gone, UTC", missing="no look found it gone: no bound"
+    ),
+    "looks": Meaning(
+        "looks from first to last sighting that were clear or partly clear", "1", values="1 or more"
+    ),
+    "vessels": Meaning("sightings that were put together", "1", values="1 or more"),
+    "length_m": Meaning(
+        "length of the hull",
+        "m",
+        source="its sightings weighted by inverse variance; those seen whole, where there are any",
+    ),
+    "length_sd_m": LENGTH_SD,
+    "confidence": Meaning(
+        "probability that any of its sightings is a ship",
+        "1",
+        values=PROBABILITY,
+        source="their scores taken as independent; halved where no sighting shows the whole hull",
+    ),
+    "truncated": Meaning("whether no sighting shows the whole hull: its length is a lower bound"),
+    "overpass_ids": Meaning("ids of the overpasses that saw it, parted by blanks"),
+    "probability": Meaning(
+        "share of the histories in which a ship was there",
+        "1",
+        values=PROBABILITY,
+        source=HISTORIES,
+        missing=_NOT_IDENTIFIED,
+    ),
+    **{
+        f"{event}_{which}": Meaning(
+            f"{event}, UTC: {text}",
+            source="histories, to the minute",
+            missing=_NOT_IDENTIFIED + ", or the stay is in none of them",
+        )
+        for event in ("arrival", "departure")
+        for which, text in (
+            ("low", "5 % of the histories are earlier"),
+            ("median", "median of the histories"),
+            ("high", "5 % of the histories are later"),
+        )
+    },
+    "geometry": Meaning("mean of the hull's centres, a point", source=SHAPE_SOURCE),
+}
+
+ESTIMATE_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": BERTH,
+    "model": Meaning(
+        "model of the berth",
+        values="one ship, several ships",
+        source="by the berth's capacity",
+    ),
+    "usable_looks": Meaning("looks that say something of the berth", "1", values="0 or more"),
+    "visits_seen": Meaning("stays seen in the whole period", "1", values="0 or more"),
+    **dict(zip(("visits", "visits_low", "visits_high"), _VISITS, strict=True)),
+    "visits_low_50": Meaning(
+        "stays that began in the period: low end of the 50 % interval",
+        "1",
+        source="25 % of the histories are below",
+    ),
+    "visits_high_50": Meaning(
+        "stays that began in the period: high end of the 50 % interval",
+        "1",
+        source="25 % of the histories are above",
+    ),
+    **dict(zip(("occupancy", "occupancy_low", "occupancy_high"), _OCCUPANCY, strict=True)),
+    **dict(zip(("dwell_days", "dwell_low_days", "dwell_high_days"), _DWELL, strict=True)),
+    **dict(zip(("recall", "recall_low", "recall_high"), _RECALL, strict=True)),
+    "dwell_prior_days": Meaning(
+        "length of stay believed before any look, median", "d", source="the job's `dwell`, or ours"
+    ),
+    "dwell_prior_source": Meaning("where that belief comes from, in words"),
+    "dwell_learned": Meaning(
+        "how far the looks narrowed the length of stay",
+        "1",
+        values="0 (not at all) to 1 (known)",
+        source="1 - posterior variance / prior variance of its logarithm",
+    ),
+    "dwell_share": Meaning(
+        "share of the variance of `visits` that goes with the length of stay",
+        "1",
+        values=SHARE,
+        source="squared correlation of their logarithms in the histories",
+    ),
+    **dict(
+        zip(
+            ("visits_half_dwell", "visits_half_dwell_low", "visits_half_dwell_high"),
+            _HALF,
+            strict=True,
+        )
+    ),
+    **dict(
+        zip(
+            ("visits_double_dwell", "visits_double_dwell_low", "visits_double_dwell_high"),
+            _DOUBLE,
+            strict=True,
+        )
+    ),
+    "recall_source": Meaning("where the recall believed before any look comes from, in words"),
+    "effective_points": Meaning(
+        "effective sample size of the parameters", "1", source="adaptive importance sampling"
+    ),
+    "agreement": Meaning(
+        "how probable looks as odd as these are under the model",
+        "1",
+        values="0 to 1; near 0 the model does not explain the looks",
+        missing="no usable look",
+    ),
+    **dict(zip(("barrels", "barrels_low", "barrels_high"), _BARRELS, strict=True)),
+    "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
+}
+
+VOYAGE_MEANINGS: Meanings = {
+    "from_visit": Meaning("visit it may have left", values="a visit_id of `visits`"),
+    "to_visit": Meaning("visit it may have come to", values="a visit_id of `visits`"),
+    "from_port": Meaning("id of the port of from_visit"),
+    "to_port": Meaning("id of the port of to_visit"),
+    "probability": Meaning(
+        "probability that both visits are one ship's, with no other seen stop between",
+        "1",
+        values="0.05 to 1: less probable ones are left out",
+        source="matchings of visits by length, time and sea route",
+    ),
+    "hours_min": Meaning("time under way if it is one ship's: 5 % are shorter", "h"),
+    "hours_median": Meaning("time under way if it is one ship's: median", "h"),
+    "hours_max": Meaning("time under way if it is one ship's: 5 % are longer", "h"),
+    "distance_km": Meaning("length of the shortest way by sea between the ports", "km"),
+    "from_length_m": Meaning("length of the ship of from_visit", "m"),
+    "from_length_sd_m": LENGTH_SD,
+    "to_length_m": Meaning("length of the ship of to_visit", "m"),
+    "to_length_sd_m": LENGTH_SD,
+    "geometry": Meaning(
+        "shortest way by sea between the ports, a line: not a track", source=SHAPE_SOURCE
+    ),
+}
+
+HISTORY_MEANINGS: Meanings = {
+    "history": Meaning(
+        "number of the history, from 0",
+        "1",
+        values="0 to 199",
+        source="the first 200; all berths of one number are one history",
+    ),
+    "port": PORT,
+    "berth": BERTH,
+    "arrival": Meaning("arrival in this history, UTC", source="to the second"),
+    "departure": Meaning("departure in this history, UTC", source="to the second"),
+    "length_m": Meaning(
+        "length of the ship in this history",
+        "m",
+        source="to a decimetre",
+        missing="the history does not say it",
+    ),
+    "visit_id": Meaning(
+        "the seen stay that this is", values="a visit_id of `visits`", missing="an unseen stay"
+    ),
+}
+
+BERTH_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": Meaning("id of the berth, unique within the port"),
+    "name": Meaning("name of the berth"),
+    "kind": Meaning("what the berth is for", values=", ".join(BerthKind)),
+    "capacity": Meaning(
+        "ships it holds", "1", values="1 or more", missing="an anchorage, which has no limit"
+    ),
+    "source": Meaning(
+        "where the polygon comes from",
+        values=", ".join(PolygonSource),
+        source="bundled ones are drawn by hand; of a file of the job's, whether it calls itself "
+        "approximate: not checked against imagery",
+    ),
+    "area_m2": Meaning("area of the polygon on the ellipsoid", "m2"),
+    "centroid_lon": Meaning(f"longitude of {CENTROID}, WGS 84", "degree_east"),
+    "centroid_lat": Meaning(f"latitude of {CENTROID}, WGS 84", "degree_north"),
+    "geometry": Meaning("the berth, a polygon", source=SHAPE_SOURCE),
+}
+
+PORT_MEANINGS: Meanings = {
+    "port": PORT,
+    "name": Meaning("name of the port"),
+    "country": Meaning("country", source="as the port's file writes it"),
+    "locode": Meaning("UN/LOCODE", source="the port's file", missing="none is known"),
+    "source": BERTH_MEANINGS["source"],
+    "berths": Meaning("number of berths", "1", values="0 or more"),
+    "epsg": Meaning("EPSG code of the archive's grid, a UTM zone"),
+    "area_m2": Meaning("area of the polygon on the ellipsoid", "m2"),
+    "centroid_lon": BERTH_MEANINGS["centroid_lon"],
+    "centroid_lat": BERTH_MEANINGS["centroid_lat"],
+    "geometry": Meaning(
+        "the area of interest, a polygon: nothing outside is looked at", source=SHAPE_SOURCE
+    ),
+}
