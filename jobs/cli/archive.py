@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from jobs.archive import CopyFormat, PortArchive, clean, overview
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
-from jobs.cli.output import out, say, show
+from jobs.cli.output import out, say, show, working
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
 from jobs.errors import ClusterLostError, InputError
@@ -52,8 +53,12 @@ def verify(
     """
     found = pinned(source)
     try:
-        with nullcontext() if cluster is None else connect(cluster) as client:
-            rows = verify_sample(found, storage_at(found.archive), sample, seed, client, inputs)
+        with (
+            nullcontext() if cluster is None else connect(cluster) as client,
+            working("choosing overpasses ...") as tell,
+        ):
+            storage = storage_at(found.archive)
+            rows = verify_sample(found, storage, sample, seed, client, inputs, tell)
     except ClusterLostError as error:
         say(str(error))
         raise typer.Exit(ExitCode.LOST) from None
@@ -93,7 +98,8 @@ def export(
     if port not in known:
         raise InputError(f"no port {port!r} in this job; it has {', '.join(known)}")
     archive = PortArchive.create_or_open(storage_at(found.archive), known[port], None)
-    archive.export(output, tag, form)
+    with working(f"copying {port} to {output} ..."):
+        archive.export(output, tag, form)
     typer.echo(output)
 
 
@@ -135,7 +141,17 @@ def archive(
         return
     # the lock is a file too, and taking it deletes what killed writers left
     with nullcontext() if dry_run else storage.locked():
-        cleaned = [clean(each, expire_days, dry_run=dry_run) for each in archives]
-    show([one.row() for one in cleaned], as_json, "no port has an archive yet")
+        rows = list(_cleaned(archives, expire_days, dry_run))
+    show(rows, as_json, "no port has an archive yet")
     if dry_run and not as_json:
         out.print("nothing was removed; without --dry-run it would be", style="dim")
+
+
+def _cleaned(
+    archives: list[PortArchive], expire_days: float | None, dry_run: bool
+) -> Iterator[Mapping[str, object]]:
+    """A row of each archive, once it is cleaned."""
+    with working("collecting ...") as tell:
+        for number, each in enumerate(archives, start=1):
+            tell(f"collecting {each.port.id}, {number} of {len(archives)} ports ...")
+            yield clean(each, expire_days, dry_run=dry_run).row()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 import typer
@@ -72,3 +74,36 @@ def interval(row: Mapping[str, Any], name: str, form: str = ".1f") -> str:
 def say(message: str) -> None:
     """A word to the person, on standard error."""
     err.print(message, highlight=False, markup=False, soft_wrap=True)
+
+
+SAY_EVERY_S = 10.0
+"""Between lines on work that goes on, where there is no terminal."""
+
+
+@contextmanager
+def working(first: str) -> Iterator[Callable[[str], None]]:
+    """Show what goes on meanwhile; gives a function that takes what goes on next.
+
+    On a terminal as a line that moves; elsewhere as a plain line every SAY_EVERY_S seconds, so that
+    short work says nothing.
+    """
+    if err.is_terminal:
+        with err.status(first) as status:
+            yield status.update
+        return
+    now, over = [first], Event()
+
+    def go_on() -> None:
+        while not over.wait(SAY_EVERY_S):
+            say(now[-1])
+
+    def tell(text: str) -> None:
+        now[:] = [text]
+
+    thread = Thread(target=go_on, name="working", daemon=True)
+    thread.start()
+    try:
+        yield tell
+    finally:
+        over.set()
+        thread.join()

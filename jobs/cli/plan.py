@@ -12,7 +12,7 @@ import typer
 
 from jobs.cli.destinations import file_to_write
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
-from jobs.cli.output import err, out, say, show
+from jobs.cli.output import err, out, say, show, working
 from jobs.cli.program import command_app
 from jobs.domain import Job, Overpass, Period, read_job, today_utc
 from jobs.plan import (
@@ -54,22 +54,22 @@ def search(job: JobFile, as_json: AsJson = False, every: Every = False) -> None:
 
 def _search(job: Path) -> Plan:
     """Ask the catalogs and keep what they hold in memory."""
-    with err.status("searching ...") as status:
-        return make_plan(read_job(job), progress=status.update, tell=say)
+    with working("searching ...") as tell:
+        return make_plan(read_job(job), progress=tell, tell=say)
 
 
 def _search_to(job: Job, output: Path) -> Plan:
     """Ask the catalogs and write what they hold to a file, port by port."""
-    with err.status("searching ...") as status:
-        return plan_to_file(job, output, progress=status.update, tell=say)
+    with working("searching ...") as tell:
+        return plan_to_file(job, output, progress=tell, tell=say)
 
 
 def pinned(
     source: Path, replan: bool = False, period: Period | None = None, *, pin: bool = True
 ) -> Plan:
     """The plan to work with, as ``pinned_plan`` finds or makes it; says which it is."""
-    with err.status("searching ...") as status:
-        got = pinned_plan(source, replan, period, progress=status.update, tell=say, pin=pin)
+    with working("searching ...") as tell:
+        got = pinned_plan(source, replan, period, progress=tell, tell=say, pin=pin)
     _tell_of_future(got.plan.period)
     digest = got.plan.hash[:12]
     if got.found:

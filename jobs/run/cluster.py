@@ -33,6 +33,10 @@ WAIT_FOR_WORKERS_S = 60.0
 CONNECT_TIMEOUT = "20s"
 REPORT_TIMEOUT_S = 60.0
 COUNT_TIMEOUT_S = 30.0
+MEMORY_S = 5.0
+NEARLY_FULL = 0.7
+"""Share of its limit from which a worker's memory is worth a word; Dask pauses it at .8."""
+GB = 1e9
 ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
 
@@ -244,6 +248,26 @@ def count_workers(client: Client, timeout_s: float) -> WorkerCount:
         cpus=sum("CPU" in offered for offered in offers),
         without_gpu=sum("CPU" in offered or "GPU" not in offered for offered in offers),
     )
+
+
+def workers_memory(client: Client) -> str:
+    """The memory that the workers use and may use, in words; empty where nobody answers in time."""
+    try:
+        if client.scheduler is None or client.status != "running":
+            return ""
+        answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=MEMORY_S)
+    except (OSError, TimeoutError, CancelledError, RuntimeError):
+        return ""
+    workers = answer["workers"].values()
+    used = [worker.get("metrics", {}).get("memory", 0) for worker in workers]
+    most = [worker.get("memory_limit") or 0 for worker in workers]
+    if not any(used):
+        return ""
+    of = f" of {sum(most) / GB:.1f}" if all(most) else ""
+    count = "1 worker" if len(used) == 1 else f"{len(used)} workers"
+    fullest = max((u / m for u, m in zip(used, most, strict=True) if m), default=0.0)
+    warning = f", the fullest at {fullest:.0%} of its limit" if fullest > NEARLY_FULL else ""
+    return f"{count} with {sum(used) / GB:.1f}{of} GB{warning}"
 
 
 @contextmanager

@@ -31,6 +31,12 @@ class EventName(StrEnum):
     """The cluster was lost; the run ends early."""
     REFUSED = "refused"
     """The archive could not be written; the run ends early."""
+    STAGE = "stage"
+    """What comes after the overpasses begins: counting visits, linking voyages, writing results."""
+    COUNTING = "counting"
+    """How far the count of a port's visits is; shown, and not part of the journal."""
+    COUNTED = "counted"
+    """The visits of a port were counted."""
     PUBLISHED = "published"
     """The results were published under a tag."""
     ENDED = "ended"
@@ -50,6 +56,10 @@ class Event:
 
 Observer = Callable[[Event], None]
 """Called with each event of a run."""
+
+
+def unobserved(event: Event) -> None:
+    """Where nobody observes."""
 
 
 def warner(observe: Observer) -> Callable[[str], None]:

@@ -12,6 +12,8 @@ Every line has ``time`` (UTC, ISO 8601) and ``event``; the rest depends on the e
     warning      reason, and what it is about
     lost         reason: the cluster was lost; the run ends early
     refused      reason: the archive could not be written; the run ends early
+    stage        stage (counting visits, linking voyages, writing results), ports, berths
+    counted      port, berths_done
     published    folder
     ended        exit, done
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from distributed import Client
 from rich.console import Console
@@ -14,7 +15,7 @@ from jobs.errors import ClusterLostError
 from jobs.plan import Plan
 from jobs.publish import published_units
 from jobs.run.backlog import RunOptions, work_items
-from jobs.run.cluster import raising_cluster_lost
+from jobs.run.cluster import raising_cluster_lost, workers_memory
 from jobs.run.events import Event, EventName, Observer, warner
 from jobs.run.execute import count_units, run_units
 from jobs.run.exit_codes import ExitCode, exit_code
@@ -155,7 +156,8 @@ class _Run:
     def _work(self, client: Client) -> Summary:
         """Do what is missing; events also go to the console and to Prometheus."""
         self.console.print(f"dashboard {client.dashboard_link}", highlight=False)
-        with display(self.console) as show, metrics(client, self.plan.name) as measure:
+        memory = partial(workers_memory, client)
+        with display(self.console, memory) as show, metrics(client, self.plan.name) as measure:
             observe = _both(_both(self.observe, show), measure)
             with kept_performance(client, self.storage, self.plan.name, observe):
                 return run_units(
@@ -196,10 +198,22 @@ class _Run:
         if self.folder is not None:
             self.console.print(f"results {state.tag} are there already", highlight=False)
             return
-        self.console.print("counting seen visits and estimating unseen ones")
-        publication = collect(self.plan, self.archives, self.settings, self.storage, client, state)
+        with display(self.console, partial(workers_memory, client)) as show:
+            self._count_and_publish(client, state, show)
+
+    def _count_and_publish(self, client: Client, state: JobState, show: Observer) -> None:
+        # what workers tell comes from another thread, and is for the display alone
+        def observe(event: Event) -> None:
+            show(event)
+            if event.name is not EventName.COUNTING:
+                self.observe(event)
+
+        publication = collect(
+            self.plan, self.archives, self.settings, self.storage, client, state, observe
+        )
+        observe(Event(EventName.STAGE, {"stage": "writing results"}))
         self.folder = publish_run(publication, self.archives, self.storage)
-        self.observe(Event(EventName.PUBLISHED, {"folder": self.folder}))
+        observe(Event(EventName.PUBLISHED, {"folder": self.folder}))
 
     def _state(self) -> JobState:
         return job_state(self.plan, self.archives, self.settings, cargo_entries(self.plan))

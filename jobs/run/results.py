@@ -39,6 +39,8 @@ from jobs.publish import (
     name_newest,
     publish,
 )
+from jobs.run.counting import READING, STRUCTURE, Tell, heard, tell_nobody, teller
+from jobs.run.events import Event, EventName, Facts, Observer, unobserved
 from jobs.run.identity import JobState, PortState, job_state
 from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import detector_errors
@@ -89,38 +91,61 @@ class PortResult:
     series: Mapping[str, xr.Dataset]
 
 
-def count_port(root: Storage, port: Port, overpass_ids: Sequence[str], basis: Basis) -> PortResult:
-    """The tables, estimates and series of one port from its newest commit; runs on a worker."""
+def count_port(
+    root: Storage,
+    port: Port,
+    overpass_ids: Sequence[str],
+    basis: Basis,
+    topic: str | None = None,
+) -> PortResult:
+    """The tables, estimates and series of one port from its newest commit; runs on a worker.
+
+    How far it is, is told under the topic.
+    """
+    tell = teller(topic, port.id)
     archive = PortArchive.create_or_open(root, port, None)
     if basis.structure_settings is None:
-        return _count(archive.records(overpass_ids), port, basis)
-    records = mark_fixed(archive, overpass_ids, basis.structure_settings, worker_offers_gpu())
-    return _count(records, port, basis)
+        return _count(archive.records(overpass_ids), port, basis, tell)
+    records = mark_fixed(archive, overpass_ids, basis.structure_settings, worker_offers_gpu(), tell)
+    return _count(records, port, basis, tell)
 
 
 def mark_fixed(
-    archive: PortArchive, overpass_ids: Sequence[str], settings: Settings, prefer_gpu: bool
+    archive: PortArchive,
+    overpass_ids: Sequence[str],
+    settings: Settings,
+    prefer_gpu: bool,
+    tell: Tell = tell_nobody,
 ) -> Iterator[OverpassRecord]:
     """The records of overpasses in time order, vessels on fixed structure marked as such.
 
     The marks depend on all these overpasses together, so they are not stored: another overpass may
-    change them. ``prefer_gpu``: run the network on a GPU where there is one.
+    change them. ``prefer_gpu``: run the network on a GPU where there is one; ``tell`` hears of each
+    overpass that is read.
     """
     steps = archive.steps()
+
+    def told(step: str) -> Iterator[OverpassRecord]:
+        for number, record in enumerate(archive.records(overpass_ids)):
+            tell(step, number, len(overpass_ids))
+            yield record
+
     found = segment.structures(
-        archive.records(overpass_ids),
+        told(READING),
         lambda overpass_id: archive.image(steps[overpass_id]),
         archive.port.grid,
         settings,
         prefer_gpu,
     )
-    for record in archive.records(overpass_ids):
+    for record in told(STRUCTURE):
         yield found[record.sensor].mark_record(record)
 
 
-def _count(records: Iterable[OverpassRecord], port: Port, basis: Basis) -> PortResult:
+def _count(
+    records: Iterable[OverpassRecord], port: Port, basis: Basis, tell: Tell = tell_nobody
+) -> PortResult:
     seen = port_tables(port, records)
-    found = estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries)
+    found = estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries, tell)
     counted = with_estimates(seen, found)
     return PortResult(counted, found, port_series(counted, found, basis.period))
 
@@ -150,17 +175,21 @@ def collect(
     root: Storage,
     client: Client,
     state: JobState | None = None,
+    observe: Observer = unobserved,
 ) -> Publication:
     """The publication of the job as the archive holds it now, with a tag derived from its content.
 
-    ``state`` is that of the archive, where it is known already. Raises ClusterLostError where the
-    cluster is lost meanwhile.
+    ``state`` is that of the archive, where it is known already; ``observe`` hears how far the count
+    is, also from a thread of the client. Raises ClusterLostError where the cluster is lost
+    meanwhile.
     """
     basis = basis_of(plan, settings)
     state = job_state(plan, archives, settings, basis.entries) if state is None else state
-    found = _results(plan, state.ports, root, client, basis)
+    found = _results(plan, state.ports, root, client, basis, observe)
     _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
     counts = state.counts
+    observe(Event(EventName.STAGE, {"stage": "linking voyages"}))
+    voyages = voyages_between(list(found.values()), plan.estimates.seed)
     return Publication(
         job=plan.name,
         tag=state.tag,
@@ -169,7 +198,7 @@ def collect(
         units=counts,
         tables={port_id: result.tables for port_id, result in found.items()},
         estimates={port_id: result.estimate for port_id, result in found.items()},
-        voyages=voyages_between(list(found.values()), plan.estimates.seed),
+        voyages=voyages,
         settings=plan.estimates,
         series=joined_series([found[port_id].series for port_id in sorted(found)], plan.period),
         provenance=_provenance(plan, settings, list(state.ports.values())),
@@ -238,17 +267,28 @@ def _ignore(reason: str) -> None:
 
 
 def _results(
-    plan: Plan, states: Mapping[str, PortState], root: Storage, client: Client, basis: Basis
+    plan: Plan,
+    states: Mapping[str, PortState],
+    root: Storage,
+    client: Client,
+    basis: Basis,
+    observe: Observer,
 ) -> dict[str, PortResult]:
     """The results by port id, in the plan's order whichever worker ends first: the sampler of
     voyages gives other numbers for another order.
     """
     seen = [port for port in plan.ports if states[port.id].done]
-    calls = ((root, port, states[port.id].done, basis) for port in seen)
+    berths = sum(len(port.berths) for port in seen)
+    facts: Facts = {"stage": "counting visits", "ports": len(seen), "berths": berths}
+    observe(Event(EventName.STAGE, facts))
     empty = [port for port in plan.ports if not states[port.id].done]
     found = {port.id: _count([], port, basis) for port in empty}
-    counted = parallel_map(client, count_port, calls)
-    found |= {seen[number].id: result for number, result in counted}
+    with heard(client, observe) as topic:
+        calls = ((root, port, states[port.id].done, basis, topic) for port in seen)
+        for number, result in parallel_map(client, count_port, calls):
+            port = seen[number]
+            found[port.id] = result
+            observe(Event(EventName.COUNTED, {"port": port.id, "berths_done": len(port.berths)}))
     return {port.id: found[port.id] for port in plan.ports}
 
 

@@ -5,7 +5,7 @@ their files again, whole, and compare them with what catalogs and archive say of
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from distributed import Client
@@ -79,12 +79,14 @@ def verify_sample(
     seed: int,
     client: Client | None = None,
     inputs: bool = False,
+    tell: Callable[[str], object] | None = None,
 ) -> list[dict[str, str]]:
     """One row per recomputed overpass: its id, ``equal`` or what differs, and the sha256 of what
     was read of its files when it was tiled, empty where that was not kept.
 
     With ``inputs`` nothing is recomputed: the files are read again. With a client its workers do
-    it, else this process. Raises ClusterLostError where the cluster is lost meanwhile.
+    it, else this process. ``tell`` hears how far it is. Raises ClusterLostError where the cluster is
+    lost meanwhile.
     """
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)
@@ -96,13 +98,26 @@ def verify_sample(
     chosen.sort(key=lambda unit: unit.overpass.id)
     calls = [(root, unit, settings, inputs) for unit in chosen]
     if client is None:
-        found = dict(enumerate(_result(*call) for call in calls))
+        results: Iterator[tuple[int, tuple[str, str]]] = enumerate(_result(*call) for call in calls)
     else:
-        found = dict(parallel_map(client, _result, calls))
+        results = parallel_map(client, _result, calls)
+    found = dict(_told(results, len(calls), tell))
     return [
         {"overpass": unit.overpass.id, **dict(zip(("result", "read"), found[number], strict=True))}
         for number, unit in enumerate(chosen)
     ]
+
+
+def _told(
+    results: Iterator[tuple[int, tuple[str, str]]],
+    of: int,
+    tell: Callable[[str], object] | None,
+) -> Iterator[tuple[int, tuple[str, str]]]:
+    """The results; how many there are is told with each."""
+    for number in range(of):
+        if tell is not None:
+            tell(f"verifying, {number} of {of} overpasses done ...")
+        yield next(results)
 
 
 def _result(root: Storage, unit: Unit, settings: Settings, inputs: bool) -> tuple[str, str]:

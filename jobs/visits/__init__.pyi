@@ -21,7 +21,7 @@ from .columns import (
 )
 from .crowding import CrowdedBerth, crowded_berths
 from .disagreement import disagreement_text, doubted_estimates, is_doubted
-from .estimate import estimate_port, with_estimates
+from .estimate import FITTING, HISTORIES, OTHER_DWELLS, estimate_port, with_estimates
 from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
 from .places import berth_table, port_table
@@ -52,14 +52,17 @@ __all__ = [
     "COUNT",
     "DAY_S",
     "DEGREE_DECIMALS",
+    "FITTING",
     "FIT_LENGTH_M",
     "FLAG",
     "HISTORIES_TABLE",
+    "HISTORIES",
     "HISTORY_COLUMNS",
     "KNOT_KMH",
     "NUMBER",
     "OFFICIAL_LOADS",
     "OPTIONAL_WHOLE",
+    "OTHER_DWELLS",
     "PUBLISHED",
     "SERIES",
     "SHIPS_PER_VISIT",

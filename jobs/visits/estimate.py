@@ -6,8 +6,9 @@ every number is computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from jobs.domain import EstimateSettings, Period
 from jobs.visits.berth_models import fit, seed_of
@@ -32,6 +33,13 @@ from jobs.visits.schema import (
     PortTables,
 )
 
+T = TypeVar("T")
+
+FITTING = "fitting"
+HISTORIES = "histories"
+OTHER_DWELLS = "half and double dwell"
+"""The steps of an estimate, each of them a berth at a time, in their order."""
+
 
 def estimate_port(
     tables: PortTables,
@@ -39,26 +47,30 @@ def estimate_port(
     settings: EstimateSettings,
     errors: Sequence[MeasuredError],
     entries: Sequence[CargoEntry] = (),
+    tell: Callable[[str, int, int], None] | None = None,
 ) -> PortEstimate:
     """Histories of every berth of a port, with visits, dwell, recall and barrels computed from
     them.
 
-    errors: of the network, as its evaluation measured them; entries: cargoes entered by analysts.
+    errors: of the network, as its evaluation measured them; entries: cargoes entered by analysts;
+    ``tell`` is called with each step, how many berths are through it, and of how many.
     """
-    panels = [panel_of(tables, berth, period, errors) for berth in tables.port.berths]
+    berths = tables.port.berths
+    panels = [panel_of(tables, berth, period, errors) for berth in berths]
     fits = [
-        fit(panel, berth, settings) for panel, berth in zip(panels, tables.port.berths, strict=True)
+        fit(panel, berth, settings)
+        for panel, berth in _told(FITTING, list(zip(panels, berths, strict=True)), tell)
     ]
     chosen = pooled([one.member for one in fits], settings.draws, seed_of(settings, tables.port.id))
     posteriors = [
         one.posterior(points, seed_of(settings, one.panel.port, one.panel.berth))
-        for one, points in zip(fits, chosen, strict=True)
+        for one, points in _told(HISTORIES, list(zip(fits, chosen, strict=True)), tell)
     ]
     stays = tuple(one.draws for one in posteriors)
     volumes = volumes_at(tables, stays, settings, entries)
     rows = [
         berth_row(one, berth, tables, settings) | barrels_row(volumes, berth)
-        for one, berth in zip(posteriors, tables.port.berths, strict=True)
+        for one, berth in _told(OTHER_DWELLS, list(zip(posteriors, berths, strict=True)), tell)
     ]
     return PortEstimate(
         port=tables.port,
@@ -67,6 +79,18 @@ def estimate_port(
         stays=stays,
         volumes=volumes,
     )
+
+
+def _told(
+    step: str, items: Sequence[T], tell: Callable[[str, int, int], None] | None
+) -> Iterator[T]:
+    """The items of a step, whose beginning and end are told."""
+    for number, item in enumerate(items):
+        if tell is not None:
+            tell(step, number, len(items))
+        yield item
+    if tell is not None:
+        tell(step, len(items), len(items))
 
 
 def with_estimates(tables: PortTables, estimate: PortEstimate) -> PortTables:

@@ -105,7 +105,7 @@ MOMENTS = {
     "with the cluster there": ("dashboard", 0.0),
     "while the port is made": ("dashboard", 2.0),
     "while it works": (r"[1-9]/\d+ \d+ vessels", 0.0),
-    "while it publishes": ("counting seen", 0.3),
+    "while it publishes": ("counting visits", 0.3),
 }
 
 

@@ -14,14 +14,17 @@ import pytest
 from distributed import Client
 from rich.console import Console
 
-from jobs.archive import PortArchive, pool
+from jobs.archive import Archives, PortArchive, pool
 from jobs.domain import EstimateSettings
 from jobs.plan import Plan
 from jobs.run.backlog import RunOptions
 from jobs.run.cluster import connect
+from jobs.run.counting import STEPS
 from jobs.run.events import Event, EventName
 from jobs.run.pipeline import Outcome, run_plan
-from tests.support.small_runs import a_plan
+from jobs.run.results import collect
+from jobs.run.settings import settings_for
+from tests.support.small_runs import a_plan, root_of
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +58,9 @@ def test_nothing_to_do_ends_at_the_known_tag_and_reads_no_overpass(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = a_plan(tmp_path, 1, 2)
-    first, _, _ = told(plan, client)
+    first, said, events = told(plan, client)
     assert first.folder is not None
+    check_that_the_count_is_told(plan, said, events)
     folder = tmp_path / "archive" / first.folder
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     monkeypatch.setattr(PortArchive, "records", lambda *_: pytest.fail("records were read"))
@@ -66,6 +70,33 @@ def test_nothing_to_do_ends_at_the_known_tag_and_reads_no_overpass(
     assert f"nothing to do: {folder.name}" in said
     assert [event.name for event in events] == [EventName.STARTED, EventName.PORT, EventName.ENDED]
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == times
+
+
+def check_that_the_count_is_told(plan: Plan, said: str, events: list[Event]) -> None:
+    """In plain lines and in the journal, of the run itself: what is told of a worker's count."""
+    berths = sum(len(port.berths) for port in plan.ports)
+    assert berths
+    lines = [line for line in said.splitlines() if "visits" in line]
+    assert lines[0] == "counting visits ..."
+    assert lines[-1].startswith(f"counted visits at {berths} berth")
+    stages = [str(e.facts["stage"]) for e in events if e.name is EventName.STAGE]
+    assert stages == ["counting visits", "linking voyages", "writing results"]
+    names = [event.name for event in events]
+    assert EventName.COUNTED in names
+    assert EventName.COUNTING not in names
+
+
+def test_a_worker_tells_each_step_of_its_count(tmp_path: Path, client: Client) -> None:
+    plan = a_plan(tmp_path, 1, 2)
+    told(plan, client)
+    opened, seen = Archives(plan.ports, root_of(plan)), list[Event]()
+    arguments = (plan, opened, settings_for(plan), root_of(plan), client)
+    loud = collect(*arguments, observe=seen.append)
+    steps = [event.facts["step"] for event in seen if event.name is EventName.COUNTING]
+    assert list(dict.fromkeys(steps)) == list(STEPS)
+    assert {event.facts["of"] for event in seen if "of" in event.facts} == {2, 1}
+    quiet = collect(*arguments)
+    assert loud.estimates["TESTP"].berths.equals(quiet.estimates["TESTP"].berths)
 
 
 def test_older_results_become_the_newest_again(tmp_path: Path, client: Client) -> None:
