@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import BerthwatchError, InputError
@@ -33,6 +36,34 @@ def folder_to_make(text: str | Path) -> Path:
     except InputError as error:
         raise DestinationError(str(error)) from error
     return path
+
+
+@dataclass(frozen=True)
+class FileOrFolder:
+    """A place to write that its name tells to be a file or a folder."""
+
+    path: Path
+    is_folder: bool
+
+
+def file_or_folder(text: str | Path) -> FileOrFolder:
+    """A folder to make where the name ends in a slash or names a folder, else a file to write;
+    DestinationError where it cannot be, or holds files. For ``typer.Option``.
+    """
+    if not str(text).endswith(os.sep) and not _is_folder(Path(text)):
+        return FileOrFolder(file_to_write(text), is_folder=False)
+    path = folder_to_make(text)
+    if path.exists() and any(path.iterdir()):
+        raise DestinationError(
+            f"{path} holds files already; expected a folder to make, or an empty one: name another"
+        )
+    return FileOrFolder(path, is_folder=True)
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
 
 
 def _path(text: str | Path, expected: str) -> Path:

@@ -1,4 +1,4 @@
-"""`berthwatch report`: where the HTML report of the newest results lies."""
+"""`berthwatch report`: the HTML report of the newest results, where it lies or as a copy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
-from jobs.cli.destinations import file_to_write
+from jobs.archive import Archives
+from jobs.cli.destinations import FileOrFolder, file_or_folder
 from jobs.cli.options import JobOrPlan
-from jobs.cli.output import say
+from jobs.cli.output import err, say
 from jobs.cli.program import command_app
-from jobs.publish import newest_results, published_doubts
-from jobs.storage import write_new_file
+from jobs.publish import newest_results, one_page, published_doubts, read_results, report_folder
+from jobs.storage import Storage, write_new_file
 
 app = command_app()
 
@@ -21,18 +23,46 @@ app = command_app()
 def report(
     source: JobOrPlan,
     output: Annotated[
-        Path | None,
+        FileOrFolder | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", parser=file_to_write, help="Copy the page there."
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            parser=file_or_folder,
+            help="FILE: a copy that needs nothing else, with the tables in it, for sending. "
+            "FOLDER/ (with a slash): the page with every file of the result and a picture of every "
+            "clear look, for a web server or a USB stick.",
         ),
     ] = None,
 ) -> None:
-    """Where the HTML report of the newest results lies."""
+    """Where the HTML report of the newest results lies, or a copy of it elsewhere.
+
+    berthwatch report job.yaml -o report.html
+    """
     storage, folder = newest_results(source)
     for line in published_doubts(storage, folder):
         say(line)
     page = storage.url_of(f"{folder}/report.html")
-    if output is not None:
-        write_new_file(output, storage.read(f"{folder}/report.html"))
-        page = str(output)
+    if output is not None and output.is_folder:
+        page = str(_folder(storage, folder, output.path))
+    elif output is not None:
+        write_new_file(output.path, one_page(storage, folder))
+        page = str(output.path)
     typer.echo(page)
+
+
+def _folder(storage: Storage, folder: str, target: Path) -> Path:
+    """Write the report as a folder, with a bar, and say how many pictures it has."""
+    archives = Archives(read_results(storage, folder).ports, storage)
+    with Progress(console=err, transient=True) as bar:
+        tasks = {}
+
+        def progress(port_id: str, written: int, wanted: int) -> None:
+            if port_id not in tasks:
+                tasks[port_id] = bar.add_task(f"pictures of {port_id}", total=wanted)
+            bar.update(tasks[port_id], completed=written)
+
+        counts = report_folder(storage, folder, archives, target, progress)
+    for port_id, (pictures, looks) in counts.items():
+        say(f"{port_id}: pictures of {pictures} of {looks} clear looks")
+    return target / "index.html"

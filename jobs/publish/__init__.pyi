@@ -5,6 +5,7 @@ from .html import pages
 from .imagery import ArchiveImagery
 from .latest import newest_folder, newest_results, read_newest, read_results
 from .parquet_files import write_parquet
+from .portable import one_page, report_folder
 from .publication import Provenance, Publication, SourceItem, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
@@ -33,6 +34,7 @@ __all__ = [
     "name_newest",
     "newest_folder",
     "newest_results",
+    "one_page",
     "pages",
     "port_flows",
     "publish",
@@ -41,6 +43,7 @@ __all__ = [
     "read_newest",
     "read_published",
     "read_results",
+    "report_folder",
     "table_section",
     "visible_of",
     "visit_links",

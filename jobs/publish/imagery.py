@@ -22,13 +22,18 @@ CHOSEN = 12
 class ArchiveImagery:
     """Pictures of overpasses for people, from the port archives.
 
-    A port's rendering is fixed by what its archive holds when it is first asked for.
+    A port's rendering is the one given for it and the sensor, such as that of published results;
+    else it is fixed by what its archive holds when it is first asked for.
     """
 
-    def __init__(self, archives: Mapping[str, PortArchive]) -> None:
+    def __init__(
+        self,
+        archives: Mapping[str, PortArchive],
+        renderings: Mapping[tuple[str, str], Rendering] | None = None,
+    ) -> None:
         self.archives = archives
         self._steps: dict[str, Mapping[str, Step]] = {}
-        self._renderings: dict[tuple[str, str], Rendering] = {}
+        self._renderings = dict(renderings or {})
 
     def rgb(self, port_id: str, overpass_id: str) -> NDArray[np.uint8] | None:
         """(y, x, 3) on the port's grid as the port's rendering shows it, 0 where there is no data;

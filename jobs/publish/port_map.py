@@ -207,16 +207,14 @@ def whole_map(tables: PortTables, imagery: Imagery, place: Place, first: str) ->
 
     first: id of the overpass that is shown at first.
     """
-    sizes = (10**6, 10**6)
+    looks = clear_looks(tables)
     shown = [
-        one
-        for look in clear_looks(tables)
-        if (one := _shown(tables, imagery, look, place, sizes, detail=False)) is not None
+        one for look in looks if (one := _shown(tables, imagery, look, place, None)) is not None
     ]
     if not shown:
         return None
     chosen = next((one for one in shown if one.look.overpass_id == first), shown[0])
-    return _port_map(tables, shown, chosen, len(shown))
+    return _port_map(tables, shown, chosen, len(looks))
 
 
 def _port_map(tables: PortTables, looks: list[Shown], first: Shown, clear: int) -> PortMap:
@@ -269,16 +267,15 @@ def _shown(
     imagery: Imagery,
     look: Look,
     place: Place,
-    sizes: tuple[int, int],
-    detail: bool = True,
+    sizes: tuple[int, int] | None,
 ) -> Shown | None:
-    """A look with its pictures; None where it has none."""
+    """A look with its pictures, of at most these sides or in full; None where it has none."""
     image = imagery.rgb(tables.port.id, look.overpass_id)
     if image is None:
         return None
     grid, part = tables.port.grid, berths_grid(tables.port)
-    parts = [("whole", grid, sizes[0])]
-    if detail and max(grid.shape) > sizes[0] and part.shape != grid.shape:
+    parts: list[tuple[str, Grid, int | None]] = [("whole", grid, sizes[0] if sizes else None)]
+    if sizes and max(grid.shape) > sizes[0] and part.shape != grid.shape:
         parts.append(("berths", part, sizes[1]))
     return Shown(
         look=look,
@@ -293,7 +290,7 @@ def _layer(
     look: Look,
     name: str,
     part: Grid,
-    most_px: int,
+    most_px: int | None,
     place: Place,
 ) -> Layer:
     href = place(look.overpass_id, name, photo(cut(image, grid, part), most_px))

@@ -12,6 +12,7 @@ import shapely
 from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
 from jobs.publish.citation import citation_text
 from jobs.publish.publication import Publication, UnitCounts
+from jobs.publish.rendering import Rendering
 from jobs.visits import DEGREE_DECIMALS
 
 PROVENANCE = "provenance.json"
@@ -35,10 +36,10 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         "read": dict(origin.read),
         "attributions": list(origin.attributions),
         "renderings": {
-            port.id: [
-                rendering.describe()
-                for rendering in publication.imagery.renderings(port.id).values()
-            ]
+            port.id: {
+                sensor: rendering.describe()
+                for sensor, rendering in publication.imagery.renderings(port.id).items()
+            }
             for port in publication.ports
         },
         "failed": [
@@ -47,6 +48,17 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         ],
     }
     return {**facts, "citation": citation_text(facts)}
+
+
+def renderings_from(facts: Mapping[str, Any]) -> dict[tuple[str, str], Rendering]:
+    """The renderings of a ``provenance.json`` by port and sensor; those of older versions have
+    none.
+    """
+    return {
+        (port_id, sensor): Rendering.described(described)
+        for port_id, of_port in facts.get("renderings", {}).items()
+        for sensor, described in of_port.items()
+    }
 
 
 def units_json(units: UnitCounts) -> dict[str, Json]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,11 @@ class Rendering:
     def describe(self) -> dict[str, Json]:
         """All that is needed to make the same picture, for provenance."""
         return {**asdict(self), "looks": list(self.looks)}
+
+    @classmethod
+    def described(cls, facts: Mapping[str, Any]) -> Rendering:
+        """From what ``describe`` gave."""
+        return cls(**{**facts, "looks": tuple(facts["looks"])})
 
     def show(self, visible: NDArray[np.float32]) -> NDArray[np.uint8]:
         """(y, x, 3) from red, green and blue (3, y, x); 0 where no band has a value, else 1..255.

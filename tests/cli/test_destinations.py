@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.models import OptionInfo
 
-from jobs.cli.destinations import file_to_write, folder_to_make
+from jobs.cli.destinations import DestinationError, file_or_folder, file_to_write, folder_to_make
 from tests.support.doors import PathParameter, berthwatch, path_parameters
 
 READ = {
@@ -57,7 +57,7 @@ def call(parameter: PathParameter, place: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("parameter", WRITTEN, ids=named)
 def test_every_place_to_write_is_checked(parameter: PathParameter) -> None:
-    assert parameter.info.parser in (file_to_write, folder_to_make)  # type: ignore[attr-defined]
+    assert parameter.info.parser in (file_to_write, folder_to_make, file_or_folder)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -100,13 +100,28 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
 
 @pytest.mark.parametrize("parameter", WRITTEN, ids=named)
 def test_a_file_is_no_folder_and_a_folder_no_file(parameter: PathParameter, here: Path) -> None:
-    is_file = parameter.info.parser is file_to_write  # type: ignore[attr-defined]
-    code, said = call(parameter, "folder" if is_file else "file.txt")
+    parser = parameter.info.parser  # type: ignore[attr-defined]
+    wrong = {file_to_write: "folder", folder_to_make: "file.txt", file_or_folder: "file.txt/"}
+    code, said = call(parameter, wrong[parser])
     assert code == 2
-    assert ("is a folder" if is_file else "is a file") in said
+    assert ("is a folder" if parser is file_to_write else "is a file") in said
 
 
-FILES = [each for each in WRITTEN if each.info.parser is file_to_write]  # type: ignore[attr-defined]
+def test_a_slash_or_an_empty_folder_makes_it_a_folder_and_a_full_one_is_refused(here: Path) -> None:
+    assert not file_or_folder("new").is_folder
+    for place in ("new/", "folder", str(here / "folder")):
+        assert file_or_folder(place).is_folder
+    (here / "folder" / "mine").write_text("mine")
+    with pytest.raises(DestinationError, match="folder holds files already"):
+        file_or_folder("folder/")
+    assert not (here / "new").exists()
+
+
+FILES = [
+    each
+    for each in WRITTEN
+    if each.info.parser in (file_to_write, file_or_folder)  # type: ignore[attr-defined]
+]
 
 
 @pytest.mark.parametrize("parameter", FILES, ids=named)

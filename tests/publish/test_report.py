@@ -171,7 +171,7 @@ def test_the_page_asks_nobody_for_anything(page, html):
     outward = [link for link in page.links if not link.startswith(("#", "data:image/"))]
     assert set(outward) <= FILES
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
-    assert not {"iframe", "object", "link"} & set(page.tags)
+    assert not {"iframe", "object"} & set(page.tags)
     assert not re.search(r"<script[^>]* src|import\(|fetch\(|XMLHttpRequest|WebSocket", html)
     assert "url(" not in html
     assert "@import" not in html

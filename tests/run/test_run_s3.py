@@ -106,7 +106,10 @@ def test_the_same_command_again_does_nothing_and_the_others_read(world: Path, s3
     status = call("status", "plan.jsonl", "--json")
     assert {row["done"] for row in json.loads(status)} == {3}
     call("report", "plan.jsonl", "-o", "page.html")
-    assert "<html" in (world / "page.html").read_text()
+    assert "download=" in (world / "page.html").read_text()
+    call("report", "plan.jsonl", "-o", "pages/")
+    assert "<html" in (world / "pages" / "index.html").read_text()
+    assert (world / "pages" / "visits.csv").exists()
     verified = call("verify", "plan.jsonl", "--sample", "2", "--json")
     assert [row["result"] for row in json.loads(verified)] == ["equal", "equal"]
     (held,) = json.loads(call("archive", "plan.jsonl", "--json"))
