@@ -3,9 +3,10 @@ from .fork import ForkStore
 from .layout import archive_layout
 from .maintenance import clean, overview, snapshots
 from .merge import MergeRefusedError
+from .opening import opening_source
 from .packing import open_tree
 from .pool import Archives
-from .repository import PortArchive
+from .repository import PortArchive, port_name
 from .retry import is_storage_error, with_retries
 from .steps import Step, digest_of_read, pending_step
 from .stored import store_at, stored_port, stored_ports
@@ -22,8 +23,10 @@ __all__ = [
     "digest_of_read",
     "is_storage_error",
     "open_tree",
+    "opening_source",
     "overview",
     "pending_step",
+    "port_name",
     "snapshots",
     "store_at",
     "stored_port",

@@ -115,13 +115,19 @@ def archive_errors(storage: Storage, port: Port) -> Iterator[None]:
 class PortArchive:
     """One port's repository. Only the coordinator commits; workers write to forks."""
 
-    def __init__(self, repository: icechunk.Repository, port: Port, storage: Storage) -> None:
+    def __init__(
+        self,
+        repository: icechunk.Repository,
+        port: Port,
+        storage: Storage,
+        snapshot: str | None = None,
+    ) -> None:
         self.repository = repository
         self.port = port
         self.storage = storage
+        self.snapshot = snapshot
+        """Id of the snapshot that is read; None for the newest at each reading."""
         self._forked_from: Mapping[str, Ground] = {}
-        self._read_at: str | None = None
-        """Snapshot that is read; None for the newest commit."""
 
     @classmethod
     def existing(cls, root: Storage, port: Port) -> PortArchive | None:
@@ -225,7 +231,7 @@ class PortArchive:
         return added
 
     def steps(self) -> dict[str, Step]:
-        """Every overpass in the archive by its id, with its status in each stage."""
+        """Every overpass that is read here by its id, with its status in each stage."""
         found: dict[str, Step] = {}
         with archive_errors(self.storage, self.port):
             root = zarr.open_group(self.store(), mode="r")
@@ -295,25 +301,34 @@ class PortArchive:
         """Names of all tags, sorted."""
         return tuple(sorted(self.repository.list_tags()))
 
-    def read_at(self, tag: str) -> PortArchive:
-        """The archive as it was at a tag: what is read of it; ArchiveError for an unknown tag."""
-        self.store(tag)
-        then = PortArchive(self.repository, self.port, self.storage)
-        then._read_at = self.repository.lookup_tag(tag)
-        return then
-
     def store(self, tag: str | None = None) -> icechunk.IcechunkStore:
-        """A read-only Zarr store at a tag, or at the newest commit."""
-        if tag is None and self._read_at is not None:
-            return self.repository.readonly_session(snapshot_id=self._read_at).store
-        if tag is None:
-            return self.repository.readonly_session("main").store
+        """A read-only Zarr store at a tag, at ``snapshot``, or at the newest commit."""
+        if tag is not None:
+            self._check_tag(tag)
+            return self.repository.readonly_session(tag=tag).store
+        if self.snapshot is not None:
+            return self.repository.readonly_session(snapshot_id=self.snapshot).store
+        return self.repository.readonly_session("main").store
+
+    def _check_tag(self, tag: str) -> None:
         if tag not in self.repository.list_tags():
             raise ArchiveError(
                 f"no tag {tag!r} in the archive of {self.port.id}; there are: "
                 f"{', '.join(self.tags()) or 'none yet'}"
             )
-        return self.repository.readonly_session(tag=tag).store
+
+    def pinned(self, tag: str | None = None) -> PortArchive:
+        """The archive to read as it is at a tag, or now, whatever is committed meanwhile.
+
+        ArchiveError for a tag that it does not have.
+        """
+        with archive_errors(self.storage, self.port):
+            if tag is None:
+                snapshot = self.repository.lookup_branch("main")
+            else:
+                self._check_tag(tag)
+                snapshot = self.repository.lookup_tag(tag)
+        return PortArchive(self.repository, self.port, self.storage, snapshot)
 
     def records(self, overpass_ids: Iterable[str]) -> Iterator[OverpassRecord]:
         """Records of those of the overpasses that are done, in time order, one at a time."""

@@ -140,6 +140,11 @@ COMMANDS: Mapping[str, CommandEntry] = {
             ("ais job.yaml --ais may.parquet --ais june.parquet -o checked", "several, elsewhere"),
         ),
     ),
+    "evidence": CommandEntry(
+        "evidence",
+        "What proves each visit, as a ZIP that anyone can check: pictures, bounds, reasons, "
+        "digests.",
+    ),
     "verify": CommandEntry(
         "archive",
         "Recompute overpasses from the pinned inputs and compare the bytes with the archive.",

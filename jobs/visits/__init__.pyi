@@ -22,6 +22,7 @@ from .columns import (
 from .crowding import CrowdedBerth, crowded_berths
 from .disagreement import disagreement_text, doubted_estimates, is_doubted
 from .estimate import FITTING, HISTORIES, OTHER_DWELLS, estimate_port, with_estimates
+from .looks import CLEAR_FROM, Sighting
 from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
 from .places import berth_table, port_table
@@ -36,12 +37,13 @@ from .schema import (
 )
 from .series import joined_series, port_series
 from .series_meanings import SERIES
+from .stays import MAX_GAP, Stay, misfit
 from .tables import port_tables
 from .voyages.capture_recapture import CaptureRecapture, ships_from_names
 from .voyages.fleet import SHIPS_PER_VISIT, ShipDraws, ships_from_lengths
 from .voyages.flows import Flows, flow_matrix
 from .voyages.linking import link
-from .voyages.names import read_names
+from .voyages.names import NamedVisit, read_named_visits, read_names
 from .voyages.sea_routes import SeaRoute, sea_routes
 from .voyages.seen_visits import seen_visits
 from .voyages.transit import KNOT_KMH
@@ -49,6 +51,7 @@ from .voyages.voyage_table import voyage_table
 
 __all__ = [
     "CATEGORY",
+    "CLEAR_FROM",
     "COUNT",
     "DAY_S",
     "DEGREE_DECIMALS",
@@ -59,6 +62,7 @@ __all__ = [
     "HISTORIES_TABLE",
     "HISTORY_COLUMNS",
     "KNOT_KMH",
+    "MAX_GAP",
     "NUMBER",
     "OFFICIAL_LOADS",
     "OPTIONAL_WHOLE",
@@ -78,11 +82,14 @@ __all__ = [
     "CrowdedBerth",
     "Flows",
     "MeasuredError",
+    "NamedVisit",
     "PortEstimate",
     "PortTables",
     "PublishedTable",
     "SeaRoute",
     "ShipDraws",
+    "Sighting",
+    "Stay",
     "StayDraws",
     "StayVolumes",
     "band",
@@ -99,11 +106,13 @@ __all__ = [
     "is_doubted",
     "joined_series",
     "link",
+    "misfit",
     "outside_fit_share",
     "port_series",
     "port_table",
     "port_tables",
     "read_entries",
+    "read_named_visits",
     "read_names",
     "scenario_in",
     "sea_routes",

@@ -125,16 +125,21 @@ def assign(berth: Berth, stays: Sequence[Stay], sightings: Sequence[Sighting]) -
 
 def mismatch(berth: Berth, stay: Stay, sighting: Sighting) -> float:
     """Squared distance in sd between a stay and a sighting; infinite where not one ship."""
+    if sighting.time - stay.last > MAX_GAP:
+        return np.inf
+    return misfit(berth, stay, sighting.vessel)
+
+
+def misfit(berth: Berth, stay: Stay, vessel: Vessel) -> float:
+    """Squared distance in sd between a stay's last sighting and a vessel, by length and place
+    alone; infinite where these say that they are two ships.
+    """
     length_m, length_sd_m = pooled_length(stay.measured)
-    sd_m = hypot(length_sd_m, max(sighting.vessel.length_sd_m, LENGTH_SD_FLOOR_M))
-    differs_m = _length_difference_m(length_m, stay.truncated, sighting.vessel)
+    sd_m = hypot(length_sd_m, max(vessel.length_sd_m, LENGTH_SD_FLOOR_M))
+    differs_m = _length_difference_m(length_m, stay.truncated, vessel)
     latest = stay.sightings[-1].vessel
-    moved_m = hypot(latest.x - sighting.vessel.x, latest.y - sighting.vessel.y)
-    if (
-        sighting.time - stay.last > MAX_GAP
-        or differs_m > LENGTH_GATE_SD * sd_m + LENGTH_GATE_M
-        or moved_m > _position_gate_m(berth)
-    ):
+    moved_m = hypot(latest.x - vessel.x, latest.y - vessel.y)
+    if differs_m > LENGTH_GATE_SD * sd_m + LENGTH_GATE_M or moved_m > _position_gate_m(berth):
         return np.inf
     usual_m = SWING_SD_M if berth.kind is BerthKind.ANCHORAGE else MOORED_SD_M
     return (differs_m / sd_m) ** 2 + (moved_m / usual_m) ** 2

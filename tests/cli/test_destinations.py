@@ -18,6 +18,9 @@ READ = {
     ("resume", "settings"),
     ("ais", "files"),
     ("voyages", "names"),
+    ("evidence", "ais"),
+    ("evidence", "names"),
+    ("evidence", "sign"),
     ("train", "start"),
     ("evaluate", "weights"),
     ("evaluate", "folds"),
@@ -27,6 +30,7 @@ READ = {
 NEEDED = {
     "plan": ["nowhere.yaml"],
     "report": ["nowhere.yaml"],
+    "evidence": ["nowhere.yaml"],
     "ais": ["nowhere.yaml", "--ais", "nowhere.csv"],
     "export": ["nowhere.yaml", "--port", "RUVYP"],
     "train": ["--source", "a,b,c"],

@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+import berthwatch as bw
 import pytest
 
-import berthwatch as bw
 from tests.support.small_world import make_world
 
 MODULES = sorted(each.name for each in iter_modules(bw.__path__))

@@ -66,7 +66,7 @@ class PortOutline:
                 f"{', '.join(stored_ports(storage))}"
             )
         archive = stored_port(storage, self.id)
-        return port_picture(self._port, archive if tag is None else archive.read_at(tag))
+        return port_picture(self._port, archive if tag is None else archive.pinned(tag))
 
     def _facts(self) -> dict[str, object]:
         west, south, east, north = self._port.area.bounds

@@ -498,7 +498,7 @@ class Result:
             raise ArchiveError(f"no archive of {port.id} in {storage.url}: its pixels are gone")
         if self.tag.startswith("partial-"):
             return found
-        return found.read_at(self._archive_tag)
+        return found.pinned(self._archive_tag)
 
     def _facts(self) -> dict[str, object]:
         units = self.published.provenance["units"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.domain import did_you_mean, read_text
@@ -12,13 +13,31 @@ from jobs.errors import InputError
 NAME_COLUMNS = ("visit_id", "name", "source")
 
 
-def read_names(path: Path, visit_ids: Collection[str]) -> dict[str, str]:
-    """Ships' names by visit id, of a CSV with visit_id, name and source.
+@dataclass(frozen=True)
+class NamedVisit:
+    """A ship's name for one visit, as an analyst wrote it."""
 
-    The name may be an IMO number or anything else that means one ship. InputError with file and
-    line for a missing value, a visit that was not seen, and one that is named twice.
+    visit_id: str
+    name: str
+    source: str
+
+
+def read_names(path: Path, visit_ids: Collection[str]) -> dict[str, str]:
+    """Ships' names by visit id, of a CSV with visit_id, name and source; in lower case.
+
+    The name may be an IMO number or anything else that means one ship. InputError as of
+    ``read_named_visits``.
     """
-    names: dict[str, str] = {}
+    return {row.visit_id: row.name.casefold() for row in read_named_visits(path, visit_ids)}
+
+
+def read_named_visits(path: Path, visit_ids: Collection[str]) -> list[NamedVisit]:
+    """The rows of a CSV with visit_id, name and source, as they stand.
+
+    InputError with file and line for a missing value, a visit that was not seen, and one that is
+    named twice.
+    """
+    names: dict[str, NamedVisit] = {}
     known = set(visit_ids)
     for number, row in _name_rows(path):
         where = f"{path}, line {number}"
@@ -32,8 +51,8 @@ def read_names(path: Path, visit_ids: Collection[str]) -> dict[str, str]:
                 f"{where}: visit {row['visit_id']!r} was named before; expected one name for each: "
                 "remove a line"
             )
-        names[row["visit_id"]] = row["name"].casefold()
-    return names
+        names[row["visit_id"]] = NamedVisit(**row)
+    return list(names.values())
 
 
 def _name_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

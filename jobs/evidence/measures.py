@@ -1,0 +1,64 @@
+"""What was measured of the ship, look by look, and what is known of the errors."""
+
+from __future__ import annotations
+
+from math import cos, radians, sin
+
+import pandas as pd
+
+from jobs.domain import GEOD, WGS84, Json, project, transformer
+from jobs.evidence.cases import Case, CaseLook
+
+STEP_M = 1000.0
+ERRORS = (
+    "The error of a length is one standard deviation, computed for each ship. Errors of beam and "
+    "heading are not computed for each ship: on ports that it had not seen, the packaged network "
+    "erred by 4.2 m in beam (mean), and 98 % of its headings were within 10 degrees (median error "
+    "2). Bow and stern are not distinguished. Places are as true as the image's own "
+    "georeferencing; the time is that of the earliest scene, and a pixel may be some seconds "
+    "later. Score is the network's probability that this is a "
+    "ship; it is calibrated on ten ports and may be off at others."
+)
+
+
+def measures_json(case: Case) -> list[dict[str, Json]]:
+    """The ship as found in each look, in time order."""
+    pairs = zip(case.sightings, case.ships, strict=True)
+    return [_of(case, look, ship) for look, ship in pairs]
+
+
+def _of(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
+    return {
+        "look": look.number,
+        "vessel_id": str(ship["vessel_id"]),
+        "lon": round(float(ship["geometry"].x), 7),
+        "lat": round(float(ship["geometry"].y), 7),
+        "length_m": round(float(ship["length_m"]), 1),
+        "length_sd_m": round(float(ship["length_sd_m"]), 1),
+        "length_is_lower_bound": bool(ship["truncated"]),
+        "beam_m": round(float(ship["beam_m"]), 1),
+        "heading_deg_grid": round(float(ship["heading_deg"]), 1),
+        "heading_deg_true": round(true_heading(case.port.grid.epsg, ship), 1) % 180,
+        "score": round(float(ship["score"]), 4),
+        "share_in_berth": round(berth_share(case, ship), 4),
+        "taken_for_fixed_structure": bool(ship["fixed"]),
+        "background": None if pd.isna(ship["background"]) else round(float(ship["background"]), 4),
+    }
+
+
+def true_heading(epsg: int, ship: pd.Series) -> float:
+    """Degrees clockwise from true north, modulo 180, of a heading from grid north."""
+    lon, lat = ship["geometry"].x, ship["geometry"].y
+    x, y = transformer(WGS84, epsg).transform(lon, lat)
+    turned = radians(ship["heading_deg"])
+    ahead = transformer(epsg, WGS84).transform(x + STEP_M * sin(turned), y + STEP_M * cos(turned))
+    azimuth: float = GEOD.inv(lon, lat, *ahead)[0]
+    return azimuth % 180
+
+
+def berth_share(case: Case, ship: pd.Series) -> float:
+    """The share of the ship's outline that lies in the berth, 0 to 1."""
+    epsg = case.port.grid.epsg
+    hull = project(ship["footprint"], epsg, densify=False)
+    berth = project(case.berth.polygon, epsg, densify=False)
+    return float(hull.intersection(berth).area / hull.area) if hull.area else 0.0
