@@ -22,12 +22,14 @@ from jobs.domain.sensors import sensor_named
 from jobs.domain.text_file import read_text
 from jobs.domain.types import (
     DEFAULT_ESTIMATES,
+    DEFAULT_REVIEWS,
     Access,
     Dwell,
     EstimateSettings,
     FixedStructure,
     Json,
     Period,
+    ReviewSettings,
     content_id,
 )
 from jobs.domain.yaml_reader import YamlReader, shown
@@ -83,6 +85,8 @@ class Job:
     """Not part of ``job_digest``: other settings need no new search."""
     fixed_structure: FixedStructure = FixedStructure.REJECT
     """Not part of ``job_digest`` either."""
+    reviews: ReviewSettings = DEFAULT_REVIEWS
+    """Nor is this."""
 
 
 def read_job(path: Path) -> Job:
@@ -152,7 +156,7 @@ class _JobReader(YamlReader):
             self.root(self._content(), "a job with name, ports, period, ..."),
             "the job",
             required=("name", "ports", "period", "sources", "archive"),
-            optional=("model", "estimates", "fixed_structure"),
+            optional=("model", "estimates", "fixed_structure", "reviews"),
         )
         return Job(
             name=self._name(fields["name"]),
@@ -163,6 +167,7 @@ class _JobReader(YamlReader):
             **self.given(fields, ("model",), self._model),
             **self.given(fields, ("estimates",), self._estimates),
             **self.given(fields, ("fixed_structure",), self._fixed_structure),
+            **self.given(fields, ("reviews",), self._reviews),
         )
 
     def _content(self) -> str:
@@ -247,6 +252,16 @@ class _JobReader(YamlReader):
             **self.given(fields, ("cap_barrels",), self._barrels),
             **self.given(fields, ("cargo",), self._cargo),
         )
+
+    def _reviews(self, node: yaml.Node, what: str) -> ReviewSettings:
+        if isinstance(node, yaml.ScalarNode):
+            return ReviewSettings(use=self.one_of(node, what, ("use", "ignore")) == "use")
+        fields = self.fields(node, what, optional=("missed", "invented"))
+        return ReviewSettings(**self.given(fields, ("missed", "invented"), self._small_chance))
+
+    def _small_chance(self, node: yaml.Node, what: str) -> float:
+        expected = "a probability above 0 and below 0.5, such as 0.02"
+        return float(self.number(node, what, expected, lambda n: 0 < n < 0.5))
 
     def _dwell(self, node: yaml.Node, what: str) -> Dwell:
         names = ("median_days", "low_days", "high_days")

@@ -475,3 +475,24 @@ class EstimateSettings:
 
 
 DEFAULT_ESTIMATES = EstimateSettings()
+
+
+@dataclass(frozen=True)
+class ReviewSettings:
+    """How much reviewers' decisions are believed; part of a result's identity where there are any.
+
+    The errors are assumptions, not measurements: `berthwatch review JOB --agreement` shows how
+    often two reviewers differ, which bounds them from below.
+    """
+
+    use: bool = True
+    """False: results are the machine's, whatever was decided."""
+    missed: float = 0.02
+    """Chance that a reviewer who looked rejects or overlooks a ship that is there, 0..0.5."""
+    invented: float = 0.01
+    """Chance that a reviewer takes something else for a ship; in a look that was checked whole,
+    the expected number of ships drawn where there is none, 0..0.5."""
+
+
+DEFAULT_REVIEWS = ReviewSettings()
+"""Of a job file without the key ``reviews``."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.domain import (
     DEFAULT_ESTIMATES,
+    DEFAULT_REVIEWS,
     Access,
     Dwell,
     EstimateSettings,
@@ -17,6 +18,7 @@ from jobs.domain import (
     Json,
     Period,
     Port,
+    ReviewSettings,
     SourceSpec,
     period_json,
     source_json,
@@ -40,6 +42,7 @@ class PlanHeader:
     ports: tuple[Port, ...]
     estimates: EstimateSettings = DEFAULT_ESTIMATES
     fixed_structure: FixedStructure = FixedStructure.REJECT
+    reviews: ReviewSettings = DEFAULT_REVIEWS
     original_paths: Mapping[str, str] = field(default_factory=dict)
     """Path in the plan as it was made, by the path of a local copy that ``model`` or
     ``estimates.cargo`` names instead; header and hash have the original."""
@@ -59,6 +62,7 @@ def header_json(plan: PlanHeader) -> dict[str, Json]:
         "ports": [port_to_json(port) for port in plan.ports],
         **_estimates_json(plan),
         **_fixed_structure_json(plan.fixed_structure),
+        **_reviews_json(plan.reviews),
     }
 
 
@@ -74,6 +78,7 @@ def header_from_json(content: Mapping[str, Any]) -> PlanHeader:
         ports=tuple(port_from_json(port) for port in content["ports"]),
         estimates=_estimates(content.get("estimates")),
         fixed_structure=FixedStructure(content.get("fixed_structure", FixedStructure.REJECT)),
+        reviews=ReviewSettings(**content.get("reviews", {})),
     )
 
 
@@ -100,6 +105,10 @@ def _estimates_json(plan: PlanHeader) -> dict[str, Json]:
 
 def _fixed_structure_json(choice: FixedStructure) -> dict[str, Json]:
     return {} if choice is FixedStructure.REJECT else {"fixed_structure": choice.value}
+
+
+def _reviews_json(settings: ReviewSettings) -> dict[str, Json]:
+    return {} if settings == DEFAULT_REVIEWS else {"reviews": asdict(settings)}
 
 
 def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:

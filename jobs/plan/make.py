@@ -69,6 +69,7 @@ def _header(job: Job, ports: tuple[Port, ...]) -> PlanHeader:
         ports=ports,
         estimates=job.estimates,
         fixed_structure=job.fixed_structure,
+        reviews=job.reviews,
     )
 
 

@@ -114,7 +114,12 @@ def _found(job: Job, storage: Storage) -> Plan | None:
     found = read_plan(storage.local(name))
     if not found.overpasses:
         return None  # of an earlier version: by now there may be some
-    return replace(found, estimates=job.estimates, fixed_structure=job.fixed_structure)
+    return replace(
+        found,
+        estimates=job.estimates,
+        fixed_structure=job.fixed_structure,
+        reviews=job.reviews,
+    )
 
 
 def _plan_name(job: Job) -> str:

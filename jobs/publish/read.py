@@ -30,7 +30,7 @@ from jobs.errors import InputError
 from jobs.publish.citation import citation_text
 from jobs.publish.provenance import PROVENANCE, period_from, port_from
 from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT, PLACES
-from jobs.visits import DAY_S, PUBLISHED, PortTables, StayDraws
+from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws
 
 TABLES = tuple(name for name in PUBLISHED if name not in PLACES)
 """The tables that are read; those of places follow from the ports, also in results of early
@@ -206,8 +206,14 @@ def _table(path: Path) -> gpd.GeoDataFrame:
 
 
 def _with_fixed(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The vessels; without a ``fixed`` column, as older versions wrote them, all are ships."""
-    return vessels if "fixed" in vessels else vessels.assign(background=np.nan, fixed=False)
+    """The vessels; without a ``fixed`` column, as older versions wrote them, all are ships, and
+    without a ``review`` column nothing was reviewed.
+    """
+    if "fixed" not in vessels:
+        vessels = vessels.assign(background=np.nan, fixed=False)
+    if "review" not in vessels:
+        vessels = vessels.assign(counted=~vessels["fixed"], **REVIEW_COLUMNS)
+    return vessels
 
 
 def _plain_table(path: Path) -> pd.DataFrame:

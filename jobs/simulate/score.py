@@ -54,7 +54,7 @@ def score_results(
     """
     there = pd.read_csv(truth / "vessels.csv")
     found = pd.read_csv(published / "vessels.csv")
-    found = found[~found["fixed"]].reset_index(drop=True)
+    found = found[found["counted"]].reset_index(drop=True)
     # A simulated port has one pass a day; the seconds differ between a pass and its tiles.
     there["time"] = there["port"] + " " + there["overpass_utc"].str[:10]
     found["time"] = found["port"] + " " + found["time"].str[:10]

@@ -1,7 +1,7 @@
 from .cargo.barrels import StayVolumes, band, outside_fit_share, scenario_in
 from .cargo.cap import CapYear, cap_years, year_to_date
 from .cargo.deadweight import FIT_LENGTH_M
-from .cargo.entries import CargoEntry, read_entries
+from .cargo.entries import Cargo, CargoEntry, read_entries
 from .cargo.settings import OFFICIAL_LOADS
 from .columns import (
     CATEGORY,
@@ -22,15 +22,17 @@ from .columns import (
 from .crowding import CrowdedBerth, crowded_berths
 from .disagreement import disagreement_text, doubted_estimates, is_doubted
 from .estimate import FITTING, HISTORIES, OTHER_DWELLS, estimate_port, with_estimates
-from .looks import CLEAR_FROM, Sighting
+from .looks import CLEAR_FROM, Sighting, named_vessels
 from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
 from .places import berth_table, port_table
+from .reviewed import HULL_SD_M, DrawnShip, PortReview, Verdict, VesselReview
 from .schema import (
     DEGREE_DECIMALS,
     HISTORIES_TABLE,
     HISTORY_COLUMNS,
     PUBLISHED,
+    REVIEW_COLUMNS,
     VOYAGE_COLUMNS,
     PortEstimate,
     PortTables,
@@ -61,6 +63,7 @@ __all__ = [
     "HISTORIES",
     "HISTORIES_TABLE",
     "HISTORY_COLUMNS",
+    "HULL_SD_M",
     "KNOT_KMH",
     "MAX_GAP",
     "NUMBER",
@@ -68,6 +71,7 @@ __all__ = [
     "OPTIONAL_WHOLE",
     "OTHER_DWELLS",
     "PUBLISHED",
+    "REVIEW_COLUMNS",
     "SERIES",
     "SHIPS_PER_VISIT",
     "SINGLE",
@@ -77,13 +81,16 @@ __all__ = [
     "WHOLE",
     "CapYear",
     "CaptureRecapture",
+    "Cargo",
     "CargoEntry",
     "Columns",
     "CrowdedBerth",
+    "DrawnShip",
     "Flows",
     "MeasuredError",
     "NamedVisit",
     "PortEstimate",
+    "PortReview",
     "PortTables",
     "PublishedTable",
     "SeaRoute",
@@ -92,6 +99,8 @@ __all__ = [
     "Stay",
     "StayDraws",
     "StayVolumes",
+    "Verdict",
+    "VesselReview",
     "band",
     "berth_table",
     "cap_years",
@@ -107,6 +116,7 @@ __all__ = [
     "joined_series",
     "link",
     "misfit",
+    "named_vessels",
     "outside_fit_share",
     "port_series",
     "port_table",

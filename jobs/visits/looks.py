@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from jobs.domain import (
     Vessel,
     project,
 )
+from jobs.visits.reviewed import NO_REVIEW, PortReview, Verdict, VesselReview, as_reviewed
 
 BERTH_REACH_M = 50.0
 """How far off a berth a ship's centre may lie: a beam plus the error of a drawn polygon."""
@@ -44,6 +45,15 @@ class Sighting:
     overpass_id: str
     time: datetime
     vessel: Vessel
+    """As it counts: with the hull that a reviewer corrected."""
+    found: Vessel | None = None
+    """As the network reported it, where that differs; of a ship drawn by hand there is none."""
+    review: VesselReview = VesselReview(Verdict.NONE)  # noqa: RUF009 - a frozen value
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts as a ship: neither fixed structure nor rejected by a reviewer."""
+        return not self.vessel.fixed and not self.review.verdict.rejects
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,8 @@ class Look:
     """False where any of the berth came without a cloud mask."""
     state: LookState
     sightings: tuple[Sighting, ...] = ()
+    whole: bool = False
+    """True where a reviewer checked the whole look: nothing in it was missed."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +126,41 @@ def _pixels(low: float, high: float, limit: int) -> slice:
 
 
 def place_vessels(
-    record: OverpassRecord, areas: Sequence[BerthArea]
+    record: OverpassRecord, areas: Sequence[BerthArea], review: PortReview = NO_REVIEW
 ) -> dict[str, tuple[Sighting, ...]]:
-    """The record's sightings by berth id, in (y, x) order; under "" those at no berth."""
+    """The record's sightings by berth id, in (y, x) order; under "" those at no berth.
+
+    Ships that reviewers drew come last; those that they rejected are among them.
+    """
     placed: defaultdict[str, tuple[Sighting, ...]] = defaultdict(tuple)
-    ordered = sorted(record.vessels, key=lambda vessel: (vessel.y, vessel.x, vessel.length_m))
-    for number, vessel in enumerate(ordered):
-        name = f"{record.overpass_id}-{number:03d}"
-        sighting = Sighting(name, record.overpass_id, record.acquired, vessel)
-        placed[berth_of(vessel, areas)] += (sighting,)
+    for sighting in _sightings(record, review):
+        chosen = sighting.review.berth
+        placed[berth_of(sighting.vessel, areas) if chosen is None else chosen] += (sighting,)
     return placed
 
 
+def named_vessels(record: OverpassRecord) -> list[tuple[str, Vessel]]:
+    """The network's vessels of a record with their ids, in (y, x) order."""
+    ordered = sorted(record.vessels, key=lambda vessel: (vessel.y, vessel.x, vessel.length_m))
+    return [(f"{record.overpass_id}-{n:03d}", vessel) for n, vessel in enumerate(ordered)]
+
+
+def _sightings(record: OverpassRecord, review: PortReview) -> Iterator[Sighting]:
+    where = (record.overpass_id, record.acquired)
+    for name, vessel in named_vessels(record):
+        said = review.vessels.get(name)
+        if said is None:
+            yield Sighting(name, *where, vessel)
+        else:
+            yield Sighting(name, *where, as_reviewed(vessel, said, review.invented), vessel, said)
+    for ship in review.drawn.get(record.overpass_id, ()):
+        said = VesselReview(Verdict.DRAWN, berth=ship.berth)
+        yield Sighting(ship.vessel_id, *where, ship.vessel, None, said)
+
+
 def ships(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
-    """Those that are not fixed structure."""
-    return tuple(sighting for sighting in sightings if not sighting.vessel.fixed)
+    """Those that count."""
+    return tuple(sighting for sighting in sightings if sighting.counts)
 
 
 def berth_of(vessel: Vessel, areas: Sequence[BerthArea]) -> str:
@@ -150,7 +182,12 @@ def berth_of(vessel: Vessel, areas: Sequence[BerthArea]) -> str:
     return berth_id if distance_m <= BERTH_REACH_M else ""
 
 
-def look_at(record: OverpassRecord, area: BerthArea, sightings: tuple[Sighting, ...]) -> Look:
+def look_at(
+    record: OverpassRecord,
+    area: BerthArea,
+    sightings: tuple[Sighting, ...],
+    review: PortReview = NO_REVIEW,
+) -> Look:
     """The look of a record at a berth; with a ship found it is PARTLY at least."""
     quality = record.quality[area.rows, area.columns][area.mask]
     imaged = _fraction(quality, lacks=Quality.NODATA)
@@ -170,6 +207,7 @@ def look_at(record: OverpassRecord, area: BerthArea, sightings: tuple[Sighting, 
         screened=not bool(np.any(quality & np.uint8(Quality.UNSCREENED))),
         state=state,
         sightings=sightings,
+        whole=(record.overpass_id, area.berth.id) in review.whole,
     )
 
 

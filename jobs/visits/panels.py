@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from shapely.geometry.polygon import orient
 
 from jobs.domain import GEOD, Berth, BerthKind, LookState, Period
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import days_since
-from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.panel import Panel, PanelReview
+from jobs.visits.reviewed import HULL_SD_M, Verdict
 from jobs.visits.schema import PortTables
 
 USABLE = (LookState.CLEAR.value, LookState.PARTLY.value)
@@ -25,7 +27,9 @@ LEAST_CLEAR = 0.3
 def panel_of(
     tables: PortTables, berth: Berth, period: Period, errors: Sequence[MeasuredError]
 ) -> Panel:
-    """The usable looks at one berth; the length is that of the vessel with the highest score."""
+    """The usable looks at one berth; the length is that of the vessel with the highest score,
+    those that a reviewer takes for ships before all others.
+    """
     origin = datetime.combine(period.start, time.min, UTC)
     days = float((period.end - period.start).days + 1)
     looks = tables.looks[(tables.looks["berth"] == berth.id) & tables.looks["state"].isin(USABLE)]
@@ -55,14 +59,54 @@ def panel_of(
         .to_numpy(np.int32),
         detectors=tuple(detector_at(berth, sensor, errors) for sensor in sensors),
         visit_ids=visit_ids,
+        review=_review(tables, berth.id, looks),
     )
 
 
 def _likeliest(tables: PortTables, berth_id: str) -> pd.DataFrame:
     """The vessel with the highest score of each overpass at the berth, by overpass id."""
     here = pd.DataFrame(tables.ships.loc[tables.ships["berth"] == berth_id])
-    here = here.sort_values(["score", "vessel_id"], kind="stable")
-    return here.drop_duplicates("overpass_id", keep="last").set_index("overpass_id")
+    here["sure"] = here["review"] != ""
+    here = here.sort_values(["sure", "score", "vessel_id"], kind="stable")
+    best = here.drop_duplicates("overpass_id", keep="last").set_index("overpass_id")
+    return _with_hulls(best)
+
+
+def _with_hulls(best: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the lengths of the hulls that reviewers drew, in full and their own error."""
+    corrected = best["review_length_m"].notna()
+    if not corrected.any():
+        return best
+    return best.assign(
+        length_m=best["review_length_m"].where(corrected, best["length_m"]),
+        length_sd_m=best["length_sd_m"].where(~corrected, HULL_SD_M),
+        truncated=best["truncated"] & ~corrected,
+    )
+
+
+def _review(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> PanelReview | None:
+    """What reviewers said of these looks; None where that is nothing."""
+    here = tables.vessels[(tables.vessels["berth"] == berth_id) & (tables.vessels["review"] != "")]
+    whole = looks["reviewed"].to_numpy(bool)
+    # what the network reports as fixed is no report of a ship: its errors were measured without
+    said = pd.DataFrame(here[here["counted"] | ~here["fixed"]])
+    said = said[said["overpass_id"].isin(looks["overpass_id"])]
+    if not len(said) and not whole.any():
+        return None
+
+    def number(verdicts: Iterable[Verdict]) -> NDArray[np.int32]:
+        chosen = said.loc[said["review"].isin([str(each) for each in verdicts]), "overpass_id"]
+        counts = chosen.value_counts().reindex(looks["overpass_id"]).fillna(0)
+        return np.asarray(counts, np.int32)
+
+    return PanelReview(
+        accepted=number([Verdict.SHIP]),
+        rejected=number(verdict for verdict in Verdict if verdict.rejects),
+        drawn=number([Verdict.DRAWN]),
+        whole=whole,
+        missed=tables.missed,
+        invented=tables.invented,
+    )
 
 
 def detector_at(berth: Berth, sensor: str, errors: Sequence[MeasuredError]) -> Detector:

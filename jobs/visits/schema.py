@@ -53,12 +53,33 @@ VESSEL_COLUMNS: Columns = {
     "background": NUMBER,
     "fixed": FLAG,
     "visit_id": TEXT,
+    "counted": FLAG,
+    "review": TEXT,
+    "review_length_m": NUMBER,
+    "review_beam_m": NUMBER,
+    "review_heading_deg": NUMBER,
+    "review_footprint": TEXT,
+    "found_berth": TEXT,
     "geometry": SHAPE,
     "footprint": SHAPE,
 }
 """A row is one vessel in one overpass; berth and visit_id are empty away from every berth.
 ``background`` is how much the port itself looks like a ship there, 0..1, missing where that is
-unknown; vessels that are ``fixed`` are taken for a part of the port and counted nowhere else."""
+unknown; vessels that are ``fixed`` are taken for a part of the port. Only those ``counted`` are
+counted elsewhere. ``review`` is what reviewers take it for (ship, not_ship, structure, duplicate,
+drawn by hand), empty without a decision that is used; the ``review_`` columns hold the hull they
+corrected, ``review_footprint`` as WKT, and ``found_berth`` the berth by position where they chose
+another. All other columns stay as the network reported them."""
+
+REVIEW_COLUMNS = {
+    "review": "",
+    "review_length_m": float("nan"),
+    "review_beam_m": float("nan"),
+    "review_heading_deg": float("nan"),
+    "review_footprint": "",
+    "found_berth": "",
+}
+"""The columns of the review in a table of vessels, with their values without one."""
 
 LOOK_COLUMNS: Columns = {
     "port": TEXT,
@@ -73,9 +94,11 @@ LOOK_COLUMNS: Columns = {
     "imaged_fraction": NUMBER,
     "thin_cloud_fraction": NUMBER,
     "screened": FLAG,
+    "reviewed": FLAG,
     "geometry": SHAPE,
 }
-"""A row is one overpass over one berth; geometry is a point inside the berth."""
+"""A row is one overpass over one berth; geometry is a point inside the berth. ``reviewed``: a
+reviewer checked the whole look, and nothing in it was missed."""
 
 VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
@@ -281,8 +304,12 @@ class PortTables:
     """LOOK_COLUMNS."""
     visits: gpd.GeoDataFrame
     """VISIT_COLUMNS, or FULL_VISIT_COLUMNS once the port is estimated."""
+    missed: float = 0.0
+    """Reviewers' chance to overlook or reject a ship; without effect where nothing was reviewed."""
+    invented: float = 0.0
+    """Reviewers' chance to take something else for a ship."""
 
     @property
     def ships(self) -> gpd.GeoDataFrame:
-        """The vessels that are not taken for fixed structure."""
-        return self.vessels[~self.vessels["fixed"]].reset_index(drop=True)
+        """The vessels that count: neither fixed structure nor rejected by reviewers."""
+        return self.vessels[self.vessels["counted"]].reset_index(drop=True)

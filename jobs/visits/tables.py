@@ -21,7 +21,17 @@ from jobs.domain import (
     to_wgs84,
 )
 from jobs.visits.columns import table
-from jobs.visits.looks import Look, Sighting, berth_areas, look_at, place_vessels, ships
+from jobs.visits.looks import (
+    BerthArea,
+    Look,
+    Sighting,
+    berth_areas,
+    berth_of,
+    look_at,
+    place_vessels,
+    ships,
+)
+from jobs.visits.reviewed import NO_REVIEW, PortReview
 from jobs.visits.schema import (
     DEGREE_DECIMALS,
     LOOK_COLUMNS,
@@ -32,18 +42,20 @@ from jobs.visits.schema import (
 from jobs.visits.stays import Row, Stay, confidence, pooled_length, stays_at
 
 
-def port_tables(port: Port, records: Iterable[OverpassRecord]) -> PortTables:
+def port_tables(
+    port: Port, records: Iterable[OverpassRecord], review: PortReview = NO_REVIEW
+) -> PortTables:
     """Vessels, looks and seen visits of one port; records are read once and not kept.
 
-    Vessels that are fixed structure are in the vessels table only.
+    Vessels that are fixed structure, or that reviewers rejected, are in the vessels table only.
     """
     areas = berth_areas(port)
     looks: list[Look] = []
     vessels: list[Row] = []
     for record in records:
-        sightings = place_vessels(record, areas)
-        looks += [look_at(record, area, ships(sightings[area.berth.id])) for area in areas]
-        vessels += vessel_rows(port, record, sightings)
+        sightings = place_vessels(record, areas, review)
+        looks += [look_at(record, area, ships(sightings[area.berth.id]), review) for area in areas]
+        vessels += vessel_rows(port, record, sightings, areas)
     looks.sort(key=lambda look: (look.time, look.overpass_id))
     vessels.sort(key=lambda row: (row["time"], row["vessel_id"]))
     stays = {area.berth.id: stays_at(area.berth, looks) for area in areas}
@@ -53,36 +65,66 @@ def port_tables(port: Port, records: Iterable[OverpassRecord]) -> PortTables:
         vessels=_vessel_table(port.grid, vessels, visit_of),
         looks=table(LOOK_COLUMNS, (look_row(port, look) for look in looks)),
         visits=_visit_table(port.grid, visits),
+        missed=review.missed,
+        invented=review.invented,
     )
 
 
 def vessel_rows(
-    port: Port, record: OverpassRecord, sightings: Mapping[str, Sequence[Sighting]]
+    port: Port,
+    record: OverpassRecord,
+    sightings: Mapping[str, Sequence[Sighting]],
+    areas: Sequence[BerthArea],
 ) -> list[Row]:
-    """Rows of the vessels table, geometry still in the port's UTM zone."""
+    """Rows of the vessels table, geometry still in the port's UTM zone.
+
+    All but the berth and the columns of the review is as the network reported it.
+    """
     return [
-        {
-            "vessel_id": sighting.vessel_id,
-            "port": port.id,
-            "berth": berth_id,
-            "overpass_id": record.overpass_id,
-            "time": record.acquired,
-            "sensor": record.sensor,
-            "platform": record.platform,
-            "length_m": sighting.vessel.length_m,
-            "length_sd_m": sighting.vessel.length_sd_m,
-            "beam_m": sighting.vessel.beam_m,
-            "heading_deg": sighting.vessel.heading_deg,
-            "score": sighting.vessel.score,
-            "truncated": sighting.vessel.truncated,
-            "background": sighting.vessel.background,
-            "fixed": sighting.vessel.fixed,
-            "geometry": Point(sighting.vessel.x, sighting.vessel.y),
-            "footprint": Polygon(sighting.vessel.corners),
-        }
+        _vessel_row(port, record, berth_id, sighting) | _review_row(port, sighting, areas)
         for berth_id, placed in sightings.items()
         for sighting in placed
     ]
+
+
+def _vessel_row(port: Port, record: OverpassRecord, berth_id: str, sighting: Sighting) -> Row:
+    vessel = sighting.found or sighting.vessel
+    return {
+        "vessel_id": sighting.vessel_id,
+        "port": port.id,
+        "berth": berth_id,
+        "overpass_id": record.overpass_id,
+        "time": record.acquired,
+        "sensor": record.sensor,
+        "platform": record.platform,
+        "length_m": vessel.length_m,
+        "length_sd_m": vessel.length_sd_m,
+        "beam_m": vessel.beam_m,
+        "heading_deg": vessel.heading_deg,
+        "score": vessel.score,
+        "truncated": vessel.truncated,
+        "background": vessel.background,
+        "fixed": vessel.fixed,
+        "geometry": Point(vessel.x, vessel.y),
+        "footprint": Polygon(vessel.corners),
+    }
+
+
+def _review_row(port: Port, sighting: Sighting, areas: Sequence[BerthArea]) -> Row:
+    """The columns of the review; empty where there was none."""
+    review = sighting.review
+    hull = review.hull
+    moved = review.berth is not None and sighting.found is not None
+    shape = None if hull is None else _rounded(to_wgs84(Polygon(hull.corners), port.grid.epsg))
+    return {
+        "counted": sighting.counts,
+        "review": review.verdict.value,
+        "review_length_m": None if hull is None else hull.length_m,
+        "review_beam_m": None if hull is None else hull.beam_m,
+        "review_heading_deg": None if hull is None else hull.heading_deg,
+        "review_footprint": "" if shape is None else shape.wkt,
+        "found_berth": berth_of(sighting.found, areas) if moved and sighting.found else "",
+    }
 
 
 def look_row(port: Port, look: Look) -> Row:
@@ -101,6 +143,7 @@ def look_row(port: Port, look: Look) -> Row:
         "imaged_fraction": look.imaged_fraction,
         "thin_cloud_fraction": look.thin_cloud_fraction,
         "screened": look.screened,
+        "reviewed": look.whole,
         "geometry": _rounded(berth.polygon.representative_point()),
     }
 

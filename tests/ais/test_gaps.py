@@ -100,7 +100,7 @@ def sighting(vessel_id: str = "v1", visit_id: str = "visit-1") -> dict[str, obje
     numbers = {name: 1.0 for name, kind in VESSEL_COLUMNS.items() if kind == "float64"}
     place = {"geometry": Point(LON, LAT), "footprint": box(LON, LAT, LON + 1, LAT + 1)}
     named = {"vessel_id": vessel_id, "visit_id": visit_id, "time": at(48)}
-    flags = {"truncated": False, "fixed": False}
+    flags = {"truncated": False, "fixed": False, "counted": True}
     return {**texts, **numbers, **place, **named, **flags}
 
 

@@ -20,7 +20,7 @@ from jobs.ais.geodesy import DEGREE_M, KNOT_MS, wrapped
 from jobs.ais.schema import AIS_COLUMNS
 from jobs.ais.tracks import DriftSettings, fixes_at, tracks_of
 from jobs.visits.columns import frame, table
-from jobs.visits.schema import VESSEL_COLUMNS
+from jobs.visits.schema import REVIEW_COLUMNS, VESSEL_COLUMNS
 from tests.support.ais_messages import NOON, positions, ship
 
 LON, LAT = 133.0, 42.7
@@ -58,6 +58,8 @@ def seen(
                 "truncated": truncated,
                 "background": None,
                 "fixed": False,
+                "counted": True,
+                **REVIEW_COLUMNS,
                 "visit_id": "",
                 "geometry": Point(LON + east * METRE_LON, LAT + north * METRE_LAT),
                 "footprint": box(LON, LAT, LON + 1e-3, LAT + 1e-3),

@@ -26,7 +26,7 @@ from jobs.ais.tracks import DriftSettings, Fixes, fixes_at, tracks_of
 from jobs.domain import Berth, BerthKind, Port
 from jobs.domain.geometry import local_grid
 from jobs.visits.columns import table
-from jobs.visits.schema import VESSEL_COLUMNS
+from jobs.visits.schema import REVIEW_COLUMNS, VESSEL_COLUMNS
 
 pytestmark = pytest.mark.bench
 
@@ -257,6 +257,8 @@ def vessel_table(
                 "truncated": False,
                 "background": None,
                 "fixed": False,
+                "counted": True,
+                **REVIEW_COLUMNS,
                 "visit_id": "",
                 "geometry": Point(lon[i], lat[i]),
                 "footprint": box(lon[i] - step, lat[i] - step, lon[i] + step, lat[i] + step),

@@ -18,7 +18,13 @@ from distributed import Client, LocalCluster
 from jobs.domain import EstimateSettings, Period, Port
 from jobs.visits.columns import table
 from jobs.visits.estimate import estimate_port, with_estimates
-from jobs.visits.schema import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables
+from jobs.visits.schema import (
+    LOOK_COLUMNS,
+    REVIEW_COLUMNS,
+    VESSEL_COLUMNS,
+    VISIT_COLUMNS,
+    PortTables,
+)
 from jobs.visits.series import port_series
 from tests.support.factories import make_port
 
@@ -54,6 +60,7 @@ def make_tables(port: Port, days: int, seed: int) -> PortTables:
                     "imaged_fraction": 1.0,
                     "thin_cloud_fraction": 0.0,
                     "screened": True,
+                    "reviewed": False,
                     "geometry": point,
                 }
             )
@@ -74,6 +81,8 @@ def make_tables(port: Port, days: int, seed: int) -> PortTables:
                     "truncated": False,
                     "background": None,
                     "fixed": False,
+                    "counted": True,
+                    **REVIEW_COLUMNS,
                     "visit_id": "",
                     "geometry": point,
                     "footprint": berth.polygon,

@@ -687,7 +687,9 @@ def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
     tables = plain.tables[port.id]
     assert "taken for fixed structure struck out" not in render(plain)
     there = tables.vessels["overpass_id"] == tables.vessels["overpass_id"].iloc[-1]
-    judged = tables.vessels.assign(fixed=there, background=np.where(there, 0.8, 0.0))
+    judged = tables.vessels.assign(
+        fixed=there, counted=~there, background=np.where(there, 0.8, 0.0)
+    )
     looks = tables.looks[tables.looks["overpass_id"].isin(judged.loc[there, "overpass_id"])]
     marked = dataclasses.replace(tables, vessels=judged, looks=looks)
     page = render(dataclasses.replace(plain, tables={port.id: marked}))

@@ -6,7 +6,7 @@ import geopandas as gpd
 from shapely.geometry import Point, box
 
 from jobs.visits.columns import table
-from jobs.visits.schema import VESSEL_COLUMNS
+from jobs.visits.schema import REVIEW_COLUMNS, VESSEL_COLUMNS
 from tests.support.ais_messages import NOON
 
 LON, LAT = 133.0, 42.7
@@ -31,6 +31,8 @@ def vessel(length_m: float, *, truncated: bool = False) -> gpd.GeoDataFrame:
         "truncated": truncated,
         "background": None,
         "fixed": False,
+        "counted": True,
+        **REVIEW_COLUMNS,
         "visit_id": "",
         "geometry": Point(LON, LAT),
         "footprint": box(LON, LAT, LON + 1e-3, LAT + 1e-3),

@@ -76,7 +76,7 @@ class BerthPosterior:
         """How probable reports as far from the expected ones are, 0..1, by ``agreement``."""
         panel = self.fit.panel
         return agreement_of_sightings(
-            panel.vessels,
+            panel.reported,
             self.draws.present(panel.time),
             self.recall[:, panel.detector] * panel.clear,
             self.points.false_alarm[:, panel.detector] * panel.clear,

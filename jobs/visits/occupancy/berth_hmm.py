@@ -21,8 +21,12 @@ import numpy as np
 
 from jobs.visits.compiled import njit
 
-NOTHING, VESSEL, NO_LOOK = 0, 1, 2
-"""Kind of a look; NO_LOOK marks the two ends of the period."""
+NOTHING, VESSEL, NO_LOOK, REJECTED, DRAWN, REPLACED = 0, 1, 2, 3, 4, 5
+"""Kind of a look. NO_LOOK marks the two ends of the period. The last three are made by reviewers:
+the network's report was rejected; it reported nothing, and a ship was drawn by hand; both."""
+REAL, OTHER, EMPTY = 0, 1, 2
+"""Columns of ``said``: the probability of what reviewers said of a look, given that the report is
+the ship at the berth; that a ship is there, but not reported; that the berth is empty."""
 TAIL = 1e-13
 """Truncated mass of the uniformisation series."""
 
@@ -122,21 +126,30 @@ def stationary(ships, rate, dwell, mix):
 
 
 @njit(cache=True)
-def look_likelihood(look, kind, clear, fits, false_fit, recall, false_alarm, emission):
-    """Emission probability of a look at an empty berth; fills ``emission`` (class,) for ships."""
+def look_likelihood(look, kind, clear, fits, false_fit, said, recall, false_alarm, emission):
+    """Emission probability of a look at an empty berth; fills ``emission`` (class,) for ships.
+
+    It is the probability of the network's report, times that of what reviewers said of it.
+    """
     if kind[look] == NO_LOOK:
         emission[:] = 1.0
         return 1.0
     none = math.exp(-false_alarm * clear[look])
-    if kind[look] == NOTHING:
+    drawn = kind[look] in (DRAWN, REPLACED)
+    if kind[look] in (NOTHING, DRAWN):
         for c in range(len(emission)):
-            emission[c] = (1.0 - recall[c] * clear[look]) * none
-        return none
+            emission[c] = (1.0 - recall[c] * clear[look]) * none * said[look, OTHER]
+            if drawn:
+                emission[c] *= fits[look, c]
+        return none * said[look, EMPTY] * false_fit[look]
     at_empty = (1.0 - none) * false_fit[look]
     for c in range(len(emission)):
         found = recall[c] * clear[look]
-        emission[c] = found * fits[look, c] + (1.0 - found) * at_empty
-    return at_empty
+        missed = (1.0 - none) * fits[look, c] if drawn else at_empty
+        emission[c] = (
+            found * fits[look, c] * said[look, REAL] + (1.0 - found) * missed * said[look, OTHER]
+        )
+    return at_empty * said[look, EMPTY]
 
 
 @njit(cache=True)
@@ -159,7 +172,7 @@ def forward_filter(looks, errors, rate, dwell, mix, empties, ships):
     """Forward filter: fills empties (look,) and ships (look, stage, class); returns the log
     likelihood of all looks.
     """
-    time, detector, kind, clear, fits, false_fit = looks
+    time, detector, kind, clear, fits, false_fit, said = looks
     recall, false_alarm = errors
     k, classes = ships.shape[1:]
     move = k / dwell
@@ -173,7 +186,7 @@ def forward_filter(looks, errors, rate, dwell, mix, empties, ships):
             empty = step(empty, current, rate, move, time[i] - time[i - 1], mix, scratch)
         d = detector[i]
         at_empty = look_likelihood(
-            i, kind, clear, fits, false_fit, recall[d], false_alarm[d], emission
+            i, kind, clear, fits, false_fit, said, recall[d], false_alarm[d], emission
         )
         empty, chance = update(empty, current, at_empty, emission)
         total += math.log(chance) if chance > 0.0 else -math.inf
@@ -187,9 +200,9 @@ def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
     """Log likelihood of all looks for each parameter point; (point,).
 
     looks: the arrays time, detector, kind, clear (look,), fits (look, class) and false_fit (look,):
-    density of the measured length for a ship of the class, and for a false alarm. Points: rate,
-    dwell, stages (point,), mix (point, class), recall (point, detector, class), false_alarm (point,
-    detector).
+    density of the measured length for a ship of the class, and for a false alarm; and ``said``
+    (look, 3), 1 where no reviewer spoke. Points: rate, dwell, stages (point,), mix (point, class),
+    recall (point, detector, class), false_alarm (point, detector).
     """
     points, classes = mix.shape
     number = len(looks[0])
@@ -354,12 +367,17 @@ def following(state, k):
 
 @njit(cache=True)
 def true_sighting(look, looks, recall, false_alarm, class_, rng):
-    """Whether the vessel reported at an occupied berth was the ship itself; one draw."""
-    clear, fits, false_fit = looks[3], looks[4], looks[5]
+    """Whether the vessel seen at an occupied berth was the ship itself; one draw.
+
+    A hand-drawn ship at an occupied berth is.
+    """
+    kind, clear, fits, false_fit, said = looks[2], looks[3], looks[4], looks[5], looks[6]
+    if kind[look] != VESSEL:
+        return True
     found = recall[class_] * clear[look]
-    real = found * fits[look, class_]
+    real = found * fits[look, class_] * said[look, REAL]
     none = math.exp(-false_alarm * clear[look])
-    false = (1.0 - found) * (1.0 - none) * false_fit[look]
+    false = (1.0 - found) * (1.0 - none) * false_fit[look] * said[look, OTHER]
     return rng.random() * (real + false) < real
 
 
@@ -399,7 +417,7 @@ def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
                 n += 1
             if present:
                 ship[2] = class_[i]
-        if present and ship[3] < 0 and kind[i] == VESSEL:
+        if present and ship[3] < 0 and kind[i] in (VESSEL, DRAWN, REPLACED):
             recall, false_alarm = errors[0][detector[i]], errors[1][detector[i]]
             if true_sighting(i, looks, recall, false_alarm, class_[i], rng):
                 ship[3] = i

@@ -141,9 +141,31 @@ def count_likelihood(vessels, chance, false_alarms, emission):
 
 
 @njit(cache=True)
+def reviewed_likelihood(vessels, chance, false_alarms, of_reports, of_missed, emission):
+    """As ``count_likelihood``, times the probability of what reviewers said of the reports.
+
+    of_reports: by number of reports that are ships; of_missed: by number of ships not reported.
+    """
+    for s in range(len(emission)):
+        total = 0.0
+        found = (1 - chance) ** s  # that none of s ships is reported
+        for t in range(min(s, vessels) + 1):
+            if t > 0:
+                if chance >= 1.0:
+                    found = 1.0 if t == s else 0.0
+                else:
+                    found *= chance / (1 - chance) * (s - t + 1) / t
+            false = math.exp(-false_alarms)
+            for v in range(1, vessels - t + 1):
+                false *= false_alarms / v
+            total += found * false * of_reports[t] * of_missed[s - t]
+        emission[s] = total
+
+
+@njit(cache=True)
 def forward_filter(looks, limited, rate, leave, recall, false_alarm, masses):
     """Forward filter: fills masses (look, ship); returns the log likelihood of all looks."""
-    time, detector, kind, clear, vessels = looks
+    time, detector, kind, clear, vessels, reviewed, of_reports, of_missed = looks
     states = masses.shape[1]
     mass, emission = np.empty(states), np.empty(states)
     stationary(mass, rate, leave)
@@ -157,13 +179,19 @@ def forward_filter(looks, limited, rate, leave, recall, false_alarm, masses):
                 advance_unlimited(mass, rate, leave, gap)
         if kind[i] != NO_LOOK:
             d = detector[i]
-            count_likelihood(vessels[i], recall[d] * clear[i], false_alarm[d] * clear[i], emission)
+            chance, false = recall[d] * clear[i], false_alarm[d] * clear[i]
+            if reviewed[i]:
+                reviewed_likelihood(
+                    vessels[i], chance, false, of_reports[i], of_missed[i], emission
+                )
+            else:
+                count_likelihood(vessels[i], chance, false, emission)
             mass *= emission
-            chance = mass.sum()
-            if not chance > 0.0:
+            likelihood = mass.sum()
+            if not likelihood > 0.0:
                 return -math.inf
-            total += math.log(chance)
-            mass /= chance
+            total += math.log(likelihood)
+            mass /= likelihood
         masses[i] = mass
     return total
 
@@ -172,8 +200,9 @@ def forward_filter(looks, limited, rate, leave, recall, false_alarm, masses):
 def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
     """Log likelihood of all looks for each parameter point; (point,).
 
-    looks: time, detector, kind, clear, vessels, (look,). Points: rate and dwell (point,), recall
-    and false_alarm (point, detector).
+    looks: time, detector, kind, clear, vessels, reviewed (look,), and what reviewers said, as
+    ``reviews_of`` gives it. Points: rate and dwell (point,), recall and false_alarm (point,
+    detector).
     """
     found = np.empty(len(rate))
     masses = np.empty((len(looks[0]), most + 1))

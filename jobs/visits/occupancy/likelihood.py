@@ -13,7 +13,7 @@ from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.prior import LENGTH_STEP, Points, length_classes
 
 Looks: TypeAlias = tuple[NDArray[np.generic], ...]
-"""time, detector, kind, clear, fits, false_fit, the arguments of ``berth_hmm``."""
+"""time, detector, kind, clear, fits, false_fit, said, the arguments of ``berth_hmm``."""
 
 FREEDOM = 5.0
 """Degrees of freedom of measured lengths, with heavier tails than normal: wakes, tugs alongside,
@@ -27,11 +27,39 @@ def looks_of(panel: Panel) -> Looks:
     number = len(panel) + 2
     time = np.concatenate([[0.0], panel.time, [panel.days]])
     kind = np.full(number, berth_hmm.NO_LOOK, np.int8)
-    kind[1:-1] = np.where(panel.vessels > 0, berth_hmm.VESSEL, berth_hmm.NOTHING)
+    kind[1:-1], said = kinds_of(panel)
     fits = np.ones((number, len(length_classes())))
     false_fit = np.ones(number)
     fits[1:-1], false_fit[1:-1] = length_fits(panel.length_m, panel.length_sd_m)
-    return (time, _padded(panel.detector), kind, _padded(panel.clear), fits, false_fit)
+    whole = np.ones((number, 3))
+    whole[1:-1] = said
+    return (time, _padded(panel.detector), kind, _padded(panel.clear), fits, false_fit, whole)
+
+
+def kinds_of(panel: Panel) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """The kind of every look, (look,), and the probability of what reviewers said, (look, 3).
+
+    The network's report and the reviewer's word are one observation: its errors are learned from
+    all looks, reviewed or not. If reviewed looks had the reviewer's errors alone, what is left to
+    the network would be a choice of looks, and its recall and false alarms be wrong.
+    """
+    kind = np.where(panel.vessels > 0, berth_hmm.VESSEL, berth_hmm.NOTHING).astype(np.int8)
+    said = np.ones((len(panel), 3))
+    if panel.review is None:
+        return kind, said
+    review, missed, invented = panel.review, panel.review.missed, panel.review.invented
+    accepted, drawn = review.accepted > 0, (review.drawn > 0) & ~(review.accepted > 0)
+    reported = panel.reported > 0
+    rejected = (review.rejected > 0) & (panel.vessels == 0)
+    kind[rejected] = berth_hmm.REJECTED
+    kind[drawn] = np.where(reported, berth_hmm.REPLACED, berth_hmm.DRAWN)[drawn]
+    said[accepted] = (1 - missed, invented, invented)
+    said[rejected] = (missed, 1 - invented, 1 - invented)
+    said[drawn & ~reported] = (1, 1 - missed, invented)
+    said[drawn & reported] = (missed, (1 - invented) * (1 - missed), (1 - invented) * invented)
+    empty = review.whole & (panel.vessels == 0)
+    said[empty] *= (1, missed, 1 - invented)
+    return kind, said
 
 
 def length_fits(

@@ -24,6 +24,7 @@ from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterio
 from jobs.visits.occupancy.likelihood import Looks
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.partial_pooling import Member
+from jobs.visits.occupancy.reviewed_counts import is_reviewed, reviews_of
 
 Floats = NDArray[np.float64]
 TOO_MANY = 10
@@ -140,7 +141,7 @@ class QueuePosterior:
         panel = self.fit.panel
         _, _, recall, false = self._points
         return agreement_of_numbers(
-            panel.vessels,
+            panel.reported,
             self.draws.present(panel.time),
             recall[:, panel.detector] * panel.clear,
             false[:, panel.detector] * panel.clear,
@@ -183,20 +184,30 @@ def most_ships(panel: Panel, capacity: int | None) -> int:
     """The greatest number of ships the model allows for."""
     if capacity is not None:
         return capacity
-    return int(2.5 * max([0, *panel.vessels.tolist()])) + ROOM
+    seen = np.maximum(panel.vessels, panel.reported)
+    return int(2.5 * max([0, *seen.tolist()])) + ROOM
 
 
 def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
-    """time, detector, kind, clear, vessels of the looks between two ends that saw nothing."""
+    """time, detector, kind, clear, vessels of the looks between two ends that saw nothing, whether
+    they were reviewed, and what reviewers said.
+    """
     most = np.iinfo(np.int32).max if capacity is None else capacity + TOO_MANY
     kind = np.full(len(panel) + 2, NO_LOOK, np.int8)
     kind[1:-1] = NOTHING
+    reported = np.minimum(panel.reported, most)
+    said = reviews_of(panel, reported, most_ships(panel, capacity))
+    reviewed = np.zeros(len(panel), np.bool_)
+    if panel.review is not None:
+        reviewed = is_reviewed(panel.review)
     return (
         np.concatenate([[0.0], panel.time, [panel.days]]),
         np.concatenate([[0], panel.detector, [0]]),
         kind,
         np.concatenate([[1.0], panel.clear, [1.0]]),
-        np.concatenate([[0], np.minimum(panel.vessels, most), [0]]),
+        np.concatenate([[0], reported, [0]]),
+        np.concatenate([[False], reviewed, [False]]),
+        *(np.pad(each, ((1, 1), (0, 0)), constant_values=1.0) for each in said),
     )
 
 

@@ -90,7 +90,7 @@ def smoothed(stages, moments):
     """ln likelihood and the chance that the berth is occupied at the moments, all by expm."""
     p = point(stages)
     q = whole(stages, p.mix[0])
-    _, _, kind, clear, fits, false_fit = looks_of(PANEL)
+    _, _, kind, clear, fits, false_fit, _ = looks_of(PANEL)
     emissions = []
     for i in range(len(kind)):
         row = np.ones(1 + stages * CLASSES)
