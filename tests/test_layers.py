@@ -26,6 +26,7 @@ FLOORS = (
     ),
     ("jobs.plan", "models.inference"),
     ("jobs.segment", "jobs.publish", "models.evaluation"),
+    ("jobs.review",),
     ("jobs.run", "jobs.ais", "models.training"),
     ("jobs.kubernetes", "jobs.evidence"),
     ("jobs.cli", "jobs.door"),
@@ -61,8 +62,9 @@ OWNERS = {
     "jinja2": {"jobs.publish"},
     "matplotlib": {"jobs.door"},
     "pyogrio": {"jobs.publish"},
+    "starlette": {"jobs.serve", "jobs.review"},
     "numba": {"jobs.visits.compiled"},
-    "uvicorn": {"jobs.serve"},
+    "uvicorn": {"jobs.serve", "jobs.review"},
 }
 """One owner per dependency: where another library takes its place, one room is rewritten."""
 
@@ -218,6 +220,7 @@ def test_the_wheel_holds_our_packages_and_nothing_else(tmp_path: Path) -> None:
         "berthwatch/__init__.pyi",
         "berthwatch/py.typed",
         "berthwatch/results.py",
+        "jobs/review/page/review.js",
     ):
         assert needed in names
     assert any(name.startswith("jobs/domain/port_files/") for name in names)

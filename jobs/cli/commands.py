@@ -145,6 +145,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "What proves each visit, as a ZIP that anyone can check: pictures, bounds, reasons, "
         "digests.",
     ),
+    "review": CommandEntry(
+        "review", "Go through what was found, the least certain first, and decide what is a ship."
+    ),
     "verify": CommandEntry(
         "archive",
         "Recompute overpasses from the pinned inputs and compare the bytes with the archive.",

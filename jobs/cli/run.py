@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from jobs.domain import Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
 from jobs.publish import published_doubts
+from jobs.review import use_lines
 from jobs.run import ExitCode, RunOptions, Summary, connect, dry_rows, run_plan
 from jobs.storage import storage_at
 
@@ -62,6 +64,13 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
     replan: Replan = False,
+    without_reviews: Annotated[
+        bool,
+        typer.Option(
+            "--without-reviews",
+            help="Publish what the machine found, whatever reviewers decided.",
+        ),
+    ] = False,
     commit_every: Annotated[
         float, typer.Option("--commit-every", min=0, help="Seconds between commits.")
     ] = 30.0,
@@ -79,6 +88,7 @@ def run(
         retry_failed=retry_failed,
         last_stage=_stage(stage),
         commit_every_s=commit_every,
+        use_reviews=not without_reviews,
     )
     if replan and not dry_run:
         keep_former_inputs(source)
@@ -127,18 +137,25 @@ def run_and_report(
 ) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
     ended = run_plan(found, options, connect(cluster, workers), err)
+    reviews = ended.reviews
     storage = storage_at(found.archive)
     folder = None if ended.folder is None else storage.url_of(ended.folder)
     doubts = [] if ended.folder is None else published_doubts(storage, ended.folder)
-    _report_run(ended.summary, folder, doubts, as_json)
+    _report_run(ended.summary, folder, doubts, reviews, as_json)
     if as_json and ended.summary.interrupted:
         say(GOES_ON)
-    for line in doubts:
+    for line in (*use_lines(reviews), *doubts):
         say(line)
     return ended.code
 
 
-def _report_run(summary: Summary, folder: str | None, doubts: list[str], as_json: bool) -> None:
+def _report_run(
+    summary: Summary,
+    folder: str | None,
+    doubts: list[str],
+    reviews: Mapping[str, Any] | None,
+    as_json: bool,
+) -> None:
     facts = {
         "done": summary.done,
         "failed": summary.failed,
@@ -147,6 +164,7 @@ def _report_run(summary: Summary, folder: str | None, doubts: list[str], as_json
         "copied_files": summary.copied_files,
         "published": folder,
         "doubts": doubts,
+        "reviews": reviews,
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))

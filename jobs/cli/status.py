@@ -24,7 +24,7 @@ from jobs.cli.run_view import run_tree, run_values
 from jobs.kubernetes import find_status, is_file
 from jobs.plan import Plan, plan_without_search
 from jobs.publish import newest_folder, published_doubts
-from jobs.run import stale_rows, status_rows
+from jobs.run import review_lines, stale_rows, status_rows
 from jobs.storage import storage_at
 
 app = command_app()
@@ -80,10 +80,14 @@ def _rows(found: Plan) -> list[dict[str, Any]]:
 
 
 def _doubts(found: Plan) -> list[str]:
-    """What the newest results say against the port files; none where there are no results."""
+    """What the newest results say against the port files, and what reviewers decided; none where
+    there are no results.
+    """
     storage = storage_at(found.archive)
     folder = newest_folder(storage, found.name)
-    return [] if folder is None else published_doubts(storage, folder)
+    if folder is None:
+        return []
+    return [*review_lines(found, storage), *published_doubts(storage, folder)]
 
 
 def _tell_doubts(found: Plan) -> None:

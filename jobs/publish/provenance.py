@@ -42,6 +42,7 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
             }
             for port in publication.ports
         },
+        **({} if publication.reviews is None else {"reviews": dict(publication.reviews)}),
         "failed": [
             {"overpass_id": unit.overpass_id, "stage": unit.stage.value, "reason": unit.reason}
             for unit in publication.failures

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jobs.domain import EstimateSettings, Grid, Period, Port, UnitResult
+from jobs.domain import EstimateSettings, Grid, Json, Period, Port, UnitResult
 from jobs.publish.rendering import Rendering
 from jobs.visits import PortEstimate, PortTables
 
@@ -99,6 +99,9 @@ class Publication:
     provenance: Provenance
     imagery: Imagery
     failures: tuple[UnitResult, ...] = ()
+    reviews: Mapping[str, Json] | None = None
+    """How many decisions of reviewers the numbers use and how many not, and why; None where there
+    are none."""
 
     @property
     def ports(self) -> tuple[Port, ...]:

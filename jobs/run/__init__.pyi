@@ -4,6 +4,7 @@ from .exit_codes import FINAL, ExitCode
 from .kept_inputs import keep_inputs
 from .pipeline import run_plan
 from .results import PortResult, voyages_between
+from .reviews import review_lines
 from .settings import errors_behind, settings_for
 from .status import dry_rows, stale_rows, status_rows
 from .summary import Summary
@@ -30,6 +31,7 @@ __all__ = [
     "keep_inputs",
     "port_steps",
     "port_units",
+    "review_lines",
     "run_plan",
     "settings_for",
     "stale_rows",

@@ -40,7 +40,7 @@ MOST_IN_BATCH = 16
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of one run; none of them changes the results."""
+    """Options of one run; none but ``use_reviews`` changes the results."""
 
     limit: int | None = None
     """At most so many overpasses are done in this run."""
@@ -53,6 +53,9 @@ class RunOptions:
     """The stage after which units end."""
     commit_every_s: float = 30.0
     """Seconds between commits."""
+    use_reviews: bool = True
+    """Whether decisions of reviewers count in what is published; the one option that changes
+    results, and with them their tag."""
     without_workers_s: float = 300.0
     """Seconds without a worker after which the cluster counts as lost."""
 

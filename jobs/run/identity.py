@@ -12,6 +12,7 @@ from jobs.archive import Archives
 from jobs.domain import Port, Settings, UnitResult, UnitState, content_id, item_names
 from jobs.plan import Plan
 from jobs.publish import UnitCounts
+from jobs.run.reviews import PlanDecisions
 from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.visits import CargoEntry
 
@@ -39,6 +40,8 @@ class JobState:
     """By port id, in the plan's order."""
     tag: str
     """Derived from the content: the same tag, the same results."""
+    decisions: PlanDecisions
+    """Of reviewers, those that count."""
 
     @property
     def counts(self) -> UnitCounts:
@@ -47,15 +50,26 @@ class JobState:
 
 
 def job_state(
-    plan: Plan, archives: Archives, settings: Settings, entries: Sequence[CargoEntry]
+    plan: Plan,
+    archives: Archives,
+    settings: Settings,
+    entries: Sequence[CargoEntry],
+    decisions: PlanDecisions,
 ) -> JobState:
-    """The state of a plan in these archives; ``entries`` are analysts' cargo entries."""
+    """The state of a plan in these archives; ``entries`` are analysts' cargo entries, ``decisions``
+    those of reviewers that count.
+    """
     ports = {port.id: _port_state(plan, port, archives, settings) for port in plan.ports}
-    return JobState(ports, results_tag(plan, settings, list(ports.values()), entries))
+    tag = results_tag(plan, settings, list(ports.values()), entries, decisions)
+    return JobState(ports, tag, decisions)
 
 
 def results_tag(
-    plan: Plan, settings: Settings, states: Sequence[PortState], entries: Sequence[CargoEntry]
+    plan: Plan,
+    settings: Settings,
+    states: Sequence[PortState],
+    entries: Sequence[CargoEntry],
+    decisions: PlanDecisions,
 ) -> str:
     """The tag of results: the digest of everything that they depend on, and of nothing else.
 
@@ -71,6 +85,7 @@ def results_tag(
             [asdict(entry) for entry in entries],
             {id: digest for one in states for id, digest in one.read.items()},
             counts.failed,
+            *decisions.identity,
         ],
         TAG_LENGTH,
     )

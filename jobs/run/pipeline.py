@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from distributed import Client
 from rich.console import Console
 
 from jobs.archive import Archives
-from jobs.domain import Settings, StageName, UnitState
+from jobs.domain import Json, Settings, StageName, UnitState
 from jobs.errors import ClusterLostError
 from jobs.plan import Plan
 from jobs.publish import published_units
@@ -24,6 +25,7 @@ from jobs.run.journal import kept_performance, run_journal
 from jobs.run.progress import display
 from jobs.run.prometheus import metrics
 from jobs.run.results import cargo_entries, collect, publish_run, published_before
+from jobs.run.reviews import decisions_of
 from jobs.run.settings import settings_for
 from jobs.run.summary import Summary
 from jobs.run.unit_state import count_states
@@ -39,6 +41,8 @@ class Outcome:
     summary: Summary
     folder: str | None
     """Name of the published folder in the archive; None where nothing was published."""
+    reviews: Mapping[str, Json] | None = None
+    """Decisions of reviewers that the published numbers use, and that they do not; None without."""
 
 
 def run_plan(
@@ -67,7 +71,7 @@ def run_plan(
         summary = run.summary()
         code = exit_code(summary)
         run.observe(Event(EventName.ENDED, {"exit": int(code), "done": summary.done}))
-    return Outcome(code, summary, run.folder)
+    return Outcome(code, summary, run.folder, run.reviews)
 
 
 def _both(first: Observer, second: Observer | None) -> Observer:
@@ -93,6 +97,7 @@ class _Run:
         self.settings: Settings = settings_for(plan)
         self.archives = Archives(plan.ports, storage)
         self.folder: str | None = None
+        self.reviews: Mapping[str, Json] | None = None
         self._units: Summary | None = None
         """Of the work on units; None until that has come to its end."""
         self._interrupted = False
@@ -211,12 +216,15 @@ class _Run:
         publication = collect(
             self.plan, self.archives, self.settings, self.storage, client, state, observe
         )
+        self.reviews = publication.reviews
         observe(Event(EventName.STAGE, {"stage": "writing results"}))
         self.folder = publish_run(publication, self.archives, self.storage)
         observe(Event(EventName.PUBLISHED, {"folder": self.folder}))
 
     def _state(self) -> JobState:
-        return job_state(self.plan, self.archives, self.settings, cargo_entries(self.plan))
+        use_reviews = self.options.use_reviews and self.plan.reviews.use
+        said = decisions_of(self.plan, self.storage, use_reviews)
+        return job_state(self.plan, self.archives, self.settings, cargo_entries(self.plan), said)
 
     def _published_before(self, state: JobState) -> str | None:
         return published_before(self.plan, state, self.archives, self.storage, self._warn)

@@ -19,6 +19,7 @@ from distributed import Client
 from jobs import segment
 from jobs.archive import Archives, PortArchive, with_retries
 from jobs.domain import (
+    DEFAULT_REVIEWS,
     SENSORS,
     EstimateSettings,
     FixedStructure,
@@ -26,6 +27,7 @@ from jobs.domain import (
     OverpassRecord,
     Period,
     Port,
+    ReviewSettings,
     Scene,
     Settings,
 )
@@ -39,10 +41,12 @@ from jobs.publish import (
     name_newest,
     publish,
 )
+from jobs.review import Decision, Resolved, resolve, use_json, with_cargo
 from jobs.run.counting import READING, STRUCTURE, Tell, heard, tell_nobody, teller
 from jobs.run.events import Event, EventName, Facts, Observer, unobserved
 from jobs.run.identity import JobState, PortState, job_state
 from jobs.run.parallel_map import parallel_map
+from jobs.run.reviews import PlanDecisions, decisions_of, reviewed_overpasses
 from jobs.run.settings import detector_errors
 from jobs.run.task import worker_offers_gpu
 from jobs.storage import Storage
@@ -80,6 +84,9 @@ class Basis:
     entries: tuple[CargoEntry, ...] = ()
     structure_settings: Settings | None = None
     """Settings whose model finds fixed structure; None where all vessels count as ships."""
+    model_digest: str = ""
+    """Of the network that found the vessels: decisions about another's are not used."""
+    reviews: ReviewSettings = DEFAULT_REVIEWS
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class PortResult:
     tables: PortTables
     estimate: PortEstimate
     series: Mapping[str, xr.Dataset]
+    reviewed: Resolved = Resolved()  # noqa: RUF009 - a frozen value
+    """The decisions about the port that the numbers use, and those that they do not."""
 
 
 def count_port(
@@ -96,18 +105,21 @@ def count_port(
     port: Port,
     overpass_ids: Sequence[str],
     basis: Basis,
+    decisions: Sequence[Decision] = (),
     topic: str | None = None,
 ) -> PortResult:
     """The tables, estimates and series of one port from its newest commit; runs on a worker.
 
-    How far it is, is told under the topic.
+    ``decisions`` are those in force about its overpasses. How far it is, is told under the topic.
     """
     tell = teller(topic, port.id)
     archive = PortArchive.create_or_open(root, port, None)
+    named = archive.records(reviewed_overpasses(decisions, overpass_ids)) if decisions else ()
+    reviewed = resolve(port, decisions, named, basis.model_digest, basis.reviews)
     if basis.structure_settings is None:
-        return _count(archive.records(overpass_ids), port, basis, tell)
+        return _count(archive.records(overpass_ids), port, basis, reviewed, tell)
     records = mark_fixed(archive, overpass_ids, basis.structure_settings, worker_offers_gpu(), tell)
-    return _count(records, port, basis, tell)
+    return _count(records, port, basis, reviewed, tell)
 
 
 def mark_fixed(
@@ -142,19 +154,32 @@ def mark_fixed(
 
 
 def _count(
-    records: Iterable[OverpassRecord], port: Port, basis: Basis, tell: Tell = tell_nobody
+    records: Iterable[OverpassRecord],
+    port: Port,
+    basis: Basis,
+    reviewed: Resolved,
+    tell: Tell = tell_nobody,
 ) -> PortResult:
-    seen = port_tables(port, records)
-    found = estimate_port(seen, basis.period, basis.settings, basis.errors, basis.entries, tell)
+    seen = port_tables(port, records, reviewed.review)
+    entries, reviewed = with_cargo(reviewed, seen, basis.entries)
+    found = estimate_port(seen, basis.period, basis.settings, basis.errors, entries, tell)
     counted = with_estimates(seen, found)
-    return PortResult(counted, found, port_series(counted, found, basis.period))
+    return PortResult(counted, found, port_series(counted, found, basis.period), reviewed)
 
 
 def basis_of(plan: Plan, settings: Settings) -> Basis:
     """What the plan's estimates depend on; InputError for entries that cannot be used."""
     for_structure = settings if plan.fixed_structure is FixedStructure.REJECT else None
     errors = detector_errors(plan.model)
-    return Basis(plan.period, plan.estimates, errors, _entries(plan), for_structure)
+    return Basis(
+        plan.period,
+        plan.estimates,
+        errors,
+        _entries(plan),
+        for_structure,
+        settings.model_digest,
+        plan.reviews,
+    )
 
 
 def cargo_entries(plan: Plan) -> tuple[CargoEntry, ...]:
@@ -176,16 +201,19 @@ def collect(
     client: Client,
     state: JobState | None = None,
     observe: Observer = unobserved,
+    use_reviews: bool = True,
 ) -> Publication:
     """The publication of the job as the archive holds it now, with a tag derived from its content.
 
-    ``state`` is that of the archive, where it is known already; ``observe`` hears how far the count
-    is, also from a thread of the client. Raises ClusterLostError where the cluster is lost
-    meanwhile.
+    ``state`` is that of the archive, where it is known already, and then says which decisions of
+    reviewers count; else ``use_reviews`` does. ``observe`` hears how far the count is, also from a
+    thread of the client. Raises ClusterLostError where the cluster is lost meanwhile.
     """
     basis = basis_of(plan, settings)
-    state = job_state(plan, archives, settings, basis.entries) if state is None else state
-    found = _results(plan, state.ports, root, client, basis, observe)
+    if state is None:
+        said = decisions_of(plan, root, use_reviews)
+        state = job_state(plan, archives, settings, basis.entries, said)
+    found = _results(plan, state, root, client, basis, observe)
     _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
     counts = state.counts
     observe(Event(EventName.STAGE, {"stage": "linking voyages"}))
@@ -204,6 +232,7 @@ def collect(
         provenance=_provenance(plan, settings, list(state.ports.values())),
         imagery=ArchiveImagery(archives),
         failures=tuple(unit for one in state.ports.values() for unit in one.failures),
+        reviews=use_json((result.reviewed for result in found.values()), plan.reviews),
     )
 
 
@@ -268,7 +297,7 @@ def _ignore(reason: str) -> None:
 
 def _results(
     plan: Plan,
-    states: Mapping[str, PortState],
+    state: JobState,
     root: Storage,
     client: Client,
     basis: Basis,
@@ -277,19 +306,29 @@ def _results(
     """The results by port id, in the plan's order whichever worker ends first: the sampler of
     voyages gives other numbers for another order.
     """
+    states, said = state.ports, state.decisions
     seen = [port for port in plan.ports if states[port.id].done]
     berths = sum(len(port.berths) for port in seen)
     facts: Facts = {"stage": "counting visits", "ports": len(seen), "berths": berths}
     observe(Event(EventName.STAGE, facts))
     empty = [port for port in plan.ports if not states[port.id].done]
-    found = {port.id: _count([], port, basis) for port in empty}
+    found = {port.id: _count([], port, basis, _none_done(port, basis, said)) for port in empty}
     with heard(client, observe) as topic:
-        calls = ((root, port, states[port.id].done, basis, topic) for port in seen)
+        calls = (
+            (root, port, states[port.id].done, basis, said.by_port.get(port.id, ()), topic)
+            for port in seen
+        )
         for number, result in parallel_map(client, count_port, calls):
             port = seen[number]
             found[port.id] = result
             observe(Event(EventName.COUNTED, {"port": port.id, "berths_done": len(port.berths)}))
     return {port.id: found[port.id] for port in plan.ports}
+
+
+def _none_done(port: Port, basis: Basis, said: PlanDecisions) -> Resolved:
+    """The decisions about a port of which nothing is done: none can be used."""
+    decisions = said.by_port.get(port.id, ())
+    return resolve(port, decisions, (), basis.model_digest, basis.reviews)
 
 
 def source_items(overpasses: Iterable[Overpass]) -> tuple[SourceItem, ...]:

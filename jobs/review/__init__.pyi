@@ -1,0 +1,31 @@
+from .agreement import agreement_json, agreements
+from .decision import Decision, What, name_of
+from .dispute import disputes
+from .labels import labels_json, port_labels
+from .ledger import in_force
+from .resolution import Resolved, resolve, with_cargo
+from .server import ReviewServer
+from .session import ReviewSession
+from .store import folder_of, read_decisions
+from .use import use_json, use_lines
+
+__all__ = [
+    "Decision",
+    "Resolved",
+    "ReviewServer",
+    "ReviewSession",
+    "What",
+    "agreement_json",
+    "agreements",
+    "disputes",
+    "folder_of",
+    "in_force",
+    "labels_json",
+    "name_of",
+    "port_labels",
+    "read_decisions",
+    "resolve",
+    "use_json",
+    "use_lines",
+    "with_cargo",
+]

@@ -1,0 +1,42 @@
+"""Which of all decisions hold now, and what each reviewer thinks of each vessel."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from jobs.review.decision import Decision, What
+
+Subject: TypeAlias = tuple[str, str]
+"""Vessel id, or overpass and berth of a look joined; and the aspect."""
+
+
+def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Those that no later decision in force supersedes, in order; an undo holds, but says nothing.
+
+    What was superseded holds again once the decision that did so is undone.
+    """
+    gone: set[str] = set()
+    held = []
+    for decision in sorted(decisions, key=lambda each: (each.when, each.id), reverse=True):
+        if decision.id in gone:
+            continue
+        gone.update(decision.supersedes)
+        held.append(decision)
+    return tuple(each for each in reversed(held) if each.what is not What.UNDO)
+
+
+def subject_of(decision: Decision) -> Subject:
+    """What the decision is about."""
+    about = decision.vessel or f"{decision.overpass} {decision.berth}"
+    return about, decision.aspect
+
+
+def opinions(decisions: Iterable[Decision]) -> Mapping[Subject, Mapping[str, Decision]]:
+    """By subject and reviewer the last decision of those given; comments are none."""
+    found: defaultdict[Subject, dict[str, Decision]] = defaultdict(dict)
+    for decision in decisions:
+        if decision.what not in (What.COMMENT, What.UNDO):
+            found[subject_of(decision)][decision.who] = decision
+    return found
