@@ -27,7 +27,7 @@ FLOORS = (
     ("jobs.plan", "models.inference"),
     ("jobs.segment", "jobs.publish", "models.evaluation"),
     ("jobs.review",),
-    ("jobs.run", "jobs.ais", "models.training"),
+    ("jobs.run", "jobs.ais", "jobs.maps", "models.training"),
     ("jobs.kubernetes", "jobs.evidence"),
     ("jobs.cli", "jobs.door"),
 )
@@ -65,6 +65,10 @@ OWNERS = {
     "starlette": {"jobs.serve", "jobs.review"},
     "numba": {"jobs.visits.compiled"},
     "uvicorn": {"jobs.serve", "jobs.review"},
+    "titiler": {"jobs.maps.tiles"},
+    "rio_tiler": {"jobs.maps.tiles"},
+    "morecantile": {"jobs.maps.tiles"},
+    "fastapi": {"jobs.maps.tiles"},
 }
 """One owner per dependency: where another library takes its place, one room is rewritten."""
 
@@ -221,6 +225,8 @@ def test_the_wheel_holds_our_packages_and_nothing_else(tmp_path: Path) -> None:
         "berthwatch/py.typed",
         "berthwatch/results.py",
         "jobs/review/page/review.js",
+        "jobs/maps/templates/map.html.j2",
+        "jobs/maps/templates/leaflet/LICENSE",
     ):
         assert needed in names
     assert any(name.startswith("jobs/domain/port_files/") for name in names)

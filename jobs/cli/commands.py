@@ -111,15 +111,25 @@ COMMANDS: Mapping[str, CommandEntry] = {
         (
             ("report job.yaml", "its address, to open in a browser"),
             ("report job.yaml -o report.html", "a copy to pass on"),
+            ("report job.yaml -o report/", "a folder with a picture of every clear look"),
         ),
     ),
     "columns": CommandEntry(
         "columns",
         "What the columns of the results mean: unit, values, source, what an empty cell says.",
-        CommandGroup.RUN,
+        CommandGroup.LOOK,
         (
             ("columns", "the tables, and how many columns each has"),
             ("columns visits", "the columns of one of them"),
+        ),
+    ),
+    "map": CommandEntry(
+        "map",
+        "The looks at each port in motion: a slider over time with vessels, berths and visits.",
+        CommandGroup.LOOK,
+        (
+            ("map job.yaml", "serve it on this machine; prints the address"),
+            ("map job.yaml -o map/", "a folder of files that opens without a server"),
         ),
     ),
     "voyages": CommandEntry(
@@ -144,9 +154,21 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "evidence",
         "What proves each visit, as a ZIP that anyone can check: pictures, bounds, reasons, "
         "digests.",
+        CommandGroup.LOOK,
+        (
+            ("evidence job.yaml --visit RUVYP-oil-3f9c", "of one visit; ids are in visits.csv"),
+            ("evidence job.yaml -o evidence.zip --sign ~/.ssh/id_ed25519", "of all, signed"),
+        ),
     ),
     "review": CommandEntry(
-        "review", "Go through what was found, the least certain first, and decide what is a ship."
+        "review",
+        "Go through what was found, the least certain first, and decide what is a ship.",
+        CommandGroup.LOOK,
+        (
+            ("review job.yaml", "a page on this machine; the next run uses what is decided"),
+            ("review job.yaml --agreement", "where two reviewers differ"),
+            ("review job.yaml --labels labels.geojson", "what was decided, as labels for train"),
+        ),
     ),
     "verify": CommandEntry(
         "archive",

@@ -19,6 +19,7 @@ from jobs.serve.guard import guarded
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("", "0.0.0.0", "::")
+MOST_PORT = 65_535
 TOKEN_BYTES = 24
 START_S = 20.0
 """Longest wait for a server to answer; it takes a fraction of a second."""
@@ -32,6 +33,17 @@ class Place:
     """An address of this machine, or its name."""
     port: int = 0
     """0 takes a free one."""
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """The place that ``HOST:PORT`` names, such as ``127.0.0.1:8000`` or ``[::1]:0``."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > MOST_PORT:
+            raise InputError(
+                f"{text!r} names no place to serve; expected HOST:PORT, such as 127.0.0.1:8000 "
+                "(port 0 takes a free one)"
+            )
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 @contextmanager
@@ -95,7 +107,7 @@ def _listen(place: Place) -> socket.socket:
     except (OSError, OverflowError, UnicodeError) as error:
         raise InputError(
             f"cannot listen on {place.host}, port {place.port}: {error}; expected an address of "
-            "this machine and a free port: leave out --listen-port to get one"
+            "this machine and a free port; port 0 takes one"
         ) from error
 
 

@@ -33,6 +33,7 @@ NEEDED = {
     "evidence": ["nowhere.yaml"],
     "ais": ["nowhere.yaml", "--ais", "nowhere.csv"],
     "export": ["nowhere.yaml", "--port", "RUVYP"],
+    "map": ["nowhere.yaml"],
     "train": ["--source", "a,b,c"],
     "evaluate": ["--source", "a,b,c"],
     "simulate": [],

@@ -1,0 +1,13 @@
+from .folder import MapFolder, PictureFormat, check_replaceable, write_map
+from .server import map_app
+from .source import MapSource, map_source
+
+__all__ = [
+    "MapFolder",
+    "MapSource",
+    "PictureFormat",
+    "check_replaceable",
+    "map_app",
+    "map_source",
+    "write_map",
+]

@@ -1,0 +1,120 @@
+"""A map as a folder of files: works from any web server, and from a USB stick without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from PIL import Image
+
+from jobs.domain import Port
+from jobs.errors import InputError
+from jobs.maps.page import TEMPLATES, page_html, port_script
+from jobs.maps.port_facts import Pictures, port_facts
+from jobs.maps.pyramid import Tile, cut, one_picture_or_tiles
+from jobs.maps.source import MapSource
+from jobs.storage import whole_folder
+
+PAGE = "index.html"
+LICENCE = "LEAFLET-LICENSE.txt"
+WEBP_QUALITY = 90
+
+
+class PictureFormat(StrEnum):
+    """Formats of the pictures in a folder."""
+
+    WEBP = "webp"
+    """Small; colours differ by a few levels."""
+    PNG = "png"
+    """Exact, and about six times as large."""
+
+
+@dataclass(frozen=True)
+class MapFolder:
+    """What was written."""
+
+    page: Path
+    looks: int
+    files: int
+    size_bytes: int
+    without_picture: int
+    """Looks of which the archive has no pixels."""
+
+
+def write_map(
+    source: MapSource,
+    folder: Path,
+    form: PictureFormat = PictureFormat.WEBP,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> MapFolder:
+    """Write the map of every port of the source into a folder, which appears when it is complete.
+
+    ``progress`` is told after each look how many of how many are done. An existing folder is
+    replaced if it is such a map; InputError for any other that is not empty.
+    """
+    check_replaceable(folder)
+    total = sum(len(source.looks(port)) for port in source.ports)
+    done = 0
+    with whole_folder(folder) as hidden:
+        for port in source.ports:
+            for look in source.looks(port):
+                _write_pictures(source, port, look.overpass_id, hidden, form)
+                done += 1
+                progress(done, total)
+            _write_facts(source, port, hidden, form)
+        made = f"Pictures: {form.value.upper()} files in this folder"
+        page = page_html(source.result, source.ports, made)
+        (hidden / PAGE).write_text(page, encoding="utf-8")
+        (hidden / LICENCE).write_bytes((TEMPLATES / "leaflet" / "LICENSE").read_bytes())
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return MapFolder(
+        page=folder / PAGE,
+        looks=total,
+        files=len(files),
+        size_bytes=sum(path.stat().st_size for path in files),
+        without_picture=sum(len(source.without_picture(port)) for port in source.ports),
+    )
+
+
+def check_replaceable(folder: Path) -> None:
+    """InputError where a folder holds anything but a map that was written before."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LICENCE).is_file():
+        raise InputError(
+            f"{folder} is not empty and holds no map; expected a new folder, or a map to replace: "
+            "name another"
+        )
+
+
+def _write_facts(source: MapSource, port: Port, folder: Path, form: PictureFormat) -> None:
+    pictures = Pictures(
+        pyramid=one_picture_or_tiles(port.grid),
+        address=f"pictures/{{look}}/{{z}}-{{x}}-{{y}}.{form.value}",
+        missing=source.without_picture(port),
+    )
+    facts = port_facts(source.result, port, source.looks(port), pictures)
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / f"{port.id}.js").write_text(port_script(facts), encoding="utf-8")
+
+
+def _write_pictures(
+    source: MapSource, port: Port, look: str, folder: Path, form: PictureFormat
+) -> None:
+    picture = source.imagery.rgb(port.id, look)
+    if picture is None:
+        return
+    place = folder / "pictures" / look
+    place.mkdir(parents=True)
+    for tile in cut(picture, one_picture_or_tiles(port.grid)):
+        _write_tile(tile, place / f"{tile.level}-{tile.x}-{tile.y}.{form.value}", form)
+
+
+def _write_tile(tile: Tile, path: Path, form: PictureFormat) -> None:
+    image = Image.fromarray(tile.pixels)
+    if tile.pixels[..., 3].all():
+        image = image.convert("RGB")
+    if form is PictureFormat.PNG:
+        image.save(path)
+    else:
+        image.save(path, quality=WEBP_QUALITY, method=4)

@@ -1,0 +1,176 @@
+"use strict";
+/* The map: pictures of looks and outlines, in pixels of the port's grid; row 0 is in the north. */
+
+const REDUCED = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const PATIENCE_MS = 4000; // then a picture is shown as far as it has come
+
+class PortView {
+  constructor(element, port, told) {
+    this.port = port;
+    this.told = told; // {picked(kind, id), moved(place), missing(address)}
+    const grid = port.grid;
+    const crs = L.extend({}, L.CRS.Simple, {
+      transformation: new L.Transformation(1, 0, 1, 0),
+      distance: (a, b) => Math.hypot(a.lat - b.lat, a.lng - b.lng) * grid.resolution,
+    });
+    this.bounds = L.latLngBounds([0, 0], [grid.height, grid.width]);
+    this.map = L.map(element, {
+      crs, attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, minZoom: -7, maxZoom: 4,
+      fadeAnimation: false, zoomAnimation: !REDUCED, inertia: !REDUCED, markerZoomAnimation: !REDUCED,
+      maxBounds: this.bounds.pad(0.6),
+    });
+    L.control.scale({imperial: false, position: "bottomleft"}).addTo(this.map);
+    this.layers = {};
+    for (const kind of ["area", "fixed", "berth", "vessel"]) this.layers[kind] = L.layerGroup();
+    this.shapes = new Map();
+    this.seeBerths();
+    this.map.on("zoomend", () => element.classList.toggle("near", this.map.getZoom() >= 1));
+    this.map.on("mousemove", event => told.moved(this.placeOf(event.latlng)));
+    this.map.on("moveend mouseout", () => told.moved(this.placeOf(this.map.getCenter())));
+    this.map.on("popupclose", () => told.picked(null));
+    this.drawArea();
+  }
+
+  remove() { this.map.remove(); }
+
+  /* The picture of a look takes the place of the one before when it is complete; a promise. */
+  show(look) {
+    const before = this.picture;
+    this.picture = look.picture ? this.pictureOf(look) : null;
+    if (!this.picture) { if (before) before.remove(); return Promise.resolve(); }
+    const picture = this.picture;
+    return new Promise(done => {
+      const finish = () => {
+        clearTimeout(timer);
+        picture.off("load", finish);
+        if (picture === this.picture) picture.setOpacity(1);
+        if (before) before.remove();
+        done();
+      };
+      const timer = setTimeout(finish, PATIENCE_MS);
+      picture.on("load", finish);
+      picture.setOpacity(0);
+      picture.addTo(this.map);
+      if (!picture.isLoading()) finish();
+    });
+  }
+
+  pictureOf(look) {
+    const {address, tile, levels} = this.port.pictures;
+    const layer = L.tileLayer(address, {
+      look: encodeURIComponent(look.id), tileSize: L.point(tile), bounds: this.bounds, noWrap: true,
+      minZoom: -9, maxZoom: 9, minNativeZoom: 1 - levels, maxNativeZoom: 0, zoomOffset: levels - 1,
+      keepBuffer: 1, updateWhenZooming: false,
+    });
+    layer.on("tileerror", event => this.told.missing(event.tile.getAttribute("src")));
+    layer.on("tileload", event => { event.tile.alt = `Part of the picture of ${utc(look.time)} UTC`; });
+    return layer;
+  }
+
+  /* Bring the next picture into the browser's memory while this one is looked at. */
+  fetchAhead(look) {
+    if (!look || !look.picture || !this.picture) return;
+    const {address, levels} = this.port.pictures;
+    for (const key of Object.keys(this.picture._tiles)) {
+      const {x, y, z} = this.picture._tiles[key].coords;
+      const image = new Image();
+      image.src = L.Util.template(address, {look: encodeURIComponent(look.id), x, y, z: z + levels - 1});
+    }
+  }
+
+  draw(look) {
+    this.map.closePopup();
+    this.shapes.clear();
+    for (const kind of ["berth", "vessel", "fixed"]) this.layers[kind].clearLayers();
+    this.port.berths.forEach((berth, n) => this.drawBerth(berth, n, look.berths[n]));
+    for (const vessel of look.vessels) this.drawVessel(vessel, look);
+  }
+
+  drawArea() { for (const line of this.outline(this.port.area, "area", false)) this.layers.area.addLayer(line); }
+
+  drawBerth(berth, n, moment) {
+    const lines = this.outline(berth.ring, moment.state, true);
+    const label = L.marker(this.topOf(berth.ring), {
+      interactive: false, keyboard: false,
+      icon: L.divIcon({className: `berth-name ${moment.state}`, iconSize: [0, 0], html: `<span>${n + 1} ${moment.state}</span>`}),
+    });
+    lines[1].bindPopup(() => berthWords(this.port, n, moment));
+    for (const layer of [...lines, label]) this.layers.berth.addLayer(layer);
+    this.shapes.set(`berth ${berth.id}`, lines[1]);
+    lines[1].on("popupopen", () => this.told.picked("berth", berth.id));
+  }
+
+  drawVessel(vessel, look) {
+    const kind = vessel.fixed ? "fixed" : "vessel";
+    const lines = this.outline(vessel.ring, kind, true);
+    lines[1].bindPopup(() => vesselWords(this.port, vessel, look));
+    lines[1].on("popupopen", () => this.told.picked("vessel", vessel.id));
+    if (vessel.fixed) lines.push(...this.cross(vessel.ring));
+    for (const line of lines) this.layers[kind].addLayer(line);
+    this.shapes.set(`vessel ${vessel.id}`, lines[1]);
+  }
+
+  /* A bright line on a dark halo. */
+  outline(ring, name, clickable) {
+    const points = pairs(ring);
+    const under = L.polygon(points, {className: "under", fill: false, interactive: false, weight: 4.4, color: "#06090c", opacity: 0.72});
+    const over = L.polygon(points, {className: name, fill: clickable, fillOpacity: 0, weight: 2, interactive: clickable});
+    return [under, over];
+  }
+
+  cross(ring) {
+    const [a, b, c, d] = pairs(ring);
+    return d ? [L.polyline([[a, c], [b, d]], {className: "fixed", interactive: false, weight: 1.3})] : [];
+  }
+
+  topOf(ring) {
+    const box = L.latLngBounds(pairs(ring));
+    return [box.getSouth(), box.getCenter().lng]; // rows count southwards
+  }
+
+  toggle(kind, shown) {
+    if (shown) this.layers[kind].addTo(this.map);
+    else this.layers[kind].remove();
+  }
+
+  pick(kind, id) {
+    const shape = this.shapes.get(`${kind} ${id}`);
+    if (!shape || !this.map.hasLayer(shape)) return false;
+    shape.openPopup();
+    return true;
+  }
+
+  mark(kind, id) {
+    for (const shape of this.shapes.values()) if (shape.getElement()) shape.getElement().classList.remove("chosen");
+    const shape = this.shapes.get(`${kind} ${id}`);
+    if (shape && shape.getElement()) shape.getElement().classList.add("chosen");
+  }
+
+  seeAll() { this.map.fitBounds(this.bounds, {animate: false}); }
+
+  seeBerths() {
+    if (!this.port.berths.length) return this.seeAll();
+    const all = L.latLngBounds(this.port.berths.flatMap(berth => pairs(berth.ring)));
+    return this.map.fitBounds(all.pad(0.08), {animate: false});
+  }
+
+  /* Longitude and latitude of a place in pixels, linear between the nodes of the lattice. */
+  placeOf({lat: row, lng: column}) {
+    const {nodes, lon, lat, width, height} = this.port.grid;
+    const along = (value, size) => Math.min(Math.max(value / size * (nodes - 1), 0), nodes - 1);
+    const x = along(column, width), y = along(row, height);
+    const i = Math.min(Math.floor(x), nodes - 2), j = Math.min(Math.floor(y), nodes - 2);
+    const blend = values => {
+      const at = (b, a) => values[(j + b) * nodes + i + a];
+      const [u, v] = [x - i, y - j];
+      return (at(0, 0) * (1 - u) + at(0, 1) * u) * (1 - v) + (at(1, 0) * (1 - u) + at(1, 1) * u) * v;
+    };
+    return {lon: blend(lon), lat: blend(lat)};
+  }
+}
+
+function pairs(ring) {
+  const points = [];
+  for (let n = 0; n < ring.length; n += 2) points.push([ring[n + 1], ring[n]]);
+  return points;
+}

@@ -1,0 +1,101 @@
+/* Words for what is seen: times, states, berths, vessels, visits. Text only, never markup. */
+
+const STATE_WORDS = {
+  clear: "clear: every berth seen whole",
+  partly: "partly clear: some berths seen, or in part",
+  clouded: "clouded: no berth can be judged",
+  outside: "outside: the berths lie beyond the swath",
+};
+const SHORT_STATE = {clear: "clear", partly: "partly clear", clouded: "clouded", outside: "outside"};
+const LOOK_WORDS = {clear: "seen whole", partly: "seen in part", clouded: "under cloud", outside: "outside the swath"};
+
+function utc(seconds, withSeconds = false) {
+  const text = new Date(seconds * 1000).toISOString();
+  return text.slice(0, withSeconds ? 19 : 16).replace("T", " ");
+}
+
+function count(number, noun) { return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`; }
+
+function percent(share) { return `${Math.round(100 * share)} %`; }
+
+function shortState(look) {
+  const state = look.state === null ? "no berths" : SHORT_STATE[look.state];
+  return look.screened === false ? `${state}, not screened for cloud` : state;
+}
+
+function lookLine(look) {
+  const found = look.vessels.filter(vessel => !vessel.fixed).length;
+  return `${utc(look.time)} UTC · ${shortState(look)} · ${count(found, "vessel")}${look.picture ? "" : " · no picture"}`;
+}
+
+function stateSentence(look) {
+  if (look.state === null) return "This port has no berths: vessels only.";
+  const several = look.berths.length > 1;
+  const words = several ? STATE_WORDS[look.state] : `${SHORT_STATE[look.state]}: the berth is ${LOOK_WORDS[look.berths[0].look]}`;
+  const sentence = words[0].toUpperCase() + words.slice(1) + ".";
+  return look.screened === false ? `${sentence} Nothing told cloud from clear: not screened.` : sentence;
+}
+
+function berthSentence(moment) {
+  const seen = moment.look === "outside" ? LOOK_WORDS.outside : `${percent(moment.clear)} of it clear`;
+  if (moment.state === "occupied") return `${count(moment.ships, "ship")} found; ${seen}`;
+  return moment.state === "empty" ? `no ship, ${seen}` : `no ship found, but ${seen}`;
+}
+
+function metres(value, sd, decimals = 0) {
+  if (value === null) return "unknown";
+  return sd === null ? `${value.toFixed(decimals)} m` : `${value.toFixed(decimals)} ± ${sd.toFixed(decimals)} m`;
+}
+
+function vesselTitle(vessel) {
+  return `${metres(vessel.length, vessel.sd)}, score ${vessel.score.toFixed(2)}`;
+}
+
+function berthName(port, number) { return number === null ? "at no berth" : `${number + 1} ${port.berths[number].name}`; }
+
+function paragraphs(lines) {
+  const box = document.createElement("div");
+  for (const [strong, text] of lines) {
+    const line = document.createElement("p");
+    if (strong) line.appendChild(Object.assign(document.createElement("strong"), {textContent: `${strong} `}));
+    line.append(text);
+    box.appendChild(line);
+  }
+  return box;
+}
+
+function vesselWords(port, vessel, look) {
+  const visit = port.visits.find(each => each.id === vessel.visit);
+  const lines = [
+    [vessel.fixed ? "Taken for fixed structure" : "Vessel", vessel.id],
+    ["Length", `${metres(vessel.length, vessel.sd)}${vessel.cut ? ", a lower bound: cut by cloud or the edge" : ""}`],
+    ["Beam", `${metres(vessel.beam, null)}; heading ${vessel.heading === null ? "unknown" : `${vessel.heading}° or ${(vessel.heading + 180) % 360}°`} (grid north)`],
+    ["Score", vessel.score.toFixed(3)],
+    ["Berth", berthName(port, vessel.berth)],
+    ["Seen", `${utc(look.time, true)} UTC`],
+  ];
+  if (vessel.fixed) lines.push(["", "The port itself looks like a hull here in its clear looks: counted nowhere."]);
+  if (visit) lines.push(["Visit", `${visit.id}: ${visitSentence(visit)}`]);
+  return paragraphs(lines);
+}
+
+function berthWords(port, number, moment) {
+  const berth = port.berths[number];
+  const holds = berth.capacity === null ? "any number of ships" : count(berth.capacity, "ship");
+  return paragraphs([
+    [`${number + 1} ${berth.name}`, `(${berth.kind}, holds ${holds})`],
+    [moment.state[0].toUpperCase() + moment.state.slice(1) + ":", berthSentence(moment)],
+  ]);
+}
+
+function visitSentence(visit) {
+  const came = visit.arrival_after === null ? "came any time before" : `came between ${utc(visit.arrival_after)} and`;
+  const left = visit.departure_before === null ? "left any time after it" : `left by ${utc(visit.departure_before)}`;
+  const last = visit.departure_after === visit.arrival_before ? "" : `, last seen ${utc(visit.departure_after)}`;
+  const sure = visit.probability === null ? `score ${visit.confidence.toFixed(2)}` : `probability ${visit.probability.toFixed(2)}`;
+  return `${came} ${utc(visit.arrival_before)}${last}, ${left}; ${metres(visit.length, visit.sd)}, ${count(visit.looks, "look")}, ${sure}`;
+}
+
+function degrees({lat, lon}) {
+  return `${Math.abs(lat).toFixed(5)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(5)}° ${lon < 0 ? "W" : "E"}`;
+}
