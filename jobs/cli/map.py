@@ -97,8 +97,8 @@ def _say_written(written: MapFolder) -> None:
     size = f"{written.size_bytes / 1e6:,.1f} MB"
     say(f"{written.looks:,} looks in {written.files:,} files, {size}")
     if written.without_picture:
-        without = written.without_picture
-        say(f"looks without a picture, as the archive has no pixels of them: {without}")
+        count = written.without_picture
+        say(f"looks without a picture, as the archive has no pixels of them: {count}")
     typer.echo(written.page)
 
 
