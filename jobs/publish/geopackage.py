@@ -22,6 +22,8 @@ from jobs.publish.table_files import whole_table
 from jobs.visits import PUBLISHED
 
 GEOPACKAGE = "results.gpkg"
+VERSION = "1.3"
+"""Of the format: of 1.4, GDAL's default, GDAL 3.6 (Debian 12) warns file by file, time by time."""
 
 KINDS = {"berths": "Polygon", "ports": "Polygon", "voyages": "LineString"}
 """Kind of geometry by table; of the others it is a point."""
@@ -113,6 +115,7 @@ def _write(layer: Layer, path: Path, about: Mapping[str, str] | None) -> None:
         geometry_type=layer.kind,
         crs="EPSG:4326",
         dataset_metadata=about,
+        dataset_options={"VERSION": VERSION},
         layer_options={"IDENTIFIER": layer.name, "DESCRIPTION": layer.description},
     )
 

@@ -26,6 +26,7 @@ from jobs.visits import (
     table,
     typed,
 )
+from jobs.visits import SERIES as SERIES_MEANINGS
 
 HISTORIES = "histories.parquet"
 HISTORIES_KEPT = 200
@@ -125,4 +126,7 @@ def _encoded(dataset: xr.Dataset) -> xr.Dataset:
     pinned = dataset.copy()
     for name in ("period", "period_end"):
         pinned[name].encoding = days
+    for name in pinned.data_vars:
+        if not SERIES_MEANINGS[str(name)].missing:
+            pinned[name].encoding = {"_FillValue": None}  # there is always a value
     return pinned

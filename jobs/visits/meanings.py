@@ -105,8 +105,8 @@ VESSEL_MEANINGS: Meanings = {
         "how much the port itself looks like a ship at this place",
         "1",
         values=PROBABILITY,
-        source="the network on the median of many looks",
-        missing="unknown: too few looks, or fixed structure is kept by the job",
+        source="the network on what stays: a low quantile of many looks",
+        missing="unknown: too few clear looks, or the job keeps fixed structure",
     ),
     "fixed": Meaning(
         "whether it is taken for a fixed part of the port: then it is counted nowhere else"
@@ -278,7 +278,7 @@ VOYAGE_MEANINGS: Meanings = {
     "from_port": Meaning("id of the port of from_visit"),
     "to_port": Meaning("id of the port of to_visit"),
     "probability": Meaning(
-        "probability that both visits are one ship's, with no other seen stop between",
+        "probability that to_visit is the next seen stop of the ship of from_visit",
         "1",
         values="0.05 to 1: less probable ones are left out",
         source="matchings of visits by length, time and sea route",
@@ -310,8 +310,7 @@ HISTORY_MEANINGS: Meanings = {
     "length_m": Meaning(
         "length of the ship in this history",
         "m",
-        source="to a decimetre",
-        missing="the history does not say it",
+        source="drawn by the berth's model from what the looks say of it; to a decimetre",
     ),
     "visit_id": Meaning(
         "the seen stay that this is", values="a visit_id of `visits`", missing="an unseen stay"

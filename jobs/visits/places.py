@@ -52,11 +52,12 @@ def port_table(ports: Iterable[Port]) -> gpd.GeoDataFrame:
 
 
 def _shape(polygon: Polygon) -> dict[str, object]:
-    """The polygon as published, with its area on the ellipsoid and its centroid."""
-    lon, lat = np.round(polygon.centroid.coords[0], DEGREE_DECIMALS)
+    """The polygon as published, with the area on the ellipsoid and the centroid of just that."""
+    shape = shapely.transform(polygon, lambda xy: np.round(xy, DEGREE_DECIMALS))
+    lon, lat = np.round(shape.centroid.coords[0], DEGREE_DECIMALS)
     return {
-        "area_m2": round(abs(GEOD.geometry_area_perimeter(polygon)[0]), 1),
+        "area_m2": round(abs(GEOD.geometry_area_perimeter(shape)[0]), 1),
         "centroid_lon": float(lon),
         "centroid_lat": float(lat),
-        "geometry": shapely.transform(polygon, lambda xy: np.round(xy, DEGREE_DECIMALS)),
+        "geometry": shape,
     }

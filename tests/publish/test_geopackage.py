@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -107,6 +110,25 @@ def test_sqlite_alone_reads_types_texts_and_times(path: Path, publication: Publi
     assert first.endswith("Z")
     assert changed == "2024-03-24T00:00:00Z"  # the period's last day, not the day of writing
     assert publication.tag in about
+
+
+def test_readers_of_older_versions_take_it(path: Path) -> None:
+    """Version 1.3, each time with its milliseconds: of 1.4 GDAL 3.6 warns, time by time."""
+    with closing(sqlite3.connect(path)) as data:
+        assert data.execute("pragma application_id").fetchone() == (0x47504B47,)  # "GPKG"
+        assert data.execute("pragma user_version").fetchone() == (10300,)
+        assert data.execute("pragma integrity_check").fetchall() == [("ok",)]
+        assert data.execute("pragma foreign_key_check").fetchall() == []
+        for (time,) in data.execute("select time from looks union select arrival_low from visits"):
+            assert time is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
+
+
+@pytest.mark.skipif(shutil.which("ogrinfo") is None, reason="needs GDAL's programs")
+def test_the_gdal_of_the_system_reads_it_without_a_warning(path: Path) -> None:
+    for layer in LAYERS:
+        done = subprocess.run(["ogrinfo", path, layer], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        assert "Warning" not in done.stdout
 
 
 def test_the_boxes_are_a_layer_that_joins_the_vessels(path: Path, publication: Publication) -> None:

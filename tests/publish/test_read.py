@@ -10,6 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+from geopandas.testing import assert_geodataframe_equal
 from shapely.geometry import box
 from typer.testing import CliRunner
 
@@ -112,6 +113,20 @@ def straight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- reading ------------------------------------------------------------------------------------
+
+
+def test_places_and_citation_are_those_of_the_files(
+    result: PublishedResult, folder: Path, tmp_path: Path
+) -> None:
+    assert_geodataframe_equal(result.berths, gpd.read_parquet(folder / "berths.parquet"))
+    assert_geodataframe_equal(result.areas, gpd.read_parquet(folder / "ports.parquet"))
+    earlier = tmp_path / "earlier"  # a result of a version that published none of these
+    shutil.copytree(folder, earlier)
+    for name in ("berths.parquet", "ports.parquet", "results.gpkg", "items.json", "README.txt"):
+        (earlier / name).unlink()
+    found = read_published(earlier)
+    assert_geodataframe_equal(found.berths, result.berths)
+    assert found.citation == result.provenance["citation"]
 
 
 def test_the_result_says_what_it_is(result, publication):
