@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.domain import SENSORS, Meaning, Sensor
+from jobs.domain import SENSORS, Meaning, Quality, Sensor
 
 _NO_VESSEL = "NaN, no vessel: the axis is padded"
 _PLACE = "of the port's grid, in its UTM zone"
 _NETWORK = "the network named by `segment_key`"
+_STATES = "0 pending, 1 done, 2 failed"
 
 GRID: Mapping[str, Meaning] = {
     "x": Meaning(f"easting of the pixels' centres, {_PLACE}", "m"),
@@ -45,7 +46,7 @@ PIXELS: Mapping[str, Meaning] = {
     **IMAGES,
     "quality": Meaning(
         "what is wrong with the pixel, 0 = clear",
-        values="sum of flags",
+        values="sum of " + ", ".join(f"{int(flag)} {str(flag.name).lower()}" for flag in Quality),
         source="the scene classification and no data of the source's files",
     ),
     "ship_probability": Meaning(
@@ -104,8 +105,8 @@ TEXTS: Mapping[str, Meaning] = {
 
 STEPS: Mapping[str, Meaning] = {
     "time": Meaning("moment of acquisition, UTC", values="in order of arrival, not of time"),
-    "tile_status": Meaning("whether the pixels are there"),
-    "segment_status": Meaning("whether the vessels are there"),
+    "tile_status": Meaning("whether the pixels are there", values=_STATES),
+    "segment_status": Meaning("whether the vessels are there", values=_STATES),
     "band": Meaning("name of the band"),
 }
 """The rest of a family's variables."""

@@ -73,7 +73,7 @@ class Provenance:
     attributions: tuple[str, ...]
     """Licence and credit lines of the data, as they must be shown."""
     sources: tuple[SourceItem, ...] = ()
-    """The items of ``items`` themselves, by catalog, collection and id."""
+    """The items of the overpasses that were read, by catalog, collection and id."""
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ def items_json(publication: Publication) -> dict[str, Json]:
     return {
         "job": publication.job,
         "tag": publication.tag,
-        "comment": "href: address of the item by the rules of the STAC API, from the catalog, "
-        "collection and id of the plan; null for a catalog of static files, which only its own "
-        "links can find",
+        "comment": "the items of all overpasses that were read; href: address of the item by the "
+        "rules of the STAC API, from the catalog, collection and id of the plan; null for a "
+        "catalog of static files, which only its own links can find",
         "items": [_item(item) for item in publication.provenance.sources],
     }
 

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from jobs.archive import Archives
 from jobs.domain import Port, Settings, UnitResult, UnitState, content_id, item_names
 from jobs.plan import Plan
-from jobs.publish import UnitCounts
+from jobs.publish import SourceItem, UnitCounts
 from jobs.run.reviews import PlanDecisions
+from jobs.run.source_items import source_items
 from jobs.run.unit_state import failed_stage, overall, port_steps, port_units
 from jobs.visits import CargoEntry
 
@@ -30,6 +31,8 @@ class PortState:
     """Names of the catalogs' items by overpass id, unambiguous within the port."""
     read: Mapping[str, str]
     """sha256 of what was read by overpass id, of those done of which it was kept."""
+    sources: tuple[SourceItem, ...]
+    """The items of those done."""
 
 
 @dataclass(frozen=True)
@@ -118,4 +121,6 @@ def _port_state(plan: Plan, port: Port, archives: Archives, settings: Settings) 
                 pending += 1
     kept = {} if archive is None else archive.digests_of_read()
     read = {id: kept[id] for id in done if id in kept}
-    return PortState(tuple(done), tuple(failures), pending, items, read)
+    wanted = set(done)
+    sources = source_items(unit.overpass for unit, _ in units if unit.overpass.id in wanted)
+    return PortState(tuple(done), tuple(failures), pending, items, read, sources)

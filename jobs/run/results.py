@@ -5,7 +5,6 @@ One task per port makes its tables and estimates; the rest is small and done by 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +22,10 @@ from jobs.domain import (
     SENSORS,
     EstimateSettings,
     FixedStructure,
-    Overpass,
     OverpassRecord,
     Period,
     Port,
     ReviewSettings,
-    Scene,
     Settings,
 )
 from jobs.plan import Plan
@@ -36,7 +33,6 @@ from jobs.publish import (
     ArchiveImagery,
     Provenance,
     Publication,
-    SourceItem,
     is_published,
     name_newest,
     publish,
@@ -48,6 +44,7 @@ from jobs.run.identity import JobState, PortState, job_state
 from jobs.run.parallel_map import parallel_map
 from jobs.run.reviews import PlanDecisions, decisions_of, reviewed_overpasses
 from jobs.run.settings import detector_errors
+from jobs.run.source_items import merged
 from jobs.run.task import worker_offers_gpu
 from jobs.storage import Storage
 from jobs.visits import (
@@ -331,29 +328,6 @@ def _none_done(port: Port, basis: Basis, said: PlanDecisions) -> Resolved:
     return resolve(port, decisions, (), basis.model_digest, basis.reviews)
 
 
-def source_items(overpasses: Iterable[Overpass]) -> tuple[SourceItem, ...]:
-    """The items of overpasses, by catalog, collection and id; one may be part of several."""
-    found: dict[tuple[str, str, str], Scene] = {}
-    parts: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for overpass in overpasses:
-        for scene in overpass.scenes:
-            name = (scene.catalog, scene.collection, scene.item_id)
-            found[name] = scene
-            parts[name].add(overpass.id)
-    return tuple(
-        SourceItem(
-            catalog=scene.catalog,
-            collection=scene.collection,
-            item_id=scene.item_id,
-            platform=scene.platform,
-            acquired=scene.acquired,
-            processing_baseline=scene.facts.get("processing_baseline", ""),
-            overpass_ids=tuple(sorted(parts[name])),
-        )
-        for name, scene in sorted(found.items(), key=lambda pair: pair[0])
-    )
-
-
 def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> Provenance:
     return Provenance(
         plan_hash=plan.hash,
@@ -362,5 +336,5 @@ def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> 
         items={id: names for one in states for id, names in one.items.items()},
         read={id: digest for one in states for id, digest in one.read.items()},
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),
-        sources=source_items(plan.overpasses),
+        sources=merged(item for one in states for item in one.sources),
     )

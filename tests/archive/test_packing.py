@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from jobs.archive import CopyFormat, PortArchive, open_tree
 from jobs.archive import schema as archive_schema
 from jobs.domain import SENSORS, Overpass, Pixels, Sensor
 from tests.archive.test_archive import archive, fill, passes, pixels
+from tests.support.places import ROOT
 from tests.support.scenes import GRID, noise
 
 VISUAL = SENSORS["sentinel-2-visual"]
@@ -139,6 +142,18 @@ def test_netcdf_says_float32_itself(found: PortArchive, tmp_path: Path) -> None:
     with xr.open_dataset(tmp_path / "nc" / "sentinel-2-visual.nc") as copy:
         assert copy.true_colour_red.dtype == np.uint8
         assert copy.true_colour_red.attrs["valid_min"].dtype == np.uint8
+
+
+def test_the_lines_in_the_docs_do_it_without_our_code(found: PortArchive) -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(import numpy.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {"store": found.store()}
+    exec(code, names)
+    assert names["scenes"].reflectance.dtype == np.float32
+    assert names["scenes"].ship_probability.dtype == np.float32
+    xr.testing.assert_equal(
+        names["scenes"].reflectance, open_tree(found.store())["sentinel-2"].reflectance
+    )
 
 
 def test_a_tree_opens_lazily_and_without_a_warning(found: PortArchive) -> None:

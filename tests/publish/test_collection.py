@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 import pystac
 import pytest
 import xarray as xr
+from pystac.extensions.datacube import DatacubeExtension
+from pystac.extensions.file import FileExtension
+from pystac.extensions.table import TableExtension
 
 from jobs.publish.publication import Publication, SourceItem
 from jobs.publish.source_items import MOST_LINKS, derived_from, item_href, items_json
@@ -54,6 +57,20 @@ def test_pystac_finds_it_valid(folder: Path) -> None:
     assert len(stac.stac_extensions) == 3
     stac.stac_extensions = []
     stac.validate()
+
+
+def test_pystacs_own_extensions_read_the_fields(folder: Path) -> None:
+    stac = pystac.Collection.from_file(str(folder / "collection.json"))
+    table = TableExtension.ext(stac.assets["visits"])
+    assert [column.name for column in table.columns or ()] == list(PUBLISHED["visits"].columns)
+    assert table.row_count == pq.read_metadata(folder / "visits.parquet").num_rows
+    assert table.primary_geometry == "geometry"
+    assert FileExtension.ext(stac.assets["geopackage"]).size == (
+        (folder / "results.gpkg").stat().st_size
+    )
+    cube = DatacubeExtension.ext(stac)
+    assert set(cube.dimensions) == {"port_berth", "period"}
+    assert cube.dimensions["period"].dim_type == "temporal"
 
 
 def test_every_file_is_an_asset_with_its_digest(folder: Path) -> None:

@@ -24,7 +24,8 @@ from jobs.publish.dictionary import (
     dictionary_page,
 )
 from jobs.publish.parquet_files import write_parquet
-from jobs.publish.table_files import whole_table
+from jobs.publish.publication import Publication
+from jobs.publish.table_files import histories, whole_table
 from jobs.publish.write import publish
 from jobs.storage import LocalFolder
 from jobs.visits import HISTORIES_TABLE, PUBLISHED, SERIES
@@ -102,6 +103,26 @@ def test_parquet_says_itself_what_the_dictionary_says(folder: Path, name: str) -
             key.decode(): value.decode() for key, value in schema.field(entry.name).metadata.items()
         }
         assert entry.meaning.attributes.items() <= said.items(), entry.name
+
+
+@pytest.fixture(scope="module")
+def publication() -> Publication:
+    return make_publication(days=60)
+
+
+@pytest.mark.parametrize("name", [*PUBLISHED, "histories"])
+def test_what_is_never_empty_never_is_and_shares_are_shares(
+    publication: Publication, name: str
+) -> None:
+    rows = histories(publication) if name == "histories" else whole_table(publication, name)
+    assert len(rows) > 0 or name == "voyages"  # of one port there is none
+    for column, meaning in TABLES[name].meanings.items():
+        values = rows[column]
+        if not meaning.missing:
+            assert not values.isna().any(), column
+            assert not (values.astype(str) == "").any(), column
+        if meaning.values.startswith("0 to 1") and meaning.unit == "1" and name != "histories":
+            assert values.dropna().between(0, 1).all(), column
 
 
 def test_the_series_say_it_too(folder: Path) -> None:

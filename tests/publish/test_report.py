@@ -61,9 +61,13 @@ from tests.support.factories import (
 FILES = {
     *(
         f"{name}.{kind}"
-        for name in ("visits", "looks", "vessels", "estimates", "voyages")
+        for name in ("visits", "looks", "vessels", "estimates", "voyages", "berths", "ports")
         for kind in ("csv", "parquet")
     ),
+    "README.txt",
+    "data_dictionary.csv",
+    "items.json",
+    "results.gpkg",
     "histories.parquet",
     "collection.json",
     "port_visits.zarr/",
