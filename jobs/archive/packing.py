@@ -9,6 +9,7 @@ they are meant to have, before xarray decodes.
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,18 +24,21 @@ def single_scale(attributes: MutableMapping[Any, Any]) -> None:
         attributes[name] = np.float32(attributes[name])
 
 
-def open_tree(store: Any, chunks: Mapping[str, int] | None = None) -> xr.DataTree:
+STORED: Mapping[str, int] = MappingProxyType({})
+"""One Dask chunk for each chunk of the archive."""
+
+
+def open_tree(store: Any, chunks: Mapping[str, int] | None = STORED) -> xr.DataTree:
     """The groups of an archive, or of a Zarr copy, decoded by CF's rules to float32 at most.
 
-    ``store`` is an archive's, as ``PortArchive.store`` gives it, or the path of a copy. Lazy, with
-    ``chunks`` as xarray takes them, the archive's own where None. Steps are in order of arrival, as
-    they lie.
+    ``store`` is an archive's, as ``PortArchive.store`` gives it, or the path of a copy; ``chunks``
+    are xarray's, None opens without Dask. Lazy; steps are in order of arrival, as they lie.
     """
     tree = xr.open_datatree(
         store,
         engine="zarr",
         consolidated=False,
-        chunks=dict(chunks or {}),
+        chunks=None if chunks is None else dict(chunks),
         decode_cf=False,
     )
     found = {node.path: _decoded(node.to_dataset(inherit=False)) for node in tree.subtree}

@@ -161,4 +161,7 @@ def test_a_tree_opens_lazily_and_without_a_warning(found: PortArchive) -> None:
         warnings.simplefilter("error")
         tree = open_tree(found.store(), {"time": 1})
     assert tree["sentinel-2"].reflectance.chunks is not None
+    assert open_tree(found.store(), None)["sentinel-2"].reflectance.chunks is None
+    assert tree.attrs["port"] == "TESTP"
+    assert tree["sentinel-2"].attrs["sensor_family"] == "sentinel-2"
     assert tree["land"].dtype == np.uint8

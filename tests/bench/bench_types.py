@@ -50,7 +50,7 @@ def plain(repository: Path) -> xr.DataTree:
 
 def single(repository: Path) -> xr.DataTree:
     """As ``open_tree`` gives it."""
-    return open_tree(store_of(repository))
+    return open_tree(store_of(repository), None)
 
 
 WAYS: dict[str, Callable[[Path], xr.DataTree]] = {
