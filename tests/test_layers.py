@@ -62,7 +62,7 @@ OWNERS = {
     "jinja2": {"jobs.publish"},
     "matplotlib": {"jobs.door"},
     "pyogrio": {"jobs.publish"},
-    "starlette": {"jobs.serve", "jobs.review"},
+    "starlette": {"jobs.serve", "jobs.review", "jobs.maps"},
     "numba": {"jobs.visits.compiled"},
     "uvicorn": {"jobs.serve", "jobs.review"},
     "titiler": {"jobs.maps.tiles"},

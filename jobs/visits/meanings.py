@@ -109,12 +109,44 @@ VESSEL_MEANINGS: Meanings = {
         missing="unknown: too few clear looks, or the job keeps fixed structure",
     ),
     "fixed": Meaning(
-        "whether it is taken for a fixed part of the port: then it is counted nowhere else"
+        "whether it is taken for a fixed part of the port: then it counts only where reviewers say "
+        "that it is a ship"
     ),
     "visit_id": Meaning(
         "id of the seen stay it belongs to",
         values="one of `visits`",
-        missing="at no berth, or fixed structure",
+        missing="at no berth, or not counted",
+    ),
+    "counted": Meaning(
+        "whether it counts as a ship in looks, visits and estimates",
+        source="not `fixed`, unless reviewers say otherwise",
+    ),
+    "review": Meaning(
+        "what reviewers take it for",
+        values="ship, not_ship, structure, duplicate, drawn",
+        source="decisions of `berthwatch review` that are used",
+        missing="no decision, or none that is used",
+    ),
+    "review_length_m": Meaning(
+        "length of the hull that reviewers drew", "m", missing="no hull was corrected or drawn"
+    ),
+    "review_beam_m": Meaning(
+        "beam of the hull that reviewers drew", "m", missing="no hull was corrected or drawn"
+    ),
+    "review_heading_deg": Meaning(
+        "direction of the hull that reviewers drew, clockwise from grid north",
+        "degree",
+        values="0 to 180: bow and stern are not told apart",
+        missing="no hull was corrected or drawn",
+    ),
+    "review_footprint": Meaning(
+        "the hull that reviewers drew, a polygon as WKT in WGS 84",
+        missing="no hull was corrected or drawn",
+    ),
+    "found_berth": Meaning(
+        "id of the berth by position, where reviewers chose another",
+        values="one of `berths`",
+        missing="reviewers chose no other berth, or by position it lies at none",
     ),
     "geometry": Meaning("centre of the hull, a point", source=SHAPE_SOURCE),
     "footprint": Meaning("rotated box around the hull, a polygon", source=SHAPE_SOURCE),
@@ -147,6 +179,7 @@ LOOK_MEANINGS: Meanings = {
         "share of the berth under thin cloud", "1", values=SHARE, source="the archive's `quality`"
     ),
     "screened": Meaning("whether all of the berth came with a cloud mask"),
+    "reviewed": Meaning("whether a reviewer checked the whole look, so that nothing was missed"),
     "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
 }
 
