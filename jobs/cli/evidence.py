@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -27,6 +28,8 @@ from jobs.evidence import (
 from jobs.storage import new_file
 
 PASSPHRASE = "BERTHWATCH_KEY_PASSPHRASE"
+EVERY_S = 5.0
+"""Between two lines of progress where they are kept."""
 
 app = command_app()
 
@@ -91,7 +94,8 @@ def evidence(
     signer = None if sign is None else read_signer(sign, _passphrase)
     options = EvidenceOptions(tag, tuple(visits or ()), limit, tuple(ais or ()), names)
     with err.status("reading ...") as status:
-        found = make_evidence(source, options, signer, status.update if err.is_terminal else say)
+        progress = status.update if err.is_terminal else _Paced()
+        found = make_evidence(source, options, signer, progress)
         place = output or file_to_write(f"{found.job}-{found.tag}-evidence.zip")
         digest, size = _write(place, found)
     for line in found.doubts:
@@ -137,6 +141,19 @@ def _write(place: Path, found: Evidence) -> tuple[str, int]:
         with new_file(place) as file:
             shutil.copyfileobj(whole, file)
     return digest, size
+
+
+class _Paced:
+    """Says a line where the last one was said some seconds ago: for logs, which keep every line."""
+
+    def __init__(self) -> None:
+        self._said = -EVERY_S
+
+    def __call__(self, message: str) -> None:
+        """Say it, or leave it out."""
+        if monotonic() - self._said >= EVERY_S:
+            self._said = monotonic()
+            say(message)
 
 
 def _passphrase() -> str | None:

@@ -102,10 +102,9 @@ def _between(looks: Sequence[CaseLook]) -> str:
     """What the looks between a bound and the sightings could see."""
     if not looks:
         return "No look between."
-    return (
-        f"Looks between that settle nothing: {_states(looks)} (numbers "
-        f"{', '.join(str(look.number) for look in looks)})."
-    )
+    first, last = looks[0].number, looks[-1].number
+    numbers = f"look {first}" if first == last else f"looks {first} to {last}"
+    return f"Settled by none of the looks between ({numbers}): {_states(looks)}."
 
 
 def _estimated(visit: pd.Series, end: str) -> dict[str, Json] | None:

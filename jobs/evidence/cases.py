@@ -12,7 +12,11 @@ import pandas as pd
 
 from jobs.domain import Berth, LookState, Port
 from jobs.errors import InputError
+from jobs.evidence.index import ResultIndex
 from jobs.publish import PublishedResult
+
+MOST_LISTED = 40
+"""Undecided looks listed on either side of the sightings: those nearest to them."""
 
 
 class Part(StrEnum):
@@ -64,7 +68,7 @@ class CaseLook:
 class Case:
     """One visit, with all that was looked at around it."""
 
-    result: PublishedResult
+    index: ResultIndex
     port: Port
     berth: Berth
     visit: pd.Series
@@ -72,6 +76,10 @@ class Case:
     looks: tuple[CaseLook, ...]
     estimate: pd.Series
     """The berth's row of the estimates table."""
+
+    @property
+    def result(self) -> PublishedResult:
+        return self.index.result
 
     @property
     def visit_id(self) -> str:
@@ -87,42 +95,45 @@ class Case:
         """The ship in each of its sightings, as rows of the vessels table."""
         return tuple(look.found for look in self.looks if look.found is not None)
 
+    @property
+    def listed(self) -> tuple[CaseLook, ...]:
+        """Its looks but for undecided ones far from the sightings, which are only counted."""
+        since, until = self.of_part(Part.SINCE), self.of_part(Part.UNTIL)
+        far = {look.number for look in (*since[:-MOST_LISTED], *until[MOST_LISTED:])}
+        return tuple(look for look in self.looks if look.number not in far)
+
     def of_part(self, *parts: Part) -> tuple[CaseLook, ...]:
         """Its looks of these parts."""
         return tuple(look for look in self.looks if look.part in parts)
 
 
-def case_of(result: PublishedResult, visit: pd.Series) -> Case:
+def case_of(index: ResultIndex, visit: pd.Series) -> Case:
     """The case of one row of a result's visits table.
 
     InputError where looks, vessels and visits contradict each other, as they never do as written.
     """
-    port = next(port for port in result.ports if port.id == visit["port"])
+    port = index.ports[visit["port"]]
     berth = next(berth for berth in port.berths if berth.id == visit["berth"])
-    estimates = result.estimates
+    estimates = index.result.estimates
     of_berth = (estimates["port"] == port.id) & (estimates["berth"] == berth.id)
     case = Case(
-        result=result,
+        index=index,
         port=port,
         berth=berth,
         visit=visit,
-        looks=tuple(_looks(result, visit, berth)),
+        looks=tuple(_looks(index, visit, berth)),
         estimate=estimates[of_berth].iloc[0],
     )
     _check(case)
     return case
 
 
-def _looks(result: PublishedResult, visit: pd.Series, berth: Berth) -> list[CaseLook]:
-    looks = result.looks
-    looks = looks[(looks["port"] == visit["port"]) & (looks["berth"] == visit["berth"])]
-    rows = looks.sort_values(["time", "overpass_id"], kind="stable").to_dict("records")
+def _looks(index: ResultIndex, visit: pd.Series, berth: Berth) -> list[CaseLook]:
+    rows = index.looks(visit["port"], berth.id).to_dict("records")
     parted = [(part_of(row, visit, berth), row) for row in rows]
     wanted = [(part, row) for part, row in parted if part is not None]
-    by_overpass = dict(tuple(result.vessels.groupby("overpass_id")))
-    none = result.vessels.iloc[:0]
     return [
-        _look(number, part, pd.Series(row), by_overpass.get(row["overpass_id"], none), visit)
+        _look(number, part, pd.Series(row), index.vessels(row["overpass_id"]), visit)
         for number, (part, row) in enumerate(wanted, start=1)
     ]
 

@@ -163,6 +163,6 @@ def _by_overpass(cases: Sequence[Case]) -> dict[str, list[LookOf]]:
     """The visits and looks of every overpass, in order of time."""
     found: dict[str, list[LookOf]] = defaultdict(list)
     for case in cases:
-        for look in case.looks:
+        for look in case.listed:
             found[look.overpass_id].append((case, look))
     return dict(sorted(found.items(), key=lambda item: (item[1][0][1].time, item[0])))

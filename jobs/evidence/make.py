@@ -16,6 +16,7 @@ from jobs.evidence.candidates import read_ais_witness, read_names_witness
 from jobs.evidence.cases import case_of
 from jobs.evidence.choose import MARKER, chosen_visits, result_folder
 from jobs.evidence.collector import Collector, Progress
+from jobs.evidence.index import ResultIndex
 from jobs.evidence.measures import ERRORS
 from jobs.evidence.package import json_bytes, manifest_of
 from jobs.evidence.page import render
@@ -82,7 +83,8 @@ def make_evidence(
     visits = chosen_visits(result.visits, wanted.visits, wanted.limit)
     witnesses = _witnesses(result, wanted, progress)
     collected = Collector(result, storage, plan_without_search(source), witnesses, progress)
-    collected.add([case_of(result, visit) for _, visit in visits.iterrows()])
+    index = ResultIndex(result)
+    collected.add([case_of(index, visit) for _, visit in visits.iterrows()])
     facts = _facts(collected, digests, len(result.visits) - len(visits))
     return _packed(collected, facts, signer)
 

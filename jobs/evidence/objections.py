@@ -9,14 +9,13 @@ from math import hypot
 import numpy as np
 import pandas as pd
 
-from jobs.domain import WGS84, Port, Vessel, project, transformer
 from jobs.evidence.cases import Case, CaseLook
+from jobs.evidence.index import sighting_of
 from jobs.evidence.measures import berth_share
 from jobs.evidence.text import length_text, percent
 from jobs.visits import (
     CLEAR_FROM,
     MAX_GAP,
-    Sighting,
     Stay,
     disagreement_text,
     is_doubted,
@@ -121,12 +120,8 @@ def weak_look(case: Case, bound: Sequence[CaseLook]) -> Iterator[str]:
 
 def like_ships(case: Case, before: bool) -> Iterator[str]:
     """Other visits that by length and place may be this ship, on that side of the visit."""
-    visits = case.result.visits
-    others = visits[
-        (visits["port"] == case.port.id)
-        & (visits["berth"] == case.berth.id)
-        & (visits["visit_id"] != case.visit_id)
-    ]
+    visits = case.index.visits(case.port.id, case.berth.id)
+    others = visits[visits["visit_id"] != case.visit_id]
     if before:
         others = others[others["departure_after"] < case.visit["arrival_before"]]
         bound = case.visit["arrival_after"]
@@ -162,39 +157,18 @@ def _like_ship(case: Case, other: pd.Series, before: bool) -> str:
 
 def may_be_one_ship(case: Case, other: pd.Series, before: bool) -> bool:
     """Whether length and place allow that another visit at the berth is the same ship's."""
-    vessels = case.result.vessels
-    theirs = vessels[vessels["visit_id"] == other["visit_id"]].sort_values("time")
-    mine = vessels[vessels["visit_id"] == case.visit_id].sort_values("time")
+    theirs, mine = case.index.stay(str(other["visit_id"])), case.index.stay(case.visit_id)
     earlier, later = (theirs, mine) if before else (mine, theirs)
-    stay = Stay(tuple(sighting_of(case.port, row) for _, row in earlier.iterrows()))
-    vessel = sighting_of(case.port, later.iloc[0]).vessel
-    return bool(np.isfinite(misfit(case.berth, stay, vessel)))
-
-
-def sighting_of(port: Port, row: pd.Series) -> Sighting:
-    """A row of the vessels table as the sighting that it was made of."""
-    x, y = transformer(WGS84, port.grid.epsg).transform(row["geometry"].x, row["geometry"].y)
-    corners = project(row["footprint"], port.grid.epsg, densify=False).exterior.coords
-    vessel = Vessel(
-        x=x,
-        y=y,
-        length_m=row["length_m"],
-        length_sd_m=row["length_sd_m"],
-        beam_m=row["beam_m"],
-        heading_deg=row["heading_deg"],
-        score=row["score"],
-        truncated=bool(row["truncated"]),
-        corners=tuple((a, b) for a, b, *_ in list(corners)[:4]),
-    )
-    return Sighting(row["vessel_id"], row["overpass_id"], row["time"].to_pydatetime(), vessel)
+    return bool(np.isfinite(misfit(case.berth, earlier, later.sightings[0].vessel)))
 
 
 def fits(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, bool | float]:
     """How far another vessel lies from the nearest sighting in time of the visit's ship, and
     whether length and place allow that it is the same.
     """
-    nearest = min(case.ships, key=lambda each: abs(each["time"] - look.row["time"]))
-    mine, other = sighting_of(case.port, nearest), sighting_of(case.port, ship)
+    sightings = case.index.stay(case.visit_id).sightings
+    mine = min(sightings, key=lambda each: abs(each.time - look.time))
+    other = sighting_of(case.port, ship)
     pair = (other, mine) if other.time < mine.time else (mine, other)
     away_m = hypot(mine.vessel.x - other.vessel.x, mine.vessel.y - other.vessel.y)
     may_be = bool(np.isfinite(misfit(case.berth, Stay((pair[0],)), pair[1].vessel)))

@@ -96,7 +96,7 @@ class TimeLine:
 def time_line(view: VisitView) -> TimeLine:
     """The line from the first to the last look of a visit, or over its open ends."""
     case, visit = view.case, view.case.visit
-    times = [look.time for look in case.looks]
+    times = [look.time for look in case.listed]
     first, last = min(times), max(times)
     room = max(last - first, timedelta(hours=12)) * PADDING
     start, end = first - room, last + room

@@ -150,6 +150,7 @@ def visit_json(
             "metres_per_pixel": case.port.grid.resolution_m,
         },
         "looks": list(looks),
+        "looks_not_listed": len(case.looks) - len(looks),
     }
 
 
@@ -163,7 +164,7 @@ def hull_features(case: Case) -> list[dict[str, Json]]:
         "name": case.berth.name,
     }
     found = [_feature(berth, case.berth.polygon)]
-    for look in case.looks:
+    for look in case.listed:
         for _, ship in look.vessels.iterrows():
             if ship["visit_id"] == case.visit_id or ship["berth"] == case.berth.id:
                 found.append(_feature(_hull(case, look, ship), ship["footprint"]))

@@ -79,7 +79,9 @@ def test_a_visit_with_a_clouded_look_before_it(made: Evidence) -> None:
         "Look 1 saw 100\u00a0% of the berth and found no other ship"
         in (arrival["not_before_reason"])
     )
-    assert "1 clouded (numbers 2)" in arrival["between"]
+    assert arrival["between"] == (
+        "Settled by none of the looks between (look 2): of 1 look 1 clouded."
+    )
     assert departure["not_after"] == "2024-05-12T02:10:00.000Z"
     assert departure["between"] == "No look between."
     assert "says nothing" in visit["looks"][1]["in_words"]
@@ -302,6 +304,35 @@ def test_the_command_writes_the_zip_and_tells_the_digests(job: Path, tmp_path: P
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.startswith("INTACT")
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_a_signed_zip_is_what_ssh_keygen_says(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, place = tmp_path / "key", tmp_path / "signed.zip"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "sesame", "-f", key], check=True)
+    refused = berthwatch("evidence", job, "-o", place, "--sign", key)
+    assert refused.code == 2
+    assert "BERTHWATCH_KEY_PASSPHRASE" in refused.err
+    assert not place.exists()
+    monkeypatch.setenv("BERTHWATCH_KEY_PASSPHRASE", "sesame")
+    done = berthwatch("evidence", job, "-o", place, "--sign", key, "--visit", BOUNDED)
+    assert done.code == 0, done.err
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(place) as archive:
+        archive.extractall(folder)
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "verify.py"], cwd=folder, capture_output=True, text=True
+    )
+    assert told.returncode == 0
+    assert "this script does NOT check it" in told.stdout
+    call = told.stdout[told.stdout.index("ssh-keygen") :].split("Then")[0]
+    judged = subprocess.run(call, shell=True, cwd=folder, capture_output=True, text=True)
+    assert judged.returncode == 0, judged.stderr
+    assert judged.stdout.split()[-1] in done.out  # the key's fingerprint
+    (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes() + b" ")
+    assert subprocess.run(call, shell=True, cwd=folder, capture_output=True).returncode != 0
 
 
 def test_an_archive_in_a_bucket(job: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
