@@ -364,6 +364,13 @@ class PortArchive:
         group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
         return np.asarray(array(group, "quality")[step.index])
 
+    def ship_probability(self, step: Step) -> NDArray[np.uint8]:
+        """The network's probability that a pixel is part of a ship (y, x), in 255ths; 0 throughout
+        where it did not run.
+        """
+        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
+        return np.asarray(array(group, "ship_probability")[step.index])
+
     def export(
         self, target: Path, tag: str | None = None, form: CopyFormat = CopyFormat.ZARR
     ) -> None:

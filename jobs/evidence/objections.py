@@ -89,19 +89,19 @@ def _odd_place(case: Case) -> Iterator[str]:
 
 
 def weak_look(case: Case, bound: Sequence[CaseLook]) -> Iterator[str]:
-    """What makes the look of a bound weaker than it seems."""
+    """What makes the look of a bound weaker than it seems; equal for equal looks."""
     for look in bound[:1]:
         row = look.row
         if not row["screened"]:
             yield (
-                f"Look {look.number} came without a cloud mask: it counts as clear, but cloud is "
-                "not known. Judge it by its picture."
+                "A look that bounds the visit came without a cloud mask: it counts as clear, but "
+                "cloud is not known. Judge it by its picture."
             )
         elif row["clear_fraction"] < 1:
-            hidden = percent(1 - row["clear_fraction"])
             yield (
-                f"{hidden} of the berth was hidden in look {look.number}; from "
-                f"{percent(CLEAR_FROM)} clear on, absence counts."
+                f"{percent(1 - row['clear_fraction'])} of the berth was hidden in a look that "
+                f"bounds the visit (look {look.number}); from {percent(CLEAR_FROM)} clear on, "
+                "absence counts."
             )
         if row["thin_cloud_fraction"] > 0:
             yield (
@@ -112,9 +112,9 @@ def weak_look(case: Case, bound: Sequence[CaseLook]) -> Iterator[str]:
         if not pd.isna(recall["recall"]):
             yield (
                 "A ship that lies there is found in a clear look with a probability of about "
-                f"{percent(recall['recall'])} (90 %: {percent(recall['recall_low'])} to "
-                f"{percent(recall['recall_high'])}), so it can have been overlooked in look "
-                f"{look.number}. Judge by its picture."
+                f"{percent(recall['recall'])} (90\u00a0%: {percent(recall['recall_low'])} to "
+                f"{percent(recall['recall_high'])}): it can have been overlooked in a look that "
+                "bounds the visit. Judge by the pictures."
             )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
+from shapely.geometry import Polygon
 
-from jobs.domain import Json
+from jobs.domain import Json, project
 from jobs.evidence.cases import Case
 from jobs.evidence.records import DrawnLook
 from jobs.evidence.signing import NAMESPACE, SIGNER, Signer
@@ -21,6 +25,8 @@ from jobs.publish import pages
 TEMPLATE = Path(__file__).parent / "templates" / "evidence.html.j2"
 SCALES_M = (100, 200, 500)
 """Lengths of the bar on a picture; the longest that is at most a third of it."""
+LOCATOR_PX = 150
+"""Longest side of the drawing of the port's berths."""
 PADDING = 0.03
 """Share of the time line left free at either end."""
 
@@ -81,6 +87,58 @@ class VisitView:
 
 
 @dataclass(frozen=True)
+class Locator:
+    """Where the pictures of a visit lie among the berths of its port, as outlines."""
+
+    width: int
+    height: int
+    berths: tuple[tuple[bool, str], ...]
+    """Whether it is the visit's, and its points."""
+    window: tuple[float, float, float, float]
+    """x, y, width and height of the pictures."""
+
+
+def locator(view: VisitView) -> Locator:
+    """The port's berths and the window of a visit, in tenths of a pixel of the longer side."""
+    grid, window = view.case.port.grid, view.window
+    shapes = [project(b.polygon, grid.epsg, densify=False) for b in view.case.port.berths]
+    boxes = np.array([window.bounds, *(shape.bounds for shape in shapes)])
+    left, bottom = boxes[:, :2].min(axis=0)
+    right, top = boxes[:, 2:].max(axis=0)
+    scale = LOCATOR_PX / max(right - left, top - bottom)
+
+    def points(shape: Polygon) -> str:
+        return " ".join(
+            f"{(x - left) * scale:.1f},{(top - y) * scale:.1f}"
+            for x, y, *_ in shape.exterior.coords
+        )
+
+    own = view.case.berth.id
+    west, south, east, north = window.bounds
+    sides = (west - left, top - north, east - west, north - south)
+    return Locator(
+        width=round((right - left) * scale),
+        height=round((top - bottom) * scale),
+        berths=tuple(
+            (berth.id == own, points(shape))
+            for berth, shape in zip(view.case.port.berths, shapes, strict=True)
+        ),
+        window=tuple(round(side * scale, 1) for side in sides),
+    )
+
+
+def stay_text(visit: pd.Series) -> str:
+    """The shortest and the longest stay that the bounds allow, in words."""
+    day = timedelta(days=1)
+    least = (visit["departure_after"] - visit["arrival_before"]) / day
+    most = (visit["departure_before"] - visit["arrival_after"]) / day
+    shortest = f"at least {least:.1f} days" if least else "at least a moment"
+    return f"{shortest}, " + (
+        "with no upper bound" if pd.isna(most) else f"at most {most:.1f} days"
+    )
+
+
+@dataclass(frozen=True)
 class TimeLine:
     """A visit's looks and bounds on one line; places are per cent from the left."""
 
@@ -128,6 +186,7 @@ def render(
     environment = pages(TEMPLATE.parent)
     environment.filters["minute"] = minute
     environment.filters["percent"] = percent
+    environment.filters["linked"] = _linker([view.case.visit_id for view in views])
     return environment.get_template(TEMPLATE.name).render(
         facts=facts,
         views=views,
@@ -136,5 +195,18 @@ def render(
         signer_name=SIGNER,
         namespace=NAMESPACE,
         time_line=time_line,
+        locator=locator,
+        stay_text=stay_text,
         counted=counted,
     )
+
+
+def _linker(ids: Sequence[str]) -> Callable[[str], Markup]:
+    """A filter that makes the ids of visits on the page links to their parts of it."""
+    known = set(ids)
+
+    def link(match: re.Match[str]) -> str:
+        id = match[0]
+        return f'<a href="#visit-{id}">{id}</a>' if id in known else id
+
+    return lambda text: Markup(re.sub(r"[\w-]+", link, str(escape(text))))

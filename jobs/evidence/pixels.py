@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
+from rasterio.features import geometry_mask
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
+from shapely.geometry import Polygon
 
 from jobs.archive import PortArchive, Step, opening_source, port_name
-from jobs.domain import SENSORS, Json, Pixels, StageName, UnitState
+from jobs.domain import SENSORS, Json, Pixels, StageName, UnitState, project
 from jobs.evidence.window import Window
 
 HOW = (
@@ -44,6 +46,8 @@ class StoredLook:
     pixels: Pixels
     read: Mapping[str, str]
     """sha256 of what was read of each file, by ``<scene>/<band>``."""
+    ship_probability: NDArray[np.uint8]
+    """(y, x), in 255ths."""
 
     @property
     def holds_what_was_read(self) -> bool | None:
@@ -64,7 +68,26 @@ def stored_look(archive: PortArchive, step: Step | None) -> StoredLook | None:
     """The pixels of a step; None where there is none, or it was never tiled."""
     if step is None or step.state[StageName.TILE] is not UnitState.DONE:
         return None
-    return StoredLook(step, archive.image(step), archive.what_was_read(step.sensor, step.index))
+    read = archive.what_was_read(step.sensor, step.index)
+    return StoredLook(step, archive.image(step), read, archive.ship_probability(step))
+
+
+def highest_in(stored: StoredLook, window: Window, shape: Polygon) -> float | None:
+    """The highest ship probability of a pixel that a WGS 84 polygon touches in the window.
+
+    None where it touches none, or the network did not run.
+    """
+    if stored.step.state[StageName.SEGMENT] is not UnitState.DONE:
+        return None
+    left, _, _, top = window.bounds
+    step = window.grid.resolution_m
+    size = (window.height, window.width)
+    outline = project(shape, window.grid.epsg, densify=False)
+    place = from_origin(left, top, step, step)
+    inside = geometry_mask([outline], size, place, all_touched=True, invert=True)
+    if not inside.any():
+        return None
+    return round(float(window.cut(stored.ship_probability)[inside].max()) / 255, 2)
 
 
 def digest_of(numbers: NDArray[np.generic], dtype: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,17 @@ from jobs.evidence.candidates import AisWitness, NamesWitness, ais_json, name_js
 from jobs.evidence.cases import Case, CaseLook, Part
 from jobs.evidence.measures import measures_json
 from jobs.evidence.objections import against_visit, fits
-from jobs.evidence.pixels import StoredLook, picture, pixels_json
+from jobs.evidence.pixels import StoredLook, highest_in, picture, pixels_json
 from jobs.evidence.sources import source_json
 from jobs.evidence.text import counted, moment, percent
 from jobs.evidence.window import Window
 
 MOST_BETWEEN = 6
 """Looks without a word on the ship that get a picture, on either side: those nearest to it."""
+
+
+NEARLY = 0.3
+"""Ship probability of a pixel from which a look without a ship is worth a word."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def look_json(
             }
             for _, ship in look.here.iterrows()
         ],
+        "highest_ship_probability_at_berth": highest_at_berth(case, stored, window),
         "in_words": in_words(look),
         "attribution": SENSORS[str(row["sensor"])].attribution,
         "source": f"overpasses/{look.overpass_id}.json",
@@ -90,6 +95,15 @@ def look_json(
         "numbers": names[1],
         "pixels": None if stored is None else pixels_json(archive, stored, window),
     }
+
+
+def highest_at_berth(case: Case, stored: StoredLook | None, window: Window) -> float | None:
+    """What the network came to nearest at a berth; None at anchorages, where other ships lie, and
+    where the look is not shown.
+    """
+    if stored is None or case.berth.capacity is None:
+        return None
+    return highest_in(stored, window, case.berth.polygon)
 
 
 def in_words(look: CaseLook) -> str:
@@ -135,7 +149,7 @@ def visit_json(
         "probability": None if pd.isna(visit["probability"]) else round(visit["probability"], 4),
         "usable_looks": int(visit["looks"]),
         "found_in_looks": int(visit["vessels"]),
-        "against": list(against_visit(case)),
+        "against": [*against_visit(case), *nearly_found(looks)],
         "arrival": arrival_json(case),
         "departure": departure_json(case),
         "measured": list(measures_json(case)),
@@ -152,6 +166,20 @@ def visit_json(
         "looks": list(looks),
         "looks_not_listed": len(case.looks) - len(looks),
     }
+
+
+def nearly_found(looks: Sequence[dict[str, Json]]) -> Iterator[str]:
+    """That the network was near to finding a ship in a look that bounds the visit."""
+    for look in looks:
+        highest = look["highest_ship_probability_at_berth"]
+        if look["part"] not in (Part.BEFORE, Part.AFTER) or look["other_ships_at_berth"]:
+            continue
+        if isinstance(highest, float) and highest >= NEARLY:
+            yield (
+                f"In look {look['number']}, which bounds the visit and found no ship, the network "
+                f"gave a pixel at the berth a ship probability of {highest:.2f}. Judge by the "
+                "picture."
+            )
 
 
 def hull_features(case: Case) -> list[dict[str, Json]]:

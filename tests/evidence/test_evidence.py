@@ -87,6 +87,8 @@ def test_a_visit_with_a_clouded_look_before_it(made: Evidence) -> None:
     assert "says nothing" in visit["looks"][1]["in_words"]
     assert visit["looks"][1]["picture"], "a clouded look is shown, so that anyone sees the cloud"
     assert not any("one look only" in text for text in visit["against"])
+    highest = [look["highest_ship_probability_at_berth"] for look in visit["looks"]]
+    assert min(highest[2:4]) > 0.5 > max(highest[0], highest[1], highest[4])
 
 
 def test_bounds_that_are_open_say_so(made: Evidence) -> None:
