@@ -14,7 +14,6 @@ import icechunk
 import zarr
 from zarr.core.buffer import default_buffer_prototype
 
-from jobs.archive.netcdf import copy_as_netcdf
 from jobs.archive.schema import describe
 from jobs.errors import ArchiveError
 
@@ -34,6 +33,8 @@ class CopyFormat(StrEnum):
 def copy_into(target: Path, store: icechunk.IcechunkStore, form: CopyFormat) -> None:
     """Write a copy of a read-only store as a new folder."""
     if form is CopyFormat.NETCDF:
+        from jobs.archive.netcdf import copy_as_netcdf  # with xarray, which nothing else here needs
+
         copy_as_netcdf(store, target)
     else:
         copy_as_zarr(store, target)

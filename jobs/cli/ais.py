@@ -9,21 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.ais import (
-    cross_check,
-    cross_check_summary,
-    file_lines,
-    keep_cross_check,
-    refuse_nothing,
-    refuse_other_folder,
-    warnings,
-    write_cross_check,
-)
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.cli.program import command_app
-from jobs.publish import newest_results, published_doubts, read_results
 
 app = command_app()
 
@@ -67,6 +56,18 @@ def ais(
     (Parquet and CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0:
     done; 2: refused.
     """
+    from jobs.ais import (
+        cross_check,
+        cross_check_summary,
+        file_lines,
+        keep_cross_check,
+        refuse_nothing,
+        refuse_other_folder,
+        warnings,
+        write_cross_check,
+    )
+    from jobs.publish import newest_results, published_doubts, read_results
+
     storage, newest = newest_results(source)
     for line in published_doubts(storage, newest):
         say(line)

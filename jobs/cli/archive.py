@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from jobs.archive import CopyFormat, PortArchive, clean, overview
+from jobs.cli.completion import archive_tags, port_ids
 from jobs.cli.destinations import folder_to_make
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import out, say, show, working
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
 from jobs.errors import ClusterLostError, InputError
-from jobs.run import EQUAL, ExitCode, connect, verify_sample
+from jobs.run import ExitCode
 from jobs.storage import storage_at
 
 app = command_app()
@@ -51,6 +52,8 @@ def verify(
 
     Exit code 0: all equal; 1: some differ; 2: refused; 3: the cluster was lost.
     """
+    from jobs.run import EQUAL, connect, verify_sample
+
     found = pinned(source)
     try:
         with (
@@ -71,7 +74,7 @@ def verify(
 @app.command()
 def export(
     source: JobOrPlan,
-    port: Annotated[str, typer.Option("--port", help="Id of the port.")],
+    port: Annotated[str, typer.Option("--port", help="Id of the port.", autocompletion=port_ids)],
     output: Annotated[
         Path,
         typer.Option(
@@ -82,7 +85,10 @@ def export(
             help="Folder to make, such as X.zarr.",
         ),
     ],
-    tag: Annotated[str | None, typer.Option("--tag", help="A tag; the newest commit else.")] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option("--tag", help="A tag; the newest commit else.", autocompletion=archive_tags),
+    ] = None,
     form: Annotated[
         CopyFormat,
         typer.Option(
@@ -141,8 +147,8 @@ def archive(
         return
     # the lock is a file too, and taking it deletes what killed writers left
     with nullcontext() if dry_run else storage.locked():
-        rows = list(_cleaned(archives, expire_days, dry_run))
-    show(rows, as_json, "no port has an archive yet")
+        cleaned = list(_cleaned(archives, expire_days, dry_run))
+    show(cleaned, as_json, "no port has an archive yet")
     if dry_run and not as_json:
         out.print("nothing was removed; without --dry-run it would be", style="dim")
 

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.cli.destinations import file_to_write
-from jobs.cli.evaluation_page import Album
 from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
 from jobs.cli.program import command_app
 from jobs.errors import InputError
 from jobs.storage import write_new_file
-from models.evaluation import (
-    EvaluateConfig,
-    Report,
-    evaluate_network,
-    summarise_report,
-    summary_lines,
-    to_json,
-    trained_on,
-)
-from models.training import evaluate_folds
+
+if TYPE_CHECKING:
+    from jobs.cli.evaluation_page import Album
+    from models.evaluation import EvaluateConfig, Report
 
 app = command_app()
 
@@ -81,6 +74,8 @@ def evaluate(
     Scores on scenes that the network was trained on are too high; `--folds` evaluates on ports left
     out.
     """
+    from models.evaluation import EvaluateConfig, summarise_report, summary_lines, to_json
+
     _check(weights, folds)
     album = _album(page)
     report = _measure(
@@ -115,10 +110,15 @@ def _check(weights: Path | None, folds: Path | None) -> None:
 def _album(page: Path | None) -> Album | None:
     if page is None:
         return None
+    from jobs.cli.evaluation_page import Album
+
     return Album()
 
 
 def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) -> Report:
+    from models.evaluation import evaluate_network
+    from models.training import evaluate_folds
+
     observer = album.add if album else None
     report = (
         evaluate_folds(config, folds, say, observer)
@@ -135,6 +135,8 @@ def _measure(config: EvaluateConfig, folds: Path | None, album: Album | None) ->
 
 def _seen_in_training(weights: Path | None, report: Report) -> int:
     """How many of the scenes the network was trained on; prints a warning if any."""
+    from models.evaluation import trained_on
+
     seen = len(trained_on(weights, report))
     if seen:
         say(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.errors import InputError
-from models.dataset import InstanceMask, LabelSource
+
+if TYPE_CHECKING:
+    from models.dataset import InstanceMask, LabelSource
 
 ASSET = "asset:"
 SHAVE = ":shave="
@@ -26,6 +28,8 @@ SourceOption = Annotated[
 
 def parse_sources(texts: list[str]) -> tuple[LabelSource, ...]:
     """The sources of CATALOG,COLLECTION,LABELS texts; InputError where one is not of that form."""
+    from models.dataset import LabelSource  # with torch, which --help can do without
+
     sources = []
     for text in texts:
         parts = text.split(",")
@@ -41,6 +45,8 @@ def parse_sources(texts: list[str]) -> tuple[LabelSource, ...]:
 
 def _labels(labels: str, text: str) -> Path | InstanceMask:
     """A path, or the mask of asset:NAME or asset:NAME:shave=PIXELS."""
+    from models.dataset import InstanceMask
+
     if not labels.startswith(ASSET):
         return _existing(labels, text)
     name, shaved, pixels = labels.removeprefix(ASSET).partition(SHAVE)

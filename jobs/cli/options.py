@@ -8,9 +8,18 @@ from typing import Annotated
 
 import typer
 
-JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).")]
+from jobs.cli.completion import job_files, jobs_and_plans, run_ids
+
+JobFile = Annotated[
+    Path, typer.Argument(metavar="JOB", help="The job file (YAML).", autocompletion=job_files)
+]
 JobOrPlan = Annotated[
-    Path, typer.Argument(metavar="JOB_OR_PLAN", help="A job file, or a plan made from one.")
+    Path,
+    typer.Argument(
+        metavar="JOB_OR_PLAN",
+        help="A job file, or a plan made from one.",
+        autocompletion=jobs_and_plans,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ClusterOption = Annotated[
@@ -18,6 +27,7 @@ ClusterOption = Annotated[
     typer.Option(
         "--cluster",
         help="`local` (processes on this machine), or a scheduler such as tcp://host:8786.",
+        autocompletion=lambda: ["local"],
     ),
 ]
 WorkersOption = Annotated[
@@ -34,11 +44,17 @@ JobOrRun = Annotated[
         metavar="JOB_OR_RUN",
         help="A job file or a plan, for its newest run on Kubernetes; or the id of a run whose "
         "Job is still there.",
+        autocompletion=jobs_and_plans,
     ),
 ]
 RunOption = Annotated[
     str | None,
-    typer.Option("--run", metavar="RUN-ID", help="This run of the job instead of the newest."),
+    typer.Option(
+        "--run",
+        metavar="RUN-ID",
+        help="This run of the job instead of the newest.",
+        autocompletion=run_ids,
+    ),
 ]
 
 

@@ -24,9 +24,7 @@ from jobs.plan import (
     is_job,
     left_out_json,
     left_out_lines,
-    make_plan,
     pinned_plan,
-    plan_to_file,
     read_plan,
     read_prices,
     summarise,
@@ -54,12 +52,16 @@ def search(job: JobFile, as_json: AsJson = False, every: Every = False) -> None:
 
 def _search(job: Path) -> Plan:
     """Ask the catalogs and keep what they hold in memory."""
+    from jobs.plan import make_plan
+
     with working("searching ...") as tell:
         return make_plan(read_job(job), progress=tell, tell=say)
 
 
 def _search_to(job: Job, output: Path) -> Plan:
     """Ask the catalogs and write what they hold to a file, port by port."""
+    from jobs.plan import plan_to_file
+
     with working("searching ...") as tell:
         return plan_to_file(job, output, progress=tell, tell=say)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs.cli.completion import bundled_ids
 from jobs.cli.options import AsJson
 from jobs.cli.output import say, show
 from jobs.cli.program import command_app
@@ -48,7 +49,9 @@ def _port_row(port: Any) -> dict[str, Any]:
 
 @ports_app.command("show")
 def ports_show(
-    port: Annotated[str, typer.Argument(help="Id, or a GeoJSON file of one's own.")],
+    port: Annotated[
+        str, typer.Argument(help="Id, or a GeoJSON file of one's own.", autocompletion=bundled_ids)
+    ],
 ) -> None:
     """Print one port as the GeoJSON that a file of one's own looks like."""
     path = Path(port)

@@ -18,9 +18,7 @@ from jobs.cli.replan import keep_former_inputs
 from jobs.domain import Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
-from jobs.publish import published_doubts
-from jobs.review import use_lines
-from jobs.run import ExitCode, RunOptions, Summary, connect, dry_rows, run_plan
+from jobs.run import ExitCode, RunOptions, Summary
 from jobs.storage import storage_at
 
 app = command_app()
@@ -30,7 +28,12 @@ app = command_app()
 def run(
     source: JobOrPlan,
     stage: Annotated[
-        str | None, typer.Option("--stage", help="Stop behind this stage: tile or segment.")
+        str | None,
+        typer.Option(
+            "--stage",
+            help="Stop behind this stage: tile or segment.",
+            autocompletion=lambda: list(StageName),
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Do at most N overpasses now.")
@@ -128,6 +131,8 @@ def _stage(name: str | None) -> Any:
 
 
 def _dry_run(found: Plan, options: RunOptions, as_json: bool) -> None:
+    from jobs.run import dry_rows
+
     rows = dry_rows(found, storage_at(found.archive), options)
     show(rows, as_json, "nothing to do: every overpass is done")
 
@@ -136,6 +141,10 @@ def run_and_report(
     found: Plan, options: RunOptions, cluster: str, workers: int | None, as_json: bool
 ) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
+    from jobs.publish import published_doubts
+    from jobs.review import use_lines
+    from jobs.run import connect, run_plan  # with all that computes, which --help can do without
+
     ended = run_plan(found, options, connect(cluster, workers), err)
     reviews = ended.reviews
     storage = storage_at(found.archive)

@@ -14,9 +14,7 @@ from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
 from jobs.cli.run import run_and_report
-from jobs.publish import newest_results
 from jobs.run import ExitCode, RunOptions
-from jobs.simulate import SimulationConfig, score_results, simulate_archive
 
 app = command_app()
 
@@ -58,6 +56,8 @@ def simulate(
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
 ) -> None:
     """Make a valid STAC archive of synthetic port scenes, with its truth and a job file."""
+    from jobs.simulate import SimulationConfig
+
     defaults = SimulationConfig()
     config = SimulationConfig(
         seed=seed,
@@ -72,6 +72,8 @@ def simulate(
 
 
 def _simulate(config: Any, output: Path) -> None:
+    from jobs.simulate import simulate_archive
+
     with err.status("simulating ...") as status:
         made = simulate_archive(config, output, status.update if err.is_terminal else say)
     err.print(
@@ -97,6 +99,9 @@ def demo(
 
     Takes a few minutes on two cores; run it again and it goes on, or shows what is there.
     """
+    from jobs.publish import newest_results
+    from jobs.simulate import SimulationConfig
+
     if not (output / "catalog.json").exists():
         _simulate(SimulationConfig(seed=seed, days=days), output)
     found = pinned(output / "job.yaml")
@@ -108,6 +113,8 @@ def demo(
 
 
 def _compare(published: Path, truth: Path) -> None:
+    from jobs.simulate import score_results
+
     score, visits = score_results(published, truth)
     out.print()
     show(visits, False, "no visit in the truth")

@@ -45,7 +45,6 @@ from jobs.kubernetes import (
     make_run,
     read_settings,
     resized,
-    run_in_pod,
     sliced,
     submit_run,
     wait_for_run,
@@ -189,6 +188,8 @@ def resume(
 @app.command(hidden=True)
 def runner(archive: str, job: str, run_id: str) -> None:
     """Run one partition of a submitted run: the command in the pods of its Job."""
+    from jobs.kubernetes import run_in_pod  # with all that computes
+
     raise typer.Exit(run_in_pod(archive, job, run_id, err))
 
 

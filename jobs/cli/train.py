@@ -13,9 +13,6 @@ from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.output import out, print_lines, say
 from jobs.cli.program import command_app
 from jobs.storage import write_new_file
-from models.evaluation import report_lines
-from models.training import TrainConfig, cross_validate, train_network, with_cross_validation
-from models.weights import weights_content
 
 app = command_app()
 
@@ -99,6 +96,10 @@ def train(
     item or date_utc. Water without a label counts as water without a ship. The file holds the
     settings, the digests of the data and the scores; a job uses it by `model: FILE`.
     """
+    from models.evaluation import report_lines
+    from models.training import TrainConfig, cross_validate, train_network, with_cross_validation
+    from models.weights import weights_content
+
     config = TrainConfig(
         parse_sources(source),
         parse_sources(extra or []),

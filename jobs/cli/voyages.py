@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, interval, out, print_lines, say, show
 from jobs.cli.program import command_app
-from jobs.publish import (
-    fleet_from_lengths,
-    fleet_from_names,
-    port_flows,
-    read_newest,
-    visit_links,
-    visits_at_berths,
-)
-from jobs.visits import SHIPS_PER_VISIT, CaptureRecapture, Flows, ShipDraws, credible, read_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from jobs.visits import CaptureRecapture, Flows, ShipDraws
 
 app = command_app()
 
@@ -45,6 +40,9 @@ def voyages(
     `--names` takes ships' names from analysts, a row a visit: visit_id as in visits.csv, the ship's
     name or IMO number, and the source. Repeated names give an estimate of the ships never named.
     """
+    from jobs.publish import read_newest
+    from jobs.visits import read_names
+
     result = read_newest(source)
     named = None if names is None else read_names(names, set(result.visits["visit_id"]))
     with err.status("linking, counting ...") as status:
@@ -57,6 +55,8 @@ def voyages(
 
 def _voyage_facts(result: Any, named: Mapping[str, str] | None, progress: Any) -> dict[str, Any]:
     """Links, flows and fleet as plain values, each with its note; flows need two ports."""
+    from jobs.publish import port_flows, visit_links
+
     columns = ["from_visit", "to_visit", "probability", "hours_min", "hours_median", "hours_max"]
     found = visit_links(result)[columns].to_dict("records")
     facts = {"tag": result.tag, "links": {"rows": found, "note": LINKS_NOTE}}
@@ -72,6 +72,8 @@ def _voyage_facts(result: Any, named: Mapping[str, str] | None, progress: Any) -
 
 
 def _fleet_facts(result: Any, named: Mapping[str, str] | None) -> dict[str, Any]:
+    from jobs.publish import fleet_from_lengths, fleet_from_names, visits_at_berths
+
     rows, notes = [], []
     visits = len(visits_at_berths(result))
     if visits:
@@ -130,6 +132,8 @@ def flow_rows(found: Flows, mass: float = 0.9) -> list[dict[str, Any]]:
 
     ``told`` and ``looks_tell`` are the published keys of ``interval_reduction`` and ``identified``.
     """
+    from jobs.visits import credible
+
     return [
         {
             "from_port": origin,
@@ -151,6 +155,8 @@ def flow_rows(found: Flows, mass: float = 0.9) -> list[dict[str, Any]]:
 
 def measured_row(found: ShipDraws, visits: int, mass: float = 0.9) -> dict[str, Any]:
     """The fleet from lengths; ``told`` is the share of the prior's interval that they removed."""
+    from jobs.visits import credible
+
     return {
         "source": "lengths",
         "visits": visits,
@@ -206,6 +212,8 @@ def flows_note(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def measured_note(found: ShipDraws) -> str:
     """How far lengths identify the number of ships, in a sentence."""
+    from jobs.visits import SHIPS_PER_VISIT
+
     return (
         f"By length alone the ships are at least {found.least}; lengths and times removed "
         f"{found.interval_reduction:.0%} of the interval assumed before. Sister ships cannot be "

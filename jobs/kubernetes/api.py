@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
 
 from jobs.errors import AlreadyThereError, KubernetesError, KubernetesLostError
+
+if TYPE_CHECKING:
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -73,6 +75,8 @@ def api_for(context: str | None = None, namespace: str | None = None) -> Api:
     The namespace is the one given, else the context's or the pod's own, else ``berthwatch``.
     Raises KubernetesError outside a pod where no kubeconfig is found.
     """
+    from kubernetes import client, config  # takes a while, and most statuses need none
+
     if _in_a_pod() and context is None and "KUBECONFIG" not in os.environ:
         settings = client.Configuration()
         config.load_incluster_config(client_configuration=settings)
@@ -94,6 +98,8 @@ def _in_a_pod() -> bool:
 
 
 def _context_namespace(context: str | None) -> str | None:
+    from kubernetes import config
+
     contexts, active = config.list_kube_config_contexts()
     chosen = next((c for c in contexts if c["name"] == context), active)
     found = chosen["context"].get("namespace")
@@ -110,6 +116,8 @@ class Api:
     def __init__(self, made: client.ApiClient, namespace: str) -> None:
         self.namespace = namespace
         # with _RAW their methods return other types than they declare
+        from kubernetes import client
+
         self._core: Any = client.CoreV1Api(made)
         self._grouped: Any = client.CustomObjectsApi(made)  # any kind with a group, Jobs as well
 
@@ -236,6 +244,8 @@ class Api:
             return None
 
     def _response(self, what: str, call: Callable[[], Any]) -> Any:
+        from kubernetes.client.exceptions import ApiException
+
         for attempt in range(ATTEMPTS):
             try:
                 return call()

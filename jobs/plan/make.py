@@ -14,13 +14,10 @@ from jobs.catalog import Progress, Rejected, SilentFiles, search_catalog
 from jobs.domain import (
     Job,
     Port,
-    PortRef,
     Scene,
     SourceSpec,
-    load_port,
     looks_swapped,
     overlaps,
-    port_geojson,
 )
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
@@ -28,6 +25,7 @@ from jobs.plan.grouping import group_overpasses, on_grid
 from jobs.plan.header import PlanHeader
 from jobs.plan.nothing_found import EmptyPort, SourceFindings, reasons, refusal
 from jobs.plan.plan import Plan
+from jobs.plan.port_files import port_of
 
 
 def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | None = None) -> Plan:
@@ -114,7 +112,7 @@ def _off_the_grid(port: Port, source: SourceSpec, scenes: Sequence[Scene]) -> It
 
 
 def _ports(job: Job) -> tuple[Port, ...]:
-    ports = tuple(_load(ref) for ref in job.ports)
+    ports = tuple(port_of(ref) for ref in job.ports)
     twice = [name for name, count in Counter(port.id for port in ports).items() if count > 1]
     if twice:
         raise InputError(f"port {twice[0]!r} is listed twice in the job; list it once")
@@ -141,28 +139,3 @@ def _shared_berths(ports: Sequence[Port]) -> Iterator[str]:
                 f"smaller of their berths {pair.first.id!r} and {pair.second.id!r} lies in the "
                 "other; a ship there counts at both, and twice in sums"
             )
-
-
-def changed_ports(job: Job, plan: Plan) -> Iterator[str]:
-    """A line for each of the job's port files that is another now than in a plan made before."""
-    pinned = {port.id: port for port in plan.ports}
-    for ref in job.ports:
-        if ref.file is None or ref.id not in pinned:
-            continue
-        try:
-            if port_geojson(_load(ref)) == port_geojson(pinned[ref.id]):
-                continue
-            problem = f"port {ref.id} has changed since the plan was pinned"
-        except InputError as error:
-            problem = f"{error}; the plan was pinned before that"
-        yield f"{problem}: the port as it was then is used; --replan takes it as it is now"
-
-
-def _load(ref: PortRef) -> Port:
-    port = load_port(ref.id if ref.file is None else ref.file)
-    if ref.file is not None and port.id != ref.id:
-        raise InputError(
-            f"the job calls the port of {ref.file} {ref.id!r}, the file calls it {port.id!r}; "
-            "make the two ids the same"
-        )
-    return port

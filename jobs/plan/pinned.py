@@ -19,8 +19,8 @@ from jobs.domain import (
 )
 from jobs.errors import PlanError
 from jobs.plan.file import read_plan
-from jobs.plan.make import changed_ports, make_plan, plan_to_file
 from jobs.plan.plan import Plan
+from jobs.plan.port_files import changed_ports
 from jobs.storage import Storage, storage_at
 
 
@@ -76,6 +76,8 @@ def pinned_plan(
     if pin:
         made = _pin(job, storage, progress, tell)
     else:
+        from jobs.plan.make import make_plan  # what searches catalogs, which a found plan spares
+
         made = make_plan(job, progress=progress, tell=tell)
     return PinnedPlan(made, found=False, searched=True)
 
@@ -98,6 +100,8 @@ def _not_empty(plan: Plan, path: Path) -> Plan:
 
 
 def _pin(job: Job, storage: Storage, progress: Progress, tell: Progress) -> Plan:
+    from jobs.plan.make import plan_to_file
+
     name = _plan_name(job)
     with TemporaryDirectory(prefix="berthwatch-") as folder:
         path = Path(folder) / "plan.jsonl.gz"

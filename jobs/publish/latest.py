@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.domain import read_job
 from jobs.errors import InputError
 from jobs.plan import is_job, read_plan
-from jobs.publish.read import LATEST, PublishedResult, read_published, tag_of
+from jobs.publish.newest_tag import LATEST, tag_of
 from jobs.storage import Storage, storage_at
+
+if TYPE_CHECKING:
+    from jobs.publish.read import PublishedResult
 
 
 def newest_results(source: Path) -> tuple[Storage, str]:
@@ -42,6 +46,8 @@ def read_newest(source: Path) -> PublishedResult:
 
 def read_results(storage: Storage, folder: str) -> PublishedResult:
     """The result in a folder of ``newest_results``; InputError where it is not whole."""
+    from jobs.publish.read import read_published  # naming the results needs no table
+
     try:
         return read_published(storage.local(folder))
     except FileNotFoundError:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import shapely
 
 from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
 from jobs.publish.citation import citation_text
-from jobs.publish.publication import Publication, UnitCounts
 from jobs.publish.rendering import Rendering
 from jobs.visits import DEGREE_DECIMALS
+
+if TYPE_CHECKING:
+    from jobs.publish.publication import Publication, UnitCounts
 
 PROVENANCE = "provenance.json"
 

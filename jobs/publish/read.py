@@ -28,6 +28,7 @@ from shapely.errors import ShapelyError
 from jobs.domain import Berth, BerthKind, Period, Port, json_value
 from jobs.errors import InputError
 from jobs.publish.citation import citation_text
+from jobs.publish.newest_tag import LATEST, tag_of
 from jobs.publish.provenance import PROVENANCE, period_from, port_from
 from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT, PLACES
 from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws
@@ -35,9 +36,6 @@ from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws
 TABLES = tuple(name for name in PUBLISHED if name not in PLACES)
 """The tables that are read; those of places follow from the ports, also in results of early
 versions, which have no file of them."""
-
-LATEST = "latest.json"
-"""Names the newest of the folders beside it."""
 
 
 @dataclass(frozen=True)
@@ -141,19 +139,6 @@ def read_published(folder: Path) -> PublishedResult:
         provenance=provenance,
         **tables,
     )
-
-
-def tag_of(latest: bytes, where: str) -> str:
-    """The tag in a ``latest.json``, which names a folder beside it; InputError for anything else.
-
-    ``where`` is its address for messages.
-    """
-    expected = f'{{"tag": ...}} as a run writes it: remove {where} and run the job again'
-    found = json_value(latest, where, expected)
-    tag = found.get("tag") if isinstance(found, dict) else None
-    if not isinstance(tag, str) or not tag or "/" in tag or tag in (".", ".."):
-        raise InputError(f"{where}: names no folder of results ({tag!r}); expected {expected}")
-    return tag
 
 
 def _check_folder(folder: Path) -> None:

@@ -21,10 +21,10 @@ from jobs.publish.dictionary import (
     dictionary_json,
 )
 from jobs.publish.geopackage import GEOPACKAGE, write_geopackage
+from jobs.publish.newest_tag import LATEST
 from jobs.publish.parquet_files import write_parquet
 from jobs.publish.provenance import PROVENANCE, provenance_json, units_json
 from jobs.publish.publication import Publication, UnitCounts
-from jobs.publish.read import LATEST
 from jobs.publish.readme_text import README, readme_text
 from jobs.publish.report import render
 from jobs.publish.source_items import ITEMS, items_json

@@ -57,11 +57,11 @@ def teller(topic: str | None, port: str) -> Tell:
     """A function that tells how far the count of a port is; it tells nobody where there is no
     topic, or outside of a worker.
     """
+    if topic is None:
+        return tell_nobody
     try:
-        worker = None if topic is None else get_worker()
+        worker = get_worker()
     except ValueError:
-        worker = None
-    if worker is None:
         return tell_nobody
     told: dict[str, float] = {}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jobs.domain import Settings, code_version
 from jobs.errors import InputError
 from jobs.plan import Plan
-from jobs.visits import MeasuredError
 from models.weights import load_weights, weights_digest
+
+if TYPE_CHECKING:
+    from jobs.visits import MeasuredError
 
 
 def settings_for(plan: Plan) -> Settings:

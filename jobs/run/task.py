@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from distributed import get_worker
-
 from jobs import segment, tile
 from jobs.archive import ForkStore, is_storage_error
 from jobs.domain import GPU, OverpassStore, Settings, StageName, Unit, UnitResult, UnitState
@@ -45,9 +43,13 @@ def _tile(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool
     return tile.run(unit, settings, store)
 
 
+def _segment(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) -> UnitResult:
+    return segment.run(unit, settings, store, prefer_gpu)
+
+
 STAGES = (
     Stage(StageName.TILE, _tile, tile.key, tile.changed),
-    Stage(StageName.SEGMENT, segment.run, segment.key, segment.changed),
+    Stage(StageName.SEGMENT, _segment, segment.key, segment.changed),
 )
 
 
@@ -85,6 +87,8 @@ def run_stage(
 
 def worker_offers_gpu() -> bool:
     """Whether this thread runs a task on a worker that was started with the resource GPU."""
+    from distributed import get_worker  # status and its like need no cluster
+
     try:
         return GPU in get_worker().state.total_resources
     except ValueError:  # no worker's thread

@@ -85,8 +85,8 @@ def verify_sample(
     was read of its files when it was tiled, empty where that was not kept.
 
     With ``inputs`` nothing is recomputed: the files are read again. With a client its workers do
-    it, else this process. ``tell`` hears how far it is. Raises ClusterLostError where the cluster is
-    lost meanwhile.
+    it, else this process; ``tell`` hears how far that is. Raises ClusterLostError where the cluster
+    is lost meanwhile.
     """
     settings = settings_for(plan)
     archives = Archives(plan.ports, root)

@@ -1,5 +1,6 @@
+from .digest import changed, key
 from .fixed_structure import structures
-from .stage import changed, key, run
+from .stage import run
 
 __all__ = [
     "changed",

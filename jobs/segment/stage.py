@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
 
@@ -28,17 +28,10 @@ from jobs.domain import (
     UnitResult,
     UnitState,
     Vessel,
-    content_id,
     project,
 )
 from jobs.errors import InputError
 from models.inference import Detection, Predictor
-
-VERSION = 1
-"""Increase it when the same pixels give other vessels: stored results then become stale."""
-
-NEWER = 20
-"""Versions beyond VERSION that ``changed`` tries, which a newer Berthwatch may have written."""
 
 SHORE_TOLERANCE_M = 150.0
 """Land nearer to the water than this counts as water: public shorelines are off by about a hundred
@@ -55,36 +48,6 @@ hulls."""
 
 BERTH_MARGIN_M = 60.0
 """Within this distance of a berth the land mask does not apply."""
-
-
-def key(unit: Unit, settings: Settings) -> str:
-    """Digest of all that the stage's output depends on: pixels, berths, model."""
-    return _key(unit, VERSION, settings.model_digest)
-
-
-def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
-    """Why a stored key differs from the current one, in words.
-
-    ``models`` are digests of models it may be made with: a key is itself a digest, so its inputs
-    are found by trying them.
-    """
-    for model in (settings.model_digest, *models):
-        for version in range(VERSION + NEWER):
-            if _key(unit, version, model) == stored:
-                return " and ".join(_differences(settings.model_digest, model, version))
-    return "the berths were others, or the archive's history no longer names its model"
-
-
-def _differences(now: str, then: str, version: int) -> Iterator[str]:
-    if then != now:
-        yield f"the model is {now[:12]}, was {then[:12]}"
-    if version != VERSION:
-        yield f"the segment stage is version {VERSION}, was {version}"
-
-
-def _key(unit: Unit, version: int, model_digest: str) -> str:
-    berths = [berth.polygon.wkt for berth in unit.port.berths]
-    return content_id(["segment", version, unit.overpass.id, berths, model_digest])
 
 
 def run(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) -> UnitResult:

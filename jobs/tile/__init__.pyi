@@ -1,6 +1,7 @@
+from .digest import changed, key
 from .raster import sharing_files
 from .setup import check_setup
-from .stage import changed, key, run
+from .stage import run
 from .whole_file_check import file_facts
 
 __all__ = [

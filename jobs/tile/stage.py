@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +25,6 @@ from jobs.domain import (
     Unit,
     UnitResult,
     UnitState,
-    content_id,
 )
 from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
@@ -33,28 +32,6 @@ from jobs.tile.cloud_mask import classify
 from jobs.tile.encoding import Classes, Layer
 from jobs.tile.raster import copies_made
 from jobs.tile.warped import read_warped
-
-VERSION = 4
-"""Increase it when the same inputs give other numbers: stored results then become stale."""
-
-NEWER = 20
-"""Versions beyond VERSION that ``changed`` tries, which a newer Berthwatch may have written."""
-
-
-def key(unit: Unit, settings: Settings) -> str:
-    """Digest of all that the stage's output depends on; the overpass id covers grid and inputs."""
-    return _key(unit, VERSION)
-
-
-def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
-    """Why a stored key differs from the current one, in words."""
-    version = next((v for v in range(VERSION + NEWER) if _key(unit, v) == stored), None)
-    was = "another one" if version is None else f"{version}"
-    return f"the tile stage is version {VERSION}, was {was}"
-
-
-def _key(unit: Unit, version: int) -> str:
-    return content_id(["tile", version, unit.overpass.id])
 
 
 def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:

@@ -20,6 +20,7 @@ from .columns import (
     typed,
 )
 from .crowding import CrowdedBerth, crowded_berths
+from .degrees import DEGREE_DECIMALS
 from .disagreement import disagreement_text, doubted_estimates, is_doubted
 from .estimate import FITTING, HISTORIES, OTHER_DWELLS, estimate_port, with_estimates
 from .looks import CLEAR_FROM, Sighting, named_vessels

@@ -33,9 +33,6 @@ from jobs.visits.meanings import (
 )
 from jobs.visits.occupancy.draws import StayDraws
 
-DEGREE_DECIMALS = 7
-"""Published coordinates are rounded to this many decimals of a degree: about a centimetre."""
-
 VESSEL_COLUMNS: Columns = {
     "vessel_id": TEXT,
     "port": TEXT,

@@ -21,6 +21,7 @@ from jobs.domain import (
     to_wgs84,
 )
 from jobs.visits.columns import table
+from jobs.visits.degrees import DEGREE_DECIMALS
 from jobs.visits.looks import (
     BerthArea,
     Look,
@@ -33,7 +34,6 @@ from jobs.visits.looks import (
 )
 from jobs.visits.reviewed import NO_REVIEW, PortReview
 from jobs.visits.schema import (
-    DEGREE_DECIMALS,
     LOOK_COLUMNS,
     VESSEL_COLUMNS,
     VISIT_COLUMNS,

@@ -1,4 +1,5 @@
-from .normalise import BANDS, Image, normalise_planes
+from .bands import BANDS
+from .normalise import Image, normalise_planes
 from .unet import ConvBlock, UNet, new_unet, unet_from_arrays, unet_to_arrays
 
 __all__ = [

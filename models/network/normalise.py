@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-BANDS: tuple[str, ...] = ("blue", "green", "red", "nir")
-"""The input planes, in order."""
+from models.network.bands import BANDS
 
 VISIBLE = ("blue", "green", "red")
 """The bands that set the scale; at least one of them is needed."""

@@ -44,7 +44,7 @@ def test_what_the_system_refuses_in_the_midst_is_one_line(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "x"))
 
-    monkeypatch.setattr("jobs.cli.plan.make_plan", full)
+    monkeypatch.setattr("jobs.plan.make_plan", full)
     (tmp_path / "job.yaml").write_text(
         "name: a\nports: [RUVYP]\nperiod: {start: 2024-03-01, end: 2024-03-02}\n"
         "sources: [{catalog: c.json, collection: c}]\narchive: x\n"

@@ -26,8 +26,8 @@ from jobs.run.results import collect, publish_run
 from jobs.run.settings import settings_for
 from jobs.run.status import status_rows
 from jobs.run.verify import verify_sample
-from jobs.segment import stage as segment_stage
-from jobs.tile import stage as tile_stage
+from jobs.segment import digest as segment_digest
+from jobs.tile import digest as tile_digest
 from tests.support.scenes import GRID, noise, write_band
 from tests.support.small_runs import a_plan, go, root_of
 
@@ -91,7 +91,7 @@ def test_a_new_segment_version_redoes_only_segment(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     _, _, opened = go(plan, client)
-    monkeypatch.setattr("jobs.segment.stage.VERSION", segment_stage.VERSION + 1)
+    monkeypatch.setattr("jobs.segment.digest.VERSION", segment_digest.VERSION + 1)
     rows = status_rows(plan, root_of(plan))
     assert [(row["stage"], row["done"], row["stale"]) for row in rows] == [
         ("tile", 1, 0),
@@ -221,7 +221,7 @@ def test_a_tile_made_anew_leaves_no_old_vessels_behind_it(
     """Redone alone, the earlier stage makes the later one pending: that saw other pixels."""
     plan = a_plan(tmp_path, 1)
     go(plan, client)
-    monkeypatch.setattr("jobs.tile.stage.VERSION", tile_stage.VERSION + 1)
+    monkeypatch.setattr("jobs.tile.digest.VERSION", tile_digest.VERSION + 1)
     summary, _, opened = go(plan, client, RunOptions(last_stage=StageName.TILE))
     assert (summary.worked, summary.done, summary.pending) == (1, 0, 1)
     step = opened["TESTP"].steps()["TESTP-001"]
@@ -238,7 +238,7 @@ def test_a_tile_that_fails_anew_leaves_no_old_vessels_behind_it(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     go(plan, client)
-    monkeypatch.setattr("jobs.tile.stage.VERSION", tile_stage.VERSION + 1)
+    monkeypatch.setattr("jobs.tile.digest.VERSION", tile_digest.VERSION + 1)
     (tmp_path / "1.tif").unlink()
     summary, _, opened = go(plan, client)
     assert (summary.failed, summary.done) == (1, 0)
@@ -252,7 +252,7 @@ def test_a_stale_tile_is_redone_together_with_the_stage_behind_it(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     go(plan, client)
-    monkeypatch.setattr("jobs.tile.stage.VERSION", tile_stage.VERSION + 1)
+    monkeypatch.setattr("jobs.tile.digest.VERSION", tile_digest.VERSION + 1)
     summary, events, _ = go(plan, client)
     stages = [e.facts["stage"] for e in events if e.name is EventName.UNIT]
     assert stages == ["tile", "segment"]

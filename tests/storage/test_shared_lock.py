@@ -25,9 +25,9 @@ from jobs.run.pipeline import run_plan
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows
 from jobs.run.unit_state import count_states
-from jobs.segment.stage import VERSION
+from jobs.segment.digest import VERSION
 from jobs.storage import storage_at
-from jobs.tile.stage import VERSION as TILE_VERSION
+from jobs.tile.digest import VERSION as TILE_VERSION
 from tests.support.remote_worlds import berthwatch, plan_on, published
 from tests.support.servers.s3 import BUCKET, S3, s3_server
 from tests.support.small_runs import a_plan, content, elsewhere, go, root_of
@@ -107,14 +107,14 @@ def test_why_something_is_stale(
         (row,) = stale_rows(plan, root_of(plan))
         assert (row["stage"], row["stale"]) == ("segment", 2)
         assert row["because"] == f"the model is {'f' * 12}, was {model[:12]}"
-        other.setattr("jobs.segment.stage.VERSION", VERSION + 1)
+        other.setattr("jobs.segment.digest.VERSION", VERSION + 1)
         for dry in dry_rows(plan, root_of(plan), RunOptions()):
             assert dry["why"] == (
                 f"stale: the model is {'f' * 12}, was {model[:12]} and the segment stage is "
                 f"version {VERSION + 1}, was {VERSION}"
             )
     with monkeypatch.context() as other:
-        other.setattr("jobs.tile.stage.VERSION", TILE_VERSION + 1)
+        other.setattr("jobs.tile.digest.VERSION", TILE_VERSION + 1)
         (tile,) = stale_rows(plan, root_of(plan))
         because = f"the tile stage is version {TILE_VERSION + 1}, was {TILE_VERSION}"
         assert (tile["stage"], tile["because"]) == ("tile", because)

@@ -10,7 +10,8 @@ from shapely.geometry import LineString
 
 from jobs.errors import InputError
 from jobs.visits.columns import table
-from jobs.visits.schema import DEGREE_DECIMALS, VOYAGE_COLUMNS
+from jobs.visits.degrees import DEGREE_DECIMALS
+from jobs.visits.schema import VOYAGE_COLUMNS
 from jobs.visits.voyages.linking import Linkage
 from jobs.visits.voyages.sea_routes import SeaRoute
 

@@ -1,0 +1,46 @@
+"""What the segment stage's output depends on, as a digest; every command asks it of overpasses.
+
+Apart from the stage itself, whose imports take seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from jobs.domain import Settings, Unit, content_id
+
+VERSION = 1
+"""Increase it when the same pixels give other vessels: stored results then become stale."""
+
+NEWER = 20
+"""Versions beyond VERSION that ``changed`` tries, which a newer Berthwatch may have written."""
+
+
+def key(unit: Unit, settings: Settings) -> str:
+    """Digest of all that the stage's output depends on: pixels, berths, model."""
+    return _key(unit, VERSION, settings.model_digest)
+
+
+def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
+    """Why a stored key differs from the current one, in words.
+
+    ``models`` are digests of models it may be made with: a key is itself a digest, so its inputs
+    are found by trying them.
+    """
+    for model in (settings.model_digest, *models):
+        for version in range(VERSION + NEWER):
+            if _key(unit, version, model) == stored:
+                return " and ".join(_differences(settings.model_digest, model, version))
+    return "the berths were others, or the archive's history no longer names its model"
+
+
+def _differences(now: str, then: str, version: int) -> Iterator[str]:
+    if then != now:
+        yield f"the model is {now[:12]}, was {then[:12]}"
+    if version != VERSION:
+        yield f"the segment stage is version {VERSION}, was {version}"
+
+
+def _key(unit: Unit, version: int, model_digest: str) -> str:
+    berths = [berth.polygon.wkt for berth in unit.port.berths]
+    return content_id(["segment", version, unit.overpass.id, berths, model_digest])
