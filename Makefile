@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install demo test test-all test-faults check format bench train image image-gpu lock clean
+.PHONY: help install demo docs test test-all test-faults check format bench train image image-gpu lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ install: $(STAMP)  ## Set up .venv/ with the berthwatch command
 
 demo: $(STAMP)  ## Simulate a small archive, run the main job on it, write the report (offline)
 	$(BIN)/berthwatch demo
+
+docs: demo  ## Write the reference in docs/python.md and execute docs/notebooks on demo/
+	$(BIN)/python -m tests.support.python_page
+	$(BIN)/python -m tests.support.notebooks
 
 test: $(STAMP)  ## Lint, types and the tests (under 10 minutes on two cores)
 	$(call checked,$(PYTEST) -m "not slow and not faults and not bench")

@@ -29,7 +29,6 @@ from .occupancy.draws import DAY_S, StayDraws, credible, days_since
 from .places import berth_table, port_table
 from .reviewed import HULL_SD_M, DrawnShip, PortReview, Verdict, VesselReview
 from .schema import (
-    DEGREE_DECIMALS,
     HISTORIES_TABLE,
     HISTORY_COLUMNS,
     PUBLISHED,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import berthwatch as bw
 from distributed import Client
 
+import berthwatch as bw
 from jobs.simulate import SimulationConfig, simulate_archive
 
 CONFIG = SimulationConfig(days=4, cloud_share=0.1)

@@ -73,8 +73,8 @@ def changed_settings(before: Mapping[str, Any], changes: Mapping[str, Any]) -> E
 def told(before: PublishedResult, after: PublishedResult) -> str:
     """What was changed, as a sentence for the citation."""
     old, new = before.provenance["estimates"], after.provenance["estimates"]
-    changed = [f"{name} {new[name]}" for name in new if new[name] != old.get(name)]
-    what = f"with other {', '.join(changed)}" if changed else "with the same settings"
+    changed = [name for name in new if new[name] != old.get(name)]
+    what = f"with another {' and '.join(changed)}" if changed else "with the same settings"
     return (
         f"Estimated anew from the published looks of {before.tag} {what}, by code "
         f"{code_version()}; these numbers are published nowhere."

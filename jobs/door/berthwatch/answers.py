@@ -27,9 +27,11 @@ class Answer:
     question: str
     """What was counted, where and when."""
     mean: float
+    """Of the histories."""
     low: float
+    """``low`` to ``high`` holds ``mass`` of the histories, with equal tails on both sides."""
     high: float
-    """``low`` and ``high`` enclose ``mass`` of the histories, equal tails on both sides."""
+    """The upper end."""
     mass: float
     """0..1; 0.9 unless asked otherwise."""
     values: NDArray[np.float64]
@@ -71,7 +73,7 @@ class Answer:
         if self.seen is not None:
             facts["of them seen"] = self.seen
         if self.looks is not None:
-            facts["looks"] = f"{self.looks} that saw something"
+            facts["looks"] = f"{self.looks} saw a part of it at least"
         return facts | {"counted in": f"{len(self.values)} histories"}
 
     def __repr__(self) -> str:

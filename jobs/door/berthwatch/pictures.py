@@ -61,6 +61,7 @@ class Picture:
     """
 
     figure: Figure
+    """A ``matplotlib.figure.Figure``, to change before it is saved."""
     text: str
     """What it shows, in words: its alternative text."""
 

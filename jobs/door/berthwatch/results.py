@@ -37,7 +37,7 @@ from jobs.publish import (
     read_results,
 )
 from jobs.storage import Storage, storage_at
-from jobs.visits import Flows, ShipDraws, StayDraws, credible, doubted_estimates
+from jobs.visits import DAY_S, Flows, ShipDraws, StayDraws, credible, doubted_estimates
 
 EVERY = ("day", "week", "month")
 SERIES = "port_visits.zarr"
@@ -532,12 +532,17 @@ def _rows(stays: StayDraws) -> pd.DataFrame:
             "history": stays.draw,
             "port": stays.port,
             "berth": stays.berth,
-            "arrival": origin + pd.to_timedelta(stays.arrival, unit="D"),
-            "departure": origin + pd.to_timedelta(stays.departure, unit="D"),
+            "arrival": _moments(origin, stays.arrival),
+            "departure": _moments(origin, stays.departure),
             "length_m": stays.length_m,
             "visit_id": ids[stays.visit],
         }
     )
+
+
+def _moments(origin: pd.Timestamp, days: NDArray[np.float64]) -> pd.DatetimeIndex:
+    """Times to the second, as they are published."""
+    return origin + pd.to_timedelta(np.rint(days * DAY_S), unit="s")
 
 
 def _ships_at(stays: StayDraws, first: float, last: float) -> pd.DataFrame:

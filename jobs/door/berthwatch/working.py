@@ -115,7 +115,16 @@ def _row(overpass: Overpass) -> dict[str, object]:
 
 @dataclass(frozen=True, repr=False)
 class RunOutcome:
-    """How a run ended: what is done, what failed and why, and the result where there is one."""
+    """How a run ended: what is done, what failed and why, and the result where there is one.
+
+    >>> from distributed import Client
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     outcome = bw.run("demo/job.yaml", client, progress=False)
+    >>> outcome.failures
+    {}
+    >>> outcome.result().ports
+    ('KPCHO', 'RUVYP')
+    """
 
     summary: Summary
     """Everything that was counted."""
