@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.domain import Port
@@ -20,6 +24,10 @@ from jobs.storage import whole_folder
 PAGE = "index.html"
 LICENCE = "LEAFLET-LICENSE.txt"
 WEBP_QUALITY = 90
+MOST_AT_ONCE = 4
+"""Pictures made at the same time."""
+STRIP_PX = 1024
+"""Rows read at once: two chunks of the archive."""
 
 
 class PictureFormat(StrEnum):
@@ -59,8 +67,7 @@ def write_map(
     done = 0
     with whole_folder(folder) as hidden:
         for port in source.ports:
-            for look in source.looks(port):
-                _write_pictures(source, port, look.overpass_id, hidden, form)
+            for _ in _write_pictures(source, port, hidden, form):
                 done += 1
                 progress(done, total)
             _write_facts(source, port, hidden, form)
@@ -99,15 +106,50 @@ def _write_facts(source: MapSource, port: Port, folder: Path, form: PictureForma
 
 
 def _write_pictures(
+    source: MapSource, port: Port, folder: Path, form: PictureFormat
+) -> Iterator[None]:
+    """Write the pictures of all looks, some at a time; yields after each look."""
+    source.imagery.renderings(port.id)  # made once, before there are several threads
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+        work = [
+            pool.submit(_write_look, source, port, look.overpass_id, folder, form)
+            for look in source.looks(port)
+        ]
+        try:
+            for done in as_completed(work):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_look(
     source: MapSource, port: Port, look: str, folder: Path, form: PictureFormat
 ) -> None:
-    picture = source.imagery.rgb(port.id, look)
+    picture = _picture(source, port, look)
     if picture is None:
         return
     place = folder / "pictures" / look
     place.mkdir(parents=True)
     for tile in cut(picture, one_picture_or_tiles(port.grid)):
         _write_tile(tile, place / f"{tile.level}-{tile.x}-{tile.y}.{form.value}", form)
+
+
+def _picture(source: MapSource, port: Port, look: str) -> NDArray[np.uint8] | None:
+    """The picture (y, x, 3), read in strips: a wide port takes gigabytes as floats."""
+    if look not in source.steps(port):
+        return None
+    grid = port.grid
+    tops = range(0, grid.height, STRIP_PX)
+    strips = [
+        replace(
+            grid,
+            top=grid.top - row * grid.resolution_m,
+            height=min(STRIP_PX, grid.height - row),
+        )
+        for row in tops
+    ]
+    found = [source.imagery.window(port.id, look, strip) for strip in strips]
+    return np.concatenate([part for part in found if part is not None])
 
 
 def _write_tile(tile: Tile, path: Path, form: PictureFormat) -> None:

@@ -1,4 +1,4 @@
-"""Places on a port's picture: outlines in its pixels, and longitude and latitude of its pixels."""
+"""Outlines in the pixels of a port's picture."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from shapely.geometry import Polygon
 
 from jobs.domain import WGS84, Grid, Json, transformer
 
-LATTICE = 13
-"""Nodes along each side: between them longitude and latitude are linear to half a metre in a port
-of 60 km, the widest there is; of 20 km, to 0.1 m."""
-DEGREE_DECIMALS = 7
 PIXEL_DECIMALS = 2
 
 
@@ -22,15 +18,3 @@ def ring(shape: Polygon, grid: Grid) -> list[Json]:
     # the last corner repeats the first
     pairs = np.column_stack([columns, rows])[:-1].round(PIXEL_DECIMALS)
     return list(pairs.ravel().tolist())
-
-
-def lattice(grid: Grid) -> dict[str, Json]:
-    """Longitudes and latitudes on LATTICE x LATTICE nodes, evenly from edge to edge, by rows."""
-    left, bottom, right, top = grid.bounds
-    x, y = np.meshgrid(np.linspace(left, right, LATTICE), np.linspace(top, bottom, LATTICE))
-    lon, lat = transformer(grid.epsg, WGS84).transform(x, y)
-    return {
-        "nodes": LATTICE,
-        "lon": list(lon.ravel().round(DEGREE_DECIMALS).tolist()),
-        "lat": list(lat.ravel().round(DEGREE_DECIMALS).tolist()),
-    }

@@ -12,9 +12,9 @@ import pandas as pd
 
 from jobs.domain import SENSORS, Json, Port
 from jobs.maps.moments import Moment
-from jobs.maps.places import lattice, ring
+from jobs.maps.places import ring
 from jobs.maps.pyramid import Pyramid
-from jobs.publish import PublishedResult
+from jobs.publish import PublishedResult, lonlat_of
 
 MOMENTS = ("arrival_after", "arrival_before", "departure_after", "departure_before")
 
@@ -48,8 +48,8 @@ def port_facts(
             "width": grid.width,
             "height": grid.height,
             "resolution": grid.resolution_m,
-            **lattice(grid),
         },
+        "lonlat": lonlat_of(grid).describe(),
         "pictures": {
             "address": pictures.address,
             "tile": [pyramid.tile_width, pyramid.tile_height],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,21 +27,25 @@ def map_app(source: MapSource) -> Starlette:
     page = page_html(source.result, source.ports, MADE)
     lock = threading.Lock()
 
-    def index(request: Request) -> Response:
-        return HTMLResponse(page)
-
-    def data(request: Request) -> Response:
-        port = ports.get(request.path_params["port"])
-        if port is None:
-            return PlainTextResponse("no such port on this map\n", status_code=404)
+    @cache
+    def script(port_id: str) -> str:
+        port = ports[port_id]
         pictures = Pictures(
             pyramid=tiled(port.grid),
             address=f"pictures/{{look}}/tiles/{port.id}/{{z}}/{{x}}/{{y}}.png",
             missing=source.without_picture(port),
         )
-        with lock:  # the archives' caches are not made for several threads
-            facts = port_facts(source.result, port, source.looks(port), pictures)
-        return Response(port_script(facts), media_type="text/javascript")
+        return port_script(port_facts(source.result, port, source.looks(port), pictures))
+
+    def index(request: Request) -> Response:
+        return HTMLResponse(page)
+
+    def data(request: Request) -> Response:
+        port_id = request.path_params["port"]
+        if port_id not in ports:
+            return PlainTextResponse("no such port on this map\n", status_code=404)
+        with lock:  # requests come in several threads
+            return Response(script(port_id), media_type="text/javascript")
 
     return Starlette(
         routes=[

@@ -10,7 +10,13 @@ from jobs.archive import Archives, PortArchive, Step
 from jobs.domain import Port, StageName, UnitState, did_you_mean
 from jobs.errors import ArchiveError, InputError
 from jobs.maps.moments import Moment, berthless_moments, moments
-from jobs.publish import ArchiveImagery, PublishedResult, newest_results, read_results
+from jobs.publish import (
+    ArchiveImagery,
+    PublishedResult,
+    newest_results,
+    read_results,
+    renderings_from,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,8 @@ def map_source(source: Path, port_ids: Sequence[str] = ()) -> MapSource:
                 f"no archive of {port.id} in {storage.url}, though the results count it; expected "
                 "the pixels beside them: put the archive back, or run the job again"
             )
-    found = MapSource(result, ports, archives, ArchiveImagery(archives))
+    imagery = ArchiveImagery(archives, renderings_from(result.provenance))
+    found = MapSource(result, ports, archives, imagery)
     seen = tuple(port for port in ports if found.looks(port))
     if not seen:
         raise InputError(

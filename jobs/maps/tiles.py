@@ -7,6 +7,7 @@ is the report's. The library is an optional extra; this module alone cannot be i
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -153,11 +154,13 @@ def _rendering(
     source: MapSource, looks: Mapping[str, _Look]
 ) -> Callable[[str], Callable[[ImageData], ImageData]]:
     """What titiler calls between reading and writing: the report's rendering."""
+    lock = threading.Lock()
 
     def of_look(look: str) -> Callable[[ImageData], ImageData]:
         def render(image: ImageData) -> ImageData:
             step = looks[look].step
-            rendering = source.imagery.rendering(looks[look].port.id, step.sensor)
+            with lock:  # results of before say no rendering: it is made of a dozen looks, once
+                rendering = source.imagery.rendering(looks[look].port.id, step.sensor)
             values = np.ma.filled(image.array.astype(np.float32), np.nan)
             shown = rendering.show(visible_of(values, SENSORS[step.sensor].bands))
             bands = np.moveaxis(shown, -1, 0)

@@ -4,8 +4,10 @@ from .doubts import published_doubts
 from .html import pages
 from .imagery import ArchiveImagery
 from .latest import newest_folder, newest_results, read_newest, read_results
+from .lonlat import lonlat_of
 from .parquet_files import write_parquet
 from .portable import one_page, report_folder
+from .provenance import renderings_from
 from .publication import Provenance, Publication, SourceItem, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
@@ -31,6 +33,7 @@ __all__ = [
     "fleet_from_names",
     "is_published",
     "levels_of",
+    "lonlat_of",
     "name_newest",
     "newest_folder",
     "newest_results",
@@ -43,6 +46,7 @@ __all__ = [
     "read_newest",
     "read_published",
     "read_results",
+    "renderings_from",
     "report_folder",
     "table_section",
     "visible_of",

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyproj import Transformer
 from shapely.geometry import box
 
-from jobs.domain import Grid, LookState
+from jobs.domain import LookState
 from jobs.errors import ArchiveError, InputError
 from jobs.maps.moments import overall
 from jobs.maps.page import port_script
-from jobs.maps.places import LATTICE, lattice, ring
+from jobs.maps.places import ring
 from jobs.maps.port_facts import Pictures, port_facts
 from jobs.maps.pyramid import one_picture_or_tiles
 from jobs.maps.source import MapSource, map_source
@@ -91,20 +90,6 @@ def test_a_port_without_berths_shows_every_overpass_of_the_archive(source: MapSo
     port = facts(source, 1)
     assert [look["state"] for look in port["looks"]] == [None, None, None]
     assert [len(look["vessels"]) for look in port["looks"]] == [1, 0, 0]
-
-
-@pytest.mark.parametrize(("pixels", "metres"), [(2000, 0.1), (6000, 0.6)])
-def test_the_lattice_tells_longitude_and_latitude(pixels: int, metres: float) -> None:
-    grid = Grid(epsg=32653, left=342_000.0, top=4_734_000.0, width=pixels, height=pixels)
-    nodes = lattice(grid)
-    lon, lat = (np.reshape(nodes[name], (LATTICE, LATTICE)) for name in ("lon", "lat"))
-    half = (LATTICE - 1) * 2
-    # the middle of a cell is the farthest from its nodes
-    x = grid.left + grid.width * grid.resolution_m / half
-    y = grid.top - grid.height * grid.resolution_m / half
-    exact = Transformer.from_crs(grid.epsg, 4326, always_xy=True).transform(x, y)
-    off = np.array([lon[:2, :2].mean() - exact[0], lat[:2, :2].mean() - exact[1]])
-    assert np.hypot(off[0] * 81_500, off[1] * 111_000) < metres
 
 
 def test_a_ring_is_in_pixels_from_the_upper_left_corner() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -117,3 +120,20 @@ def test_a_place_that_is_none_is_refused_before_the_work(job: Path) -> None:
     refused = berthwatch("map", job, "--listen", "8000")
     assert refused.code == 2
     assert "names no place to serve; expected HOST:PORT" in refused.err
+
+
+def test_the_command_serves_until_it_is_stopped(job: Path) -> None:
+    program = [sys.executable, "-c", "from jobs.cli import main; main()"]
+    command = [*program, "map", str(job), "--port", "WIDE"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
+        with urlopen(address) as answer:
+            assert b"Wide &amp; open roads" in answer.read()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert said.splitlines()[-1] == "stopped serving; nothing was changed"

@@ -33,6 +33,8 @@ async function showPort(id, lookId, vesselId) {
   page.timeline = new Timeline(byId("slider"), byId("names"), byId("scroll"), port, {go: index => { stop(); go(index); }, goTo: time => { stop(); go(port.looks.findIndex(look => look.time >= time)); }});
   byId("look").replaceChildren(...port.looks.map((look, n) => new Option(`${n + 1} · ${lookLine(look)}`, n)));
   byId("shorter").disabled = true;
+  byId("approximate").hidden = !port.approximate || !port.berths.length;
+  byId("see-berths").hidden = !port.berths.length;
   drawLegend(port);
   for (const kind of ["vessel", "berth", "area", "fixed"]) page.view.toggle(kind, byId(`show-${kind}`).checked);
   await go(lookNamed(port, lookId));

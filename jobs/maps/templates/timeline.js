@@ -19,12 +19,23 @@ class Timeline {
       if (event.pointerType === "mouse") this.slider.setPointerCapture(event.pointerId);
       pick(event);
     };
-    this.slider.onpointermove = event => { if (this.dragging) pick(event); };
+    this.slider.onpointermove = event => { if (this.dragging) pick(event); else this.hint(event); };
     this.slider.onpointerup = this.slider.onpointercancel = () => { this.dragging = false; };
     this.slider.onclick = event => {
       const bar = event.target.closest(".visit");
       if (bar) this.told.goTo(Number(bar.dataset.time));
     };
+  }
+
+  /* What lies under the pointer, in words. */
+  hint(event) {
+    const box = this.slider.getBoundingClientRect();
+    const look = this.port.looks[this.nearest(event.clientX - box.left)];
+    let top = box.top + AXIS + TRACK;
+    const n = this.rows.findIndex(row => { top += row.height; return event.clientY < top; });
+    const isTrack = event.clientY < box.top + AXIS + TRACK || n < 0;
+    const text = isTrack ? lookLine(look) : `${utc(look.time)} UTC: ${look.berths[n].state}, ${berthSentence(look.berths[n])}`;
+    if (this.slider.title !== text) this.slider.title = text;
   }
 
   x(time) {
@@ -45,18 +56,14 @@ class Timeline {
     this.width = Math.max(Math.floor(this.scroll.clientWidth * this.stretch), 160);
     const tall = this.rows.reduce((sum, row) => sum + row.height, 0);
     this.height = AXIS + TRACK + tall + 4;
+    this.bars = [];
     const svg = element("svg", {width: this.width, height: this.height, "aria-hidden": "true"});
     svg.append(shades(), ...this.axis(), ...this.track());
     let y = AXIS + TRACK;
     this.rows.forEach((row, n) => { svg.append(...this.row(row, n, y)); y += row.height; });
-    this.hand = element("g", {});
-    this.hand.append(
-      element("path", {class: "now", d: `M0 ${AXIS}V${this.height}`}),
-      element("path", {class: "thumb", d: `M-7 ${AXIS - 9}H7V${AXIS - 1}L0 ${AXIS + 7}L-7 ${AXIS - 1}Z`}),
-    );
-    svg.append(this.hand);
+    this.hand = handOf(this.height);
     this.slider.style.width = `${this.width}px`;
-    this.slider.replaceChildren(svg);
+    this.slider.replaceChildren(svg, this.hand);
     this.drawNames();
     this.show(this.at);
   }
@@ -89,21 +96,22 @@ class Timeline {
   row(row, n, y) {
     const parts = [element("path", {class: "rule", d: `M0 ${y}H${this.width}`})];
     for (const {visit, lane} of row.bars) parts.push(this.bar(visit, y + 5 + lane * row.lane, row.lane - 2));
-    const middle = y + row.height - 7;
-    this.port.looks.forEach(look => {
-      const berth = look.berths[n], x = this.x(look.time);
-      const shape = berth.state === "unknown"
-        ? element("path", {class: "dot unknown", d: `M${x - 4} ${middle}h8`})
-        : element("circle", {class: `dot ${berth.state}`, cx: x, cy: middle, r: 3});
-      shape.append(element("title", {}, `${utc(look.time)} UTC: ${berth.state}, ${berthSentence(berth)}`));
-      parts.push(shape);
-    });
-    return parts;
+    return parts.concat(this.dots(n, y + row.height - 7));
+  }
+
+  /* What every look tells of a berth: one path a state, as there may be thousands of looks. */
+  dots(n, y) {
+    const paths = {occupied: "", empty: "", unknown: ""};
+    for (const look of this.port.looks) {
+      const {state} = look.berths[n], x = this.x(look.time).toFixed(1);
+      paths[state] += state === "unknown" ? `M${x - 4} ${y}h8` : `M${x - 3} ${y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0`;
+    }
+    return Object.entries(paths).map(([state, d]) => element("path", {class: `dot ${state}`, d}));
   }
 
   /* Solid between the sightings, fading to the looks that bound it, torn where none does. */
   bar(visit, y, thick) {
-    const group = element("g", {class: "visit", "data-time": visit.arrival_before, "data-first": visit.arrival_before, "data-last": visit.departure_after});
+    const group = element("g", {class: "visit", "data-time": visit.arrival_before});
     const first = this.x(visit.arrival_before), last = this.x(visit.departure_after);
     const before = visit.arrival_after === null ? null : this.x(visit.arrival_after);
     const after = visit.departure_before === null ? null : this.x(visit.departure_before);
@@ -113,6 +121,7 @@ class Timeline {
     else group.append(torn(last, Math.min(last + 16, this.width), y, thick));
     group.append(element("rect", {class: "bar", x: first - 1.5, y, width: last - first + 3, height: thick, rx: 1}));
     group.append(element("title", {}, `${visit.id}: ${visitSentence(visit)}`));
+    this.bars.push({group, first: visit.arrival_before, last: visit.departure_after});
     return group;
   }
 
@@ -120,13 +129,14 @@ class Timeline {
   show(index) {
     this.at = index;
     const look = this.port.looks[index], x = this.x(look.time);
-    this.hand.setAttribute("transform", `translate(${x} 0)`);
+    this.hand.style.transform = `translateX(${x}px)`;
     this.slider.setAttribute("aria-valuenow", index + 1);
     this.slider.setAttribute("aria-valuetext", `${index + 1} of ${this.port.looks.length}: ${lookLine(look)}`);
     this.states.forEach((line, n) => { line.lastChild.textContent = shortBerth(look.berths[n]); });
-    for (const bar of this.slider.querySelectorAll(".visit")) {
-      const here = look.time >= bar.dataset.first && look.time <= bar.dataset.last;
-      for (const part of bar.children) part.classList.toggle("here", here);
+    for (const bar of this.bars) {
+      const here = look.time >= bar.first && look.time <= bar.last;
+      if (here !== bar.here) bar.group.classList.toggle("here", here);
+      bar.here = here;
     }
     this.follow(x);
   }
@@ -158,6 +168,16 @@ function rowOf(visits) {
   const lanes = Math.max(ends.length, 1);
   const lane = lanes > MOST_LANES ? LANE * MOST_LANES / lanes : LANE;
   return {bars, lane, height: Math.max(LEAST_ROW, Math.ceil(lanes * lane) + 18)};
+}
+
+/* Its own element above the rest: to move it, nothing else is drawn again. */
+function handOf(height) {
+  const hand = element("svg", {class: "hand", width: 18, height, viewBox: `-9 0 18 ${height}`, "aria-hidden": "true"});
+  hand.append(
+    element("path", {class: "now", d: `M0 ${AXIS}V${height}`}),
+    element("path", {class: "thumb", d: `M-7 ${AXIS - 9}H7V${AXIS - 1}L0 ${AXIS + 7}L-7 ${AXIS - 1}Z`}),
+  );
+  return hand;
 }
 
 function shortBerth(moment) {

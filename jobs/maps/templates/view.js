@@ -104,6 +104,7 @@ class PortView {
     const kind = vessel.fixed ? "fixed" : "vessel";
     const lines = this.outline(vessel.ring, kind, true);
     lines[1].bindPopup(() => vesselWords(this.port, vessel, look));
+    lines[1].bindTooltip(metres(vessel.length, vessel.sd), {sticky: true});
     lines[1].on("popupopen", () => this.told.picked("vessel", vessel.id));
     if (vessel.fixed) lines.push(...this.cross(vessel.ring));
     for (const line of lines) this.layers[kind].addLayer(line);
@@ -154,19 +155,17 @@ class PortView {
     return this.map.fitBounds(all.pad(0.08), {animate: false});
   }
 
-  /* Longitude and latitude of a place in pixels, linear between the nodes of the lattice. */
+  /* Longitude and latitude of a place in pixels, by the polynomials of jobs/publish/lonlat.py. */
   placeOf({lat: row, lng: column}) {
-    const {nodes, lon, lat, width, height} = this.port.grid;
-    const along = (value, size) => Math.min(Math.max(value / size * (nodes - 1), 0), nodes - 1);
-    const x = along(column, width), y = along(row, height);
-    const i = Math.min(Math.floor(x), nodes - 2), j = Math.min(Math.floor(y), nodes - 2);
-    const blend = values => {
-      const at = (b, a) => values[(j + b) * nodes + i + a];
-      const [u, v] = [x - i, y - j];
-      return (at(0, 0) * (1 - u) + at(0, 1) * u) * (1 - v) + (at(1, 0) * (1 - u) + at(1, 1) * u) * v;
-    };
-    return {lon: blend(lon), lat: blend(lat)};
+    const {powers, lon, lat} = this.port.lonlat, {width, height} = this.port.grid;
+    const x = Math.min(Math.max(column, 0), width), y = Math.min(Math.max(row, 0), height);
+    return {lon: ((valueOf(lon, powers, x, y) + 180) % 360 + 360) % 360 - 180, lat: valueOf(lat, powers, x, y)};
   }
+}
+
+function valueOf(fit, powers, a, b) {
+  const u = (a - fit.middle[0]) / fit.half[0], v = (b - fit.middle[1]) / fit.half[1];
+  return fit.offset + fit.scale * powers.reduce((total, [i, j], k) => total + fit.terms[k] * u ** i * v ** j, 0);
 }
 
 function pairs(ring) {

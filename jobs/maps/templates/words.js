@@ -53,29 +53,29 @@ function vesselTitle(vessel) {
 
 function berthName(port, number) { return number === null ? "at no berth" : `${number + 1} ${port.berths[number].name}`; }
 
+/* Lines of [strong, text, class]. */
 function paragraphs(lines) {
   const box = document.createElement("div");
-  for (const [strong, text] of lines) {
-    const line = document.createElement("p");
-    if (strong) line.appendChild(Object.assign(document.createElement("strong"), {textContent: `${strong} `}));
+  for (const [strong, text, style] of lines) {
+    const line = Object.assign(document.createElement("p"), {className: style || ""});
+    if (strong) line.append(Object.assign(document.createElement("strong"), {textContent: strong}), " ");
     line.append(text);
-    box.appendChild(line);
+    box.append(line);
   }
   return box;
 }
 
 function vesselWords(port, vessel, look) {
   const visit = port.visits.find(each => each.id === vessel.visit);
-  const lines = [
-    [vessel.fixed ? "Taken for fixed structure" : "Vessel", vessel.id],
-    ["Length", `${metres(vessel.length, vessel.sd)}${vessel.cut ? ", a lower bound: cut by cloud or the edge" : ""}`],
-    ["Beam", `${metres(vessel.beam, null)}; heading ${vessel.heading === null ? "unknown" : `${vessel.heading}° or ${(vessel.heading + 180) % 360}°`} (grid north)`],
-    ["Score", vessel.score.toFixed(3)],
-    ["Berth", berthName(port, vessel.berth)],
-    ["Seen", `${utc(look.time, true)} UTC`],
-  ];
-  if (vessel.fixed) lines.push(["", "The port itself looks like a hull here in its clear looks: counted nowhere."]);
-  if (visit) lines.push(["Visit", `${visit.id}: ${visitSentence(visit)}`]);
+  const lines = [[`${metres(vessel.length, vessel.sd)}`, `long, score ${vessel.score.toFixed(3)}`]];
+  if (vessel.cut) lines.push(["", "The length is a lower bound: cut by cloud or the edge."]);
+  if (vessel.fixed) lines.push(["Taken for fixed structure:", "the port itself looks like a hull here. Counted nowhere."]);
+  const heading = vessel.heading === null ? "unknown" : `${vessel.heading}° or ${(vessel.heading + 180) % 360}°`;
+  lines.push(["", `Beam ${metres(vessel.beam, null)}, heading ${heading}`]);
+  lines.push(["", vessel.berth === null ? "At no berth" : `At ${berthName(port, vessel.berth)}`]);
+  if (visit) lines.push(["Visit:", visitSentence(visit)]);
+  lines.push(["", `${utc(look.time, true)} UTC`, "id"], ["", vessel.id, "id"]);
+  if (visit) lines.push(["", visit.id, "id"]);
   return paragraphs(lines);
 }
 
@@ -85,6 +85,7 @@ function berthWords(port, number, moment) {
   return paragraphs([
     [`${number + 1} ${berth.name}`, `(${berth.kind}, holds ${holds})`],
     [moment.state[0].toUpperCase() + moment.state.slice(1) + ":", berthSentence(moment)],
+    ["", berth.id, "id"],
   ]);
 }
 
@@ -93,7 +94,7 @@ function visitSentence(visit) {
   const left = visit.departure_before === null ? "left any time after it" : `left by ${utc(visit.departure_before)}`;
   const last = visit.departure_after === visit.arrival_before ? "" : `, last seen ${utc(visit.departure_after)}`;
   const sure = visit.probability === null ? `score ${visit.confidence.toFixed(2)}` : `probability ${visit.probability.toFixed(2)}`;
-  return `${came} ${utc(visit.arrival_before)}${last}, ${left}; ${metres(visit.length, visit.sd)}, ${count(visit.looks, "look")}, ${sure}`;
+  return `${came} ${utc(visit.arrival_before)}${last}, ${left}; ${metres(visit.length, visit.sd)}, in ${count(visit.looks, "look")}, ${sure}`;
 }
 
 function degrees({lat, lon}) {
