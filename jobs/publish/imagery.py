@@ -39,6 +39,8 @@ class ArchiveImagery:
         """(y, x, 3) on the port's grid as the port's rendering shows it, 0 where there is no data;
         None where it was never tiled.
         """
+        if overpass_id not in self._tiled(port_id):
+            return None
         return self.window(port_id, overpass_id, self.archives[port_id].port.grid)
 
     def window(self, port_id: str, overpass_id: str, part: Grid) -> NDArray[np.uint8] | None:
@@ -74,7 +76,9 @@ class ArchiveImagery:
         return {sensor: self.rendering(port_id, sensor) for sensor in sorted(sensors)}
 
     def _tiled(self, port_id: str) -> Mapping[str, Step]:
-        """Steps that have pixels, by overpass id."""
+        """Steps that have pixels, by overpass id; none of a port that no run has begun."""
+        if port_id not in self.archives:
+            return {}
         if port_id not in self._steps:
             self._steps[port_id] = {
                 name: step

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jobs.archive import PortArchive
+from jobs.archive import Archives, PortArchive
 from jobs.domain import SENSORS, Pixels, Quality, StageName, UnitResult, UnitState
 from jobs.publish.html import pages
 from jobs.publish.imagery import ArchiveImagery
@@ -156,7 +156,15 @@ def test_a_window_is_the_same_pixels_and_black_beyond_the_grid(tmp_path: Path) -
 
 
 def test_what_was_never_tiled_has_no_picture(tmp_path: Path) -> None:
-    assert imagery(tmp_path, a=look()).rgb("TESTP", "b") is None
+    found = imagery(tmp_path, a=look())
+    assert found.rgb("TESTP", "b") is None
+    assert found.window("TESTP", "b", GRID) is None
+
+
+def test_a_port_that_no_run_has_begun_has_neither_picture_nor_rendering(tmp_path: Path) -> None:
+    found = ArchiveImagery(Archives([small_port()], LocalFolder(tmp_path)))
+    assert found.rgb("TESTP", "a") is None
+    assert found.renderings("TESTP") == {}
 
 
 def test_every_sensor_has_a_tone() -> None:

@@ -219,7 +219,7 @@
       const place = a[n] + t * (b[n] - a[n]);
       const where = n ? { x: edge, y: place - 4 * unit } : { x: place + 4 * unit, y: edge };
       // not under the bar and the buttons
-      if (n ? place > bottom - 60 * unit : place < this.view.x + 4 * unit) return;
+      if (n ? place > bottom - 60 * unit || place < this.view.y + 40 * unit : place < this.view.x + 4 * unit) return;
       draw(this.parts.grid, "text", where, n ? northing(value, digits) : easting(value, digits));
     }
 
