@@ -16,7 +16,8 @@ def photo(pixels: NDArray[np.uint8], most_px: int | None = None) -> bytes:
     if most_px is not None:
         image.thumbnail((most_px, most_px), Image.Resampling.LANCZOS)
     # Colour at full resolution: a ship is two or three pixels wide, and its paint is evidence.
-    return _file(image, "jpeg", quality=90, subsampling=0, optimize=True)
+    # Not optimised or progressive: Pillow's buffer for these is too small for a noisy picture.
+    return _file(image, "jpeg", quality=90, subsampling=0)
 
 
 def exact(pixels: NDArray[np.uint8]) -> bytes:
@@ -29,7 +30,7 @@ def data_url(file: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
 
 
-def _file(image: Image.Image, kind: str, **options: int | bool) -> bytes:
+def _file(image: Image.Image, kind: str, **options: int) -> bytes:
     buffer = BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

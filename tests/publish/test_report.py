@@ -16,6 +16,7 @@ from pyproj import Transformer
 from shapely.geometry import LineString
 
 from jobs.domain import BerthKind, EstimateSettings, Grid, OverpassRecord, Port
+from jobs.publish.encode import photo
 from jobs.publish.lonlat import lonlat_of
 from jobs.publish.number_text import EstimateText, estimate_text, probability_text
 from jobs.publish.pictures import CHIP_PX, berths_grid, chips, cut, outline
@@ -631,6 +632,16 @@ def test_degrees_go_on_across_180():
 def test_looks_are_spread(number, expected):
     found = spread(list(range(10)), number)
     assert found == (list(range(10)) if expected == 10 else expected)
+
+
+def test_noise_can_be_encoded_and_paint_keeps_its_colour():
+    noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3)).astype(np.uint8)
+    assert Image.open(BytesIO(photo(noise))).size == (900, 700)
+    assert max(Image.open(BytesIO(photo(noise, 100))).size) == 100
+    ship = np.full((64, 64, 3), (20, 50, 90), np.uint8)
+    ship[31:33, 20:40] = (220, 60, 50)
+    found = np.asarray(Image.open(BytesIO(photo(ship))).convert("RGB")).astype(int)
+    assert np.abs(found[31:33, 22:38] - (220, 60, 50)).max() < 25
 
 
 def test_outlines_are_in_pixels_from_the_north_west():
