@@ -11,8 +11,9 @@ from shapely.geometry import Polygon
 
 from jobs.domain import GEOD, Port
 from jobs.visits.columns import table
+from jobs.visits.degrees import DEGREE_DECIMALS
 from jobs.visits.polygon_source import polygon_source
-from jobs.visits.schema import BERTH_COLUMNS, DEGREE_DECIMALS, PORT_COLUMNS
+from jobs.visits.schema import BERTH_COLUMNS, PORT_COLUMNS
 
 
 def berth_table(ports: Iterable[Port]) -> gpd.GeoDataFrame:
