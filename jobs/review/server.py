@@ -94,9 +94,9 @@ def application(session: ReviewSession, guards: Guards) -> Starlette:
 
     async def picture(request: Request) -> Response:
         asked = request.query_params
-        window = tuple(_whole(asked.get(name, "")) for name in ("row", "column", "side"))
+        row, column, side = (_whole(asked.get(name, "")) for name in ("row", "column", "side"))
         found = await run_in_threadpool(
-            session.picture, asked.get("port", ""), asked.get("overpass", ""), window
+            session.picture, asked.get("port", ""), asked.get("overpass", ""), (row, column, side)
         )
         if found is None:
             return PlainTextResponse("no picture of that overpass\n", 404)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,13 @@ from jobs.storage import Storage
 
 LARGEST_BATCH = 200
 """Decisions taken at once: those of a whole look at a crowded anchorage."""
-LARGEST_SIDE = 400
+LARGEST_SIDE = 1200
 """Pixels of the side of a picture."""
 
 
 @dataclass
 class ReviewSession:
-    """Everything the page needs; used by one thread at a time."""
+    """Everything the page needs; several threads may ask, and one after the other decides."""
 
     result: PublishedResult
     storage: Storage
@@ -43,6 +44,7 @@ class ReviewSession:
     _ports: dict[str, Port] = field(init=False)
     _chips: Chips = field(init=False)
     _latest: str = field(default="", init=False)
+    _deciding: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
         name_of(self.reviewer)
@@ -122,20 +124,25 @@ class ReviewSession:
         ports = {self._port_of(each) for each in said}
         if len(ports) != 1:
             raise InputError("decisions about several ports at once; send one port at a time")
-        when = self._moment()
         (port,) = ports
-        earlier = in_force(read_decisions(self.storage, port))
-        batch = [self._decision(each, self._ports[port], when, earlier) for each in said]
-        return write_decisions(self.storage, batch)
+        with self._deciding:
+            when = self._moment()
+            earlier = in_force(read_decisions(self.storage, port))
+            batch = [self._decision(each, self._ports[port], when, earlier) for each in said]
+            return write_decisions(self.storage, batch)
 
     def undo(self) -> tuple[Decision, ...]:
         """Take back what this reviewer decided last, all that was decided at once."""
+        with self._deciding:
+            return write_decisions(self.storage, [self._undoing()])
+
+    def _undoing(self) -> Decision:
         held = [each for each in in_force(self._decisions()) if each.who == self.reviewer]
         if not held:
             raise InputError("there is nothing of yours to undo")
         last = held[-1]
         batch = [each for each in held if each.when == last.when]
-        undone = replace(
+        return replace(
             last,
             when=self._moment(),
             what=What.UNDO,
@@ -144,7 +151,6 @@ class ReviewSession:
             settles=False,
             supersedes=tuple(each.id for each in batch),
         )
-        return write_decisions(self.storage, [undone])
 
     def _decision(
         self, said: Mapping[str, Any], port: Port, when: str, earlier: Sequence[Decision]
@@ -205,13 +211,13 @@ class ReviewSession:
 
     def _seen(self, vessel_id: str) -> Seen:
         """What the results say of a vessel now; of a look, only which results they are."""
-        where = {"job": self.result.job, "tag": self.result.tag, "model": self.model}
+        unknown = Seen(self.result.job, self.result.tag, self.model)
         rows = self.result.vessels[self.result.vessels["vessel_id"] == vessel_id]
         if not len(rows) or rows["review"].iloc[0] == "drawn":
-            return Seen(**where)
+            return unknown
         row = next(rows.itertuples())
-        return Seen(
-            **where,
+        return replace(
+            unknown,
             score=float(row.score),
             length_m=float(row.length_m),
             fixed=bool(row.fixed),

@@ -28,11 +28,11 @@ def use_json(found: Iterable[Resolved], settings: ReviewSettings) -> dict[str, J
         "restored_from_fixed": sum(
             each.id in used and each.what is What.SHIP and each.seen.fixed for each in decisions
         ),
-        "reviewers": sorted({each.who for each in decisions}),
+        "reviewers": [*sorted({each.who for each in decisions})],
         "missed": settings.missed,
         "invented": settings.invented,
-        "ids": sorted(used),
-        "unused_ids": sorted(id for one in ports for id in one.unused),
+        "ids": [*sorted(used)],
+        "unused_ids": [*sorted(id for one in ports for id in one.unused)],
     }
 
 
@@ -48,5 +48,6 @@ def use_lines(use: Mapping[str, Json] | None) -> Sequence[str]:
 
 
 def _kinds(counts: Json) -> str:
-    found = counts.items() if isinstance(counts, dict) else ()
-    return ", ".join(f"{count} {str(kind).replace('_', ' ')}" for kind, count in found) or "none"
+    found = counts if isinstance(counts, dict) else {}
+    kinds = [what.value for what in What if what.value in found]
+    return ", ".join(f"{found[kind]} {kind.replace('_', ' ')}" for kind in kinds) or "none"

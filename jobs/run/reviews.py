@@ -27,7 +27,8 @@ class PlanDecisions:
     @property
     def identity(self) -> list[Json]:
         """Their part of the results' tag; empty without any, so that a tag is then as ever."""
-        ids: list[Json] = sorted(each.id for of in self.by_port.values() for each in of)
+        ids: list[Json] = []
+        ids += sorted(each.id for of in self.by_port.values() for each in of)
         return [ids, [self.settings.missed, self.settings.invented]] if ids else []
 
 

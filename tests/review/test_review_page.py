@@ -99,7 +99,7 @@ def test_decisions_of_the_page_change_the_series_and_undone_change_it_back(
         page.keyboard.press("a")
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("Enter")
-        page.get_by_text("Kept.").wait_for()
+        page.get_by_text("Kept: a ship drawn by hand.").wait_for()
         check(browsed)
 
         changed = port.run()

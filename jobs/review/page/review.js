@@ -4,6 +4,7 @@ import { around, dragged, fromCorners, halves, handles, headingOf, toCorners } f
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const SIDES = [32, 48, 64, 96, 160, 256, 400];
+const LARGEST = 1200; // pixels of a side, as the server allows
 const VERDICTS = { ship: "a ship", not_ship: "no ship", structure: "structure", duplicate: "part of another" };
 
 let data = null; // what the results hold, once
@@ -11,6 +12,7 @@ let state = null; // what was decided, after every decision
 let items = [];
 let index = 0;
 let side = 2; // of SIDES
+let whole = false; // the whole berth instead of the surroundings
 let outlines = true;
 let edit = null; // {kind, hulls, drag, choices}
 let busy = false;
@@ -34,7 +36,7 @@ async function decide(decisions, after = "stay") {
   busy = true;
   try {
     state = await ask("decide", decisions);
-    say("Kept.", true);
+    say(`Kept: ${words(decisions)}.`, true);
     refresh(after);
   } catch (error) {
     say(`Not kept: ${error.message}`);
@@ -58,6 +60,12 @@ async function undo() {
   } finally {
     busy = false;
   }
+}
+
+function words(decisions) {
+  const names = { hull: "the hull", berth: "the berth", cargo: "the cargo", drawn: "a ship drawn by hand", look: "the whole look", comment: "the comment" };
+  const found = [...new Set(decisions.map((each) => names[each.what] || VERDICTS[each.what]))];
+  return found.length > 1 ? `${found.slice(0, -1).join(", ")} and ${found.at(-1)}` : found[0];
 }
 
 function say(text, good = false) {
@@ -139,8 +147,8 @@ function refresh(after) {
 // --- showing one --------------------------------------------------------------------------------
 
 function show() {
-  edit = null;
-  $("editing").hidden = true;
+  endEdit();
+  whole = false;
   const item = items[index];
   $("item").classList.toggle("empty", !item);
   for (const button of document.querySelectorAll("#actions button")) {
@@ -206,9 +214,17 @@ function disputeText(dispute) {
 // --- pictures and outlines ----------------------------------------------------------------------
 
 function windowAround(item) {
+  if (whole && berth(item, item.berth)) return windowOfBerth(berth(item, item.berth));
   const hull = fromCorners(cornersOf(item));
   const size = SIDES[side];
   return { column: Math.round(hull.x - size / 2), row: Math.round(hull.y - size / 2), size };
+}
+
+function windowOfBerth(place) {
+  const [columns, rows] = [0, 1].map((axis) => place.outline.map((corner) => corner[axis]));
+  const [left, right, top, bottom] = [Math.min(...columns), Math.max(...columns), Math.min(...rows), Math.max(...rows)];
+  const size = Math.min(LARGEST, Math.ceil(Math.max(right - left, bottom - top) * 1.1) + 8);
+  return { column: Math.round((left + right - size) / 2), row: Math.round((top + bottom - size) / 2), size };
 }
 
 let view = null;
@@ -237,9 +253,16 @@ function apart(item, facts) {
 function picture(name, item, overpass) {
   const image = $(name);
   image.hidden = !overpass;
-  if (!overpass) return image.removeAttribute("src");
+  if (!overpass) {
+    image.parentElement.classList.remove("loading");
+    return image.removeAttribute("src");
+  }
   const { row, column, size } = view;
   const query = new URLSearchParams({ port: item.port, overpass, row, column, side: size });
+  const frame = image.parentElement;
+  frame.classList.add("loading");
+  image.onload = () => frame.classList.remove("loading");
+  image.onerror = () => say("The picture cannot be read; the archive may have lost it.");
   image.src = `picture?${query}`;
   image.alt = `${data.overpasses[overpass].time}, ${size * 10} m wide`;
 }
@@ -273,6 +296,7 @@ function overlay(name, item, overpass, isMain) {
   if (!isMain) return outline(svg, cornersOf(item), "current");
   if (!edit) return outline(svg, cornersOf(item), "current");
   if (edit.choices) return drawChoices(svg, item);
+  if (edit.kind === "look") return outline(svg, cornersOf(item), "current");
   if (edit.kind === "drawn") outline(svg, cornersOf(item), "other");
   edit.hulls.forEach((hull, number) => drawEdited(svg, hull, number));
 }
@@ -326,7 +350,8 @@ const EDITING = {
 
 // Close enough that the hulls fill a third of the picture; wider again when all is done.
 function startEdit(kind, hulls, more = {}) {
-  edit = { kind, hulls, active: 0, ...more };
+  edit = { kind, hulls, active: 0, before: edit?.before ?? side, ...more };
+  say("");
   const longest = Math.max(0, ...hulls.map((hull) => 2 * hull.half));
   if (longest && kind !== "drawn") {
     side = Math.min(side, SIDES.findIndex((size) => size >= 3 * longest) || 0);
@@ -335,11 +360,16 @@ function startEdit(kind, hulls, more = {}) {
     picture("picture", items[index], items[index].overpass);
   }
   $("editing").hidden = false;
+  $("chip").scrollIntoView({ block: "nearest" });
   tell();
   overlay("overlay", items[index], items[index].overpass, true);
 }
 
 function tell() {
+  if (edit.kind === "look") {
+    $("editing-text").textContent = edit.text;
+    return;
+  }
   if (edit.choices) {
     $("editing-text").textContent = `Which box is the same ship? Choose it in the picture, or by its number.`;
     return;
@@ -399,6 +429,7 @@ const NUDGES = {
 };
 
 function editKey(event) {
+  if (edit.kind === "look" && !["Enter", "Escape"].includes(event.key)) return false;
   const name = (event.shiftKey && event.key.startsWith("Arrow") ? "Shift+" : "") + event.key;
   if (event.key === "Enter") return save();
   if (event.key === "Escape") return cancel();
@@ -413,9 +444,15 @@ function editKey(event) {
   return true;
 }
 
-function cancel() {
+function endEdit() {
+  if (edit) side = edit.before;
   edit = null;
   $("editing").hidden = true;
+}
+
+function cancel() {
+  endEdit();
+  whole = false;
   draw();
 }
 
@@ -443,6 +480,7 @@ function startDrawn() {
 function save() {
   if (!edit || edit.choices) return;
   const item = items[index];
+  if (edit.kind === "look") return decide([row(item, "look"), ...edit.left.map((each) => row(each, "ship"))], "next");
   const hulls = edit.hulls.map((hull) => ({ corners: inMetres(item, toCorners(hull)) }));
   const { kind, other } = edit;
   const made = {
@@ -458,7 +496,7 @@ function save() {
 
 function row(item, what, value = {}, why = "") {
   const vessel = ["drawn", "look"].includes(what) ? "" : item.id;
-  const settles = $("show").value === "disputed";
+  const settles = $("show").value === "disputed" && disputedOn(item).length > 0;
   return { what, port: item.port, overpass: item.overpass, berth: item.berth, vessel, value, why, settles };
 }
 
@@ -496,14 +534,17 @@ function askLook() {
   const item = items[index];
   if (!item.berth) return say("It lies at no berth: a look is at a berth.");
   const left = data.vessels.filter((each) => each.overpass === item.overpass && each.berth === item.berth && !each.fixed && !verdictOf(each));
-  dialog("look", () => {
-    const many = left.length ? `${left.length} not judged yet will count as ships. ` : "All are judged. ";
-    $("look-text").textContent = `${berth(item, item.berth).name}, ${clock(data.overpasses[item.overpass].time)}. ${many}You looked at the whole berth and saw no ship that is not outlined.`;
-  }, () => decide([row(item, "look"), ...left.map((each) => row(each, "ship"))], "next"));
+  const many = left.length ? `${left.length} boxes that are not judged yet will count as ships. ` : "All boxes are judged. ";
+  const text = `The whole of ${berth(item, item.berth).name} at ${clock(data.overpasses[item.overpass].time)}: is every ship outlined? ${many}Save if nothing was missed; else cancel, and add what was.`;
+  whole = true;
+  outlines = true;
+  startEdit("look", [], { left, text });
+  draw();
 }
 
 const zoom = (by) => () => {
   side = Math.max(0, Math.min(SIDES.length - 1, side + by));
+  whole = false;
   if (edit && !edit.choices) { view = windowAround(items[index]); picture("picture", items[index], items[index].overpass); redraw(); } else draw();
 };
 
@@ -524,6 +565,7 @@ const DO = {
   previous: () => { if (index > 0) { index -= 1; say(""); show(); } },
   closer: zoom(-1),
   wider: zoom(1),
+  whole: () => { whole = !whole; draw(); },
   outlines: () => { outlines = !outlines; draw(); },
   save,
   cancel,
@@ -531,7 +573,7 @@ const DO = {
 const KEYS = {
   s: "ship", n: "not_ship", f: "structure", e: "hull", 2: "split", 1: "merge", a: "drawn", b: "berth", l: "cargo",
   w: "look", c: "comment", u: "undo", j: "next", k: "previous", ArrowRight: "next", ArrowLeft: "previous",
-  "+": "closer", "=": "closer", "-": "wider", h: "outlines",
+  "+": "closer", "=": "closer", "-": "wider", o: "whole", h: "outlines",
 };
 
 addEventListener("keydown", (event) => {
