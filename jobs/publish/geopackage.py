@@ -39,6 +39,8 @@ FOOTPRINT_COLUMNS = (
     "beam_m",
     "score",
     "fixed",
+    "counted",
+    "review",
     "visit_id",
     "footprint",
 )

@@ -25,7 +25,7 @@ from jobs.run.journal import kept_performance, run_journal
 from jobs.run.progress import display
 from jobs.run.prometheus import metrics
 from jobs.run.results import cargo_entries, collect, publish_run, published_before
-from jobs.run.reviews import decisions_of
+from jobs.run.reviews import decisions_of, published_use
 from jobs.run.settings import settings_for
 from jobs.run.summary import Summary
 from jobs.run.unit_state import count_states
@@ -227,7 +227,10 @@ class _Run:
         return job_state(self.plan, self.archives, self.settings, cargo_entries(self.plan), said)
 
     def _published_before(self, state: JobState) -> str | None:
-        return published_before(self.plan, state, self.archives, self.storage, self._warn)
+        folder = published_before(self.plan, state, self.archives, self.storage, self._warn)
+        if folder is not None:
+            self.reviews = published_use(self.storage, folder)
+        return folder
 
     def _warn(self, reason: str) -> None:
         warner(self.observe)(reason)

@@ -51,7 +51,8 @@ def review_lines(plan: Plan, root: Storage) -> list[str]:
 
     Nothing where nobody ever decided anything about this plan.
     """
-    used = _published_use(plan, root)
+    folder = newest_folder(root, plan.name)
+    used = None if folder is None else published_use(root, folder)
     lines = list(use_lines(used))
     if not any(root.names(folder_of(port.id)) for port in plan.ports):
         return lines
@@ -76,10 +77,10 @@ def _since(count: int, what: str, plan: Plan) -> str:
     return f"{count} decisions of reviewers {what} the newest results: run the job to count anew"
 
 
-def _published_use(plan: Plan, root: Storage) -> dict[str, Any] | None:
-    folder = newest_folder(root, plan.name)
+def published_use(root: Storage, folder: str) -> dict[str, Any] | None:
+    """What published results say of the decisions that they use; None where they use none."""
     try:
-        found = None if folder is None else json.loads(root.read(f"{folder}/provenance.json"))
+        found = json.loads(root.read(f"{folder}/provenance.json"))
     except (FileNotFoundError, ValueError):
         return None  # said by what reads the results
     use = found.get("reviews") if isinstance(found, dict) else None

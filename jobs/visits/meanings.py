@@ -66,6 +66,9 @@ _NO_OIL = "the berth is no oil terminal"
 _BARRELS = _interval("barrels of the ships that came", "barrel", "mean of the histories", _NO_OIL)
 _NOT_IDENTIFIED = "the berth holds several ships, so that the histories name no single one"
 
+HULL_SOURCE = "drawn by a reviewer over the picture"
+NOT_CORRECTED = "not corrected"
+
 VESSEL_MEANINGS: Meanings = {
     "vessel_id": Meaning("id of the vessel in this overpass", source="overpass and number"),
     "port": PORT,
@@ -118,35 +121,38 @@ VESSEL_MEANINGS: Meanings = {
         missing="at no berth, or not counted",
     ),
     "counted": Meaning(
-        "whether it counts as a ship in looks, visits and estimates",
-        source="not `fixed`, unless reviewers say otherwise",
+        "whether it counts as a ship: neither fixed structure nor rejected by reviewers"
     ),
     "review": Meaning(
         "what reviewers take it for",
-        values="ship, not_ship, structure, duplicate, drawn",
-        source="decisions of `berthwatch review` that are used",
-        missing="no decision, or none that is used",
+        values="ship, not_ship, structure, duplicate (part of another), drawn (by hand)",
+        source="decisions of reviewers that these results use",
+        missing="no such decision",
     ),
     "review_length_m": Meaning(
-        "length of the hull that reviewers drew", "m", missing="no hull was corrected or drawn"
+        "length of the hull that a reviewer corrected",
+        "m",
+        source=HULL_SOURCE,
+        missing=NOT_CORRECTED,
     ),
     "review_beam_m": Meaning(
-        "beam of the hull that reviewers drew", "m", missing="no hull was corrected or drawn"
+        "beam of the hull that a reviewer corrected", "m", source=HULL_SOURCE, missing=NOT_CORRECTED
     ),
     "review_heading_deg": Meaning(
-        "direction of the hull that reviewers drew, clockwise from grid north",
+        "heading of the hull that a reviewer corrected, clockwise from grid north",
         "degree",
-        values="0 to 180: bow and stern are not told apart",
-        missing="no hull was corrected or drawn",
+        values="0 up to 180: bow and stern are not told apart",
+        source=HULL_SOURCE,
+        missing=NOT_CORRECTED,
     ),
     "review_footprint": Meaning(
-        "the hull that reviewers drew, a polygon as WKT in WGS 84",
-        missing="no hull was corrected or drawn",
+        "least rectangle around the hull that a reviewer corrected, WKT in WGS 84",
+        source=HULL_SOURCE,
+        missing=NOT_CORRECTED,
     ),
     "found_berth": Meaning(
         "id of the berth by position, where reviewers chose another",
-        values="one of `berths`",
-        missing="reviewers chose no other berth, or by position it lies at none",
+        missing="`berth` is that by position",
     ),
     "geometry": Meaning("centre of the hull, a point", source=SHAPE_SOURCE),
     "footprint": Meaning("rotated box around the hull, a polygon", source=SHAPE_SOURCE),
@@ -179,7 +185,7 @@ LOOK_MEANINGS: Meanings = {
         "share of the berth under thin cloud", "1", values=SHARE, source="the archive's `quality`"
     ),
     "screened": Meaning("whether all of the berth came with a cloud mask"),
-    "reviewed": Meaning("whether a reviewer checked the whole look, so that nothing was missed"),
+    "reviewed": Meaning("whether a reviewer checked the whole look: nothing in it was missed"),
     "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
 }
 
