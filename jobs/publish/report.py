@@ -45,7 +45,7 @@ SCRIPT = TEMPLATE.parent / "port_map.js"
 MAX_FAILURES = 60
 MAX_CHIPS, MAX_CHIPS_OF_ALL = 12, 60
 """Chips of a port and of all ports; one takes about 12 kB."""
-MAP_BYTES = 6_000_000
+MAP_BYTES = 5_000_000
 """Pictures in the maps of all ports together; a port has at least one."""
 WEEKS_AS_BARS = 17
 """Up to this the bars are weeks; beyond, months."""
