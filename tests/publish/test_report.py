@@ -29,7 +29,7 @@ from jobs.publish.port_map import (
     spread,
 )
 from jobs.publish.publication import Publication
-from jobs.publish.report import render
+from jobs.publish.report import MAX_CHIPS, render
 from jobs.publish.report_rows import (
     MAX_VISITS,
     MAX_VOYAGES,
@@ -694,6 +694,13 @@ def test_chips_are_the_newest_and_no_more_than_asked_for(publication):
     assert len(found) == 3
     assert found[0].time == newest
     assert all(a.time >= b.time for a, b in itertools.pairwise(found))
+
+
+def test_chips_say_of_how_many_they_are_the_newest(page, publication):
+    text = " ".join(page.text.split())
+    for port_id, tables in publication.tables.items():
+        sighted = int((tables.ships["berth"] != "").sum())
+        assert f"The newest {MAX_CHIPS} of {sighted:,} sightings" in text, port_id
 
 
 def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
