@@ -130,6 +130,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         (
             ("map job.yaml", "serve it on this machine; prints the address"),
             ("map job.yaml -o map/", "a folder of files that opens without a server"),
+            ("map job.yaml --port RUVYP --pictures png -o map/", "one port, every colour exact"),
         ),
     ),
     "voyages": CommandEntry(

@@ -70,8 +70,6 @@ def map_command(
     Without `-o` it is served from the archive on this machine until Ctrl-C (needs
     `pip install 'berthwatch[map]'`). With `-o` it becomes a folder that works from any web server,
     and from a USB stick without one.
-
-    Examples: `berthwatch map job.yaml`, `berthwatch map job.yaml --port RUVYP -o map-of-vostochny`
     """
     if output is not None:
         check_replaceable(output)

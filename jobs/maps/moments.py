@@ -48,6 +48,8 @@ class Moment:
     """Of all berths together; None for a port without any."""
     screened: bool | None
     """Whether a cloud mask told cloud from clear; None for a port without berths."""
+    reviewed: bool
+    """Whether a reviewer checked the whole look."""
     berths: tuple[BerthMoment, ...]
     """In the order of the port's berths."""
 
@@ -62,7 +64,16 @@ def moments(result: PublishedResult, port: Port) -> tuple[Moment, ...]:
 def berthless_moments(records: Iterable[OverpassRecord]) -> tuple[Moment, ...]:
     """The looks at a port without berths, from the archive's records in time order."""
     return tuple(
-        Moment(record.overpass_id, record.acquired, record.sensor, record.platform, None, None, ())
+        Moment(
+            overpass_id=record.overpass_id,
+            time=record.acquired,
+            sensor=record.sensor,
+            platform=record.platform,
+            state=None,
+            screened=None,
+            reviewed=False,
+            berths=(),
+        )
         for record in records
     )
 
@@ -89,6 +100,7 @@ def _moment(port: Port, rows: pd.DataFrame) -> Moment:
         state=overall(LookState(state) for state in rows["state"]),
         # outside the swath there is nothing to screen
         screened=bool(rows.loc[rows["imaged_fraction"] > 0, "screened"].all()),
+        reviewed="reviewed" in rows and bool(rows["reviewed"].all()),
         berths=tuple(_berth_moment(by_berth.loc[berth.id]) for berth in port.berths),
     )
 

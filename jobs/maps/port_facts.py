@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import shapely
 
 from jobs.domain import SENSORS, Json, Port
 from jobs.maps.moments import Moment
@@ -89,6 +90,7 @@ def look_facts(moment: Moment, items: Mapping[str, Sequence[str]]) -> dict[str, 
         "platform": moment.platform,
         "state": None if moment.state is None else moment.state.value,
         "screened": moment.screened,
+        "reviewed": moment.reviewed,
         "berths": [
             {
                 "state": berth.state.value,
@@ -108,20 +110,41 @@ def vessel_facts(rows: pd.DataFrame | None, port: Port, number: Mapping[str, int
         return []
     return [
         {
-            "id": row.vessel_id,
-            "berth": number.get(row.berth),
-            "length": _rounded(row.length_m, 1),
-            "sd": _rounded(row.length_sd_m, 1),
-            "beam": _rounded(row.beam_m, 1),
-            "heading": _rounded(row.heading_deg, 0),
-            "score": _rounded(row.score, 3),
-            "cut": bool(row.truncated),
-            "fixed": bool(row.fixed),
-            "visit": row.visit_id,
-            "ring": ring(row.footprint, port.grid),
+            "id": row["vessel_id"],
+            "kind": _kind(row),
+            "berth": number.get(row["berth"]),
+            "length": _rounded(row["length_m"], 1),
+            "sd": _rounded(row["length_sd_m"], 1),
+            "beam": _rounded(row["beam_m"], 1),
+            "heading": _rounded(row["heading_deg"], 0),
+            "score": _rounded(row["score"], 3),
+            "cut": bool(row["truncated"]),
+            "visit": row["visit_id"],
+            "ring": ring(row["footprint"], port.grid),
+            **_review_facts(row, port),
         }
-        for row in rows.itertuples()
+        for row in rows.to_dict("records")
     ]
+
+
+def _kind(row: Mapping[Hashable, Any]) -> str:
+    """``ship`` for what counts; else why it does not: ``fixed`` structure, or ``rejected`` by
+    reviewers.
+    """
+    if row["counted"]:
+        return "ship"
+    return "fixed" if row["fixed"] else "rejected"
+
+
+def _review_facts(row: Mapping[Hashable, Any], port: Port) -> dict[str, Json]:
+    """What reviewers took it for; where they drew another hull, its outline and measures."""
+    if not row["review"]:
+        return {}
+    found: dict[str, Json] = {"review": row["review"]}
+    if row["review_footprint"]:
+        found["ring"] = ring(shapely.from_wkt(row["review_footprint"]), port.grid)
+        found["drawn"] = [_rounded(row["review_length_m"], 1), _rounded(row["review_beam_m"], 1)]
+    return found
 
 
 def visit_facts(rows: pd.DataFrame, number: Mapping[str, int]) -> list[Json]:

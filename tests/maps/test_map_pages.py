@@ -57,6 +57,11 @@ def shown(browsed: Browsed, text: str = "") -> None:
     )
 
 
+def named(browsed: Browsed, text: str) -> None:
+    """Wait until the address holds the text."""
+    browsed.page.wait_for_function("text => location.hash.includes(text)", arg=text)
+
+
 def text_of(browsed: Browsed, selector: str) -> str:
     return browsed.page.inner_text(selector)
 
@@ -144,10 +149,11 @@ def test_a_vessel_is_chosen_by_keyboard_and_by_click_and_cited(folder: str) -> N
         popup = text_of(browsed, ".leaflet-popup-content")
         for words in ("180 ± 12 m long, score 0.900", "At 1 Oil berth 1", "RUVYP-oil-1-2024"):
             assert words in popup
+        named(browsed, "vessel=RUVYP-sentinel-2-l2a-20240301T021000-00000000-")
         cited = browsed.page.url
-        assert "vessel=RUVYP-sentinel-2-l2a-20240301T021000-00000000-" in cited
         browsed.page.keyboard.press("ArrowRight")
         shown(browsed, "2024-03-04")
+        named(browsed, "look=RUVYP-sentinel-2-l2a-20240304T021000-")
         assert "vessel=" not in browsed.page.url
         browsed.page.evaluate("hash => { location.hash = hash; }", "#" + cited.partition("#")[2])
         shown(browsed, "2024-03-01")
@@ -221,11 +227,22 @@ def test_ports_are_changed_and_wrong_addresses_said(address: str) -> None:
         shown(browsed, "2024-03-11")
         assert "This port has no berths" in text_of(browsed, "#state")
         assert map_colours(browsed) > 500
-        assert "port=WIDE&look=WIDE-" in browsed.page.url
+        named(browsed, "port=WIDE&look=WIDE-")
         browsed.check()
         browsed.page.evaluate("location.hash = '#port=RUVYP&look=gone'")
         browsed.page.wait_for_selector("#trouble:not([hidden])")
         assert "names the look gone" in text_of(browsed, "#trouble")
+
+
+def test_of_many_steps_in_a_row_only_the_last_picture_stays(address: str) -> None:
+    with opened(address, hash="#port=RUVYP") as browsed:
+        browsed.page.evaluate("() => { for (const n of [0, 1, 4, 1, 0, 1]) go(n); }")
+        shown(browsed, "2024-03-04")
+        layers = browsed.page.locator("#map .leaflet-tile-pane .leaflet-layer")
+        assert layers.count() == 1
+        source = layers.locator("img").first.get_attribute("src")
+        assert "20240304T021000" in str(source)
+        assert browsed.errors == []
 
 
 def test_an_incomplete_job_says_so(folder: str) -> None:

@@ -15,7 +15,7 @@ from jobs.errors import ArchiveError, InputError
 from jobs.maps.moments import overall
 from jobs.maps.page import port_script
 from jobs.maps.places import ring
-from jobs.maps.port_facts import Pictures, port_facts
+from jobs.maps.port_facts import Pictures, port_facts, vessel_facts
 from jobs.maps.pyramid import one_picture_or_tiles
 from jobs.maps.source import MapSource, map_source
 from tests.support.factories import make_grid, to_wgs84
@@ -69,9 +69,9 @@ def test_vessels_stand_in_pixels_with_what_is_known_of_them(source: MapSource) -
     corners = np.reshape(ship["ring"], (-1, 2))
     assert len(corners) == 4
     assert corners.mean(axis=0) == pytest.approx([153.0, 123.0], abs=0.01)
-    assert (ship["length"], ship["sd"], ship["score"], ship["fixed"]) == (180.0, 12.0, 0.9, False)
+    assert (ship["length"], ship["sd"], ship["score"], ship["kind"]) == (180.0, 12.0, 0.9, "ship")
     assert ship["visit"].startswith("RUVYP-oil-1-")
-    assert [vessel["fixed"] for vessel in vessels].count(True) == 1
+    assert [vessel["kind"] for vessel in vessels].count("fixed") == 1
 
 
 def test_bounds_of_visits_are_the_looks_around_and_null_where_there_is_none(
@@ -112,3 +112,27 @@ def test_wrong_ports_and_missing_archives_are_refused(job: Path, tmp_path: Path)
             map_source(job)
     finally:
         away.rename(moved)
+
+
+def test_what_reviewers_said_of_a_vessel_is_told_with_their_hull(source: MapSource) -> None:
+    port = source.ports[0]
+    vessels = source.result.of_port(port.id).vessels
+    number = {berth.id: index for index, berth in enumerate(port.berths)}
+    rows = vessels[vessels["overpass_id"] == vessels["overpass_id"].iloc[0]].copy()
+    assert [each["kind"] for each in vessel_facts(rows, port, number)] == [
+        "fixed" if fixed else "ship" for fixed in rows["fixed"]
+    ]
+    left, _, _, top = port.grid.bounds
+    hull = to_wgs84(box(left + 1500, top - 1300, left + 1520, top - 1100))
+    drawn = rows.iloc[:1].assign(
+        review="ship",
+        review_footprint=hull.wkt,
+        review_length_m=200.0,
+        review_beam_m=20.0,
+        counted=True,
+    )
+    (told,) = vessel_facts(drawn, port, number)
+    assert (told["kind"], told["review"], told["drawn"]) == ("ship", "ship", [200.0, 20.0])
+    assert np.reshape(told["ring"], (-1, 2)).mean(axis=0) == pytest.approx([151.0, 120.0], abs=0.1)
+    rejected = rows[~rows["fixed"]].assign(review="not_ship", counted=False)
+    assert {each["kind"] for each in vessel_facts(rejected, port, number)} == {"rejected"}

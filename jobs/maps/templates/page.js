@@ -1,5 +1,6 @@
 /* The page: one port and one look at a time, steps, playing, and the address that names them. */
 
+const CALM_MS = 200;
 const byId = id => document.getElementById(id);
 const page = {ports: new Map(), waiting: new Map(), port: null, look: 0, picked: null, playing: false, turn: 0};
 
@@ -77,10 +78,10 @@ function tell(look, index) {
   byId("nothing").hidden = look.picture && !["clouded", "outside"].includes(look.state);
   byId("nothing").textContent = look.picture ? stateSentence(look) : "No picture: the archive has no pixels of this look.";
   byId("berths").replaceChildren(...port.berths.map((berth, n) => berthLine(berth, n, look.berths[n])));
-  const ships = look.vessels.filter(vessel => !vessel.fixed), fixed = look.vessels.length - ships.length;
+  const ships = look.vessels.filter(vessel => vessel.kind === "ship");
   byId("vessels-title").textContent = `${count(ships.length, "vessel")} in this look`;
   byId("vessels").replaceChildren(...[...ships].sort((a, b) => b.length - a.length).map(vesselLine));
-  byId("fixed-count").textContent = fixed;
+  byId("fixed-count").textContent = look.vessels.length - ships.length;
   if (!page.playing) byId("spoken").textContent = `Look ${index + 1} of ${port.looks.length}, ${lookLine(look)}`;
 }
 
@@ -115,7 +116,7 @@ function buttonLine(text, pressed) {
 function pickVessel(id) {
   const vessel = page.port.looks[page.look].vessels.find(each => each.id === id);
   if (!vessel) return say(`The address names the vessel ${id}, which this look does not have.`);
-  return pick("vessel", id, vessel.fixed ? "fixed" : "vessel");
+  return pick("vessel", id, vessel.kind === "ship" ? "vessel" : "fixed");
 }
 
 function pickBerth(id) { pick("berth", id, "berth"); }
@@ -184,15 +185,20 @@ function showPlaying() {
 
 function readAddress() { return new URLSearchParams(location.hash.slice(1)); }
 
+/* Browsers refuse to change the address many times a second: it follows when things are calm. */
 function writeAddress() {
   const named = new URLSearchParams({port: page.port.id, look: page.port.looks[page.look].id});
   if (page.picked && page.picked.kind === "vessel") named.set("vessel", page.picked.id);
   page.address = `#${named}`;
-  if (location.hash !== page.address) history.replaceState(null, "", page.address);
+  clearTimeout(page.writing);
+  page.writing = setTimeout(() => {
+    if (location.hash !== page.address) history.replaceState(null, "", page.address);
+  }, CALM_MS);
 }
 
 function followAddress() {
   if (location.hash === page.address) return;
+  clearTimeout(page.writing);
   const named = readAddress(), known = [...document.querySelectorAll("#port option")].map(option => option.value);
   const first = document.body.dataset.first;
   let port = named.get("port") || first;

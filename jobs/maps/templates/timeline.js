@@ -95,7 +95,7 @@ class Timeline {
 
   row(row, n, y) {
     const parts = [element("path", {class: "rule", d: `M0 ${y}H${this.width}`})];
-    for (const {visit, lane} of row.bars) parts.push(this.bar(visit, y + 5 + lane * row.lane, row.lane - 2));
+    for (const {visit, lane} of row.bars) parts.push(this.bar(visit, y + 5 + lane * row.lane, row.lane - Math.min(2, row.lane / 3)));
     return parts.concat(this.dots(n, y + row.height - 7));
   }
 

@@ -23,6 +23,7 @@ class PortView {
     this.layers = {};
     for (const kind of ["area", "fixed", "berth", "vessel"]) this.layers[kind] = L.layerGroup();
     this.shapes = new Map();
+    this.pictures = new Set();
     this.seeBerths();
     this.map.on("zoomend", () => element.classList.toggle("near", this.map.getZoom() >= 1));
     this.map.on("mousemove", event => told.moved(this.placeOf(event.latlng)));
@@ -33,18 +34,17 @@ class PortView {
 
   remove() { this.map.remove(); }
 
-  /* The picture of a look takes the place of the one before when it is complete; a promise. */
+  /* The picture of a look takes the place of all before when it is complete; a promise. */
   show(look) {
-    const before = this.picture;
-    this.picture = look.picture ? this.pictureOf(look) : null;
-    if (!this.picture) { if (before) before.remove(); return Promise.resolve(); }
-    const picture = this.picture;
+    const picture = look.picture ? this.pictureOf(look) : null;
+    this.picture = picture;
+    if (!picture) { this.keepOnly(null); return Promise.resolve(); }
+    this.pictures.add(picture);
     return new Promise(done => {
       const finish = () => {
         clearTimeout(timer);
         picture.off("load", finish);
-        if (picture === this.picture) picture.setOpacity(1);
-        if (before) before.remove();
+        if (picture === this.picture) { picture.setOpacity(1); this.keepOnly(picture); }
         done();
       };
       const timer = setTimeout(finish, PATIENCE_MS);
@@ -53,6 +53,11 @@ class PortView {
       picture.addTo(this.map);
       if (!picture.isLoading()) finish();
     });
+  }
+
+  /* Of another look nothing may stay: it would shine through where this one was not imaged. */
+  keepOnly(picture) {
+    for (const other of this.pictures) if (other !== picture) { other.remove(); this.pictures.delete(other); }
   }
 
   pictureOf(look) {
@@ -101,12 +106,12 @@ class PortView {
   }
 
   drawVessel(vessel, look) {
-    const kind = vessel.fixed ? "fixed" : "vessel";
+    const kind = vessel.kind === "ship" ? "vessel" : "fixed";
     const lines = this.outline(vessel.ring, kind, true);
     lines[1].bindPopup(() => vesselWords(this.port, vessel, look));
     lines[1].bindTooltip(metres(vessel.length, vessel.sd), {sticky: true});
     lines[1].on("popupopen", () => this.told.picked("vessel", vessel.id));
-    if (vessel.fixed) lines.push(...this.cross(vessel.ring));
+    if (kind === "fixed") lines.push(...this.cross(vessel.ring));
     for (const line of lines) this.layers[kind].addLayer(line);
     this.shapes.set(`vessel ${vessel.id}`, lines[1]);
   }
@@ -136,9 +141,9 @@ class PortView {
 
   pick(kind, id) {
     const shape = this.shapes.get(`${kind} ${id}`);
-    if (!shape || !this.map.hasLayer(shape)) return false;
+    if (!shape || !this.map.hasLayer(shape)) return;
+    this.map.getContainer().scrollIntoView({block: "nearest", behavior: REDUCED ? "auto" : "smooth"});
     shape.openPopup();
-    return true;
   }
 
   mark(kind, id) {

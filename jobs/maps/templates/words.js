@@ -20,11 +20,12 @@ function percent(share) { return `${Math.round(100 * share)} %`; }
 
 function shortState(look) {
   const state = look.state === null ? "no berths" : SHORT_STATE[look.state];
-  return look.screened === false ? `${state}, not screened for cloud` : state;
+  const screened = look.screened === false ? `${state}, not screened for cloud` : state;
+  return look.reviewed ? `${screened}, reviewed` : screened;
 }
 
 function lookLine(look) {
-  const found = look.vessels.filter(vessel => !vessel.fixed).length;
+  const found = look.vessels.filter(vessel => vessel.kind === "ship").length;
   return `${utc(look.time)} UTC · ${shortState(look)} · ${count(found, "vessel")}${look.picture ? "" : " · no picture"}`;
 }
 
@@ -33,7 +34,8 @@ function stateSentence(look) {
   const several = look.berths.length > 1;
   const words = several ? STATE_WORDS[look.state] : `${SHORT_STATE[look.state]}: the berth is ${LOOK_WORDS[look.berths[0].look]}`;
   const sentence = words[0].toUpperCase() + words.slice(1) + ".";
-  return look.screened === false ? `${sentence} Nothing told cloud from clear: not screened.` : sentence;
+  const screened = look.screened === false ? `${sentence} Nothing told cloud from clear: not screened.` : sentence;
+  return look.reviewed ? `${screened} A reviewer checked the whole look.` : screened;
 }
 
 function berthSentence(moment) {
@@ -48,8 +50,11 @@ function metres(value, sd, decimals = 0) {
 }
 
 function vesselTitle(vessel) {
-  return `${metres(vessel.length, vessel.sd)}, score ${vessel.score.toFixed(2)}`;
+  return `${metres(vessel.length, vessel.sd)}, ${scoreWords(vessel, 2)}`;
 }
+
+/* A hull drawn by hand has no score of the network. */
+function scoreWords(vessel, decimals) { return vessel.score === null ? "no score" : `score ${vessel.score.toFixed(decimals)}`; }
 
 function berthName(port, number) { return number === null ? "at no berth" : `${number + 1} ${port.berths[number].name}`; }
 
@@ -67,9 +72,10 @@ function paragraphs(lines) {
 
 function vesselWords(port, vessel, look) {
   const visit = port.visits.find(each => each.id === vessel.visit);
-  const lines = [[`${metres(vessel.length, vessel.sd)}`, `long, score ${vessel.score.toFixed(3)}`]];
+  const lines = [[`${metres(vessel.length, vessel.sd)}`, `long, ${scoreWords(vessel, 3)}`]];
   if (vessel.cut) lines.push(["", "The length is a lower bound: cut by cloud or the edge."]);
-  if (vessel.fixed) lines.push(["Taken for fixed structure:", "the port itself looks like a hull here. Counted nowhere."]);
+  if (vessel.kind === "fixed") lines.push(["Taken for fixed structure:", "the port itself looks like a hull here. Counted nowhere."]);
+  if (vessel.review) lines.push(["Reviewers:", reviewWords(vessel)]);
   const heading = vessel.heading === null ? "unknown" : `${vessel.heading}° or ${(vessel.heading + 180) % 360}°`;
   lines.push(["", `Beam ${metres(vessel.beam, null)}, heading ${heading}`]);
   lines.push(["", vessel.berth === null ? "At no berth" : `At ${berthName(port, vessel.berth)}`]);
@@ -77,6 +83,13 @@ function vesselWords(port, vessel, look) {
   lines.push(["", `${utc(look.time, true)} UTC`, "id"], ["", vessel.id, "id"]);
   if (visit) lines.push(["", visit.id, "id"]);
   return paragraphs(lines);
+}
+
+const REVIEWS = {ship: "a ship", not_ship: "no ship", structure: "fixed structure", duplicate: "found twice, the other one counts", drawn: "a ship that the network did not report, drawn by hand"};
+
+function reviewWords(vessel) {
+  const hull = vessel.drawn ? `; the hull shown is theirs, ${metres(vessel.drawn[0], null)} by ${metres(vessel.drawn[1], null)}` : "";
+  return `${REVIEWS[vessel.review] || vessel.review}${hull}${vessel.kind === "ship" ? "" : "; counted nowhere"}`;
 }
 
 function berthWords(port, number, moment) {
