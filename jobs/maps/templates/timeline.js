@@ -84,8 +84,9 @@ class Timeline {
   }
 
   track() {
-    const gap = this.port.looks.length > 1 ? (this.width - 2 * EDGE) / this.port.looks.length : 30;
-    const half = Math.max(1.5, Math.min(5, gap / 3));
+    const places = this.port.looks.map(look => this.x(look.time));
+    const gaps = places.slice(1).map((x, n) => x - places[n]).filter(gap => gap > 0.5);
+    const half = Math.max(1.5, Math.min(5, ...gaps.map(gap => gap / 2 - 0.75)));
     return this.port.looks.map(look => {
       const mark = element("path", {class: `mark ${look.state || "unjudged"}`, d: markOf(look.state, this.x(look.time), half)});
       mark.append(element("title", {}, lookLine(look)));

@@ -2,6 +2,7 @@
 /* The map: pictures of looks and outlines, in pixels of the port's grid; row 0 is in the north. */
 
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const POPUP = {autoPanPaddingTopLeft: [6, 92], autoPanPaddingBottomRight: [6, 30], maxWidth: 290}; // clear of the buttons
 const PATIENCE_MS = 4000; // then a picture is shown as far as it has come
 
 class PortView {
@@ -99,7 +100,7 @@ class PortView {
       interactive: false, keyboard: false,
       icon: L.divIcon({className: `berth-name ${moment.state}`, iconSize: [0, 0], html: `<span>${n + 1} ${moment.state}</span>`}),
     });
-    lines[1].bindPopup(() => berthWords(this.port, n, moment));
+    lines[1].bindPopup(() => berthWords(this.port, n, moment), POPUP);
     for (const layer of [...lines, label]) this.layers.berth.addLayer(layer);
     this.shapes.set(`berth ${berth.id}`, lines[1]);
     lines[1].on("popupopen", () => this.told.picked("berth", berth.id));
@@ -108,7 +109,7 @@ class PortView {
   drawVessel(vessel, look) {
     const kind = vessel.kind === "ship" ? "vessel" : "fixed";
     const lines = this.outline(vessel.ring, kind, true);
-    lines[1].bindPopup(() => vesselWords(this.port, vessel, look));
+    lines[1].bindPopup(() => vesselWords(this.port, vessel, look), POPUP);
     lines[1].bindTooltip(metres(vessel.length, vessel.sd), {sticky: true});
     lines[1].on("popupopen", () => this.told.picked("vessel", vessel.id));
     if (kind === "fixed") lines.push(...this.cross(vessel.ring));
