@@ -14,8 +14,11 @@ from .read import PublishedResult, read_published
 from .rendering import fix_rendering, levels_of, visible_of
 from .table_files import as_csv
 from .write import is_published, name_newest, publish, published_units
+from .table_files import HISTORIES_KEPT, as_csv
+from .write import publish
 
 __all__ = [
+    "HISTORIES_KEPT",
     "ArchiveImagery",
     "Provenance",
     "Publication",

@@ -6,6 +6,7 @@ All of it on one small simulated result, made once.
 from __future__ import annotations
 
 import doctest
+import hashlib
 import inspect
 import pydoc
 import re
@@ -18,6 +19,9 @@ import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
 from matplotlib import pyplot
+from pandas import DataFrame
+from pandas.testing import assert_frame_equal
+from xarray.testing import assert_allclose
 
 import berthwatch as bw
 from tests.support.doors import berthwatch
@@ -151,3 +155,58 @@ def test_the_commands_of_a_first_look_run_on_the_demo(here: Path) -> None:
         outcome = berthwatch(*(word.replace("job.yaml", "demo/job.yaml") for word in arguments))
         assert outcome.code == 0, f"{command}: {outcome.err}"
     assert berthwatch("report", "demo/job.yaml").code == 0
+
+
+# --- another prior ------------------------------------------------------------------------------
+
+
+def everything_below(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_with_nothing_changed_the_estimates_are_the_published_ones(world: Path) -> None:
+    before = everything_below(world / "demo")
+    result = bw.open_result(world / "demo" / "job.yaml")
+    again = result.estimate_again()
+    assert_frame_equal(DataFrame(again.estimates), DataFrame(result.estimates))
+    assert_frame_equal(DataFrame(again.visits), DataFrame(result.visits))
+    for every in ("day", "week", "month"):
+        assert_allclose(again.series(every), result.series(every))
+    for port in result.ports:
+        assert_frame_equal(again.histories(port), result.histories(port))
+    assert everything_below(world / "demo") == before
+
+
+def test_another_prior_is_another_count_of_the_same_looks(world: Path) -> None:
+    result = bw.open_result(world / "demo" / "job.yaml")
+    long = {"median_days": 6, "low_days": 4, "high_days": 9, "source": "an agent"}
+    short = {"median_days": 0.3, "low_days": 0.2, "high_days": 0.4, "source": "another"}
+    slow = result.estimate_again(dwell=long, draws=300)
+    fast = result.estimate_again(dwell=short, draws=300)
+    assert len(slow.count("RUVYP").values) == 200
+    assert (slow.estimates.visits_seen == result.estimates.visits_seen).all()
+    assert slow.count("kozmino").mean < 0.5 * fast.count("kozmino").mean
+    one_ship = slow.estimates[slow.estimates.model == "one ship"]
+    assert set(one_ship.dwell_prior_source) == {"an agent"}
+    assert "these numbers are published nowhere" in " ".join(slow.cite().split())
+    assert slow.snapshots == result.snapshots
+    back = slow.estimate_again(dwell=None, draws=1000)
+    assert_frame_equal(DataFrame(back.estimates), DataFrame(result.estimates))
+
+
+def test_the_archive_is_read_at_the_results_own_tag(world: Path) -> None:
+    result = bw.open_result(world / "demo" / "job.yaml")
+    port = result.archive["RUVYP"]
+    tag = f"demo-{result.tag}"
+    assert port.tags == {tag: result.snapshots["RUVYP"]}
+    assert port.open(tag=tag).attrs["snapshot"] == result.snapshots["RUVYP"]
+    begun = port.commits.snapshot[1]
+    first = port.open(snapshot=begun)["sentinel-2"].to_dataset()
+    assert (first.segment_status != port.open()["sentinel-2"].segment_status.max()).any()
+    times = first.time.values
+    assert (times[:-1] <= times[1:]).all()
+    for wrong in ({"tag": "demo-0"}, {"snapshot": "0" * 20}, {"tag": tag, "snapshot": begun}):
+        with pytest.raises(bw.BerthwatchError, match=r"no tag|no snapshot|both a tag"):
+            port.open(**wrong)
+    assert result.looks.overpass_id.nunique() == 4

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from jobs.domain import EstimateSettings, code_version, estimate_settings
-from jobs.publish import PublishedResult
+from jobs.publish import HISTORIES_KEPT, PublishedResult
 from jobs.run import PortResult, errors_behind, voyages_between
 from jobs.visits import (
+    DAY_S,
     CargoEntry,
     MeasuredError,
     PortTables,
@@ -51,7 +53,7 @@ def estimated_anew(
         _port_anew(result, port.id, settings, errors, entries)
         for port in sorted(result.ports, key=lambda port: port.id)
     ]
-    kept = min(len_of_histories(result), settings.draws)
+    kept = min(HISTORIES_KEPT, settings.draws)
     counted = replace(
         result,
         tag=result.tag.partition("+")[0] + ANEW,
@@ -79,11 +81,6 @@ def told(before: PublishedResult, after: PublishedResult) -> str:
         f"Estimated anew from the published looks of {before.tag} {what}, by code "
         f"{code_version()}; these numbers are published nowhere."
     )
-
-
-def len_of_histories(result: PublishedResult) -> int:
-    """How many histories a published result keeps."""
-    return result.stays[0].draws
 
 
 def _port_anew(
@@ -116,14 +113,14 @@ def _joined(parts: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
 
 
 def _first(stays: StayDraws, kept: int) -> StayDraws:
-    """The first histories, as many as a published result keeps."""
+    """The first histories, as many as a published result keeps, and rounded as there."""
     rows = stays.draw < kept
     return replace(
         stays,
         draws=kept,
         draw=stays.draw[rows],
-        arrival=stays.arrival[rows],
-        departure=stays.departure[rows],
-        length_m=stays.length_m[rows],
+        arrival=np.rint(stays.arrival[rows] * DAY_S) / DAY_S,
+        departure=np.rint(stays.departure[rows] * DAY_S) / DAY_S,
+        length_m=np.round(stays.length_m[rows], 1),
         visit=stays.visit[rows],
     )

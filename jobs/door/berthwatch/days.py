@@ -23,8 +23,8 @@ def day_of(value: Day, name: str) -> date:
                 f"{name} is {value!r}, which is no day ({error}); {expected}"
             ) from error
     if isinstance(value, datetime):
-        if value.time() != datetime.min.time():
-            raise InputError(f"{name} is {value}, a time within a day; {expected}")
+        if value.time() != datetime.min.time() or value.utcoffset():
+            raise InputError(f"{name} is {value}, a time within a day of UTC; {expected}")
         return value.date()
     if isinstance(value, date):
         return value

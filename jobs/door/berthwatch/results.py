@@ -321,7 +321,7 @@ class Result:
         ... )
         >>> slow.tag == result.tag + "+anew"
         True
-        >>> bool(slow.count("RUVYP").mean < result.count("RUVYP").mean)
+        >>> slow.count("kozmino").mean < result.count("kozmino").mean
         True
 
         InputError for settings that a job file would be refused for.

@@ -217,7 +217,7 @@ def run(
 
     >>> from distributed import Client
     >>> client = Client(processes=False, dashboard_address=":0")
-    >>> outcome = bw.run("demo/job.yaml", client, progress=False)    # all is done already
+    >>> outcome = bw.run("demo/job.yaml", client, progress=False)  # all is done already
     >>> outcome.complete, outcome.summary.worked
     (True, 0)
     >>> outcome.result().tag == bw.open_result("demo/job.yaml").tag
