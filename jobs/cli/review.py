@@ -114,7 +114,10 @@ def _serve(source: Path, reviewer: str | None, host: str, port: int, open_browse
     out.print("Ctrl-C ends it; every decision is kept at once", highlight=False)
     if open_browser:
         webbrowser.open(server.address)
-    server.serve()
+    try:
+        server.serve()
+    except KeyboardInterrupt:  # the way to end it; uvicorn has answered what was asked before
+        say("ended; every decision is kept. `berthwatch run` counts with them")
 
 
 def _user() -> str:

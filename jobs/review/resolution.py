@@ -26,8 +26,8 @@ from jobs.visits import (
     named_vessels,
 )
 
-DISPUTED = "reviewers disagree; settle it in `berthwatch review`"
-OTHER_MODEL = "made on what another network found"
+DISPUTED = "reviewers disagree: settle it in `berthwatch review`"
+OTHER_MODEL = "they are about what another network found"
 GONE = "the network no longer reports that vessel there"
 NOT_DONE = "its overpass has no result yet"
 NO_BERTH = "its berth is no longer in the port file"

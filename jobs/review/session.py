@@ -44,6 +44,8 @@ class ReviewSession:
     _ports: dict[str, Port] = field(init=False)
     _chips: Chips = field(init=False)
     _latest: str = field(default="", init=False)
+    _known: dict[str, Sequence[Decision]] = field(default_factory=dict, init=False)
+    """The files of decisions that were read, by name."""
     _deciding: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -127,7 +129,7 @@ class ReviewSession:
         (port,) = ports
         with self._deciding:
             when = self._moment()
-            earlier = in_force(read_decisions(self.storage, port))
+            earlier = in_force(read_decisions(self.storage, port, self._known))
             batch = [self._decision(each, self._ports[port], when, earlier) for each in said]
             return write_decisions(self.storage, batch)
 
@@ -227,7 +229,9 @@ class ReviewSession:
     # the rest
 
     def _decisions(self) -> tuple[Decision, ...]:
-        found = [each for id in self._ports for each in read_decisions(self.storage, id)]
+        found = [
+            each for id in self._ports for each in read_decisions(self.storage, id, self._known)
+        ]
         return tuple(sorted(found, key=lambda each: (each.when, each.id)))
 
     def _moment(self) -> str:

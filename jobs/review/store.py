@@ -27,15 +27,21 @@ def folder_of(port_id: str) -> str:
     return f"reviews/{port_id}"
 
 
-def read_decisions(root: Storage, port_id: str) -> tuple[Decision, ...]:
+def read_decisions(
+    root: Storage, port_id: str, known: dict[str, Sequence[Decision]] | None = None
+) -> tuple[Decision, ...]:
     """All decisions about a port, in the order in which they were made.
 
-    InputError for a file that is not as it was written.
+    ``known`` holds the files that were read before, by name, and gains those read now: files never
+    change, so that who asks often reads each once. InputError for a file that is not as it was
+    written.
     """
+    held = {} if known is None else known
     names = [name for name in root.names(folder_of(port_id)) if _is_batch(name)]
+    new = [name for name in names if name not in held]
     with ThreadPoolExecutor(READERS) as pool:
-        batches = pool.map(lambda name: _read(root, name), names)
-        found = {decision.id: decision for batch in batches for decision in batch}
+        held |= zip(new, pool.map(lambda name: _read(root, name), new), strict=True)
+    found = {decision.id: decision for name in names for decision in held[name]}
     return tuple(sorted(found.values(), key=lambda decision: (decision.when, decision.id)))
 
 

@@ -40,10 +40,12 @@ def use_lines(use: Mapping[str, Json] | None) -> Sequence[str]:
     """The same in words; nothing where there was no decision."""
     if use is None:
         return ()
-    lines = [f"{use['used']} decisions of reviewers used ({_kinds(use['used_by_kind'])})"]
+    lines = [f"decisions of reviewers: {use['used']} used ({_kinds(use['used_by_kind'])})"]
+    if use["restored_from_fixed"]:
+        lines.append(f"counted again though struck out as structure: {use['restored_from_fixed']}")
     unused = use["why_unused"]
     if isinstance(unused, dict):
-        lines += [f"{count} decisions not used: {why}" for why, count in unused.items()]
+        lines += [f"decisions of reviewers: {n} not used, as {why}" for why, n in unused.items()]
     return tuple(lines)
 
 

@@ -60,21 +60,20 @@ def review_lines(plan: Plan, root: Storage) -> list[str]:
     now = {each.id for of in said.by_port.values() for each in of}
     then = set(used["ids"] + used["unused_ids"]) if used else set()
     if now - then:
-        lines.append(_since(len(now - then), "were made since", plan))
+        lines.append(_since(len(now - then), "made", plan))
     if then - now:
-        lines.append(_since(len(then - now), "were undone or superseded since", plan))
+        lines.append(_since(len(then - now), "undone or superseded", plan))
     if said.elsewhere:
         lines.append(
-            f"{said.elsewhere} decisions are about overpasses of these ports that this plan does "
-            "not have: another job's, or pinned from other items"
+            f"decisions of reviewers: {said.elsewhere} about overpasses of these ports that this "
+            "plan does not have: another job's, or pinned from other items"
         )
     return lines
 
 
 def _since(count: int, what: str, plan: Plan) -> str:
-    if not plan.reviews.use:
-        return f"{count} decisions of reviewers {what} the newest results; the job ignores them"
-    return f"{count} decisions of reviewers {what} the newest results: run the job to count anew"
+    then = "which the job ignores" if not plan.reviews.use else "run the job to count anew"
+    return f"decisions of reviewers: {count} {what} since the newest results; {then}"
 
 
 def published_use(root: Storage, folder: str) -> dict[str, Any] | None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -17,9 +21,10 @@ from playwright.sync_api import Page
 from typer.testing import CliRunner
 
 from jobs import cli
+from jobs.errors import InputError
 from jobs.publish import PublishedResult
 from jobs.review import ReviewServer, ReviewSession, read_decisions
-from jobs.run import connect
+from jobs.run import connect, review_lines
 from models.dataset import LabelSource, read_scenes
 from tests.support.browser import PHONE, Browsed, browsing, needs_chromium
 from tests.support.reviewed_port import ReviewedPort, digests, make_port, serving
@@ -202,11 +207,66 @@ def test_two_reviewers_who_differ_change_nothing_until_it_is_settled(
     assert "a wake" in command("review", str(port.job), "--agreement")
     use = port.run().provenance["reviews"]
     assert (use["used"], use["unused"]) == (2, 2)
-    assert list(use["why_unused"]) == ["reviewers disagree; settle it in `berthwatch review`"]
+    assert list(use["why_unused"]) == ["reviewers disagree: settle it in `berthwatch review`"]
     ben.decide([decision(machine, 0, "ship", settles=True)])
     assert ben.state()["disputed"] == []
     assert ben.state()["agreement"]["reviewers"][0]["agreement"] == 0.5  # as it was, unsettled
     assert port.run().provenance["reviews"]["unused"] == 0
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def test_the_command_prints_an_address_serves_it_and_ends_with_ctrl_c(
+    port: ReviewedPort, session: ReviewSession
+) -> None:
+    started = [sys.executable, "-u", "-c", "from jobs.cli import main; main()", "review"]
+    with subprocess.Popen(
+        [*started, str(port.job), "--reviewer", "anna"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == f"reviewing demo {session.result.tag} as anna\n"
+        address = process.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:")
+        with urlopen(address, timeout=30) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        assert "every decision is kept" in process.stderr.read()
+
+
+def test_the_status_says_what_was_decided_since(
+    port: ReviewedPort, machine: PublishedResult, session: ReviewSession
+) -> None:
+    port.run()
+    session.decide([decision(machine, 0, "ship")])
+    (line,) = review_lines(port.plan, port.storage)
+    assert line.startswith("decisions of reviewers: 1 made since the newest results; run the job")
+    port.run()
+    assert list(review_lines(port.plan, port.storage)) == [
+        "decisions of reviewers: 1 used (1 ship)"
+    ]
+    session.undo()
+    assert "undone or superseded" in review_lines(port.plan, port.storage)[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (["--reviewer", " "], "a reviewer is named"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(
+    port: ReviewedPort, machine: PublishedResult, more: list[str], reason: str
+) -> None:
+    done = CliRunner().invoke(cli.app, ["review", str(port.job), *more])
+    assert isinstance(done.exception, InputError)
+    assert reason in str(done.exception)
 
 
 # --- labels -------------------------------------------------------------------------------------
