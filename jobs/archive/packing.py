@@ -28,7 +28,7 @@ STORED: Mapping[str, int] = MappingProxyType({})
 """One Dask chunk for each chunk of the archive."""
 
 
-def open_tree(store: Any, chunks: Mapping[str, int] | None = STORED) -> xr.DataTree:
+def open_tree(store: Any, chunks: Mapping[str, int] | str | None = STORED) -> xr.DataTree:
     """The groups of an archive, or of a Zarr copy, decoded by CF's rules to float32 at most.
 
     ``store`` is an archive's, as ``PortArchive.store`` gives it, or the path of a copy; ``chunks``
@@ -38,7 +38,7 @@ def open_tree(store: Any, chunks: Mapping[str, int] | None = STORED) -> xr.DataT
         store,
         engine="zarr",
         consolidated=False,
-        chunks=None if chunks is None else dict(chunks),
+        chunks=dict(chunks) if isinstance(chunks, Mapping) else chunks,
         decode_cf=False,
     )
     found = {node.path: _decoded(node.to_dataset(inherit=False)) for node in tree.subtree}

@@ -6,6 +6,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from jobs.ais import AIS_TABLES
 from jobs.cli.options import AsJson
@@ -80,9 +81,9 @@ def _one(section: Section, as_json: bool) -> None:
     rows = [
         {
             "column": entry.name,
-            "type": entry.dtype,
+            "type": escape(entry.dtype),  # datetime64[us, UTC] is no markup
             "unit": entry.meaning.unit,
-            "meaning": "; ".join(filter(None, (entry.meaning.text, entry.meaning.comment))),
+            "meaning": escape("\n".join(filter(None, (entry.meaning.text, entry.meaning.comment)))),
         }
         for entry in section.entries
     ]

@@ -28,8 +28,8 @@ class Meaning:
         """Values, source and empty value in one line: the ``comment`` of CF; empty where no word
         is needed.
         """
-        empty = f"empty: {self.missing}" if self.missing else ""
-        return "; ".join(part for part in (self.values, self.source, empty) if part)
+        said = {"values": self.values, "source": self.source, "empty": self.missing}
+        return "; ".join(f"{name}: {text}" for name, text in said.items() if text)
 
     @property
     def line(self) -> str:

@@ -126,7 +126,7 @@ def _encoded(dataset: xr.Dataset) -> xr.Dataset:
     pinned = dataset.copy()
     for name in ("period", "period_end"):
         pinned[name].encoding = days
-    for variable in pinned.data_vars:
-        if not SERIES_MEANINGS[str(variable)].missing:
-            pinned[variable].encoding = {"_FillValue": None}  # there is always a value
+    for variable in pinned.data_vars.values():
+        if not SERIES_MEANINGS[str(variable.name)].missing:
+            variable.encoding = {"_FillValue": None}  # there is always a value
     return pinned

@@ -195,12 +195,12 @@ VISIT_MEANINGS: Meanings = {
     "berth": BERTH,
     "arrival_after": Meaning(
         "last clear look before, in which the ship was not there, UTC",
-        missing="no clear look before it: no bound",
+        missing="no clear look before it, so no bound",
     ),
     "arrival_before": Meaning("first sighting, UTC: the ship had come by then"),
     "departure_after": Meaning("last sighting, UTC: the ship was still there"),
     "departure_before": Meaning(
-        "look that found it gone, UTC", missing="no look found it gone: no bound"
+        "look that found it gone, UTC", missing="no look found it gone, so no bound"
     ),
     "looks": Meaning(
         "looks from first to last sighting that were clear or partly clear", "1", values="1 or more"

@@ -99,7 +99,8 @@ def test_columns_of_all_tables_of_one_and_of_none() -> None:
     assert "port_visits.zarr" in call("columns")
     one = call("columns", "visits")
     assert "departure_before" in one
-    assert "no look found it gone" in one
+    assert "empty: no look found it gone" in one
+    assert "datetime64[us, UTC]" in one
     found = json.loads(call("columns", "berths.csv", "--json"))
     assert found["name"] == "berths"
     assert {"name", "dtype", "unit", "meaning"} <= set(found["columns"][0])
