@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 SCALES = ("scale_factor", "add_offset")
 
@@ -34,19 +35,15 @@ def open_tree(store: Any, chunks: Mapping[str, int] | str | None = STORED) -> xr
     ``store`` is an archive's, as ``PortArchive.store`` gives it, or the path of a copy; ``chunks``
     are xarray's, None opens without Dask. Lazy; steps are in order of arrival, as they lie.
     """
-    tree = xr.open_datatree(
-        store,
-        engine="zarr",
-        consolidated=False,
-        chunks=dict(chunks) if isinstance(chunks, Mapping) else chunks,
-        decode_cf=False,
-    )
-    found = {node.path: _decoded(node.to_dataset(inherit=False)) for node in tree.subtree}
-    return xr.DataTree.from_dict(found)
+    wanted = dict(chunks) if isinstance(chunks, Mapping) else chunks
+    families = sorted(zarr.open_group(store, mode="r").group_keys())
+    return xr.DataTree.from_dict({name: _group(store, name, wanted) for name in ("/", *families)})
 
 
-def _decoded(dataset: xr.Dataset) -> xr.Dataset:
-    for variable in dataset.variables.values():
+def _group(store: Any, name: str, chunks: dict[str, int] | str | None) -> xr.Dataset:
+    # group by group: xr.open_datatree of 2025.1 decodes although it is told not to
+    raw = xr.open_zarr(store, group=name, consolidated=False, chunks=chunks, decode_cf=False)
+    for variable in raw.variables.values():
         single_scale(variable.attrs)
-    decoded: xr.Dataset = xr.decode_cf(dataset, decode_coords="all")
+    decoded: xr.Dataset = xr.decode_cf(raw, decode_coords="all")
     return decoded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import fill
 
 from jobs.publish.citation import citation_text
 from jobs.publish.dictionary import CSV_FILE
@@ -43,7 +44,7 @@ _CARE = f"""What to keep in mind
 
 
 def readme_text(publication: Publication) -> str:
-    """The text, at most 100 characters wide but for the citation."""
+    """The text, at most 100 characters wide."""
     head = f"Port visits seen from space: {publication.job}, result {publication.tag}"
     files = "\n".join(_file(name, what) for name, what in _files())
     return "\n".join(
@@ -51,8 +52,8 @@ def readme_text(publication: Publication) -> str:
             head,
             "=" * len(head),
             "",
-            f"{publication.period.start} to {publication.period.end}, UTC, both inclusive. "
-            f"{_completeness(publication)}",
+            f"{publication.period.start} to {publication.period.end}, UTC, both inclusive.",
+            fill(_completeness(publication), 96),
             "",
             "Files",
             "",
@@ -68,7 +69,7 @@ def readme_text(publication: Publication) -> str:
             "",
             "How to cite it",
             "",
-            citation_text(provenance_json(publication)),
+            fill(citation_text(provenance_json(publication)), 96, break_on_hyphens=False),
             "",
         )
     )
@@ -85,7 +86,7 @@ def _completeness(publication: Publication) -> str:
 
 
 def _file(name: str, what: str) -> str:
-    return f"{name:<28}{what}"
+    return fill(what, 96, initial_indent=f"{name:<28}", subsequent_indent=" " * 28)
 
 
 def _files() -> Iterator[tuple[str, str]]:
@@ -93,8 +94,8 @@ def _files() -> Iterator[tuple[str, str]]:
     for name, table in PUBLISHED.items():
         yield f"{name}.parquet, .csv", f"a row is {table.description}"
     yield HISTORIES, f"a row is {HISTORIES_TABLE.description}"
-    yield GEOPACKAGE, "the tables above but the histories, as layers; the boxes around the"
-    yield "", f"vessels are the layer {FOOTPRINTS}"
+    layers = f"the boxes around the vessels are the layer {FOOTPRINTS}"
+    yield GEOPACKAGE, f"the tables above but the histories, as layers; {layers}"
     yield SERIES, "counts and estimates per berth and day, week, month (Zarr v3)"
     yield f"{CSV_FILE}, .json", "every column and variable: meaning, unit, values, source, empty"
     yield PROVENANCE, "what it was made from: plan, code, model, items, digests; how to cite it"

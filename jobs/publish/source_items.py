@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import pystac
 
@@ -45,15 +45,21 @@ def _item(item: SourceItem) -> dict[str, Json]:
 
 
 def _public(catalog: str) -> str:
-    """The address of a catalog; of a local one the name of its file: results name no machine."""
-    return catalog if "://" in catalog else PurePath(catalog).name
+    """The address of a catalog as it may be published: without user, password and query, which may
+    hold a key; of a local one the name of its file, for results name no machine.
+    """
+    if "://" not in catalog:
+        return PurePath(catalog).name
+    parts = urlsplit(catalog)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def collection_href(item: SourceItem) -> str | None:
     """Address of the item's collection; None where the catalog is no API."""
-    if not web_address(item.catalog) or item.catalog.endswith((".json", ".parquet", ".geojson")):
+    catalog = _public(item.catalog)
+    if not web_address(catalog) or catalog.endswith((".json", ".parquet", ".geojson")):
         return None
-    return f"{item.catalog.rstrip('/')}/collections/{quote(item.collection, safe='')}"
+    return f"{catalog.rstrip('/')}/collections/{quote(item.collection, safe='')}"
 
 
 def item_href(item: SourceItem) -> str | None:

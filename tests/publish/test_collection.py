@@ -190,7 +190,13 @@ def test_items_of_local_files_have_no_address_and_name_no_machine(
     ("catalog", "item_id", "href"),
     [
         ("https://a.example/v1/", "S2 A/1", "https://a.example/v1/collections/c/items/S2%20A%2F1"),
+        (
+            "https://me:secret@a.example/v1?key=secret",
+            "x",
+            "https://a.example/v1/collections/c/items/x",
+        ),
         ("https://a.example/catalog.json", "x", None),
+        ("https://a.example/catalog.json?sig=secret", "x", None),
         ("https://a.example/items.parquet", "x", None),
         ("s3://bucket/items.parquet", "x", None),
         ("/data/catalog.json", "x", None),
@@ -200,3 +206,4 @@ def test_addresses(publication: Publication, catalog: str, item_id: str, href: s
     one = publication.provenance.sources[0]
     item = dataclasses.replace(one, catalog=catalog, collection="c", item_id=item_id)
     assert item_href(item) == href
+    assert "secret" not in str(items_json(with_sources(publication, (item,))))
