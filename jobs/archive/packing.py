@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -25,11 +25,14 @@ def single_scale(attributes: MutableMapping[Any, Any]) -> None:
         attributes[name] = np.float32(attributes[name])
 
 
+Chunks: TypeAlias = Mapping[str, int] | Literal["auto"] | None
+"""As xarray takes them."""
+
 STORED: Mapping[str, int] = MappingProxyType({})
 """One Dask chunk for each chunk of the archive."""
 
 
-def open_tree(store: Any, chunks: Mapping[str, int] | str | None = STORED) -> xr.DataTree:
+def open_tree(store: Any, chunks: Chunks = STORED) -> xr.DataTree:
     """The groups of an archive, or of a Zarr copy, decoded by CF's rules to float32 at most.
 
     ``store`` is an archive's, as ``PortArchive.store`` gives it, or the path of a copy; ``chunks``
@@ -40,7 +43,7 @@ def open_tree(store: Any, chunks: Mapping[str, int] | str | None = STORED) -> xr
     return xr.DataTree.from_dict({name: _group(store, name, wanted) for name in ("/", *families)})
 
 
-def _group(store: Any, name: str, chunks: dict[str, int] | str | None) -> xr.Dataset:
+def _group(store: Any, name: str, chunks: Any) -> xr.Dataset:
     # group by group: xr.open_datatree of 2025.1 decodes although it is told not to
     raw = xr.open_zarr(store, group=name, consolidated=False, chunks=chunks, decode_cf=False)
     for variable in raw.variables.values():
