@@ -12,10 +12,8 @@ from .publication import Provenance, Publication, SourceItem, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
 from .rendering import fix_rendering, levels_of, visible_of
-from .table_files import as_csv
-from .write import is_published, name_newest, publish, published_units
 from .table_files import HISTORIES_KEPT, as_csv
-from .write import publish
+from .write import is_published, name_newest, publish, published_units
 
 __all__ = [
     "HISTORIES_KEPT",
