@@ -17,6 +17,9 @@ needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (apt in
 DESKTOP, PHONE = (1280, 900), (390, 844)
 """Width and height in CSS pixels."""
 
+_LOAD_ALL = "() => { for (const image of document.images) image.loading = 'eager'; }"
+"""Pictures below the screen are otherwise loaded when they are scrolled to."""
+_ALL_LOADED = "() => [...document.images].every(image => image.complete)"
 _EMPTY_PICTURES = """() => [...document.images]
     .filter(image => image.checkVisibility())
     .filter(image => !(image.complete && image.naturalWidth > 0))
@@ -50,7 +53,9 @@ class Browsed:
 
         Of a page from a file browsers let no script read the pictures: only that they are there.
         """
+        self.page.evaluate(_LOAD_ALL)
         self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_function(_ALL_LOADED)
         assert self.errors == []
         assert self.page.evaluate(_EMPTY_PICTURES) == []
         if not self.page.url.startswith("file:"):
