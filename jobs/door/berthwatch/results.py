@@ -270,11 +270,9 @@ class Result:
         number. ``name`` says in words what it counts.
 
         >>> result = bw.open_result("demo/job.yaml")
-        >>> long = result.ask(
-        ...     "RUVYP", lambda stays: (stays.length_m > 180).sum(), name="ships over 180 m"
-        ... )
+        >>> long = result.ask("RUVYP", lambda stays: (stays.length_m > 180).sum(), name="over 180 m")
         >>> long.question, len(long.values)
-        ('ships over 180 m at RUVYP', 200)
+        ('over 180 m at RUVYP', 200)
         """
         found = stays_of(self.published, berths)
         rows = pd.concat([_rows(stays) for stays in found], ignore_index=True)
