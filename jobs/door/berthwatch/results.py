@@ -270,8 +270,8 @@ class Result:
         number. ``name`` says in words what it counts.
 
         >>> result = bw.open_result("demo/job.yaml")
-        >>> long = result.ask("RUVYP", lambda stays: (stays.length_m > 180).sum(), name="over 180 m")
-        >>> long.question, len(long.values)
+        >>> big = result.ask("RUVYP", lambda stays: (stays.length_m > 180).sum(), name="over 180 m")
+        >>> big.question, len(big.values)
         ('over 180 m at RUVYP', 200)
         """
         found = stays_of(self.published, berths)
