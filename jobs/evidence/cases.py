@@ -142,7 +142,7 @@ def _look(
     number: int, part: Part, row: pd.Series, vessels: gpd.GeoDataFrame, visit: pd.Series
 ) -> CaseLook:
     mine = vessels["visit_id"] == visit["visit_id"]
-    others = (vessels["berth"] == visit["berth"]) & ~mine & ~vessels["fixed"]
+    others = (vessels["berth"] == visit["berth"]) & ~mine & vessels["counted"]
     found = vessels[mine]
     return CaseLook(
         number=number,

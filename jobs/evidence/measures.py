@@ -42,8 +42,17 @@ def _of(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
         "score": round(float(ship["score"]), 4),
         "share_in_berth": round(berth_share(case, ship), 4),
         "taken_for_fixed_structure": bool(ship["fixed"]),
+        "review": str(ship["review"]),
+        "review_length_m": _corrected(ship, "review_length_m"),
+        "review_beam_m": _corrected(ship, "review_beam_m"),
+        "review_heading_deg_grid": _corrected(ship, "review_heading_deg"),
         "background": None if pd.isna(ship["background"]) else round(float(ship["background"]), 4),
     }
+
+
+def _corrected(ship: pd.Series, name: str) -> float | None:
+    """A measure of the hull that a reviewer corrected; None where nobody did."""
+    return None if pd.isna(ship[name]) else round(float(ship[name]), 1)
 
 
 def true_heading(epsg: int, ship: pd.Series) -> float:

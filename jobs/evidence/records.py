@@ -200,10 +200,10 @@ def hull_features(case: Case) -> list[dict[str, Json]]:
 
 
 def hull_role(case: Case, ship: pd.Series) -> str:
-    """What a vessel is to a visit: its ship, fixed structure, or another ship."""
+    """What a vessel is to a visit: its ship, another ship, or none that counts."""
     if ship["visit_id"] == case.visit_id:
         return "ship"
-    return "fixed" if ship["fixed"] else "other"
+    return "other" if ship["counted"] else "fixed"
 
 
 def _hull(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:

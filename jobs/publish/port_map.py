@@ -307,10 +307,10 @@ def _found(tables: PortTables, overpass_id: str) -> Iterator[Found]:
     """Every detection in an overpass, ships first, the surest first."""
     rows = tables.vessels[tables.vessels["overpass_id"] == overpass_id]
     names = {berth.id: berth.name for berth in tables.port.berths}
-    rows = rows.sort_values(["fixed", "score", "vessel_id"], ascending=[True, False, True])
+    rows = rows.sort_values(["counted", "score", "vessel_id"], ascending=[False, False, True])
     for row in rows.itertuples():
         yield Found(
-            kind="fixed" if row.fixed else "vessel",
+            kind="vessel" if row.counted else "fixed",
             outline=outline(row.footprint, tables.port.grid),
             vessel_id=row.vessel_id,
             berth=names.get(row.berth, row.berth),

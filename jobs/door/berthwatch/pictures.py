@@ -128,14 +128,14 @@ def _draw_panel(
     ax: Axes, panel: Panel, berth: Berth, grid: Grid, part: Grid, image: NDArray[np.uint8] | None
 ) -> None:
     here = panel.vessels[panel.vessels["berth"] == berth.id]
-    ships = int((~here["fixed"]).sum())
+    ships = int(here["counted"].sum())
     what = panel.state if not ships else f"{panel.state}, {ships} ship{'s' if ships > 1 else ''}"
     ax.set_title(f"{panel.time:%d %b %Y %H:%M}\n{what}", fontsize=8)
     draw_ground(ax, image, grid, part)
     draw_outline(ax, berth.polygon, grid, BERTH)
     for _, vessel in panel.vessels.iterrows():
-        fixed = bool(vessel["fixed"])
-        draw_outline(ax, vessel["footprint"], grid, FIXED if fixed else SHIP, dashed=fixed)
+        struck = not vessel["counted"]
+        draw_outline(ax, vessel["footprint"], grid, FIXED if struck else SHIP, dashed=struck)
 
 
 def around(shape: Polygon, grid: Grid) -> Grid:

@@ -143,7 +143,7 @@ class Result:
         Those that are ``fixed`` are taken for a part of the port and counted nowhere.
 
         >>> vessels = bw.open_result("demo/job.yaml").vessels
-        >>> ships = vessels[~vessels.fixed]
+        >>> ships = vessels[vessels.counted]
         """
         return self.published.vessels.copy()
 
