@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import fill
 
+from jobs.publish.checksums import CHECKSUMS
 from jobs.publish.citation import citation_text
 from jobs.publish.dictionary import CSV_FILE
 from jobs.publish.geopackage import FOOTPRINTS, GEOPACKAGE
@@ -63,7 +64,10 @@ def readme_text(publication: Publication) -> str:
             _CARE,
             "Is it what was published?",
             "",
-            "collection.json holds the sha256 of every file (file:checksum: 1220 and the sha256).",
+            f"  sha256sum -c {CHECKSUMS}",
+            "",
+            "collection.json holds the sha256 of every file, that list among them (file:checksum:",
+            "1220 and the sha256).",
             f"Of the folder {SERIES} it holds berthwatch:tree_sha256, which inside the folder is",
             f"  {RECIPE}",
             "",
@@ -100,4 +104,5 @@ def _files() -> Iterator[tuple[str, str]]:
     yield f"{CSV_FILE}, .json", "every column and variable: meaning, unit, values, source, empty"
     yield PROVENANCE, "what it was made from: plan, code, model, items, digests; how to cite it"
     yield ITEMS, "the catalogs' items that it was made from, with addresses"
+    yield CHECKSUMS, "sha256 of every file, for sha256sum -c"
     yield "collection.json", "STAC collection of these files, with their digests"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,10 +29,19 @@ def test_every_file_is_named_and_nothing_else_is(folder: Path, text: str) -> Non
     listed = text.partition("Files\n")[2].partition("How to open it")[0]
     found = {
         f"{stem}{kind}"
-        for stem, kinds in re.findall(r"^(\w+)(\.[\w., ]+?)  ", listed, re.MULTILINE)
+        for stem, kinds in re.findall(r"^(\w+)((?:\.[\w., ]+?)?)  ", listed, re.MULTILINE)
         for kind in kinds.split(", ")
     }
     assert found == {path.name for path in folder.iterdir()} - {"README.txt"}
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs coreutils")
+def test_its_line_compares_every_file(folder: Path, text: str) -> None:
+    (line,) = re.findall(r"^  (sha256sum -c .*)$", text, re.MULTILINE)
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert "results.gpkg: OK" in done.stdout.splitlines()
 
 
 def test_it_fits_a_window_and_says_what_is_missing(text: str) -> None:

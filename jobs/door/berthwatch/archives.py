@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from berthwatch.cards import card, lines
-from jobs.archive import PortArchive, snapshots, store_at, stored_port, stored_ports
+from jobs.archive import PortArchive, open_tree, snapshots, store_at, stored_port, stored_ports
 from jobs.domain import did_you_mean, read_job
 from jobs.errors import InputError
 from jobs.plan import is_job, read_plan
@@ -100,14 +100,7 @@ class ArchivedPort:
             store = store_at(self._archive, snapshot)
         else:
             store = self._archive.store(tag)
-        whole = {} if chunks == "auto" else chunks
-        tree = xr.open_datatree(
-            store,  # type: ignore[arg-type]  # a Zarr store; xarray's types know paths alone
-            engine="zarr",
-            consolidated=False,
-            chunks=whole,
-            decode_coords="all",
-        )
+        tree = open_tree(store, {} if chunks == "auto" else chunks)
         ordered = tree.map_over_datasets(_in_time_order)
         ordered.attrs = dict(tree.attrs) | {"snapshot": store.session.snapshot_id}
         return ordered
