@@ -25,7 +25,7 @@ from jobs.evidence.records import (
 )
 from jobs.evidence.window import Window, window_of
 from jobs.plan import Plan
-from jobs.publish import ArchiveImagery, PublishedResult
+from jobs.publish import ArchiveImagery, PublishedResult, renderings_from
 from jobs.storage import Storage
 
 Progress = Callable[[str], object]
@@ -101,7 +101,8 @@ class Collector:
             overpasses=self._overpasses(archive.port.id),
             read=self.result.provenance.get("read", {}),
         )
-        imagery = ArchiveImagery({archive.port.id: archive})
+        renderings = renderings_from(self.result.provenance)
+        imagery = ArchiveImagery({archive.port.id: archive}, renderings)
         wanted = _by_overpass(cases)
         for number, (overpass_id, pairs) in enumerate(wanted.items(), start=1):
             self.progress(f"{archive.port.id}: overpass {number} of {len(wanted)}")

@@ -136,6 +136,7 @@ def _facts(collected: Collector, digests: Mapping[str, Json], left_out: int) -> 
         "attributions": origin.get("attributions"),
         "result_files": dict(digests),
         "archives": dict(collected.snapshots),
+        "renderings": origin.get("renderings"),
         "digests_of_pixels": HOW,
         "digests_of_read": HOW_READ,
         "errors_of_measures": ERRORS,
