@@ -245,6 +245,32 @@ def test_of_many_steps_in_a_row_only_the_last_picture_stays(address: str) -> Non
         assert browsed.errors == []
 
 
+def test_a_wide_port_comes_in_tiles_at_the_scale_of_the_view(
+    source: MapSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.maps.pyramid.WHOLE_PX", 600)
+    written = write_map(source, tmp_path / "map")
+    look = source.looks(source.ports[1])[0].overpass_id
+    pictures = sorted(path.stem for path in (tmp_path / "map" / "pictures" / look).iterdir())
+    assert pictures == ["0-0-0", "1-0-0", "1-1-0"] + [
+        f"2-{x}-{y}" for x in range(3) for y in (0, 1)
+    ]
+    with opened(written.page.as_uri(), hash=f"#port=WIDE&look={look}") as browsed:
+        tiles = browsed.page.locator("#map .leaflet-tile")
+        for button, level in (("#map .leaflet-control-zoom-in", 2), ("#see-all", 1)):
+            for _ in range(3):
+                browsed.page.click(button)
+                browsed.page.wait_for_timeout(300)
+            browsed.page.wait_for_function(
+                "level => [...document.querySelectorAll('#map .leaflet-tile-loaded')]"
+                ".some(tile => tile.src.includes(`/${level}-`))",
+                arg=level,
+            )
+        assert tiles.count() >= 2
+        assert map_colours(browsed) > 500
+        browsed.check()
+
+
 def test_an_incomplete_job_says_so(folder: str) -> None:
     with opened(folder) as browsed:
         assert "1 failed and 2 are pending" in text_of(browsed, "header")

@@ -112,6 +112,24 @@ def test_addresses_that_are_not_one_of_this_machine_are_refused(host: str, said:
         pass
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("127.0.0.1:8000", Place("127.0.0.1", 8000)),
+        ("localhost:0", Place("localhost", 0)),
+        ("[::1]:80", Place("::1", 80)),
+    ],
+)
+def test_places_are_read(text: str, place: Place) -> None:
+    assert Place.parse(text) == place
+
+
+@pytest.mark.parametrize("text", ["", "8000", ":8000", "host:", "host:x", "host:65536", "host:-1"])
+def test_places_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="names no place to serve; expected HOST:PORT"):
+        Place.parse(text)
+
+
 def test_loopback_is_known_by_its_addresses() -> None:
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.8.9.1", "::1")))
     assert not any(map(is_loopback, ("192.168.1.2", "0.0.0.0", "example.org", "")))

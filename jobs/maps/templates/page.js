@@ -223,6 +223,8 @@ function drawLegend(port) {
   const number = state => port.looks.filter(look => look.state === state).length;
   const box = state => [element("path", {class: `mark ${state}`, d: {clear: "M5 1h8v13h-8z", partly: "M5 5h8v9h-8z", clouded: "M5 7h8v6h-8z", outside: "M5 7h8v6h-8z"}[state]})];
   const items = port.berths.length ? ["clear", "partly", "clouded", "outside"].map(state => key(box(state), `${SHORT_STATE[state]}: ${count(number(state), "look")}`)) : [];
+  const unscreened = port.looks.filter(look => look.screened === false).length;
+  if (unscreened) items.push(key([element("path", {class: "mark clear unscreened", d: "M5 1h8v13h-8z"})], `not screened for cloud: ${count(unscreened, "look")}`));
   if (port.berths.length) {
     items.push(
       key([element("circle", {class: "dot occupied", cx: 9, cy: 7, r: 4})], "berth occupied"),

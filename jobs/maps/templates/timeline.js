@@ -63,6 +63,8 @@ class Timeline {
     this.rows.forEach((row, n) => { svg.append(...this.row(row, n, y)); y += row.height; });
     this.hand = handOf(this.height);
     this.slider.style.width = `${this.width}px`;
+    // a finger moves the hand; where the timeline is longer than its room, it scrolls
+    this.slider.style.touchAction = this.stretch === 1 ? "pan-y" : "pan-x pan-y";
     this.slider.replaceChildren(svg, this.hand);
     this.drawNames();
     this.show(this.at);
@@ -88,7 +90,7 @@ class Timeline {
     const gaps = places.slice(1).map((x, n) => x - places[n]).filter(gap => gap > 0.5);
     const half = Math.max(1.5, Math.min(5, ...gaps.map(gap => gap / 2 - 0.75)));
     return this.port.looks.map(look => {
-      const mark = element("path", {class: `mark ${look.state || "unjudged"}`, d: markOf(look.state, this.x(look.time), half)});
+      const mark = element("path", {class: `mark ${look.state || "unjudged"}${look.screened === false ? " unscreened" : ""}`, d: markOf(look.state, this.x(look.time), half)});
       mark.append(element("title", {}, lookLine(look)));
       return mark;
     });
