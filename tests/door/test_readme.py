@@ -101,7 +101,7 @@ def test_commands_in_the_text_exist_with_their_options() -> None:
     text = re.sub(
         r"```.*?```", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
     )
-    found = re.findall(r"`berthwatch ([a-z-]+)([^`]*)`", text)
+    found = re.findall(r"`berthwatch ([a-z][a-z-]*)([^`]*)`", text)
     assert found
     for name, rest in found:
         asked = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", rest))

@@ -13,7 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from jobs.domain import EstimateSettings, code_version, estimate_settings
+from jobs.errors import InputError
 from jobs.publish import HISTORIES_KEPT, PublishedResult
+from jobs.review import What
 from jobs.run import PortResult, errors_behind, voyages_between
 from jobs.visits import (
     DAY_S,
@@ -45,6 +47,7 @@ def estimated_anew(
     result: PublishedResult, changes: Mapping[str, Any], model: str | None
 ) -> tuple[PublishedResult, dict[str, xr.Dataset]]:
     """The result with changed settings, and its series; InputError for settings of no use."""
+    _refuse_lost_entries(result, changes)
     settings = changed_settings(result.provenance["estimates"], changes)
     errors = errors_behind(str(result.provenance["model_digest"]), model)
     seen = set(result.visits["visit_id"])
@@ -90,15 +93,36 @@ def _port_anew(
     errors: tuple[MeasuredError, ...],
     entries: tuple[CargoEntry, ...],
 ) -> PortResult:
-    tables = _as_seen(result.of_port(port_id))
+    tables = _as_seen(result.of_port(port_id), result.provenance.get("reviews"))
     estimate = estimate_port(tables, result.period, settings, errors, entries)
     counted = with_estimates(tables, estimate)
     return PortResult(counted, estimate, port_series(counted, estimate, result.period))
 
 
-def _as_seen(tables: PortTables) -> PortTables:
-    """The tables without what an earlier estimate said of the visits."""
-    return replace(tables, visits=tables.visits.drop(columns=list(ESTIMATED)))
+def _as_seen(tables: PortTables, reviews: Mapping[str, Any] | None) -> PortTables:
+    """The tables without what an earlier estimate said of the visits; reviewers are believed as
+    far as then.
+    """
+    believed = {} if reviews is None else {name: reviews[name] for name in ("missed", "invented")}
+    looks = tables.looks
+    return replace(
+        tables,
+        visits=tables.visits.drop(columns=list(ESTIMATED)),
+        looks=looks if "reviewed" in looks else looks.assign(reviewed=False),
+        **believed,
+    )
+
+
+def _refuse_lost_entries(result: PublishedResult, changes: Mapping[str, Any]) -> None:
+    """InputError where reviewers said what ships carried, which published tables do not hold."""
+    reviews = result.provenance.get("reviews") or {}
+    lost = reviews.get("used_by_kind", {}).get(What.CARGO.value, 0)
+    if lost and "cargo" not in changes:
+        raise InputError(
+            f"the barrels of {result.tag} use {lost} decisions of reviewers on what ships carried, "
+            "which published tables do not hold; give them as cargo='entries.csv', or cargo=None "
+            "to count every stay as a cargo"
+        )
 
 
 def _in_order(result: PublishedResult, found: list[PortResult]) -> list[PortResult]:

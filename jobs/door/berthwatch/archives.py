@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import xarray as xr
@@ -76,7 +77,7 @@ class ArchivedPort:
         self,
         tag: str | None = None,
         snapshot: str | None = None,
-        chunks: Mapping[str, int] | str | None = "auto",
+        chunks: Mapping[str, int] | Literal["stored", "auto"] | None = "stored",
     ) -> xr.DataTree:
         """The port as an xarray DataTree, lazily: nothing but its index is read yet.
 
@@ -84,12 +85,13 @@ class ArchivedPort:
         root's attribute ``snapshot`` says which it is. Groups are kinds of sensor (``sentinel-2``,
         and ``sentinel-2-visual`` for true colour); each is in order of time. In them lie
         ``reflectance`` (or ``true_colour``), ``quality`` (flags), ``ship_probability`` and the
-        vessels as padded tables, ``vessel_x(time, vessel)`` and so on. ``chunks`` is xarray's; the
-        default makes one Dask chunk of each stored chunk, None opens without Dask.
+        vessels as padded tables, ``vessel_x(time, vessel)`` and so on. Numbers are float32, where
+        plain xarray makes float64. ``chunks`` is xarray's (None opens without Dask), or "stored":
+        one Dask chunk for each stored chunk.
 
         >>> tree = bw.open_archive("demo/archive")["RUVYP"].open()
-        >>> tree["sentinel-2"].reflectance.dims
-        ('time', 'band', 'y', 'x')
+        >>> tree["sentinel-2"].reflectance.dims, str(tree["sentinel-2"].reflectance.dtype)
+        (('time', 'band', 'y', 'x'), 'float32')
         >>> brightest = tree["sentinel-2"].reflectance.sel(band="nir").max("time")
 
         ArchiveError for a tag or snapshot that the archive does not have.
@@ -100,7 +102,7 @@ class ArchivedPort:
             store = store_at(self._archive, snapshot)
         else:
             store = self._archive.store(tag)
-        tree = open_tree(store, {} if chunks == "auto" else chunks)
+        tree = open_tree(store, {} if chunks == "stored" else chunks)
         ordered = tree.map_over_datasets(_in_time_order)
         ordered.attrs = dict(tree.attrs) | {"snapshot": store.session.snapshot_id}
         return ordered

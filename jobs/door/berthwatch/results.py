@@ -36,6 +36,7 @@ from jobs.publish import (
     read_published,
     read_results,
 )
+from jobs.review import use_lines
 from jobs.storage import Storage, storage_at
 from jobs.visits import DAY_S, Flows, ShipDraws, StayDraws, credible, doubted_estimates
 
@@ -498,6 +499,10 @@ class Result:
             return found
         return found.pinned(self._archive_tag)
 
+    def _reviews(self) -> Sequence[str]:
+        """What reviewers' decisions did to the numbers; nothing where there were none."""
+        return use_lines(self.published.provenance.get("reviews"))
+
     def _facts(self) -> dict[str, object]:
         units = self.published.provenance["units"]
         table = self.published.estimates
@@ -511,6 +516,7 @@ class Result:
                 f"{p}/{b}" for p, b in zip(table["port"], table["berth"], strict=True)
             ),
             **({} if self._home.anew is None else {"anew": self._home.anew}),
+            **({"reviewed": "; ".join(said)} if (said := self._reviews()) else {}),
         }
 
     def __repr__(self) -> str:
