@@ -38,7 +38,8 @@ _CARE = f"""What to keep in mind
 - visits_seen is what was seen; visits is an estimate that includes what was not, and is quoted with
   its interval (visits_low, visits_high hold 90 %). Intervals of periods or berths do not add up.
 - A period without looks (looks = 0) says nothing by its zeros.
-- Vessels with fixed = true are taken for a part of the port and counted nowhere else.
+- Only vessels with counted = true count as ships elsewhere; fixed = true is taken for a part of the
+  port, and review says what people decided.
 - {GEOPACKAGE} has times to a millisecond and no histories; what is NaN elsewhere is NULL there.
 - An empty cell has a meaning: the dictionary says which, column by column.
 """
