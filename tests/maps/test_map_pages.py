@@ -164,6 +164,21 @@ def test_a_vessel_is_chosen_by_keyboard_and_by_click_and_cited(folder: str) -> N
         browsed.check()
 
 
+def test_while_a_picture_is_awaited_all_that_is_seen_is_of_the_look_before(server: str) -> None:
+    with opened(server, hash="#port=RUVYP") as browsed:
+        browsed.page.keyboard.press("Home")
+        shown(browsed, "2024-03-01")
+        browsed.page.route("**/*.png", lambda route: None)  # a server that does not answer
+        browsed.page.keyboard.press("ArrowRight")
+        assert browsed.page.get_by_role("slider").get_attribute("aria-valuenow") == "2"
+        browsed.page.locator("#vessels button").first.click()
+        named(browsed, "look=RUVYP-sentinel-2-l2a-20240301T021000-00000000&vessel=")
+        assert browsed.page.is_hidden("#trouble")
+        shown(browsed, "2024-03-04")  # after some seconds without it
+        assert "2024-03-04 02:10 UTC is still on its way" in text_of(browsed, "#trouble")
+        named(browsed, "look=RUVYP-sentinel-2-l2a-20240304T021000-")
+
+
 def test_fixed_structure_is_shown_on_demand(folder: str) -> None:
     with opened(folder, hash="#port=RUVYP") as browsed:
         browsed.page.keyboard.press("Home")

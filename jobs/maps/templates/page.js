@@ -2,7 +2,7 @@
 
 const CALM_MS = 200;
 const byId = id => document.getElementById(id);
-const page = {ports: new Map(), waiting: new Map(), port: null, look: 0, picked: null, playing: false, turn: 0};
+const page = {ports: new Map(), waiting: new Map(), port: null, look: 0, shown: 0, picked: null, playing: false, turn: 0};
 
 /* Called by data/<port>.js. */
 window.berthwatchPort = facts => {
@@ -29,9 +29,9 @@ async function showPort(id, lookId, vesselId) {
   say("");
   if (page.view) page.view.remove();
   page.port = port;
-  page.view = new PortView(byId("map"), port, {picked, moved: place => { byId("pointer").textContent = degrees(place); }, missing: pictureMissing});
+  page.view = new PortView(byId("map"), port, {picked, moved: place => { byId("pointer").textContent = degrees(place); }, missing: pictureMissing, late: pictureLate});
   page.view.told.moved(page.view.placeOf(page.view.map.getCenter()));
-  page.timeline = new Timeline(byId("slider"), byId("names"), byId("scroll"), port, {go: index => { stop(); go(index); }, goTo: time => { stop(); go(port.looks.findIndex(look => look.time >= time)); }});
+  page.timeline = new Timeline(byId("slider"), byId("names"), byId("scroll"), port, {go: move, goTo: time => move(port.looks.findIndex(look => look.time >= time))});
   byId("look").replaceChildren(...port.looks.map((look, n) => new Option(`${n + 1} · ${lookLine(look)}`, n)));
   byId("shorter").disabled = true;
   byId("approximate").hidden = !port.approximate || !port.berths.length;
@@ -60,6 +60,7 @@ async function go(index) {
   byId("last").disabled = byId("next").disabled = index === port.looks.length - 1;
   await page.view.show(look);
   if (turn !== page.turn) return;
+  page.shown = index; // until now all that is seen is of the look before
   page.picked = null;
   page.view.draw(look);
   tell(look, index);
@@ -114,7 +115,7 @@ function buttonLine(text, pressed) {
 }
 
 function pickVessel(id) {
-  const vessel = page.port.looks[page.look].vessels.find(each => each.id === id);
+  const vessel = page.port.looks[page.shown].vessels.find(each => each.id === id);
   if (!vessel) return say(`The address names the vessel ${id}, which this look does not have.`);
   return pick("vessel", id, vessel.kind === "ship" ? "vessel" : "fixed");
 }
@@ -139,12 +140,20 @@ function pictureMissing(address) {
   say(`The picture ${address} cannot be read: the map is not whole, or its server was stopped.`);
 }
 
+/* A part that has not come looks like one that was not imaged. */
+function pictureLate(look) {
+  say(look ? `The picture of ${utc(look.time)} UTC is still on its way: hatched may mean no more than that.` : "");
+}
+
 function say(text) {
   byId("trouble").hidden = !text;
   byId("trouble").textContent = text;
 }
 
-function step(by) { stop(); go(Math.min(Math.max(page.look + by, 0), page.port.looks.length - 1)); }
+/* Go where a person wants to; what was said before is over. */
+function move(index) { stop(); say(""); go(index); }
+
+function step(by) { move(Math.min(Math.max(page.look + by, 0), page.port.looks.length - 1)); }
 
 /* --- playing --- */
 
@@ -173,7 +182,7 @@ function stop() {
   if (!page.playing) return;
   page.playing = false;
   showPlaying();
-  tell(page.port.looks[page.look], page.look);
+  tell(page.port.looks[page.shown], page.shown);
 }
 
 function showPlaying() {
@@ -187,7 +196,7 @@ function readAddress() { return new URLSearchParams(location.hash.slice(1)); }
 
 /* Browsers refuse to change the address many times a second: it follows when things are calm. */
 function writeAddress() {
-  const named = new URLSearchParams({port: page.port.id, look: page.port.looks[page.look].id});
+  const named = new URLSearchParams({port: page.port.id, look: page.port.looks[page.shown].id});
   if (page.picked && page.picked.kind === "vessel") named.set("vessel", page.picked.id);
   page.address = `#${named}`;
   clearTimeout(page.writing);
@@ -261,7 +270,7 @@ function begin() {
   byId("next").onclick = () => step(1);
   byId("last").onclick = () => step(1e9);
   byId("play").onclick = play;
-  byId("look").onchange = event => { stop(); go(Number(event.target.value)); };
+  byId("look").onchange = event => move(Number(event.target.value));
   byId("longer").onclick = () => { page.timeline.zoom(2); byId("shorter").disabled = false; };
   byId("shorter").onclick = () => { byId("shorter").disabled = page.timeline.zoom(0.5) === 1; };
   byId("see-all").onclick = () => page.view.seeAll();

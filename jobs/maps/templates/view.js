@@ -8,7 +8,7 @@ const PATIENCE_MS = 4000; // then a picture is shown as far as it has come
 class PortView {
   constructor(element, port, told) {
     this.port = port;
-    this.told = told; // {picked(kind, id), moved(place), missing(address)}
+    this.told = told; // {picked(kind, id), moved(place), missing(address), late(look or null)}
     const grid = port.grid;
     const crs = L.extend({}, L.CRS.Simple, {
       transformation: new L.Transformation(1, 0, 1, 0),
@@ -48,7 +48,11 @@ class PortView {
         if (picture === this.picture) { picture.setOpacity(1); this.keepOnly(picture); }
         done();
       };
-      const timer = setTimeout(finish, PATIENCE_MS);
+      const timer = setTimeout(() => {
+        picture.once("load", () => { if (picture === this.picture) this.told.late(null); });
+        if (picture === this.picture) this.told.late(look);
+        finish();
+      }, PATIENCE_MS);
       picture.on("load", finish);
       picture.setOpacity(0);
       picture.addTo(this.map);
