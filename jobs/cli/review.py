@@ -50,7 +50,8 @@ def review(
         ),
     ] = None,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: a free one.")
+        int,
+        typer.Option("--listen-port", min=0, max=65535, help="Port to listen on; 0: a free one."),
     ] = 0,
     host: Annotated[
         str,
@@ -87,8 +88,6 @@ def review(
     a token; Ctrl-C ends it. Decisions are rows in the archive that are never changed: what the
     machine said stays, and the next `berthwatch run` uses them as looks of known quality
     (`run --without-reviews` does not).
-
-    Example: berthwatch review job.yaml --reviewer anna --open
     """
     if agreement:
         _show_agreement(pinned(source), as_json)

@@ -76,7 +76,7 @@ def _listening(host: str, port: int) -> socket.socket:
         found.close()
         raise InputError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another "
-            "with --port, or leave it out for a free one"
+            "with --listen-port, or leave it out for a free one"
         ) from error
     return found
 
