@@ -16,6 +16,9 @@ SHORTEST_M, LONGEST_M = 5.0, 500.0
 SAME_FROM = 0.3
 """Overlap (intersection over union) from which two outlines are the same ship."""
 
+SAME_BOX_FROM = 0.5
+"""Overlap from which a hull was drawn over one that was there; two ships side by side have less."""
+
 
 def vessel_from(corners: Corners, score: float) -> Vessel:
     """The ship in the least rectangle around an outline; InputError for what is no ship's."""

@@ -7,14 +7,14 @@ the pixels were read anew or another network looked at them it is kept, but not 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from jobs.domain import OverpassRecord, Port, ReviewSettings, Vessel
 from jobs.errors import InputError
-from jobs.review.decision import VERDICTS, Decision, What
+from jobs.review.decision import VERDICTS, Corners, Decision, What
 from jobs.review.dispute import disputed
-from jobs.review.hull import SAME_FROM, overlap, same_box, vessel_from
+from jobs.review.hull import SAME_BOX_FROM, SAME_FROM, overlap, same_box, vessel_from
 from jobs.visits import (
     Cargo,
     CargoEntry,
@@ -31,7 +31,7 @@ OTHER_MODEL = "they are about what another network found"
 GONE = "the network no longer reports that vessel there"
 NOT_DONE = "its overpass has no result yet"
 NO_BERTH = "its berth is no longer in the port file"
-FOUND_NOW = "the network now finds that ship by itself"
+FOUND_NOW = "the network finds that ship by itself"
 TWICE = "another reviewer drew the same ship"
 REJECTED = "a reviewer takes that ship for none"
 NO_VISIT = "its vessel belongs to no visit that counts"
@@ -166,12 +166,21 @@ class _Resolution:
             for of, other in others.values()
         ):
             return TWICE
-        if each.seen.model != self.model_digest and any(
-            overlap(ship.corners, found.corners) >= SAME_FROM
-            for found in self.vessels[each.overpass].values()
-        ):
+        # of what the reviewer saw, only a box drawn over again is meant; two ships may lie close
+        least = SAME_BOX_FROM if each.seen.model == self.model_digest else SAME_FROM
+        if any(overlap(ship.corners, hull) >= least for hull in self._hulls_in(each.overpass)):
             return FOUND_NOW
         return ""
+
+    def _hulls_in(self, overpass: str) -> Iterator[Corners]:
+        """The hulls of the network's vessels that no reviewer rejects, as corrected."""
+        for id, found in self.vessels[overpass].items():
+            said = [each for each in self.kept if each.vessel == id]
+            verdicts = [each.what for each in said if each.what in VERDICTS]
+            if verdicts and verdicts[-1] is not What.SHIP:
+                continue
+            hulls = [each.corners for each in said if each.what is What.HULL]
+            yield hulls[-1] if hulls else found.corners
 
     def _drop(self, vessel_id: str, why: str) -> None:
         for each in [each for each in self.kept if each.vessel == vessel_id]:

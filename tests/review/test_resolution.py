@@ -195,6 +195,18 @@ def test_why_decisions_are_not_used() -> None:
         assert any(reason in line for line in use_lines(use))
 
 
+def test_a_ship_drawn_over_a_box_that_counts_is_not_counted_twice() -> None:
+    of = record(AT_OIL)
+    over = said("drawn", of, id="o-d1", value={"corners": [list(each) for each in AT_OIL.corners]})
+    found, tables = counted([over], of)
+    assert ships_at(tables, "oil-1") == [1]
+    assert list(found.unused.values()) == [resolution.FOUND_NOW]
+    # nor is it where that box was rejected: then it takes its place
+    _, tables = counted([over, said("not_ship", of, AT_OIL)], of)
+    assert ships_at(tables, "oil-1") == [1]
+    assert list(tables.vessels.loc[tables.vessels["counted"], "review"]) == ["drawn"]
+
+
 def test_a_ship_drawn_by_two_counts_once() -> None:
     of = record()
     x, y = AT_OIL.x, AT_OIL.y + 40
