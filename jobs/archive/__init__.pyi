@@ -4,7 +4,7 @@ from .layout import archive_layout
 from .maintenance import clean, overview, snapshots
 from .merge import MergeRefusedError
 from .opening import opening_source
-from .packing import open_tree
+from .packing import open_image, open_tree
 from .pool import Archives
 from .repository import PortArchive, port_name
 from .retry import is_storage_error, with_retries
@@ -22,6 +22,7 @@ __all__ = [
     "clean",
     "digest_of_read",
     "is_storage_error",
+    "open_image",
     "open_tree",
     "opening_source",
     "overview",

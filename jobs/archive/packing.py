@@ -16,6 +16,8 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from jobs.domain import Sensor
+
 SCALES = ("scale_factor", "add_offset")
 
 
@@ -50,3 +52,18 @@ def _group(store: Any, name: str, chunks: Any) -> xr.Dataset:
         single_scale(variable.attrs)
     decoded: xr.Dataset = xr.decode_cf(raw, decode_coords="all")
     return decoded
+
+
+def open_image(store: Any, sensor: Sensor) -> xr.DataArray:
+    """The image of a sensor's family in physical values, float32, NaN where there is no data.
+
+    Of archives of every version: true colour is 0..1, also where 8 bits without a scale are kept.
+    Lazy, without Dask; its axes are time, band, y and x.
+    """
+    encoding = sensor.encoding
+    raw = xr.open_zarr(store, group=sensor.family, consolidated=False, chunks=None, decode_cf=False)
+    attributes = raw[encoding.variable].attrs
+    attributes |= {"scale_factor": encoding.scale, "add_offset": encoding.offset, "_FillValue": 0}
+    single_scale(attributes)
+    decoded: xr.Dataset = xr.decode_cf(raw, decode_coords="all")
+    return decoded[encoding.variable]

@@ -29,7 +29,7 @@ from titiler.core.dependencies import DefaultDependency
 from titiler.core.errors import DEFAULT_STATUS_CODES, add_exception_handlers
 from titiler.xarray.factory import TilerFactory
 
-from jobs.archive import Step
+from jobs.archive import Step, open_image
 from jobs.domain import SENSORS, Port
 from jobs.maps.pyramid import tiled
 from jobs.maps.source import MapSource
@@ -132,19 +132,12 @@ def _reader(source: MapSource, looks: Mapping[str, _Look]) -> Callable[..., Xarr
     """What titiler calls with a look's id: a reader of its pixels, opened by xarray alone."""
 
     @cache
-    def opened(port_id: str, family: str) -> xr.Dataset:
-        return xr.open_dataset(
-            source.archives[port_id].store(),  # type: ignore[arg-type]  # a Zarr store like any
-            engine="zarr",
-            group=family,
-            consolidated=False,
-            decode_coords="all",
-        )
+    def opened(port_id: str, sensor: str) -> xr.DataArray:
+        return open_image(source.archives[port_id].store(), SENSORS[sensor])
 
     def reader(look: str, tms: TileMatrixSet) -> XarrayReader:
-        port, step = looks[look].port, looks[look].step
-        sensor = SENSORS[step.sensor]
-        steps = opened(port.id, sensor.family)[sensor.encoding.variable]
+        step = looks[look].step
+        steps = opened(looks[look].port.id, step.sensor)
         return XarrayReader(steps.isel(time=step.index), tms=tms)
 
     return reader

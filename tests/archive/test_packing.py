@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from jobs.archive import CopyFormat, PortArchive, open_tree
+from jobs.archive import CopyFormat, PortArchive, open_image, open_tree
 from jobs.archive import schema as archive_schema
 from jobs.domain import SENSORS, Overpass, Pixels, Sensor
 from tests.archive.test_archive import archive, fill, passes, pixels
@@ -154,6 +154,22 @@ def test_the_lines_in_the_docs_do_it_without_our_code(found: PortArchive) -> Non
     xr.testing.assert_equal(
         names["scenes"].reflectance, open_tree(found.store())["sentinel-2"].reflectance
     )
+
+
+@pytest.mark.parametrize("version", ["found", "old"])
+def test_physical_values_are_the_same_from_archives_of_every_version(
+    version: str, request: pytest.FixtureRequest
+) -> None:
+    store = request.getfixturevalue(version).store()
+    image = open_image(store, VISUAL)
+    assert (image.dtype, image.dims) == (np.float32, ("time", "band", "y", "x"))
+    np.testing.assert_array_equal(image[0], VISUAL.encoding.decode(picture().image))
+    assert float(image[0].max()) == 1
+    assert np.isnan(image[0, 0, 0, 0])
+    sensor = SENSORS["sentinel-2-l2a"]
+    reflectance = open_image(store, sensor)
+    assert reflectance.dtype == np.float32
+    np.testing.assert_array_equal(reflectance[0], sensor.encoding.decode(pixels(4).image))
 
 
 def test_a_tree_opens_lazily_and_without_a_warning(found: PortArchive) -> None:
