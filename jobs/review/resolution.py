@@ -34,6 +34,7 @@ NO_BERTH = "its berth is no longer in the port file"
 FOUND_NOW = "the network finds that ship by itself"
 TWICE = "another reviewer drew the same ship"
 REJECTED = "a reviewer takes that ship for none"
+NOT_ALL_JUDGED = "a ship in that look is not judged, so that it is not whole"
 NO_VISIT = "its vessel belongs to no visit that counts"
 OTHER_CARGO = "another entry says otherwise of the same visit"
 
@@ -226,7 +227,8 @@ def with_cargo(
 ) -> tuple[tuple[CargoEntry, ...], Resolved]:
     """The entries with those that reviewers made, each for the visit its vessel belongs to now.
 
-    A job's own file has the word: what it says of a visit holds.
+    A job's own file has the word: what it says of a visit holds. Looks that hold ships which nobody
+    judged are not used as whole ones.
     """
     by_visit = {entry.visit_id: entry for entry in entries}
     visits = dict(zip(tables.vessels["vessel_id"], tables.vessels["visit_id"], strict=True))
@@ -240,6 +242,11 @@ def with_cargo(
             unused[each.id] = NO_VISIT
         elif by_visit.setdefault(visit_id, entry).what is not entry.what:
             unused[each.id] = OTHER_CARGO
+    whole = tables.looks[tables.looks["reviewed"]]
+    checked = set(zip(whole["overpass_id"], whole["berth"], strict=True))
+    for each in resolved.decisions:
+        if each.what is What.LOOK and (each.overpass, each.berth) not in checked:
+            unused.setdefault(each.id, NOT_ALL_JUDGED)
     used = tuple(id for id in resolved.used if id not in unused)
     return tuple(by_visit.values()), replace(resolved, used=used, unused=unused)
 

@@ -207,8 +207,16 @@ def look_at(
         screened=not bool(np.any(quality & np.uint8(Quality.UNSCREENED))),
         state=state,
         sightings=sightings,
-        whole=(record.overpass_id, area.berth.id) in review.whole,
+        whole=_is_whole(record.overpass_id, area.berth.id, sightings, review),
     )
+
+
+def _is_whole(
+    overpass_id: str, berth_id: str, sightings: Iterable[Sighting], review: PortReview
+) -> bool:
+    """Whether a reviewer checked the whole look, and knew every ship that counts in it."""
+    judged = all(sighting.review.verdict is not Verdict.NONE for sighting in sightings)
+    return judged and (overpass_id, berth_id) in review.whole
 
 
 def _fraction(quality: NDArray[np.uint8], lacks: Quality) -> float:

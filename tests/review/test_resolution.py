@@ -163,6 +163,17 @@ def test_another_berth_and_a_whole_look() -> None:
     assert set(tables.looks["state"]) == {LookState.CLEAR.value}
 
 
+def test_a_look_with_a_ship_that_nobody_judged_is_not_whole() -> None:
+    of = record(AT_OIL)
+    look = said("look", of)
+    for decisions, whole in (([look, said("ship", of, AT_OIL)], True), ([look], False)):
+        found, tables = counted(decisions, of)
+        _, found = with_cargo(found, tables, ())
+        assert bool(tables.looks["reviewed"].any()) == whole
+        assert (look.id in found.used) == whole
+        assert (found.unused.get(look.id) == resolution.NOT_ALL_JUDGED) != whole
+
+
 def test_why_decisions_are_not_used() -> None:
     of, other = record(AT_OIL, BESIDE), record(hours=24)
     moved = replace(AT_OIL, corners=tuple((x + 30, y) for x, y in AT_OIL.corners))
