@@ -35,6 +35,7 @@ $(STAMP): pyproject.toml
 		echo "      stop now and set TORCH_INDEX to an index of CPU builds to avoid it"; fi
 	$(PIP) $(TORCH_FLAGS) "$(TORCH)"
 	$(PIP) --editable ".[dev]"
+	$(BIN)/python -m jobs.visits.compile_ahead
 	@touch $@
 
 install: $(STAMP)  ## Set up .venv/ with the berthwatch command

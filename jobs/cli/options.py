@@ -32,7 +32,11 @@ ClusterOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Worker processes of a local cluster; one per core."),
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Worker processes of a local cluster; one per core, fewer for a first taste.",
+    ),
 ]
 Replan = Annotated[
     bool, typer.Option("--replan", help="Search the catalogs again instead of the pinned plan.")

@@ -143,11 +143,12 @@ def run_and_report(
     """A whole run, and what it says at its end; returns the exit code."""
     from jobs.publish import published_doubts
     from jobs.review import use_lines
-    from jobs.run import connect, run_plan  # with all that computes, which --help can do without
+    from jobs.run import connect, run_plan, workers_needed  # with all that computes
 
+    storage = storage_at(found.archive)
+    workers = workers or workers_needed(found, options, storage)
     ended = run_plan(found, options, connect(cluster, workers), err)
     reviews = ended.reviews
-    storage = storage_at(found.archive)
     folder = None if ended.folder is None else storage.url_of(ended.folder)
     doubts = [] if ended.folder is None else published_doubts(storage, ended.folder)
     _report_run(ended.summary, folder, doubts, reviews, as_json)

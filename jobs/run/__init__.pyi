@@ -1,5 +1,7 @@
 from .backlog import RunOptions, work_items
 from .cluster import WORKER_ENVIRONMENT, WorkerCount, checked, connect, count_workers
+from .cluster import WORKER_ENVIRONMENT, WorkerCount, connect, count_workers
+from .enough_workers import workers_needed
 from .exit_codes import FINAL, ExitCode
 from .kept_inputs import keep_inputs
 from .pipeline import run_plan
@@ -40,4 +42,5 @@ __all__ = [
     "verify_sample",
     "voyages_between",
     "work_items",
+    "workers_needed",
 ]
