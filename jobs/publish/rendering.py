@@ -78,6 +78,15 @@ class Rendering:
         """All that is needed to make the same picture, for provenance."""
         return {**asdict(self), "looks": list(self.looks)}
 
+    @property
+    def words(self) -> str:
+        """The same in a sentence, for a page."""
+        by = f"{len(self.looks)} of its clearest looks" if self.looks else "no look: none is usable"
+        return (
+            f"{self.sensor}: values from {self.low:g} (black) to {self.high:g} (white), the same in "
+            f"red, green and blue, gamma {self.gamma:g}, fixed by {by}"
+        )
+
     @classmethod
     def described(cls, facts: Mapping[str, Any]) -> Rendering:
         """From what ``describe`` gave."""

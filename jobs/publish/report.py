@@ -21,6 +21,7 @@ from jobs.publish.number_text import EstimateText, share_text, utc
 from jobs.publish.pictures import Chip, chips
 from jobs.publish.port_map import PortMap, embedded_map
 from jobs.publish.publication import Publication
+from jobs.publish.rendering import Rendering
 from jobs.publish.report_rows import (
     AnchorageRow,
     Basis,
@@ -57,6 +58,8 @@ class PortPage:
 
     port: Port
     map: PortMap | None
+    renderings: tuple[Rendering, ...]
+    """How the imagery of each sensor is shown, in all pictures of the port."""
     visits: EstimateText | None
     """At all berths together; None where there is no berth but anchorages."""
     seen_at_berths: int
@@ -118,6 +121,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
     return PortPage(
         port=port,
         map=embedded_map(tables, publication.imagery, MAP_BYTES // len(publication.tables)),
+        renderings=tuple(publication.imagery.renderings(port.id).values()),
         visits=visits_at_berths([estimate]),
         seen_at_berths=_visits_seen(rows, anchorages=False),
         seen_at_anchorages=_visits_seen(rows, anchorages=True),

@@ -208,6 +208,12 @@ def test_the_page_of_a_usual_job_is_small(html):
     assert len(html) < 3_000_000
 
 
+def test_how_pictures_were_rendered_is_said(page, publication):
+    rendering = publication.imagery.renderings("RUVYP")["sentinel-2-l2a"]
+    assert f"Vostochny, {rendering.words}" in " ".join(page.text.split())
+    assert "values from 0 (black) to 0.2 (white), the same in red, green and blue" in page.text
+
+
 def test_failures_stand_with_their_reasons_and_nothing_in_them_is_markup(page, html):
     assert "S2B_53TMH_20240417_0_L2A: <not found>" in page.text
     assert "<not found>" not in html
