@@ -83,8 +83,8 @@ class Rendering:
         """The same in a sentence, for a page."""
         by = f"{len(self.looks)} of its clearest looks" if self.looks else "no look: none is usable"
         return (
-            f"{self.sensor}: values from {self.low:g} (black) to {self.high:g} (white), the same in "
-            f"red, green and blue, gamma {self.gamma:g}, fixed by {by}"
+            f"{self.sensor}: values from {self.low:g} (black) to {self.high:g} (white), the same "
+            f"in red, green and blue, gamma {self.gamma:g}, fixed by {by}"
         )
 
     @classmethod
