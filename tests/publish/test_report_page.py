@@ -111,6 +111,20 @@ def test_keys_move_and_zoom_the_map(browsed: Browsed, port_map: Locator) -> None
     assert port_map.locator("[data-does=in]").is_disabled()
 
 
+def test_buttons_work_by_pointer_and_by_keyboard_and_mark_nothing(
+    browsed: Browsed, port_map: Locator
+) -> None:
+    button, before = port_map.locator("[data-does=in]"), width(port_map)
+    button.click()
+    assert width(port_map) == pytest.approx(before / 1.6, rel=1e-3)
+    button.focus()
+    browsed.page.keyboard.press("Enter")
+    browsed.page.keyboard.press(" ")
+    assert width(port_map) == pytest.approx(before / 1.6**3, rel=1e-3)
+    assert port_map.locator(".map-copied").input_value() == ""
+    assert port_map.locator(".map-mark path").count() == 0
+
+
 def test_another_look_changes_picture_ships_and_words(browsed: Browsed, port_map: Locator) -> None:
     choice = port_map.locator(".map-choice")
     before, look = picture(port_map), port_map.get_attribute("data-look")

@@ -95,7 +95,7 @@
       frame.addEventListener("pointermove", (event) => this.move(event));
       for (const name of ["pointerup", "pointercancel"]) frame.addEventListener(name, (event) => this.up(event));
       frame.addEventListener("pointerleave", () => { if (!this.pointers.size) this.position.textContent = ""; });
-      frame.addEventListener("dblclick", (event) => this.zoom(2, this.at(event)));
+      frame.addEventListener("dblclick", (event) => event.target.closest("button") || this.zoom(2, this.at(event)));
       frame.addEventListener("focus", () => { this.position.textContent = `centre ${words(this.lonlat(this.centre()))}`; });
       frame.addEventListener("blur", () => { this.position.textContent = ""; });
     }
@@ -231,7 +231,7 @@
     }
 
     down(event) {
-      if (event.button) return;
+      if (event.button || event.target.closest("button")) return;
       this.frame.setPointerCapture(event.pointerId);
       this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
       this.moved = this.pointers.size > 1 ? 99 : 0;
@@ -273,7 +273,7 @@
     }
 
     key(event) {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target !== this.frame || event.ctrlKey || event.metaKey || event.altKey) return;
       const step = this.view.width / 8;
       const does = {
         ArrowLeft: () => this.pan(-step, 0), ArrowRight: () => this.pan(step, 0),
