@@ -63,21 +63,28 @@ class Found:
     """A detection on the map."""
 
     kind: str
-    """vessel or fixed."""
+    """vessel, fixed, or doubt for what reviewers rejected."""
     outline: Outline
     vessel_id: str
     berth: str
     length: str
     score: str
+    review: str
+    """What reviewers take it for; empty where none of them said."""
     lon: float
     lat: float
 
     @property
     def words(self) -> str:
         """One line about it."""
-        what = "Taken for fixed structure" if self.kind == "fixed" else f"Ship of {self.length} m"
+        what = {
+            "vessel": f"Ship of {self.length} m",
+            "fixed": "Taken for fixed structure",
+            "doubt": "Rejected by reviewers",
+        }[self.kind]
         where = f" at {self.berth}" if self.berth else ""
-        return f"{what}{where}, score {self.score}"
+        said = f", reviewers: {self.review.replace('_', ' ')}" if self.review else ""
+        return f"{what}{where}, score {self.score}{said}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,12 @@ class Shown:
 
     @property
     def fixed(self) -> int:
-        return len(self.found) - self.ships
+        return sum(one.kind == "fixed" for one in self.found)
+
+    @property
+    def rejected(self) -> int:
+        """Detections that reviewers rejected."""
+        return len(self.found) - self.ships - self.fixed
 
 
 @dataclass(frozen=True)
@@ -310,15 +322,22 @@ def _found(tables: PortTables, overpass_id: str) -> Iterator[Found]:
     rows = rows.sort_values(["counted", "score", "vessel_id"], ascending=[False, False, True])
     for row in rows.itertuples():
         yield Found(
-            kind="vessel" if row.counted else "fixed",
+            kind=_kind(row),
             outline=outline(row.footprint, tables.port.grid),
             vessel_id=row.vessel_id,
             berth=names.get(row.berth, row.berth),
             length=_length(row),
             score=f"{row.score:.2f}",
+            review=row.review,
             lon=round(row.geometry.x, 6),
             lat=round(row.geometry.y, 6),
         )
+
+
+def _kind(row: pd.Series) -> str:
+    if row.counted:
+        return "vessel"
+    return "doubt" if row.review else "fixed"
 
 
 def _length(row: pd.Series) -> str:

@@ -66,6 +66,7 @@ FILES = {
         for kind in ("csv", "parquet")
     ),
     "README.txt",
+    "SHA256SUMS",
     "data_dictionary.csv",
     "items.json",
     "results.gpkg",
@@ -700,6 +701,23 @@ def test_chips_are_the_newest_and_no_more_than_asked_for(publication):
     assert len(found) == 3
     assert found[0].time == newest
     assert all(a.time >= b.time for a, b in itertools.pairwise(found))
+
+
+def test_what_reviewers_rejected_is_no_ship_and_no_structure_on_the_map(publication):
+    tables = publication.tables["RUVYP"]
+    look = clear_looks(tables)[0].overpass_id
+    there = tables.vessels["overpass_id"] == look
+    judged = tables.vessels.assign(
+        counted=~there, review=np.where(there, "not_ship", tables.vessels["review"])
+    )
+    marked = dataclasses.replace(tables, vessels=judged)
+    shown = embedded_map(marked, publication.imagery, 600_000).shown
+    assert (shown.ships, shown.fixed, shown.rejected) == (0, 0, int(there.sum()))
+    assert shown.rejected > 0
+    for one in shown.found:
+        assert one.kind == "doubt"
+        assert one.words.startswith("Rejected by reviewers")
+        assert one.words.endswith("reviewers: not ship")
 
 
 def test_chips_say_of_how_many_they_are_the_newest(page, publication):

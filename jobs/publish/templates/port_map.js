@@ -4,6 +4,7 @@
   const LEAST_WIDTH = 10; // pixels of the imagery across the map, at the nearest
   const STEPS = [2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001];
   const BARS = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000];
+  const KINDS = { vessel: "ship", fixed: "fixed structure", doubt: "rejected by reviewers" };
   const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
 
   function draw(parent, name, attributes, text) {
@@ -337,7 +338,7 @@
       for (const [kind, points, title] of look.found) this.outline(kind, points, title);
       this.enlarge();
       const count = (kind) => look.found.filter((one) => one[0] === kind).length;
-      this.says.textContent = `Shown: ${look.time} UTC, ${look.sensor}, ${count("vessel")} ships, ${count("fixed")} fixed. ${look.id}`;
+      this.says.textContent = `Shown: ${look.time} UTC, ${look.sensor}, ${count("vessel")} ships, ${count("fixed")} fixed${count("doubt") ? `, ${count("doubt")} rejected by reviewers` : ""}. ${look.id}`;
       this.list();
     }
 
@@ -365,7 +366,7 @@
         const row = put(body, "tr");
         const button = put(put(row, "td"), "button", "Show", { type: "button", "aria-label": `Show on the map: ${title}` });
         button.addEventListener("click", () => this.go(points, title, id));
-        for (const text of [kind === "fixed" ? "fixed structure" : "ship", berth || "—", length, score, lat.toFixed(5), lon.toFixed(5)]) put(row, "td", text);
+        for (const text of [KINDS[kind], berth || "—", length, score, lat.toFixed(5), lon.toFixed(5)]) put(row, "td", text);
         put(put(row, "td"), "code", id);
       }
     }
