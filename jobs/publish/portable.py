@@ -86,6 +86,7 @@ def report_folder(
     """Write ``index.html`` with every file of the result beside it, and a picture of every clear
     look under ``pictures/``; returns by port id how many pictures, and of how many clear looks.
 
+    The published page stays beside it, as the result's checksums cover it.
     It works from a web server and from the file system. Pixels are the archive's newest, rendered
     as the result says. ``target`` must not exist or be empty; it appears whole or not at all.
     Raises InputError for results of an older version.
@@ -101,7 +102,6 @@ def report_folder(
             if found is not None:
                 page = _with_map(page, found)
                 counts[port.id] = (len(found.looks), found.clear_looks)
-        (hidden / PAGE).unlink()
         # the policy of the published page allows no picture but those in it
         page = page.replace("img-src data:;", "img-src data: 'self' file:;", 1)
         (hidden / "index.html").write_text(page)

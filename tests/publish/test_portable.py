@@ -133,8 +133,15 @@ def test_the_folder_has_a_picture_of_every_clear_look_that_the_archive_has(
         made
     )
     assert ("no picture in the archive any more" in page) == (newest in clear)
-    assert not (target / "report.html").exists()
-    assert (target / "visits.csv").read_bytes()
+
+
+def test_every_file_of_the_result_is_in_the_folder_as_published(
+    written: Written, publication: Publication, root: LocalFolder
+) -> None:
+    published = root.path / folder_of(publication)
+    for path in published.rglob("*"):
+        if path.is_file():
+            assert (written[0] / path.relative_to(published)).read_bytes() == path.read_bytes()
 
 
 def test_pictures_in_the_folder_are_rendered_as_the_result_says(
