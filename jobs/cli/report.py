@@ -57,12 +57,14 @@ def _folder(storage: Storage, folder: str, target: Path) -> Path:
     with Progress(console=err, transient=True) as bar:
         tasks = {}
 
-        def progress(port_id: str, written: int, wanted: int) -> None:
+        def progress(port_id: str, done: int, wanted: int) -> None:
             if port_id not in tasks:
                 tasks[port_id] = bar.add_task(f"pictures of {port_id}", total=wanted)
-            bar.update(tasks[port_id], completed=written)
+            bar.update(tasks[port_id], completed=done)
 
-        counts = report_folder(storage, folder, archives, target, progress)
-    for port_id, (pictures, looks) in counts.items():
-        say(f"{port_id}: pictures of {pictures} of {looks} clear looks")
+        written = report_folder(storage, folder, archives, target, progress)
+    for port_id, pictures in written.items():
+        newest = "" if pictures.tagged else ", pixels of the newest commit: the result has no tag"
+        count = f"{pictures.number} of {pictures.clear_looks} clear looks"
+        say(f"{port_id}: pictures of {count}{newest}")
     return target / "index.html"

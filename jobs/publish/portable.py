@@ -6,6 +6,7 @@ import base64
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
 from itertools import count
 from pathlib import Path
@@ -35,6 +36,22 @@ _NOTE = re.compile(r'<p class="note" data-files>.*?</p>', re.DOTALL)
 
 Progress = Callable[[str, int, int], None]
 """Told of the port's id, and of its pictures written and wanted."""
+
+
+UNTAGGED = (
+    "The archive has no tag of this result (it is partial, or the tag was deleted): pixels are "
+    "those of the newest commit, and may not be those that the result was made from."
+)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a port in a folder."""
+
+    number: int
+    clear_looks: int
+    tagged: bool
+    """Whether their pixels are those at the result's tag; else they are the newest."""
 
 
 def one_page(storage: Storage, folder: str) -> bytes:
@@ -82,30 +99,41 @@ def report_folder(
     archives: Mapping[str, PortArchive],
     target: Path,
     progress: Progress,
-) -> dict[str, tuple[int, int]]:
+) -> dict[str, Pictures]:
     """Write ``index.html`` with every file of the result beside it, and a picture of every clear
-    look under ``pictures/``; returns by port id how many pictures, and of how many clear looks.
+    look under ``pictures/``; returns by port id what was written.
 
-    The published page stays beside it, as the result's checksums cover it.
-    It works from a web server and from the file system. Pixels are the archive's newest, rendered
-    as the result says. ``target`` must not exist or be empty; it appears whole or not at all.
-    Raises InputError for results of an older version.
+    The published page stays beside it, as the result's checksums cover it. It works from a web
+    server and from the file system. Pixels are those at the result's tag of the archive, the newest
+    where there is none, rendered as the result says. ``target`` must not exist or be empty; it
+    appears whole or not at all. Raises InputError for results of an older version.
     """
     result = read_results(storage, folder)
-    imagery = ArchiveImagery(archives, renderings_from(result.provenance))
-    counts: dict[str, tuple[int, int]] = {}
+    tag = f"{result.job}-{result.tag}"
+    tagged = {port.id for port in result.ports if tag in _tags(archives, port.id)}
+    pinned = {
+        port.id: archives[port.id].pinned(tag if port.id in tagged else None)
+        for port in result.ports
+        if port.id in archives
+    }
+    imagery = ArchiveImagery(pinned, renderings_from(result.provenance))
+    written: dict[str, Pictures] = {}
     with whole_folder(target) as hidden:
         shutil.copytree(storage.local(folder), hidden, dirs_exist_ok=True)
         page = _page((hidden / PAGE).read_bytes(), folder)
         for port in result.ports:
             found = _full_map(result, port, imagery, hidden, page, progress)
             if found is not None:
-                page = _with_map(page, found)
-                counts[port.id] = (len(found.looks), found.clear_looks)
+                page = _with_map(page, found, port.id in tagged)
+                written[port.id] = Pictures(len(found.looks), found.clear_looks, port.id in tagged)
         # the policy of the published page allows no picture but those in it
         page = page.replace("img-src data:;", "img-src data: 'self' file:;", 1)
         (hidden / "index.html").write_text(page)
-    return counts
+    return written
+
+
+def _tags(archives: Mapping[str, PortArchive], port_id: str) -> tuple[str, ...]:
+    return archives[port_id].tags() if port_id in archives else ()
 
 
 def _full_map(
@@ -134,7 +162,7 @@ def _full_map(
     return whole_map(tables, imagery, place, first=figure.group(1))
 
 
-def _with_map(page: str, found: PortMap) -> str:
+def _with_map(page: str, found: PortMap, tagged: bool) -> str:
     """The page with that map in the place of the port's."""
     environment = pages(TEMPLATES)
     environment.filters["utc"] = utc
@@ -143,6 +171,8 @@ def _with_map(page: str, found: PortMap) -> str:
         note = f"{found.left_out} clear looks have no picture in the archive any more."
     else:
         note = f"All {found.clear_looks} clear looks have a picture."
+    if not tagged:
+        note += f" {UNTAGGED}"
     figure = macros.port_map(found, note)  # type: ignore[attr-defined]
     return _figure(found.port.id).sub(lambda _: figure, page)
 

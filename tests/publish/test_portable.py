@@ -17,7 +17,7 @@ from jobs.domain import Pixels, Port, StageName, UnitResult, UnitState
 from jobs.errors import InputError
 from jobs.publish import portable
 from jobs.publish.imagery import ArchiveImagery
-from jobs.publish.portable import one_page, report_folder
+from jobs.publish.portable import Pictures, one_page, report_folder
 from jobs.publish.provenance import renderings_from
 from jobs.publish.publication import Publication
 from jobs.publish.read import read_published
@@ -27,7 +27,7 @@ from tests.support.browser import browsing, needs_chromium
 from tests.support.factories import make_port, make_publication
 from tests.support.scenes import noise, overpass, scene
 
-Written: TypeAlias = tuple[Path, dict[str, tuple[int, int]], list[tuple[str, int, int]]]
+Written: TypeAlias = tuple[Path, dict[str, Pictures], list[tuple[str, int, int]]]
 """The folder, what its writing returned, and the progress that was told."""
 
 
@@ -59,6 +59,11 @@ def archives(publication: Publication, root: LocalFolder) -> dict[str, PortArchi
         fork.write_pixels("sentinel-2-l2a", steps[name].index, pixels(port, number))
     done = [(UnitResult(name, StageName.TILE, UnitState.DONE), "key") for name in names]
     archive.commit(done, [fork], "fill", {})
+    archive.tag(f"{publication.job}-{publication.tag}")
+    later = archive.fork()
+    for name in names:  # tiled again since
+        later.write_pixels("sentinel-2-l2a", steps[name].index, pixels(port, 99))
+    archive.commit(done, [later], "again", {})
     return {port.id: archive}
 
 
@@ -126,7 +131,7 @@ def test_the_folder_has_a_picture_of_every_clear_look_that_the_archive_has(
     with_picture = [name for name in clear if name != newest]
     made = sorted(path.stem for path in (target / "pictures" / port.id).iterdir())
     assert made == with_picture
-    assert counts == {port.id: (len(with_picture), len(clear))}
+    assert counts == {port.id: Pictures(len(with_picture), len(clear), tagged=True)}
     assert told[-1] == (port.id, len(with_picture), len(clear))
     page = (target / "index.html").read_text()
     assert page.count(f'"pictures/{port.id}/') + page.count(f'"pictures\\/{port.id}\\/') >= len(
@@ -156,11 +161,33 @@ def test_pictures_in_the_folder_are_rendered_as_the_result_says(
         described[port.id, "sentinel-2-l2a"]
         == publication.imagery.renderings(port.id)["sentinel-2-l2a"]
     )
-    picture = next((written[0] / "pictures" / port.id).iterdir())
-    expected = ArchiveImagery(archives, described).rgb(port.id, picture.stem)
+    picture = min((written[0] / "pictures" / port.id).iterdir())
+    pinned = {port.id: archives[port.id].pinned(f"{publication.job}-{publication.tag}")}
+    expected = ArchiveImagery(pinned, described).rgb(port.id, picture.stem)
     assert expected is not None
     found = np.asarray(Image.open(picture)).astype(int)
     assert np.abs(found[60:, 60:] - expected[60:, 60:]).max() <= 3
+
+
+def test_pixels_of_a_result_without_a_tag_are_said_to_be_the_newest(
+    publication: Publication, root: LocalFolder, tmp_path: Path
+) -> None:
+    (port,) = publication.ports
+    tables = publication.tables[port.id]
+    look = tables.looks.loc[tables.looks["state"] == "clear", "overpass_id"].min()
+    elsewhere = LocalFolder(tmp_path / "other")
+    archive = PortArchive.create_or_open(elsewhere, port, np.zeros(port.grid.shape, bool))
+    archive.ensure([replace(overpass(scene({})), id=look)])
+    fork = archive.fork()
+    fork.write_pixels("sentinel-2-l2a", 0, pixels(port, 1))
+    archive.commit([(UnitResult(look, StageName.TILE, UnitState.DONE), "key")], [fork], "fill", {})
+    written = report_folder(
+        root, folder_of(publication), {port.id: archive}, tmp_path / "out", lambda *now: None
+    )
+    assert (written[port.id].number, written[port.id].tagged) == (1, False)
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert portable.UNTAGGED in page
+    assert f"{written[port.id].clear_looks - 1} clear looks have no picture" in page
 
 
 @needs_chromium
