@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 
-import pandas as pd
+import pyarrow.parquet as pq
 
 from jobs.domain import overlap_text, overlaps
 from jobs.publish.provenance import PROVENANCE, port_from
@@ -36,11 +36,12 @@ def _doubts(storage: Storage, folder: str) -> Iterator[str]:
     for port in ports:
         for pair in overlaps(port.berths):
             yield f"port {port.id}: {overlap_text(pair)}"
-    file = _opened(storage, folder, "looks.parquet")
-    looks = pd.read_parquet(file, columns=["port", "berth", "vessels"])
-    yield from map(str, crowded_berths(ports, looks))
-    yield from doubted_estimates(pd.read_parquet(_opened(storage, folder, "estimates.parquet")))
+    looks = _opened(storage, folder, "looks.parquet").read(["port", "berth", "vessels"])
+    yield from map(str, crowded_berths(ports, looks.to_pydict()))
+    estimates = _opened(storage, folder, "estimates.parquet").read()
+    yield from doubted_estimates(estimates.to_pylist())
 
 
-def _opened(storage: Storage, folder: str, name: str) -> io.BytesIO:
-    return io.BytesIO(storage.read(f"{folder}/{name}"))
+def _opened(storage: Storage, folder: str, name: str) -> pq.ParquetFile:
+    """By the reader that does without pandas, whose import would take longer than all of this."""
+    return pq.ParquetFile(io.BytesIO(storage.read(f"{folder}/{name}")))

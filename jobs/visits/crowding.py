@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from jobs.domain import Port
 
@@ -39,14 +40,18 @@ class CrowdedBerth:
         )
 
 
-def crowded_berths(ports: Iterable[Port], looks: pd.DataFrame) -> Iterator[CrowdedBerth]:
-    """The berths of a table of looks that were crowded, in the order of the ports."""
+def crowded_berths(ports: Iterable[Port], looks: Any) -> Iterator[CrowdedBerth]:
+    """The berths of a table of looks that were crowded, in the order of the ports.
+
+    ``looks`` gives the columns port, berth and vessels by name: a table of pandas, or lists where
+    the import of pandas would take too long.
+    """
+    of_port, of_berth, vessels = (np.asarray(looks[name]) for name in ("port", "berth", "vessels"))
     for port in ports:
-        of_port = looks[looks["port"] == port.id]
         for berth in port.berths:
             if berth.capacity is None:
                 continue
-            ships = of_port.loc[of_port["berth"] == berth.id, "vessels"]
+            ships = vessels[(of_port == port.id) & (of_berth == berth.id)]
             above, some = int((ships > berth.capacity).sum()), int((ships > 0).sum())
             if above >= LEAST_LOOKS and above > LEAST_SHARE * some:
                 most = int(ships.max())

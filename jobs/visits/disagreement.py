@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pandas as pd
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 from jobs.visits.occupancy.agreement import IMPROBABLE
 
+Row: TypeAlias = Any
+"""A row of estimates: its columns by name, with ``get``."""
 
-def is_doubted(row: pd.Series) -> bool:
+
+def is_doubted(row: Row) -> bool:
     """Whether a berth's row of estimates disagrees with its looks; not where it was not checked."""
     return bool(row.get("agreement", float("nan")) < IMPROBABLE)
 
 
-def disagreement_text(row: pd.Series) -> str:
+def disagreement_text(row: Row) -> str:
     """What a reader must know of a row of estimates that is doubted."""
     return (
         f"looks as odd as these have probability {row['agreement']:.3f} under the model, which "
@@ -24,8 +26,8 @@ def disagreement_text(row: pd.Series) -> str:
     )
 
 
-def doubted_estimates(estimates: pd.DataFrame) -> Iterator[str]:
+def doubted_estimates(estimates: Iterable[Row]) -> Iterator[str]:
     """A line for each berth whose estimate is doubted; results of before the check have none."""
-    for _, row in estimates.iterrows():
+    for row in estimates:
         if is_doubted(row):
             yield f"berth {row['berth']!r} of {row['port']}: {disagreement_text(row)}"

@@ -27,6 +27,7 @@ HEAVY = {
     "geopandas",
     "kubernetes",
     "numba",
+    "pandas",
     "pystac_client",
     "scipy",
     "stac_geoparquet",
