@@ -20,6 +20,7 @@ import argparse
 import hashlib
 import json
 import os
+import struct
 import sys
 import zipfile
 import zlib
@@ -31,6 +32,11 @@ SIGNATURE = "manifest.json.sig"
 FORMAT = "berthwatch-evidence-1"
 MOST_MANIFEST = 1 << 28
 PIECE = 1 << 20
+FIRST_DAY = 0x21
+"""1 January 1980, the day of every file in the ZIP."""
+UNIX, RIGHTS = 3, 0o644 << 16
+LONG_FROM, NOT_HERE = 0x7FFFFFFF, 0xFFFFFFFF
+"""A place in the ZIP from which on it is told in another field, and what stands instead of it."""
 
 
 class Folder:
@@ -70,27 +76,83 @@ class Archive:
             if member.filename in self.sizes:
                 self.faults.append(f"stands twice in the ZIP: {member.filename}")
             self.sizes[member.filename] = member.file_size
-        if not self._is_seamless(Path(path).stat().st_size):
+        if not self._is_as_made(path):
             self.faults.append(
-                "the ZIP itself is another than was made: bytes in it belong to no file. If "
-                "somebody packed it again, unpack it and check the folder"
+                "the ZIP itself is another than was made: bytes in it belong to no file, or what "
+                "it says of its files (sizes, times, rights) was changed. If somebody packed it "
+                "again, unpack it and check the folder"
             )
 
-    def _is_seamless(self, size: int) -> bool:
-        """Whether members and directory fill the ZIP: programs differ in what they show of gaps."""
-        end = 0
-        for member in sorted(self.zip.infolist(), key=lambda each: each.header_offset):
-            if member.header_offset != end or member.extra or member.comment:
-                return False
-            end += 30 + len(member.filename.encode()) + member.compress_size
-        listed = sum(46 + len(each.filename.encode()) for each in self.zip.infolist())
-        # the end of the directory, in the short and in the long form
-        return size - end - listed in (22, 98) and not self.zip.comment
+    def _is_as_made(self, path: str) -> bool:
+        """Whether all between and after the files is what their names, sizes and sums ask for.
+
+        Programs differ in which records of a ZIP they believe, and in what they show of gaps.
+        """
+        members, end, directory = self.zip.infolist(), 0, b""
+        try:
+            with Path(path).open("rb") as file:
+                for member in sorted(members, key=lambda each: each.header_offset):
+                    header = local_record(member)
+                    file.seek(end)
+                    if member.header_offset != end or file.read(len(header)) != header:
+                        return False
+                    end += len(header) + member.compress_size
+                directory = b"".join(map(central_record, members))
+                directory += end_records(len(members), len(directory), end)
+                file.seek(end)
+                return file.read(len(directory) + 1) == directory
+        except struct.error:  # larger than any file of evidence
+            return False
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The content of a member, piece by piece."""
         with self.zip.open(name) as file:
             yield from iter(lambda: file.read(PIECE), b"")
+
+
+def local_record(member: zipfile.ZipInfo) -> bytes:
+    """What stands before a file in the ZIP."""
+    name, flags = encoded(member.orig_filename)
+    facts = (member.CRC, member.compress_size, member.file_size, len(name), 0)
+    kind = member.compress_type
+    return struct.pack("<4s5H3L2H", b"PK\3\4", 20, flags, kind, 0, FIRST_DAY, *facts) + name
+
+
+def central_record(member: zipfile.ZipInfo) -> bytes:
+    """What the ZIP's directory says of a file."""
+    name, flags = encoded(member.orig_filename)
+    place, version, more = member.header_offset, 20, b""
+    if place > LONG_FROM:
+        more = struct.pack("<2HQ", 1, 8, place)
+        place, version = NOT_HERE, 45
+    facts = (member.CRC, member.compress_size, member.file_size, len(name), len(more), 0, 0, 0)
+    return (
+        struct.pack(
+            "<4s2B5H", b"PK\1\2", version, UNIX, version, flags, member.compress_type, 0, FIRST_DAY
+        )
+        + struct.pack("<3L5H2L", *facts, RIGHTS, place)
+        + name
+        + more
+    )
+
+
+def end_records(count: int, size: int, place: int) -> bytes:
+    """What ends a ZIP whose directory has so many files and bytes, and begins at that place."""
+    long = b""
+    if count > 0xFFFF or max(place, size) > LONG_FROM:
+        facts = (count, count, size, place)
+        long = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, *facts)
+        long += struct.pack("<4sLQL", b"PK\6\7", 0, place + size, 1)
+    short = (min(count, 0xFFFF),) * 2 + (min(size, NOT_HERE), min(place, NOT_HERE))
+    return long + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, *short, 0)
+
+
+def encoded(name: str) -> tuple[bytes, int]:
+    """A name as it stands in the ZIP, and the flags that say how it is written."""
+    try:
+        return name.encode("ascii"), 0
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass"), 0x800
 
 
 def is_safe(name: str) -> bool:

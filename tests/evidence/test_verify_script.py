@@ -189,6 +189,42 @@ def test_bytes_between_the_files_of_a_zip_are_found(
     assert "bytes in it belong to no file" in said
 
 
+def test_a_byte_changed_in_what_the_zip_says_of_its_files_is_found(
+    whole: Path, tmp_path: Path
+) -> None:
+    content = whole.read_bytes()
+    with zipfile.ZipFile(whole) as archive:
+        first, directory = archive.infolist()[1], archive.start_dir
+    header = range(first.header_offset, first.header_offset + 30 + len(first.filename))
+    path = tmp_path / "broken.zip"
+    for place in [*header, *range(directory, len(content))]:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert not verify.check(str(path), None), place
+
+
+def test_a_zip_of_many_files_and_gigabytes_ends_as_python_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.zip"
+    with path.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
+        write_member(archive, "a.txt")
+        file.seek(3 << 30)
+        archive.start_dir = file.tell()  # the next file is written there
+        write_member(archive, "b.txt")
+        for number in range(1 << 16):
+            archive.filelist.append(archive.filelist[number % 2])
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        members, place = archive.infolist(), archive.start_dir
+        file.seek(place)
+        found = file.read()
+    directory = b"".join(map(verify.central_record, members))
+    assert found == directory + verify.end_records(len(members), len(directory), place)
+
+
+def write_member(archive: zipfile.ZipFile, name: str) -> None:
+    member = zipfile.ZipInfo(name)
+    member.external_attr, member.create_system = verify.RIGHTS, verify.UNIX
+    archive.writestr(member, b"content")
+
+
 def test_what_is_no_evidence_is_refused(script: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
