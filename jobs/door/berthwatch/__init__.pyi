@@ -3,6 +3,7 @@ from .archives import Archive, ArchivedPort, open_archive
 from .errors import BerthwatchError, InputError
 from .outlines import PortOutline, port, ports
 from .pictures import Picture
+from .proving import EvidenceFile, evidence
 from .results import Result, open_result
 from .working import PlannedJob, RunOutcome, plan, run, status
 
@@ -11,12 +12,14 @@ __all__ = [
     "Archive",
     "ArchivedPort",
     "BerthwatchError",
+    "EvidenceFile",
     "InputError",
     "Picture",
     "PlannedJob",
     "PortOutline",
     "Result",
     "RunOutcome",
+    "evidence",
     "interval",
     "open_archive",
     "open_result",

@@ -7,26 +7,25 @@ from textwrap import fill
 from typing import Any
 
 from jobs.publish import PublishedResult
+from jobs.review import use_lines
 
 
 def citation(
     result: PublishedResult, archive: str, snapshots: Mapping[str, str], anew: str | None
 ) -> str:
-    """Text of a few lines. ``snapshots`` are those of the result's tag, by port; ``anew`` says
-    what was estimated otherwise than in the published result, None where nothing was.
+    """The published citation, and what goes further.
+
+    ``snapshots`` are those of the result's tag, by port; ``anew`` says what was estimated otherwise
+    than in the published result, None where nothing was.
     """
     facts = result.provenance
-    period = result.period
-    ports = ", ".join(f"{port.name} ({port.id})" for port in result.ports)
     said = [
-        f"Berthwatch, job {result.job!r}, result {result.tag}: port visits at {ports}, "
-        f"{period.start} to {period.end} (UTC), from {_looks(facts['units'])}.",
-        f"Plan {facts['plan_hash']} (sha256); code {facts['code_version']}; network "
-        f"{facts['model_digest']}.",
+        result.citation,
+        f"From {_looks(facts['units'])}; network {facts['model_digest']}.",
         f"Estimates: {_settings(facts['estimates'])}.",
+        *(f"{line[0].upper()}{line[1:]}." for line in use_lines(facts.get("reviews"))),
         _pixels(result, archive, snapshots),
         *([] if anew is None else [anew]),
-        " ".join(f"{line.rstrip('.')}." for line in facts["attributions"]),
     ]
     return "\n".join(fill(line, 96, break_on_hyphens=False) for line in said)
 
