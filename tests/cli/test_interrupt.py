@@ -104,7 +104,7 @@ MOMENTS = {
     "as the cluster starts": ("pinned", 0.0),
     "with the cluster there": ("dashboard", 0.0),
     "while the port is made": ("dashboard", 2.0),
-    "while it works": (r"[1-9]/\d+ \d+ vessels", 0.0),
+    "while it works": (r"overpasses +[1-9]\d*/\d+ ", 0.0),
     "while it publishes": ("counting visits", 0.3),
 }
 
