@@ -12,6 +12,7 @@ import pandas as pd
 from jobs.evidence.cases import Case, CaseLook
 from jobs.evidence.index import sighting_of
 from jobs.evidence.measures import berth_share
+from jobs.evidence.reviewers import by_reviewers
 from jobs.evidence.text import length_text, percent
 from jobs.visits import (
     CLEAR_FROM,
@@ -30,7 +31,7 @@ LIKE_STRUCTURE = 0.1
 
 def against_visit(case: Case) -> list[str]:
     """What speaks against the visit as a whole, a sentence each."""
-    return [*_doubted(case), *_thin(case), *_odd_place(case)]
+    return [*_doubted(case), *_thin(case), *_odd_place(case), *by_reviewers(case)]
 
 
 def _doubted(case: Case) -> Iterator[str]:

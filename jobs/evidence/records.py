@@ -19,6 +19,7 @@ from jobs.evidence.cases import Case, CaseLook, Part
 from jobs.evidence.measures import measures_json
 from jobs.evidence.objections import against_visit, fits
 from jobs.evidence.pixels import StoredLook, highest_in, picture, pixels_json
+from jobs.evidence.reviewers import found_words
 from jobs.evidence.sources import source_json
 from jobs.evidence.text import counted, moment, percent
 from jobs.evidence.window import Window
@@ -109,7 +110,7 @@ def highest_at_berth(case: Case, stored: StoredLook | None, window: Window) -> f
 def in_words(look: CaseLook) -> str:
     """What a look says of the ship, as one sentence."""
     if look.found is not None:
-        return f"The ship was found (score {look.found['score']:.2f})."
+        return found_words(look.found)
     clear = percent(look.row["clear_fraction"])
     if look.state is LookState.CLEAR:
         others = counted(len(look.here), "other ship")
@@ -200,10 +201,14 @@ def hull_features(case: Case) -> list[dict[str, Json]]:
 
 
 def hull_role(case: Case, ship: pd.Series) -> str:
-    """What a vessel is to a visit: its ship, another ship, or none that counts."""
+    """What a vessel is to a visit: its ship, another ship, fixed structure, or what reviewers
+    rejected.
+    """
     if ship["visit_id"] == case.visit_id:
         return "ship"
-    return "other" if ship["counted"] else "fixed"
+    if ship["counted"]:
+        return "other"
+    return "rejected" if ship["review"] else "fixed"
 
 
 def _hull(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
@@ -219,6 +224,7 @@ def _hull(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
         "beam_m": round(float(ship["beam_m"]), 1),
         "heading_deg_grid": round(float(ship["heading_deg"]), 1),
         "score": round(float(ship["score"]), 4),
+        "review": str(ship["review"]),
         "truncated": bool(ship["truncated"]),
     }
 
@@ -242,8 +248,8 @@ class DrawnLook:
     """The numbers behind the picture, as GeoTIFF."""
     ships: tuple[str, ...]
     others: tuple[str, ...]
-    fixed: tuple[str, ...]
-    """Outlines as points of SVG."""
+    uncounted: tuple[str, ...]
+    """Outlines as points of SVG; the last of what counts nowhere."""
 
 
 def drawn_look(
@@ -254,7 +260,7 @@ def drawn_look(
     files: tuple[bytes | None, bytes | None],
 ) -> DrawnLook:
     """The look with its picture and numbers, and the outlines of what was found in the window."""
-    roles: dict[str, list[str]] = {"ship": [], "other": [], "fixed": []}
+    roles: dict[str, list[str]] = {"ship": [], "other": [], "fixed": [], "rejected": []}
     for _, ship in look.vessels.iterrows():
         points = window.points(ship["footprint"])
         if _is_inside(points, window):
@@ -265,7 +271,7 @@ def drawn_look(
         tif=files[1],
         ships=tuple(roles["ship"]),
         others=tuple(roles["other"]),
-        fixed=tuple(roles["fixed"]),
+        uncounted=tuple(roles["fixed"] + roles["rejected"]),
     )
 
 

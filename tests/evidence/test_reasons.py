@@ -17,6 +17,7 @@ from jobs.evidence.bounds import arrival_json, departure_json
 from jobs.evidence.cases import MOST_LISTED, Case, case_of
 from jobs.evidence.index import ResultIndex
 from jobs.evidence.objections import against_visit
+from jobs.evidence.records import hull_role, in_words
 from jobs.publish import PublishedResult
 from jobs.visits import VOYAGE_COLUMNS, port_tables, table
 from tests.support.factories import LEFT, TOP, make_berth, make_port, make_record, make_vessel
@@ -180,3 +181,39 @@ def test_tables_that_contradict_each_other_are_refused() -> None:
     without = replace(result, looks=result.looks.iloc[1:].reset_index(drop=True))
     with pytest.raises(InputError, match="do not belong together"):
         case_of(ResultIndex(without), only.visit)
+
+
+def test_what_rests_on_the_word_of_reviewers_is_said():
+    [case] = cases([look(1), look(2, ship()), look(3)])
+    assert not [words for words in against_visit(case) if "review" in words]
+    found = next(one for one in case.looks if one.found is not None)
+
+    def reviewed(**columns: object) -> Case:
+        changed = found.found.copy()
+        for name, value in columns.items():
+            changed[name] = value
+        looks = [replace(one, found=changed) if one is found else one for one in case.looks]
+        return replace(case, looks=tuple(looks))
+
+    drawn = reviewed(review="drawn")
+    assert "drew it by hand" in " ".join(against_visit(drawn))
+    assert in_words(drawn.sightings[0]).startswith("A reviewer drew the ship by hand")
+    assert "confirmed by a reviewer" in in_words(reviewed(review="ship").sightings[0])
+    restored = " ".join(against_visit(reviewed(review="ship", fixed=True)))
+    assert "a reviewer says that it is a ship all the same" in restored
+    corrected = " ".join(against_visit(reviewed(review="ship", review_length_m=120.0)))
+    assert "a reviewer corrected the hull to 120 m" in corrected
+
+
+def test_a_bound_that_rests_on_a_rejected_report_says_so():
+    [case] = cases([look(1), look(2, ship()), look(3)])
+    found = next(one for one in case.looks if one.found is not None)
+    rejected = found.vessels.assign(review="not_ship", counted=False, visit_id="")
+    looks = [
+        one if one is found or one.number == 1 else replace(one, vessels=rejected)
+        for one in case.looks
+    ]
+    said = against_visit(replace(case, looks=tuple(looks)))
+    assert [words for words in said if "reviewers took it for no ship" in words]
+    assert hull_role(case, rejected.iloc[0]) == "rejected"
+    assert hull_role(case, rejected.assign(fixed=True, review="").iloc[0]) == "fixed"
