@@ -30,6 +30,7 @@ from jobs.review import (
     in_force,
     labels_json,
     name_of,
+    of_model,
     port_labels,
     read_decisions,
     resolve,
@@ -130,7 +131,8 @@ def _show_agreement(plan: Plan, as_json: bool) -> None:
     decisions = [
         each for port in plan.ports for each in read_decisions(storage_at(plan.archive), port.id)
     ]
-    facts: dict[str, Any] = agreement_json(agreements(decisions), disputes(in_force(decisions)))
+    held = of_model(in_force(decisions), settings_for(plan).model_digest)
+    facts: dict[str, Any] = agreement_json(agreements(decisions), disputes(held))
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return

@@ -2,7 +2,7 @@ from .agreement import agreement_json, agreements
 from .decision import Decision, What, name_of
 from .dispute import disputes
 from .labels import labels_json, port_labels
-from .ledger import in_force
+from .ledger import in_force, of_model
 from .resolution import Resolved, resolve, with_cargo
 from .server import ReviewServer
 from .session import ReviewSession
@@ -22,6 +22,7 @@ __all__ = [
     "in_force",
     "labels_json",
     "name_of",
+    "of_model",
     "port_labels",
     "read_decisions",
     "resolve",

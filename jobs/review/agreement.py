@@ -14,7 +14,7 @@ from itertools import combinations
 from jobs.domain import Json
 from jobs.review.decision import Decision, What
 from jobs.review.dispute import Dispute
-from jobs.review.ledger import opinions
+from jobs.review.ledger import Subject, opinions
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,15 @@ def agreements(decisions: Sequence[Decision]) -> tuple[Agreement, ...]:
     return tuple(each for each in found if each.vessels)
 
 
-def _independent(decisions: Sequence[Decision]) -> dict[str, Mapping[str, Decision]]:
+def _independent(decisions: Sequence[Decision]) -> dict[Subject, Mapping[str, Decision]]:
     """By vessel and reviewer the last verdict that was made without sight of others'."""
     undone = {id for each in decisions if each.what is What.UNDO for id in each.supersedes}
     alone = [each for each in decisions if not each.settles and each.id not in undone]
-    return {about: said for (about, aspect), said in opinions(alone).items() if aspect == "verdict"}
+    found = opinions(alone)
+    return {subject: said for subject, said in found.items() if subject.aspect == "verdict"}
 
 
-def _of_two(verdicts: Mapping[str, Mapping[str, Decision]], one: str, other: str) -> Agreement:
+def _of_two(verdicts: Mapping[Subject, Mapping[str, Decision]], one: str, other: str) -> Agreement:
     pairs = [
         (said[one].what is What.SHIP, said[other].what is What.SHIP)
         for said in verdicts.values()

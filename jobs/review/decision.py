@@ -6,6 +6,7 @@ that time, and which earlier decisions it takes the place of. An undo is a decis
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -47,6 +48,14 @@ class What(StrEnum):
     UNDO = "undo"
     """Takes back what it supersedes, and nothing else."""
 
+
+VALUES = {
+    What.HULL: ("corners",),
+    What.DRAWN: ("corners",),
+    What.BERTH: ("berth",),
+    What.CARGO: ("cargo", "source"),
+}
+"""What a value holds, by what is decided; nothing of the others."""
 
 VERDICTS = (What.SHIP, What.NOT_SHIP, What.STRUCTURE, What.DUPLICATE)
 """They answer one question; of one reviewer the last holds."""
@@ -150,6 +159,10 @@ def check(decision: Decision) -> None:
     datetime.fromisoformat(decision.when)
     if not isinstance(decision.why, str) or len(decision.why) > LONGEST_TEXT:
         raise InputError(f"a remark is text of at most {LONGEST_TEXT} characters")
+    if any(
+        "\ud800" <= sign <= "\udfff" for sign in json.dumps(_content(decision), ensure_ascii=False)
+    ):
+        raise InputError("half of a character in a text, which no file can hold; write it anew")
     if decision.what is What.UNDO and not decision.supersedes:
         raise InputError("an undo names no decision; expected those it takes back")
     if decision.what is What.COMMENT and not decision.why.strip():
@@ -164,7 +177,7 @@ def check(decision: Decision) -> None:
 
 def _check_cargo(value: Mapping[str, Json]) -> None:
     cargo, source = value.get("cargo"), value.get("source")
-    if cargo not in set(Cargo):
+    if cargo not in list(Cargo):
         raise InputError(f"the cargo is {cargo!r}; expected one of {', '.join(Cargo)}")
     if not isinstance(source, str) or not source.strip() or len(source) > LONGEST_TEXT:
         raise InputError(
@@ -183,7 +196,11 @@ def name_of(who: str) -> str:
 
 
 def _corners(found: Any) -> Corners:
-    corners = tuple((float(x), float(y)) for x, y in _sequence(found))
+    pairs = _sequence(found)
+    try:
+        corners = tuple((float(x), float(y)) for x, y in pairs)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"a corner of the hull is no pair x, y in metres ({error})") from error
     if not all(math.isfinite(number) for corner in corners for number in corner):
         raise InputError("a corner of the hull is no number")
     return corners

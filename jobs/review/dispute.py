@@ -33,10 +33,10 @@ class Dispute:
 def disputes(held: Iterable[Decision]) -> tuple[Dispute, ...]:
     """All questions on which decisions in force differ."""
     found = []
-    for (about, aspect), by_reviewer in opinions(held).items():
+    for subject, by_reviewer in opinions(held).items():
         said = tuple(by_reviewer[who] for who in sorted(by_reviewer))
         if any(_differ(one, other) for one, other in combinations(said, 2)):
-            found.append(Dispute(about, aspect, said))
+            found.append(Dispute(subject.about, subject.aspect, said))
     return tuple(found)
 
 

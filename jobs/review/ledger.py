@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple
 
 from jobs.review.decision import Decision, What
 
-Subject: TypeAlias = tuple[str, str]
-"""Vessel id, or overpass and berth of a look joined; and the aspect."""
+
+class Subject(NamedTuple):
+    """What a decision is about: two decisions of one subject answer one question."""
+
+    about: str
+    """Vessel id, or overpass and berth of a look joined."""
+    aspect: str
+    model: str
+    """Digest of the network that found the vessel, whose next version may give its id to another;
+    "" of a look and of a ship drawn by hand."""
 
 
 def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
@@ -30,7 +38,15 @@ def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
 def subject_of(decision: Decision) -> Subject:
     """What the decision is about."""
     about = decision.vessel or f"{decision.overpass} {decision.berth}"
-    return about, decision.aspect
+    model = decision.seen.model if decision.seen.corners else ""
+    return Subject(about, decision.aspect, model)
+
+
+def of_model(held: Iterable[Decision], model: str) -> tuple[Decision, ...]:
+    """Those about what this network found, about looks at that, and about ships drawn by hand."""
+    decisions = tuple(held)
+    drawn = {each.vessel for each in decisions if each.what is What.DRAWN}
+    return tuple(each for each in decisions if each.seen.model == model or each.vessel in drawn)
 
 
 def opinions(decisions: Iterable[Decision]) -> Mapping[Subject, Mapping[str, Decision]]:

@@ -65,7 +65,7 @@ def resolve(
     """
     asked = [each for each in decisions if each.what is not What.COMMENT]
     vessels = {record.overpass_id: dict(named_vessels(record)) for record in records}
-    work = _Resolution(port, vessels, model_digest, settings, disputed(asked))
+    work = _Resolution(port, vessels, model_digest, settings)
     work.drop_unusable(asked)
     drawn = work.drawn_ships()
     said = work.vessel_reviews(drawn)
@@ -92,13 +92,11 @@ class _Resolution:
         vessels: Mapping[str, Mapping[str, Vessel]],
         model_digest: str,
         settings: ReviewSettings,
-        disputed_ids: frozenset[str],
     ) -> None:
         self.berths = {berth.id for berth in port.berths} | {""}
         self.vessels = vessels
         self.model_digest = model_digest
         self.score = 1 - settings.invented
-        self.disputed = disputed_ids
         self.kept: list[Decision] = []
         self.unused: dict[str, str] = {}
 
@@ -112,10 +110,12 @@ class _Resolution:
                 self.unused[each.id] = why
             else:
                 self.kept.append(each)
+        # only now: what is about something else contradicts nobody
+        disputed_ids = disputed(self.kept)
+        self.unused |= dict.fromkeys(disputed_ids, DISPUTED)
+        self.kept = [each for each in self.kept if each.id not in disputed_ids]
 
     def _why_not(self, each: Decision) -> str:
-        if each.id in self.disputed:
-            return DISPUTED
         if each.overpass not in self.vessels:
             return NOT_DONE
         if each.what is What.LOOK and each.berth not in self.berths:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -20,10 +21,19 @@ from jobs.errors import InputError
 from jobs.publish import ArchiveImagery, PublishedResult
 from jobs.review.agreement import agreement_json, agreements
 from jobs.review.chips import Chips, Window
-from jobs.review.decision import Corners, Decision, Seen, What, check, identified, name_of
+from jobs.review.decision import (
+    VALUES,
+    Corners,
+    Decision,
+    Seen,
+    What,
+    check,
+    identified,
+    name_of,
+)
 from jobs.review.dispute import disputes
-from jobs.review.hull import check_inside, vessel_from
-from jobs.review.ledger import in_force, opinions, subject_of
+from jobs.review.hull import check_inside, same_box, vessel_from
+from jobs.review.ledger import in_force, of_model, opinions, subject_of
 from jobs.review.store import read_decisions, write_decisions
 from jobs.review.worklist import doubts
 from jobs.storage import Storage
@@ -86,11 +96,15 @@ class ReviewSession:
         """What was decided so far, as this reviewer may see it; asked for after every decision.
 
         Others' opinions on what this reviewer has not judged stay hidden, but for disagreements.
+        What is about vessels and looks that these results do not show is only counted.
         """
         decisions = self._decisions()
-        held = in_force(decisions)
+        everything = in_force(decisions)
+        held = self._of_these(everything)
         open_ones = disputes(held)
         return {
+            "elsewhere": sum(each.who == self.reviewer for each in everything)
+            - sum(each.who == self.reviewer for each in held),
             "mine": [_row(each) for each in held if each.who == self.reviewer],
             "drawn": [_row(each) for each in held if each.what is What.DRAWN],
             "reviewers": sorted({each.who for each in held}),
@@ -128,8 +142,8 @@ class ReviewSession:
             raise InputError("decisions about several ports at once; send one port at a time")
         (port,) = ports
         with self._deciding:
-            when = self._moment()
             earlier = in_force(read_decisions(self.storage, port, self._known))
+            when = self._moment(earlier)
             batch = [self._decision(each, self._ports[port], when, earlier) for each in said]
             return write_decisions(self.storage, batch)
 
@@ -139,14 +153,15 @@ class ReviewSession:
             return write_decisions(self.storage, [self._undoing()])
 
     def _undoing(self) -> Decision:
-        held = [each for each in in_force(self._decisions()) if each.who == self.reviewer]
+        shown = self._of_these(in_force(self._decisions()))
+        held = [each for each in shown if each.who == self.reviewer]
         if not held:
-            raise InputError("there is nothing of yours to undo")
+            raise InputError("there is nothing of yours to undo in these results")
         last = held[-1]
         batch = [each for each in held if each.when == last.when]
         return replace(
             last,
-            when=self._moment(),
+            when=self._moment(shown),
             what=What.UNDO,
             why="",
             value={},
@@ -160,7 +175,9 @@ class ReviewSession:
         what = _what(said)
         overpass, berth = str(said.get("overpass", "")), str(said.get("berth", ""))
         vessel = str(said.get("vessel", ""))
-        value = dict(said.get("value") or {})
+        value = said.get("value") or {}
+        if not isinstance(value, Mapping):
+            raise InputError("the value of a decision is an object, such as {berth: ...}")
         found = Decision(
             who=self.reviewer,
             when=when,
@@ -171,7 +188,7 @@ class ReviewSession:
             vessel=vessel,
             seen=self._seen(vessel),
             why=str(said.get("why", "")),
-            value=value,
+            value={name: value[name] for name in VALUES.get(what, ()) if name in value},
             settles=bool(said.get("settles", False)),
         )
         check(found)
@@ -197,7 +214,7 @@ class ReviewSession:
         if self._overpasses.get(found.overpass, {}).get("port") != port.id:
             raise InputError(f"no overpass {found.overpass!r} of {port.id} in these results")
         berths = {berth.id for berth in port.berths} | {""}
-        if found.berth not in berths or found.value.get("berth", "") not in berths:
+        if {found.berth, str(found.value.get("berth", ""))} - berths:
             raise InputError(f"no such berth at {port.id}; expected one of {', '.join(berths)}")
         if found.what is What.LOOK and not found.berth:
             raise InputError("a look is at a berth; name it")
@@ -234,12 +251,37 @@ class ReviewSession:
         ]
         return tuple(sorted(found, key=lambda each: (each.when, each.id)))
 
-    def _moment(self) -> str:
-        """Now, and later than ever before in this session: the clock may stand still or go back."""
+    def _of_these(self, held: Iterable[Decision]) -> tuple[Decision, ...]:
+        """Those about what these results show: an id may have been another vessel's before."""
+        return tuple(
+            each
+            for each in of_model(held, self.model)
+            if each.overpass in self._overpasses
+            and (not each.seen.corners or same_box(each.seen.corners, self._box(each.vessel)))
+        )
+
+    def _box(self, vessel_id: str) -> Corners:
+        return self._boxes.get(vessel_id, ())
+
+    @cached_property
+    def _boxes(self) -> Mapping[str, Corners]:
+        """Corners of the network's boxes, by vessel id."""
+        found = self.result.vessels[self.result.vessels["review"] != "drawn"]
+        return {
+            row.vessel_id: _in_metres(row.footprint, self._ports[row.port])
+            for row in found.itertuples()
+        }
+
+    def _moment(self, earlier: Iterable[Decision]) -> str:
+        """Now, and later than all that was decided: a decision that takes the place of another
+        must come after it, also where the clock stands still, goes back, or is behind the clock of
+        another reviewer's machine.
+        """
         now = datetime.now(UTC)
         text = now.isoformat(timespec="microseconds")
-        if text <= self._latest:
-            text = _next_microsecond(self._latest)
+        latest = max((self._latest, *(each.when for each in earlier)))
+        if text <= latest:
+            text = _next_microsecond(latest)
         self._latest = text
         return text
 

@@ -15,7 +15,7 @@ from jobs.errors import InputError
 from jobs.review.agreement import agreement_json, agreements
 from jobs.review.decision import Decision, Seen, What, identified
 from jobs.review.dispute import disputes
-from jobs.review.ledger import in_force
+from jobs.review.ledger import in_force, of_model
 from jobs.review.store import read_decisions, write_decisions
 from jobs.storage import storage_at
 
@@ -84,6 +84,15 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(InputError, match=file.name):
         read_decisions(root, "P")
+
+
+def test_an_id_that_two_networks_gave_is_not_one_vessel() -> None:
+    other = replace(SEEN, model="other")
+    ship = made("ship", who="anna", at=1)
+    none = identified(replace(made("not_ship", who="ben", at=2), seen=other))
+    assert disputes([ship, none]) == ()
+    assert agreements([ship, none]) == ()
+    assert of_model([ship, none], "other") == (none,)
 
 
 def undo(*taken: Decision, at: int) -> Decision:

@@ -218,6 +218,15 @@ def test_a_ship_drawn_over_a_box_that_counts_is_not_counted_twice() -> None:
     assert list(tables.vessels.loc[tables.vessels["counted"], "review"]) == ["drawn"]
 
 
+def test_what_was_said_of_another_networks_vessel_contradicts_nobody() -> None:
+    of = record(AT_OIL)
+    before = said("not_ship", of, AT_OIL, who="ben", at=1, model="m0")
+    now = said("ship", of, AT_OIL, at=2)
+    found, _ = counted([before, now], of)
+    assert found.used == (now.id,)
+    assert dict(found.unused) == {before.id: resolution.OTHER_MODEL}
+
+
 def test_a_ship_drawn_by_two_counts_once() -> None:
     of = record()
     x, y = AT_OIL.x, AT_OIL.y + 40

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,8 @@ from typer.testing import CliRunner
 from jobs import cli
 from jobs.errors import InputError
 from jobs.publish import PublishedResult
-from jobs.review import ReviewServer, ReviewSession, read_decisions
+from jobs.review import ReviewServer, ReviewSession, What, read_decisions
+from jobs.review.store import write_decisions
 from jobs.run import connect, review_lines
 from models.dataset import LabelSource, read_scenes
 from tests.support.browser import PHONE, Browsed, browsing, needs_chromium
@@ -401,9 +403,42 @@ def test_the_same_requests_from_the_page_itself_are_answered(server: ReviewServe
     assert ask(server, "POST", "/undo", "{}", Sec_Fetch_Site="same-origin", Origin=None)[0] == 200
 
 
+def test_a_decision_comes_after_what_it_supersedes_though_another_clock_is_ahead(
+    session: ReviewSession,
+) -> None:
+    (early,) = session.decide([decision(session.result, 0, "ship")])
+    ahead = "2999-01-01T00:00:00.000000+00:00"
+    write_decisions(session.storage, [replace(early, who="ben", what=What.NOT_SHIP, when=ahead)])
+    session.decide([decision(session.result, 0, "ship", settles=True)])
+    assert session.state()["disputed"] == []
+    assert [each["what"] for each in session.state()["mine"]] == ["ship"]
+
+
+def test_what_was_said_of_another_networks_vessel_is_counted_and_not_shown(
+    session: ReviewSession,
+) -> None:
+    (now,) = session.decide([decision(session.result, 0, "ship")])
+    before = replace(now, seen=replace(now.seen, model="another"), what=What.NOT_SHIP)
+    moved = tuple((x + 50, y) for x, y in now.seen.corners)
+    elsewhere = replace(now, seen=replace(now.seen, corners=moved), what=What.NOT_SHIP)
+    write_decisions(session.storage, [before, elsewhere])
+    write_decisions(session.storage, [replace(before, who="ben")])
+    found = session.state()
+    assert [each["what"] for each in found["mine"]] == ["ship"]
+    assert (found["elsewhere"], found["disputed"]) == (2, [])
+    session.undo()
+    assert (session.state()["mine"], session.state()["elsewhere"]) == ([], 2)
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
+        ({"value": 5}, "value of a decision is an object"),
+        ({"what": "hull", "value": {"corners": [[1, "a"]]}}, "no pair x, y"),
+        ({"what": "hull", "value": {"corners": [[1]]}}, "no pair x, y"),
+        ({"what": "cargo", "value": {"cargo": [], "source": "x"}}, "expected one of laden_in"),
+        ({"what": "berth", "value": {"berth": []}}, "no berth is named"),
+        ({"why": "\ud800"}, "half of a character"),
         ({"what": "sunk"}, "cannot decide 'sunk'"),
         ({"what": "undo"}, "cannot decide 'undo'"),
         ({"vessel": "tiny-000"}, "no vessel"),

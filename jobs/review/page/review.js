@@ -136,7 +136,9 @@ function refresh(after) {
   const found = chosen();
   items = found.items;
   const judged = found.within.filter((item) => verdictOf(item)).length;
-  $("progress").textContent = `${judged} of ${found.within.length} judged`;
+  const elsewhere = state.elsewhere
+    ? ` (${state.elsewhere} more of yours are about what other results found, and not shown)` : "";
+  $("progress").textContent = `${judged} of ${found.within.length} judged${elsewhere}`;
   $("bar").value = found.within.length ? judged / found.within.length : 1;
   const same = before ? items.findIndex((item) => item.id === before.id) : -1;
   if (same >= 0) index = after === "next" ? same + 1 : same;
