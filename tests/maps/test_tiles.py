@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -17,14 +19,20 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.domain import Port
+from jobs.archive import PortArchive
+from jobs.domain import SENSORS, Pixels, Port, Sensor, StageName, UnitResult, UnitState
 from jobs.errors import InputError
 from jobs.maps import MapSource, map_app
 from jobs.maps.pyramid import Pyramid, cut, tiled
+from jobs.publish import ArchiveImagery
 from jobs.serve import served
+from jobs.storage import LocalFolder
 from tests.support.doors import berthwatch
+from tests.support.factories import make_port
+from tests.support.scenes import overpass, scene
 
 pytest.importorskip("titiler.xarray")
+from jobs.maps.tiles import tile_app
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,47 @@ def test_at_full_size_they_equal_the_pictures_of_the_report(
             assert np.abs(inside[..., :3].astype(int) - want).max() <= 1
             assert not found[port.grid.height :, :, 3].any()
             assert not found[:, port.grid.width :, 3].any()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_true_colour_is_shown_as_the_report_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    port, sensor = make_port(), SENSORS["sentinel-2-visual"]
+    with monkeypatch.context() as earlier:  # versions before kept 16 bits of such images
+        of_then = replace(sensor, encoding=replace(sensor.encoding, dtype=dtype))
+        earlier.setitem(SENSORS, sensor.name, of_then)
+        archive = true_colour(LocalFolder(tmp_path), port, sensor)
+    archives = {port.id: archive}
+    nothing: Any = None  # of the results nothing is asked
+    source = MapSource(nothing, (port,), archives, ArchiveImagery(archives))
+    want = source.imagery.rgb(port.id, "look")
+    assert want is not None
+    assert want[..., 0].std() > 10
+    with (
+        served(tile_app(source)) as address,
+        urlopen(f"{address}look/tiles/{port.id}/0/0/0.png") as found,
+    ):
+        image = np.asarray(Image.open(BytesIO(found.read())))
+    height, width = want.shape[:2]
+    assert tiled(port.grid).levels == 1
+    assert np.array_equal(image[:height, :width, 3] > 0, want.any(axis=-1))
+    assert np.abs(image[:height, :width, :3].astype(int) - want).max() <= 1
+
+
+def true_colour(storage: LocalFolder, port: Port, sensor: Sensor) -> PortArchive:
+    """An archive with one look of water, a bright shore, and a strip that was not imaged."""
+    archive = PortArchive.create_or_open(storage, port, np.zeros(port.grid.shape, bool))
+    archive.ensure([replace(overpass(scene({})), id="look", port=port.id, sensor=sensor.name)])
+    image = np.random.default_rng(1).integers(20, 90, (3, *port.grid.shape)).astype(np.uint16)
+    image[:, :, :40] = 220
+    image[:, :, -30:] = 0
+    fork = archive.fork()
+    index = archive.steps()["look"].index
+    fork.write_pixels(sensor.name, index, Pixels(image, np.zeros(port.grid.shape, np.uint8)))
+    done = UnitResult("look", StageName.TILE, UnitState.DONE)
+    archive.commit([(done, "key")], [fork], "fill", {})
+    return archive
 
 
 def test_coarse_tiles_are_means_and_drop_no_ship(address: str, source: MapSource) -> None:
