@@ -86,12 +86,34 @@ def write_map(
 
 
 def check_replaceable(folder: Path) -> None:
-    """InputError where a folder holds anything but a map that was written before."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / LICENCE).is_file():
+    """InputError where a folder holds anything but a map that was written before: it is replaced as
+    a whole, and what somebody put beside the map would be lost.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / LICENCE).is_file():
         raise InputError(
             f"{folder} is not empty and holds no map; expected a new folder, or a map to replace: "
             "name another"
         )
+    added = [path for path in sorted(folder.rglob("*")) if not _is_of_map(folder, path)]
+    if added:
+        raise InputError(
+            f"{folder} holds a map, and {added[0].relative_to(folder)}, which is no part of it and "
+            "would be lost; move it away, or name another folder"
+        )
+
+
+def _is_of_map(folder: Path, path: Path) -> bool:
+    """Whether ``write_map`` makes a file or folder of that name."""
+    if path.is_dir() and not path.is_symlink():
+        return True
+    first, *below = path.relative_to(folder).parts
+    if not below:
+        return first in (PAGE, LICENCE)
+    if first == "data":
+        return len(below) == 1 and path.suffix == ".js"
+    return first == "pictures" and len(below) == 2 and path.suffix[1:] in list(PictureFormat)
 
 
 def _write_facts(source: MapSource, port: Port, folder: Path, form: PictureFormat) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,21 @@ def test_a_folder_of_other_things_is_not_replaced(job: Path, tmp_path: Path) -> 
     assert refused.code == 2
     assert "is not empty and holds no map" in refused.err
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "data/notes.txt", "pictures/mine/a/b.png"])
+def test_what_somebody_put_beside_a_map_is_not_lost(
+    source: MapSource, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / "map"
+    write_map(replace(source, ports=source.ports[1:]), target)
+    write_map(replace(source, ports=source.ports[1:]), target, PictureFormat.PNG)
+    mine = target / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("years of work")
+    with pytest.raises(InputError, match=f"{name}, which is no part of it"):
+        write_map(source, target)
+    assert mine.read_text() == "years of work"
 
 
 def test_a_failure_leaves_nothing_half_written(source: MapSource, tmp_path: Path) -> None:
