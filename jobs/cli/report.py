@@ -65,6 +65,6 @@ def _folder(storage: Storage, folder: str, target: Path) -> Path:
         written = report_folder(storage, folder, archives, target, progress)
     for port_id, pictures in written.items():
         newest = "" if pictures.tagged else ", pixels of the newest commit: the result has no tag"
-        count = f"{pictures.number} of {pictures.clear_looks} clear looks"
+        count = f"{pictures.number} of {pictures.clear_looks} looks with a clear berth"
         say(f"{port_id}: pictures of {count}{newest}")
     return target / "index.html"

@@ -27,6 +27,8 @@ Floats: TypeAlias = NDArray[np.float64]
 WEEKS_IN_A_ROW = 54
 """Up to this the calendar is one strip; beyond, a strip for each calendar year."""
 CELL_W, CELL_H, GAP = 10, 6, 2
+NAME_W = 6
+"""Of a letter of a berth's name in the calendar, at most."""
 OCCUPIED, EMPTY, PARTLY, CLOUDED, UNSEEN = "occupied", "empty", "partly", "clouded", "unseen"
 """Kinds of a day at a berth, from the most informative to the least."""
 PATHS = {
@@ -156,7 +158,10 @@ def _block(port: Port, looks: LooksByDay, part: Period) -> Block:
     ]
     return Block(
         title=f"{part.start} to {part.end}",
-        width=(_week(part.end, part.start) + 1) * (CELL_W + GAP),
+        width=max(
+            (_week(part.end, part.start) + 1) * (CELL_W + GAP),
+            max((len(berth.name) for berth in port.berths), default=0) * NAME_W,
+        ),
         height=22 + len(strips) * strip_h,
         months=tuple(_months(part)),
         strips=tuple(strips),

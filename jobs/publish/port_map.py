@@ -8,7 +8,9 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from jobs.domain import Grid, Json, LookState, Port
 from jobs.publish.encode import data_url, photo
@@ -16,7 +18,7 @@ from jobs.publish.lonlat import lonlat_of
 from jobs.publish.number_text import plus_minus, utc
 from jobs.publish.pictures import Outline, berths_grid, cut, outline
 from jobs.publish.publication import Imagery
-from jobs.visits import PortTables
+from jobs.visits import HULL_SD_M, PortTables
 
 WHOLE_PX = 1400
 """Longest side of a picture of the whole grid; of a larger port the berths are added in full."""
@@ -323,7 +325,7 @@ def _found(tables: PortTables, overpass_id: str) -> Iterator[Found]:
     for row in rows.itertuples():
         yield Found(
             kind=_kind(row),
-            outline=outline(row.footprint, tables.port.grid),
+            outline=outline(_hull(row), tables.port.grid),
             vessel_id=row.vessel_id,
             berth=names.get(row.berth, row.berth),
             length=_length(row),
@@ -340,7 +342,14 @@ def _kind(row: pd.Series) -> str:
     return "doubt" if row.review else "fixed"
 
 
+def _hull(row: pd.Series) -> BaseGeometry:
+    """The hull as reviewers corrected it, else the box of the network."""
+    return shapely.from_wkt(row.review_footprint) if row.review_footprint else row.footprint
+
+
 def _length(row: pd.Series) -> str:
+    if pd.notna(row.review_length_m):
+        return plus_minus(row.review_length_m, HULL_SD_M)
     return f"{'≥ ' if row.truncated else ''}{plus_minus(row.length_m, row.length_sd_m)}"
 
 

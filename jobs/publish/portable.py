@@ -168,9 +168,9 @@ def _with_map(page: str, found: PortMap, tagged: bool) -> str:
     environment.filters["utc"] = utc
     macros = environment.get_template("port_map.html.j2").module
     if found.left_out:
-        note = f"{found.left_out} clear looks have no picture in the archive any more."
+        note = f"{found.left_out} looks with a clear berth have no picture in the archive any more."
     else:
-        note = f"All {found.clear_looks} clear looks have a picture."
+        note = f"All {found.clear_looks} looks with a clear berth have a picture."
     if not tagged:
         note += f" {UNTAGGED}"
     figure = macros.port_map(found, note)  # type: ignore[attr-defined]

@@ -81,7 +81,9 @@ class PortPage:
     vessels_at_berths: int
     vessels_elsewhere: int
     fixed: int
-    """Detections taken for fixed structure, in all looks."""
+    """Detections in all looks that count nowhere as the port itself looks like a ship there."""
+    rejected: int
+    """Detections in all looks that count nowhere because reviewers say so."""
     background_known: bool
     """Whether fixed structure could be detected for any vessel."""
     unscreened_looks: int
@@ -116,6 +118,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
     ships = tables.ships
     at_berths = int((ships["berth"] != "").sum())
     per_port = max(1, min(MAX_CHIPS, MAX_CHIPS_OF_ALL // len(publication.tables)))
+    fixed = int((tables.vessels["fixed"] & (tables.vessels["review"] == "")).sum())
     rows = list(zip(port.berths, rows_of(estimate.berths), strict=True))
     sources = sources_of(row for _, row in rows)
     return PortPage(
@@ -142,7 +145,8 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         visits_of_all=len(tables.visits),
         vessels_at_berths=at_berths,
         vessels_elsewhere=len(ships) - at_berths,
-        fixed=len(tables.vessels) - len(ships),
+        fixed=fixed,
+        rejected=len(tables.vessels) - len(ships) - fixed,
         background_known=bool(tables.vessels["background"].notna().any()),
         unscreened_looks=int((~tables.looks["screened"]).sum()),
         chips=chips(tables, publication.imagery, per_port),

@@ -187,7 +187,7 @@ def test_pixels_of_a_result_without_a_tag_are_said_to_be_the_newest(
     assert (written[port.id].number, written[port.id].tagged) == (1, False)
     page = (tmp_path / "out" / "index.html").read_text()
     assert portable.UNTAGGED in page
-    assert f"{written[port.id].clear_looks - 1} clear looks have no picture" in page
+    assert f"{written[port.id].clear_looks - 1} looks with a clear berth have no picture" in page
 
 
 @needs_chromium

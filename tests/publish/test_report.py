@@ -582,7 +582,7 @@ def test_the_map_offers_looks_over_the_period_and_counts_the_others(publication,
 def test_what_a_page_says_of_left_out_looks_is_what_is_left_out(page, publication):
     text = " ".join(page.text.split())
     clear = len(clear_looks(publication.tables["RUVYP"]))
-    assert f"{MOST_LOOKS} of {clear} clear looks have a picture here" in text
+    assert f"{MOST_LOOKS} of {clear} looks with a clear berth have a picture here" in text
     assert f"{clear - MOST_LOOKS} are left out" in text
 
 
@@ -747,3 +747,18 @@ def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
     assert not {chip.vessel_id for chip in chips(marked, plain.imagery, 60)} & set(
         judged.loc[there, "vessel_id"]
     )
+
+
+def test_what_reviewers_rejected_is_not_counted_as_fixed_structure():
+    port = make_port(berths=(make_berth(),))
+    plain = make_publication(ports=[port], days=24)
+    tables = plain.tables[port.id]
+    there = tables.vessels["overpass_id"] == tables.vessels["overpass_id"].iloc[-1]
+    judged = tables.vessels.assign(
+        counted=~there, review=np.where(there, "not_ship", ""), background=0.0
+    )
+    marked = dataclasses.replace(tables, vessels=judged)
+    page = " ".join(render(dataclasses.replace(plain, tables={port.id: marked})).split())
+    assert f"{int(there.sum())} detection" in page
+    assert "by the word of <strong>reviewers" in page
+    assert "looks like a ship even when nothing lies there" not in page
