@@ -64,7 +64,7 @@ OWNERS = {
     "pyogrio": {"jobs.publish"},
     "starlette": {"jobs.serve", "jobs.review", "jobs.maps"},
     "numba": {"jobs.visits.compiled"},
-    "uvicorn": {"jobs.serve", "jobs.review"},
+    "uvicorn": {"jobs.serve"},
     "titiler": {"jobs.maps.tiles"},
     "rio_tiler": {"jobs.maps.tiles"},
     "morecantile": {"jobs.maps.tiles"},

@@ -129,6 +129,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         CommandGroup.LOOK,
         (
             ("map job.yaml", "serve it on this machine; prints the address"),
+            ("map job.yaml --listen 127.0.0.1:8000 --browser", "at that port, opened at once"),
             ("map job.yaml -o map/", "a folder of files that opens without a server"),
             ("map job.yaml --port RUVYP --pictures png -o map/", "one port, every colour exact"),
         ),
@@ -167,6 +168,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         CommandGroup.LOOK,
         (
             ("review job.yaml", "a page on this machine; the next run uses what is decided"),
+            ("review job.yaml --listen 127.0.0.1:8000 --browser", "at that port, opened at once"),
             ("review job.yaml --agreement", "where two reviewers differ"),
             ("review job.yaml --labels labels.geojson", "what was decided, as labels for train"),
         ),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jobs.cli.destinations import folder_to_make
-from jobs.cli.options import JobOrPlan
+from jobs.cli.options import LISTEN, BrowserOption, JobOrPlan, ListenOption
 from jobs.cli.output import err, say
 from jobs.cli.program import command_app
-from jobs.errors import InputError
+from jobs.cli.serving import serve_page
 from jobs.maps import (
     MapFolder,
     MapSource,
@@ -23,7 +21,7 @@ from jobs.maps import (
     map_source,
     write_map,
 )
-from jobs.serve import Place, is_loopback, served
+from jobs.serve import Place
 
 app = command_app()
 
@@ -52,18 +50,8 @@ def map_command(
             help="In a folder: `webp` is small, `png` keeps every pixel's colour exactly.",
         ),
     ] = PictureFormat.WEBP,
-    listen: Annotated[
-        str,
-        typer.Option(
-            "--listen",
-            metavar="HOST:PORT",
-            help="Where to serve; port 0 takes a free one. Any other host than this machine's "
-            "loopback lets others in who have the address.",
-        ),
-    ] = "127.0.0.1:0",
-    browser: Annotated[
-        bool, typer.Option("--browser", help="Open the page in the browser at once.")
-    ] = False,
+    listen: ListenOption = LISTEN,
+    browser: BrowserOption = False,
 ) -> None:
     """The looks at each port in motion: a slider over time with vessels, berths and visits.
 
@@ -76,7 +64,7 @@ def map_command(
     place = Place.parse(listen)
     found = map_source(source, port or ())
     if output is None:
-        _serve(found, place, browser)
+        serve_page(map_app(found), place, browser, "nothing was changed")
     else:
         _say_written(_write(found, output, pictures))
 
@@ -98,22 +86,3 @@ def _say_written(written: MapFolder) -> None:
         count = written.without_picture
         say(f"looks without a picture, as the archive has no pixels of them: {count}")
     typer.echo(written.page)
-
-
-def _serve(source: MapSource, place: Place, browser: bool) -> None:
-    application = map_app(source)
-    if not is_loopback(place.host):
-        say(
-            f"anyone who reaches {place.host} and has the address can see the map; it is not "
-            "encrypted"
-        )
-    with served(application, place) as address:
-        typer.echo(address)
-        say("serving until Ctrl-C")
-        if browser and not webbrowser.open(address):
-            raise InputError("no browser could be opened: leave out --browser, open the address")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            say("stopped serving; nothing was changed")

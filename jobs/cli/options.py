@@ -60,6 +60,20 @@ RunOption = Annotated[
         autocompletion=run_ids,
     ),
 ]
+ListenOption = Annotated[
+    str,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        help="Where to serve; port 0 takes a free one. Any other host than this machine's loopback "
+        "lets others in who have the address, without encryption.",
+    ),
+]
+LISTEN = "127.0.0.1:0"
+"""Where pages are served unless told otherwise: to this machine alone, at a free port."""
+BrowserOption = Annotated[
+    bool, typer.Option("--browser", help="Open the page in the browser at once.")
+]
 
 
 class Form(StrEnum):

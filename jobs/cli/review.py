@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,16 +12,16 @@ import typer
 
 from jobs.archive import Archives
 from jobs.cli.destinations import file_to_write
-from jobs.cli.options import AsJson, JobOrPlan
+from jobs.cli.options import LISTEN, AsJson, BrowserOption, JobOrPlan, ListenOption
 from jobs.cli.output import out, print_lines, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
+from jobs.cli.serving import serve_page
 from jobs.errors import InputError
 from jobs.plan import Plan
 from jobs.publish import newest_results, read_results
 from jobs.review import (
     Decision,
-    ReviewServer,
     ReviewSession,
     agreement_json,
     agreements,
@@ -34,11 +33,15 @@ from jobs.review import (
     port_labels,
     read_decisions,
     resolve,
+    review_app,
 )
 from jobs.run import settings_for
+from jobs.serve import Place
 from jobs.storage import storage_at, write_new_file
 
 app = command_app()
+
+KEPT = "every decision is kept, and `berthwatch run` counts with them"
 
 
 @app.command()
@@ -50,22 +53,8 @@ def review(
             "--reviewer", metavar="NAME", help="Who decides; left out, the user of this machine."
         ),
     ] = None,
-    port: Annotated[
-        int,
-        typer.Option("--listen-port", min=0, max=65535, help="Port to listen on; 0: a free one."),
-    ] = 0,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="Address to listen on. Any but the default lets other machines in that know the "
-            "token, without encryption.",
-        ),
-    ] = "127.0.0.1",
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open the page in a browser.")
-    ] = False,
+    listen: ListenOption = LISTEN,
+    browser: BrowserOption = False,
     agreement: Annotated[
         bool,
         typer.Option(
@@ -95,29 +84,18 @@ def review(
     elif labels is not None:
         _write_labels(pinned(source), labels)
     else:
-        _serve(source, reviewer, host, port, open_browser)
+        _serve(source, reviewer, Place.parse(listen), browser)
 
 
-def _serve(source: Path, reviewer: str | None, host: str, port: int, open_browser: bool) -> None:
+def _serve(source: Path, reviewer: str | None, place: Place, browser: bool) -> None:
     storage, folder = newest_results(source)
     session = ReviewSession(read_results(storage, folder), storage, name_of(reviewer or _user()))
     session.state()  # refuses damaged decisions before anything is served
-    server = ReviewServer(session, host, port)
-    if not server.is_local:
-        say(
-            f"warning: listening on {host}: every machine that reaches it and learns the token can "
-            "read the imagery and decide, and the way there is not encrypted; an ssh tunnel to the "
-            "default address is safer"
-        )
-    out.print(f"reviewing {session.result.job} {session.result.tag} as {session.reviewer}")
-    out.print(server.address, soft_wrap=True, highlight=False)
-    out.print("Ctrl-C ends it; every decision is kept at once", highlight=False)
-    if open_browser:
-        webbrowser.open(server.address)
-    try:
-        server.serve()
-    except KeyboardInterrupt:  # the way to end it; uvicorn has answered what was asked before
-        say("ended; every decision is kept. `berthwatch run` counts with them")
+    say(
+        f"reviewing {session.result.job} {session.result.tag} as {session.reviewer}; every "
+        "decision is kept at once"
+    )
+    serve_page(review_app(session), place, browser, KEPT)
 
 
 def _user() -> str:

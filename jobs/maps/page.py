@@ -24,7 +24,7 @@ SCRIPTS = ("view.js", "timeline.js", "words.js", "page.js")
 
 def page_html(result: PublishedResult, ports: Sequence[Port], made: str) -> str:
     """The page; ``made`` says in a sentence where its pictures come from."""
-    library, script = _library(), "\n".join(map(_text, SCRIPTS))
+    library, script = _inline_scripts()
     return pages(TEMPLATES).get_template("map.html.j2").render(
         job=result.job,
         tag=result.tag,
@@ -36,10 +36,17 @@ def page_html(result: PublishedResult, ports: Sequence[Port], made: str) -> str:
         made=made,
         library=library,
         script=script,
-        sources=" ".join(f"'sha256-{_digest(text)}'" for text in (library, script)),
+        policy=f"default-src 'none'; {page_sources(' file:')}",
         leaflet_style=_text(LIBRARY[1]),
         style=_text("map.css"),
     )  # fmt: skip
+
+
+def page_sources(folder: str = "") -> str:
+    """What the page may load, for its Content-Security-Policy; ``folder`` adds to its own place."""
+    inline = " ".join(f"'sha256-{_digest(text)}'" for text in _inline_scripts())
+    beside = f"'self'{folder}"
+    return f"script-src {inline} {beside}; style-src 'unsafe-inline'; img-src {beside} data:"
 
 
 def port_script(facts: Mapping[str, Json]) -> str:
@@ -49,6 +56,11 @@ def port_script(facts: Mapping[str, Json]) -> str:
 
 def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _inline_scripts() -> tuple[str, str]:
+    """The map library, and our own."""
+    return _library(), "\n".join(map(_text, SCRIPTS))
 
 
 def _library() -> str:

@@ -12,16 +12,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from jobs.errors import InputError
-from jobs.maps.page import page_html, port_script
+from jobs.maps.page import page_html, page_sources, port_script
 from jobs.maps.port_facts import Pictures, port_facts
 from jobs.maps.pyramid import tiled
 from jobs.maps.source import MapSource
+from jobs.serve import PageApp
 
 MADE = "Pictures: read from the archive as you look, by titiler-xarray"
 
 
-def map_app(source: MapSource) -> Starlette:
-    """The app; InputError where the tile server is not installed."""
+def map_app(source: MapSource) -> PageApp:
+    """The page of a map; InputError where the tile server is not installed."""
     tiles = _tile_app(source)
     ports = {port.id: port for port in source.ports}
     page = page_html(source.result, source.ports, MADE)
@@ -47,13 +48,14 @@ def map_app(source: MapSource) -> Starlette:
         with lock:  # requests come in several threads
             return Response(script(port_id), media_type="text/javascript")
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", index),
             Route("/data/{port}.js", data),
             Mount("/pictures", tiles),
         ]
     )
+    return PageApp(app, page_sources())
 
 
 def _tile_app(source: MapSource) -> Any:

@@ -4,7 +4,7 @@ from .dispute import disputes
 from .labels import labels_json, port_labels
 from .ledger import in_force, of_model
 from .resolution import Resolved, resolve, with_cargo
-from .server import ReviewServer
+from .server import review_app
 from .session import ReviewSession
 from .store import folder_of, read_decisions
 from .use import use_json, use_lines
@@ -12,7 +12,6 @@ from .use import use_json, use_lines
 __all__ = [
     "Decision",
     "Resolved",
-    "ReviewServer",
     "ReviewSession",
     "What",
     "agreement_json",
@@ -26,6 +25,7 @@ __all__ = [
     "port_labels",
     "read_decisions",
     "resolve",
+    "review_app",
     "use_json",
     "use_lines",
     "with_cargo",

@@ -1,25 +1,22 @@
-"""The server of the review page: starlette on uvicorn, one process, on loopback."""
+"""What is served of a review: the page, its pictures, what was decided, and what is decided now."""
 
 from __future__ import annotations
 
-import secrets
-import socket
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from jobs.domain import json_value
 from jobs.errors import ArchiveError, BerthwatchError, InputError
-from jobs.review.guards import LOOPBACK, Guards
 from jobs.review.session import ReviewSession
+from jobs.serve import PageApp
 
+SOURCES = "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/review.css": ("review.css", "text/css; charset=utf-8"),
@@ -30,67 +27,8 @@ PAGE = {
 """All files that are served, by path: nothing else on the disk can be asked for."""
 
 
-class ReviewServer:
-    """One review session, served on one address until it is stopped."""
-
-    def __init__(self, session: ReviewSession, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.session = session
-        self._socket = _listening(host, port)
-        self.host = host
-        self.port = int(self._socket.getsockname()[1])
-        self.guards = Guards(host, self.port, secrets.token_urlsafe(32))
-        config = uvicorn.Config(
-            application(session, self.guards), log_level="error", lifespan="off", access_log=False
-        )
-        self._server = uvicorn.Server(config)
-
-    @property
-    def address(self) -> str:
-        """The address to open, with the token; it lets in whoever has it."""
-        name = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        shown = f"[{name}]" if ":" in name else name
-        return f"http://{shown}:{self.port}/?token={self.guards.token}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only this machine can reach it."""
-        return self.host in LOOPBACK
-
-    def serve(self) -> None:
-        """Answer until Ctrl-C, or until ``stop`` from another thread."""
-        self._server.run(sockets=[self._socket])
-
-    def stop(self) -> None:
-        """End ``serve`` once what is being answered is answered."""
-        self._server.should_exit = True
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-        found.listen()  # who opens the address at once waits until it is served
-    except OSError as error:
-        found.close()
-        raise InputError(
-            f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another "
-            "with --listen-port, or leave it out for a free one"
-        ) from error
-    return found
-
-
-def application(session: ReviewSession, guards: Guards) -> Starlette:
-    """The application: the page, its pictures, what was decided, and what is decided now."""
-
-    async def page(request: Request) -> Response:
-        name, kind = PAGE[request.url.path]
-        content = files("jobs.review").joinpath("page", name).read_bytes()
-        answer = Response(content, media_type=kind)
-        if request.url.path == "/":
-            answer.set_cookie(guards.cookie, guards.token, httponly=True, samesite="strict")
-        return answer
+def review_app(session: ReviewSession) -> PageApp:
+    """The page of one session; who may ask is the server's to say (``jobs.serve``)."""
 
     async def picture(request: Request) -> Response:
         asked = request.query_params
@@ -121,18 +59,28 @@ def application(session: ReviewSession, guards: Guards) -> Starlette:
         await run_in_threadpool(session.undo)
         return JSONResponse(await run_in_threadpool(session.state))
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            *(Route(path, page) for path in PAGE),
+            *(Route(path, _file(*file)) for path, file in PAGE.items()),
             Route("/picture", picture),
             Route("/overview", overview),
             Route("/state", state),
             Route("/decide", decide, methods=["POST"]),
             Route("/undo", undo, methods=["POST"]),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guards)],
         exception_handlers={BerthwatchError: _refused},
     )
+    return PageApp(app, SOURCES)
+
+
+def _file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of one file of the page."""
+    content = files("jobs.review").joinpath("page", name).read_bytes()
+
+    async def file(request: Request) -> Response:
+        return Response(content, media_type=kind)
+
+    return file
 
 
 async def _refused(request: Request, error: Exception) -> Response:

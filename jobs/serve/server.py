@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from jobs.errors import InputError
-from jobs.serve.guard import guarded
+from jobs.serve.guard import Guard, PageApp
+from jobs.serve.names import Names, in_address, is_everywhere
+from jobs.serve.place import THIS_MACHINE, Place
 
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = ("", "0.0.0.0", "::")
-MOST_PORT = 65_535
-TOKEN_BYTES = 24
+TOKEN_BYTES = 32
 START_S = 20.0
 """Longest wait for a server to answer; it takes a fraction of a second."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where to serve."""
-
-    host: str = LOOPBACK
-    """An address of this machine, or its name."""
-    port: int = 0
-    """0 takes a free one."""
-
-    @classmethod
-    def parse(cls, text: str) -> Place:
-        """The place that ``HOST:PORT`` names, such as ``127.0.0.1:8000`` or ``[::1]:0``."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isdecimal() or int(port) > MOST_PORT:
-            raise InputError(
-                f"{text!r} names no place to serve; expected HOST:PORT, such as 127.0.0.1:8000 "
-                "(port 0 takes a free one)"
-            )
-        return cls(host.removeprefix("[").removesuffix("]"), int(port))
-
-
 @contextmanager
-def served(app: ASGIApp, place: Place = Place()) -> Iterator[str]:
+def served(app: PageApp, place: Place = THIS_MACHINE) -> Iterator[str]:
     """Serve an app while the context lasts; gives its address, which ends in ``/TOKEN/``.
 
-    InputError where nothing can listen there.
+    At its end, what is being answered is answered first. InputError where nothing can listen
+    there.
     """
     listening = _listen(place)
-    port = listening.getsockname()[1]
+    bound, port = listening.getsockname()[:2]
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    name = f"[{place.host}]" if ":" in place.host else place.host
     config = uvicorn.Config(
-        guarded(app, token, _names(name, port)),
+        Guard(app, token, Names(place.host, bound, port)),
         log_level="error",
         access_log=False,
         lifespan="off",
@@ -71,36 +46,21 @@ def served(app: ASGIApp, place: Place = Place()) -> Iterator[str]:
     thread.start()
     try:
         _wait(server, thread)
-        yield f"http://{name}:{port}/{token}/"
+        yield f"http://{in_address(_called(place.host, bound))}:{port}/{token}/"
     finally:
         server.should_exit = True
         thread.join()
         listening.close()
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that host; a name that is no address counts as no."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _names(name: str, port: int) -> set[str]:
-    """As what a browser may call the server; of loopback, ``localhost`` and both addresses."""
-    if not is_loopback(name.strip("[]")):
-        return {f"{name}:{port}"}
-    return {f"{each}:{port}" for each in (name, "localhost", LOOPBACK)}
+def _called(host: str, bound: str) -> str:
+    """The host by which this machine's own browser reaches it."""
+    if not is_everywhere(bound):
+        return host
+    return "::1" if ":" in bound else "127.0.0.1"
 
 
 def _listen(place: Place) -> socket.socket:
-    if place.host in EVERYWHERE:
-        raise InputError(
-            f"{place.host!r} is every address of this machine; expected one of them, by which the "
-            "page will be called"
-        )
     try:
         family = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((place.host, place.port), family=family)

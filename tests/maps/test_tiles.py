@@ -179,7 +179,7 @@ def test_the_command_serves_until_it_is_stopped(job: Path) -> None:
     ) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{43}/", address)
         with urlopen(address) as answer:
             assert b"Wide &amp; open roads" in answer.read()
         process.send_signal(signal.SIGINT)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +12,7 @@ from distributed import Client
 
 from jobs.plan import Plan, pinned_plan
 from jobs.publish import PublishedResult, newest_results, read_results
-from jobs.review import ReviewServer, ReviewSession
+from jobs.review import ReviewSession
 from jobs.run import RunOptions, run_plan
 from jobs.simulate import SimulationConfig, simulate_archive
 from jobs.storage import Storage, storage_at
@@ -78,19 +76,6 @@ def make_port(folder: Path, client: Client) -> ReviewedPort:
     job = folder / "sim" / "job.yaml"
     job.write_text(f"{job.read_text()}estimates: {{draws: 100}}\n")
     return ReviewedPort(job, pinned_plan(job).plan, client)
-
-
-@contextmanager
-def serving(session: ReviewSession) -> Iterator[ReviewServer]:
-    """The session's page on loopback, as long as this lasts."""
-    server = ReviewServer(session)
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join(10)
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -608,7 +608,6 @@ $("filters").addEventListener("submit", (event) => event.preventDefault());
 // --- beginning ----------------------------------------------------------------------------------
 
 async function begin() {
-  history.replaceState(null, "", location.pathname); // the token is in the cookie now
   [data, state] = await Promise.all([ask("overview"), ask("state")]);
   $("job").textContent = `${data.job} · ${data.reviewer}`;
   document.title = `Review ${data.job}`;
