@@ -18,8 +18,8 @@ def serve_page(app: PageApp, place: Place, browser: bool, ended: str) -> None:
     for line in _warnings(place.host):
         say(line)
     with served(app, place) as address, suppress(KeyboardInterrupt):
+        say("serving until Ctrl-C; open")
         typer.echo(address)
-        say("serving until Ctrl-C")
         if browser and not webbrowser.open(address):
             raise InputError("no browser could be opened: leave out --browser, open the address")
         while True:

@@ -45,6 +45,6 @@ def test_the_address_alone_is_printed_and_all_else_is_said(listen: str, warned: 
         printed, said = process.communicate(timeout=30)
     assert (process.returncode, printed) == (0, "")
     lines = said.splitlines()
-    assert lines[-2:] == ["serving until Ctrl-C", "stopped serving; all is kept"]
+    assert lines[-2:] == ["serving until Ctrl-C; open", "stopped serving; all is kept"]
     assert len(lines) == len(warned) + 2
     assert all(line.startswith(begin) for line, begin in zip(lines, warned, strict=False))

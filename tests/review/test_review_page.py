@@ -241,7 +241,7 @@ def test_the_command_prints_an_address_serves_it_and_ends_with_ctrl_c(
         said = process.stderr.read().splitlines()
     assert said == [
         f"reviewing demo {session.result.tag} as anna; every decision is kept at once",
-        "serving until Ctrl-C",
+        "serving until Ctrl-C; open",
         "stopped serving; every decision is kept, and `berthwatch run` counts with them",
     ]
 
