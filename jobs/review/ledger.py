@@ -23,13 +23,19 @@ class Subject(NamedTuple):
 def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     """Those that no later decision in force supersedes, in order; an undo holds, but says nothing.
 
-    What was superseded holds again once the decision that did so is undone.
+    A reviewer's last word on a question supersedes theirs before, also where it does not name it,
+    as it was said in another window at the same time. What was superseded holds again once the
+    decision that did so is undone.
     """
     gone: set[str] = set()
+    answered: set[tuple[str, Subject]] = set()
     held = []
     for decision in sorted(decisions, key=lambda each: (each.when, each.id), reverse=True):
-        if decision.id in gone:
+        answer = (decision.who, subject_of(decision))
+        if decision.id in gone or answer in answered:
             continue
+        if decision.what not in (What.COMMENT, What.UNDO):
+            answered.add(answer)
         gone.update(decision.supersedes)
         held.append(decision)
     return tuple(each for each in reversed(held) if each.what is not What.UNDO)

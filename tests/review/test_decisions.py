@@ -110,6 +110,19 @@ def test_what_was_superseded_holds_again_once_that_is_undone() -> None:
     assert in_force([ship, none, back, undo(back, at=4)]) == (none,)
 
 
+def test_of_two_words_that_one_reviewer_said_in_two_windows_the_last_holds() -> None:
+    ship, none = made("ship", at=1), made("not_ship", at=2)
+    assert in_force([ship, none]) == (none,)
+    assert in_force([ship, none, undo(none, at=3)]) == (ship,)
+    other = made("ship", who="ben", at=4)
+    ids = {
+        each.id for dispute in disputes(in_force([ship, none, other])) for each in dispute.decisions
+    }
+    assert ids == {none.id, other.id}
+    remarks = [made("comment", at=at, why="a remark") for at in (1, 2)]
+    assert in_force(remarks) == tuple(remarks)
+
+
 def verdicts(who: str, said: str) -> list[Decision]:
     words = {"s": "ship", "n": "not_ship", "f": "structure"}
     return [made(words[one], f"o-{n:03d}", who=who) for n, one in enumerate(said)]
