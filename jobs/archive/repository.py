@@ -12,6 +12,7 @@ import icechunk
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.errors import GroupNotFoundError
 
 from jobs.archive.export import CopyFormat, copy_into, whole
 from jobs.archive.fork import ForkStore
@@ -338,38 +339,63 @@ class PortArchive:
             for step in self.steps().values()
             if step.overpass_id in wanted and step.state[StageName.SEGMENT] is UnitState.DONE
         ]
-        root = zarr.open_group(self.store(), mode="r")
-        moments = {family: np.asarray(array(group, "time")[:]) for family, group in root.groups()}
+        with self._reading():
+            root = zarr.open_group(self.store(), mode="r")
+            moments = {name: np.asarray(array(group, "time")[:]) for name, group in root.groups()}
         steps.sort(key=lambda s: (moments[SENSORS[s.sensor].family][s.index], s.overpass_id))
         for step in steps:
-            yield read_record(child(root, SENSORS[step.sensor].family), step)
+            with self._reading():
+                record = read_record(child(root, SENSORS[step.sensor].family), step)
+            yield record
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raise what cannot be read, or is not what was written, as ArchiveError."""
+        with archive_errors(self.storage, self.port):
+            try:
+                yield
+            except GroupNotFoundError:
+                raise  # as of a storage that is away for a moment
+            except (ValueError, RuntimeError) as error:  # of the codecs
+                said = " ".join(str(error).split())[:300]
+                raise ArchiveError(
+                    f"the archive of {self.port.id} in {self.storage.url} holds a damaged chunk "
+                    f"({said}): put the archive back from a copy, or run the job into a new one"
+                ) from error
 
     def what_was_read(self, sensor: str, index: int) -> Mapping[str, str]:
         """As ``UnitResult.read``, of the step of that index; empty where it was not kept."""
-        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[sensor].family)
-        return read_digests(group, index)
+        with self._reading():
+            group = child(zarr.open_group(self.store(), mode="r"), SENSORS[sensor].family)
+            return read_digests(group, index)
 
     def digests_of_read(self) -> dict[str, str]:
         """One sha256 of all that was read, by overpass id, of overpasses of which it was kept."""
-        root = zarr.open_group(self.store(), mode="r")
-        return {id: digest for _, group in root.groups() for id, digest in digests_of_read(group)}
+        with self._reading():
+            root = zarr.open_group(self.store(), mode="r")
+            return {
+                id: digest for _, group in root.groups() for id, digest in digests_of_read(group)
+            }
 
     def image(self, step: Step, rows: slice = slice(None), columns: slice = slice(None)) -> Pixels:
         """The pixels of one step at the newest commit, of those rows and columns only."""
-        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
-        return read_pixels(group, step.sensor, step.index, rows, columns)
+        with self._reading():
+            group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
+            return read_pixels(group, step.sensor, step.index, rows, columns)
 
     def quality(self, step: Step) -> NDArray[np.uint8]:
         """The quality of one step (y, x) at the newest commit."""
-        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
-        return np.asarray(array(group, "quality")[step.index])
+        with self._reading():
+            group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
+            return np.asarray(array(group, "quality")[step.index])
 
     def ship_probability(self, step: Step) -> NDArray[np.uint8]:
         """The network's probability that a pixel is part of a ship (y, x), in 255ths; 0 throughout
         where it did not run.
         """
-        group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
-        return np.asarray(array(group, "ship_probability")[step.index])
+        with self._reading():
+            group = child(zarr.open_group(self.store(), mode="r"), SENSORS[step.sensor].family)
+            return np.asarray(array(group, "ship_probability")[step.index])
 
     def export(
         self, target: Path, tag: str | None = None, form: CopyFormat = CopyFormat.ZARR

@@ -53,6 +53,25 @@ def pixels(seed: int) -> Pixels:
     return Pixels(image, quality)
 
 
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_a_chunk_that_is_not_as_written_is_one_clear_error(tmp_path: Path, fault: str) -> None:
+    found = archive(tmp_path)
+    (one,) = passes(1)
+    found.ensure([one])
+    fork, index = found.fork(), found.steps()[one.id].index
+    fork.write_pixels(SENSOR, index, pixels(1))
+    found.commit([(UnitResult(one.id, StageName.TILE, UnitState.DONE), "key")], [fork], "fill", {})
+    step = found.steps()[one.id]
+    for chunk in (tmp_path / "ports").rglob("chunks/*"):
+        if fault == "missing":
+            chunk.unlink()
+        else:
+            content = chunk.read_bytes()
+            chunk.write_bytes(b"\0" * len(content))
+    with pytest.raises(ArchiveError, match="archive of TESTP in"):
+        found.image(step)
+
+
 def vessel(x: float = GRID.left + 300.0) -> Vessel:
     corners = ((x, 1.0), (x, 2.0), (x + 1, 2.0), (x + 1, 1.0))
     return Vessel(x, GRID.top - 400.0, 85.5, 12.25, 14.0, 31.5, 0.75, True, corners)

@@ -397,7 +397,8 @@ def test_what_was_said_of_another_networks_vessel_is_counted_and_not_shown(
     (now,) = session.decide([decision(session.result, 0, "ship")])
     before = replace(now, seen=replace(now.seen, model="another"), what=What.NOT_SHIP)
     moved = tuple((x + 50, y) for x, y in now.seen.corners)
-    elsewhere = replace(now, seen=replace(now.seen, corners=moved), what=What.NOT_SHIP)
+    other = session.result.vessels["vessel_id"].iloc[1]
+    elsewhere = replace(now, vessel=other, seen=replace(now.seen, corners=moved))
     write_decisions(session.storage, [before, elsewhere])
     write_decisions(session.storage, [replace(before, who="ben")])
     found = session.state()
