@@ -127,8 +127,8 @@ class Collector:
         port_id = source.archive.port.id
         stored = stored_look(source.archive, source.steps.get(overpass_id)) if shown else None
         rgb = imagery.rgb(port_id, overpass_id) if shown else None
-        self._doubt(overpass_id, stored)
         self.sources[overpass_id] = source.of_overpass(overpass_id, stored)
+        self._doubt(overpass_id, stored)
         for case, look in pairs:
             window = windows[case.visit_id]
             pixels = stored if case.visit_id in shown else None
@@ -142,11 +142,16 @@ class Collector:
             drawn[case.visit_id].append(drawn_look(case, look, window, record, (png, tif)))
 
     def _doubt(self, overpass_id: str, stored: StoredLook | None) -> None:
-        """Say it where the archive no longer holds what was read of the files."""
+        """Say it where the archive no longer holds what was read, or what the result is made of."""
         if stored is not None and stored.holds_what_was_read is False:
             self.doubts.append(
                 f"The pixels of {overpass_id} in the archive are NOT those that were read of its "
                 "files: their digests differ."
+            )
+        if self.sources[overpass_id]["read_agrees_with_result"] is False:
+            self.doubts.append(
+                f"What the archive says was read of the files of {overpass_id} is NOT what the "
+                "result was made from: their digests differ. It was read anew since."
             )
 
     def _view(self, case: Case, window: Window, looks: list[DrawnLook]) -> VisitView:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import zarr
 from PIL import Image
 
 from jobs.archive import Archives, pool
@@ -283,6 +284,25 @@ def test_a_lost_tag_is_a_doubt_on_the_page(job: Path, tmp_path: Path) -> None:
     assert any("has no tag test-" in line for line in found.doubts)
     assert "has no tag test-" in found.files["index.html"].decode()
     assert record(found, BOUNDED)["looks"][0]["pixels"]["sha256"]
+
+
+def test_what_was_read_anew_since_is_a_doubt(job: Path, tmp_path: Path) -> None:
+    other = tmp_path / "world"
+    shutil.copytree(job.parent, other)
+    plan = elsewhere(other)
+    archive = Archives((port(),), LocalFolder(other / "archive"))["TESTP"]
+    for tag in archive.tags():
+        archive.repository.delete_tag(tag)
+    step = archive.steps()["TESTP-007"]
+    session = archive.repository.writable_session("main")
+    said = zarr.open_group(session.store)["sentinel-2/read"]
+    assert isinstance(said, zarr.Array)
+    digests = json.loads(np.asarray(said[step.index]).item())
+    said[step.index] = json.dumps(dict.fromkeys(digests, "0" * 64))
+    session.commit("read anew")
+    found = make_evidence(plan)
+    assert any("TESTP-007 is NOT what the result was made from" in line for line in found.doubts)
+    assert "is NOT what the result was made from" in found.files["index.html"].decode()
 
 
 # --- the command --------------------------------------------------------------------------------
