@@ -18,7 +18,7 @@ import numpy as np
 from jobs.archive import Archives
 from jobs.domain import WGS84, Json, Port, content_id, transformer
 from jobs.errors import InputError
-from jobs.publish import ArchiveImagery, PublishedResult
+from jobs.publish import ArchiveImagery, PublishedResult, renderings_from
 from jobs.review.agreement import agreement_json, agreements
 from jobs.review.chips import Chips, Window
 from jobs.review.decision import (
@@ -62,7 +62,8 @@ class ReviewSession:
         name_of(self.reviewer)
         self._ports = {port.id: port for port in self.result.ports}
         archives = Archives(self.result.ports, self.storage)
-        self._chips = Chips(ArchiveImagery(archives))
+        renderings = renderings_from(self.result.provenance)
+        self._chips = Chips(ArchiveImagery(archives, renderings))
         self._overpasses = _overpasses(self.result)
 
     @property

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -19,6 +20,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from distributed import Client
+from PIL import Image
 from playwright.sync_api import Page
 from typer.testing import CliRunner
 
@@ -389,6 +391,24 @@ def test_a_decision_comes_after_what_it_supersedes_though_another_clock_is_ahead
     session.decide([decision(session.result, 0, "ship", settles=True)])
     assert session.state()["disputed"] == []
     assert [each["what"] for each in session.state()["mine"]] == ["ship"]
+
+
+def test_pictures_are_in_the_rendering_that_the_result_published(session: ReviewSession) -> None:
+    overpass = session.result.vessels["overpass_id"].iloc[0]
+    window = (10, 10, 64)
+    usual = session.picture("tiny", overpass, window)
+    facts = json.loads(json.dumps(session.result.provenance))
+    for described in facts["renderings"]["tiny"].values():
+        described["high"] *= 2
+    darker = replace(session.result, provenance=facts)
+    found = ReviewSession(darker, session.storage, "anna").picture("tiny", overpass, window)
+    assert usual is not None
+    assert found is not None
+    assert _mean(found) < 0.9 * _mean(usual)
+
+
+def _mean(png: bytes) -> float:
+    return float(np.asarray(Image.open(BytesIO(png))).mean())
 
 
 def test_what_was_said_of_another_networks_vessel_is_counted_and_not_shown(
