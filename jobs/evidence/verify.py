@@ -193,7 +193,14 @@ def read_manifest(files: Folder | Archive) -> tuple[dict[str, tuple[int, str]], 
             for name, each in content["files"].items()
         }
         form = content["format"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise ValueError(f"changed: {MANIFEST} is no manifest ({error!r})") from error
     if form != FORMAT:
         raise ValueError(f"{MANIFEST} has the format {form!r}; this script reads {FORMAT!r}")

@@ -232,7 +232,10 @@ def test_what_is_no_evidence_is_refused(script: Path, tmp_path: Path) -> None:
     text.write_text("no ZIP")
     other = zipped(tmp_path / "other.zip", {"a": b"b", "manifest.json": b"[]"})
     future = zipped(tmp_path / "future.zip", {"manifest.json": b'{"format": "2", "files": {}}'})
+    endless = b'{"format": "1", "files": {"a": {"bytes": 1e999, "sha256": ""}}}'
     expected = {
+        zipped(tmp_path / "endless.zip", {"manifest.json": endless}): "is no manifest",
+        zipped(tmp_path / "deep.zip", {"manifest.json": b"[" * 200_000}): "is no manifest",
         empty: "missing: manifest.json",
         text: "is no ZIP or folder that can be read",
         tmp_path / "nowhere": "is no ZIP or folder that can be read",
