@@ -124,7 +124,7 @@ class Result:
         units = self.published.provenance.get("units", {})
         left = [f"{units[state]} {state}" for state in ("failed", "pending") if units.get(state)]
         missing = [f"of the plan's overpasses {' and '.join(left)} are not in it"] if left else []
-        return [*missing, *doubted_estimates(self.published.estimates)]
+        return [*missing, *doubted_estimates(self.published.estimates.to_dict("records"))]
 
     # --- tables
 
@@ -467,7 +467,7 @@ class Result:
         here = table[
             [f"{p}/{b}" in names for p, b in zip(table["port"], table["berth"], strict=True)]
         ]
-        doubts = tuple(doubted_estimates(here))
+        doubts = tuple(doubted_estimates(here.to_dict("records")))
         for line in doubts:
             warnings.warn(line, stacklevel=4)
         return doubts
