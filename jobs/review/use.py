@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from jobs.domain import Json, ReviewSettings
 from jobs.review.decision import What
-from jobs.review.resolution import Resolved
+
+if TYPE_CHECKING:  # it computes with tables, and status only asks for lines
+    from jobs.review.resolution import Resolved
 
 
 def use_json(found: Iterable[Resolved], settings: ReviewSettings) -> dict[str, Json] | None:
