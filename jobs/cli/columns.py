@@ -69,7 +69,7 @@ def _section(sections: tuple[Section, ...], name: str) -> Section:
     found = {section.name: section for section in sections}
     plain = name.removesuffix(".parquet").removesuffix(".csv")
     if plain not in found:
-        hint = did_you_mean(plain, found, f"there are {', '.join(found)}")
+        hint = did_you_mean(plain, found, f"there are {'; '.join(found)}")
         raise InputError(f"no table {name!r}; {hint}")
     return found[plain]
 

@@ -158,7 +158,10 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "digests.",
         CommandGroup.LOOK,
         (
-            ("evidence job.yaml --visit RUVYP-oil-3f9c", "of one visit; ids are in visits.csv"),
+            (
+                "evidence job.yaml --visit RUVYP-oil-20240308T021603Z-1",
+                "of one visit; ids are in visits.csv and the report",
+            ),
             ("evidence job.yaml -o evidence.zip --sign ~/.ssh/id_ed25519", "of all, signed"),
         ),
     ),
