@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from jobs.ais import AIS_TABLES
 from jobs.cli.options import AsJson
 from jobs.cli.output import show
 from jobs.cli.program import command_app
 from jobs.domain import did_you_mean
 from jobs.errors import InputError
-from jobs.publish import (
-    Section,
-    data_dictionary,
-    dictionary_json,
-    dictionary_page,
-    table_section,
-)
+
+if TYPE_CHECKING:
+    from jobs.publish import Section
 
 app = command_app()
 
 
 def every_section() -> tuple[Section, ...]:
     """The tables and groups of results and archives, and the tables of an AIS cross-check."""
+    from jobs.ais import AIS_TABLES
+    from jobs.publish import data_dictionary, table_section
+
     ais = (
         table_section(name, table, (f"{name}.parquet", f"{name}.csv"))
         for name, table in AIS_TABLES.items()
@@ -50,6 +48,8 @@ def columns(
     `berthwatch columns` lists the tables, `berthwatch columns visits` the columns of one,
     `berthwatch columns --json` prints all there is.
     """
+    from jobs.publish import dictionary_json, dictionary_page
+
     sections = every_section()
     if markdown:
         typer.echo(dictionary_page(sections), nl=False)
@@ -75,6 +75,8 @@ def _section(sections: tuple[Section, ...], name: str) -> Section:
 
 
 def _one(section: Section, as_json: bool) -> None:
+    from jobs.publish import dictionary_json
+
     if as_json:
         typer.echo(json.dumps(dictionary_json((section,))[0], indent=2, ensure_ascii=False))
         return

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +18,10 @@ from jobs.cli.destinations import file_to_write
 from jobs.cli.options import AsJson, JobOrPlan
 from jobs.cli.output import err, print_lines, say
 from jobs.cli.program import command_app
-from jobs.evidence import (
-    Evidence,
-    EvidenceOptions,
-    make_evidence,
-    read_signer,
-    write_zip,
-)
 from jobs.storage import new_file
+
+if TYPE_CHECKING:
+    from jobs.evidence import Evidence
 
 PASSPHRASE = "BERTHWATCH_KEY_PASSPHRASE"
 EVERY_S = 5.0
@@ -81,16 +77,15 @@ def evidence(
     The ZIP holds a page (index.html), a manifest with the sha256 of every file, and verify.py,
     which needs Python alone and names what was changed. **Tell the reader the manifest's digest,
     which is printed here, by another way than the ZIP**: then a replaced manifest is found too.
-
-        berthwatch evidence job.yaml --visit my-port-oil-20240306T020559Z-1 -o evidence.zip
-
-        python3 verify.py evidence.zip --manifest-sha256 DIGEST
+    The reader's part: `python3 verify.py evidence.zip --manifest-sha256 DIGEST`.
 
     `--sign` takes a key of OpenSSH or in PEM (`ssh-keygen -t ed25519` makes one); a passphrase is
     asked for, or taken from BERTHWATCH_KEY_PASSPHRASE. `ssh-keygen -Y verify` checks the signature.
     The same results give the same ZIP, byte for byte. Paths of this machine stand in it where
     archive or images lie on this machine.
     """
+    from jobs.evidence import EvidenceOptions, make_evidence, read_signer
+
     signer = None if sign is None else read_signer(sign, _passphrase)
     options = EvidenceOptions(tag, tuple(visits or ()), limit, tuple(ais or ()), names)
     with err.status("reading ...") as status:
@@ -132,6 +127,8 @@ def _lines(facts: dict[str, object], found: Evidence) -> list[str]:
 
 def _write(place: Path, found: Evidence) -> tuple[str, int]:
     """Write the ZIP; its sha256 and size. Made in a temporary file first, as pipes cannot seek."""
+    from jobs.evidence import write_zip
+
     with TemporaryFile() as whole:
         write_zip(whole, found.files)
         size = whole.tell()

@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from jobs.archive import Archives
 from jobs.cli.destinations import FileOrFolder, file_or_folder
 from jobs.cli.options import JobOrPlan
 from jobs.cli.output import err, say
 from jobs.cli.program import command_app
-from jobs.publish import newest_results, one_page, published_doubts, read_results, report_folder
+from jobs.publish import newest_results, published_doubts
 from jobs.storage import Storage, write_new_file
 
 app = command_app()
@@ -46,6 +45,8 @@ def report(
     if output is not None and output.is_folder:
         page = str(_folder(storage, folder, output.path))
     elif output is not None:
+        from jobs.publish import one_page  # with tables, where the address alone asks for none
+
         write_new_file(output.path, one_page(storage, folder))
         page = str(output.path)
     typer.echo(page)
@@ -53,6 +54,9 @@ def report(
 
 def _folder(storage: Storage, folder: str, target: Path) -> Path:
     """Write the report as a folder, with a bar, and say how many pictures it has."""
+    from jobs.archive import Archives
+    from jobs.publish import read_results, report_folder
+
     archives = Archives(read_results(storage, folder).ports, storage)
     with Progress(console=err, transient=True) as bar:
         tasks = {}
