@@ -25,7 +25,7 @@ from jobs.errors import InputError
 from jobs.maps import MapSource, map_app
 from jobs.maps.pyramid import Pyramid, cut, tiled
 from jobs.publish import ArchiveImagery
-from jobs.serve import served
+from jobs.serve import PageApp, served
 from jobs.storage import LocalFolder
 from tests.support.doors import berthwatch
 from tests.support.factories import make_port
@@ -90,7 +90,7 @@ def test_true_colour_is_shown_as_the_report_shows_it(
     assert want is not None
     assert want[..., 0].std() > 10
     with (
-        served(tile_app(source)) as address,
+        served(PageApp(tile_app(source))) as address,
         urlopen(f"{address}look/tiles/{port.id}/0/0/0.png") as found,
     ):
         image = np.asarray(Image.open(BytesIO(found.read())))
