@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,16 +12,11 @@ from jobs.cli.options import LISTEN, BrowserOption, JobOrPlan, ListenOption
 from jobs.cli.output import err, say
 from jobs.cli.program import command_app
 from jobs.cli.serving import serve_page
-from jobs.maps import (
-    MapFolder,
-    MapSource,
-    PictureFormat,
-    check_replaceable,
-    map_app,
-    map_source,
-    write_map,
-)
+from jobs.maps import PictureFormat
 from jobs.serve import Place
+
+if TYPE_CHECKING:
+    from jobs.maps import MapFolder, MapSource
 
 app = command_app()
 
@@ -59,6 +54,8 @@ def map_command(
     `pip install 'berthwatch[map]'`). With `-o` it becomes a folder that works from any web server,
     and from a USB stick without one.
     """
+    from jobs.maps import check_replaceable, map_app, map_source
+
     if output is not None:
         check_replaceable(output)
     place = Place.parse(listen)
@@ -70,6 +67,8 @@ def map_command(
 
 
 def _write(source: MapSource, folder: Path, form: PictureFormat) -> MapFolder:
+    from jobs.maps import write_map
+
     with err.status("pictures") as line:
         return write_map(
             source,

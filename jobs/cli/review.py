@@ -22,18 +22,13 @@ from jobs.plan import Plan
 from jobs.publish import newest_results, read_results
 from jobs.review import (
     Decision,
-    ReviewSession,
     agreement_json,
     agreements,
     disputes,
     in_force,
-    labels_json,
     name_of,
     of_model,
-    port_labels,
     read_decisions,
-    resolve,
-    review_app,
 )
 from jobs.run import settings_for
 from jobs.serve import Place
@@ -88,6 +83,8 @@ def review(
 
 
 def _serve(source: Path, reviewer: str | None, place: Place, browser: bool) -> None:
+    from jobs.review import ReviewSession, review_app
+
     storage, folder = newest_results(source)
     session = ReviewSession(read_results(storage, folder), storage, name_of(reviewer or _user()))
     session.state()  # refuses damaged decisions before anything is served
@@ -144,6 +141,8 @@ def _dispute_line(each: dict[str, Any]) -> str:
 
 
 def _write_labels(plan: Plan, file: Path) -> None:
+    from jobs.review import labels_json
+
     features = list(_features(plan))
     if not features:
         raise InputError(
@@ -161,6 +160,8 @@ def _write_labels(plan: Plan, file: Path) -> None:
 
 
 def _features(plan: Plan) -> Iterator[dict[str, Any]]:
+    from jobs.review import port_labels, resolve
+
     storage = storage_at(plan.archive)
     settings = settings_for(plan)
     overpasses = {each.id: each for each in plan.overpasses}

@@ -1,4 +1,5 @@
-from .folder import MapFolder, PictureFormat, check_replaceable, write_map
+from .folder import MapFolder, check_replaceable, write_map
+from .picture_format import PictureFormat
 from .server import map_app
 from .source import MapSource, map_source
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 from jobs.domain import Port
 from jobs.errors import InputError
 from jobs.maps.page import TEMPLATES, page_html, port_script
+from jobs.maps.picture_format import PictureFormat
 from jobs.maps.port_facts import Pictures, port_facts
 from jobs.maps.pyramid import Tile, cut, one_picture_or_tiles
 from jobs.maps.source import MapSource
@@ -28,15 +28,6 @@ MOST_AT_ONCE = 4
 """Pictures made at the same time."""
 STRIP_PX = 1024
 """Rows read at once: two chunks of the archive."""
-
-
-class PictureFormat(StrEnum):
-    """Formats of the pictures in a folder."""
-
-    WEBP = "webp"
-    """Small; colours differ by a few levels."""
-    PNG = "png"
-    """Exact, and about six times as large."""
 
 
 @dataclass(frozen=True)
