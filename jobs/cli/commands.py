@@ -106,7 +106,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "report": CommandEntry(
         "report",
-        "Where the HTML report of the newest results lies.",
+        "Where the HTML report of the newest results lies, or a copy of it elsewhere.",
         CommandGroup.RUN,
         (
             ("report job.yaml", "its address, to open in a browser"),
