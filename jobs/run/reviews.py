@@ -60,9 +60,11 @@ def review_lines(plan: Plan, root: Storage) -> list[str]:
     now = {each.id for of in said.by_port.values() for each in of}
     then = set(used["ids"] + used["unused_ids"]) if used else set()
     if now - then:
-        lines.append(_since(len(now - then), "made", plan))
+        made = "made since the newest results, or left out of them by --without-reviews"
+        lines.append(_since(len(now - then), made, plan))
     if then - now:
-        lines.append(_since(len(then - now), "undone or superseded", plan))
+        undone = "undone or superseded since the newest results"
+        lines.append(_since(len(then - now), undone, plan))
     if said.elsewhere:
         lines.append(
             f"decisions of reviewers: {said.elsewhere} about overpasses of these ports that this "
@@ -73,7 +75,7 @@ def review_lines(plan: Plan, root: Storage) -> list[str]:
 
 def _since(count: int, what: str, plan: Plan) -> str:
     then = "which the job ignores" if not plan.reviews.use else "run the job to count anew"
-    return f"decisions of reviewers: {count} {what} since the newest results; {then}"
+    return f"decisions of reviewers: {count} {what}; {then}"
 
 
 def published_use(root: Storage, folder: str) -> dict[str, Any] | None:

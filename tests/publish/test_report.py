@@ -503,10 +503,10 @@ def test_visits_have_a_probability_and_an_arrival_where_they_are_followed(plain)
         visit = visits[visits["berth"] == berth].iloc[-1]
         assert pd.notna(visit["probability"]) == followed
         line = text[text.index(f"{visit['visit_id']} ") :]
-        line = line[: line.index(" in ") + 30]
+        line = line[: line.index(" of ") + 30]
         said = f"{visit['arrival_low'].round('h'):%Y-%m-%d %H} h –" if followed else "—"
         assert said in line
-        assert (probability_text(visit["probability"]) in line.split(" in ")[1]) is True
+        assert (probability_text(visit["probability"]) in line.split(" of ")[1]) is True
 
 
 # --- words --------------------------------------------------------------------------------------

@@ -254,7 +254,7 @@ def test_the_status_says_what_was_decided_since(
     port.run()
     session.decide([decision(machine, 0, "ship")])
     (line,) = review_lines(port.plan, port.storage)
-    assert line.startswith("decisions of reviewers: 1 made since the newest results; run the job")
+    assert line.startswith("decisions of reviewers: 1 made since the newest results, or left out")
     port.run()
     assert list(review_lines(port.plan, port.storage)) == [
         "decisions of reviewers: 1 used (1 ship)"
