@@ -8,9 +8,9 @@ from datetime import datetime
 
 from jobs.errors import KubernetesLostError
 from jobs.kubernetes.absence import LIMIT_S, RETRY_S
-from jobs.kubernetes.api import PODS, Api, Manifest
+from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
 from jobs.kubernetes.names import RUN
-from jobs.kubernetes.pods import containers, name_of, restarts
+from jobs.kubernetes.pods import containers, job_over, name_of, restarts
 
 REOPEN_S = 1.0
 """Before a stream that ended is opened again, where its container still runs."""
@@ -53,8 +53,14 @@ def _moment(stamp: str) -> _Moment:
 
 
 def _runs(api: Api, pod: Manifest) -> bool:
-    """Whether the container whose log was followed still runs."""
+    """Whether the container whose log was followed still runs, and its run goes on.
+
+    A pod on a dead node is called running long after.
+    """
     labels = {RUN: pod["metadata"]["labels"][RUN]}
+    job = api.find(JOBS, labels[RUN])
+    if job is None or job_over(job):
+        return False
     found = [one for one in api.list(PODS, labels) if name_of(one) == name_of(pod)]
     return any(
         restarts(one) == restarts(pod) and "running" in (container.get("state") or {})

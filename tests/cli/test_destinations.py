@@ -31,6 +31,7 @@ NEEDED = {
     "plan": ["nowhere.yaml"],
     "report": ["nowhere.yaml"],
     "evidence": ["nowhere.yaml"],
+    "review": ["nowhere.yaml"],
     "ais": ["nowhere.yaml", "--ais", "nowhere.csv"],
     "export": ["nowhere.yaml", "--port", "RUVYP"],
     "map": ["nowhere.yaml"],

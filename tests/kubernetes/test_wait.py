@@ -165,7 +165,15 @@ def test_a_stream_that_ends_while_its_container_runs_is_opened_again() -> None:
                 self.objects = []
             self.lines = ("one", "two")
 
-    assert list(follow_log(Ending(RUNNER), RUNNER)) == ["one", "two"]
+    assert list(follow_log(Ending(job(RUN, active=1), RUNNER), RUNNER)) == ["one", "two"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_pod_that_is_called_running_after_its_run_is_not_followed_for_ever() -> None:
+    over = job(RUN, conditions=[{"type": "Failed", "status": "True"}])
+    api = Objects(over, RUNNER)
+    api.logs = {RUNNER["metadata"]["name"]: "at work\n"}
+    assert list(follow_log(api, RUNNER)) == ["at work"]
 
 
 @pytest.mark.usefixtures("quick")

@@ -44,7 +44,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     pd.DataFrame(
         [
             {"port": "P", "time": f"{DAY}T02:10:05Z", "lon": lon, "lat": 42.7, "length_m": 95.0}
-            | {"fixed": fixed}
+            | {"fixed": fixed, "counted": not fixed}
             for lon, fixed in ((133.0, False), (133.02, False), (133.2, False), (133.3, True))
         ]
     ).to_csv(published / "vessels.csv", index=False)
