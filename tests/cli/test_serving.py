@@ -42,7 +42,10 @@ def test_the_address_alone_is_printed_and_all_else_is_said(listen: str, warned: 
         with urlopen(f"{address}hello", timeout=20) as answer:
             assert answer.read().startswith(b"GET /")
         process.send_signal(signal.SIGINT)
-        printed, said = process.communicate(timeout=30)
+        try:
+            printed, said = process.communicate(timeout=30)
+        finally:
+            process.kill()  # else the test would wait for it
     assert (process.returncode, printed) == (0, "")
     lines = said.splitlines()
     assert lines[-2:] == ["serving until Ctrl-C; open", "stopped serving; all is kept"]

@@ -12,10 +12,10 @@ from jobs.domain import Port
 from jobs.evidence import make_evidence
 from jobs.maps import map_source, write_map
 from jobs.publish import newest_results, read_results
-from jobs.review import ReviewSession
+from jobs.review import ReviewSession, review_app
+from jobs.serve import served
 from tests.support import map_world
 from tests.support.browser import PHONE, browsing, needs_chromium
-from tests.support.reviewed_port import serving
 
 NAME = (
     """<b>&"'</b><img src=x onerror="window.hit=1"></script><script>window.hit=1</script>{{7*7}}"""
@@ -71,5 +71,6 @@ def test_in_evidence(job: Path, tmp_path: Path) -> None:
 
 def test_in_the_review(job: Path) -> None:
     storage, folder = newest_results(job)
-    with serving(ReviewSession(read_results(storage, folder), storage, "<b>anna")) as server:
-        check(server.address)
+    session = ReviewSession(read_results(storage, folder), storage, "<b>anna")
+    with served(review_app(session)) as address:
+        check(address)
