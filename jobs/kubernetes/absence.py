@@ -32,12 +32,13 @@ class Absence:
             try:
                 found = request()
             except KubernetesLostError as error:
-                self._wait(error)
+                self.wait(error)
             else:
-                self._over()
+                self.over()
                 return found
 
-    def _wait(self, error: KubernetesLostError) -> None:
+    def wait(self, error: KubernetesLostError) -> None:
+        """Wait a little after ``error``; raises it where the absence is too long by now."""
         now = time.monotonic()
         if self._since is None:
             self._since = now
@@ -49,7 +50,8 @@ class Absence:
             raise error
         time.sleep(RETRY_S)
 
-    def _over(self) -> None:
+    def over(self) -> None:
+        """The API has answered."""
         if self._since is not None:
             self.say(f"the Kubernetes API answers again, {time.monotonic() - self._since:.0f} s on")
             self._since = None

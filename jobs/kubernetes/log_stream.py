@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from jobs.errors import KubernetesLostError
-from jobs.kubernetes.absence import LIMIT_S, RETRY_S
+from jobs.kubernetes.absence import LIMIT_S, Absence
 from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
 from jobs.kubernetes.names import RUN
 from jobs.kubernetes.pods import containers, job_over, name_of, restarts
@@ -27,12 +27,12 @@ def follow_log(api: Api, pod: Manifest, limit_s: float = LIMIT_S) -> Iterator[st
     the API stays away longer than ``limit_s``, KubernetesError where the log is gone.
     """
     last: _Moment | None = None
-    lost_since: float | None = None
+    absence = Absence(lambda _: None, limit_s)  # who polls the run reports it
     while True:
         before = last
         try:
             for stamp, text in api.follow(name_of(pod)):
-                lost_since = None
+                absence.over()
                 moment = _moment(stamp)
                 if before is None or moment > before:
                     last = moment
@@ -40,12 +40,8 @@ def follow_log(api: Api, pod: Manifest, limit_s: float = LIMIT_S) -> Iterator[st
             if not _runs(api, pod):
                 return
             time.sleep(REOPEN_S)
-        except KubernetesLostError:
-            now = time.monotonic()
-            lost_since = now if lost_since is None else lost_since
-            if now - lost_since > limit_s:
-                raise
-            time.sleep(RETRY_S)
+        except KubernetesLostError as error:
+            absence.wait(error)
 
 
 def _moment(stamp: str) -> _Moment:

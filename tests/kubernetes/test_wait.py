@@ -33,7 +33,6 @@ RUNNER = pod(RUN, "runner")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.kubernetes.wait.POLL_S", 0.1)
     monkeypatch.setattr(absence_module, "RETRY_S", 0.1)
-    monkeypatch.setattr(log_stream, "RETRY_S", 0.1)
     monkeypatch.setattr(log_stream, "REOPEN_S", 0.1)
     monkeypatch.setattr(api_module, "FIRST_WAIT_S", 0.01)
 
@@ -152,6 +151,16 @@ class Breaking(Objects):
 @pytest.mark.usefixtures("quick")
 def test_a_log_goes_on_after_its_last_line() -> None:
     assert list(follow_log(Breaking(RUNNER), RUNNER)) == ["one", "two", "three", "four"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_log_is_given_up_where_the_api_stays_away() -> None:
+    class Away(Objects):
+        def follow(self, of: str) -> Iterator[tuple[str, str]]:
+            raise KubernetesLostError("503")
+
+    with pytest.raises(KubernetesLostError):
+        list(follow_log(Away(RUNNER), RUNNER, limit_s=0.3))
 
 
 @pytest.mark.usefixtures("quick")
