@@ -22,6 +22,14 @@ class Absence:
         self.say = say
         self.limit_s = limit_s
         self._since: float | None = None
+        self._before_s = 0.0
+        """Seconds of the absences that are over."""
+
+    @property
+    def away_s(self) -> float:
+        """Seconds that the API was away, all absences together, also one that just ends."""
+        now_s = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._before_s + now_s
 
     def bear(self, request: Callable[[], Answer]) -> Answer:
         """The result of ``request``, repeated until the API answers.
@@ -52,6 +60,9 @@ class Absence:
 
     def over(self) -> None:
         """The API has answered."""
-        if self._since is not None:
-            self.say(f"the Kubernetes API answers again, {time.monotonic() - self._since:.0f} s on")
-            self._since = None
+        if self._since is None:
+            return
+        lasted_s = time.monotonic() - self._since
+        self.say(f"the Kubernetes API answers again, {lasted_s:.0f} s on")
+        self._before_s += lasted_s
+        self._since = None

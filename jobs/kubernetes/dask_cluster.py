@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from jobs.errors import AlreadyThereError, KubernetesLostError
+from jobs.errors import AlreadyThereError, ClusterLostError
 from jobs.kubernetes.api import CLUSTERS, KINDS, WORKER_GROUPS, Api, Manifest
 from jobs.kubernetes.manifests import dask_cluster_manifest, gpu_group
 from jobs.kubernetes.spec import Run
@@ -19,7 +19,7 @@ def make_cluster(api: Api, run: Run, index: int, job_uid: str) -> None:
 
     The order matters: the operator never adopts a group created before its cluster. Objects that
     exist already only get the Job as owner, so that the successor of an evicted runner goes on with
-    the same cluster. Raises KubernetesLostError where one of an earlier submission is not deleted
+    the same cluster. Raises ClusterLostError where one of an earlier submission is not deleted
     within DELETION_LIMIT_S.
     """
     _make(api, dask_cluster_manifest(run, index, job_uid))
@@ -54,7 +54,7 @@ def _make(api: Api, manifest: Manifest) -> None:
             _add_owner(api, manifest, found)
             return
         if time.monotonic() > deadline:
-            raise KubernetesLostError(
+            raise ClusterLostError(
                 f"{manifest['kind']} {name} of an earlier submission is still being deleted after "
                 f"{DELETION_LIMIT_S:.0f} s; see `kubectl describe {kind.plural} {name}`"
             )

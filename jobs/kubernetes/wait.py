@@ -76,7 +76,7 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     where it stays away too long.
     """
     absence = Absence(say)
-    runners = _RunnerFollower(api, run, say)
+    runners = _RunnerFollower(api, run, say, absence)
     try:
         job = absence.bear(runners.job)
         while job is not None and not job_over(job):
@@ -138,10 +138,11 @@ def _job_failure(job: Manifest | None) -> str:
 class _RunnerFollower:
     """Follows the logs of a run's runners, and diagnoses why none has started."""
 
-    def __init__(self, api: Api, run: Run, say: Say) -> None:
+    def __init__(self, api: Api, run: Run, say: Say, absence: Absence) -> None:
         self.api = api
         self.run = run
         self.say = say
+        self.absence = absence
         self._followed: dict[str, threading.Thread] = {}
         self._grace_period = GracePeriod(say)
         self._began = time.monotonic()
@@ -171,7 +172,8 @@ class _RunnerFollower:
         if lasting:
             return f"no runner starts: {lasting}"
         limit_s = self.run.settings.start_timeout_s
-        if time.monotonic() - self._began > limit_s:
+        # while the API is away nothing can start
+        if time.monotonic() - self._began - self.absence.away_s > limit_s:
             return f"no runner started within {limit_s} s: {summarise(found)}"
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from jobs.kubernetes import absence as absence_module
 from jobs.kubernetes import api as api_module
 from jobs.kubernetes import log_stream
 from jobs.kubernetes.absence import Absence
-from jobs.kubernetes.api import JOBS, Api
+from jobs.kubernetes.api import JOBS, Api, Kind
 from jobs.kubernetes.diagnosis import DEADLINE
 from jobs.kubernetes.log_stream import follow_log
 from jobs.kubernetes.wait import wait_for_run
@@ -104,6 +105,31 @@ def test_an_api_that_stays_away_ends_the_waiting_and_not_the_run(
     assert "the run goes on" in found.reason
     assert found.started
     assert api.find(JOBS, RUN.id) is not None
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_time_that_the_api_is_away_is_none_that_a_runner_took_to_start(tmp_path: Path) -> None:
+    slow = replace(RUN, settings=replace(RUN.settings, start_timeout_s=1))
+    began = time.monotonic()
+
+    class Away(Objects):
+        """Away for two seconds; then without a runner for a moment, then with one that ends."""
+
+        def list(self, kind: Kind, labels: Any = None) -> list[dict[str, Any]]:
+            passed_s = time.monotonic() - began
+            if passed_s < 2:
+                raise KubernetesLostError("503")
+            if passed_s > 2.5:
+                ended = pod(RUN, "runner", phase="Failed", state=terminated(1))
+                over = job(RUN, conditions=[{"type": "Failed", "status": "True"}])
+                self.objects = [over, ended]
+            return super().list(kind, labels)
+
+    api = Away(job(RUN, active=1))
+    api.logs = {RUNNER["metadata"]["name"]: "at work\n"}
+    found = wait_for_run(api, LocalFolder(tmp_path), slow, lambda _: None)
+    assert found.started
+    assert found.code is ExitCode.FAILED
 
 
 @pytest.mark.usefixtures("quick")
