@@ -55,6 +55,9 @@ def as_before(undisturbed: Site) -> Iterator[None]:
         process.kill()
         process.communicate()
     STARTED.clear()
+    for one in undisturbed.world.list("nodes"):
+        if one["metadata"]["name"] != "node-1":
+            undisturbed.world.delete_node(one["metadata"]["name"])
     undisturbed.world.set_nodes(node("node-1"))
     undisturbed.world.set_quota({})
     for job in undisturbed.world.list("jobs"):
@@ -149,15 +152,17 @@ def test_runner_evicted(undisturbed: Site, abrupt: bool) -> None:
 
 
 def test_node_dies_under_the_runner(undisturbed: Site) -> None:
+    undisturbed.world.set_nodes(*(node(f"node-{number}") for number in (1, 2, 3)))
     run = waiting(undisturbed.beside("dead-node"))
     pod = run.runner()
-    undisturbed.world.node_dies(pod)
+    there = undisturbed.world.node_of(pod)
+    undisturbed.world.node_dies(there)
     about = undisturbed.world.wait_until(
         lambda: "deletionTimestamp" in undisturbed.world.get("pods", pod)["metadata"], 60
     )
     assert about
     time.sleep(15)  # it is told within two looks at the events
-    undisturbed.world.kill_pod(pod, abrupt=True)  # the cloud deletes the Node
+    undisturbed.world.delete_node(there)
     code, said = run.end()
     assert code == 0, said
     assert "does not answer" in said

@@ -26,7 +26,7 @@ from tests.support.kubernetes.world import DASK, World, kubernetes_world
 from tests.support.servers.kubernetes.defaults import node
 from tests.support.servers.kubernetes.timing import Timing
 
-FAST = Timing(job_backoff_s=0.3, crash_backoff_s=1.0, retry_s=0.3)
+FAST = Timing(job_backoff_s=0.3, crash_backoff_s=1.0)
 RUN = run(
     namespace="ocean",
     partitions=(Partition("2023", None), Partition("2024", None)),

@@ -18,11 +18,21 @@ from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
 
 from tests.support.kubernetes.world import DASK, World, kubernetes_world
+from tests.support.servers.kubernetes.backoff import REPLICA_SET, Backoff
 from tests.support.servers.kubernetes.defaults import node
+from tests.support.servers.kubernetes.events import last_time
+from tests.support.servers.kubernetes.network import is_ready
+from tests.support.servers.kubernetes.operator_rights import ACCOUNT, operator_rights
 from tests.support.servers.kubernetes.timing import Timing
 
 FAST = Timing(job_backoff_s=0.2, crash_backoff_s=0.2, retry_s=0.3)
 IMAGES = {"shell": DASK}
+UNREACHABLE = {
+    "key": "node.kubernetes.io/unreachable",
+    "operator": "Exists",
+    "effect": "NoExecute",
+    "tolerationSeconds": 30,
+}
 
 
 @pytest.fixture
@@ -51,6 +61,14 @@ def _job(name: str, script: str, **spec: Any) -> dict[str, Any]:
     about = {"name": name}
     spec = {"completionMode": "Indexed", "completions": 1, **spec, "template": template}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": spec}
+
+
+def _deployment(name: str) -> dict[str, Any]:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": _pod(name, restartPolicy="Always")["spec"]}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    about = {"name": name}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": about, "spec": spec}
 
 
 def _phase(world: World, name: str) -> str:
@@ -386,30 +404,72 @@ def test_an_index_fails_by_its_exit_code_or_after_its_tries(world: World) -> Non
 
 def test_a_pod_on_a_dead_node_is_terminating_until_the_node_is_deleted(world: World) -> None:
     """As on a real cluster: meanwhile a Job with this policy makes no second pod."""
-    dead = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
     job = _job("alone", "echo up; exec sleep 60", podReplacementPolicy="Failed")
-    taint = {"key": "node.kubernetes.io/unreachable", **dead}
-    job["spec"]["template"]["spec"]["tolerations"] = [taint]
+    job["spec"]["template"]["spec"]["tolerations"] = [UNREACHABLE]
     world.create(job)
     (pod,) = world.wait_until(lambda: _running(world))
-    world.node_dies(pod)
+    world.set_nodes(node("node-1"), node("node-2"))
+    world.node_dies(world.node_of(pod))
     world.wait_until(lambda: "deletionTimestamp" in world.get("pods", pod)["metadata"], 20)
     reasons = [one["reason"] for one in world.list("events")]
     assert "NodeNotReady" in reasons
     time.sleep(2)
     assert [one["metadata"]["name"] for one in world.pods()] == [pod]
-    world.kill_pod(pod, abrupt=True)
+    world.delete_node("node-1")
     world.wait_until(lambda: _running(world) not in ([], [pod]))
 
 
 def test_a_pod_without_tolerations_stays_longer_on_a_dead_node(world: World) -> None:
     world.create(_job("patient", "echo up; exec sleep 60"))
     (pod,) = world.wait_until(lambda: _running(world))
-    world.node_dies(pod)
+    world.node_dies(world.node_of(pod))
     world.wait_until(lambda: any(e["reason"] == "NodeNotReady" for e in world.list("events")))
     time.sleep(4)
     assert "deletionTimestamp" not in world.get("pods", pod)["metadata"]
     assert world.get("pods", pod)["status"]["phase"] == "Running"
+
+
+def test_a_node_that_answers_again_keeps_the_pods_that_it_still_has(world: World) -> None:
+    world.create(_pod("here", "echo up; exec sleep 60"))
+    world.wait_until(lambda: _running(world))
+    world.kubelet_stops("node-1")
+    world.wait_until(lambda: world.events("NodeNotReady", "here"))
+    assert not is_ready(world.get("pods", "here"))
+    assert _condition(world.get("pods", "here"), "ContainersReady")["status"] == "True"
+    world.create(_pod("later"))
+    world.wait_until(lambda: world.events("FailedScheduling", "later"))
+    world.kubelet_returns("node-1")
+    world.wait_until(lambda: is_ready(world.get("pods", "here")))
+    world.wait_until(lambda: _phase(world, "later") == "Running")
+    assert world.pod_log("here") == "up\n"
+
+
+def test_a_node_that_answers_again_ends_the_pods_that_were_deleted(world: World) -> None:
+    spec = {"terminationGracePeriodSeconds": 5, "tolerations": [UNREACHABLE]}
+    world.create(_pod("here", "trap 'echo ended; exit' TERM; while :; do sleep .1; done", **spec))
+    world.wait_until(lambda: _running(world))
+    world.kubelet_stops("node-1")
+    world.wait_until(lambda: "deletionTimestamp" in world.get("pods", "here")["metadata"], 20)
+    time.sleep(1)
+    assert world.pod_log("here") == ""
+    world.kubelet_returns("node-1")
+    world.wait_until(lambda: world.find("pods", "here") is None)
+    assert world.pod_log("here") == "ended\n"
+
+
+def test_pods_of_a_deleted_node_go_on_until_its_kubelet_returns(world: World) -> None:
+    world.set_nodes(node("node-1"), node("node-2"))
+    world.create(_job("alone", "echo up; sleep 60", podReplacementPolicy="Failed"))
+    (pod,) = world.wait_until(lambda: _running(world))
+    there = world.node_of(pod)
+    world.kubelet_stops(there)
+    world.delete_node(there)
+    (second,) = world.wait_until(lambda: [one for one in _running(world) if one != pod])
+    assert world.node_of(second) != there
+    (first,) = world.cluster.kubelet.names[pod]
+    assert not first.over
+    world.kubelet_returns(there)
+    world.wait_until(lambda: first.over)
 
 
 def test_a_disruption_does_not_count_where_the_policy_ignores_it(world: World) -> None:
@@ -514,21 +574,90 @@ def test_a_quota_refuses_pods_with_an_event_of_the_job(world: World) -> None:
     world.wait_until(lambda: _condition(world.job("big"), "Complete"))
 
 
+def test_a_refused_replica_set_idles_after_the_quota_was_lifted(world: World) -> None:
+    """As measured: pauses double, and no change of the quota ends one."""
+    world.set_quota({"pods": "0"})
+    world.create(_deployment("web"))
+    world.wait_until(lambda: len(world.events("FailedCreate")) >= 9)  # by then it pauses for 1.3 s
+    refusals = sum(event["count"] for event in world.events("FailedCreate"))
+    world.set_quota({})
+    time.sleep(0.3)
+    assert sum(event["count"] for event in world.events("FailedCreate")) == refusals
+    assert world.pods() == []
+    world.wait_until(lambda: world.pods())
+
+
+def test_the_pauses_of_a_replica_set_are_those_of_the_real_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    backoff, tries = Backoff(*REPLICA_SET), []
+    while now <= 100:
+        assert backoff.due("web")
+        tries.append(now)
+        backoff.refused("web")
+        now = backoff._not_before["web"]
+    assert now - 100 == pytest.approx(63.8, abs=0.1)  # of idling after 100 s of refusal
+    for _ in range(10):
+        backoff.refused("web")
+    assert backoff._not_before["web"] - now == 1000
+    backoff.succeeded("web")
+    assert backoff.due("web")
+
+
+def test_events_that_differ_in_their_message_alone_are_combined(world: World) -> None:
+    world.set_quota({"pods": "0"})
+    world.create(_deployment("web"))
+
+    def combined() -> list[dict[str, Any]]:
+        found = world.events("FailedCreate")
+        return [one for one in found if one["message"].startswith("(combined")]
+
+    (event,) = world.wait_until(lambda: [one for one in combined() if one["count"] == 2])
+    assert "exceeded quota: quota" in event["message"]
+    assert len(world.events("FailedCreate")) == 10
+    assert last_time(event) >= max(last_time(one) for one in world.events("FailedCreate"))
+
+
+def test_the_schedulers_events_are_of_the_newer_form(world: World) -> None:
+    world.set_nodes()
+    world.create(_pod("nowhere"))
+    (event,) = world.wait_until(lambda: world.events("FailedScheduling", "nowhere"))
+    assert (event["lastTimestamp"], event["source"]) == (None, {})
+    assert "count" not in event
+    assert event["reportingComponent"] == "default-scheduler"
+
+
+def test_events_outlive_their_objects_for_an_hour(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(_pod("short", "true"))
+    _ends(world, "short")
+    world.delete("pods", "short", grace_s=0)
+    time.sleep(0.5)
+    assert world.events("Started", "short")
+    monkeypatch.setattr("tests.support.servers.kubernetes.events.KEPT_S", -60.0)
+    world.wait_until(lambda: not world.events("Started", "short"))
+
+
+def test_the_operator_has_the_rights_of_its_chart(world: World) -> None:
+    world.apply(*operator_rights())
+    with _client(world, ACCOUNT) as api:
+        core, batch = client.CoreV1Api(api), client.BatchV1Api(api)
+        core.list_namespaced_pod("ocean")
+        core.create_namespaced_pod("ocean", _pod("made"))
+        client.AppsV1Api(api).list_deployment_for_all_namespaces()
+        for refused in (batch.list_namespaced_job, core.list_namespaced_secret):
+            with pytest.raises(ApiException, match="dask-operator:dask-operator"):
+                refused("ocean")
+        portforward = core.connect_get_namespaced_pod_portforward
+        with pytest.raises(ApiException, match="pods/portforward"):
+            portforward("made", "ocean")
+
+
 def test_a_deployment_replaces_its_pods(world: World) -> None:
-    spec = _pod("web")["spec"] | {"restartPolicy": "Always"}
-    labels = {"app": "web"}
-    world.create(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "web"},
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": spec},
-            },
-        }
-    )
+    world.create(_deployment("web"))
     (first,) = world.wait_until(lambda: _running(world))
     world.kill_pod(first, abrupt=True)
     world.wait_until(lambda: _running(world) not in ([], [first]))

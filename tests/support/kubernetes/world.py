@@ -15,8 +15,9 @@ Differences from a real cluster: containers share this machine's file system (pa
 replaced in variables, commands and arguments, not inside files); only Python processes resolve
 names of Services; there is no CronJob controller (``world.trigger``), no autoscaler of nodes, no
 network policy, no liveness probe; fields that a custom resource's schema does not define are
-refused instead of dropped; delays are shorter (``timing``).  ``kubectl create`` of built-in kinds
-fails, because it speaks protobuf; ``kubectl apply --validate=false`` does.
+refused instead of dropped; delays are shorter (``timing``); a node that dies resets its connections
+where a real one is silent.  ``kubectl create`` of built-in kinds fails, because it speaks protobuf;
+``kubectl apply --validate=false`` does.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from tests.support.servers.kubernetes.creating import owner_reference
 from tests.support.servers.kubernetes.defaults import node
 from tests.support.servers.kubernetes.environment import PROGRAMS
 from tests.support.servers.kubernetes.kinds import Manifest
+from tests.support.servers.kubernetes.operator_rights import operator_rights
 from tests.support.servers.kubernetes.store import moment
 from tests.support.servers.kubernetes.timing import Timing
 
@@ -74,7 +76,7 @@ class World:
 
     @property
     def used(self) -> set[UsedRight]:
-        """Rights used until now, including the operator's (``admin``)."""
+        """Rights used until now, including the operator's (``dask-operator/dask-operator``)."""
         return set(self.cluster.server.used)
 
     @property
@@ -201,11 +203,29 @@ class World:
         else:
             self.cluster.kubelet.evict(self.namespace, name)
 
-    def node_dies(self, name: str) -> None:
-        """The node of a pod no longer answers, and its Node object stays: the pod is not ready, and
-        after its toleration Terminating until ``kill_pod(name, abrupt=True)`` deletes the Node.
+    def node_of(self, pod: str) -> str:
+        """Name of the node that a pod is on."""
+        return str(self.get("pods", pod)["spec"]["nodeName"])
+
+    def node_dies(self, node: str, timing: Timing | None = None) -> None:
+        """A machine dies with all its pods, and its Node object stays: they are not ready, and
+        after their tolerations Terminating until ``delete_node``. Connections to them are reset.
         """
-        self.cluster.kubelet.node_dies(self.namespace, name)
+        self.cluster.kubelet.node_dies(node, timing)
+
+    def kubelet_stops(self, node: str, timing: Timing | None = None) -> None:
+        """As ``node_dies`` for the control plane, while the machine's pods go on."""
+        self.cluster.kubelet.dead_nodes.add(node, timing)
+
+    def kubelet_returns(self, node: str) -> None:
+        """It ends the pods that were deleted meanwhile, and reports the others."""
+        self.cluster.kubelet.dead_nodes.remove(node)
+
+    def delete_node(self, node: str) -> None:
+        """Delete a Node object and its pods, as a person or the cloud does; a machine whose kubelet
+        has stopped goes on.
+        """
+        self.cluster.kubelet.delete_node(node)
 
     def crash(self, name: str, out_of_memory: bool = False) -> None:
         """Kill the process of a pod's first container with SIGKILL, as the kernel does."""
@@ -221,7 +241,8 @@ class World:
         return f"{host}:{number}"
 
     def set_nodes(self, *nodes: Manifest) -> None:
-        """Replace all nodes (see ``node``)."""
+        """Replace all nodes (see ``node``); they answer, whatever became of those before."""
+        self.cluster.kubelet.dead_nodes.forget()
         for old in self.store.list(kinds.NODES):
             self.store.delete(kinds.NODES, "", old["metadata"]["name"])
         for one in nodes:
@@ -341,6 +362,7 @@ def kubernetes_world(
         world.set_nodes(*([node("node-1")] if nodes is None else nodes))
         world.apply(*roles)
         if operator:
+            world.apply(*operator_rights())
             cluster.start_operator()
         yield world
     finally:

@@ -11,7 +11,7 @@ from tests.support.servers.kubernetes.problems import ProblemError
 from tests.support.servers.kubernetes.store import Store
 
 ADMIN = "admin"
-"""The account with all rights; the operator's."""
+"""The account with all rights."""
 
 
 @dataclass(frozen=True)

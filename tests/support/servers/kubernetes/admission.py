@@ -7,6 +7,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -16,7 +17,7 @@ from tests.support.servers.kubernetes.kinds import Manifest, Resource
 from tests.support.servers.kubernetes.pod_checks import check_containers, check_unchanged
 from tests.support.servers.kubernetes.problems import ProblemError, invalid
 from tests.support.servers.kubernetes.quantities import demand, quantity, shown
-from tests.support.servers.kubernetes.store import Store
+from tests.support.servers.kubernetes.store import Store, moment
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
@@ -164,10 +165,14 @@ class Quotas:
             self._check(quota, manifest)
 
     def used(self, namespace: str) -> Counter[str]:
-        """Sum of the resources of a namespace's pods that have not ended."""
+        """Sum of the resources of a namespace's pods that have not ended.
+
+        One that is deleted counts until its grace period is over, also on a dead node.
+        """
         total: Counter[str] = Counter()
         for pod in self.store.list(kinds.PODS, namespace):
-            if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+            if not ended and not _overdue(pod):
                 total += _charged(pod)
         return total
 
@@ -193,6 +198,14 @@ class Quotas:
                 f"requested: {_listed(over, asked)}, used: {_listed(over, used)}, "
                 f"limited: {','.join(f'{name}={hard[name]}' for name in over)}",
             )
+
+
+def _overdue(pod: Manifest) -> bool:
+    about = pod["metadata"]
+    if "deletionTimestamp" not in about:
+        return False
+    grace = timedelta(seconds=about.get("deletionGracePeriodSeconds", 0))
+    return datetime.now(UTC) > moment(about["deletionTimestamp"]) + grace
 
 
 def _listed(names: list[str], values: Counter[str]) -> str:

@@ -11,17 +11,19 @@ import yaml
 
 from tests.support.places import ROOT
 from tests.support.servers.kubernetes import kinds
-from tests.support.servers.kubernetes.accounts import ADMIN, token_of
+from tests.support.servers.kubernetes.accounts import token_of
 from tests.support.servers.kubernetes.admission import Quotas, admissions
 from tests.support.servers.kubernetes.certificates import write_certificate
 from tests.support.servers.kubernetes.collector import collect
 from tests.support.servers.kubernetes.defaults import Defaults
 from tests.support.servers.kubernetes.deployments import Deployments
 from tests.support.servers.kubernetes.environment import base_environment
+from tests.support.servers.kubernetes.events import expire_events
 from tests.support.servers.kubernetes.jobs import Jobs
 from tests.support.servers.kubernetes.kubelet import Kubelet
 from tests.support.servers.kubernetes.network import SITE, Network
 from tests.support.servers.kubernetes.operator import Operator
+from tests.support.servers.kubernetes.operator_rights import ACCOUNT, NAMESPACE
 from tests.support.servers.kubernetes.pods import NodeContext
 from tests.support.servers.kubernetes.probes import Probes
 from tests.support.servers.kubernetes.quantities import shown
@@ -66,14 +68,14 @@ class Cluster:
             thread.start()
 
     def start_operator(self) -> None:
-        """Run Dask's operator on this cluster."""
+        """Run Dask's operator on this cluster, with the rights of its chart."""
         home = self.folder / "operator"
         home.mkdir(exist_ok=True)
         environment = {
             **base_environment(home),
             **self.network.environment(),
             "PYTHONPATH": f"{SITE}:{ROOT}",
-            "KUBECONFIG": str(self.kubeconfig(ADMIN, "default")),
+            "KUBECONFIG": str(self.kubeconfig(ACCOUNT, NAMESPACE)),
         }
         self._operator = Operator(self.folder, environment)
 
@@ -115,11 +117,12 @@ class Cluster:
         return [
             lambda: collect(self.store),
             Jobs(self.store, timing).step,
-            Deployments(self.store, timing).step,
+            Deployments(self.store).step,
             lambda: schedule(self.store),
             self.kubelet.step,
             self.network.serve,
             self._account_quotas,
+            lambda: expire_events(self.store),
         ]
 
     def _account_quotas(self) -> None:

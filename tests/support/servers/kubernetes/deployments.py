@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 
 from tests.support.servers.kubernetes import kinds
+from tests.support.servers.kubernetes.backoff import REPLICA_SET, Backoff
 from tests.support.servers.kubernetes.creating import (
     create_pod,
     is_going,
@@ -20,7 +20,6 @@ from tests.support.servers.kubernetes.creating import (
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.network import is_ready
 from tests.support.servers.kubernetes.store import Store, now
-from tests.support.servers.kubernetes.timing import Timing
 
 _HASH = "pod-template-hash"
 
@@ -28,10 +27,9 @@ _HASH = "pod-template-hash"
 class Deployments:
     """The controller of all Deployments."""
 
-    def __init__(self, store: Store, timing: Timing) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.timing = timing
-        self._not_before: dict[str, float] = {}
+        self.backoff = Backoff(*REPLICA_SET)
 
     def step(self) -> None:
         for deployment in self.store.list(kinds.DEPLOYMENTS):
@@ -50,9 +48,9 @@ class Deployments:
         self._report(deployment, current[:wanted], wanted, refused)
 
     def _fill(self, deployment: Manifest, version: str, lacking: int) -> bool:
-        """Create missing pods; False where that is refused, or was within ``retry_s``."""
+        """Create missing pods; False where that is refused, or was and is not tried again yet."""
         uid = deployment["metadata"]["uid"]
-        if lacking > 0 and time.monotonic() < self._not_before.get(uid, 0.0):
+        if lacking > 0 and not self.backoff.due(uid):
             return False
         name = f"{deployment['metadata']['name']}-{version}"
         replica_set = {
@@ -64,8 +62,9 @@ class Deployments:
         for _ in range(lacking):
             pod = pod_of(template, deployment, name, labels={_HASH: version})
             if not create_pod(self.store, pod, deployment, replica_set, "replicaset-controller"):
-                self._not_before[uid] = time.monotonic() + self.timing.retry_s
+                self.backoff.refused(uid)
                 return False
+        self.backoff.succeeded(uid)
         return True
 
     def _report(

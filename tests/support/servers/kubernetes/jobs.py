@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tests.support.servers.kubernetes import kinds
+from tests.support.servers.kubernetes.backoff import JOB, Backoff
 from tests.support.servers.kubernetes.creating import (
     create_pod,
     is_going,
@@ -44,6 +45,7 @@ class Jobs:
     def __init__(self, store: Store, timing: Timing) -> None:
         self.store = store
         self.timing = timing
+        self.backoff = Backoff(*JOB)
         self._memories: dict[str, _JobMemory] = defaultdict(_JobMemory)
 
     def step(self) -> None:
@@ -51,9 +53,8 @@ class Jobs:
             if "deletionTimestamp" in job["metadata"]:
                 self._release_all(owned_pods(self.store, job))
             else:
-                _JobSync(
-                    self.store, self.timing, job, self._memories[job["metadata"]["uid"]]
-                ).sync()
+                memory = self._memories[job["metadata"]["uid"]]
+                _JobSync(self.store, self.timing, self.backoff, job, memory).sync()
         self._release_orphans()
 
     def _release_all(self, pods: list[Manifest]) -> None:
@@ -86,9 +87,12 @@ def release(store: Store, pod: Manifest) -> None:
 class _JobSync:
     """One reconciliation of a Job."""
 
-    def __init__(self, store: Store, timing: Timing, job: Manifest, memory: _JobMemory) -> None:
+    def __init__(
+        self, store: Store, timing: Timing, backoff: Backoff, job: Manifest, memory: _JobMemory
+    ) -> None:
         self.store = store
         self.timing = timing
+        self.backoff = backoff
         self.job = job
         self.spec: Manifest = job["spec"]
         self.memory = memory
@@ -254,13 +258,17 @@ class _JobSync:
         else:
             left = self.spec["completions"] - self.status.get("succeeded", 0) - len(active)
             wanted = [-1] * max(left, 0)
+        uid = self.job["metadata"]["uid"]
         for index in [one for one in wanted if self._due(one)][: max(free, 0)]:
             if not self._make_one(index):
-                self.memory.not_before[-2] = time.monotonic() + self.timing.retry_s
+                self.backoff.refused(uid)
                 return
+            self.backoff.succeeded(uid)
 
     def _due(self, index: int) -> bool:
-        keys = {index, -1, -2}  # -1: the whole Job's; -2: after a refusal
+        if not self.backoff.due(self.job["metadata"]["uid"]):
+            return False
+        keys = {index, -1}  # -1: the whole Job's
         return all(time.monotonic() >= self.memory.not_before.get(key, 0.0) for key in keys)
 
     def _make_one(self, index: int) -> bool:

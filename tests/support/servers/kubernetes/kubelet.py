@@ -12,6 +12,7 @@ from tests.support.servers.kubernetes.logs import Log, selected
 from tests.support.servers.kubernetes.pods import NodeContext, Pod
 from tests.support.servers.kubernetes.problems import ProblemError
 from tests.support.servers.kubernetes.store import now
+from tests.support.servers.kubernetes.timing import Timing
 
 
 class Kubelet:
@@ -28,17 +29,18 @@ class Kubelet:
     def step(self) -> None:
         """Start, poll and end pods that are due."""
         present = set()
+        self.dead_nodes.step()
         for manifest in self.store.list(kinds.PODS):
             present.add(manifest["metadata"]["uid"])
-            self.dead_nodes.step(manifest)
-            if manifest["spec"].get("nodeName"):
+            node = manifest["spec"].get("nodeName")
+            if node and not self.dead_nodes.silent(node):
                 self._pod(manifest).step(manifest)
-            elif "deletionTimestamp" in manifest["metadata"]:
+            elif not node and "deletionTimestamp" in manifest["metadata"]:
                 # held by a finalizer; no node reports its end, so PodGC does
                 failed = {**manifest.get("status", {}), "phase": "Failed"}
                 self.store.set_status(kinds.PODS, manifest, failed)
         for uid, pod in self.pods.items():
-            if uid not in present and not pod.over:
+            if uid not in present and not pod.over and not self.dead_nodes.silent(pod.node):
                 pod.kill()  # deleted by force
 
     def close(self) -> None:
@@ -56,20 +58,32 @@ class Kubelet:
         self._disrupt(self.store.get(kinds.PODS, namespace, name), *condition)
         self.store.delete(kinds.PODS, namespace, name)
 
-    def node_dies(self, namespace: str, name: str) -> None:
-        """End a pod as the death of its node does; its Node object stays."""
-        manifest = self.store.get(kinds.PODS, namespace, name)
-        self._pod(manifest).kill()
-        self.dead_nodes.add(manifest["metadata"]["uid"])
+    def node_dies(self, node: str, timing: Timing | None = None) -> None:
+        """End all pods of a node as its death does; its Node object stays."""
+        self.dead_nodes.add(node, timing)
+        for pod in self.pods.values():
+            if pod.node == node:
+                pod.kill()
+
+    def delete_node(self, node: str) -> None:
+        """Delete a Node object, and with it the pods there; one that is silent stays so."""
+        self.store.delete(kinds.NODES, "", node)
+        for manifest in self.store.list(kinds.PODS, fields=f"spec.nodeName={node}"):
+            self._collect(manifest)
 
     def lose_node(self, namespace: str, name: str) -> None:
         """End a pod as the deletion of its Node does: no signal, no exit code, phase Failed."""
         manifest = self.store.get(kinds.PODS, namespace, name)
         if found := self.pods.get(manifest["metadata"]["uid"]):
             found.kill()
+        self._collect(manifest)
+
+    def _collect(self, manifest: Manifest) -> None:
+        """Delete a pod whose Node does not exist."""
         message = "PodGC: node no longer exists"
         self._disrupt(manifest, "DeletionByPodGC", message, phase="Failed")
-        self.store.delete(kinds.PODS, namespace, name, grace_s=0)
+        about = manifest["metadata"]
+        self.store.delete(kinds.PODS, about["namespace"], about["name"], grace_s=0)
 
     def crash(self, namespace: str, name: str, out_of_memory: bool = False) -> None:
         """Kill the first process of a pod's first container."""
@@ -110,7 +124,8 @@ class Kubelet:
 
         def mark(draft: Manifest) -> None:
             own = draft.setdefault("status", {})
-            own["conditions"] = [*own.get("conditions", ()), condition]
+            others = [one for one in own.get("conditions", ()) if one["type"] != condition["type"]]
+            own["conditions"] = [*others, condition]
             own |= status
 
         about = manifest["metadata"]
@@ -118,6 +133,9 @@ class Kubelet:
 
     def _log(self, manifest: Manifest, options: dict[str, str]) -> Log:
         about, spec = manifest["metadata"], manifest["spec"]
+        if self.dead_nodes.silent(spec.get("nodeName", "")):
+            address = "https://10.0.0.7:10250/containerLogs"
+            raise ProblemError(500, f'Get "{address}": dial tcp 10.0.0.7:10250: i/o timeout')
         names = [one["name"] for one in [*spec.get("initContainers", ()), *spec["containers"]]]
         wanted = options.get("container") or names[-1]
         if len(names) > 1 and not options.get("container"):

@@ -45,6 +45,7 @@ class Pod:
     def __init__(self, site: NodeContext, pod: Manifest) -> None:
         self.site = site
         self.uid: str = pod["metadata"]["uid"]
+        self.node: str = pod["spec"]["nodeName"]
         self.folder = site.folder / "pods" / self.uid
         self.address = site.network.new_address()
         self.began = now()

@@ -15,7 +15,7 @@ _UNSELECTED = "node(s) didn't match Pod's node affinity/selector"
 
 
 def schedule(store: Store) -> None:
-    """Bind each pending pod to the first suitable node, or record why there is none."""
+    """Bind each pending pod to the suitable node with the fewest pods, or record why none is."""
     for pod in store.list(kinds.PODS):
         phase = pod.get("status", {}).get("phase", "Pending")
         free = not pod["spec"].get("nodeName") and phase == "Pending"
@@ -25,8 +25,9 @@ def schedule(store: Store) -> None:
 
 def _schedule(store: Store, pod: Manifest) -> None:
     nodes, refusals = store.list(kinds.NODES), Counter[str]()
-    for node in nodes:
-        reasons = list(_refusals(pod, node, _placed(store, node)))
+    placed = {node["metadata"]["name"]: _placed(store, node) for node in nodes}
+    for node in sorted(nodes, key=lambda one: len(placed[one["metadata"]["name"]])):
+        reasons = list(_refusals(pod, node, placed[node["metadata"]["name"]]))
         if not reasons:
             _place(store, pod, node["metadata"]["name"])
             return

@@ -44,8 +44,8 @@ def now() -> str:
 
 
 def moment(text: str) -> datetime:
-    """A time in Kubernetes' format."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    """A time in Kubernetes' format, with or without a fraction of its second."""
+    return datetime.fromisoformat(text)
 
 
 def random_name(length: int = 5) -> str:

@@ -22,4 +22,4 @@ class Timing:
     toleration_scale: float = 0.05
     """Of a pod's seconds of tolerating a node that does not answer."""
     retry_s: float = 1.0
-    """Before a retry of what a quota or a missing Secret prevented."""
+    """Before a container is tried again whose Secret or image was missing."""
