@@ -17,7 +17,7 @@ from jobs.kubernetes import names
 from jobs.kubernetes.api import CLUSTERS, EVENTS, PODS, Api
 from jobs.kubernetes.dask_cluster import remove_gpu_group
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
-from jobs.kubernetes.grace_period import GracePeriod, summarise
+from jobs.kubernetes.grace_period import GracePeriod, StartLimit, summarise
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.spec import Run
 from jobs.run import WorkerCount, connect, count_workers
@@ -40,6 +40,8 @@ class StartupMonitor:
         self.labels = {names.RUN: run.id, names.PARTITION: str(index)}
         self.prefix = run.cluster_name(index)
         self.grace_period = GracePeriod(say)
+        self.found: list[Trouble] = []
+        """Of the last poll."""
         self._polled_at = float("-inf")
 
     def poll(self) -> None:
@@ -49,10 +51,10 @@ class StartupMonitor:
             return
         self._polled_at = now
         try:
-            found = self.troubles()
+            self.found = self.troubles()
         except KubernetesLostError:  # the workers do not need it: only their start has a limit
             return
-        lasting = self.grace_period.observe(found)
+        lasting = self.grace_period.observe(self.found)
         if lasting:
             raise ClusterError(f"the Dask cluster cannot start: {lasting}")
 
@@ -69,8 +71,9 @@ def started_cluster(api: Api, run: Run, index: int, say: Say) -> Iterator[Client
 
     A CPU worker must start within ``start_timeout_s``. Where the run has a GPU group, a GPU worker
     must start within ``gpu.wait_s``; otherwise ``gpu.otherwise`` decides between a ClusterError and
-    CPU workers alone. The TLS keys are those of Dask's configuration, which the pod's environment
-    sets. Raises ClusterLostError where the scheduler does not start or no longer responds.
+    CPU workers alone. A limit that passes while a refused controller pauses is extended to its next
+    try. The TLS keys are those of Dask's configuration, which the pod's environment sets. Raises
+    ClusterLostError where the scheduler does not start or no longer responds.
     """
     monitor = StartupMonitor(api, run, index, say)
     address, security = scheduler_address(run, index), Security()
@@ -96,7 +99,7 @@ def _client(address: str, security: Security) -> Iterator[Client]:
 def _wait_for_scheduler(address: str, monitor: StartupMonitor, limit_s: float) -> None:
     """Poll the scheduler's port: a Dask client would wait without polling the pods."""
     place = urlsplit(address)
-    for _ in _polls(limit_s):
+    for _ in _polls(limit_s, monitor):
         try:
             socket.create_connection((str(place.hostname), int(place.port or 0)), POLL_S).close()
             return
@@ -133,7 +136,7 @@ def _wait_until(
     who: str,
     enough: Callable[[WorkerCount], bool],
 ) -> None:
-    for _ in _polls(limit_s):
+    for _ in _polls(limit_s, monitor):
         try:
             workers = count_workers(client, RESPONSE_LIMIT_S)
         except (OSError, TimeoutError) as error:
@@ -144,12 +147,12 @@ def _wait_until(
     raise ClusterError(_timeout_message(who, limit_s, monitor))
 
 
-def _polls(limit_s: float) -> Iterator[None]:
-    """Yield at once, then every POLL_S until the limit."""
-    deadline = time.monotonic() + limit_s
+def _polls(limit_s: float, monitor: StartupMonitor) -> Iterator[None]:
+    """Yield at once, then every POLL_S until the limit; a controller that pauses is awaited."""
+    limit = StartLimit(limit_s, then_s=limit_s)
     while True:
         yield
-        if time.monotonic() > deadline:
+        if limit.over(monitor.found):
             return
         time.sleep(POLL_S)
 

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobs.kubernetes.pods import (
@@ -15,8 +16,11 @@ from jobs.kubernetes.pods import (
     ended,
     exit_of,
     index_of,
+    leaving,
     made_at,
     name_of,
+    node_of,
+    on_silent_node,
     owner_of,
     phase_of,
     ready,
@@ -52,6 +56,12 @@ class Trouble:
     """Whether it does not pass by itself: a person has to change something."""
     count: int = 1
     """Number of pods that have it."""
+    key: tuple[str, ...] = ()
+    """Equal for the same cause at another time, whatever numbers and times the sentence has."""
+    time: str = ""
+    """Of its last occurrence; empty where that is not known. ISO 8601, UTC."""
+    pause_s: float | None = None
+    """Seconds from then within which Kubernetes tries again by itself; None: no such thing."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class _Finding:
     time: str
     subject: str
     component: str
+    pause_s: float | None = None
 
 
 def events_of(
@@ -113,21 +124,24 @@ def troubles(pods: list[Manifest], events: list[Manifest]) -> list[Trouble]:
 def _summed(group: list[_Finding]) -> Trouble:
     newest = max(group, key=lambda one: one.time)
     subjects = {one.subject: one.component for one in group}
-    if len(subjects) == 1:
-        return Trouble(newest.what, newest.subject, newest.fatal)
     kinds = sorted(set(subjects.values()) - {""})
+    many = f"{len(subjects)} pods ({', '.join(kinds)})" if kinds else f"{len(subjects)} pods"
     return Trouble(
         newest.what,
-        f"{len(subjects)} pods ({', '.join(kinds)})" if kinds else f"{len(subjects)} pods",
+        newest.subject if len(subjects) == 1 else many,
         any(one.fatal for one in group),
         len(subjects),
+        newest.key,
+        newest.time,
+        newest.pause_s,
     )
 
 
 def _healthy(pod: Manifest, pods: list[Manifest]) -> bool:
+    """Whether it needs no diagnosis: it is ready, or another one has taken its place."""
     if ready(pod) or phase_of(pod) == "Succeeded":
         return True
-    return ended(pod) and any(
+    return (ended(pod) or leaving(pod)) and any(
         (owner_of(other), index_of(other)) == (owner_of(pod), index_of(pod))
         and made_at(other) > made_at(pod)
         and (ready(other) or phase_of(other) == "Succeeded")
@@ -171,10 +185,9 @@ def _of_pod(pod: Manifest, events: list[Manifest]) -> Iterator[_Finding]:
     def finding(key: tuple[str, ...], what: str, fatal: bool, time: str = "") -> _Finding:
         return _Finding(key, what, fatal, time or made_at(pod), name_of(pod), component_of(pod))
 
-    silent = _newest(events, "NodeNotReady")
-    unready_since = str((condition_of(pod, "Ready") or {}).get("lastTransitionTime") or "")
-    if silent is not None and _time(silent)[:19] >= unready_since[:19]:  # both to the second
-        yield finding(("dead node", _node(pod)), _dead_node(pod), False, _time(silent))
+    if on_silent_node(pod):
+        key = ("silent node", node_of(pod), "runner" if component_of(pod) == "runner" else "")
+        yield finding(key, _silent_node(pod), False)
         return
     disrupted = _disruption(pod)
     if disrupted:
@@ -193,15 +206,16 @@ def _of_pod(pod: Manifest, events: list[Manifest]) -> Iterator[_Finding]:
         yield from (finding(*one) for one in _unprepared(events))
 
 
-def _node(pod: Manifest) -> str:
-    return str((pod.get("spec") or {}).get("nodeName") or "?")
-
-
-def _dead_node(pod: Manifest) -> str:
+def _silent_node(pod: Manifest) -> str:
     """A runner is not replaced before its pod is gone: two of one partition must never run."""
-    node = _node(pod)
+    node = node_of(pod)
+    if component_of(pod) != "runner":
+        return (
+            f"node {node} does not answer; within a minute the pods of the Dask cluster that it "
+            "has are made on other nodes, and what they had not finished is done again"
+        )
     return (
-        f"node {node} does not answer; its pods are replaced once it does, or is gone: where the "
+        f"node {node} does not answer; its runner is replaced once it does, or is gone: where the "
         f"cloud does not delete a dead node by itself, and only when the machine is off, `kubectl "
         f"delete node {node}` or `kubectl taint node {node} "
         "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`"
@@ -446,22 +460,48 @@ def _of_controllers(events: list[Manifest]) -> Iterator[_Finding]:
         deadline = _newest(of_object, "DeadlineExceeded")
         if deadline is not None:
             yield _Finding(("deadline",), DEADLINE, True, _time(deadline), name, "")
-        failed = _newest(of_object, "FailedCreate")
         made = _newest(of_object, "SuccessfulCreate")
-        if failed is not None and (made is None or _time(made) < _time(failed)):
-            key, what, fatal = _not_made(failed.get("message", ""))
-            yield _Finding(key, what, fatal, _time(failed), name, "")
+        since = "" if made is None else _time(made)
+        refused = [e for e in of_object if e.get("reason") == "FailedCreate" and _time(e) > since]
+        if refused:
+            pause_s = _pause_s(refused)
+            key, what, fatal = _not_made(refused[0], pause_s)
+            yield _Finding(key, what, fatal, _time(refused[0]), name, "", pause_s)
 
 
-def _not_made(message: str) -> _Cause:
+LONGEST_PAUSE_S = {"Job": 60.0}
+"""Between two tries of a controller; of the others, 1000 s."""
+
+
+def _pause_s(refused: list[Manifest]) -> float:
+    """Seconds after the last refusal within which its controller tries again.
+
+    Each pause is twice as long as the one before, so it lasts about as long as all of them, whether
+    or not the cause has gone.
+    """
+    last = _moment(_time(refused[0]))
+    first = min(_moment(str(e.get("firstTimestamp") or _time(e))) for e in refused)
+    longest_s = LONGEST_PAUSE_S.get(_object(refused[0])["kind"], 1000.0)
+    return min((last - first).total_seconds() + 2.0, longest_s)  # times are to the second
+
+
+def _moment(time: str) -> datetime:
+    return datetime.fromisoformat(time)
+
+
+def _not_made(refusal: Manifest, pause_s: float) -> _Cause:
+    message = str(refusal.get("message", ""))
     quota = re.search(
         r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)$", message
     )
     if quota:
+        last = _moment(_time(refusal))
+        again = last + timedelta(seconds=pause_s)
         what = (
-            f"quota {quota[1]!r} of the namespace is used up (requested {quota[2]}, used "
-            f"{quota[3]}, limited to {quota[4]}): wait until other runs end, ask for fewer "
-            "workers, or for a larger quota"
+            f"quota {quota[1]!r} of the namespace refused pods, last at {last:%H:%M:%S} UTC "
+            f"(requested {quota[2]}, used {quota[3]}, limited to {quota[4]}): wait until other "
+            "runs end, ask for fewer workers, or for a larger quota; Kubernetes tries again by "
+            f"itself, next by {again:%H:%M:%S}, after pauses that double, also once there is room"
         )
         return ("quota", quota[1]), what, False
     account = re.search(r'serviceaccount "([^"]+)" not found', message, re.IGNORECASE)

@@ -22,6 +22,7 @@ from jobs.kubernetes.pods import (
     job_over,
     made_at,
     name_of,
+    on_silent_node,
     restarts,
     role_by_name,
 )
@@ -115,6 +116,9 @@ class LogArchiver:
         for pod in _pods(self.api, self.run, PodFilter(index=self.index)):
             name = name_of(pod)
             if not has_started(pod):
+                continue
+            if on_silent_node(pod):  # the API would try for half a minute to reach it
+                notes.append(f"no log of {name}: its node does not answer")
                 continue
             try:
                 text = last_bytes(log_text(self.api, pod))

@@ -95,6 +95,24 @@ def job_over(job: Manifest) -> bool:
     return any(end is not None and end["status"] == "True" for end in ends)
 
 
+def node_of(pod: Manifest) -> str:
+    """Name of its node; "?" before it has one."""
+    return str((pod.get("spec") or {}).get("nodeName") or "?")
+
+
+def on_silent_node(pod: Manifest) -> bool:
+    """Whether its node no longer answers.
+
+    The control plane then sets the condition Ready alone, and leaves ContainersReady as it was; a
+    kubelet sets both.
+    """
+    unready = condition_of(pod, "Ready")
+    alive = condition_of(pod, "ContainersReady")
+    said = (unready or {}).get("status"), (alive or {}).get("status")
+    gates = (pod.get("spec") or {}).get("readinessGates")
+    return said == ("False", "True") and not gates and not ended(pod)
+
+
 def containers(pod: Manifest) -> list[dict[str, Any]]:
     """Statuses of its init containers and containers; empty before it is scheduled to a node."""
     status = pod.get("status") or {}

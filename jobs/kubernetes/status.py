@@ -23,6 +23,8 @@ from jobs.kubernetes.pods import (
     index_of,
     leaving,
     made_at,
+    node_of,
+    on_silent_node,
     phase_of,
     ready,
 )
@@ -43,6 +45,8 @@ class RunState(StrEnum):
     """Its runner or its workers are starting, for the first time or again."""
     RUNNING = "running"
     """Its runner and at least one worker are ready."""
+    STALLED = "stalled"
+    """It cannot go on: its runner, its scheduler or all workers are on a node that is silent."""
     STOPPING = "stopping"
     """It is being deleted and has not ended yet."""
     FINISHED = "finished"
@@ -57,7 +61,13 @@ class RunState(StrEnum):
     """There is no record of its end, and Kubernetes was not polled."""
 
 
-ACTIVE = (RunState.SUBMITTED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
+ACTIVE = (
+    RunState.SUBMITTED,
+    RunState.STARTING,
+    RunState.RUNNING,
+    RunState.STALLED,
+    RunState.STOPPING,
+)
 """States of what has not ended."""
 
 
@@ -151,7 +161,7 @@ def _troubles(
 
 def _of_run(states: Sequence[RunState]) -> RunState:
     """State of a run: that of an active partition, otherwise the worst."""
-    for state in (RunState.RUNNING, RunState.STOPPING, RunState.STARTING):
+    for state in (RunState.RUNNING, RunState.STALLED, RunState.STOPPING, RunState.STARTING):
         if state in states:
             return state
     if RunState.SUBMITTED in states:  # between two partitions no pod exists
@@ -224,7 +234,7 @@ def _by_job(
         return RunState.SUBMITTED, "its Job is suspended: `berthwatch submit` again lets it go on"
     if not runners:
         return _without_runner(run, job)
-    return _by_runner(runners, counts, len(pods) > len(runners))
+    return _by_runner(runners, counts, [pod for pod in pods if pod not in runners])
 
 
 def _settled(job: Manifest, index: int) -> RunState | None:
@@ -269,24 +279,50 @@ def _without_runner(run: Run, job: Manifest) -> tuple[RunState, str]:
 
 
 def _by_runner(
-    runners: Sequence[Manifest], counts: Sequence[PodCount], others: bool
+    runners: Sequence[Manifest], counts: Sequence[PodCount], others: Sequence[Manifest]
 ) -> tuple[RunState, str]:
+    """State and cause by the newest runner, then by the ``others``, the pods of its cluster."""
     runner = runners[-1]
     if ended(runner):
         code = exit_of(runner)
         with_code = f" (exit code {code})" if code is not None else ""
         return RunState.STARTING, f"its runner ended early{with_code} and is started again"
+    if on_silent_node(runner):
+        return RunState.STALLED, f"{node_of(runner)}, the node of its runner, does not answer"
     if leaving(runner):
         return RunState.STOPPING, "its runner is being stopped"
     if phase_of(runner) == "Pending":
         return RunState.STARTING, "its runner is about to start"
-    workers = [one for one in counts if one.component in ("worker", "gpu-worker")]
-    if not others:
+    return _by_cluster(counts, others) or (
+        RunState.RUNNING,
+        f"{len(runners)} runners so far" if len(runners) > 1 else "",
+    )
+
+
+def _by_cluster(
+    counts: Sequence[PodCount], pods: Sequence[Manifest]
+) -> tuple[RunState, str] | None:
+    """State and cause of a partition whose runner works; None where there is nothing to say."""
+    if not pods:
         why = "its Dask cluster has no pods yet; the dask-kubernetes operator creates them"
         return RunState.STARTING, why
-    if not any(one.ready for one in workers):
-        return RunState.STARTING, "no worker is ready yet"
-    return RunState.RUNNING, f"{len(runners)} runners so far" if len(runners) > 1 else ""
+    working = {one.component for one in counts if one.ready}
+    silent = {component_of(pod): node_of(pod) for pod in pods if on_silent_node(pod)}
+    if "scheduler" in silent and "scheduler" not in working:
+        where = f"{silent['scheduler']}, the node of its scheduler, does not answer"
+        return RunState.STALLED, f"{where}; another one is made"
+    workers = [node for component, node in silent.items() if component in WORKERS]
+    if working.isdisjoint(WORKERS):
+        if not workers:
+            return RunState.STARTING, "no worker is ready yet"
+        where = f"{workers[0]}, the node of its workers, does not answer"
+        return RunState.STALLED, f"{where}; others are made"
+    if workers:
+        return RunState.RUNNING, f"{workers[0]}, the node of some workers, does not answer"
+    return None
+
+
+WORKERS = ("worker", "gpu-worker")
 
 
 def _counts(run: Run, pods: Sequence[Manifest]) -> tuple[PodCount, ...]:

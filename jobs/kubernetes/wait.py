@@ -13,7 +13,7 @@ from jobs.kubernetes import names
 from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
 from jobs.kubernetes.diagnosis import DEADLINE, Trouble, events_of, troubles
-from jobs.kubernetes.grace_period import GracePeriod, summarise
+from jobs.kubernetes.grace_period import GracePeriod, StartLimit, summarise
 from jobs.kubernetes.log_stream import follow_log
 from jobs.kubernetes.pods import (
     component_of,
@@ -70,7 +70,8 @@ def worst(codes: list[int]) -> ExitCode:
 def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     """Wait until the run's Job has ended; ``started`` is False if no runner starts in time.
 
-    The limit of the start is ``start_timeout_s``, or less where a fatal trouble lasts.
+    The limit of the start is ``start_timeout_s``, less where a fatal trouble lasts, more where a
+    controller that was refused pauses.
     ``say`` gets the lines of the runners' logs, and what troubles the run's pods at any time.
     Ctrl-C does not affect the run. An API that is away is waited for; the result is INTERRUPTED
     where it stays away too long.
@@ -145,7 +146,8 @@ class _RunnerFollower:
         self.absence = absence
         self._followed: dict[str, threading.Thread] = {}
         self._grace_period = GracePeriod(say)
-        self._began = time.monotonic()
+        limit_s = run.settings.start_timeout_s
+        self._limit = StartLimit(limit_s, then_s=limit_s)
         self._looked_at = float("-inf")
 
     def job(self) -> Manifest | None:
@@ -171,9 +173,9 @@ class _RunnerFollower:
         lasting = self._grace_period.observe(found)
         if lasting:
             return f"no runner starts: {lasting}"
-        limit_s = self.run.settings.start_timeout_s
         # while the API is away nothing can start
-        if time.monotonic() - self._began - self.absence.away_s > limit_s:
+        if self._limit.over(found, self.absence.away_s):
+            limit_s = self.run.settings.start_timeout_s
             return f"no runner started within {limit_s} s: {summarise(found)}"
         return ""
 

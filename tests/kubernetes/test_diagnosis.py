@@ -7,8 +7,10 @@ import pytest
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from tests.support.kubernetes.objects import (
     IMAGE,
+    MADE,
     event,
     job,
+    on_silent_node,
     pod,
     run,
     terminated,
@@ -172,11 +174,30 @@ def test_a_quota_is_a_trouble_until_a_pod_is_created() -> None:
     replicas = f"{RUN.id}-0-gpu-worker-1"
     full = event(replicas, "FailedCreate", QUOTA, kind="ReplicaSet")
     found = only(troubles([], [full]))
-    assert "quota 'gpu' of the namespace is used up" in found.what
+    assert "quota 'gpu' of the namespace refused pods, last at 02:00:00 UTC" in found.what
     assert "limited to requests.nvidia.com/gpu=4" in found.what
     assert not found.fatal
     made = event(replicas, "SuccessfulCreate", "Created pod: x", LATER, kind="ReplicaSet")
     assert troubles([], [full, made]) == []
+
+
+def test_after_a_refusal_the_next_try_is_told() -> None:
+    """A ReplicaSet that was refused for 100 s pauses for as long, also once there is room."""
+    replicas = f"{RUN.id}-0-gpu-worker-1"
+    combined = event(
+        replicas, "FailedCreate", f"(combined from similar events): {QUOTA}", kind="ReplicaSet"
+    )
+    combined |= {"count": 6, "firstTimestamp": "2026-11-24T01:58:25Z"}
+    first = event(replicas, "FailedCreate", QUOTA, "2026-11-24T01:58:20Z", kind="ReplicaSet")
+    found = only(troubles([], [combined, first]))
+    assert (found.time, found.pause_s) == (MADE, 102)
+    assert "next by 02:01:42" in found.what
+    made = event(replicas, "SuccessfulCreate", "", "2026-11-24T01:59:50Z", kind="ReplicaSet")
+    later = only(troubles([], [{**combined, "firstTimestamp": MADE}, first, made]))
+    assert later.pause_s == 2  # those before the success do not count
+    assert later.key == found.key
+    as_job = {**combined, "involvedObject": {"kind": "Job", "name": RUN.id}}
+    assert only(troubles([], [{**as_job, "firstTimestamp": "2026-11-24T01:00:00Z"}])).pause_s == 60
 
 
 def test_a_service_account_that_is_missing() -> None:
@@ -242,17 +263,30 @@ def test_an_evicted_runner_is_a_trouble_until_its_successor_is_ready() -> None:
     assert only(troubles([evicted, of_another], [])) == found
 
 
-def test_a_node_that_does_not_answer_is_told_until_its_pod_is_ready_again() -> None:
-    silent = pod(RUN, "runner", ready=False, node="node-7")
-    since = {"type": "Ready", "status": "False", "lastTransitionTime": LATER}
-    silent["status"]["conditions"][0] = since
-    told = event(silent, "NodeNotReady", "Node is not ready", LATER)
-    found = only(troubles([silent], [told]))
-    assert "node node-7 does not answer" in found.what
+def test_a_runner_whose_node_is_silent_is_told_until_the_node_answers() -> None:
+    gone = on_silent_node(pod(RUN, "runner", node="node-7"))
+    found = only(troubles([gone], []))
+    assert "node node-7 does not answer; its runner is replaced once it does" in found.what
     assert "out-of-service" in found.what
-    assert troubles([pod(RUN, "runner")], [told]) == []
-    earlier = event(silent, "NodeNotReady", "Node is not ready", EARLIER)
-    assert troubles([silent], [earlier]) == []  # of another time that it was not ready
+    deleted = {**gone, "metadata": {**gone["metadata"], "deletionTimestamp": LATER}}
+    assert only(troubles([deleted], [])) == found
+    assert troubles([pod(RUN, "runner", node="node-7")], []) == []
+    starting = pod(RUN, "runner", ready=False, node="node-7")
+    starting["status"]["conditions"].append({"type": "ContainersReady", "status": "False"})
+    assert troubles([starting], []) == []
+
+
+def test_pods_of_a_cluster_on_a_silent_node_are_told_until_others_are_ready() -> None:
+    pods = [on_silent_node(pod(RUN, part, node="node-7")) for part in ("scheduler", "worker")]
+    for one in pods:
+        one["metadata"]["deletionTimestamp"] = LATER
+    found = only(troubles(pods, []))
+    assert "are made on other nodes" in found.what
+    assert "kubectl" not in found.what
+    others = [pod(RUN, part, node="node-8", made=LATER) for part in ("scheduler", "worker")]
+    for old, new in zip(pods, others, strict=True):
+        new["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"]
+    assert troubles([*pods, *others], []) == []
 
 
 def test_a_node_short_of_memory_evicts() -> None:

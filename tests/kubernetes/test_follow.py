@@ -137,7 +137,8 @@ def test_a_quota_is_a_trouble_until_it_suffices(world: World, api: Api) -> None:
     world.set_quota({"pods": "0"}, "team")
     world.apply(workers())
     (trouble,) = world.wait_until(lambda: found(api), 20)
-    assert "quota 'team' of the namespace is used up (requested pods=1" in trouble.what
+    assert "quota 'team' of the namespace refused pods, last at " in trouble.what
+    assert "(requested pods=1" in trouble.what
     world.set_quota({}, "team")
     world.wait_until(lambda: not found(api), 20)
 

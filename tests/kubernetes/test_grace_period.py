@@ -6,10 +6,10 @@ import pytest
 
 from jobs.kubernetes import grace_period
 from jobs.kubernetes.diagnosis import Trouble
-from jobs.kubernetes.grace_period import FATAL_S, GracePeriod
+from jobs.kubernetes.grace_period import FATAL_S, GracePeriod, StartLimit
 
-NO_SECRET = Trouble("there is no Secret", "pod-1", fatal=True)
-NO_ROOM = Trouble("no node has room", "pod-2", fatal=False)
+NO_SECRET = Trouble("there is no Secret", "pod-1", fatal=True, key=("secret",))
+NO_ROOM = Trouble("no node has room", "pod-2", fatal=False, key=("node",))
 
 
 class Waiting:
@@ -51,3 +51,41 @@ def test_a_trouble_that_was_away_is_borne_anew(waiting: Waiting) -> None:
 def test_what_may_pass_is_borne_for_ever(waiting: Waiting) -> None:
     waiting.after(0, NO_ROOM)
     assert waiting.after(100 * FATAL_S, NO_ROOM) == ""
+
+
+def refused(time: str, pause_s: float) -> Trouble:
+    return Trouble("quota", "pod-3", False, key=("quota",), time=time, pause_s=pause_s)
+
+
+def over(waiting: Waiting, limit: StartLimit, seconds: float, *found: Trouble) -> bool:
+    waiting.now += seconds
+    return limit.over(found)
+
+
+def test_a_limit_awaits_the_next_try_and_what_it_starts(waiting: Waiting) -> None:
+    limit = StartLimit(100, then_s=50)
+    assert not over(waiting, limit, 64, refused("one", 64))
+    assert not over(waiting, limit, 63, refused("one", 64))
+    assert not over(waiting, limit, 50)  # it is no longer refused: a pod starts
+    assert over(waiting, limit, 2)
+
+
+def test_a_limit_ends_where_the_try_is_refused(waiting: Waiting) -> None:
+    limit = StartLimit(100, then_s=50)
+    assert not over(waiting, limit, 64, refused("one", 64))
+    assert over(waiting, limit, 64, refused("two", 128))
+
+
+def test_a_limit_without_refusals_is_one(waiting: Waiting) -> None:
+    limit = StartLimit(100, then_s=50)
+    assert not over(waiting, limit, 99, NO_ROOM)
+    assert over(waiting, limit, 2, NO_ROOM)
+
+
+def test_a_fatal_trouble_of_a_controller_is_borne_until_its_next_try(waiting: Waiting) -> None:
+    lacking = Trouble("no account", "rs", True, key=("account",), time="one", pause_s=FATAL_S + 5)
+    assert waiting.after(0, lacking) == ""
+    assert waiting.after(FATAL_S + 1, lacking) == ""
+    again = Trouble("no account", "rs", True, key=("account",), time="two", pause_s=FATAL_S + 5)
+    assert waiting.after(5, again) == "no account"
+    assert waiting.said == ["no account"]

@@ -22,7 +22,15 @@ from jobs.kubernetes.logs import (
 )
 from jobs.kubernetes.records import log_names, write_log
 from jobs.storage import LocalFolder
-from tests.support.kubernetes.objects import Objects, job, pod, run, terminated, waiting
+from tests.support.kubernetes.objects import (
+    Objects,
+    job,
+    on_silent_node,
+    pod,
+    run,
+    terminated,
+    waiting,
+)
 
 RUN = run()
 RUNNER = pod(RUN, "runner")
@@ -66,6 +74,13 @@ def test_logs_that_cannot_be_read_are_noted_and_the_rest_is_archived(
     archived = archive_logs(api, storage, RUN, 0)
     assert set(archived.pods) == {name(RUNNER), name(WORKER)}
     assert [name(SCHEDULER) in note for note in archived.notes] == [True]
+
+
+def test_the_log_of_a_silent_node_is_not_waited_for(api: Objects, storage: LocalFolder) -> None:
+    api.objects[api.objects.index(SCHEDULER)] = on_silent_node(SCHEDULER)
+    archived = archive_logs(api, storage, RUN, 0)
+    assert set(archived.pods) == {name(RUNNER), name(WORKER)}
+    assert archived.notes == (f"no log of {name(SCHEDULER)}: its node does not answer",)
 
 
 def test_a_pod_that_has_not_started_has_no_log(api: Objects, storage: LocalFolder) -> None:

@@ -43,6 +43,7 @@ from tests.support.kubernetes.objects import (
     cluster,
     event,
     job,
+    on_silent_node,
     pod,
     run,
     terminated,
@@ -128,6 +129,43 @@ def test_without_workers_it_is_still_starting() -> None:
     found = seen([pod(RUN, "runner"), pod(RUN, "scheduler")])
     assert found.state is RunState.STARTING
     assert found.partitions[0].why == "no worker is ready yet"
+
+
+@pytest.mark.parametrize(
+    ("where", "state", "why"),
+    [
+        ({"runner"}, RunState.STALLED, "node-7, the node of its runner, does not answer"),
+        ({"runner", "worker"}, RunState.STALLED, "node-7, the node of its runner"),
+        ({"scheduler"}, RunState.STALLED, "node-7, the node of its scheduler, does not answer"),
+        ({"worker", "gpu-worker"}, RunState.STALLED, "node-7, the node of its workers"),
+        ({"gpu-worker"}, RunState.RUNNING, "node-7, the node of some workers"),
+    ],
+)
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_run_with_pods_on_a_silent_node_is_not_starting(
+    where: set[str], state: RunState, why: str, deleted: bool
+) -> None:
+    pods = whole()
+    for position, one in enumerate(pods):
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] in where:
+            pods[position] = on_silent_node(one)
+            pods[position]["spec"]["nodeName"] = "node-7"
+            if deleted:
+                pods[position]["metadata"]["deletionTimestamp"] = LATER
+    found = seen(pods)
+    assert found.partitions[0].state is state
+    assert found.partitions[0].why.startswith(why)
+    assert any("node node-7 does not answer" in one.what for one in found.troubles)
+
+
+def test_a_run_whose_scheduler_was_made_elsewhere_runs() -> None:
+    gone = on_silent_node(pod(RUN, "scheduler", node="node-7"))
+    gone["metadata"]["deletionTimestamp"] = LATER
+    anew = pod(RUN, "scheduler", made=LATER, number=1)
+    anew["metadata"]["ownerReferences"] = gone["metadata"]["ownerReferences"]
+    found = seen([gone, anew, *(one for one in whole() if "scheduler" not in str(one))])
+    assert found.state is RunState.RUNNING
+    assert found.troubles == ()
 
 
 def test_without_pods_of_the_cluster_the_operator_is_named() -> None:

@@ -157,7 +157,46 @@ def test_trouble_is_told_after_a_runner_has_started(
             api.objects[1] = pod(RUN, "runner", phase="Failed", state=terminated(1))
 
     wait_for_run(api, LocalFolder(tmp_path), RUN, say)
-    assert any("quota 'q' of the namespace is used up" in text for text in said)
+    assert any("quota 'q' of the namespace refused pods" in text for text in said)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_controller_that_pauses_after_refusals_is_awaited(
+    world: World, api: Api, tmp_path: Path
+) -> None:
+    """A Job tries at 0, 1, 3 and 7 s; the quota is lifted after 3 s, the limit is 5 s."""
+    impatient = replace(RUN, settings=replace(RUN.settings, start_timeout_s=5))
+    world.set_quota({"pods": "0"})
+    said: list[str] = []
+    raised = threading.Thread(target=lambda: _lift_quota(world))
+    raised.start()
+    world.apply(runner_job("echo here"))
+    found = wait_for_run(api, LocalFolder(tmp_path), impatient, said.append)
+    raised.join()
+    assert found.started, found
+    assert "here" in said
+    (line,) = [text for text in said if "quota" in text]
+    assert "Kubernetes tries again by itself" in line
+
+
+def _lift_quota(world: World) -> None:
+    def refusals() -> int:
+        return sum(event["count"] for event in world.events("FailedCreate"))
+
+    world.wait_until(lambda: refusals() == 3)
+    world.set_quota({})
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_quota_that_stays_used_up_ends_the_wait_at_the_next_try(
+    world: World, api: Api, tmp_path: Path
+) -> None:
+    impatient = replace(RUN, settings=replace(RUN.settings, start_timeout_s=2))
+    world.set_quota({"pods": "0"})
+    world.apply(runner_job("echo here"))
+    found = wait_for_run(api, LocalFolder(tmp_path), impatient, lambda _: None)
+    assert (found.started, found.code) == (False, ExitCode.REFUSED)
+    assert "no runner started within 2 s: quota 'quota'" in found.reason
 
 
 class Breaking(Objects):

@@ -112,6 +112,14 @@ def pod(
     }
 
 
+def on_silent_node(pod: Manifest) -> Manifest:
+    """The pod as the control plane marks it once its node no longer answers."""
+    others = [one for one in pod["status"]["conditions"] if one["type"] != "Ready"]
+    ready = {"type": "Ready", "status": "False"}
+    alive = {"type": "ContainersReady", "status": "True"}
+    return {**pod, "status": {**pod["status"], "conditions": [ready, alive, *others]}}
+
+
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
