@@ -7,7 +7,9 @@
     ├── CatalogError                a STAC catalog is down, malformed, or lacks the collection
     ├── SceneError                  one scene cannot be used: an asset is missing, cut off or wrong
     │   └── UnreachableError        a file could not be read just now; another attempt may do
-    ├── ArchiveError                a port archive cannot be used: locked, another grid, no such tag
+    ├── ArchiveError                a port archive cannot be used: another grid, no such tag
+    │   ├── ArchiveInUseError       another run is at work in it
+    │   └── ArchiveTakenOverError   another run took it over from this one
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
         ├── ClusterLostError        it could, but its scheduler or its workers are gone
         └── KubernetesError         Kubernetes refuses a request, or lacks something
@@ -50,6 +52,19 @@ class UnreachableError(SceneError):
 
 class ArchiveError(BerthwatchError):
     """A port archive cannot be used: it is locked, has another grid, or lacks the tag."""
+
+
+class ArchiveInUseError(ArchiveError):
+    """Another run is at work in the archive."""
+
+    def __init__(self, message: str, holder: str = "") -> None:
+        super().__init__(message)
+        self.holder = holder
+        """Who holds its lock: a pod, or a process of a machine; empty where that is not known."""
+
+
+class ArchiveTakenOverError(ArchiveError):
+    """Another run is at work in the archive: this one was out of reach, and counted as dead."""
 
 
 class ClusterError(BerthwatchError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,7 +25,14 @@ from rich.console import Console
 
 from jobs.archive import Archives
 from jobs.domain import UnitState, code_version
-from jobs.errors import BerthwatchError, ClusterLostError, InputError, KubernetesError
+from jobs.errors import (
+    ArchiveInUseError,
+    ArchiveTakenOverError,
+    BerthwatchError,
+    ClusterLostError,
+    InputError,
+    KubernetesError,
+)
 from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
@@ -58,6 +66,7 @@ REMOVAL_LIMIT_S = 900.0
 """Of an API that is away when a cluster has to be removed: what is left runs on, and costs."""
 STOPPING_LIMIT_S = 30.0
 """The same within a pod's grace period."""
+OTHER_RUNNER_POLL_S = 5.0
 VERIFY_SEED = 0
 """Of the sample of overpasses to recompute."""
 
@@ -177,6 +186,8 @@ class _Runner:
             return self._stopped(counts=(0, 0, 0))
         except ClusterLostError as error:
             return self._ended(ExitCode.LOST, reason=str(error))
+        except ArchiveTakenOverError as error:  # the cluster and the record are the other runner's
+            return self._ended(ExitCode.TERMINATED, reason=str(error))
         except BerthwatchError as error:
             with suppress(KubernetesError):  # else it is deleted with the Job, or when idle
                 self._remove_cluster()
@@ -197,6 +208,30 @@ class _Runner:
         return self._work(plan)
 
     def _work(self, plan: Plan) -> PartitionRecord:
+        """The partition's work, once no other runner of it is at work any more."""
+        told = False
+        while True:
+            try:
+                return self._done(plan)
+            except ArchiveInUseError as error:
+                if not self._is_mine(error.holder):
+                    raise
+                if not told:
+                    self._say(
+                        f"another runner of this partition, {error.holder}, still works although "
+                        "its node was declared gone: waiting for its end"
+                    )
+                    told = True
+            time.sleep(OTHER_RUNNER_POLL_S)
+            ended = partition_records(self.storage, self.run).get(self.pod.index)
+            if ended is not None and ended.exit in FINAL:
+                return ended
+
+    def _is_mine(self, holder: str) -> bool:
+        """Whether who holds the archive's lock is a runner of this partition."""
+        return holder.startswith(f"pod {self.run.id}-{self.pod.index}-")
+
+    def _done(self, plan: Plan) -> PartitionRecord:
         outcome = run_plan(plan, self._options(), self._cluster(plan), self.console)
         summary = outcome.summary
         counts = (summary.done, summary.failed, summary.pending)

@@ -63,7 +63,7 @@ def run_plan(
     """
     storage = storage_at(plan.archive)
     with (
-        storage.locked(part=options.within is not None),
+        storage.locked(_part(options)),
         run_journal(storage, plan.name) as write,
     ):
         run = _Run(plan, options, storage, console or Console(stderr=True), _both(write, observe))
@@ -72,6 +72,12 @@ def run_plan(
         code = exit_code(summary)
         run.observe(Event(EventName.ENDED, {"exit": int(code), "done": summary.done}))
     return Outcome(code, summary, run.folder, run.reviews)
+
+
+def _part(options: RunOptions) -> str:
+    """Name of the part of a backfill that a run does; empty where it does all of the plan."""
+    within = options.within
+    return "" if within is None else f"{within.start}..{within.end}"
 
 
 def _both(first: Observer, second: Observer | None) -> Observer:

@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from jobs.errors import ArchiveError
+from jobs.errors import ArchiveTakenOverError
 from jobs.storage.local import archive_in_use
 
 RENEW_S = 10.0
@@ -59,7 +59,7 @@ class Lease:
         self.url = url
         self.renew_s = renew_s
         self.dead_s = dead_s
-        self.holder = f"process {os.getpid()} on {socket.gethostname()}"
+        self.holder = _own_name()
         self.run = uuid4().hex
         self.acquiring = False
         """Whether its holder still checks for parts of a backfill; written into the object."""
@@ -70,7 +70,8 @@ class Lease:
 
     @contextmanager
     def held(self, wait: bool = False) -> Iterator[None]:
-        """Hold it; ArchiveError where a living run holds it, or where it was lost meanwhile.
+        """Hold it; ArchiveInUseError where a living run does, ArchiveTakenOverError at the end where
+        it was lost.
 
         ``wait``: wait for a living holder to release it.
         """
@@ -87,13 +88,13 @@ class Lease:
             if not self.lost:
                 self._release()
         if self.lost:
-            raise ArchiveError(
+            raise ArchiveTakenOverError(
                 f"another run took {self.url} over while this one was out of reach for more than "
                 f"{self.dead_s:.0f} s; nothing is damaged: see `berthwatch status`, run it again"
             )
 
     def confirm(self) -> None:
-        """End ``acquiring``; ArchiveError where another run holds the lease by now."""
+        """End ``acquiring``; ArchiveInUseError where another run holds the lease by now."""
         self.acquiring = False
         with self._writing:
             if not self._write(IfMatch=self._etag or "") and not self._still_ours():
@@ -182,6 +183,12 @@ class Lease:
     def _release(self) -> None:
         """Delete the object; where that fails, the next run takes it over as dead."""
         _or_none(lambda: self.client.delete_object(Bucket=self.bucket, Key=self.key))
+
+
+def _own_name() -> str:
+    """Names this process to a person: by its pod, where the variable usual in pods is set."""
+    pod = os.environ.get("POD_NAME")
+    return f"pod {pod}" if pod else f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _holder(content: dict[str, Any]) -> str:

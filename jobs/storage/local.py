@@ -13,7 +13,7 @@ from glob import escape
 from pathlib import Path
 from typing import IO
 
-from jobs.errors import ArchiveError
+from jobs.errors import ArchiveError, ArchiveInUseError
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class LocalFolder:
             yield hidden
 
     @contextmanager
-    def locked(self, part: bool = False) -> Iterator[None]:
+    def locked(self, part: str = "") -> Iterator[None]:
         """Hold the system's lock on a file in the folder; parts too run one at a time: Icechunk
         cannot detect conflicts between commits to a local folder.
 
@@ -115,11 +115,12 @@ class LocalFolder:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def archive_in_use(url: str, holder: str) -> ArchiveError:
+def archive_in_use(url: str, holder: str) -> ArchiveInUseError:
     """The error for a second run on the same archive."""
-    return ArchiveError(
+    return ArchiveInUseError(
         f"{url} is being written by another run ({holder or 'unknown'}); "
-        "wait for it to end, or stop it, and try again"
+        "wait for it to end, or stop it, and try again",
+        holder,
     )
 
 

@@ -55,10 +55,11 @@ class Storage(Protocol):
         An existing folder of that name is replaced.
         """
 
-    def locked(self, part: bool = False) -> AbstractContextManager[None]:
-        """Lock the archive for writing; ArchiveError where another run has locked it.
+    def locked(self, part: str = "") -> AbstractContextManager[None]:
+        """Lock the archive for writing; ArchiveInUseError where another run has locked it.
 
-        Several parts of a backfill may lock it together, where the storage allows that.
+        Several parts of a backfill may lock it together, each under a name of its own, where the
+        storage allows that. Without a name it is locked for one run alone.
         """
 
     def publishing(self) -> AbstractContextManager[None]:

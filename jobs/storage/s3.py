@@ -153,12 +153,12 @@ class Bucket:
                 self._client().delete_object(Bucket=self.bucket, Key=self.key(name))
 
     @contextmanager
-    def locked(self, part: bool = False) -> Iterator[None]:
+    def locked(self, part: str = "") -> Iterator[None]:
         """Hold a lease on the prefix, renewed until the end: see ``shared_lock``."""
         from jobs.storage.shared_lock import exclusive, shared
 
-        holding = shared if part else exclusive
-        with self._errors(".lock"), holding(self.lease()):
+        holding = shared(self.lease(), part) if part else exclusive(self.lease())
+        with self._errors(".lock"), holding:
             yield
 
     @contextmanager

@@ -1,6 +1,7 @@
 """The lock on an archive in a bucket: exclusive for an ordinary run, shared by backfill parts.
 
-An ordinary run holds the lease ``.lock``; each part one of its own below ``.lock-parts/``. Both
+An ordinary run holds the lease ``.lock``; each part one of its own below ``.lock-parts/``, by its
+name, so that a part is done by one run at a time. Both
 first write their own and then read the other's, so that of two that start at the same time at least
 one finds the other. An ordinary run that finds a living part gives up. A part that finds an
 ordinary run waits while that one still checks for parts, and is refused once it proceeds; so of two
@@ -12,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import uuid4
 
 from jobs.storage.lease import Lease
 from jobs.storage.local import archive_in_use
@@ -29,15 +29,16 @@ def exclusive(lease: Lease) -> Iterator[None]:
 
 
 @contextmanager
-def shared(lease: Lease) -> Iterator[None]:
-    """Lock the archive for a part, beside others; ArchiveError where an ordinary run lives.
+def shared(lease: Lease, part: str) -> Iterator[None]:
+    """Lock the archive for a part, beside others; ArchiveInUseError where an ordinary run lives, or
+    another run of the same part.
 
     ``lease`` is that of an ordinary run; it is not taken.
     """
     mine = Lease(
         lease.client,
         lease.bucket,
-        f"{lease.key}-parts/{uuid4().hex}",
+        f"{lease.key}-parts/{part}",
         lease.url,
         lease.renew_s,
         lease.dead_s,

@@ -18,7 +18,15 @@ from kubernetes import config
 from jobs.domain import Overpass
 from jobs.kubernetes.api import JOBS, Api
 from jobs.plan import read_plan, write_plan
-from tests.support.kubernetes.runs import CREDENTIALS, GPU_IMAGE, Site, seen_from_here, site
+from tests.support.kubernetes.runs import (
+    CREDENTIALS,
+    GPU_IMAGE,
+    Site,
+    facts,
+    seen_from_here,
+    site,
+)
+from tests.support.kubernetes.world import Timing
 from tests.support.remote_worlds import COMMAND, environment
 from tests.support.servers.faults import answers
 from tests.support.servers.kubernetes.defaults import node
@@ -32,7 +40,9 @@ BEGUN, OVER = f"{len(DAYS)} overpasses to do", f"{len(DAYS)}/{len(DAYS)} overpas
 INTO_THE_WORK_S = 2.0
 GPU_NODE = node("gpu-1", gpu="1", taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},))
 GPU = {"count": 1, "cpu": "250m", "memory": "2Gi", "image": GPU_IMAGE, "wait_s": 20}
-
+AS_REAL = Timing(not_ready_s=45.0, toleration_scale=1.0)
+"""A node controller's time until it marks a node, and tolerations of half a minute."""
+WITHIN_S = 180.0
 
 STARTED: list[subprocess.Popen[str]] = []
 
@@ -89,8 +99,17 @@ class Waiting:
 
 
 def waiting(site: Site, *more: str) -> Waiting:
+    return started(site, *site.submission("--wait", *more))
+
+
+def resuming(site: Site) -> Waiting:
+    settings = str(site.plan.with_suffix(".settings.yaml"))
+    return started(site, "resume", str(site.plan), "--settings", settings, "--wait")
+
+
+def started(site: Site, *arguments: str) -> Waiting:
     process = subprocess.Popen(
-        [*COMMAND, *site.submission("--wait", *more)],
+        [*COMMAND, *arguments],
         cwd=site.folder,
         env=environment(site.environment),
         stdout=subprocess.PIPE,
@@ -149,31 +168,6 @@ def test_runner_evicted(undisturbed: Site, abrupt: bool) -> None:
     recovered(
         event, undisturbed, run, "a second runner's log follows the first, on the same cluster"
     )
-
-
-def test_node_dies_under_the_runner(undisturbed: Site) -> None:
-    undisturbed.world.set_nodes(*(node(f"node-{number}") for number in (1, 2, 3)))
-    run = waiting(undisturbed.beside("dead-node"))
-    pod = run.runner()
-    there = undisturbed.world.node_of(pod)
-    undisturbed.world.node_dies(there)
-    about = undisturbed.world.wait_until(
-        lambda: "deletionTimestamp" in undisturbed.world.get("pods", pod)["metadata"], 60
-    )
-    assert about
-    time.sleep(15)  # it is told within two looks at the events
-    undisturbed.world.delete_node(there)
-    code, said = run.end()
-    assert code == 0, said
-    assert "does not answer" in said
-    assert "out-of-service" in " ".join(said.split())
-    undisturbed.world.wait_until(lambda: only_secret(run.site) == [], 60)
-    equal = run.site.published() == undisturbed.published()
-    seen = (
-        "'node ... does not answer; its pods are replaced once it does, or is gone'; then a second"
-    )
-    row("runner's node dies, is deleted later", code, equal, only_secret(run.site), seen)
-    assert equal
 
 
 def test_scheduler_lost(undisturbed: Site) -> None:
@@ -262,6 +256,163 @@ def test_cancelled_in_the_middle_and_resumed(undisturbed: Site) -> None:
     found.world.wait_until(lambda: only_secret(found) == [], 60)
     equal = found.published() == undisturbed.published()
     row("and resumed", again.returncode, equal, only_secret(found), "only what was missing")
+    assert equal
+
+
+# --- nodes that die, and some that do not --------------------------------------------------------
+
+
+def several_nodes(found: Site) -> None:
+    """Each pod of a run gets one of its own, and there is one more."""
+    found.world.set_nodes(*(node(f"node-{number}") for number in range(1, 5)))
+
+
+def state_of(found: Site) -> tuple[str, str]:
+    """State of the run and its cause, as `status` has them."""
+    said = facts(found.call("status", str(found.plan), "--output", "json"))
+    return said["state"], said["partitions"][0]["why"]
+
+
+def test_the_runners_node_dies(undisturbed: Site) -> None:
+    several_nodes(undisturbed)
+    run = waiting(undisturbed.beside("dead-node"))
+    pod = run.runner()
+    there = undisturbed.world.node_of(pod)
+    undisturbed.world.node_dies(there)
+    undisturbed.world.wait_until(
+        lambda: "deletionTimestamp" in undisturbed.world.get("pods", pod)["metadata"], 60
+    )
+    stalled = f"{there}, the node of its runner, does not answer"
+    assert state_of(run.site) == ("stalled", stalled)
+    time.sleep(15)  # it is told within two looks at the events
+    undisturbed.world.delete_node(there)
+    code, said = run.end()
+    assert code == 0, said
+    assert " ".join(said.split()).count(f"node {there} does not answer") == 1
+    assert "out-of-service" in " ".join(said.split())
+    undisturbed.world.wait_until(lambda: only_secret(run.site) == [], 60)
+    equal = run.site.published() == undisturbed.published()
+    seen = "'node ... does not answer; its runner is replaced once it does, or is gone'; then both"
+    row("runner's node dies, is deleted later", code, equal, only_secret(run.site), seen)
+    assert equal
+
+
+@pytest.mark.parametrize("component", ["scheduler", "worker"])
+def test_a_node_of_the_cluster_dies(undisturbed: Site, component: str) -> None:
+    """The Node object stays; within three minutes the work is at its end."""
+    several_nodes(undisturbed)
+    world = undisturbed.world
+    run = waiting(undisturbed.beside(f"node-of-{component}"))
+    run.runner()
+    (pod,) = run.site.pods(component)
+    there, began = world.node_of(pod["metadata"]["name"]), time.monotonic()
+    world.node_dies(there, AS_REAL)
+    world.wait_until(lambda: world.events("NodeNotReady", pod["metadata"]["name"]), 60)
+    state, why = state_of(run.site)
+    assert (state, there in why) == ("stalled", True), (state, why)
+    code, said = run.end(WITHIN_S - (time.monotonic() - began))
+    took_s = time.monotonic() - began
+    assert code == 0, said
+    assert " ".join(said.split()).count(f"node {there} does not answer") == 1, said
+    world.wait_until(lambda: len(only_secret(run.site)) == 1, 60)  # the pod there is Terminating
+    left = only_secret(run.site)
+    equal = run.site.published() == undisturbed.published()
+    row(
+        f"{component}'s node dies, its Node stays",
+        code,
+        equal,
+        left,
+        f"'node ... does not answer', then progress; at its end {took_s:.0f} s after the death",
+    )
+    assert left == [f"pods/{pod['metadata']['name']}"]
+    assert equal
+
+
+def test_the_runners_node_answers_again(undisturbed: Site) -> None:
+    several_nodes(undisturbed)
+    world = undisturbed.world
+    run = waiting(undisturbed.beside("back"))
+    pod = run.runner()
+    there = world.node_of(pod)
+    world.kubelet_stops(there)
+    world.wait_until(lambda: "deletionTimestamp" in world.get("pods", pod)["metadata"], 60)
+    world.kubelet_returns(there)
+    world.wait_until(lambda: world.find("pods", pod) is None, 60)
+    recovered(
+        "runner's node answers again", undisturbed, run, "the first runner ends, a second follows"
+    )
+
+
+def test_the_runners_node_is_deleted_while_it_works(undisturbed: Site) -> None:
+    """A second runner comes beside the first; it waits, and does not write."""
+    several_nodes(undisturbed)
+    world = undisturbed.world
+    run = waiting(undisturbed.beside("undead"))
+    pod = run.runner()
+    there = world.node_of(pod)
+    world.kubelet_stops(there)
+    world.delete_node(there)
+    (second,) = world.wait_until(
+        lambda: [p for p in run.site.pods("runner") if p["metadata"]["name"] != pod], 120
+    )
+    name = second["metadata"]["name"]
+    world.wait_until(lambda: f"{pod} still works" in " ".join(world.pod_log(name).split()), 120)
+    code, said = run.end()
+    assert code == 0, said + world.describe()
+    assert OVER in world.pod_log(pod)
+    assert BEGUN not in world.pod_log(name)
+    world.wait_until(lambda: only_secret(run.site) == [], 60)
+    equal = run.site.published() == undisturbed.published()
+    seen = "'another runner of this partition ... still works: waiting for its end'"
+    row("runner's Node deleted while it works", code, equal, only_secret(run.site), seen)
+    assert equal
+
+
+# --- quotas and events --------------------------------------------------------------------------
+
+
+def refusals(found: Site) -> int:
+    """How often pods were refused."""
+    return sum(event["count"] for event in found.world.events("FailedCreate"))
+
+
+def test_quota_lifted_later(undisturbed: Site) -> None:
+    """The worker is refused until after 41 s, and tried again after 82 s; the limit is 60 s."""
+    found = undisturbed.beside("lifted", start_timeout_s=60)
+    before = refusals(found)
+    found.world.set_quota({"pods": "2"})
+    run = waiting(found)
+    found.world.wait_until(lambda: refusals(found) - before >= 14, 180)
+    found.world.set_quota({})
+    code, said = run.end()
+    assert code == 0, said + found.world.describe()
+    assert " ".join(said.split()).count("Kubernetes tries again by itself") in (1, 2)  # both look
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
+    equal = found.published() == undisturbed.published()
+    row("quota lifted after 41 s", code, equal, only_secret(found), line_with(said, "refused pods"))
+    assert equal
+
+
+def test_resumed_under_the_events_of_an_earlier_submission(undisturbed: Site) -> None:
+    """Its Job was past its deadline; the new one has no runner for a minute, as a quota is full."""
+    found = undisturbed.beside("events", start_timeout_s=90)
+    run = waiting(found)
+    run.runner()
+    patch_job(found, {"spec": {"activeDeadlineSeconds": 1}})
+    assert run.end()[0] == 3
+    found.world.wait_until(lambda: found.world.events("DeadlineExceeded", found.run_id()), 30)
+    found.world.set_quota({"pods": "0"})
+    before = refusals(found)
+    again = resuming(found)
+    found.world.wait_until(lambda: refusals(found) - before >= 6, 120)  # after 31 s
+    time.sleep(30)
+    found.world.set_quota({})
+    code, said = again.end()
+    assert code == 0, said + found.world.describe()
+    assert "deadline" not in said
+    found.world.wait_until(lambda: only_secret(found) == [], 60)
+    equal = found.published() == undisturbed.published()
+    row("resumed, with events of its first Job", code, equal, only_secret(found), "goes on")
     assert equal
 
 

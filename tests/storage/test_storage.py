@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from jobs.errors import ArchiveError, InputError
+from jobs.errors import ArchiveError, ArchiveInUseError, ArchiveTakenOverError, InputError
 from jobs.storage import Bucket, LocalFolder, Storage, storage_at
 from jobs.storage.lease import Lease
 from jobs.storage.s3 import s3_client
@@ -221,7 +222,7 @@ def test_of_two_who_take_a_dead_holders_lease_one_gets_it(bucket: Bucket) -> Non
 
 def test_a_holder_whose_lease_was_taken_over_is_refused(bucket: Bucket) -> None:
     slow = lease(bucket)
-    with pytest.raises(ArchiveError, match=r"took .* over"), slow.held():
+    with pytest.raises(ArchiveTakenOverError, match=r"took .* over"), slow.held():
         take_over(bucket, slow)
     assert bucket.exists(".lock")  # the other's lease stays
 
@@ -267,7 +268,22 @@ def whole(storage: Bucket) -> AbstractContextManager[None]:
 
 
 def part(storage: Bucket) -> AbstractContextManager[None]:
-    return shared(lease(storage))
+    return shared(lease(storage), uuid4().hex)
+
+
+def test_a_part_is_done_by_one_run_at_a_time(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a runner whose node was declared gone, while it works, and the next one."""
+    monkeypatch.setenv("POD_NAME", "bw-job-0a1b2c3d-1-x7k2p")
+    first, second, other = (lease(bucket) for _ in range(3))
+    with shared(first, "2024"), shared(other, "2025"):
+        with pytest.raises(ArchiveInUseError) as refused, shared(second, "2024"):
+            pass
+        assert refused.value.holder == "pod bw-job-0a1b2c3d-1-x7k2p"
+    with shared(second, "2024"):
+        pass
+    assert bucket.names("") == []
 
 
 def test_parts_hold_the_bucket_together_and_keep_an_ordinary_run_out(bucket: Bucket) -> None:
@@ -361,9 +377,9 @@ def test_the_second_to_publish_waits_for_the_first(bucket: Bucket) -> None:
 def test_in_a_local_folder_parts_run_one_at_a_time(tmp_path: Path) -> None:
     storage = LocalFolder(tmp_path)
     with (
-        storage.locked(part=True),
+        storage.locked(part="2024"),
         storage.publishing(),
         pytest.raises(ArchiveError, match="where the archive lies in a bucket"),
-        LocalFolder(tmp_path).locked(part=True),
+        LocalFolder(tmp_path).locked(part="2024"),
     ):
         pass
