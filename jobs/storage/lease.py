@@ -70,8 +70,8 @@ class Lease:
 
     @contextmanager
     def held(self, wait: bool = False) -> Iterator[None]:
-        """Hold it; ArchiveInUseError where a living run does, ArchiveTakenOverError at the end where
-        it was lost.
+        """Hold it; ArchiveInUseError where a living run does, ArchiveTakenOverError where it was
+        lost meanwhile.
 
         ``wait``: wait for a living holder to release it.
         """
