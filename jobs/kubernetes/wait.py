@@ -26,6 +26,7 @@ from jobs.kubernetes.pods import (
     terminated,
 )
 from jobs.kubernetes.records import partition_records, read_run, was_cancelled
+from jobs.kubernetes.said_once import SaidOnce
 from jobs.kubernetes.spec import Run
 from jobs.run import ExitCode
 from jobs.storage import Storage
@@ -145,7 +146,8 @@ class _RunnerFollower:
         self.say = say
         self.absence = absence
         self._followed: dict[str, threading.Thread] = {}
-        self._grace_period = GracePeriod(say)
+        self._said = SaidOnce(say)
+        self._grace_period = GracePeriod(self._said.trouble)
         limit_s = run.settings.start_timeout_s
         self._limit = StartLimit(limit_s, then_s=limit_s)
         self._looked_at = float("-inf")
@@ -194,7 +196,7 @@ class _RunnerFollower:
     def _read(self, pod: Manifest, prefix: str) -> None:
         try:
             for line in follow_log(self.api, pod):
-                self.say(f"{prefix}{line}")
+                self._said.line(line, prefix)
         except KubernetesError as error:
             self.say(f"{prefix}{error}")
 

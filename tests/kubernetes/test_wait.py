@@ -20,6 +20,7 @@ from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import JOBS, Api, Kind
 from jobs.kubernetes.diagnosis import DEADLINE
 from jobs.kubernetes.log_stream import follow_log
+from jobs.kubernetes.said_once import SaidOnce
 from jobs.kubernetes.wait import wait_for_run
 from jobs.run import ExitCode
 from jobs.storage import LocalFolder
@@ -197,6 +198,22 @@ def test_a_quota_that_stays_used_up_ends_the_wait_at_the_next_try(
     found = wait_for_run(api, LocalFolder(tmp_path), impatient, lambda _: None)
     assert (found.started, found.code) == (False, ExitCode.REFUSED)
     assert "no runner started within 2 s: quota 'quota'" in found.reason
+
+
+@pytest.mark.parametrize("log_first", [False, True])
+def test_a_trouble_that_a_runner_tells_too_is_said_once(log_first: bool) -> None:
+    """Lines of the log that are no troubles are all passed on."""
+    said: list[str] = []
+    once = SaidOnce(said.append)
+    if log_first:
+        once.line("refused at 10:03:00", "2024: ")
+    once.trouble("refused at 10:02:00")
+    if not log_first:
+        once.line("refused at 10:03:00", "2024: ")
+    once.line("at work")
+    once.line("at work")
+    first = "2024: refused at 10:03:00" if log_first else "refused at 10:02:00"
+    assert said == [first, "at work", "at work"]
 
 
 class Breaking(Objects):
