@@ -46,6 +46,8 @@ OWNERS = {
     "stac_geoparquet": {"jobs.catalog"},
     "stackstac": {"jobs.tile"},
     "rioxarray": {"jobs.tile"},
+    "isal": {"jobs.tile"},
+    "backports": {"jobs.tile"},
     "icechunk": {"jobs.archive"},
     "zarr": {"jobs.archive"},
     "torch": {"models"},

@@ -67,7 +67,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 """CF attributes of a family's arrays, by name, that archives of early versions lack."""
 
-CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle", blocksize=2 * CHUNK**2)
+"""A block of it is one band of a chunk. Arrays keep the codec that they were created with."""
 
 
 def array(group: zarr.Group, name: str) -> zarr.Array[Any]:

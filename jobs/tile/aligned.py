@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from rasterio.windows import Window
 from jobs.domain import Access, Grid, Source
 from jobs.tile.encoding import Layer, encoded, keeps_numbers
 from jobs.tile.raster import Place, use, with_nodata
+from jobs.tile.tiled_file import Numbers, TiledFile
 from jobs.tile.validity import existing, has_mask
 
 
@@ -40,7 +42,13 @@ def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> 
     for (place, _), members in by_file.items():
         first = members[0]
         sources = [member.source for member in members]
-        use(place, sources, first.dtypes, partial(_read, layers=members, grid=grid))
+        use(
+            place,
+            sources,
+            first.dtypes,
+            partial(_read, layers=members, grid=grid),
+            partial(_read_tiled, layers=members, grid=grid),
+        )
 
 
 def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
@@ -60,15 +68,41 @@ def _read(file: DatasetReader, layers: Sequence[Layer], grid: Grid) -> None:
         layer.out[part.target] = part.cut(found if valid is None else np.where(valid, found, 0))
 
 
+def _read_tiled(file: TiledFile, layers: Sequence[Layer], grid: Grid) -> None:
+    """Fill the layers from one open file, which has neither mask nor alpha."""
+    layers = [replace(layer, source=with_nodata(file, layer.source)) for layer in layers]
+    part = _part(layers[0].source, grid)
+    if part is None:
+        return
+    dtype = np.dtype(file.layout.dtype)
+    targets = [layer.out[part.target] for layer in layers]
+    numbers: list[Numbers] = [
+        target if _is_copied(layer, dtype, part) else np.empty(part.shape, dtype)
+        for layer, target in zip(layers, targets, strict=True)
+    ]
+    file.read([layer.source.index for layer in layers], part.file_rows, part.file_columns, numbers)
+    for layer, target, found in zip(layers, targets, numbers, strict=True):
+        if found is not target:
+            target[...] = part.cut(encoded(layer.source, found, layer.encoder))
+
+
+def _is_copied(layer: Layer, dtype: np.dtype[Any], part: _Part) -> bool:
+    """Whether the file's numbers, one for each pixel of the grid, are the layer's."""
+    return (
+        part.factor == 1
+        and dtype == layer.out.dtype
+        and keeps_numbers(layer.source, dtype, layer.encoder)
+    )
+
+
 def _reads_directly(file: DatasetReader, layers: Sequence[Layer], part: _Part, grid: Grid) -> bool:
     """Whether the file's numbers can be read into the layer without a copy."""
     layer = layers[0]
     dtype = np.dtype(file.dtypes[layer.source.index - 1])
     return (
         len(layers) == 1
-        and dtype == layer.out.dtype
-        and (part.window.height, part.window.width) == grid.shape
-        and keeps_numbers(layer.source, dtype, layer.encoder)
+        and part.shape == grid.shape
+        and _is_copied(layer, dtype, part)
         and not has_mask(file, layer.source.index, layer.measured)
     )
 
@@ -78,6 +112,7 @@ class _Part:
 
     ``factor``: grid pixels along a file pixel. ``rows``, ``columns``: the range covered, in grid
     pixels from the file's upper left corner; ``origin`` (row, column) of the grid in the same.
+    ``window``, ``file_rows``, ``file_columns``, ``shape``: what is read, in the file's pixels.
     """
 
     def __init__(
@@ -86,6 +121,8 @@ class _Part:
         self.factor = factor
         top, left = rows[0] // factor, columns[0] // factor
         bottom, right = -(-rows[1] // factor), -(-columns[1] // factor)
+        self.file_rows, self.file_columns = (top, bottom), (left, right)
+        self.shape = bottom - top, right - left
         self.window = Window(left, top, right - left, bottom - top)
         inner = rows[0] % factor, columns[0] % factor
         height, width = rows[1] - rows[0], columns[1] - columns[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
@@ -24,12 +25,15 @@ from rasterio.session import DummySession
 from jobs.domain import Access, Source, address_fault, web_address
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, gdal_settings, without_query
+from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes
+from jobs.tile.geotiff import BLOCK_LIMIT_BYTES, layout_of
 from jobs.tile.setup import local_fault
+from jobs.tile.tiled_file import TiledFile
 from jobs.tile.whole_file import copied, ignores_range
 
 T = TypeVar("T")
 
-Way: TypeAlias = Callable[["Place"], DatasetReader]
+Way: TypeAlias = Callable[["Place"], "_OpenFile"]
 """A way of opening a file."""
 
 GDAL_SETTINGS = {
@@ -46,9 +50,6 @@ GDAL_SETTINGS = {
     # Closed files are not cached, so that another attempt reads from the server.
     "CPL_VSIL_CURL_NON_CACHED": "/vsis3/",
 }
-
-BLOCK_LIMIT_BYTES = 256 * 2**20
-"""Blocks are decoded whole, so larger ones could exhaust a worker's memory; COGs have 0.5-8 MB."""
 
 MAX_SHARED = 32
 """Files kept open at once by `sharing_files`: six scenes of four bands and a mask."""
@@ -88,8 +89,12 @@ def use(
     sources: Sequence[Source],
     dtypes: Sequence[str],
     read: Callable[[DatasetReader], T],
+    read_tiled: Callable[[TiledFile], T] | None = None,
 ) -> T:
     """The result of `read` on the open file, once it is checked against `sources`.
+
+    `read_tiled` reads in its place a file whose header proves that it is of the common kind (see
+    `geotiff`) and all that is checked; outside `by_gdal_alone`.
 
     A signed address that fails is signed again and retried once: GDAL does not distinguish a
     refusal within a file from other failures. A file whose server ignores Range is copied and read
@@ -102,7 +107,7 @@ def use(
     way: Way | None = _open
     while way is not None:
         try:
-            return _attempt(place, sources, dtypes, read, way)
+            return _attempt(place, sources, dtypes, read, read_tiled, way)
         except _FAULTS as error:
             failure = unreadable(place.href, error)
             way = _way_after(way, place, error)
@@ -116,12 +121,17 @@ def _attempt(
     sources: Sequence[Source],
     dtypes: Sequence[str],
     read: Callable[[DatasetReader], T],
+    read_tiled: Callable[[TiledFile], T] | None,
     way: Way,
 ) -> T:
-    with settings_of(place.access), _dataset(place, way) as file:
+    with settings_of(place.access), _opened(place, way) as file:
+        tiled = None if read_tiled is None or _shared.by_gdal else file.tiled()
+        if read_tiled is not None and tiled is not None and _agrees(tiled, sources, dtypes):
+            return read_tiled(tiled)
+        dataset = file.dataset()
         for source in sources:
-            _check(file, source, dtypes)
-        return read(file)
+            _check(dataset, source, dtypes)
+        return read(dataset)
 
 
 def _way_after(way: Way, place: Place, error: Exception) -> Way | None:
@@ -141,9 +151,11 @@ def _is_signed(place: Place) -> bool:
 class _Shared(threading.local):
     """The files this thread keeps open, least recently used first; None outside `sharing_files`."""
 
-    files: OrderedDict[Place, DatasetReader] | None = None
+    files: OrderedDict[Place, _OpenFile] | None = None
     copies: int = 0
     """Files that this thread has copied."""
+    by_gdal: bool = False
+    """Whether this thread is within `by_gdal_alone`."""
 
 
 _shared = _Shared()
@@ -173,11 +185,24 @@ def copies_made() -> int:
 
 
 @contextmanager
-def _dataset(place: Place, way: Way) -> Iterator[DatasetReader]:
+def by_gdal_alone() -> Iterator[None]:
+    """A context in which GDAL reads every file, each of its blocks whole, with their checksums.
+
+    It applies to the current thread: a result is proven by another reader than made it.
+    """
+    before, _shared.by_gdal = _shared.by_gdal, True
+    try:
+        yield
+    finally:
+        _shared.by_gdal = before
+
+
+@contextmanager
+def _opened(place: Place, way: Way) -> Iterator[_OpenFile]:
     """An open file, shared within `sharing_files`; a file whose use failed is closed."""
     shared = _shared.files
     if shared is None:
-        with way(place) as file:
+        with closing(way(place)) as file:
             yield file
         return
     file = shared.pop(place, None) or way(place)
@@ -191,38 +216,122 @@ def _dataset(place: Place, way: Way) -> Iterator[DatasetReader]:
         shared.popitem(last=False)[1].close()
 
 
-def _open(place: Place) -> DatasetReader:
-    return _open_at(address(place.href, place.access))
+def _open(place: Place) -> _OpenFile:
+    return _OpenFile(_gdal_name(address(place.href, place.access)))
 
 
-def _open_signed_anew(place: Place) -> DatasetReader:
-    return _open_at(address(place.href, place.access, renew=True))
+def _open_signed_anew(place: Place) -> _OpenFile:
+    return _OpenFile(_gdal_name(address(place.href, place.access, renew=True)))
 
 
-def _open_copy(place: Place) -> DatasetReader:
+def _open_copy(place: Place) -> _OpenFile:
     with copied(web_address(address(place.href, place.access))) as path:
         _shared.copies += 1
         # The name is removed at once; the bytes stay until the dataset is closed.
-        return rasterio.open(path, sharing=False)
+        return _OpenFile(str(path), rasterio.open(path, sharing=False))
 
 
-def _open_at(href: str) -> DatasetReader:
+class _OpenFile:
+    """A file open by GDAL, by its bytes, or both; each is opened when it is first asked for."""
+
+    def __init__(self, name: str, dataset: DatasetReader | None = None) -> None:
+        self._name = name
+        self._dataset = dataset
+        self._tiled: TiledFile | None = None
+        self._bytes: FileBytes | None = None
+        self._is_tested = dataset is not None
+        self.closed = False
+
+    def tiled(self) -> TiledFile | None:
+        """The file by its bytes; None where its header does not prove it to be of the common kind.
+
+        Raises OSError where a remote file cannot be read: to ask again would only take longer. Of
+        a file on disk GDAL says what is wrong.
+        """
+        if not self._is_tested:
+            self._is_tested = True
+            if _may_be_tiled(self._name):
+                with _settings_to_open(self._name):
+                    self._open_bytes()
+        return self._tiled
+
+    def _open_bytes(self) -> None:
+        try:
+            self._bytes = _bytes_of(self._name)
+            layout = layout_of(self._bytes)
+        except OSError:
+            if _is_local(self._name):
+                return
+            raise
+        if layout is not None:
+            self._tiled = TiledFile(layout, self._bytes)
+
+    def dataset(self) -> DatasetReader:
+        """The file open by GDAL."""
+        if self._dataset is None:
+            with _settings_to_open(self._name):
+                local = _is_local(self._name)  # as a string it might be a URL
+                self._dataset = rasterio.open(
+                    Path(self._name) if local else self._name, sharing=False
+                )
+        return self._dataset
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.closed = True
+        for one in (self._dataset, self._bytes):
+            if one is not None:
+                one.close()
+
+
+def _gdal_name(href: str) -> str:
+    """The name by which GDAL opens an address."""
     # GDAL caches S3 credentials; rasterio would request them from boto3 for each file.
     href = re.sub(r"^s3://", "/vsis3/", web_address(href), flags=re.I)
-    suffix = PurePosixPath(re.split(r"[?#]", href)[0]).suffix
     if re.match(r"https?://", href):
         # A fragment is not sent to the server. As each opening has its own, GDAL reuses no cached
         # state of one that failed; the setting for that costs another request for each file. It
         # requires EMPTY_DIR above: with a fragment a sidecar's address would be the file's own.
-        href = f"/vsicurl/{href}#{next(_openings)}{suffix}"
-    if href.startswith("/") and not href.startswith("/vsi"):
+        return f"/vsicurl/{href}#{next(_openings)}{_suffix(href)}"
+    return href
+
+
+def _suffix(href: str) -> str:
+    return PurePosixPath(re.split(r"[?#]", href)[0]).suffix
+
+
+def _is_local(name: str) -> bool:
+    return name.startswith("/") and not name.startswith("/vsi")
+
+
+def _settings_to_open(name: str) -> rasterio.Env:
+    """The GDAL environment in which a name is opened, beside that of its access."""
+    if _is_local(name):
         # Masks and no-data values may lie in files beside it (.msk, .aux.xml); looking is cheap.
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"):
-            return rasterio.open(Path(href), sharing=False)  # as a string it might be a URL
+        return rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE")
     # A list of extensions in the environment, meant for other programs, would hide other files.
-    allowed = ",".join({suffix, PurePosixPath(href).suffix, "{noext}"})
-    with rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=allowed):
-        return rasterio.open(href, sharing=False)
+    allowed = ",".join({_suffix(name), PurePosixPath(name).suffix, "{noext}"})
+    return rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=allowed)
+
+
+def _bytes_of(name: str) -> FileBytes:
+    return DiskBytes(Path(name)) if _is_local(name) else GdalBytes(name)
+
+
+def _may_be_tiled(name: str) -> bool:
+    """Whether a file may be of the common kind, by its name and by what lies beside it."""
+    is_tiff = _suffix(name).lower() in ("", ".tif", ".tiff")
+    return is_tiff and name.startswith("/") and not _has_sidecar(name)
+
+
+def _has_sidecar(name: str) -> bool:
+    """Whether a file lies beside one on disk from which GDAL would take something."""
+    if not _is_local(name):
+        return False  # GDAL is told not to look for any
+    stem = name.removesuffix(_suffix(name))
+    beside = [name + end for end in (".aux.xml", ".msk", ".MSK", ".aux", ".AUX")]
+    beside += [stem + end for end in (".aux", ".AUX")]
+    return "GDAL_PAM_PROXY_DIR" in os.environ or any(map(os.path.exists, beside))
 
 
 _openings = count()
@@ -231,13 +340,33 @@ _openings = count()
 # --- checks against the catalog -----------------------------------------------------------------
 
 
+def _agrees(file: TiledFile, sources: Sequence[Source], dtypes: Sequence[str]) -> bool:
+    """Whether a file is all that `_check` demands; where it is not, GDAL says what differs."""
+    layout = file.layout
+    own = _possible(layout.dtype, layout.nodata)
+    return layout.dtype in dtypes and all(
+        (layout.height, layout.width) == tuple(source.shape)
+        and _is_transform(layout.transform, source)
+        and layout.epsg == source.epsg
+        and 1 <= source.index <= layout.samples
+        and (
+            not _declares_nodata(source)
+            or (own in (None, source.nodata) and _holds(layout.dtype, source.nodata))
+        )
+        for source in sources
+    )
+
+
+def _is_transform(transform: Sequence[float], source: Source) -> bool:
+    tolerance = 1e-3 * abs(source.transform[0])
+    return bool(np.allclose(transform, source.transform, rtol=0, atol=tolerance))
+
+
 def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
     """Raise SceneError for a file that differs from its declaration."""
     name = without_query(source.href)
     transform = tuple(file.transform)[:6]
-    tolerance = 1e-3 * abs(source.transform[0])
-    close = np.allclose(transform, source.transform, rtol=0, atol=tolerance)
-    if file.shape != tuple(source.shape) or not close:
+    if file.shape != tuple(source.shape) or not _is_transform(transform, source):
         raise SceneError(
             f"{name} has shape {file.shape} and transform {transform}, the catalog declares "
             f"{tuple(source.shape)} and {source.transform}: report it to the catalog's keeper"
@@ -314,7 +443,7 @@ def _crs_name(crs: CRS | None) -> str:
     return "none" if crs is None else str(crs.to_string())[:80]
 
 
-def with_nodata(file: DatasetReader, source: Source) -> Source:
+def with_nodata(file: DatasetReader | TiledFile, source: Source) -> Source:
     """The source with the file's own no-data value where the catalog declares none."""
     own = _own_nodata(file, source)
     if own is None or _declares_nodata(source):
@@ -322,10 +451,15 @@ def with_nodata(file: DatasetReader, source: Source) -> Source:
     return replace(source, nodata=own)
 
 
-def _own_nodata(file: DatasetReader, source: Source) -> float | None:
+def _own_nodata(file: DatasetReader | TiledFile, source: Source) -> float | None:
     """The no-data value in the file's tag; None for one that no sample of it can have."""
-    own = file.nodatavals[source.index - 1]
-    return float(own) if own is not None and _holds(file.dtypes[source.index - 1], own) else None
+    if isinstance(file, TiledFile):
+        return _possible(file.layout.dtype, file.layout.nodata)
+    return _possible(file.dtypes[source.index - 1], file.nodatavals[source.index - 1])
+
+
+def _possible(dtype: str, nodata: float | None) -> float | None:
+    return float(nodata) if nodata is not None and _holds(dtype, nodata) else None
 
 
 def _holds(dtype: str, value: float | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -299,13 +300,18 @@ def test_a_file_without_a_nodata_tag_is_warped_as_the_catalog_says(tmp_path: Pat
 
 def opened_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
-    original = rasterio.open
 
-    def counted(name: str, *args: Any, **kwargs: Any) -> Any:
-        names.append(Path(name).name)
-        return original(name, *args, **kwargs)
+    def count(module: ModuleType, function: str) -> None:
+        original = getattr(module, function)
 
-    monkeypatch.setattr(rasterio, "open", counted)
+        def counted(name: str, *args: Any, **kwargs: Any) -> Any:
+            names.append(Path(name).name)
+            return original(name, *args, **kwargs)
+
+        monkeypatch.setattr(module, function, counted)
+
+    count(rasterio, "open")
+    count(raster, "_bytes_of")
     return names
 
 
