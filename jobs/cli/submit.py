@@ -282,6 +282,7 @@ def _waited(api: Api, run: Run) -> tuple[ExitCode, str]:
     if result.reason:
         say(result.reason)
     if not result.started:
-        cancel_run(api, storage, run, CANCEL_S, say)
-        say("cancelled: nothing of it is left")
+        cancelled = cancel_run(api, storage, run, CANCEL_S, say)
+        left = f"still there: {', '.join(cancelled.left)}" if cancelled.left else "nothing is left"
+        say("; ".join((f"cancelled: {left}", *cancelled.notes)))
     return result.code, result.reason

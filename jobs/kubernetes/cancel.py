@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jobs.errors import KubernetesError
 from jobs.kubernetes.api import CLUSTERS, JOBS, PODS, WORKER_GROUPS, Api, Kind, Manifest
 from jobs.kubernetes.names import RUN
-from jobs.kubernetes.pods import job_over
+from jobs.kubernetes.pods import job_over, name_of, node_of, on_silent_node
 from jobs.kubernetes.records import write_cancellation
 from jobs.kubernetes.spec import Run
 from jobs.storage import Storage
@@ -32,7 +32,7 @@ class Cancellation:
     left: tuple[str, ...]
     """Objects that still exist after ``wait_s``."""
     notes: tuple[str, ...] = ()
-    """Objects that could not be deleted, and why."""
+    """Objects that could not be deleted, or are not gone yet, and why."""
     recorded: bool = True
     """Whether the cancellation was written to the archive; False where the run had ended before."""
 
@@ -59,6 +59,7 @@ def cancel_run(
         api.delete(JOBS, run.id, foreground=True)
     notes = tuple(_delete_unowned(api, run))
     left = _wait(api, run, wait_s, progress, poll_s)
+    notes += tuple(_on_silent_nodes(api, run)) if left else ()
     return Cancellation(tuple(sorted(before - left)), tuple(sorted(left)), notes, recorded)
 
 
@@ -83,6 +84,15 @@ def _delete_unowned(api: Api, run: Run) -> Iterator[str]:
                 api.delete(kind, found["metadata"]["name"])
             except KubernetesError as error:
                 yield f"{kind.name}/{found['metadata']['name']} has no owner: {error}"
+
+
+def _on_silent_nodes(api: Api, run: Run) -> Iterator[str]:
+    """A note for each pod that nobody ends, as its node does not answer."""
+    for pod in filter(on_silent_node, _of_run(api, PODS, run)):
+        yield (
+            f"Pod/{name_of(pod)} is on node {node_of(pod)}, which does not answer: it goes once "
+            f"the node does, or `kubectl delete node {node_of(pod)}`, if the machine is off"
+        )
 
 
 def _wait(

@@ -239,7 +239,7 @@ def _disruption(pod: Manifest) -> str:
 DISRUPTIONS = {
     "PreemptionByScheduler": "a pod of higher priority needs the resources",
     "EvictionByEvictionAPI": "the node is being drained",
-    "DeletionByTaintManager": "the node has a taint that it does not tolerate",
+    "DeletionByTaintManager": "the node has a taint that it does not tolerate, or does not answer",
     "DeletionByPodGC": "the node is gone",
     "TerminationByKubelet": "the node is short of something, or shuts down (spot)",
 }

@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 from jobs.domain import content_id
 from jobs.errors import AlreadyThereError, InputError, KubernetesError
-from jobs.kubernetes.api import JOBS, Api, Manifest
+from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
 from jobs.kubernetes.attachments import upload
 from jobs.kubernetes.identity import digest, identity_of
 from jobs.kubernetes.manifests import runner_job, tls_secret
-from jobs.kubernetes.names import run_id
+from jobs.kubernetes.names import RUN, run_id
 from jobs.kubernetes.partitions import Partition
-from jobs.kubernetes.pods import job_over
+from jobs.kubernetes.pods import job_over, node_of, on_silent_node
 from jobs.kubernetes.records import partition_records, read_run, was_cancelled, write_run
 from jobs.kubernetes.settings import ClusterSettings, unpinned_images
 from jobs.kubernetes.sizing import memory_shortfall, workers_for
@@ -221,6 +221,17 @@ def delete_and_wait(api: Api, name: str, pause: Callable[[float], None] = time.s
         if time.monotonic() > deadline:
             raise KubernetesError(
                 f"the Job {name} of an earlier submission is still being deleted after "
-                f"{DELETION_LIMIT_S:.0f} s; see `kubectl describe job {name}`"
+                f"{DELETION_LIMIT_S:.0f} s; {_what_holds(api, name)}"
             )
         pause(POLL_S)
+
+
+def _what_holds(api: Api, name: str) -> str:
+    """What prevents a Job from being deleted, as far as its pods show it."""
+    nodes = {node_of(pod) for pod in api.list(PODS, {RUN: name}) if on_silent_node(pod)}
+    if not nodes:
+        return f"see `kubectl describe job {name}`"
+    return (
+        f"a pod of it is on {', '.join(sorted(nodes))}, which does not answer: submit again once "
+        "that does, or, if the machine is off, after `kubectl delete node`"
+    )

@@ -66,8 +66,9 @@ def as_before(undisturbed: Site) -> Iterator[None]:
         process.communicate()
     STARTED.clear()
     for one in undisturbed.world.list("nodes"):
-        if one["metadata"]["name"] != "node-1":
-            undisturbed.world.delete_node(one["metadata"]["name"])
+        name = one["metadata"]["name"]
+        if name != "node-1" or undisturbed.world.cluster.kubelet.dead_nodes.silent(name):
+            undisturbed.world.delete_node(name)
     undisturbed.world.set_nodes(node("node-1"))
     undisturbed.world.set_quota({})
     for job in undisturbed.world.list("jobs"):

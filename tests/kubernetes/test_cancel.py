@@ -9,7 +9,7 @@ import pytest
 from jobs.kubernetes.cancel import cancel_run, count_by_kind
 from jobs.kubernetes.records import was_cancelled
 from jobs.storage import LocalFolder
-from tests.support.kubernetes.objects import Objects, cluster, group, job, pod, run
+from tests.support.kubernetes.objects import Objects, cluster, group, job, on_silent_node, pod, run
 
 RUN = run()
 
@@ -59,6 +59,16 @@ def test_a_pod_that_is_not_gone_within_the_limit_is_reported(storage: LocalFolde
     done = cancel_run(api, storage, RUN, wait_s=0.05, progress=said.append, poll_s=0.01)
     assert done.left == (f"Pod/{stuck}",)
     assert said == ["waiting for 1 Pod to go"]
+
+
+def test_the_silent_node_of_a_pod_that_stays_is_named(storage: LocalFolder) -> None:
+    stuck = on_silent_node(pod(RUN, "runner", node="node-7"))
+    api = Objects(job(RUN, active=1), stuck)
+    api.stays.add(stuck["metadata"]["name"])
+    done = cancel_run(api, storage, RUN, wait_s=0)
+    assert done.left == (f"Pod/{stuck['metadata']['name']}",)
+    (note,) = done.notes
+    assert "is on node node-7, which does not answer" in note
 
 
 def test_a_run_that_has_ended_is_deleted_but_not_recorded_as_cancelled(

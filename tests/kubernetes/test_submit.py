@@ -11,7 +11,7 @@ import pytest
 from kubernetes import config
 
 from jobs.domain import Period
-from jobs.errors import InputError
+from jobs.errors import InputError, KubernetesError
 from jobs.kubernetes import submit as submission
 from jobs.kubernetes.api import JOBS, Api
 from jobs.kubernetes.cancel import cancel_run
@@ -24,6 +24,7 @@ from jobs.kubernetes.submit import SubmissionState, make_run, resized, submit_ru
 from jobs.kubernetes.wait import worst
 from jobs.plan import Plan
 from jobs.storage import LocalFolder
+from tests.support.kubernetes import objects
 from tests.support.kubernetes.world import DASK, World, kubernetes_world
 from tests.support.remote_worlds import plan_on
 
@@ -209,6 +210,20 @@ def test_a_run_without_job_or_record_of_its_end_is_submitted_again(
     submit_run(api, storage, plan, run)
     submission.delete_and_wait(api, run.id)
     assert submit_run(api, storage, plan, run).state is SubmissionState.SUBMITTED
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_job_that_does_not_go_is_told_with_what_holds_it(
+    monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    monkeypatch.setattr(submission, "DELETION_LIMIT_S", 0.0)
+    runner = objects.pod(objects.run(), "runner", node="node-7")
+    stuck = objects.on_silent_node(runner) if silent else runner
+    held = objects.Objects(objects.job(objects.run()), stuck)
+    held.stays |= {objects.run().id, runner["metadata"]["name"]}
+    said = "a pod of it is on node-7, which does not answer" if silent else "kubectl describe job"
+    with pytest.raises(KubernetesError, match=said):
+        submission.delete_and_wait(held, objects.run().id, lambda _: None)  # type: ignore[arg-type]
 
 
 def test_resuming_may_change_sizes_and_nothing_of_the_identity(run: Run) -> None:
