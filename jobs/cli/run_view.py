@@ -18,7 +18,13 @@ MAX_PORTS = 8
 MAX_PARTITIONS = 24
 """Limit of the shown partitions; above it, finished and waiting ones are only counted."""
 
-COLOURS = {"finished": "green", "failed": "red", "lost": "red", "unknown": "yellow"}
+COLOURS = {
+    "finished": "green",
+    "failed": "red",
+    "lost": "red",
+    "unknown": "yellow",
+    "stalled": "yellow",
+}
 COUNTED = ("finished", "submitted")
 """States of partitions that are only counted."""
 COUNTS = ("done", "failed", "stale", "pending")
@@ -135,7 +141,7 @@ def _run_line(found: RunStatus) -> Text:
 
 def _trouble_line(trouble: Trouble) -> Text:
     line = Text(f"{trouble.about}: ", style="red" if trouble.fatal else "yellow")
-    return line.append(Text(trouble.what, style="default"))
+    return line.append(Text(trouble.sentence, style="default"))
 
 
 def _partition_line(part: PartitionStatus) -> Text:

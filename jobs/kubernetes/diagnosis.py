@@ -63,6 +63,17 @@ class Trouble:
     pause_s: float | None = None
     """Seconds from then within which Kubernetes tries again by itself; None: no such thing."""
 
+    @property
+    def sentence(self) -> str:
+        """The cause and the remedy, and when Kubernetes tries again."""
+        if self.pause_s is None:
+            return self.what
+        again = _moment(self.time) + timedelta(seconds=self.pause_s)
+        return (
+            f"{self.what}; Kubernetes tries again by itself, next by {again:%H:%M:%S} UTC, after "
+            "pauses that double, also once nothing prevents it"
+        )
+
 
 @dataclass(frozen=True)
 class _Finding:
@@ -186,8 +197,8 @@ def _of_pod(pod: Manifest, events: list[Manifest]) -> Iterator[_Finding]:
         return _Finding(key, what, fatal, time or made_at(pod), name_of(pod), component_of(pod))
 
     if on_silent_node(pod):
-        key = ("silent node", node_of(pod), "runner" if component_of(pod) == "runner" else "")
-        yield finding(key, _silent_node(pod), False)
+        runner = "runner" if component_of(pod) == "runner" else ""
+        yield finding(("silent node", node_of(pod), runner), _silent_node(pod), False)
         return
     disrupted = _disruption(pod)
     if disrupted:
@@ -465,7 +476,7 @@ def _of_controllers(events: list[Manifest]) -> Iterator[_Finding]:
         refused = [e for e in of_object if e.get("reason") == "FailedCreate" and _time(e) > since]
         if refused:
             pause_s = _pause_s(refused)
-            key, what, fatal = _not_made(refused[0], pause_s)
+            key, what, fatal = _not_made(refused[0])
             yield _Finding(key, what, fatal, _time(refused[0]), name, "", pause_s)
 
 
@@ -489,19 +500,17 @@ def _moment(time: str) -> datetime:
     return datetime.fromisoformat(time)
 
 
-def _not_made(refusal: Manifest, pause_s: float) -> _Cause:
+def _not_made(refusal: Manifest) -> _Cause:
     message = str(refusal.get("message", ""))
     quota = re.search(
         r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)$", message
     )
     if quota:
-        last = _moment(_time(refusal))
-        again = last + timedelta(seconds=pause_s)
         what = (
-            f"quota {quota[1]!r} of the namespace refused pods, last at {last:%H:%M:%S} UTC "
-            f"(requested {quota[2]}, used {quota[3]}, limited to {quota[4]}): wait until other "
-            "runs end, ask for fewer workers, or for a larger quota; Kubernetes tries again by "
-            f"itself, next by {again:%H:%M:%S}, after pauses that double, also once there is room"
+            f"quota {quota[1]!r} of the namespace refused pods, last at "
+            f"{_moment(_time(refusal)):%H:%M:%S} UTC (requested {quota[2]}, used {quota[3]}, "
+            f"limited to {quota[4]}): wait until other runs end, ask for fewer workers, or for a "
+            "larger quota"
         )
         return ("quota", quota[1]), what, False
     account = re.search(r'serviceaccount "([^"]+)" not found', message, re.IGNORECASE)

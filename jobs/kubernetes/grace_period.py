@@ -58,7 +58,7 @@ class GracePeriod:
         lasting = ""
         for trouble in found:
             if trouble.key not in self._reported:
-                self.report(trouble.what)
+                self.report(trouble.sentence)
                 self._reported.add(trouble.key)
             if trouble.fatal:
                 limit = self._limits.get(trouble.key) or StartLimit(FATAL_S, NOTICED_S)

@@ -191,7 +191,8 @@ def test_after_a_refusal_the_next_try_is_told() -> None:
     first = event(replicas, "FailedCreate", QUOTA, "2026-11-24T01:58:20Z", kind="ReplicaSet")
     found = only(troubles([], [combined, first]))
     assert (found.time, found.pause_s) == (MADE, 102)
-    assert "next by 02:01:42" in found.what
+    assert "next by 02:01:42 UTC" in found.sentence
+    assert "tries again" not in found.what  # where it ends the wait
     made = event(replicas, "SuccessfulCreate", "", "2026-11-24T01:59:50Z", kind="ReplicaSet")
     later = only(troubles([], [{**combined, "firstTimestamp": MADE}, first, made]))
     assert later.pause_s == 2  # those before the success do not count
