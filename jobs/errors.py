@@ -14,7 +14,8 @@
         ├── ClusterLostError        it could, but its scheduler or its workers are gone
         └── KubernetesError         Kubernetes refuses a request, or lacks something
             ├── AlreadyThereError   an object of that name exists
-            └── KubernetesLostError its API cannot be reached just now (a ClusterLostError too)
+            └── KubernetesLostError its API cannot be used just now (a ClusterLostError too)
+                └── LoginError      it does not accept the login: expired, or of another cluster
 
 A message says what was found, what was expected, and what to do.
 """
@@ -80,8 +81,24 @@ class KubernetesError(ClusterError):
 
 
 class KubernetesLostError(KubernetesError, ClusterLostError):
-    """The API of Kubernetes cannot be reached just now."""
+    """The API of Kubernetes cannot be used just now."""
+
+    def __init__(self, message: str, cause: str = "", retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.cause = cause or message
+        """In a few words."""
+        self.retry_after_s = retry_after_s
+        """Seconds for which the API wants to be left alone."""
+
+
+class LoginError(KubernetesLostError):
+    """Kubernetes does not accept the login: it has expired, or is of another cluster."""
 
 
 class AlreadyThereError(KubernetesError):
     """A Kubernetes object of that name exists already."""
+
+    def __init__(self, message: str, repeated: bool = False) -> None:
+        super().__init__(message)
+        self.repeated = repeated
+        """Whether the same request got no answer before: it may have made the object."""

@@ -22,7 +22,7 @@ from jobs.cli.options import (
 from jobs.cli.output import err, out, say
 from jobs.cli.program import command_app
 from jobs.cli.run_view import run_table, run_values
-from jobs.errors import InputError
+from jobs.errors import ClusterLostError, InputError, KubernetesLostError
 from jobs.kubernetes import (
     Api,
     Cancellation,
@@ -112,10 +112,10 @@ def logs(
     """What a run's pods wrote, also when they are gone: logs are kept in the archive."""
     if follow and archived:
         raise InputError("--follow and --archived exclude each other: what is kept does not grow")
-    storage, run = find_run(source, run_id, context, namespace)
+    storage, run = find_run(source, run_id, context, namespace, say)
     chosen = _chosen(run, component, partition, pod)
     if follow:
-        _follow(api_of_run(run, context, namespace), run, chosen, output)
+        _follow(api_of_run(run, context, namespace, say), run, chosen, output)
         return
     api = None if archived else RunApis(context, namespace, say).of(run)
     found = read_logs(api, storage, run, chosen)
@@ -182,12 +182,17 @@ def cancel(
 
     Exit code 0: all is gone; 1: something is still there.
     """
-    storage, run = find_run(source, run_id, context, namespace)
-    api = api_of_run(run, context, namespace)
+    storage, run = find_run(source, run_id, context, namespace, say)
+    api = api_of_run(run, context, namespace, say)
     if not (yes or _confirmed(run)):
         raise typer.Exit(ExitCode.FAILED)
     with err.status(f"cancelling {run.id} ..."):
-        done = cancel_run(api, storage, run, wait, say)
+        try:
+            done = cancel_run(api.patient(say), storage, run, wait, say)
+        except KubernetesLostError as error:
+            raise ClusterLostError(
+                f"{error}; the run may go on: the same command cancels it"
+            ) from error
     _print_cancelled(run, done, output)
     raise typer.Exit(ExitCode.FAILED if done.left else ExitCode.DONE)
 

@@ -25,7 +25,7 @@ from jobs.cli.program import command_app
 from jobs.cli.replan import keep_former_inputs
 from jobs.cli.submit_view import run_facts, say_state, show_dry_run, show_run
 from jobs.domain import Period, code_version, read_text
-from jobs.errors import InputError
+from jobs.errors import ClusterLostError, InputError, KubernetesLostError
 from jobs.kubernetes import (
     CONFIG_MAPS,
     DEFAULT_NAMESPACE,
@@ -178,7 +178,7 @@ def resume(
     Overpasses that failed are tried again. The run, its plan and its images stay what they were;
     sizes, limits and nodes are those of the cluster's settings now.
     """
-    storage, before = find_run(source, run_id, context, namespace)
+    storage, before = find_run(source, run_id, context, namespace, say)
     api = _api(context, namespace or before.namespace)
     run = resized(before, _settings(settings, api, None), workers)
     found = read_plan(storage.local(run.plan_name))
@@ -231,7 +231,7 @@ def _settings(path: Path | None, api: Api | None, image: str | None) -> ClusterS
 
 
 def _config_map(api: Api) -> str:
-    found = api.find(CONFIG_MAPS, CONFIG_MAP)
+    found = api.patient(say).find(CONFIG_MAPS, CONFIG_MAP)
     text = ((found or {}).get("data") or {}).get(SETTINGS_KEY)
     if text is None:
         raise InputError(
@@ -255,7 +255,11 @@ def _check_form(output: str, dry_run: bool) -> None:
 def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: str) -> None:
     """Submit, print the result, and wait with ``wait``; raises typer.Exit with the exit code."""
     pinned_now = None if run.retry_failed else found
-    submitted = submit_run(api, storage_at(run.archive), pinned_now, run, again)
+    storage = storage_at(run.archive)
+    try:
+        submitted = submit_run(api.patient(say), storage, pinned_now, run, again)
+    except KubernetesLostError as error:
+        raise ClusterLostError(f"{error}; the same command goes on where it stopped") from error
     if output == "text":
         show_run(submitted.run, found)
         say_state(submitted)
@@ -282,7 +286,7 @@ def _waited(api: Api, run: Run) -> tuple[ExitCode, str]:
     if result.reason:
         say(result.reason)
     if not result.started:
-        cancelled = cancel_run(api, storage, run, CANCEL_S, say)
+        cancelled = cancel_run(api.patient(say), storage, run, CANCEL_S, say)
         left = f"still there: {', '.join(cancelled.left)}" if cancelled.left else "nothing is left"
         say("; ".join((f"cancelled: {left}", *cancelled.notes)))
     return result.code, result.reason

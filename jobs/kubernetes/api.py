@@ -1,41 +1,47 @@
 """Client of the Kubernetes API for the kinds of objects that runs use, as JSON values.
 
-The only importer of the ``kubernetes`` package. The rights of each account are in
-``infra/kubernetes/base/rights.yaml``; an error names the verb and the resource that were refused.
+The rights of each account are in ``infra/kubernetes/base/rights.yaml``; an error names the verb and
+the resource that were refused. Only this module and ``connection`` import the package
+``kubernetes``.
 """
 
 from __future__ import annotations
 
+import copy
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import urllib3
 
-from jobs.errors import AlreadyThereError, KubernetesError, KubernetesLostError
+from jobs.errors import KubernetesLostError, LoginError
+from jobs.kubernetes.absence import COMMAND_LIMIT_S, Absence
+from jobs.kubernetes.connection import Connection, client_for, own_namespace
+from jobs.kubernetes.failures import NotFoundError, refusal, without_answer
 
 if TYPE_CHECKING:
     from kubernetes import client
-    from kubernetes.client.exceptions import ApiException
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
+Answer = TypeVar("Answer")
 
 TIMEOUT_S = (5.0, 30.0)
 """Connect timeout, and read timeout between two bytes of a response."""
-QUIET_LOG_S = 3600.0
-"""Read timeout of a followed log."""
+QUIET_LOG_S = 300.0
+"""Read timeout of a followed log: then it is opened again, in case its server hangs."""
 ATTEMPTS = 4
-"""Of a request that gets no response or a status of 500 and above."""
+"""Of a request that gets no answer, or a status of 429, 500 and above."""
 FIRST_WAIT_S = 0.5
 """Before the second attempt; doubled before each further one."""
+ATTEMPTS_LIMIT_S = 10.0
+"""After which no further attempt begins: of a server that hangs, one says enough."""
+RETRY_AFTER_S = 1.0
+"""An API that wants to be left alone for longer is away; one that is merely busy says 1."""
 DEFAULT_NAMESPACE = "berthwatch"
-POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-"""File in a pod with the name of its namespace."""
 
 
 @dataclass(frozen=True)
@@ -75,51 +81,43 @@ def api_for(context: str | None = None, namespace: str | None = None) -> Api:
     The namespace is the one given, else the context's or the pod's own, else ``berthwatch``.
     Raises KubernetesError outside a pod where no kubeconfig is found.
     """
-    from kubernetes import client, config  # takes a while, and most statuses need none
-
-    if _in_a_pod() and context is None and "KUBECONFIG" not in os.environ:
-        settings = client.Configuration()
-        config.load_incluster_config(client_configuration=settings)
-        own = POD_NAMESPACE.read_text().strip() if POD_NAMESPACE.exists() else None
-        return Api(client.ApiClient(settings), namespace or own or DEFAULT_NAMESPACE)
-    try:
-        made = config.new_client_from_config(context=context)
-        own = None if namespace else _context_namespace(context)
-    except (config.ConfigException, OSError) as error:
-        raise KubernetesError(
-            f"no Kubernetes cluster to talk to: {error}; set KUBECONFIG or ~/.kube/config as for "
-            "kubectl, and choose with --context"
-        ) from error
-    return Api(made, namespace or own or DEFAULT_NAMESPACE)
-
-
-def _in_a_pod() -> bool:
-    return "KUBERNETES_SERVICE_HOST" in os.environ
-
-
-def _context_namespace(context: str | None) -> str | None:
-    from kubernetes import config
-
-    contexts, active = config.list_kube_config_contexts()
-    chosen = next((c for c in contexts if c["name"] == context), active)
-    found = chosen["context"].get("namespace")
-    return None if found is None else str(found)
+    made = client_for(context)
+    place = namespace or own_namespace(context) or DEFAULT_NAMESPACE
+    return Api(made, place, partial(client_for, context))
 
 
 class Api:
     """Objects of one namespace.
 
-    A request without a response, or with a status of 500 and above, is repeated up to ATTEMPTS
-    times and then raises KubernetesLostError. Other refusals raise KubernetesError.
+    A request without an answer, or with a status of 429, 500 and above, is repeated a few times and
+    then raises KubernetesLostError; so does a login that is not accepted (LoginError), after it was
+    read again. Other refusals raise KubernetesError.
     """
 
-    def __init__(self, made: client.ApiClient, namespace: str) -> None:
+    def __init__(
+        self,
+        made: client.ApiClient,
+        namespace: str,
+        renewed: Callable[[], client.ApiClient] | None = None,
+    ) -> None:
+        """``renewed`` makes the client again, from the login as it is then."""
         self.namespace = namespace
-        # with _RAW their methods return other types than they declare
-        from kubernetes import client
+        self._connection = Connection(made, renewed)
+        self._absence: Absence | None = None
 
-        self._core: Any = client.CoreV1Api(made)
-        self._grouped: Any = client.CustomObjectsApi(made)  # any kind with a group, Jobs as well
+    def patient(self, say: Callable[[str], None]) -> Self:
+        """The same API for a command that a person waits for: each request bears an absence.
+
+        ``say`` hears of it once. After COMMAND_LIMIT_S, KubernetesLostError.
+        """
+        found = copy.copy(self)
+        found._absence = Absence(say, COMMAND_LIMIT_S)
+        return found
+
+    @property
+    def away_s(self) -> float:
+        """Seconds that a patient one has spent on absences."""
+        return 0.0 if self._absence is None else self._absence.away_s
 
     def create(self, manifest: Manifest) -> Manifest:
         """Create an object and return it; AlreadyThereError where one of that name exists."""
@@ -128,12 +126,12 @@ class Api:
         if kind.group:
             return self._json(
                 what,
-                lambda: self._grouped.create_namespaced_custom_object(
+                lambda: self._connection.grouped.create_namespaced_custom_object(
                     *self._place(kind), manifest, **_RAW
                 ),
             )
-        call = getattr(self._core, f"create_namespaced_{kind.name.lower()}")
-        return self._json(what, lambda: call(self.namespace, manifest, **_RAW))
+        name = f"create_namespaced_{kind.name.lower()}"
+        return self._json(what, lambda: self._core(name)(self.namespace, manifest, **_RAW))
 
     def find(self, kind: Kind, name: str) -> Manifest | None:
         """The object of that name, or None."""
@@ -141,12 +139,12 @@ class Api:
         if kind.group:
             return self._json_or_none(
                 what,
-                lambda: self._grouped.get_namespaced_custom_object(
+                lambda: self._connection.grouped.get_namespaced_custom_object(
                     *self._place(kind), name, **_RAW
                 ),
             )
-        call = getattr(self._core, f"read_namespaced_{_snake(kind)}")
-        return self._json_or_none(what, lambda: call(name, self.namespace, **_RAW))
+        read = f"read_namespaced_{_snake(kind)}"
+        return self._json_or_none(what, lambda: self._core(read)(name, self.namespace, **_RAW))
 
     def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> list[Manifest]:
         """Every object of a kind that has these labels."""
@@ -155,14 +153,15 @@ class Api:
         if kind.group:
             found = self._json(
                 what,
-                lambda: self._grouped.list_namespaced_custom_object(
+                lambda: self._connection.grouped.list_namespaced_custom_object(
                     *self._place(kind), label_selector=selector or None, **_RAW
                 ),
             )
         else:
-            call = getattr(self._core, f"list_namespaced_{_snake(kind)}")
+            name = f"list_namespaced_{_snake(kind)}"
             found = self._json(
-                what, lambda: call(self.namespace, label_selector=selector or None, **_RAW)
+                what,
+                lambda: self._core(name)(self.namespace, label_selector=selector or None, **_RAW),
             )
         return list(found["items"])
 
@@ -170,7 +169,7 @@ class Api:
         """Merge fields into an object of a kind with an API group; returns the result."""
         return self._json(
             f"patch {kind.plural} {name}",
-            lambda: self._grouped.patch_namespaced_custom_object(
+            lambda: self._connection.grouped.patch_namespaced_custom_object(
                 *self._place(kind), name, body, _content_type="application/merge-patch+json", **_RAW
             ),
         )
@@ -183,7 +182,7 @@ class Api:
         how = "Foreground" if foreground else "Background"
         gone = self._json_or_none(
             f"delete {kind.plural} {name}",
-            lambda: self._grouped.delete_namespaced_custom_object(
+            lambda: self._connection.grouped.delete_namespaced_custom_object(
                 *self._place(kind), name, propagation_policy=how, **_RAW
             ),
         )
@@ -194,13 +193,14 @@ class Api:
 
         ``previous``: of the container before the last restart.
         """
-        response = self._response(
+        return self._answered(
             f"get pods/log {pod}",
-            lambda: self._core.read_namespaced_pod_log(
-                pod, self.namespace, previous=previous, **_RAW
-            ),
+            lambda: bytes(
+                self._core("read_namespaced_pod_log")(
+                    pod, self.namespace, previous=previous, **_RAW
+                ).data
+            ).decode("utf-8", "replace"),
         )
-        return bytes(response.data).decode("utf-8", "replace")
 
     def follow(self, pod: str) -> Iterator[tuple[str, str]]:
         """Time (RFC 3339) and text of each line of a pod's log from its start, as they are written.
@@ -208,9 +208,9 @@ class Api:
         Ends with the container, or when the server ends the stream; KubernetesLostError where it
         breaks off.
         """
-        response = self._response(
+        response = self._answered(
             f"get pods/log {pod}",
-            lambda: self._core.read_namespaced_pod_log(
+            lambda: self._core("read_namespaced_pod_log")(
                 pod,
                 self.namespace,
                 follow=True,
@@ -225,7 +225,7 @@ class Api:
                 *lines, kept = (kept + chunk).split(b"\n")
                 yield from map(_timed_line, lines)
         except urllib3.exceptions.HTTPError as error:
-            raise KubernetesLostError(f"the log of {pod} broke off: {error}") from error
+            raise without_answer(f"the log of {pod}", error) from error
         finally:
             response.close()
         if kept:
@@ -234,61 +234,78 @@ class Api:
     def _place(self, kind: Kind) -> tuple[str, str, str, str]:
         return kind.group, kind.version, self.namespace, kind.plural
 
+    def _core(self, method: str) -> Any:
+        return getattr(self._connection.core, method)
+
     def _json(self, what: str, call: Callable[[], Any]) -> Manifest:
-        return dict(json.loads(self._response(what, call).data))
+        return self._answered(what, lambda: dict(json.loads(call().data)))
 
     def _json_or_none(self, what: str, call: Callable[[], Any]) -> Manifest | None:
         try:
             return self._json(what, call)
-        except _NotFoundError:
+        except NotFoundError:
             return None
 
-    def _response(self, what: str, call: Callable[[], Any]) -> Any:
+    def _answered(self, what: str, call: Callable[[], Answer]) -> Answer:
+        """The whole answer to a request, whose absences are borne where this one is patient."""
+        request = _Request(what, call)
+        if self._absence is None:
+            return self._with_login(request)
+        return self._absence.bear(lambda: self._with_login(request))
+
+    def _with_login(self, request: _Request[Answer]) -> Answer:
+        used = self._connection.made
+        try:
+            return self._attempts(request)
+        except LoginError:
+            if not self._connection.renew(used):
+                raise
+        return self._attempts(request)
+
+    def _attempts(self, request: _Request[Answer]) -> Answer:
+        began = time.monotonic()
+        for pause_s in (FIRST_WAIT_S * 2**number for number in range(ATTEMPTS - 1)):
+            try:
+                return self._attempt(request)
+            except KubernetesLostError as problem:
+                late = time.monotonic() - began > ATTEMPTS_LIMIT_S
+                if late or not _soon_over(problem, pause_s):
+                    raise
+            time.sleep(pause_s)
+        return self._attempt(request)
+
+    def _attempt(self, request: _Request[Answer]) -> Answer:
         from kubernetes.client.exceptions import ApiException
 
-        for attempt in range(ATTEMPTS):
-            try:
-                return call()
-            except ApiException as error:
-                if error.status < 500 or attempt == ATTEMPTS - 1:
-                    raise self._error(what, error) from error
-            except urllib3.exceptions.HTTPError as error:
-                if attempt == ATTEMPTS - 1:
-                    raise KubernetesLostError(
-                        f"the Kubernetes API does not answer ({what}: {error}); check the network, "
-                        "--context, and whether `kubectl get pods` works"
-                    ) from error
-            time.sleep(FIRST_WAIT_S * 2**attempt)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _error(self, what: str, error: ApiException) -> KubernetesError:
-        message = _message(error)
-        where = f"namespace {self.namespace}"
-        if error.status >= 500:
-            return KubernetesLostError(
-                f"the Kubernetes API answers {error.status} to: {what} in {where} ({message})"
-            )
-        if error.status == 404:
-            return _NotFoundError(f"not found: {what} in {where} ({message})")
-        if error.status == 409 and "AlreadyExists" in (error.body or ""):
-            return AlreadyThereError(f"{what}: exists already in {where}")
-        if error.status == 401:
-            return KubernetesError(
-                f"Kubernetes does not accept this login: {what} in {where} ({message}); it has "
-                "expired or is of another cluster: log in again as for kubectl, or choose another "
-                "--context"
-            )
-        if error.status == 403 and "quota" not in message:
-            return KubernetesError(
-                f"Kubernetes does not allow: {what} in {where} ({message}); "
-                "request the role in infra/kubernetes/base/rights.yaml, or choose another "
-                "--context or --namespace"
-            )
-        return KubernetesError(f"Kubernetes refuses: {what} in {where} ({message})")
+        try:
+            return request.call()
+        except ApiException as error:
+            problem = refusal(request.what, self.namespace, error, request.unanswered)
+            cause: Exception = error
+        except (urllib3.exceptions.HTTPError, json.JSONDecodeError) as error:
+            problem = without_answer(request.what, error)
+            cause = error
+        request.unanswered |= isinstance(problem, KubernetesLostError)
+        raise problem from cause
 
 
-class _NotFoundError(KubernetesError):
-    """There is no such object, or no such kind (HTTP status 404)."""
+@dataclass
+class _Request(Generic[Answer]):
+    """A request over all its attempts."""
+
+    what: str
+    """Verb and object, for messages."""
+    call: Callable[[], Answer]
+    """Sends it."""
+    unanswered: bool = False
+    """Whether an attempt got no answer, so that it may have been carried out."""
+
+
+def _soon_over(problem: KubernetesLostError, pause_s: float) -> bool:
+    """Whether another attempt after a pause may do."""
+    if isinstance(problem, LoginError):
+        return False
+    return problem.retry_after_s <= max(pause_s, RETRY_AFTER_S)
 
 
 _RAW: Any = {"_preload_content": False, "_request_timeout": TIMEOUT_S}
@@ -302,11 +319,3 @@ def _timed_line(line: bytes) -> tuple[str, str]:
 
 def _snake(kind: Kind) -> str:
     return "config_map" if kind is CONFIG_MAPS else kind.name.lower()
-
-
-def _message(error: ApiException) -> str:
-    """The message in the server's response, or its HTTP status."""
-    try:
-        return str(json.loads(error.body or "")["message"])
-    except (TypeError, ValueError, KeyError):
-        return f"{error.status} {error.reason}"

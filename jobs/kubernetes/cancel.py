@@ -99,11 +99,11 @@ def _wait(
     api: Api, run: Run, wait_s: float, progress: Callable[[str], None], poll_s: float
 ) -> set[str]:
     """Poll until no object is left or ``wait_s`` is over; returns those left."""
-    until = time.monotonic() + wait_s
+    began = time.monotonic() - api.away_s
     reported = ""
     while True:
         left = set(remaining(api, run))
-        if not left or time.monotonic() >= until:
+        if not left or time.monotonic() - began - api.away_s >= wait_s:
             return left
         counts = count_by_kind(left)
         if counts != reported:

@@ -14,6 +14,7 @@ from distributed.security import Security
 from jobs.domain import CPU, GPU
 from jobs.errors import ClusterError, ClusterLostError, KubernetesLostError
 from jobs.kubernetes import names
+from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import CLUSTERS, EVENTS, PODS, Api
 from jobs.kubernetes.dask_cluster import remove_gpu_group
 from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
@@ -29,6 +30,9 @@ POLL_EVERY_S = 10.0
 RESPONSE_LIMIT_S = 20.0
 """For one response of the scheduler."""
 
+WHOM = "the runner"
+"""Whom the API does not answer, in the runner's log, which others show beside their own words."""
+
 Say = Callable[[str], None]
 
 
@@ -42,6 +46,7 @@ class StartupMonitor:
         self.grace_period = GracePeriod(say)
         self.found: list[Trouble] = []
         """Of the last poll."""
+        self.absence = Absence(say, accepted=True, whom=WHOM)
         self._polled_at = float("-inf")
 
     def poll(self) -> None:
@@ -52,8 +57,10 @@ class StartupMonitor:
         self._polled_at = now
         try:
             self.found = self.troubles()
-        except KubernetesLostError:  # the workers do not need it: only their start has a limit
+        except KubernetesLostError as error:  # of the API: scheduler and workers may be up
+            self.absence.note(error, now)
             return
+        self.absence.over()
         lasting = self.grace_period.observe(self.found)
         if lasting:
             raise ClusterError(f"the Dask cluster cannot start: {lasting}")
@@ -124,7 +131,7 @@ def _wait_for_workers(
         if isinstance(error, ClusterLostError) or gpu.otherwise != "cpu":
             raise
         say(f"{error}; going on with CPUs alone, as set by gpu.otherwise")
-        remove_gpu_group(monitor.api, run, index)
+        monitor.absence.bear(lambda: remove_gpu_group(monitor.api, run, index))
         return (CPU,)
     return (CPU, GPU)
 
@@ -148,11 +155,14 @@ def _wait_until(
 
 
 def _polls(limit_s: float, monitor: StartupMonitor) -> Iterator[None]:
-    """Yield at once, then every POLL_S until the limit; a controller that pauses is awaited."""
-    limit = StartLimit(limit_s, then_s=limit_s)
+    """Yield at once, then every POLL_S until the limit; a controller that pauses is awaited.
+
+    While the API is away nothing can start.
+    """
+    limit, before_s = StartLimit(limit_s, then_s=limit_s), monitor.absence.away_s
     while True:
         yield
-        if limit.over(monitor.found):
+        if limit.over(monitor.found, monitor.absence.away_s - before_s):
             return
         time.sleep(POLL_S)
 

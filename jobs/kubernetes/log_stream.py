@@ -27,7 +27,7 @@ def follow_log(api: Api, pod: Manifest, limit_s: float = LIMIT_S) -> Iterator[st
     the API stays away longer than ``limit_s``, KubernetesError where the log is gone.
     """
     last: _Moment | None = None
-    absence = Absence(lambda _: None, limit_s)  # who polls the run reports it
+    absence = Absence(lambda _: None, limit_s, accepted=True)  # who polls the run reports it
     while True:
         before = last
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from jobs.errors import BerthwatchError, KubernetesError
+from jobs.errors import BerthwatchError, KubernetesError, KubernetesLostError
 from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
 from jobs.kubernetes.log_stream import follow_log
@@ -111,7 +111,7 @@ class LogArchiver:
     _kept: dict[str, int] = field(default_factory=dict)
 
     def archive(self) -> ArchivedLogs:
-        """Archive changed logs. Raises KubernetesError where pods cannot be listed."""
+        """Archive changed logs. Raises KubernetesError where pods cannot be listed, any more."""
         pods, notes = [], []
         for pod in _pods(self.api, self.run, PodFilter(index=self.index)):
             name = name_of(pod)
@@ -123,6 +123,8 @@ class LogArchiver:
             try:
                 text = last_bytes(log_text(self.api, pod))
             except KubernetesError as error:
+                if isinstance(error, KubernetesLostError):
+                    _pods(self.api, self.run, ALL_PODS)  # else it is the pod's node that is away
                 notes.append(f"no log of {name}: {error}")
                 continue
             if self._kept.get(name) != hash(text):
@@ -209,6 +211,8 @@ def log_text(api: Api, pod: Manifest) -> str:
         return api.log(name)
     try:
         before = api.log(name, previous=True)
+    except KubernetesLostError:
+        raise
     except KubernetesError as error:
         before = f"(not readable any more: {error})\n"
     now = f"==== {name} after restart {times} ====\n"
@@ -242,7 +246,7 @@ def read_logs(
     roles |= {name: (component_of(pod), index_of(pod)) for name, pod in live.items()}
     for name in sorted(roles, key=lambda name: _order(roles[name], live.get(name), name)):
         component, index = roles[name]
-        text = None if api is None or name not in live else _read(api, live[name])
+        text = None if api is None or name not in live else _read(api, live[name], name in kept)
         if text is not None:
             yield Log(name, component, index, True, text)
         elif name in kept:
@@ -250,10 +254,12 @@ def read_logs(
             yield Log(name, component, index, False, content.decode("utf-8", "replace"))
 
 
-def _read(api: Api, pod: Manifest) -> str | None:
-    """None where the pod has no log, or is gone."""
+def _read(api: Api, pod: Manifest, kept: bool) -> str | None:
+    """None where the pod has no log, or is gone, or where what is ``kept`` of it has to do."""
     try:
         return log_text(api, pod) if has_started(pod) else None
+    except KubernetesLostError as error:  # the API's absence, or that of the pod's node
+        return None if kept else f"(the log cannot be read just now: {error})\n"
     except KubernetesError:
         return None
 
@@ -301,7 +307,7 @@ def follow(
     readers: dict[tuple[str, int], threading.Thread] = {}
     polled_at = float("-inf")
     over = False
-    absence = Absence(say)
+    absence = Absence(say, accepted=True)
     while True:
         if time.monotonic() - polled_at >= every_s:
             over = absence.bear(lambda: _over(api, run))

@@ -32,11 +32,12 @@ from jobs.errors import (
     ClusterLostError,
     InputError,
     KubernetesError,
+    KubernetesLostError,
 )
 from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
-from jobs.kubernetes.cluster_startup import started_cluster
+from jobs.kubernetes.cluster_startup import WHOM, started_cluster
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
 from jobs.kubernetes.logs import archive_logs, archiving_logs, wait_for_text
 from jobs.kubernetes.partitions import Partition
@@ -242,13 +243,15 @@ class _Runner:
 
     def _stopped(self, counts: tuple[int, int, int]) -> PartitionRecord:
         """The end by SIGTERM; the cluster goes too where no other runner will follow."""
-        why = ""
-        with suppress(BerthwatchError):  # not known: a successor may come, and needs the cluster
+        try:
             why = why_over(self.api, self.storage, self.run)
+            follows = why or "another runner goes on"
+        except BerthwatchError as error:  # a successor may come, and needs the cluster
+            why, follows = "", f"whether another runner follows is not known ({error})"
         if why:
             with suppress(KubernetesError):  # else it is deleted with the Job, or when idle
                 self._remove_cluster(STOPPING_LIMIT_S)
-        reason = f"stopped by SIGTERM; {why or 'another runner goes on'}"
+        reason = f"stopped by SIGTERM; {follows}"
         return self._ended(ExitCode.TERMINATED, counts=counts, reason=reason)
 
     def _options(self) -> RunOptions:
@@ -262,7 +265,7 @@ class _Runner:
     def _cluster(self, plan: Plan) -> Iterator[Client]:
         """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
-        absence = Absence(self._say, run.settings.start_timeout_s)
+        absence = Absence(self._say, run.settings.start_timeout_s, whom=WHOM)
         absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
         with started_cluster(self.api, run, index, self._say) as client:
             self._share_weights(client, plan)
@@ -279,10 +282,18 @@ class _Runner:
 
     def _remove_cluster(self, limit_s: float = REMOVAL_LIMIT_S) -> None:
         """Archive the logs of the cluster's pods, then remove it; an API that is away is borne."""
-        with suppress(BerthwatchError):  # most of them may be archived by then
-            archive_logs(self.api, self.storage, self.run, self.pod.index)
-        absence = Absence(self._say, limit_s)
+        absence = Absence(self._say, limit_s, accepted=True, whom=WHOM)
+        absence.bear(self._archive_logs)
         absence.bear(lambda: remove_cluster(self.api, self.run, self.pod.index))
+
+    def _archive_logs(self) -> None:
+        """Of the cluster's pods; KubernetesLostError while the API is away."""
+        try:
+            archive_logs(self.api, self.storage, self.run, self.pod.index)
+        except KubernetesLostError:
+            raise
+        except BerthwatchError as error:  # most of them may be archived by then
+            self._say(f"the cluster's last log lines are not kept: {error}")
 
     def _verify(self, plan: Plan, sample: int) -> PartitionRecord:
         with self._cluster(plan) as client:

@@ -62,14 +62,16 @@ def find_run(
     run_id: str | None = None,
     context: str | None = None,
     namespace: str | None = None,
+    say: Warn = warnings.warn,
 ) -> tuple[Storage, Run]:
     """A run and the archive with its records.
 
     ``source`` is a job file or a plan, of which the run ``run_id`` or else the newest run is meant;
-    or the id of a run whose Job Kubernetes still has. Raises InputError where there is no such run.
+    or the id of a run whose Job Kubernetes still has; ``say`` hears where that is away for minutes.
+    Raises InputError where there is no such run.
     """
     if not is_file(source):
-        return _find_by_id(str(source), context, namespace)
+        return _find_by_id(str(source), api_for(context, namespace).patient(say))
     storage, job = archive_of(Path(source))
     if run_id is not None:
         found = read_run(storage, job, run_id)
@@ -99,7 +101,7 @@ def find_status(
         storage, job = archive_of(Path(source))
         newest = next(iter(list_runs(storage, job)), None)
         return None if newest is None else poll_status(storage, newest, apis)
-    return poll_status(*find_run(source, run_id, context, namespace), apis)
+    return poll_status(*find_run(source, run_id, context, namespace, warn), apis)
 
 
 def poll_status(storage: Storage, run: Run, apis: RunApis, units: bool = True) -> RunStatus:
@@ -132,16 +134,20 @@ def archive_of(source: Path) -> tuple[Storage, str]:
     return storage_at(described.archive), described.name
 
 
-def api_of_run(run: Run, context: str | None, namespace: str | None) -> Api:
-    """The API of a run's namespace, after one request; ClusterError where it does not answer."""
+def api_of_run(
+    run: Run, context: str | None, namespace: str | None, say: Warn | None = None
+) -> Api:
+    """The API of a run's namespace, after one request; ClusterError where it does not answer.
+
+    With ``say``, which hears of it, an absence of minutes is borne first.
+    """
     api = api_for(context, namespace or run.namespace)
-    api.find(JOBS, run.id)
+    (api if say is None else api.patient(say)).find(JOBS, run.id)
     return api
 
 
-def _find_by_id(run_id: str, context: str | None, namespace: str | None) -> tuple[Storage, Run]:
+def _find_by_id(run_id: str, api: Api) -> tuple[Storage, Run]:
     """By the annotation and label on the run's Job, which name the archive and the job."""
-    api = api_for(context, namespace)
     job = api.find(JOBS, run_id)
     if job is None:
         raise InputError(

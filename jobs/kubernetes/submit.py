@@ -173,11 +173,18 @@ def _earlier_end(storage: Storage, run: Run, job: Manifest | None) -> Submission
 def _create(api: Api, storage: Storage, plan: Plan | None, run: Run) -> Submission:
     if plan is not None:
         _upload(storage, plan, run)
+    state = SubmissionState.SUBMITTED
     try:
         job = api.create(runner_job(run))
-    except AlreadyThereError:  # an equal submission was faster, and completes it
-        return Submission(run, SubmissionState.RUNNING)
-    return Submission(_unsuspend(api, storage, run, job), SubmissionState.SUBMITTED)
+    except AlreadyThereError as error:
+        # by an equal submission at the same time, or by this one, whose answer was lost: then
+        # nobody else completes it
+        found = api.find(JOBS, run.id)
+        if found is None or not _is_active(found):
+            raise
+        job = found
+        state = state if error.repeated else SubmissionState.RUNNING
+    return Submission(_unsuspend(api, storage, run, job), state)
 
 
 def _upload(storage: Storage, plan: Plan, run: Run) -> None:
@@ -216,9 +223,9 @@ def _is_active(job: Manifest) -> bool:
 def delete_and_wait(api: Api, name: str, pause: Callable[[float], None] = time.sleep) -> None:
     """Delete the Job of an earlier submission and all it owns; wait until it is gone."""
     api.delete(JOBS, name, foreground=True)
-    deadline = time.monotonic() + DELETION_LIMIT_S
+    began = time.monotonic() - api.away_s
     while api.find(JOBS, name) is not None:
-        if time.monotonic() > deadline:
+        if time.monotonic() - began - api.away_s > DELETION_LIMIT_S:
             raise KubernetesError(
                 f"the Job {name} of an earlier submission is still being deleted after "
                 f"{DELETION_LIMIT_S:.0f} s; {_what_holds(api, name)}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from jobs.errors import KubernetesError, KubernetesLostError
+from jobs.errors import KubernetesError
 from jobs.kubernetes import names
 from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import EVENTS, JOBS, PODS, Api, Manifest
@@ -74,10 +74,10 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     The limit of the start is ``start_timeout_s``, less where a fatal trouble lasts, more where a
     controller that was refused pauses.
     ``say`` gets the lines of the runners' logs, and what troubles the run's pods at any time.
-    Ctrl-C does not affect the run. An API that is away is waited for; the result is INTERRUPTED
-    where it stays away too long.
+    Ctrl-C does not affect the run. An API that is away, or a login that has expired, is waited for;
+    the result is INTERRUPTED where that lasts too long, or where the API refuses what is asked.
     """
-    absence = Absence(say)
+    absence = Absence(say, accepted=True)
     runners = _RunnerFollower(api, run, say, absence)
     try:
         job = absence.bear(runners.job)
@@ -90,7 +90,7 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
         absence.bear(partial(runners.poll, job))  # a runner may have started and ended since
         runners.last_lines()
         return absence.bear(partial(_result, api, storage, run, job))
-    except KubernetesLostError as error:
+    except KubernetesError as error:
         reason = f"stopped waiting: {error}; the run goes on: berthwatch status {run.id}"
         return WaitResult(ExitCode.INTERRUPTED, reason)
 

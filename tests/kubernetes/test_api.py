@@ -12,6 +12,7 @@ from kubernetes.config import incluster_config
 
 from jobs.errors import AlreadyThereError, KubernetesError, KubernetesLostError
 from jobs.kubernetes import api as module
+from jobs.kubernetes import connection
 from jobs.kubernetes.api import CLUSTERS, CONFIG_MAPS, JOBS, PODS, SECRETS, Api, Manifest, api_for
 from jobs.kubernetes.names import RUN
 from tests.support.kubernetes.values import run
@@ -167,7 +168,7 @@ def test_a_pod_finds_its_own_cluster(
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
-    monkeypatch.setattr(module, "POD_NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setattr(connection, "POD_NAMESPACE", tmp_path / "namespace")
     found = api_for()
     assert found.namespace == world.namespace
     assert found.list(PODS) == []

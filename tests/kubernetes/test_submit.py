@@ -12,6 +12,8 @@ from kubernetes import config
 
 from jobs.domain import Period
 from jobs.errors import InputError, KubernetesError
+from jobs.kubernetes import absence
+from jobs.kubernetes import api as api_module
 from jobs.kubernetes import submit as submission
 from jobs.kubernetes.api import JOBS, Api
 from jobs.kubernetes.cancel import cancel_run
@@ -25,7 +27,7 @@ from jobs.kubernetes.wait import worst
 from jobs.plan import Plan
 from jobs.storage import LocalFolder
 from tests.support.kubernetes import objects
-from tests.support.kubernetes.world import DASK, World, kubernetes_world
+from tests.support.kubernetes.world import DASK, Outage, World, kubernetes_world
 from tests.support.remote_worlds import plan_on
 
 IMAGE = f"registry.test/shell@sha256:{'e' * 64}"
@@ -156,6 +158,49 @@ def test_two_at_once_make_one_run(api: Api, storage: LocalFolder, plan: Plan, ru
     assert sorted(one.state for one in done).count(SubmissionState.SUBMITTED) == 1
     assert len(api.list(JOBS)) == 1
     assert len(list_runs(storage, run.job)) == 1
+
+
+REQUESTS = {
+    "first": ("GET", "/jobs/", False),
+    "creating the Job": ("POST", "/jobs$", False),
+    "answer on the Job lost": ("POST", "/jobs$", True),
+    "answer on the Secret lost": ("POST", "/secrets$", True),
+    "unsuspending": ("PATCH", "/jobs/", False),
+    "answer on unsuspending lost": ("PATCH", "/jobs/", True),
+}
+
+
+@pytest.mark.parametrize("at", REQUESTS)
+def test_an_api_that_goes_away_at_any_request_leaves_a_whole_run(
+    api: Api,
+    storage: LocalFolder,
+    plan: Plan,
+    run: Run,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    at: str,
+) -> None:
+    monkeypatch.setattr(absence, "RETRY_S", 0.1)
+    monkeypatch.setattr(api_module, "FIRST_WAIT_S", 0.01)
+    method, path, done = REQUESTS[at]
+    said: list[str] = []
+    outage = world.outage_at(Outage(method, path, 1.0, done=done))
+    found = submit_run(api.patient(said.append), storage, plan, run)
+    assert outage.over.is_set()
+    assert found.state is SubmissionState.SUBMITTED
+    assert world.job(run.id)["spec"]["suspend"] is False
+    assert len(world.list("secrets")) == 1
+    assert read_run(storage, run.job, run.id) == found.run
+    assert ["does not answer" in text for text in said] == [True, False]
+
+
+def test_a_submission_whose_answer_was_lost_is_completed(
+    api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
+) -> None:
+    """Also where the API is back before anybody has called it away."""
+    world.outage_at(Outage("POST", "/jobs$", 0.2, done=True))
+    assert submit_run(api, storage, plan, run).state is SubmissionState.SUBMITTED
+    assert world.job(run.id)["spec"]["suspend"] is False
 
 
 def test_an_interrupted_submission_is_completed_by_the_next(

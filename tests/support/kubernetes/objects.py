@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jobs.errors import KubernetesError
@@ -234,6 +234,10 @@ class Objects:
         self.stays: set[str] = set()
         """Names of objects that a deletion does not remove."""
         self.asked: list[str] = []
+        self.away_s = 0.0
+
+    def patient(self, say: Callable[[str], None]) -> Objects:
+        return self
 
     def _ask(self, verb: str, kind: Kind) -> None:
         self.asked.append(f"{verb} {kind.plural}")

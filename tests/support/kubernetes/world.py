@@ -40,12 +40,15 @@ from tests.support.servers.kubernetes.defaults import node
 from tests.support.servers.kubernetes.environment import PROGRAMS
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.operator_rights import operator_rights
+from tests.support.servers.kubernetes.outages import Away, Outage
 from tests.support.servers.kubernetes.store import moment
 from tests.support.servers.kubernetes.timing import Timing
 
 __all__ = [
     "BERTHWATCH",
     "DASK",
+    "Away",
+    "Outage",
     "Timing",
     "UsedRight",
     "World",
@@ -317,14 +320,18 @@ class World:
         return self.create({**job, "spec": template["spec"]})
 
     @contextmanager
-    def outage(self) -> Iterator[None]:
-        """The API server breaks its streams and answers with 503; pods and controllers go on."""
-        self.cluster.server.unavailable = True
-        self.cluster.server.drop_connections()
+    def outage(self, how: Away = Away.UNAVAILABLE) -> Iterator[None]:
+        """The API server breaks its streams and is away; pods and controllers go on."""
+        self.cluster.server.go(how)
         try:
             yield
         finally:
-            self.cluster.server.unavailable = False
+            self.cluster.server.come_back()
+
+    def outage_at(self, outage: Outage) -> Outage:
+        """The same from a request on, for some seconds."""
+        self.cluster.server.outages.expected.append(outage)
+        return outage
 
     def restart_operator(self) -> None:
         self.cluster.stop_operator()

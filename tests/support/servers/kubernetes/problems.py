@@ -15,6 +15,7 @@ _REASONS = {
     409: "Conflict",
     410: "Expired",
     415: "UnsupportedMediaType",
+    429: "TooManyRequests",
     422: "Invalid",
     503: "ServiceUnavailable",
 }

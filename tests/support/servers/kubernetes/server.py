@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -25,6 +28,7 @@ from tests.support.servers.kubernetes.accounts import (
 )
 from tests.support.servers.kubernetes.discovery import described
 from tests.support.servers.kubernetes.kinds import Manifest, Resource, by_plural
+from tests.support.servers.kubernetes.outages import Away, Outage, Outages
 from tests.support.servers.kubernetes.patches import patched
 from tests.support.servers.kubernetes.problems import ProblemError, not_found
 from tests.support.servers.kubernetes.store import Store
@@ -44,6 +48,7 @@ class ApiServer(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 256
+    allow_reuse_port = True
 
     def __init__(self, store: Store, node: Node, certificate: str, key: str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -52,8 +57,7 @@ class ApiServer(ThreadingHTTPServer):
         self.used: set[UsedRight] = set()
         self.requests: list[tuple[str, str, str]] = []
         """Account, verb and path of each request."""
-        self.unavailable = False
-        """Every request is answered with 503, as while the control plane is being replaced."""
+        self.outages = Outages()
         self.connections: set[socket.socket] = set()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
@@ -74,8 +78,41 @@ class ApiServer(ThreadingHTTPServer):
         self.connections.discard(request)
         request.close()
 
+    def go(self, how: Away) -> None:
+        """Be away, and break all streams off."""
+        self.outages.begin(how)
+        if how is Away.REFUSED:
+            self.shutdown()
+            kept = socket.socket()  # keeps the port without listening
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            kept.bind(self.server_address)
+            self.socket.close()
+            self.socket = kept
+        self.drop_connections()
+
+    def come_back(self) -> None:
+        """End what ``go`` began."""
+        how = self.outages.now
+        self.outages.end()
+        if how is Away.REFUSED:
+            self.socket.listen(self.request_queue_size)
+            threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def go_for_a_while(self, outage: Outage) -> None:
+        """Be away for as long as an outage lasts; returns at once."""
+        self.go(outage.how)
+
+        def end() -> None:
+            self.come_back()
+            outage.over.set()
+
+        timer = threading.Timer(outage.seconds, end)
+        timer.daemon = True
+        timer.start()
+
     def close(self) -> None:
         """Close all connections."""
+        self.outages.end()
         self.shutdown()
         self.drop_connections()
         self.server_close()
@@ -101,6 +138,8 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
+        if self.server.outages.now is Away.UNENCRYPTED:
+            self.server.outages.wait()
         self.request.settimeout(30)
         self.request.do_handshake()
         self.request.settimeout(None)
@@ -109,15 +148,51 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self) -> None:
         length = int(self.headers.get("content-length", 0))
         self.body = self.rfile.read(length) if length else b""
+        token = self.headers.get("authorization") or ""
+        outage = self.server.outages.met_by(self.command, self.path, token)
+        if outage is not None:
+            self._begin(outage)
+            return
         try:
-            if self.server.unavailable:
-                raise ProblemError(503, "the server is currently unable to handle the request")
+            if self.server.outages.now is not None and not self._answers_when_away():
+                return
             self._answer()
         except ProblemError as problem:
             self._send(problem.status(), problem.code)
         except (KeyError, TypeError, ValueError) as error:
             # a manifest without what every manifest has; the real server is more verbose
             self._send(ProblemError(400, f"{type(error).__name__}: {error}").status(), 400)
+
+    def _begin(self, outage: Outage) -> None:
+        """Be away from this request on; it gets no answer."""
+        if outage.done:
+            self.wfile = io.BytesIO()
+            with suppress(ProblemError):
+                self._answer()
+        self.server.go_for_a_while(outage)
+        self.close_connection = True
+
+    def _answers_when_away(self) -> bool:
+        """Whether an absent server answers this request all the same."""
+        match self.server.outages.now:
+            case Away.UNAVAILABLE:
+                text = "the server is currently unable to handle the request"
+                raise ProblemError(503, text)
+            case Away.BUSY:
+                raise ProblemError(429, "too many requests, please try again later")
+            case Away.EXPIRED:
+                if "berthwatch-submitter" in (self.headers.get("authorization") or ""):
+                    raise ProblemError(401, "Unauthorized")
+                return True
+            case Away.CUT:
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b'{"kind": "List", "items": [')
+            case _:
+                self.server.outages.wait()
+        self.close_connection = True
+        return False
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815
 
@@ -280,6 +355,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if code == 429:
+            self.send_header("Retry-After", "2")
         self.end_headers()
         self.wfile.write(body)
 

@@ -1,0 +1,249 @@
+"""An API that is away in several ways is borne and told once; what can never be is refused."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import config
+from kubernetes.config import kube_config
+
+from jobs.errors import KubernetesError, KubernetesLostError, LoginError
+from jobs.kubernetes import absence as absence_module
+from jobs.kubernetes import api as api_module
+from jobs.kubernetes.absence import LONGEST_TRY_S, Absence
+from jobs.kubernetes.api import PODS, Api, api_for
+from jobs.kubernetes.cancel import cancel_run
+from jobs.kubernetes.records import was_cancelled
+from jobs.storage import LocalFolder
+from tests.support.kubernetes import values
+from tests.support.kubernetes.world import Away, Outage, World, kubernetes_world
+
+ACCOUNT = "ocean/berthwatch-submitter"
+CAUSES = {
+    Away.UNAVAILABLE: "503: the server is currently unable",
+    Away.BUSY: "429: too many requests",
+    Away.REFUSED: "connection refused",
+    Away.UNENCRYPTED: "no answer in time",
+    Away.SILENT: "no answer in time",
+    Away.CUT: "the connection broke off",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with kubernetes_world(tmp_path_factory.mktemp("world")) as made:
+        made.create_role(ACCOUNT, ("", ["pods"], ["list"]))
+        yield made
+
+
+@pytest.fixture
+def login(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kubeconfig of one's own, which a test may change."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(world.kubeconfig(ACCOUNT).read_text())
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(absence_module, "RETRY_S", 0.1)
+    monkeypatch.setattr(absence_module, "LONGEST_RETRY_S", 0.1)
+    monkeypatch.setattr(api_module, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(api_module, "ATTEMPTS_LIMIT_S", 0.0)
+    monkeypatch.setitem(api_module._RAW, "_request_timeout", (0.4, 0.4))
+
+
+def changed(path: Path, **user: Any) -> None:
+    """Replace the login in a kubeconfig."""
+    content = yaml.safe_load(path.read_text())
+    content["users"][0]["user"] = user
+    path.write_text(yaml.safe_dump(content))
+
+
+def token(path: Path) -> str:
+    return str(yaml.safe_load(path.read_text())["users"][0]["user"]["token"])
+
+
+@pytest.mark.parametrize("how", CAUSES)
+@pytest.mark.usefixtures("login")
+def test_every_kind_of_absence_is_borne_and_told_once(world: World, how: Away) -> None:
+    said: list[str] = []
+    api = api_for().patient(said.append)
+    found: list[Any] = []
+    with world.outage(how):
+        asking = threading.Thread(target=lambda: found.append(api.list(PODS)))
+        asking.start()
+        time.sleep(1.5)
+        assert not found
+    asking.join(20)
+    assert found == [[]]
+    gone, back = said
+    assert CAUSES[how] in gone
+    assert "answers again" in back
+
+
+@pytest.mark.usefixtures("login")
+def test_a_server_that_never_answers_costs_one_time_out(world: World) -> None:
+    began = time.monotonic()
+    with world.outage(Away.SILENT), pytest.raises(KubernetesLostError, match="no answer in time"):
+        api_for().list(PODS)
+    assert time.monotonic() - began < 4 * 0.4 + 1  # sixteen times, where two layers repeat it
+
+
+@pytest.mark.usefixtures("login")
+def test_a_name_that_cannot_be_resolved_is_an_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(KubernetesLostError, match="cannot be resolved"):
+        api_for().list(PODS)
+
+
+def test_another_server_at_the_address_is_refused_at_once(login: Path) -> None:
+    content = yaml.safe_load(login.read_text())
+    del content["clusters"][0]["cluster"]["certificate-authority"]
+    login.write_text(yaml.safe_dump(content))
+    said: list[str] = []
+    with pytest.raises(KubernetesError, match="is not the one expected") as raised:
+        api_for().patient(said.append).list(PODS)
+    assert not isinstance(raised.value, KubernetesLostError)
+    assert not said
+
+
+def test_a_kubeconfig_that_is_no_yaml_is_refused(login: Path) -> None:
+    login.write_text("clusters: [")
+    with pytest.raises(KubernetesError, match="set KUBECONFIG"):
+        api_for()
+
+
+# --- logins ---------------------------------------------------------------------------------------
+
+
+def test_a_login_that_was_never_accepted_is_refused_at_once(login: Path) -> None:
+    changed(login, token="wrong")
+    said: list[str] = []
+    with pytest.raises(LoginError, match="log in again as for kubectl"):
+        api_for().patient(said.append).list(PODS)
+    assert not said
+
+
+def renewed_while_waiting(api: Api, renew: Any) -> list[str]:
+    """What is said while a login that is no longer accepted is waited for, and then renewed."""
+    said: list[str] = []
+    absence = Absence(said.append, accepted=True)
+    found: list[Any] = []
+    asking = threading.Thread(target=lambda: found.append(absence.bear(lambda: api.list(PODS))))
+    asking.start()
+    time.sleep(0.5)
+    assert not found
+    renew()
+    asking.join(20)
+    assert found == [[]]
+    return said
+
+
+def test_a_login_that_expires_is_read_again_from_its_file(login: Path) -> None:
+    good = token(login)
+    changed(login, token="expired")
+    said = renewed_while_waiting(api_for(), lambda: changed(login, token=good))
+    assert len(said) == 2
+    assert "no longer accepts the login" in said[0]
+    assert "what runs there goes on" in said[0]
+
+
+def test_a_login_that_expires_is_asked_of_its_plugin_again(login: Path, tmp_path: Path) -> None:
+    good, answer = token(login), tmp_path / "token"
+    answer.write_text("expired")
+    status = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", '
+    script = f"printf '%s' '{status}\"status\": {{\"token\": \"'$(cat {answer})'\"}}}}'"
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sh",
+        "args": ["-c", script],
+        "interactiveMode": "Never",
+    }
+    changed(login, exec=plugin)
+    said = renewed_while_waiting(api_for(), lambda: answer.write_text(good))
+    assert ["no longer accepts" in text for text in said] == [True, False]
+
+
+def test_without_any_login_the_advice_is_to_log_in(login: Path) -> None:
+    changed(login)
+    with pytest.raises(LoginError, match="log in again"):
+        api_for().list(PODS)
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def test_cancelling_bears_an_absence_longer_than_its_own_limit(
+    world: World, tmp_path: Path
+) -> None:
+    run = values.run(namespace=world.namespace)
+    labels = {"berthwatch/run": run.id}
+    pods = {
+        "metadata": {"labels": labels},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "none"}]},
+    }
+    about = {"name": run.id, "labels": labels}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": {"template": pods}}
+    world.apply(job)
+    world.wait_until(world.pods)
+    said: list[str] = []
+    api = Api(config.new_client_from_config(str(world.kubeconfig())), world.namespace)
+    outage = world.outage_at(Outage("DELETE", f"/jobs/{run.id}", 2.0, done=True))
+    done = cancel_run(api.patient(said.append), LocalFolder(tmp_path), run, wait_s=1.5, poll_s=0.1)
+    assert outage.over.is_set()
+    assert done.left == ()
+    assert f"Job/{run.id}" in done.gone
+    assert len([text for text in said if "does not answer" in text]) == 1
+    assert was_cancelled(LocalFolder(tmp_path), run)
+
+
+# --- the limit ------------------------------------------------------------------------------------
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_the_time_that_a_laptop_sleeps_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(absence_module, "time", clock)
+    said: list[str] = []
+    absence = Absence(said.append, 600)
+    away = KubernetesLostError("away")
+    absence.wait(away)
+    clock.now += 8 * 3600
+    absence.wait(away)  # the first try after it
+    absence.over()
+    assert "28800 s on" in said[-1]
+    tries = 0
+    while tries < 100:
+        tries += 1
+        try:
+            absence.wait(away)
+        except KubernetesLostError:
+            break
+        clock.now += LONGEST_TRY_S
+    assert tries == 600 // LONGEST_TRY_S + 2
+    assert ["does not answer" in text for text in said] == [True, False, True]
