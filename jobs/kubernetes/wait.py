@@ -37,8 +37,8 @@ TROUBLES_EVERY_S = 10.0
 """Between two looks at the events once a runner has started."""
 MAX_MESSAGE = 500
 """Characters of a pod's termination message."""
-LAST_LINES_LIMIT_S = 10.0
-"""Limit for the last lines of a log after the Job has ended."""
+LAST_LINES_LIMIT_S = 30.0
+"""Limit for the last lines of all logs after the Job has ended."""
 SEVERITY = (
     ExitCode.REFUSED,
     ExitCode.INTERNAL_ERROR,
@@ -201,5 +201,9 @@ class _RunnerFollower:
             self.say(f"{prefix}{error}")
 
     def last_lines(self) -> None:
-        for thread in self._followed.values():
-            thread.join(LAST_LINES_LIMIT_S)
+        """Wait for the ends of the logs; says so where one is not read to its end in time."""
+        until = time.monotonic() + LAST_LINES_LIMIT_S
+        for name, thread in self._followed.items():
+            thread.join(max(until - time.monotonic(), 0.0))
+            if thread.is_alive():
+                self.say(f"the last lines of {name} are missing: berthwatch logs {self.run.id}")

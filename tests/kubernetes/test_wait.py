@@ -276,3 +276,34 @@ def test_an_absence_is_borne_up_to_its_limit() -> None:
     with pytest.raises(KubernetesLostError):
         Absence(said.append, 0.3).bear(lost)
     assert len(said) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_log_whose_end_is_not_read_in_time_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.kubernetes.wait.LAST_LINES_LIMIT_S", 0.2)
+    over = threading.Event()
+
+    class Hanging(Objects):
+        def follow(self, of: str) -> Iterator[tuple[str, str]]:
+            yield from timed(["one"])
+            over.wait()
+
+    failed = job(RUN, conditions=[{"type": "Failed", "status": "True"}])
+    said: list[str] = []
+    wait_for_run(Hanging(failed, RUNNER), LocalFolder(tmp_path), RUN, said.append)
+    over.set()
+    assert said[-1] == (
+        f"the last lines of {RUNNER['metadata']['name']} are missing: berthwatch logs {RUN.id}"
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_right_that_is_lost_ends_the_waiting_and_not_the_run(tmp_path: Path) -> None:
+    api = Objects(job(RUN, active=1), RUNNER)
+    api.logs = {RUNNER["metadata"]["name"]: "at work\n"}
+    api.refused.add(("list", "pods"))
+    found = wait_for_run(api, LocalFolder(tmp_path), RUN, lambda _: None)
+    assert found.code is ExitCode.INTERRUPTED
+    assert "the run goes on" in found.reason

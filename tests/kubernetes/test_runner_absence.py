@@ -1,0 +1,108 @@
+"""A runner whose Kubernetes API is away: while its cluster starts, and at its end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from jobs.errors import KubernetesLostError
+from jobs.kubernetes import absence, cluster_startup
+from jobs.kubernetes.api import CLUSTERS, Kind
+from jobs.kubernetes.cluster_startup import StartupMonitor, _wait_for_scheduler
+from jobs.kubernetes.records import log_names, write_cancellation
+from jobs.kubernetes.runner import Pod, _Runner
+from jobs.run import ExitCode
+from jobs.storage import LocalFolder
+from tests.support.kubernetes.objects import Objects, cluster, job, pod, run
+
+RUN = run(workers=1)
+WORKER = pod(RUN, "worker")
+
+
+class Away(Objects):
+    """An API that answers nothing for its first requests; then ``back`` is called."""
+
+    def __init__(self, away: int, *objects: Any, back: Callable[[], None] = lambda: None) -> None:
+        super().__init__(*objects)
+        self.away = away
+        self.back = back
+
+    def _ask(self, verb: str, kind: Kind) -> None:
+        self.away -= 1
+        if self.away >= 0:
+            raise KubernetesLostError("503", "503")
+        if self.away == -1:
+            self.back()
+        super()._ask(verb, kind)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(absence, "RETRY_S", 0.05)
+    monkeypatch.setattr(cluster_startup, "POLL_S", 0.1)
+    monkeypatch.setattr(cluster_startup, "POLL_EVERY_S", 0.1)
+
+
+def test_a_scheduler_has_its_whole_time_after_an_absence() -> None:
+    with socket.socket() as scheduler:
+        scheduler.bind(("127.0.0.1", 0))
+        said: list[str] = []
+        api = Away(30, cluster(RUN, "Pending"), back=scheduler.listen)
+        monitor = StartupMonitor(api, RUN, 0, said.append)
+        _wait_for_scheduler(f"tls://127.0.0.1:{scheduler.getsockname()[1]}", monitor, 1.0)
+    assert said[0] == (
+        "the Kubernetes API does not answer the runner (503); what runs there goes on, and it is "
+        "asked again for 30 minutes"
+    )
+    assert "answers the runner again" in said[1]
+
+
+def made(api: Objects, storage: LocalFolder) -> _Runner:
+    mine = Pod("x", "job-uid", 0, None)
+    return _Runner(RUN, mine, storage, api, Console(file=StringIO(), width=500), Event())
+
+
+def test_logs_are_archived_once_the_api_is_back_and_before_the_cluster_goes(
+    tmp_path: Path,
+) -> None:
+    name = WORKER["metadata"]["name"]
+    api = Away(3, job(RUN), WORKER, cluster(RUN, "Running"))
+    api.logs = {name: "its last words\n"}
+    storage = LocalFolder(tmp_path)
+    made(api, storage)._remove_cluster()
+    assert log_names(storage, RUN) == [name]
+    assert api.find(CLUSTERS, RUN.cluster_name(0)) is None
+
+
+def test_what_is_not_known_when_a_runner_is_stopped_is_not_said(tmp_path: Path) -> None:
+    storage = LocalFolder(tmp_path)
+    ended = made(Away(100, job(RUN)), storage)._stopped((3, 0, 1))
+    assert ended.exit == ExitCode.TERMINATED
+    assert "whether another runner follows is not known (503)" in ended.reason
+    assert "another runner goes on" in made(Objects(job(RUN)), storage)._stopped((3, 0, 1)).reason
+    write_cancellation(storage, RUN)
+    assert "the run was cancelled" in made(Away(0, job(RUN)), storage)._stopped((3, 0, 1)).reason
+
+
+def test_a_dead_node_is_no_absence(tmp_path: Path) -> None:
+    """The log of a pod on it is answered with 500; those of others are archived all the same."""
+    lost, name = pod(RUN, "worker", number=1), WORKER["metadata"]["name"]
+
+    class Dead(Objects):
+        def log(self, pod: str, previous: bool = False) -> str:
+            if pod == lost["metadata"]["name"]:
+                raise KubernetesLostError("500")
+            return super().log(pod, previous)
+
+    api = Dead(job(RUN), lost, WORKER, cluster(RUN, "Running"))
+    api.logs = {name: "words\n"}
+    storage = LocalFolder(tmp_path)
+    made(api, storage)._remove_cluster()
+    assert log_names(storage, RUN) == [name]
