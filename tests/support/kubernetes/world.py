@@ -23,6 +23,7 @@ where a real one is silent.  ``kubectl create`` of built-in kinds fails, because
 from __future__ import annotations
 
 import copy
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -233,6 +234,15 @@ class World:
     def crash(self, name: str, out_of_memory: bool = False) -> None:
         """Kill the process of a pod's first container with SIGKILL, as the kernel does."""
         self.cluster.kubelet.crash(self.namespace, name, out_of_memory)
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """The processes of a pod stand still; its connections stay."""
+        self.cluster.kubelet.hold(self.namespace, name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.cluster.kubelet.hold(self.namespace, name, signal.SIGCONT)
 
     def pod_log(self, name: str) -> str:
         """All that a pod wrote, also after its deletion."""

@@ -92,6 +92,11 @@ class Kubelet:
         container.out_of_memory = out_of_memory
         container.send(signal.SIGKILL)
 
+    def hold(self, namespace: str, name: str, number: signal.Signals) -> None:
+        """Stop a pod's processes, or let them go on: SIGSTOP, SIGCONT."""
+        for container in self._pod(self.store.get(kinds.PODS, namespace, name)).main:
+            container.send(number, whole_group=True)
+
     def log_lines(self, pod: Manifest, options: dict[str, str]) -> Iterator[str]:
         """A container's log as the API returns it; ProblemError where there is none."""
         return selected(self._log(pod, options), options)
