@@ -42,7 +42,6 @@ GPU_NODE = node("gpu-1", gpu="1", taints=({"key": "nvidia.com/gpu", "effect": "N
 GPU = {"count": 1, "cpu": "250m", "memory": "2Gi", "image": GPU_IMAGE, "wait_s": 20}
 AS_REAL = Timing(not_ready_s=45.0, toleration_scale=1.0)
 """A node controller's time until it marks a node, and tolerations of half a minute."""
-WITHIN_S = 180.0
 
 STARTED: list[subprocess.Popen[str]] = []
 
@@ -300,7 +299,7 @@ def test_the_runners_node_dies(undisturbed: Site) -> None:
 
 @pytest.mark.parametrize("component", ["scheduler", "worker"])
 def test_a_node_of_the_cluster_dies(undisturbed: Site, component: str) -> None:
-    """The Node object stays; within three minutes the work is at its end."""
+    """The Node object stays; the row says how long after the death the run was at its end."""
     several_nodes(undisturbed)
     world = undisturbed.world
     run = waiting(undisturbed.beside(f"node-of-{component}"))
@@ -311,7 +310,7 @@ def test_a_node_of_the_cluster_dies(undisturbed: Site, component: str) -> None:
     world.wait_until(lambda: world.events("NodeNotReady", pod["metadata"]["name"]), 60)
     state, why = state_of(run.site)
     assert (state, there in why) == ("stalled", True), (state, why)
-    code, said = run.end(WITHIN_S - (time.monotonic() - began))
+    code, said = run.end()
     took_s = time.monotonic() - began
     assert code == 0, said
     assert " ".join(said.split()).count(f"node {there} does not answer") == 1, said
