@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli.completion import job_files, jobs_and_plans, run_ids
+from jobs.errors import InputError
 
 JobFile = Annotated[
     Path, typer.Argument(metavar="JOB", help="The job file (YAML).", autocompletion=job_files)
@@ -26,7 +28,8 @@ ClusterOption = Annotated[
     str,
     typer.Option(
         "--cluster",
-        help="`local` (processes on this machine), or a scheduler such as tcp://host:8786.",
+        help="`local` (processes on this machine), a scheduler such as tcp://host:8786 or "
+        "tls://host:8786, or the .json file that it wrote (docs/clusters.md).",
         autocompletion=lambda: ["local"],
     ),
 ]
@@ -36,6 +39,15 @@ WorkersOption = Annotated[
         "--workers",
         min=1,
         help="Worker processes of a local cluster; one per core, fewer for a first taste.",
+    ),
+]
+WaitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--wait-for-workers",
+        metavar="TIME",
+        help="How long to wait while the cluster has no worker, such as 90s, 30m or 2h; 60 s at "
+        "the beginning and 300 s later on unless told otherwise.",
     ),
 ]
 Replan = Annotated[
@@ -74,6 +86,16 @@ LISTEN = "127.0.0.1:0"
 BrowserOption = Annotated[
     bool, typer.Option("--browser", help="Open the page in the browser at once.")
 ]
+
+
+def seconds(time: str | None) -> float | None:
+    """The seconds of a TIME such as 90, 30m or 2h; InputError for anything else."""
+    if time is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?", time.strip())
+    if match is None:
+        raise InputError(f"--wait-for-workers {time!r}: expected a time such as 90s, 30m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2] or "s"]
 
 
 class Form(StrEnum):

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
 
 from jobs.cli.commands import GOES_ON
-from jobs.cli.options import AsJson, ClusterOption, JobOrPlan, Replan, WorkersOption
+from jobs.cli.options import (
+    AsJson,
+    ClusterOption,
+    JobOrPlan,
+    Replan,
+    WaitOption,
+    WorkersOption,
+    seconds,
+)
 from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
@@ -60,6 +69,7 @@ def run(
     ] = None,
     cluster: ClusterOption = "local",
     workers: WorkersOption = None,
+    wait_for_workers: WaitOption = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the failed overpasses again.")
     ] = False,
@@ -93,6 +103,9 @@ def run(
         commit_every_s=commit_every,
         use_reviews=not without_reviews,
     )
+    wait_s = seconds(wait_for_workers)
+    if wait_s is not None:
+        options = replace(options, without_workers_s=wait_s)
     if replan and not dry_run:
         keep_former_inputs(source)
     found = pinned(source, replan, pin=not dry_run)
@@ -100,7 +113,7 @@ def run(
     if dry_run:
         _dry_run(found, options, as_json)
         return
-    raise typer.Exit(run_and_report(found, options, cluster, workers, as_json))
+    raise typer.Exit(run_and_report(found, options, cluster, workers, as_json, wait_s))
 
 
 def _within(since: datetime | None, until: datetime | None) -> Period | None:
@@ -138,7 +151,12 @@ def _dry_run(found: Plan, options: RunOptions, as_json: bool) -> None:
 
 
 def run_and_report(
-    found: Plan, options: RunOptions, cluster: str, workers: int | None, as_json: bool
+    found: Plan,
+    options: RunOptions,
+    cluster: str,
+    workers: int | None,
+    as_json: bool,
+    wait_s: float | None = None,
 ) -> ExitCode:
     """A whole run, and what it says at its end; returns the exit code."""
     from jobs.publish import published_doubts
@@ -147,7 +165,8 @@ def run_and_report(
 
     storage = storage_at(found.archive)
     workers = workers or workers_needed(found, options, storage)
-    ended = run_plan(found, options, connect(cluster, workers), err)
+    there = connect(cluster, workers, wait_for_workers_s=wait_s, tell=say)
+    ended = run_plan(found, options, there, err)
     reviews = ended.reviews
     folder = None if ended.folder is None else storage.url_of(ended.folder)
     doubts = [] if ended.folder is None else published_doubts(storage, ended.folder)

@@ -1,23 +1,28 @@
-"""The Dask cluster of a run: a local one made here, or an existing one by its address."""
+"""The Dask cluster of a run: a local one made here, or an existing one that is judged first."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import sys
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
+from dask.utils import parse_timedelta
 from distributed import Client, LocalCluster, Security, performance_report
-from distributed.comm.addressing import parse_address, parse_host_port
+from distributed.comm import connect as reach
+from distributed.comm.core import FatalCommClosedError
+from distributed.versions import VersionMismatchWarning
 
-from jobs.domain import code_version
 from jobs.errors import ClusterError, ClusterLostError, InputError, SetupError
+from jobs.run.address import LOCAL, scheduler_address
+from jobs.run.environment import differences, installed
 from jobs.run.events import Event, EventName, Observer
 from jobs.run.interrupts import deaf_to_ctrl_c
 from jobs.tile import check_setup
@@ -37,7 +42,16 @@ MEMORY_S = 5.0
 NEARLY_FULL = 0.7
 """Share of its limit from which a worker's memory is worth a word; Dask pauses it at .8."""
 GB = 1e9
-ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
+TLS_KEYS = (
+    "its certificates are those of Dask's configuration: distributed.comm.tls.ca-file, "
+    "distributed.comm.tls.client.cert and .key, in ~/.config/dask or as "
+    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE and so on"
+)
+SAME = "install the same Berthwatch with the same packages on client, scheduler and workers"
+
+
+def unheard(line: str) -> None:
+    """For those who want no progress."""
 
 
 @contextmanager
@@ -47,35 +61,37 @@ def connect(
     security: Security | None = None,
     wait_for_workers_s: float | None = None,
     needs: Collection[str] = (),
+    tell: Callable[[str], object] = unheard,
 ) -> Iterator[Client]:
-    """A client of ``local`` (a cluster of processes that is closed at the end) or of an address.
+    """A client of ``local`` (a cluster of processes that is closed at the end), or of the scheduler
+    at an address or named by the file that it wrote.
 
     ``security`` is for a scheduler behind TLS; Dask's own configuration holds where it is None.
-    ``needs`` names resources (CPU, GPU) that some worker must offer before it begins. Raises
-    ClusterError where no scheduler answers, no worker comes, or workers run other code, SetupError
-    where GDAL or PROJ cannot work on one, and ClusterLostError where the scheduler vanishes
-    meanwhile.
+    ``needs`` names resources (CPU, GPU) that some worker must offer before it begins; ``tell``
+    hears what is waited for. Raises ClusterError where no scheduler answers, no worker comes, or
+    scheduler or workers run other code, SetupError where GDAL or PROJ cannot work on one, and
+    ClusterLostError where the scheduler vanishes meanwhile.
     """
     wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
-    if cluster == "local":
+    if cluster == LOCAL:
         with _local(workers) as made, Client(made) as client:
-            _check(client, wait_s, needs)
-            yield client
-    elif cluster.startswith(ADDRESSES):
-        _check_address(cluster)
-        with _remote(cluster, security) as client:
-            _check(client, wait_s, needs)
+            _check(client, wait_s, needs, tell)
             yield client
     else:
-        raise InputError(
-            f"cluster {cluster!r} is neither 'local' nor an address such as tcp://host:8786"
-        )
+        with _remote(scheduler_address(cluster), security) as client:
+            _check(client, wait_s, needs, tell)
+            yield client
 
 
 @contextmanager
-def checked(client: Client) -> Iterator[Client]:
+def checked(
+    client: Client,
+    wait_for_workers_s: float | None = None,
+    tell: Callable[[str], object] = unheard,
+) -> Iterator[Client]:
     """A client of one's own, its workers judged as those of ``connect``; it is not closed."""
-    _check(client, WAIT_FOR_WORKERS_S, ())
+    wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
+    _check(client, wait_s, (), tell)
     yield client
 
 
@@ -94,32 +110,47 @@ def _local(workers: int | None) -> LocalCluster:
         )
 
 
-def _check_address(address: str) -> None:
-    """Raise InputError for what is no host and port, before a client starts its event loop."""
-    protocol, place = parse_address(address)
-    try:
-        parse_host_port(place)
-    except ValueError as error:
-        raise InputError(
-            f"cluster {address!r} ({error}); expected an address such as {protocol}://host:8786"
-        ) from error
-
-
 @contextmanager
 def _remote(address: str, security: Security | None) -> Iterator[Client]:
+    _reach(address, security or Security())
     try:
-        client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
-    except (ValueError, TypeError) as error:  # a protocol without its library
-        raise InputError(
-            f"cluster {address!r} ({error}); expected an address such as tcp://host:8786"
-        ) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VersionMismatchWarning)  # _check says it, and refuses
+            client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
     except (OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {address} ({error}); start one with "
-            "'dask scheduler' and workers with 'dask worker', or use --cluster local"
-        ) from error
+        raise _no_scheduler(address, str(error)) from error
     with _quiet(), client:
         yield client
+
+
+def _reach(address: str, security: Security) -> None:
+    """Shake hands with a scheduler once: a client would wait for ever for one that is silent."""
+    limit_s = parse_timedelta(CONNECT_TIMEOUT)
+
+    async def shake_hands() -> None:
+        arguments = security.get_connection_args("client")
+        async with asyncio.timeout(limit_s + 1):
+            comm = await reach(address, timeout=limit_s, **arguments)
+        await comm.close()
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # where no event loop runs yet
+            thread.submit(asyncio.run, shake_hands()).result()
+    except (ValueError, TypeError, FileNotFoundError, FatalCommClosedError) as error:
+        keys = f"; {TLS_KEYS}" if address.startswith("tls://") else ""
+        said = str(error) or type(error).__name__
+        raise InputError(f"cluster {address!r} cannot be reached ({said}){keys}") from error
+    except TimeoutError as error:
+        raise _no_scheduler(address, "what listens there says nothing") from error
+    except OSError as error:
+        raise _no_scheduler(address, str(error.__cause__ or error)) from error
+
+
+def _no_scheduler(address: str, why: str) -> ClusterError:
+    return ClusterError(
+        f"no Dask scheduler answers at {address} ({why}); start one with 'dask scheduler' and "
+        "workers with 'dask worker', or use --cluster local; one behind TLS has a tls:// address"
+    )
 
 
 @contextmanager
@@ -136,22 +167,25 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
-    """Raise ClusterError for a cluster without workers, or with workers that run other code, and
-    SetupError for one whose workers have a broken GDAL or PROJ.
+def _check(
+    client: Client, wait_s: float, needs: Collection[str], tell: Callable[[str], object]
+) -> None:
+    """Raise ClusterError for a cluster without workers, or whose scheduler or workers run other
+    code, and SetupError for one whose workers have a broken GDAL or PROJ.
     """
+    until = time.monotonic() + wait_s
     with raising_cluster_lost(client, at_once=True):
-        _wait_for_workers(client, wait_s, needs)
-        found = client.run(_versions, on_error="return")
-        broken = client.run(check_setup, on_error="return")
-    mine = _versions()
+        _check_scheduler(client)
+        while True:
+            _wait_for_workers(client, wait_s, needs, tell)
+            found = client.run(installed, on_error="return")
+            broken = client.run(check_setup, on_error="return")
+            if found or time.monotonic() > until:
+                break  # else a cluster that adapts has taken its workers away again
     gone = [worker for worker, theirs in found.items() if isinstance(theirs, OSError)]
-    for worker, theirs in found.items():
-        if theirs != mine and worker not in gone:
-            raise ClusterError(
-                f"worker {worker} has {_describe(theirs)}, this client has {_describe(mine)}: "
-                "install the same Berthwatch and Python on both"
-            )
+    here = {worker: theirs for worker, theirs in found.items() if worker not in gone}
+    for worker, other in differences(here).items():
+        raise ClusterError(f"worker {worker} has {other}: {SAME}")
     for worker, fault in broken.items():
         if isinstance(fault, SetupError):
             raise SetupError(f"worker {worker}: {fault}")
@@ -159,23 +193,58 @@ def _check(client: Client, wait_s: float, needs: Collection[str]) -> None:
         raise ClusterLostError(f"the cluster was lost: all {len(gone)} workers went as they came")
 
 
-def _wait_for_workers(client: Client, wait_s: float, needs: Collection[str]) -> None:
+def _check_scheduler(client: Client) -> None:
+    """Raise ClusterError for a scheduler without our code: tasks are unpacked there as well."""
+    try:
+        theirs: object = client.run_on_scheduler(installed)
+    except OSError:
+        raise
+    except Exception as error:  # what it raised there, an ImportError first of all
+        theirs = error
+    for place, other in differences({address_of(client): theirs}).items():
+        raise ClusterError(f"the scheduler at {place} has {other}: {SAME}")
+
+
+def _wait_for_workers(
+    client: Client,
+    wait_s: float,
+    needs: Collection[str],
+    tell: Callable[[str], object] = unheard,
+) -> None:
     """Return when a worker is there, and one that offers each resource needed."""
     until = time.monotonic() + wait_s
+    call = client.submit(time.sleep, 0, pure=False)  # a cluster that adapts starts them for tasks
+    told = False
     try:
-        client.wait_for_workers(1, timeout=wait_s)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"the cluster has no worker after {wait_s:.0f} s; "
-            "start one with 'dask worker' and the scheduler's address"
-        ) from error
-    while missing := sorted(set(needs) - count_workers(client, COUNT_TIMEOUT_S).offered):
-        if time.monotonic() > until:
-            raise ClusterError(
-                f"the cluster has no worker that offers {' or '.join(missing)} after "
-                f"{wait_s:.0f} s; start one with 'dask worker --resources {missing[0]}=1'"
-            )
-        time.sleep(min(1.0, wait_s / 10))
+        while (missing := _missing(client, needs)) is not None:
+            if time.monotonic() > until:
+                raise ClusterError(_no_worker(missing, wait_s))
+            if not told:
+                told = True
+                tell(f"waiting for workers, up to {wait_s:.0f} s ...")
+            time.sleep(min(1.0, max(wait_s, 1.0) / 10))
+    finally:
+        call.release()
+
+
+def _missing(client: Client, needs: Collection[str]) -> str | None:
+    """The first resource of those needed that no worker offers; empty where there is no worker at
+    all, None where none is missing.
+    """
+    workers = count_workers(client, COUNT_TIMEOUT_S)
+    if not workers.threads:
+        return ""
+    return next(iter(sorted(set(needs) - workers.offered)), None)
+
+
+def _no_worker(missing: str, wait_s: float) -> str:
+    what = f"that offers {missing} " if missing else ""
+    resources = f" --resources {missing}=1" if missing else ""
+    return (
+        f"the cluster has no worker {what}after {wait_s:.0f} s; start one with "
+        f"'dask worker{resources}' and the scheduler's address; where workers wait in a queue, "
+        "wait longer: --wait-for-workers 2h"
+    )
 
 
 @contextmanager
@@ -201,18 +270,6 @@ def raising_cluster_lost(client: Client, *, at_once: bool = False) -> Iterator[N
 def address_of(client: Client) -> str:
     """The address of a client's scheduler, for messages."""
     return str(client.scheduler.address) if client.scheduler else "an unknown address"
-
-
-def _versions() -> tuple[str, str]:
-    return code_version(), f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _describe(versions: object) -> str:
-    match versions:
-        case (str(code), str(python)):
-            return f"Berthwatch {code} on Python {python}"
-        case _:
-            return f"no Berthwatch ({versions})"
 
 
 @dataclass(frozen=True)
@@ -259,6 +316,8 @@ def workers_memory(client: Client) -> str:
     except (OSError, TimeoutError, CancelledError, RuntimeError):
         return ""
     workers = answer["workers"].values()
+    if not workers:
+        return "no worker"
     used = [worker.get("metrics", {}).get("memory", 0) for worker in workers]
     most = [worker.get("memory_limit") or 0 for worker in workers]
     if not any(used):

@@ -17,6 +17,7 @@ from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
 from jobs.run.backlog import Backlog, RunOptions
 from jobs.run.committer import Committer, Tally
+from jobs.run.common_ground import marked, refuse_strangers
 from jobs.run.coordinator import Coordinator, Ending
 from jobs.run.events import Event, EventName, Facts, Observer
 from jobs.run.executor import Executor
@@ -36,14 +37,18 @@ def run_units(
     what lies within the options' period.
 
     The summary says whether the cluster was lost or Ctrl-C pressed. Raises ArchiveError where the
-    archive cannot be written; what was committed before stays.
+    archive cannot be written; what was committed before stays. Raises SetupError where a worker
+    has not in common with the run what it must.
     """
     observe(_started(plan, options))
     committer = Committer(archives, settings, _provenance(plan, settings), observe)
-    executor = Executor(client, settings, archives.root.url, options.without_workers_s)
     backlog = Backlog(plan, archives, settings, options, observe)
-    coordinator = Coordinator(executor, committer, archives, options.commit_every_s, observe)
-    ending = coordinator.run(backlog.batches())
+    with marked(settings, archives.root, next(iter(plan.overpasses), None)) as ground:
+        refuse_strangers(client, ground)
+        root, patience_s = archives.root.url, options.without_workers_s
+        executor = Executor(client, settings, ground, root, patience_s)
+        coordinator = Coordinator(executor, committer, archives, options.commit_every_s, observe)
+        ending = coordinator.run(backlog.batches())
     backlog.count_rest()
     return _summary(backlog.states, committer.tally, ending)
 

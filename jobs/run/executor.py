@@ -15,6 +15,7 @@ from distributed import Client, Future, KilledWorker
 from jobs.domain import CPU, GPU, Settings, StageName, content_id
 from jobs.errors import SetupError
 from jobs.run.backlog import Batch
+from jobs.run.common_ground import CommonGround, on_common_ground
 from jobs.run.futures import Futures
 from jobs.run.task import UnitProgress, described, failure, run_stage
 from jobs.run.watchdog import Watchdog
@@ -41,13 +42,19 @@ class Executor:
     """Submits batches to a cluster, one task per stage."""
 
     def __init__(
-        self, client: Client, settings: Settings, archive: str, without_workers_s: float
+        self,
+        client: Client,
+        settings: Settings,
+        ground: CommonGround,
+        archive: str,
+        without_workers_s: float,
     ) -> None:
         """``archive`` is its address, part of the tasks' keys. Raises ClusterError where no worker
         can tile.
         """
         self.client = client
         self.settings = settings
+        self.ground = ground
         self.archive = archive
         self.watchdog = Watchdog(client, without_workers_s)
         self.watchdog.refuse_without_cpu()
@@ -99,6 +106,8 @@ class Executor:
         before: Progress | Future[Progress] = tuple(start)
         for depth, name in enumerate(batch.stages):
             before = self.client.submit(
+                on_common_ground,
+                self.ground,
                 run_stage,
                 name,
                 batch.units,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, TypeAlias, TypeVar
+from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker
 
 from jobs.domain import CPU
+from jobs.run.common_ground import CommonGround, on_common_ground
 from jobs.run.futures import Futures
 from jobs.run.watchdog import Watchdog
 
@@ -23,20 +25,28 @@ IN_FLIGHT_PER_THREAD = 2
 
 def parallel_map(
     client: Client,
+    ground: CommonGround,
     function: Callable[..., T],
     calls: Iterable[tuple[Any, ...]],
     without_workers_s: float = WITHOUT_WORKERS_S,
 ) -> Iterator[tuple[int, T]]:
     """The number of each call and its result, in order of completion; on workers without a GPU.
 
-    Raises what a call raises, and ClusterLostError where the scheduler is gone or there has been no
-    worker for ``without_workers_s``.
+    Raises what a call raises, SetupError where a worker does not stand on the ground, and
+    ClusterLostError where the scheduler is gone or there has been no worker for
+    ``without_workers_s``.
     """
     watchdog = Watchdog(client, without_workers_s)
 
     def submit(call: Call) -> Future[T]:
-        resources = watchdog.cpu_resources
-        return client.submit(function, *call[1], pure=False, resources=resources)
+        return client.submit(
+            on_common_ground,
+            ground,
+            function,
+            *call[1],
+            key=f"{function.__name__}-{uuid4().hex}",
+            resources=watchdog.cpu_resources,
+        )
 
     futures: Futures[Call, T] = Futures(client, watchdog, lambda call: (CPU,))
     ended = futures.completed(

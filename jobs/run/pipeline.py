@@ -220,7 +220,14 @@ class _Run:
                 self.observe(event)
 
         publication = collect(
-            self.plan, self.archives, self.settings, self.storage, client, state, observe
+            self.plan,
+            self.archives,
+            self.settings,
+            self.storage,
+            client,
+            state,
+            observe,
+            without_workers_s=self.options.without_workers_s,
         )
         self.reviews = publication.reviews
         observe(Event(EventName.STAGE, {"stage": "writing results"}))

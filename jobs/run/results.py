@@ -38,10 +38,11 @@ from jobs.publish import (
     publish,
 )
 from jobs.review import Decision, Resolved, resolve, use_json, with_cargo
+from jobs.run.common_ground import CommonGround, marked
 from jobs.run.counting import READING, STRUCTURE, Tell, heard, tell_nobody, teller
 from jobs.run.events import Event, EventName, Facts, Observer, unobserved
 from jobs.run.identity import JobState, PortState, job_state
-from jobs.run.parallel_map import parallel_map
+from jobs.run.parallel_map import WITHOUT_WORKERS_S, parallel_map
 from jobs.run.reviews import PlanDecisions, decisions_of, reviewed_overpasses
 from jobs.run.settings import detector_errors
 from jobs.run.source_items import merged
@@ -199,6 +200,7 @@ def collect(
     state: JobState | None = None,
     observe: Observer = unobserved,
     use_reviews: bool = True,
+    without_workers_s: float = WITHOUT_WORKERS_S,
 ) -> Publication:
     """The publication of the job as the archive holds it now, with a tag derived from its content.
 
@@ -210,7 +212,8 @@ def collect(
     if state is None:
         said = decisions_of(plan, root, use_reviews)
         state = job_state(plan, archives, settings, basis.entries, said)
-    found = _results(plan, state, root, client, basis, observe)
+    with marked(settings, root) as ground:
+        found = _results(plan, state, root, client, basis, observe, ground, without_workers_s)
     _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
     counts = state.counts
     observe(Event(EventName.STAGE, {"stage": "linking voyages"}))
@@ -299,6 +302,8 @@ def _results(
     client: Client,
     basis: Basis,
     observe: Observer,
+    ground: CommonGround,
+    without_workers_s: float,
 ) -> dict[str, PortResult]:
     """The results by port id, in the plan's order whichever worker ends first: the sampler of
     voyages gives other numbers for another order.
@@ -315,7 +320,8 @@ def _results(
             (root, port, states[port.id].done, basis, said.by_port.get(port.id, ()), topic)
             for port in seen
         )
-        for number, result in parallel_map(client, count_port, calls):
+        ended = parallel_map(client, ground, count_port, calls, without_workers_s)
+        for number, result in ended:
             port = seen[number]
             found[port.id] = result
             observe(Event(EventName.COUNTED, {"port": port.id, "berths_done": len(port.berths)}))

@@ -25,6 +25,7 @@ from jobs.domain import (
 )
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
+from jobs.run.common_ground import ground_of
 from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES, worker_offers_gpu
@@ -100,7 +101,7 @@ def verify_sample(
     if client is None:
         results: Iterator[tuple[int, tuple[str, str]]] = enumerate(_result(*call) for call in calls)
     else:
-        results = parallel_map(client, _result, calls)
+        results = parallel_map(client, ground_of(settings), _result, calls)
     found = dict(_told(results, len(calls), tell))
     return [
         {"overpass": unit.overpass.id, **dict(zip(("result", "read"), found[number], strict=True))}

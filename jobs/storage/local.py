@@ -51,6 +51,11 @@ class LocalFolder:
         with _in_place_of(self.path / name) as hidden:
             shutil.move(path, hidden)
 
+    def delete(self, name: str) -> None:
+        """Delete a file where it is there."""
+        with _explained(self.path / name, "deleted"):
+            (self.path / name).unlink(missing_ok=True)
+
     def names(self, prefix: str) -> Sequence[str]:
         """Files below a folder, hidden ones too."""
         below = (self.path / prefix).rglob("*")

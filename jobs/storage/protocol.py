@@ -33,6 +33,9 @@ class Storage(Protocol):
     def put(self, name: str, path: Path) -> None:
         """Put a finished local file of any size in place, atomically; it may be moved."""
 
+    def delete(self, name: str) -> None:
+        """Delete a file; nothing happens where it is missing."""
+
     def names(self, prefix: str) -> Sequence[str]:
         """All files below a folder, sorted, their names relative to the root."""
 

@@ -86,6 +86,11 @@ class Bucket:
         with self._errors(name):
             self._client().upload_file(str(path), self.bucket, self.key(name))
 
+    def delete(self, name: str) -> None:
+        """Delete an object; S3 says nothing where there is none."""
+        with self._errors(name):
+            self._client().delete_object(Bucket=self.bucket, Key=self.key(name))
+
     def names(self, prefix: str) -> Sequence[str]:
         """Objects below a folder."""
         with self._errors(prefix):

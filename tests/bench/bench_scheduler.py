@@ -29,9 +29,11 @@ from distributed import Client, Scheduler, Worker
 
 from jobs.domain import Settings
 from jobs.run.committer import Committer
+from jobs.run.common_ground import ground_of
 from jobs.run.coordinator import Coordinator
 from jobs.run.events import Event
 from jobs.run.executor import Executor
+from models.weights import weights_digest
 from tests.bench.no_op import NoArchives, batches, do_nothing, real_archives
 
 PER_PROCESS = 250
@@ -44,7 +46,7 @@ QUIET = {
     "distributed.admin.tick.cycle": "60s",
 }
 """What real workers do besides on cores of their own, and here hundreds would do on one."""
-SETTINGS = Settings("bench", None, "weights")
+SETTINGS = Settings("bench", None, weights_digest())
 
 
 def main() -> None:
@@ -85,7 +87,7 @@ def _measure(workers: int, units: int, in_batch: int, archive: bool) -> None:
         parts = (psutil.Process(), scheduler, *hosts)
         before = [_cpu_s(part) for part in parts]
         start = time.perf_counter()
-        executor = Executor(client, SETTINGS, "nowhere", 300.0)
+        executor = Executor(client, SETTINGS, ground_of(SETTINGS), "nowhere", 300.0)
         committer = Committer(archives, SETTINGS, {}, _unheard)
         coordinator = Coordinator(executor, committer, archives, 30.0, _unheard)
         ending = coordinator.run(batches(units, in_batch))

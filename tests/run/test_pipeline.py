@@ -43,9 +43,9 @@ def test_a_scheduler_lost_while_visits_are_counted(
     seen: list[Event] = []
     with remote_cluster(tmp_path) as remote:
 
-        def just_before(*arguments: Any) -> Any:
+        def just_before(*arguments: Any, **options: Any) -> Any:
             remote.kill_scheduler()
-            return collect(*arguments)
+            return collect(*arguments, **options)
 
         monkeypatch.setattr(pipeline, "collect", just_before)
         lost = run_plan(plan, RunOptions(), connect(remote.address), CONSOLE, seen.append)
@@ -72,13 +72,13 @@ def test_a_scheduler_lost_while_connecting_is_a_lost_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with remote_cluster(tmp_path) as remote:
-        wait = Client.wait_for_workers
+        wait = cluster._wait_for_workers
 
-        def then_gone(self: Client, *arguments: Any, **options: Any) -> None:
-            wait(self, *arguments, **options)
+        def then_gone(*arguments: Any) -> None:
+            wait(*arguments)
             remote.kill_scheduler()
 
-        monkeypatch.setattr(Client, "wait_for_workers", then_gone)
+        monkeypatch.setattr(cluster, "_wait_for_workers", then_gone)
         with pytest.raises(ClusterLostError, match="is gone"), connect(remote.address):
             pass
 

@@ -42,7 +42,8 @@ def worked(client: Client) -> dict[str, set[str]]:
         keys = {str(entry[0]) for entry in dask_worker.state.log if "executing" in entry[1:4]}
         return offered, sorted({key.partition("-")[0] for key in keys})
 
-    return {kind: set(names) for kind, names in client.run(begun).values()}
+    # the call by which workers are asked for may run anywhere
+    return {kind: set(names) - {"sleep"} for kind, names in client.run(begun).values()}
 
 
 def test_each_kind_of_work_goes_to_its_own_workers(tmp_path: Path) -> None:

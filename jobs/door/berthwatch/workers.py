@@ -9,7 +9,7 @@ import dask
 from distributed import Client, Worker, WorkerPlugin
 
 from berthwatch.own_packages import ensure
-from jobs.errors import ClusterError
+from jobs.errors import ClusterError, InputError
 from jobs.run import checked, connect
 
 NAME = "berthwatch"
@@ -23,9 +23,27 @@ class OwnPackages(WorkerPlugin):
         ensure()
 
 
-def cluster_for(client: Client | None, workers: int | None) -> AbstractContextManager[Client]:
-    """The client given, prepared; or a cluster of processes of our own, closed at the end."""
-    return _of_our_own(workers) if client is None else _given(client)
+def cluster_for(
+    client: Client | None,
+    workers: int | None,
+    wait_s: float | None = None,
+    tell: Callable[[str], object] = print,
+) -> AbstractContextManager[Client]:
+    """The client given, prepared; or a cluster of processes of our own, closed at the end.
+
+    InputError for what is no client, or none that a run can use.
+    """
+    if client is None:
+        return _of_our_own(workers)
+    if not isinstance(client, Client):
+        hint = ": pass its .get_client()" if hasattr(client, "get_client") else ""
+        raise InputError(
+            f"client is a {type(client).__name__}; expected a dask.distributed.Client{hint}"
+        )
+    if client.asynchronous or client.status != "running":
+        what = "asynchronous" if client.asynchronous else client.status
+        raise InputError(f"the client is {what}; expected an ordinary one that is open")
+    return _given(client, wait_s, tell)
 
 
 @contextmanager
@@ -39,7 +57,7 @@ def _of_our_own(workers: int | None) -> Iterator[Client]:
 
 
 @contextmanager
-def _given(client: Client) -> Iterator[Client]:
+def _given(client: Client, wait_s: float | None, tell: Callable[[str], object]) -> Iterator[Client]:
     for worker, why in client.run(_attempt()).items():
         if why:
             raise ClusterError(
@@ -47,7 +65,7 @@ def _given(client: Client) -> Iterator[Client]:
                 "there as here, and no file of another's in its place"
             )
     client.register_plugin(OwnPackages(), name=NAME)
-    with checked(client):
+    with checked(client, wait_s, tell):
         yield client
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -207,13 +207,15 @@ def run(
     limit: int | None = None,
     retry_failed: bool = False,
     progress: bool = True,
+    wait_for_workers: float | None = None,
 ) -> RunOutcome:
     """Do what is missing of a job, and publish the results: ``berthwatch run`` in a notebook.
 
-    ``client`` is a Dask client of your own, whose workers need the same Berthwatch; without one, a
-    cluster of ``workers`` processes is made for this run (one a core). ``limit`` does at most so
-    many overpasses: a first taste. Interrupt it when you like and run it again: what is finished
-    stays.
+    ``client`` is a Dask client of your own, of whatever cluster, whose workers need the same
+    Berthwatch; without one, a cluster of ``workers`` processes is made for this run (one a core).
+    ``wait_for_workers`` says how many seconds the cluster may be without any worker, where they
+    wait in a queue (60 at the beginning, 300 later on). ``limit`` does at most so many overpasses:
+    a first taste. Interrupt it when you like and run it again: what is finished stays.
 
     >>> from distributed import Client
     >>> client = Client(processes=False, dashboard_address=":0")
@@ -231,10 +233,13 @@ def run(
         raise InputError("both a client and workers are given; expected one of them, or none")
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; expected 1 or more")
+    cluster = cluster_for(client, workers, wait_for_workers, print if progress else _silent)
     planned = _planned(job, progress)
     options = RunOptions(limit=limit, retry_failed=retry_failed)
+    if wait_for_workers is not None:
+        options = replace(options, without_workers_s=wait_for_workers)
     console = Console(stderr=True, quiet=not progress)
-    ended = run_plan(planned, options, cluster_for(client, workers), console)
+    ended = run_plan(planned, options, cluster, console)
     if ended.summary.lost:
         raise ClusterLostError(f"{ended.summary.lost}; what is finished stays: run it again")
     if ended.summary.interrupted:

@@ -41,10 +41,11 @@ from jobs.plan.grouping import group_overpasses
 from jobs.run.backlog import RunOptions
 from jobs.run.execute import run_units
 from jobs.storage.local import LocalFolder
+from models.weights import weights_digest
 from tests.bench.ingest.archive import BANDS, MadeArchive, port_grid
 
 S2 = SENSORS["sentinel-2-l2a"]
-SETTINGS = Settings("bench", None, "none")
+SETTINGS = Settings("bench", None, weights_digest())
 CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
 CHUNK = 1024
 """Of the peers: the whole overpass, which was quickest for both (../shared/stack.md)."""
