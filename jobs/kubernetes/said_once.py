@@ -12,7 +12,7 @@ Say = Callable[[str], None]
 class SaidOnce:
     """Passes on lines of logs, and troubles that no line has had; safe for threads.
 
-    Sentences that differ in times of day alone are the same: a controller tries again and again.
+    Sentences that differ in times and numbers alone are the same; names such as node-7 count.
     """
 
     def __init__(self, say: Say) -> None:
@@ -23,7 +23,7 @@ class SaidOnce:
 
     def line(self, text: str, prefix: str = "") -> None:
         """A line of a runner's log; ``prefix`` names its partition."""
-        sentence = _without_times(text)
+        sentence = _without_numbers(text)
         with self._lock:
             self._lines.add(sentence)
             known = sentence in self._troubles
@@ -32,7 +32,7 @@ class SaidOnce:
 
     def trouble(self, what: str) -> None:
         """What the pods' status and events say."""
-        sentence = _without_times(what)
+        sentence = _without_numbers(what)
         with self._lock:
             known = sentence in self._lines
             self._troubles.add(sentence)
@@ -40,5 +40,5 @@ class SaidOnce:
             self.say(what)
 
 
-def _without_times(text: str) -> str:
-    return re.sub(r"\d\d:\d\d:\d\d", "", text)
+def _without_numbers(text: str) -> str:
+    return re.sub(r"(?<![\w-])\d[\d:]*", "", text)  # names keep theirs

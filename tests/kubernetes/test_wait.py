@@ -206,14 +206,20 @@ def test_a_trouble_that_a_runner_tells_too_is_said_once(log_first: bool) -> None
     said: list[str] = []
     once = SaidOnce(said.append)
     if log_first:
-        once.line("refused at 10:03:00", "2024: ")
-    once.trouble("refused at 10:02:00")
+        once.line("refused at 10:03:00 on node-7, used pods=2", "2024: ")
+    once.trouble("refused at 10:02:00 on node-7, used pods=1")
     if not log_first:
-        once.line("refused at 10:03:00", "2024: ")
+        once.line("refused at 10:03:00 on node-7, used pods=2", "2024: ")
     once.line("at work")
     once.line("at work")
-    first = "2024: refused at 10:03:00" if log_first else "refused at 10:02:00"
-    assert said == [first, "at work", "at work"]
+    once.trouble("refused at 10:04:00 on node-8, used pods=1")
+    first = (
+        "2024: refused at 10:03:00 on node-7, used pods=2"
+        if log_first
+        else "refused at 10:02:00 on node-7, used pods=1"
+    )
+    assert said[:-1] == [first, "at work", "at work"]
+    assert "node-8" in said[-1]
 
 
 class Breaking(Objects):
