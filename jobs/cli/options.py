@@ -53,6 +53,12 @@ WaitOption = Annotated[
 Replan = Annotated[
     bool, typer.Option("--replan", help="Search the catalogs again instead of the pinned plan.")
 ]
+WithoutReviews = Annotated[
+    bool,
+    typer.Option(
+        "--without-reviews", help="Publish what the machine found, whatever reviewers decided."
+    ),
+]
 
 JobOrRun = Annotated[
     str,

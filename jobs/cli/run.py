@@ -17,6 +17,7 @@ from jobs.cli.options import (
     JobOrPlan,
     Replan,
     WaitOption,
+    WithoutReviews,
     WorkersOption,
     seconds,
 )
@@ -77,13 +78,7 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
     replan: Replan = False,
-    without_reviews: Annotated[
-        bool,
-        typer.Option(
-            "--without-reviews",
-            help="Publish what the machine found, whatever reviewers decided.",
-        ),
-    ] = False,
+    without_reviews: WithoutReviews = False,
     commit_every: Annotated[
         float, typer.Option("--commit-every", min=0, help="Seconds between commits.")
     ] = 30.0,

@@ -83,6 +83,7 @@ def run_values(found: RunStatus) -> dict[str, Any]:
         "plan": run.identity.plan,
         "code": run.identity.code,
         "verify": run.verify,
+        "use_reviews": run.use_reviews,
         "asked_kubernetes": found.polled,
         "troubles": [asdict(trouble) for trouble in found.troubles],
         "partitions": [_partition_values(found, part) for part in found.partitions],
@@ -131,6 +132,8 @@ def _run_line(found: RunStatus) -> Text:
     facts = []
     if run.verify is not None:
         facts.append(f"verifies {run.verify} overpasses")
+    if not run.use_reviews:
+        facts.append("without reviews")
     if len(found.partitions) > 1:
         facts.append(f"{len(found.partitions)} partitions, {run.parallel} at once")
     facts.append(f"submitted {_time(run.submitted_at)}")

@@ -18,6 +18,7 @@ from jobs.cli.options import (
     OutputForm,
     Replan,
     RunOption,
+    WithoutReviews,
 )
 from jobs.cli.output import err, say
 from jobs.cli.plan import pinned
@@ -50,7 +51,7 @@ from jobs.kubernetes import (
     wait_for_run,
 )
 from jobs.plan import Plan, read_plan
-from jobs.run import ExitCode, settings_for
+from jobs.run import ExitCode, review_lines, settings_for
 from jobs.storage import storage_at
 
 CONFIG_MAP = "berthwatch"
@@ -120,6 +121,7 @@ def submit(
         bool, typer.Option("--again", help="Run once more what has ended: what is missing then.")
     ] = False,
     replan: Replan = False,
+    without_reviews: WithoutReviews = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be created, and create nothing.")
     ] = False,
@@ -138,6 +140,11 @@ def submit(
     could not start; 3 the cluster was lost too often; 130 cancelled, or no longer waited for.
     """
     _check_form(output, dry_run)
+    if verify is not None and without_reviews:
+        raise InputError(
+            "--verify compares the bytes of overpasses, in which no decision of a reviewer counts; "
+            "leave --without-reviews out"
+        )
     found, parts = _what(source, replan, backfill, by, some, pin=not dry_run)
     api = None if dry_run and settings is not None else _api(context, namespace)
     chosen = _settings(settings, api, image)
@@ -151,6 +158,7 @@ def submit(
         parallel=parallel,
         workers=workers,
         verify=verify,
+        use_reviews=not without_reviews,
         unpinned=unpinned,
     )
     if dry_run:
@@ -263,6 +271,9 @@ def _begin(api: Api, found: Plan, run: Run, *, again: bool, wait: bool, output: 
     if output == "text":
         show_run(submitted.run, found)
         say_state(submitted)
+        if submitted.state is SubmissionState.FINISHED and run.use_reviews:
+            for line in review_lines(found, storage):
+                say(line)
     facts = {**run_facts(submitted.run, found), "state": submitted.state}
     if wait and submitted.state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
         code, reason = _waited(api, submitted.run)

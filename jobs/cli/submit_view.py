@@ -60,6 +60,7 @@ def run_facts(run: Run, found: Plan) -> dict[str, Any]:
         "parallel": run.parallel,
         "workers": run.workers,
         "gpu_workers": run.settings.gpu.count,
+        "use_reviews": run.use_reviews,
         "estimate": asdict(estimate),
         "cost": [asdict(line) for line in costs(estimate)],
     }
@@ -69,9 +70,11 @@ def show_run(run: Run, found: Plan) -> None:
     """Print the estimate of a plan, and the run's partitions and workers."""
     show(cost_rows(estimate_plan(found)), False, "")
     parts = "" if len(run.partitions) == 1 else _parts(run)
+    reviews = "" if run.use_reviews else "; decisions of reviewers are left out"
     gpus = f" and {run.settings.gpu.count} GPU" if run.settings.gpu.count else ""
     out.print(
-        f"run {run.id} in namespace {run.namespace}{parts}, on {run.workers} CPU{gpus} workers",
+        f"run {run.id} in namespace {run.namespace}{parts}, on {run.workers} CPU{gpus} workers"
+        f"{reviews}",
         highlight=False,
         soft_wrap=True,
     )
@@ -92,7 +95,10 @@ def say_state(submitted: Submission) -> None:
         case SubmissionState.RUNNING:
             lines = [f"the same run is active: berthwatch status {run.id} {at}"]
         case SubmissionState.FINISHED:
-            lines = ["nothing to do: the same run has finished; --again does what is missing now"]
+            lines = [
+                "nothing to do: the same run has finished; --again does what is missing now, "
+                "and counts decisions of reviewers anew"
+            ]
         case SubmissionState.CANCELLED:
             lines = [f"the same run was cancelled; what is missing: berthwatch resume JOB {at}"]
         case SubmissionState.FAILED:

@@ -23,6 +23,7 @@ def identity_of(
     verify: int | None,
     code: str,
     model_digest: str,
+    use_reviews: bool = True,
 ) -> Identity:
     """Identity of a run; its namespace, sizes, nodes and time limits are no part of it.
 
@@ -33,6 +34,7 @@ def identity_of(
         "partitions": [_partition(part) for part in partitions],
         "cargo": _cargo(plan),
         "verify": verify,
+        **({} if use_reviews else {"reviews": False}),
     }
     return Identity(
         plan=plan.hash,

@@ -51,6 +51,8 @@ from jobs.kubernetes.records import (
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.stopping import why_over
 from jobs.plan import Plan, read_plan
+from jobs.publish import published_doubts
+from jobs.review import use_lines
 from jobs.run import (
     FINAL,
     ExitCode,
@@ -238,8 +240,14 @@ class _Runner:
         counts = (summary.done, summary.failed, summary.pending)
         if summary.interrupted:
             return self._stopped(counts)
+        for line in (*use_lines(outcome.reviews), *self._doubts(outcome.folder)):
+            self._say(line)
         reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
         return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
+
+    def _doubts(self, folder: str | None) -> list[str]:
+        """What may be doubted of the results in a folder; nothing where none were published."""
+        return [] if folder is None else published_doubts(self.storage, folder)
 
     def _stopped(self, counts: tuple[int, int, int]) -> PartitionRecord:
         """The end by SIGTERM; the cluster goes too where no other runner will follow."""
@@ -259,6 +267,7 @@ class _Runner:
             retry_failed=self.run.retry_failed,
             without_workers_s=self.run.settings.start_timeout_s,
             within=self.partition.period,
+            use_reviews=self.run.use_reviews,
         )
 
     @contextmanager

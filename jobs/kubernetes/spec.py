@@ -33,7 +33,8 @@ class Identity:
     images: tuple[str, ...]
     """Image of the runner, the scheduler and the CPU workers; then that of any GPU workers."""
     work: str
-    """Digest of the partitions, the cargo entries and the size of the verification."""
+    """Digest of the partitions, the cargo entries, the size of the verification, and whether
+    decisions of reviewers are left out."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Run:
     """Number of overpasses to recompute and compare, instead of running the plan; or None."""
     retry_failed: bool = False
     """Whether failed overpasses are tried again: in a resumed run."""
+    use_reviews: bool = True
+    """Whether decisions of reviewers count in what is published."""
     submitted: str = ""
     """Creation time of its Job (UTC, ISO 8601), a space and 8 characters of the Job's uid.
 
@@ -82,7 +85,7 @@ class Run:
         return f"{self.id}-{index}"
 
 
-_PLAIN = ("parallel", "workers", "verify", "retry_failed", "submitted")
+_PLAIN = ("parallel", "workers", "verify", "retry_failed", "use_reviews", "submitted")
 
 
 def run_folder(job: str, run_id: str) -> str:
@@ -123,7 +126,8 @@ def run_from_json(content: bytes) -> Run:
         identity=_identity(values["identity"]),
         settings=settings_from_json(values["settings"]),
         partitions=tuple(_partition(part) for part in values["partitions"]),
-        **{name: values[name] for name in _PLAIN},
+        # records made before --without-reviews lack use_reviews
+        **{name: values[name] for name in _PLAIN if name in values},
     )
 
 

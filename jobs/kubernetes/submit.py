@@ -73,11 +73,13 @@ def make_run(
     parallel: int = 1,
     workers: int | None = None,
     verify: int | None = None,
+    use_reviews: bool = True,
     unpinned: bool = False,
 ) -> Run:
     """The run of a plan with settings; InputError where pods could not execute it.
 
-    ``workers`` of each partition's cluster; None for ``sizing.workers_for``. ``unpinned``: accept
+    ``workers`` of each partition's cluster; None for ``sizing.workers_for``. ``use_reviews``:
+    decisions of reviewers count in what is published. ``unpinned``: accept
     images by tag, so that the results depend on what the tag names at the time.
     """
     _check_reach(plan)
@@ -86,7 +88,7 @@ def make_run(
     shortfall = memory_shortfall(estimate, settings)
     if shortfall:
         raise InputError(shortfall)
-    identity = identity_of(plan, settings, parts, verify, code, model_digest)
+    identity = identity_of(plan, settings, parts, verify, code, model_digest, use_reviews)
     return Run(
         # the same results in two archives are two runs
         id=run_id(plan.name, content_id([digest(identity), plan.archive]), len(parts)),
@@ -99,6 +101,7 @@ def make_run(
         parallel=min(parallel, len(parts)),
         workers=workers or workers_for(estimate, settings, len(parts)),
         verify=verify,
+        use_reviews=use_reviews,
     )
 
 

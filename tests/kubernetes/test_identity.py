@@ -42,6 +42,7 @@ def test_the_same_work_has_the_same_digest() -> None:
         {"model_digest": "n" * 16},
         {"verify": 3},
         {"verify": 0},
+        {"use_reviews": False},
         {"settings": ClusterSettings(IMAGE + "0")},
         {"settings": ClusterSettings(IMAGE, gpu=Gpu(count=1, image=CUDA_IMAGE))},
         {"partitions": make_partitions("2024", "year", PLAN.period)},

@@ -115,8 +115,16 @@ def test_the_same_plan_in_another_archive_is_another_run_with_the_same_identity(
 def test_a_run_reads_back_as_it_was_written(plan: Plan) -> None:
     within = Period(plan.period.start, plan.period.end)
     parts = make_partitions("2024-05", "month", within)
-    found = replace(made(plan), partitions=parts, verify=3, submitted="2024-01-01T00:00:00Z")
+    found = replace(
+        made(plan), partitions=parts, verify=3, use_reviews=False, submitted="2024-01-01T00:00:00Z"
+    )
     assert run_from_json(run_to_json(found)) == found
+
+
+def test_a_record_from_before_reviews_could_be_left_out_counts_them(plan: Plan) -> None:
+    content = run_to_json(made(plan)).replace(b'  "use_reviews": true,\n', b"")
+    assert b"use_reviews" not in content
+    assert run_from_json(content).use_reviews
 
 
 def test_a_record_of_a_newer_format_is_refused(plan: Plan) -> None:
