@@ -93,6 +93,8 @@ def wait_for_run(api: Api, storage: Storage, run: Run, say: Say) -> WaitResult:
     except KubernetesError as error:
         reason = f"stopped waiting: {error}; the run goes on: berthwatch status {run.id}"
         return WaitResult(ExitCode.INTERRUPTED, reason)
+    finally:
+        runners.leave()
 
 
 def _result(api: Api, storage: Storage, run: Run, job: Manifest | None) -> WaitResult:
@@ -146,7 +148,9 @@ class _RunnerFollower:
         self.say = say
         self.absence = absence
         self._followed: dict[str, threading.Thread] = {}
-        self._said = SaidOnce(say)
+        self._saying = threading.Lock()
+        self._left = False
+        self._said = SaidOnce(self._say_unless_left)
         self._grace_period = GracePeriod(self._said.trouble)
         limit_s = run.settings.start_timeout_s
         self._limit = StartLimit(limit_s, then_s=limit_s)
@@ -198,7 +202,17 @@ class _RunnerFollower:
             for line in follow_log(self.api, pod):
                 self._said.line(line, prefix)
         except KubernetesError as error:
-            self.say(f"{prefix}{error}")
+            self._say_unless_left(f"{prefix}{error}")
+
+    def _say_unless_left(self, text: str) -> None:
+        with self._saying:
+            if not self._left:
+                self.say(text)
+
+    def leave(self) -> None:
+        """No log is shown any further: a thread that writes while Python ends would abort it."""
+        with self._saying:
+            self._left = True
 
     def last_lines(self) -> None:
         """Wait for the ends of the logs; says so where one is not read to its end in time."""

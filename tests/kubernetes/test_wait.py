@@ -295,14 +295,17 @@ def test_a_log_whose_end_is_not_read_in_time_is_named(
         def follow(self, of: str) -> Iterator[tuple[str, str]]:
             yield from timed(["one"])
             over.wait()
+            yield from timed(["", "two"])
 
     failed = job(RUN, conditions=[{"type": "Failed", "status": "True"}])
     said: list[str] = []
     wait_for_run(Hanging(failed, RUNNER), LocalFolder(tmp_path), RUN, said.append)
     over.set()
-    assert said[-1] == (
-        f"the last lines of {RUNNER['metadata']['name']} are missing: berthwatch logs {RUN.id}"
-    )
+    time.sleep(0.5)
+    assert said == [  # and nothing any more, while Python ends
+        "one",
+        f"the last lines of {RUNNER['metadata']['name']} are missing: berthwatch logs {RUN.id}",
+    ]
 
 
 @pytest.mark.usefixtures("quick")
