@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from jobs.errors import KubernetesLostError, LoginError
+from jobs.errors import KubernetesError, KubernetesLostError, LoginError
+from jobs.kubernetes.failures import UntrustedError
 
 LIMIT_S = 1800.0
 """Of one absence: rolling control planes take minutes."""
@@ -65,6 +66,11 @@ class Absence:
                 found = request()
             except KubernetesLostError as error:
                 self.wait(error, asked_at)
+            except UntrustedError:
+                raise
+            except KubernetesError:  # a refusal is an answer too
+                self.over()
+                raise
             else:
                 self.over()
                 return found

@@ -26,12 +26,16 @@ class NotFoundError(KubernetesError):
     """There is no such object, or no such kind (HTTP status 404)."""
 
 
+class UntrustedError(KubernetesError):
+    """Another server is at the API's address."""
+
+
 def without_answer(what: str, error: BaseException) -> KubernetesError:
     """The error for a request that got no whole answer."""
     causes = list(_causes(error))
     untrusted = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
     if untrusted is not None:
-        return KubernetesError(
+        return UntrustedError(
             f"the server at the address of the Kubernetes API is not the one expected ({what}: "
             f"{untrusted.verify_message or untrusted}); renew the certificate-authority of the "
             "kubeconfig, or choose another --context"

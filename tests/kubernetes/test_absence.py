@@ -213,6 +213,20 @@ def test_cancelling_bears_an_absence_longer_than_its_own_limit(
 # --- the limit ------------------------------------------------------------------------------------
 
 
+def test_a_refusal_is_an_answer() -> None:
+    """So that a second absence after it is another one, with a limit of its own."""
+    answers: list[Exception] = [KubernetesLostError("503"), KubernetesError("exists already")]
+
+    def ask() -> None:
+        raise answers.pop(0)
+
+    said: list[str] = []
+    absence = Absence(said.append)
+    with pytest.raises(KubernetesError, match="exists already"):
+        absence.bear(ask)
+    assert ["answers again" in text for text in said] == [False, True]
+
+
 class Clock:
     """A clock that a test moves."""
 
