@@ -271,6 +271,7 @@ class Api:
                 late = time.monotonic() - began > ATTEMPTS_LIMIT_S
                 if late or not _soon_over(problem, pause_s):
                     raise
+                pause_s = max(pause_s, problem.retry_after_s)
             time.sleep(pause_s)
         return self._attempt(request)
 

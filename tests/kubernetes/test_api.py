@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kubernetes import config
+from kubernetes import client, config
 from kubernetes.config import incluster_config
 
 from jobs.errors import AlreadyThereError, KubernetesError, KubernetesLostError
@@ -16,7 +16,7 @@ from jobs.kubernetes import connection
 from jobs.kubernetes.api import CLUSTERS, CONFIG_MAPS, JOBS, PODS, SECRETS, Api, Manifest, api_for
 from jobs.kubernetes.names import RUN
 from tests.support.kubernetes.values import run
-from tests.support.kubernetes.world import World, kubernetes_world
+from tests.support.kubernetes.world import Away, World, kubernetes_world
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,28 @@ def test_a_request_is_repeated_while_the_server_does_not_respond(
     monkeypatch.setattr(module.time, "sleep", over)
     assert api.list(SECRETS) is not None
     assert waited == [0.5, 1.0]
+
+
+def test_an_api_that_is_busy_is_left_alone_for_as_long_as_it_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = client.Configuration()
+    settings.retries = False  # as api_for has it
+    config.load_kube_config(str(world.kubeconfig()), client_configuration=settings)
+    api = Api(client.ApiClient(settings), world.namespace)
+    waited: list[float] = []
+    outages = world.cluster.server.outages
+    monkeypatch.setattr(outages, "retry_after_s", 1)
+    monkeypatch.setattr(outages, "now", Away.BUSY)
+
+    def over(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            outages.now = None
+
+    monkeypatch.setattr(module.time, "sleep", over)
+    assert api.list(SECRETS) is not None
+    assert waited == [1.0, 1.0]
 
 
 def test_a_server_that_never_responds_is_lost(

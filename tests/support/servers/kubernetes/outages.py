@@ -55,6 +55,8 @@ class Outages:
     def __init__(self) -> None:
         self.expected: list[Outage] = []
         self.now: Away | None = None
+        self.retry_after_s = 2
+        """Of an answer with 429."""
         self._back = threading.Event()
         self._back.set()
         self._lock = threading.Lock()

@@ -356,7 +356,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if code == 429:
-            self.send_header("Retry-After", "2")
+            self.send_header("Retry-After", str(self.server.outages.retry_after_s))
         self.end_headers()
         self.wfile.write(body)
 
