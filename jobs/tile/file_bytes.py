@@ -174,6 +174,16 @@ def _message(call: Any) -> str:
 
 
 @cache
+def reaches_gdal() -> bool:
+    """Whether `GdalBytes` can be used: not where the linker does not find GDAL's functions."""
+    try:
+        _gdal()
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+@cache
 def _gdal() -> ctypes.CDLL:
     """The GDAL that rasterio uses: names are looked up in the libraries of its module."""
     library = ctypes.CDLL(rasterio._base.__file__)

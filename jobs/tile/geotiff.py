@@ -58,8 +58,10 @@ _MOST_BLOCKS = 2**20
 _MOST_TEXT = 2**16
 
 _NUMBER = re.compile(rb"-?\d{1,9}(\.0*)?")
-_CHANGES_MEANING = re.compile(rb"role\s*=|domain\s*=|NODATA_VALUES|&", re.I)
-"""In GDAL's metadata: kinds of bands, scales, other domains, no-data values by band."""
+_HARMLESS_ROLE = re.compile(rb'role="(scale|offset|unittype|description)"')
+"""In GDAL's metadata, of items that no digital number depends on: the catalog says how to scale."""
+_CHANGES_MEANING = re.compile(rb"role|domain|NODATA_VALUES|&", re.I)
+"""Kinds of bands, other domains, no-data values by band."""
 
 _GEO_TEXTS = (1026, 2049, 3073)
 _GEO_FIXED = {1024: 1, 1025: 1, 2054: 9102, 3076: 9001}
@@ -278,7 +280,7 @@ class _Header:
         _require(len(bits) == 1 and bits <= _DTYPES.keys())
         if _FORMAT in fields:
             _require(set(self._values(fields[_FORMAT], samples).tolist()) == {1})
-        text = self._text(fields.get(_METADATA))
+        text = _HARMLESS_ROLE.sub(b"", self._text(fields.get(_METADATA)))
         _require(_CHANGES_MEANING.search(text) is None)
         return samples, _DTYPES[bits.pop()]
 

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
@@ -25,7 +25,7 @@ from rasterio.session import DummySession
 from jobs.domain import Access, Source, address_fault, web_address
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, gdal_settings, without_query
-from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes
+from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes, reaches_gdal
 from jobs.tile.geotiff import BLOCK_LIMIT_BYTES, layout_of
 from jobs.tile.setup import local_fault
 from jobs.tile.tiled_file import TiledFile
@@ -124,14 +124,18 @@ def _attempt(
     read_tiled: Callable[[TiledFile], T] | None,
     way: Way,
 ) -> T:
-    with settings_of(place.access), _opened(place, way) as file:
-        tiled = None if read_tiled is None or _shared.by_gdal else file.tiled()
-        if read_tiled is not None and tiled is not None and _agrees(tiled, sources, dtypes):
-            return read_tiled(tiled)
-        dataset = file.dataset()
-        for source in sources:
-            _check(dataset, source, dtypes)
-        return read(dataset)
+    with _opened(place, way) as file:
+        if read_tiled is not None and not _shared.by_gdal:
+            # A file on disk is read without GDAL, whose settings take longer than the header.
+            with nullcontext() if file.is_local else settings_of(place.access):
+                tiled = file.tiled()
+                if tiled is not None and _agrees(tiled, sources, dtypes):
+                    return read_tiled(tiled)
+        with settings_of(place.access):
+            dataset = file.dataset()
+            for source in sources:
+                _check(dataset, source, dtypes)
+            return read(dataset)
 
 
 def _way_after(way: Way, place: Place, error: Exception) -> Way | None:
@@ -205,7 +209,7 @@ def _opened(place: Place, way: Way) -> Iterator[_OpenFile]:
         with closing(way(place)) as file:
             yield file
         return
-    file = shared.pop(place, None) or way(place)
+    file = shared.pop(place) if place in shared else way(place)
     try:
         yield file
     except BaseException:
@@ -225,7 +229,7 @@ def _open_signed_anew(place: Place) -> _OpenFile:
 
 
 def _open_copy(place: Place) -> _OpenFile:
-    with copied(web_address(address(place.href, place.access))) as path:
+    with settings_of(place.access), copied(web_address(address(place.href, place.access))) as path:
         _shared.copies += 1
         # The name is removed at once; the bytes stay until the dataset is closed.
         return _OpenFile(str(path), rasterio.open(path, sharing=False))
@@ -236,6 +240,7 @@ class _OpenFile:
 
     def __init__(self, name: str, dataset: DatasetReader | None = None) -> None:
         self._name = name
+        self.is_local = _is_local(name)
         self._dataset = dataset
         self._tiled: TiledFile | None = None
         self._bytes: FileBytes | None = None
@@ -251,7 +256,7 @@ class _OpenFile:
         if not self._is_tested:
             self._is_tested = True
             if _may_be_tiled(self._name):
-                with _settings_to_open(self._name):
+                with nullcontext() if self.is_local else _settings_to_open(self._name):
                     self._open_bytes()
         return self._tiled
 
@@ -260,7 +265,7 @@ class _OpenFile:
             self._bytes = _bytes_of(self._name)
             layout = layout_of(self._bytes)
         except OSError:
-            if _is_local(self._name):
+            if self.is_local:
                 return
             raise
         if layout is not None:
@@ -270,10 +275,9 @@ class _OpenFile:
         """The file open by GDAL."""
         if self._dataset is None:
             with _settings_to_open(self._name):
-                local = _is_local(self._name)  # as a string it might be a URL
-                self._dataset = rasterio.open(
-                    Path(self._name) if local else self._name, sharing=False
-                )
+                # As a string, a path might be a URL.
+                name = Path(self._name) if self.is_local else self._name
+                self._dataset = rasterio.open(name, sharing=False)
         return self._dataset
 
     def close(self) -> None:
@@ -321,13 +325,13 @@ def _bytes_of(name: str) -> FileBytes:
 def _may_be_tiled(name: str) -> bool:
     """Whether a file may be of the common kind, by its name and by what lies beside it."""
     is_tiff = _suffix(name).lower() in ("", ".tif", ".tiff")
-    return is_tiff and name.startswith("/") and not _has_sidecar(name)
+    if not is_tiff or not name.startswith("/"):
+        return False
+    return not _has_sidecar(name) if _is_local(name) else reaches_gdal()
 
 
 def _has_sidecar(name: str) -> bool:
     """Whether a file lies beside one on disk from which GDAL would take something."""
-    if not _is_local(name):
-        return False  # GDAL is told not to look for any
     stem = name.removesuffix(_suffix(name))
     beside = [name + end for end in (".aux.xml", ".msk", ".MSK", ".aux", ".AUX")]
     beside += [stem + end for end in (".aux", ".AUX")]

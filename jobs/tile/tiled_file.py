@@ -40,7 +40,12 @@ class _Decoder(Protocol):
 
 
 _DECODERS: dict[Codec, Any] = {"deflate": isal_zlib.decompressobj, "zstd": zstd.ZstdDecompressor}
-_FAULTS = (isal_zlib.error, zstd.ZstdError, EOFError, ValueError)
+_FAULTS: tuple[type[Exception], ...] = (
+    isal_zlib.error,
+    zstd.ZstdError,
+    EOFError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

@@ -285,3 +285,18 @@ def test_a_token_service_that_fails_makes_the_scene_unreachable(
     signed.tokens.faults.add(answers(503, times=None))
     with pytest.raises(UnreachableError, match="cannot be signed"):
         signed.read()
+
+
+def test_blocks_in_several_places_of_a_file_are_asked_for_once(root: Path, tmp_path: Path) -> None:
+    """Its size, its header, and all of its blocks: neighbours within 16 kB come as one range."""
+    values = noise(shape=(700, 1000))
+    local = write_band(root / "wide.tif", values)  # 176 blocks, four of them under the port
+    with file_server(root) as server:
+        there = scene({"blue": replace(local, href=f"{server.url}/wide.tif")})
+        found = read_overpass([there], S2, GRID)
+        asked = [request.headers.get("range") for request in server.requests]
+        with tile.by_gdal_alone():
+            assert_same(found, read_overpass([there], S2, GRID))
+    np.testing.assert_array_equal(found.image[0], values[:100, :120])
+    assert asked[:2] == [None, "bytes=0-16383"]
+    assert len(asked) <= 4

@@ -260,9 +260,6 @@ def test_other_bands_are_not_proven(tmp_path: Path) -> None:
 
 
 def test_what_changes_the_meaning_of_numbers_is_not_proven(tmp_path: Path) -> None:
-    def scaled(file: Any) -> None:
-        file.scales = [0.1]
-
     def a_mask(file: Any) -> None:
         file.write_mask(SMALL > 100)
 
@@ -275,12 +272,25 @@ def test_what_changes_the_meaning_of_numbers_is_not_proven(tmp_path: Path) -> No
     def colours(file: Any) -> None:
         file.write_colormap(1, {1: (255, 0, 0, 255)})
 
-    for change in (scaled, a_mask, by_band, alpha, colours):
+    for change in (a_mask, by_band, alpha, colours):
         path = write(tmp_path / f"{change.__name__}.tif", SMALL.astype(np.uint8))
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
             change(file)
         with opened(path) as file:
             assert file is None, change.__name__
+
+
+def test_scales_and_words_in_gdals_metadata_change_no_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", SMALL)
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets, file.units, file.descriptions = [1e-4], [-0.1], ["1"], ["red"]
+        file.update_tags(OVR_RESAMPLING_ALG="AVERAGE")
+        file.update_tags(1, STATISTICS_MAXIMUM="200")
+    with opened(path) as ours, rasterio.open(path) as theirs:
+        assert ours is not None
+        assert theirs.scales == (1e-4,)
+        found = window_of(ours, 1, Window(0, 0, *SMALL.shape[::-1]))
+        np.testing.assert_array_equal(found, theirs.read(1))
 
 
 def test_a_file_beside_it_is_not_overlooked(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import rasterio
@@ -44,14 +44,31 @@ class MadeArchive:
     folder: Path
     grid: Grid
     items: tuple[dict[str, Any], ...]
+    port: Grid
 
 
-def port_grid(edge_px: int = 1024) -> Grid:
-    """A port amid the scenes, on no block's border."""
-    return Grid(epsg=HOME.epsg, left=420_000.0, top=4_730_000.0, width=edge_px, height=edge_px)
+Offset: TypeAlias = tuple[int, int]
+"""Rows and columns of a block before the port's first pixel."""
+
+WORST: Offset = (1000, 1020)
+"""The port ends where its blocks end, so that nearly all of each must be decoded."""
 
 
-def make(folder: Path, overpasses: int, *, warped: bool = False) -> MadeArchive:
+def offsets(seed: int, count: int) -> list[Offset]:
+    """Offsets within a block of 1024, drawn at random; even, as pixels of 20 m are shared."""
+    drawn = np.random.default_rng(seed).integers(0, 512, (count, 2)) * 2
+    return [(int(row), int(column)) for row, column in drawn]
+
+
+def port_grid(offset: Offset = WORST, edge_px: int = 1024) -> Grid:
+    """A port amid the scenes."""
+    left, top = HOME.left + 10.0 * offset[1], HOME.top - 10.0 * offset[0]
+    return Grid(epsg=HOME.epsg, left=left, top=top, width=edge_px, height=edge_px)
+
+
+def make(
+    folder: Path, overpasses: int, *, warped: bool = False, offset: Offset = WORST
+) -> MadeArchive:
     """The archive with that many dates; what a former call made in the folder is used again."""
     grid = NEIGHBOUR if warped else HOME
     home = folder / f"epsg{grid.epsg}"
@@ -61,7 +78,7 @@ def make(folder: Path, overpasses: int, *, warped: bool = False) -> MadeArchive:
     for number in range(overpasses):
         made = home / f"scene{number % UNIQUE:02}"
         items.append(_item(_linked(made, home / "dates" / f"{number:04}"), grid, number))
-    return MadeArchive(home, grid, tuple(items))
+    return MadeArchive(home, grid, tuple(items), port_grid(offset))
 
 
 def _linked(made: Path, date: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,23 +20,11 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import from_bounds
 
 from jobs.domain import Grid
-from tests.bench.ingest.archive import BANDS, MadeArchive, port_grid
+from tests.bench.ingest.archive import BANDS, MadeArchive
+from tests.bench.ingest.usage import Span, usage
 
 
-def usage() -> dict[str, float]:
-    """What this process has used: CPU s, peak MB, bytes through read and write."""
-    io = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
-    return {
-        "cpu_s": time.process_time(),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "read_mb": int(io["rchar"]) / 2**20,
-        "written_mb": int(io["wchar"]) / 2**20,
-    }
-
-
-def run(
-    archive: MadeArchive, out: Path, processes: int
-) -> tuple[float, list[tuple[dict[str, float], dict[str, float]]]]:
+def run(archive: MadeArchive, out: Path, processes: int) -> tuple[float, list[Span]]:
     """Wall seconds, and each process's usage before and after; the start-up does not count."""
     hrefs = [{n: a["href"] for n, a in item["assets"].items()} for item in archive.items]
     context = multiprocessing.get_context("spawn")
@@ -46,7 +33,7 @@ def run(
     ends = []
     for start, end in pairwise(cuts):
         mine, theirs = context.Pipe(duplex=False)
-        arguments = (out, start, hrefs[start:end], barrier, theirs)
+        arguments = (out, start, hrefs[start:end], archive.port, barrier, theirs)
         context.Process(target=work, args=arguments).start()
         ends.append(mine)
     barrier.wait()
@@ -56,10 +43,15 @@ def run(
 
 
 def work(
-    out: Path, start: int, scenes: Sequence[dict[str, str]], barrier: Barrier, told: Connection
+    out: Path,
+    start: int,
+    scenes: Sequence[dict[str, str]],
+    grid: Grid,
+    barrier: Barrier,
+    told: Connection,
 ) -> None:
     """One process's share of the scenes."""
-    group, grid = zarr.open_group(out, mode="r+"), port_grid()
+    group = zarr.open_group(out, mode="r+")
     barrier.wait()
     before = usage()
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):

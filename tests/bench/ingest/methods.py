@@ -42,7 +42,7 @@ from jobs.run.backlog import RunOptions
 from jobs.run.execute import run_units
 from jobs.storage.local import LocalFolder
 from models.weights import weights_digest
-from tests.bench.ingest.archive import BANDS, MadeArchive, port_grid
+from tests.bench.ingest.archive import BANDS, MadeArchive
 
 S2 = SENSORS["sentinel-2-l2a"]
 SETTINGS = Settings("bench", None, weights_digest())
@@ -58,19 +58,19 @@ class Method:
     prepare: Callable[[MadeArchive, Path], Any]
     ingest: Callable[[Client, MadeArchive, Path, Any], None] | None
     """None for the floor, which knows no cluster."""
-    image: Callable[[Path], Callable[[int], NDArray[np.uint16]]]
+    image: Callable[[MadeArchive, Path], Callable[[int], NDArray[np.uint16]]]
     """Reads one overpass (band, y, x) back, by its number in time order."""
 
 
 # --- ours ---------------------------------------------------------------------------------------
 
 
-def _port() -> Port:
-    return Port("BENCH", "Bench", "XX", box(132.0, 42.6, 132.1, 42.7), (), port_grid())
+def _port(archive: MadeArchive) -> Port:
+    return Port("BENCH", "Bench", "XX", box(132.0, 42.6, 132.1, 42.7), (), archive.port)
 
 
 def _plan(archive: MadeArchive, out: Path) -> Plan:
-    port = _port()
+    port = _port(archive)
     scenes = [scene_from_item(item, "made", S2) for item in archive.items]
     return Plan(
         name="bench",
@@ -86,7 +86,7 @@ def _plan(archive: MadeArchive, out: Path) -> Plan:
 def _prepare_ours(archive: MadeArchive, out: Path) -> Plan:
     """The plan, and the port's empty repository: its land mask costs seconds, once for ever."""
     out.mkdir(parents=True)
-    port = _port()
+    port = _port(archive)
     PortArchive.create_or_open(LocalFolder(out), port, np.zeros(port.grid.shape, bool))
     plan = _plan(archive, out)
     assert len(plan.overpasses) == len(archive.items)
@@ -118,9 +118,9 @@ def _ingest_bare(client: Client, archive: MadeArchive, out: Path, plan: Plan) ->
     port_archive.commit(results, [store for _, store in found], "bench", {})
 
 
-def _read_ours(out: Path) -> Callable[[int], NDArray[np.uint16]]:
-    archive = PortArchive.create_or_open(LocalFolder(out), _port(), None)
-    group = zarr.open_group(archive.store(), path=S2.family, mode="r")
+def _read_ours(archive: MadeArchive, out: Path) -> Callable[[int], NDArray[np.uint16]]:
+    kept = PortArchive.create_or_open(LocalFolder(out), _port(archive), None)
+    group = zarr.open_group(kept.store(), path=S2.family, mode="r")
     return lambda number: np.asarray(group["reflectance"][number])  # type: ignore[index]
 
 
@@ -130,7 +130,7 @@ def _read_ours(out: Path) -> Callable[[int], NDArray[np.uint16]]:
 def _prepare_floor(archive: MadeArchive, out: Path) -> None:
     """The empty arrays, chunked and packed as ours."""
     group = zarr.open_group(out, mode="w")
-    count, shape = len(archive.items), port_grid().shape
+    count, shape = len(archive.items), archive.port.shape
     edges = (min(CHUNK_OURS, shape[0]), min(CHUNK_OURS, shape[1]))
     for name, dtype, inner in (("reflectance", "uint16", (len(BANDS),)), ("scl", "uint8", ())):
         group.create_array(
@@ -142,7 +142,7 @@ def _prepare_floor(archive: MadeArchive, out: Path) -> None:
         )
 
 
-def _read_floor(out: Path) -> Callable[[int], NDArray[np.uint16]]:
+def _read_floor(_: MadeArchive, out: Path) -> Callable[[int], NDArray[np.uint16]]:
     group = zarr.open_group(out, mode="r")
     return lambda number: np.asarray(group["reflectance"][number])  # type: ignore[index]
 
@@ -160,7 +160,7 @@ def _to_zarr(data: xr.Dataset, out: Path) -> None:
 
 
 def _ingest_odc(client: Client, archive: MadeArchive, out: Path, _: object) -> None:
-    grid = port_grid()
+    grid = archive.port
     data = odc.stac.load(
         [pystac.Item.from_dict(item) for item in archive.items],
         bands=[*BANDS, "scl"],
@@ -172,7 +172,7 @@ def _ingest_odc(client: Client, archive: MadeArchive, out: Path, _: object) -> N
     _to_zarr(data, out)
 
 
-def _read_odc(out: Path) -> Callable[[int], NDArray[np.uint16]]:
+def _read_odc(_: MadeArchive, out: Path) -> Callable[[int], NDArray[np.uint16]]:
     group = zarr.open_group(out, mode="r")
     return lambda number: np.stack([np.asarray(group[band][number]) for band in BANDS])  # type: ignore[index]
 
@@ -187,7 +187,7 @@ def _ingest_stackstac(client: Client, archive: MadeArchive, out: Path, _: object
 def _stack(
     archive: MadeArchive, assets: list[str], dtype: str, resampling: Resampling
 ) -> xr.DataArray:
-    grid = port_grid()
+    grid = archive.port
     stack: xr.DataArray = stackstac.stack(
         list(archive.items),
         assets=assets,
@@ -208,7 +208,7 @@ def _stack(
 METHODS = {
     "ours": Method(_prepare_ours, _ingest_ours, _read_ours),
     "bare stage": Method(_prepare_ours, _ingest_bare, _read_ours),
-    "floor": Method(_prepare_floor, None, _read_floor),
+    "GDAL": Method(_prepare_floor, None, _read_floor),
     "odc-stac": Method(_nothing, _ingest_odc, _read_odc),
     "stackstac": Method(_nothing, _ingest_stackstac, _read_floor),
 }
