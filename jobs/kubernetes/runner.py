@@ -148,7 +148,7 @@ def sigterm_as_interrupt() -> Iterator[Event]:
 def _write_summary(ended: PartitionRecord, pod: Pod, console: Console) -> str:
     text = "; ".join(part for part in (_counts_text(ended), ended.reason) if part)
     text = f"exit {ended.exit}: {text}"
-    console.print(text, highlight=False, markup=False)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
     if pod.termination_log is not None:
         pod.termination_log.write_text(text[:4000])
     return text
@@ -355,7 +355,8 @@ class _Runner:
     # --- output ---------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False)
+        """A line of the log, however long: who waits for the run knows it again."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _ended(
         self,
