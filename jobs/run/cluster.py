@@ -11,13 +11,14 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
 from dask.utils import parse_timedelta
 from distributed import Client, LocalCluster, Security, performance_report
-from distributed.comm import connect as reach
 from distributed.comm.core import FatalCommClosedError
+from distributed.comm.core import connect as reach
 from distributed.versions import VersionMismatchWarning
 
 from jobs.errors import ClusterError, ClusterLostError, InputError, SetupError
@@ -91,8 +92,9 @@ def checked(
 ) -> Iterator[Client]:
     """A client of one's own, its workers judged as those of ``connect``; it is not closed."""
     wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
-    _check(client, wait_s, (), tell)
-    yield client
+    with _quiet():
+        _check(client, wait_s, (), tell)
+        yield client
 
 
 def _local(workers: int | None) -> LocalCluster:
@@ -294,10 +296,7 @@ class WorkerCount:
 
 def count_workers(client: Client, timeout_s: float) -> WorkerCount:
     """The scheduler's count; OSError or TimeoutError where it does not answer in time."""
-    if client.scheduler is None:
-        raise OSError("the client is closed")
-    answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout_s)
-    workers = answer["workers"].values()
+    workers = _workers(client, timeout_s)
     offers = [{kind for kind, n in worker.get("resources", {}).items() if n} for worker in workers]
     return WorkerCount(
         threads=sum(worker["nthreads"] for worker in workers),
@@ -307,15 +306,33 @@ def count_workers(client: Client, timeout_s: float) -> WorkerCount:
     )
 
 
+def worker_sizes(client: Client) -> list[tuple[int, int]]:
+    """Threads and memory limit in bytes of each worker, 0 for no limit; none where nobody answers
+    in time.
+    """
+    try:
+        workers = _workers(client, COUNT_TIMEOUT_S)
+    except OSError:
+        return []
+    return [(worker["nthreads"], worker.get("memory_limit") or 0) for worker in workers]
+
+
+def _workers(client: Client, timeout_s: float) -> list[dict[str, Any]]:
+    """What the scheduler says of its workers; OSError where it does not answer in time."""
+    if client.scheduler is None:
+        raise OSError("the client is closed")
+    answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout_s)
+    return list(answer["workers"].values())
+
+
 def workers_memory(client: Client) -> str:
     """The memory that the workers use and may use, in words; empty where nobody answers in time."""
     try:
-        if client.scheduler is None or client.status != "running":
+        if client.status != "running":
             return ""
-        answer = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=MEMORY_S)
+        workers = _workers(client, MEMORY_S)
     except (OSError, TimeoutError, CancelledError, RuntimeError):
         return ""
-    workers = answer["workers"].values()
     if not workers:
         return "no worker"
     used = [worker.get("metrics", {}).get("memory", 0) for worker in workers]

@@ -19,8 +19,9 @@ from jobs.run.backlog import Backlog, RunOptions
 from jobs.run.committer import Committer, Tally
 from jobs.run.common_ground import marked, refuse_strangers
 from jobs.run.coordinator import Coordinator, Ending
-from jobs.run.events import Event, EventName, Facts, Observer
+from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.executor import Executor
+from jobs.run.memory import memory_doubt
 from jobs.run.summary import Summary
 from jobs.run.unit_state import overpasses_within
 
@@ -45,6 +46,9 @@ def run_units(
     backlog = Backlog(plan, archives, settings, options, observe)
     with marked(settings, archives.root, next(iter(plan.overpasses), None)) as ground:
         refuse_strangers(client, ground)
+        doubt = memory_doubt(plan, client)
+        if doubt:
+            warner(observe)(doubt)
         root, patience_s = archives.root.url, options.without_workers_s
         executor = Executor(client, settings, ground, root, patience_s)
         coordinator = Coordinator(executor, committer, archives, options.commit_every_s, observe)

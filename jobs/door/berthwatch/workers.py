@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import dask
 from distributed import Client, Worker, WorkerPlugin
@@ -58,13 +58,14 @@ def _of_our_own(workers: int | None) -> Iterator[Client]:
 
 @contextmanager
 def _given(client: Client, wait_s: float | None, tell: Callable[[str], object]) -> Iterator[Client]:
-    for worker, why in client.run(_attempt()).items():
-        if why:
+    for worker, why in client.run(_attempt(), on_error="return").items():
+        if why and not isinstance(why, OSError):  # else the worker went meanwhile
             raise ClusterError(
                 f"worker {worker} cannot import Berthwatch: {why}; expected the same installation "
                 "there as here, and no file of another's in its place"
             )
-    client.register_plugin(OwnPackages(), name=NAME)
+    with suppress(OSError):  # of a worker that goes meanwhile; those to come get it all the same
+        client.register_plugin(OwnPackages(), name=NAME)
     with checked(client, wait_s, tell):
         yield client
 
