@@ -182,17 +182,16 @@ def _check(
             _wait_for_workers(client, wait_s, needs, tell)
             found = client.run(installed, on_error="return")
             broken = client.run(check_setup, on_error="return")
-            if found or time.monotonic() > until:
+            here = {each: it for each, it in found.items() if not isinstance(it, OSError)}
+            if here or time.monotonic() > until:
                 break  # else a cluster that adapts has taken its workers away again
-    gone = [worker for worker, theirs in found.items() if isinstance(theirs, OSError)]
-    here = {worker: theirs for worker, theirs in found.items() if worker not in gone}
     for worker, other in differences(here).items():
         raise ClusterError(f"worker {worker} has {other}: {SAME}")
     for worker, fault in broken.items():
         if isinstance(fault, SetupError):
             raise SetupError(f"worker {worker}: {fault}")
-    if len(gone) == len(found):
-        raise ClusterLostError(f"the cluster was lost: all {len(gone)} workers went as they came")
+    if not here:
+        raise ClusterLostError(f"the cluster was lost: all {len(found)} workers went as they came")
 
 
 def _check_scheduler(client: Client) -> None:

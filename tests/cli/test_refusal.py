@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.cli.options import seconds
 from jobs.cli.program import one_line
+from jobs.errors import InputError
 from tests.support.doors import berthwatch
 
 
@@ -68,3 +70,18 @@ def test_commits_older_than_no_age_are_not_asked_for(days: str, tmp_path: Path) 
     ended = berthwatch("archive", tmp_path / "job.yaml", "--expire-days", days, "--dry-run")
     assert ended.code == 2
     assert "--expire-days" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("90", 90.0), ("90s", 90.0), ("1.5m", 90.0), ("2h", 7200.0), ("1 d", 86400)],
+)
+def test_times_are_read_as_people_write_them(text: str, wanted: float) -> None:
+    assert seconds(text) == wanted
+    assert seconds(None) is None
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1w", "", "1h30m", "inf"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="expected a time such as 90s, 30m or 2h"):
+        seconds(text)

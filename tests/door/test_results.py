@@ -277,7 +277,15 @@ def test_a_job_that_was_not_planned_has_no_status(job) -> None:
         bw.status(job)
 
 
-@pytest.mark.parametrize("wrong", [{"limit": 0}, {"workers": 2, "client": object()}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"limit": 0},
+        {"workers": 2, "client": object()},
+        {"client": "tcp://host:8786"},
+        {"wait_for_workers": -1.0},
+    ],
+)
 def test_a_run_that_contradicts_itself_is_refused_before_anything_is_done(job, wrong) -> None:
     with pytest.raises(bw.InputError, match="expected"):
         bw.run(job, **wrong)

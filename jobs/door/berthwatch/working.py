@@ -233,6 +233,8 @@ def run(
         raise InputError("both a client and workers are given; expected one of them, or none")
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; expected 1 or more")
+    if wait_for_workers is not None and wait_for_workers < 0:
+        raise InputError(f"wait_for_workers is {wait_for_workers}; expected seconds, 0 or more")
     cluster = cluster_for(client, workers, wait_for_workers, print if progress else _silent)
     planned = _planned(job, progress)
     options = RunOptions(limit=limit, retry_failed=retry_failed)
