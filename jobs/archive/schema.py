@@ -14,6 +14,7 @@ from zarr.codecs import BloscCodec
 
 from jobs.archive.meanings import GRID, TEXTS, VARIABLES, VESSELS_TABLE
 from jobs.domain import (
+    CHUNK,
     Encoding,
     Grid,
     Overpass,
@@ -27,9 +28,6 @@ from jobs.errors import ArchiveError
 
 FORMAT = 1
 """Version of this layout, kept in the root group's attributes."""
-
-CHUNK = 512
-"""Pixels along y and x of a chunk: reading one berth over time needs no whole overpasses."""
 
 VESSELS = 1024
 """Length of the padded ``vessel`` axis; padding compresses to almost nothing."""

@@ -22,6 +22,7 @@ from .sensors import CLASS_DTYPES, SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_na
 from .swapped_axes import looks_swapped
 from .text_file import json_value, read_text
 from .types import (
+    CHUNK,
     CPU,
     DEFAULT_ESTIMATES,
     DEFAULT_REVIEWS,
@@ -60,6 +61,7 @@ from .version import code_version
 from .yaml_reader import Fields, YamlReader
 
 __all__ = [
+    "CHUNK",
     "CLASS_DTYPES",
     "CPU",
     "DEFAULT_ESTIMATES",

@@ -100,6 +100,10 @@ class Grid:
         return self.top - (np.arange(self.height, dtype=np.float64) + 0.5) * self.resolution_m
 
 
+CHUNK = 512
+"""Pixels along y and x of an archive's chunk: a berth over time is read without whole looks."""
+
+
 @dataclass(frozen=True)
 class Port:
     """An area of interest with its berths and its own 10 m UTM grid."""

@@ -13,9 +13,6 @@ from jobs.domain import did_you_mean
 from jobs.errors import InputError
 from jobs.plan.estimate import Estimate
 
-REQUESTS_PER_FILE = 3.0
-"""One for the header and ranges for the blocks under the window; tests/bench/bench_remote.py."""
-
 TILE_CPU_S = 0.25
 """Seconds per megapixel of the port's grid, four bands and the mask; tests/bench/bench_costs.py."""
 
@@ -25,11 +22,8 @@ SEGMENT_CPU_S = 1.5
 ARCHIVE_RATIO = 2.3
 """Uncompressed bytes of an archive to its bytes on disk; tests/bench/bench_costs.py."""
 
-OBJECTS_PER_OVERPASS = 1.2
-"""Objects written per overpass besides those that hold pixels; tests/bench/bench_costs.py."""
-
-OBJECTS_PER_MEGAPIXEL = 11.5
-"""Objects written that hold pixels; tests/bench/bench_costs.py."""
+OBJECTS_PER_OVERPASS = 0.8
+"""Objects written per overpass besides its chunks; tests/bench/bench_costs.py."""
 
 GB = 1e9
 
@@ -124,8 +118,8 @@ def _amount(text: str, value: str) -> float:
 
 
 def _transfers(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
-    gets = counted.files * REQUESTS_PER_FILE
-    puts = counted.units * OBJECTS_PER_OVERPASS + counted.pixels / 1e6 * OBJECTS_PER_MEGAPIXEL
+    gets = counted.requests
+    puts = counted.units * OBJECTS_PER_OVERPASS + counted.chunks
     read = counted.bytes_fetched / GB
     return (
         Cost("read requests", gets, "GET", gets / 1000 * prices.get_1000),

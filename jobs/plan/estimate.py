@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
-from jobs.domain import SENSORS, Grid, Json, Overpass, Port, Scene, Source
+from jobs.domain import CHUNK, SENSORS, Grid, Json, Overpass, Port, Scene, Source
 from jobs.errors import PlanError
 from jobs.plan.overlap import window
 from jobs.plan.plan import ByPort, Plan
@@ -16,12 +16,19 @@ from jobs.plan.plan import ByPort, Plan
 BASE_MEMORY = 600 * 2**20
 """Bytes of an idle worker with torch, GDAL and the model loaded."""
 
-VERSION = 1
+VERSION = 2
 """Of the notes in plan files. To be raised when the same overpasses give another estimate: notes
 of other versions are ignored."""
 
 BLOCK = 1024
 """Pixels along each side of a block of the cloud-optimised files that Earth Search lists."""
+
+MASKS = 2
+"""Variables of one byte a pixel, quality and ship probability; the image has all bands in a chunk.
+"""
+NO_OBJECT = 2**14
+"""Pixels up to which a chunk of such a variable is packed so small that Icechunk keeps it in its
+manifest: at the edges of grids that are a little larger than whole chunks."""
 
 STAGES = 2
 """Tasks per overpass: tile, segment."""
@@ -47,6 +54,11 @@ class Estimate:
     """Pixels of the ports' grids, counted once for all bands, over all overpasses."""
     bytes_fetched: int = 0
     """As ``bytes_in``, with the whole of every block that a window touches, on average."""
+    requests: float = 0.0
+    """To read the files: one for each header, one for each row of blocks that a window touches, on
+    average, and one more where a web server is asked for the size."""
+    chunks: int = 0
+    """Objects with pixels, written to the archives."""
 
     def __add__(self, other: Estimate) -> Estimate:
         return Estimate(
@@ -59,6 +71,8 @@ class Estimate:
             files=self.files + other.files,
             pixels=self.pixels + other.pixels,
             bytes_fetched=self.bytes_fetched + other.bytes_fetched,
+            requests=self.requests + other.requests,
+            chunks=self.chunks + other.chunks,
         )
 
 
@@ -78,12 +92,16 @@ def _of_port(plan: Plan, port: Port) -> Estimate:
 
 def _of_note(note: dict[str, Any], port: Port) -> Estimate:
     names = {field.name for field in fields(Estimate)}
-    if note.keys() != names or not all(type(value) is int for value in note.values()):
+    if note.keys() != names or not all(_is_number(n, note[n]) for n in names):
         raise PlanError(
             f"the plan's index has another estimate of {port.id} than was written: {note}; make "
             "the plan again with `berthwatch plan`"
         )
     return Estimate(**note)
+
+
+def _is_number(name: str, value: object) -> bool:
+    return type(value) is int or (name == "requests" and type(value) is float)
 
 
 def estimate_note(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]:
@@ -109,7 +127,20 @@ def _estimate(overpass: Overpass, grid: Grid) -> Estimate:
         files=sum(file.bytes > 0 for file in files),
         pixels=grid.width * grid.height,
         bytes_fetched=round(sum(file.bytes * file.touched for file in files)),
+        requests=sum(file.requests for file in files if file.bytes > 0),
+        chunks=_chunks(grid),
     )
+
+
+def _chunks(grid: Grid) -> int:
+    """Objects with pixels that one overpass adds to the archive."""
+    sizes = [high * wide for high in _edges(grid.height) for wide in _edges(grid.width)]
+    return len(sizes) + MASKS * sum(size > NO_OBJECT for size in sizes)
+
+
+def _edges(pixels: int) -> list[int]:
+    """Lengths of the chunks along one side."""
+    return [min(CHUNK, pixels - start) for start in range(0, pixels, CHUNK)]
 
 
 def bytes_in(overpass: Overpass, grid: Grid) -> int:
@@ -128,6 +159,7 @@ class _Window(NamedTuple):
     touched: float = 1.0
     """Pixels of the blocks that the window touches as a multiple of its own, on average over its
     position."""
+    requests: float = 0.0
 
 
 def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
@@ -146,10 +178,20 @@ def _window(source: Source, grid: Grid, sample_bytes: int, other_bands: float) -
     if not rows * columns:
         return _Window(other_bands)
     touched = _touched(rows, source.shape[0]) * _touched(columns, source.shape[1])
+    asked = _requests(source, rows)
     if source.size_bytes is None:
-        return _Window(other_bands + rows * columns * sample_bytes, touched)
+        return _Window(other_bands + rows * columns * sample_bytes, touched, asked)
     share = rows * columns / (source.shape[0] * source.shape[1])
-    return _Window(source.size_bytes * share, touched)
+    return _Window(source.size_bytes * share, touched, asked)
+
+
+def _requests(source: Source, rows: int) -> float:
+    """For the header and a window of so many rows; blocks beside each other are one range.
+
+    For HTTP, GDAL asks for the size first.
+    """
+    header = 2 if source.href.startswith(("http:", "https:")) else 1
+    return header + rows * _touched(rows, source.shape[0]) / BLOCK
 
 
 def _touched(pixels: int, most: int) -> float:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,8 @@ from jobs.storage import storage_at
 from models.weights import weights_digest
 from tests.support.scenes import GRID, NOON, overpass, scene, small_port
 
-SIDES = (512, 1024)
-"""Pixels along the side of the port's grid; two, to separate a cost per overpass from one
+SIDES = (256, 512, 1024, 1032, 1200)
+"""Pixels along the side of the port's grid; several, to separate a cost per overpass from one
 per pixel."""
 BANDS = ("blue", "green", "red", "nir")
 FILE_SIDE = 4096
@@ -47,12 +48,12 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=chosen.work) as folder:
-        sources = _files(Path(folder))
+        sources = scene_files(Path(folder))
         for side in SIDES:
             _measure(Path(folder), sources, side, chosen.passes)
 
 
-def _files(folder: Path) -> dict[str, Source]:
+def scene_files(folder: Path) -> dict[str, Source]:
     """Four bands and a mask with the smoothness of water and land and the noise of a sensor."""
     random = np.random.default_rng(1)
     sources = {}
@@ -132,8 +133,8 @@ def _stages(fork: ForkStore, unit: Unit) -> tuple[float, float]:
     """CPU seconds of tile and of segment; the first unit's warm everything up."""
     settings = Settings("bench", None, weights_digest(None))
     times = [time.process_time()]
-    for stage in (tile, segment):
-        assert stage.run(unit, settings, fork)
+    for run in (tile.run, partial(segment.run, prefer_gpu=False)):
+        assert run(unit, settings, fork)
         times.append(time.process_time())
     return times[1] - times[0], times[2] - times[1]
 

@@ -12,7 +12,8 @@ from jobs.errors import InputError
 from jobs.plan import Estimate, estimate_plan
 from jobs.plan import cost as bills
 from jobs.plan.cost import DEFAULT_PRICES, Prices, cost_rows, costs, read_prices
-from tests.support.plans import make, scene, source
+from jobs.plan.estimate import estimate_port
+from tests.support.plans import PORT, make, scene, source
 
 COUNTED = Estimate(
     units=1000,
@@ -23,6 +24,8 @@ COUNTED = Estimate(
     files=7500,
     pixels=3600 * 10**6,
     bytes_fetched=5 * 10**10,
+    requests=20_000.0,
+    chunks=12_000,
 )
 
 
@@ -66,7 +69,9 @@ def test_a_gpu_is_counted_at_the_rate_its_owner_gives() -> None:
 
 def test_bytes_and_requests_are_those_of_the_estimate() -> None:
     lines = bill()
-    assert lines["read requests"].amount == pytest.approx(7500 * bills.REQUESTS_PER_FILE)
+    assert lines["read requests"].amount == 20_000
+    written = 12_000 + 1000 * bills.OBJECTS_PER_OVERPASS
+    assert lines["write requests"].amount == pytest.approx(written)
     assert lines["bytes read"].amount == 50
     assert lines["archive kept, a month"].amount == pytest.approx(1000 / bills.ARCHIVE_RATIO)
     assert lines["tile"].amount == pytest.approx(bills.TILE_CPU_S)
@@ -111,7 +116,7 @@ def test_rows_are_for_people() -> None:
     rows = {row["estimate"]: row for row in cost_rows(counted)}
     assert rows["overpasses"]["amount"] == "1"
     assert rows["files opened"]["amount"] == "5"
-    assert rows["read requests"]["amount"] == f"{5 * bills.REQUESTS_PER_FILE:.0f} GET"
+    assert rows["read requests"]["amount"] == f"{counted.requests:.3g} GET"
     assert rows["memory of a worker"]["amount"].endswith(" GB")
     assert rows["the run, once"]["usd"] == "0.00"
 
@@ -124,3 +129,24 @@ def test_whole_blocks_are_fetched() -> None:
         make(scene(grid=whole | {"transform": (10.0, 0.0, 499900.0, 0.0, -10.0, 4.74e6)}))
     )
     assert small.bytes_fetched <= 50 * 50 * 2 * 4
+
+
+def test_requests_are_a_header_and_the_rows_of_blocks_under_the_window() -> None:
+    grid = PORT.grid
+    rows = (grid.height + 1023) / 1024  # on average over the window's place among the blocks
+    assert estimate_plan(make(scene())).requests == pytest.approx(4 * (1 + rows))
+    web = {
+        band: source(f"https://x.example/{band}.tif") for band in ("blue", "green", "red", "nir")
+    }
+    asked_for_the_size = estimate_plan(make(scene(bands=web))).requests
+    assert asked_for_the_size == pytest.approx(4 * (2 + rows))
+
+
+@pytest.mark.parametrize(
+    ("side", "chunks"),
+    [(512, 3), (1024, 12), (1032, 12 + 5), (1200, 3 * 9)],  # as bench_costs counts them
+)
+def test_every_chunk_is_an_object_but_slim_ones_of_masks(side: int, chunks: int) -> None:
+    grid = dataclasses.replace(PORT.grid, width=side, height=side)
+    port = dataclasses.replace(PORT, grid=grid)
+    assert estimate_port(port, make(scene()).overpasses).chunks == chunks
