@@ -50,6 +50,7 @@ from jobs.kubernetes.records import (
 )
 from jobs.kubernetes.spec import Run
 from jobs.kubernetes.stopping import why_over
+from jobs.kubernetes.waiting_partitions import others_wait
 from jobs.plan import Plan, read_plan
 from jobs.publish import published_doubts
 from jobs.review import use_lines
@@ -182,6 +183,13 @@ class _Runner:
 
     def ended(self) -> PartitionRecord:
         """Run the partition; errors become the record of its end."""
+        ended = self._attempt()
+        if ended.exit == ExitCode.LOST:
+            with suppress(BerthwatchError):  # else it is deleted with the Job, or when idle
+                self._remove_cluster_unless_next()
+        return ended
+
+    def _attempt(self) -> PartitionRecord:
         try:
             with TemporaryDirectory(prefix="berthwatch-") as folder:
                 return self._do(Path(folder))
@@ -303,6 +311,13 @@ class _Runner:
             raise
         except BerthwatchError as error:  # most of them may be archived by then
             self._say(f"the cluster's last log lines are not kept: {error}")
+
+    def _remove_cluster_unless_next(self) -> None:
+        """Remove a lost cluster where this partition's next runner has to wait for its turn: what
+        is left of it would idle meanwhile, and take the room of the one that takes its place.
+        """
+        if others_wait(self.storage, self.run, self.pod.index):
+            self._remove_cluster()
 
     def _verify(self, plan: Plan, sample: int) -> PartitionRecord:
         with self._cluster(plan) as client:
