@@ -83,10 +83,11 @@ class FileServer(Server):
         if not path.is_file():
             return refusal(404)
         wanted = headers.get("range") if self.ranges else None
-        return _file(path, wanted, read=method == "GET")
+        return file_answer(path, wanted, read=method == "GET")
 
 
-def _file(path: Path, wanted: str | None, *, read: bool) -> Answer:
+def file_answer(path: Path, wanted: str | None, *, read: bool) -> Answer:
+    """A file, or the range of it that a header wants; its headers alone without ``read``."""
     stat = path.stat()
     headers = {
         "Accept-Ranges": "bytes",

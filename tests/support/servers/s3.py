@@ -83,8 +83,8 @@ def s3_server(bucket: str = BUCKET) -> Iterator[S3]:
             server.client().create_bucket(Bucket=bucket)
             yield server
         finally:
-            process.terminate()
-            process.wait(10)
+            process.kill()  # it keeps nothing
+            process.wait()
 
 
 def _port(process: subprocess.Popen[bytes], log: int) -> int:
