@@ -185,6 +185,7 @@ def _check(
             here = {each: it for each, it in found.items() if not isinstance(it, OSError)}
             if here or time.monotonic() > until:
                 break  # else a cluster that adapts has taken its workers away again
+            time.sleep(min(1.0, wait_s / 10))
     for worker, other in differences(here).items():
         raise ClusterError(f"worker {worker} has {other}: {SAME}")
     for worker, fault in broken.items():

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import dask
 import pytest
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Security, Worker
 
-from jobs.errors import ClusterError, InputError
+from jobs.errors import ClusterError, ClusterLostError, InputError
 from jobs.run import cluster, environment
 from jobs.run.events import Event, EventName
 from tests.support.remote_cluster import remote_cluster
@@ -107,6 +107,52 @@ def test_what_is_installed_otherwise_is_named() -> None:
     assert environment.difference(old, mine).endswith(f"and {len(mine) - 2 - 5} more")
     missing = ModuleNotFoundError("No module named 'jobs'")
     assert environment.difference(missing, mine) == "no Berthwatch (No module named 'jobs')"
+
+
+@pytest.fixture
+def one_worker() -> Iterator[LocalCluster]:
+    """A cluster of one worker, in this process."""
+    with LocalCluster(
+        n_workers=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as made:
+        yield made
+
+
+def silent(folder: Path, times: int) -> Callable[..., object]:
+    """Asked what it has installed, a worker is gone the first few times."""
+
+    def asked(dask_worker: object = None) -> object:
+        before = len(list(folder.iterdir()))
+        if isinstance(dask_worker, Worker) and before < times:
+            (folder / str(before)).touch()
+            raise OSError("Timed out trying to connect")
+        return environment.installed()
+
+    return asked
+
+
+def test_workers_that_go_while_they_are_asked_are_no_lost_cluster(
+    one_worker: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "installed", silent(tmp_path, times=2))
+    with cluster.connect(one_worker.scheduler_address) as client:
+        assert cluster.count_workers(client, timeout_s=30).threads >= 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_cluster_whose_workers_all_go_is_lost(
+    one_worker: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "installed", silent(tmp_path, times=100_000))
+    with (
+        pytest.raises(ClusterLostError, match="all 1 workers went as they came"),
+        cluster.connect(one_worker.scheduler_address, wait_for_workers_s=1),
+    ):
+        pass
 
 
 def test_a_performance_report_is_kept_and_its_failure_is_a_warning(tmp_path: Path) -> None:
