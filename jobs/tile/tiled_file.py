@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from isal import isal_zlib
@@ -41,7 +41,7 @@ class _Decoder(Protocol):
 
 _DECODERS: dict[Codec, Any] = {"deflate": isal_zlib.decompressobj, "zstd": zstd.ZstdDecompressor}
 _FAULTS: tuple[type[Exception], ...] = (
-    isal_zlib.error,
+    cast(type[Exception], isal_zlib.error),  # by its stub it is an instance
     zstd.ZstdError,
     EOFError,
     ValueError,

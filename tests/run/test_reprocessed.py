@@ -27,6 +27,8 @@ from jobs.run.results import collect
 from jobs.run.settings import settings_for
 from jobs.run.status import dry_rows, stale_rows, status_rows
 from jobs.run.verify import verify_sample
+from jobs.tile.raster import Place, use
+from jobs.tile.tiled_file import TiledFile
 from tests.support.scenes import noise, small_port, write_band
 from tests.support.small_runs import BANDS, go, root_of
 
@@ -385,6 +387,25 @@ def test_verify_compares_files_with_what_was_read_and_with_checksums(
     (tmp_path / "S2A_1-blue.tif").unlink()
     (result,) = results(plan, inputs=True)
     assert result.startswith("cannot be read: ")
+
+
+def test_verify_reads_by_gdal_alone_what_was_tiled_without_it(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.write(1300)
+    plan = catalog.plan()
+    go(plan, client)
+
+    def read(*_: object) -> None:
+        raise AssertionError("read by the reader whose work is checked")
+
+    monkeypatch.setattr(TiledFile, "read", read)
+    assert results(plan) == results(plan, inputs=True) == ["equal"]
+    source = next(iter(plan.overpasses[0].scenes[0].bands.values()))
+    place = Place(source.href)
+    with pytest.raises(AssertionError, match="whose work is checked"):  # such a file it is
+        use(place, [source], ["uint16"], lambda file: None, lambda file: file.read())
 
 
 def test_where_nothing_was_kept_nothing_is_verified(tmp_path: Path, client: Client) -> None:
