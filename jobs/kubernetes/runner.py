@@ -176,6 +176,7 @@ class _Runner:
         self.api = api
         self.console = console
         self.began = now()
+        self._used_cluster = False
 
     @property
     def partition(self) -> Partition:
@@ -184,9 +185,11 @@ class _Runner:
     def ended(self) -> PartitionRecord:
         """Run the partition; errors become the record of its end."""
         ended = self._attempt()
-        if ended.exit == ExitCode.LOST:
-            with suppress(BerthwatchError):  # else it is deleted with the Job, or when idle
+        with suppress(BerthwatchError):  # else it is deleted with the Job, or when idle
+            if ended.exit == ExitCode.LOST:
                 self._remove_cluster_unless_next()
+            elif ended.exit in (ExitCode.DONE, ExitCode.FAILED) and not self._used_cluster:
+                self._remove_cluster()  # an evicted runner left it, and nothing was left to do
         return ended
 
     def _attempt(self) -> PartitionRecord:
@@ -283,6 +286,7 @@ class _Runner:
         """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
         absence = Absence(self._say, run.settings.start_timeout_s, whom=WHOM)
+        self._used_cluster = True
         absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
         with started_cluster(self.api, run, index, self._say) as client:
             self._share_weights(client, plan)

@@ -1,4 +1,4 @@
-"""What becomes of a cluster that was lost: kept for a runner that follows, or removed."""
+"""What becomes of a cluster that was lost or left: kept for a runner that follows, or removed."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def storage(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path)
 
 
+def beside_a_cluster(storage: LocalFolder) -> tuple[Objects, runner._Runner]:
+    """A runner whose predecessor left its cluster."""
+    api = Objects(cluster(RUN, "Running"))
+    pod = Pod("pod", "job-uid", 0, None)
+    console = Console(file=StringIO())
+    return api, runner._Runner(RUN, pod, storage, cast(Api, api), console, Event())
+
+
 def end(storage: LocalFolder, index: int, code: ExitCode) -> None:
     """Keep the record of a partition's end."""
     record = PartitionRecord(
@@ -59,11 +67,7 @@ def test_a_lost_cluster_goes_where_another_partition_comes_next(
 ) -> None:
     for index in () if waiting else (1, 2):
         end(storage, index, ExitCode.DONE)
-    api = Objects(cluster(RUN, "Running"))
-    console = Console(file=StringIO())
-    made = runner._Runner(
-        RUN, Pod("pod", "job-uid", 0, None), storage, cast(Api, api), console, Event()
-    )
+    api, made = beside_a_cluster(storage)
 
     def lost(folder: Path) -> PartitionRecord:
         raise ClusterLostError("the scheduler is gone")
@@ -71,3 +75,13 @@ def test_a_lost_cluster_goes_where_another_partition_comes_next(
     monkeypatch.setattr(made, "_do", lost)
     assert made.ended().exit == ExitCode.LOST
     assert (api.find(CLUSTERS, f"{RUN.id}-0") is None) is waiting
+
+
+@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.TERMINATED])
+def test_a_cluster_that_an_evicted_runner_left_goes_where_nothing_is_left_to_do(
+    storage: LocalFolder, monkeypatch: pytest.MonkeyPatch, code: ExitCode
+) -> None:
+    api, made = beside_a_cluster(storage)
+    monkeypatch.setattr(made, "_do", lambda folder: made._ended(code, reason=""))
+    assert made.ended().exit == code
+    assert (api.find(CLUSTERS, f"{RUN.id}-0") is None) is (code == ExitCode.DONE)
