@@ -12,6 +12,8 @@ from tests.support.long_run.samples import Process, Sample
 
 WARM_S = 60.0
 """Of a process's life, in which it imports and fills its caches."""
+ENDED_MB = 1.0
+"""Memory up to which a process has just ended."""
 FEWEST = 10
 """Samples of a process below which it tells nothing."""
 
@@ -58,7 +60,7 @@ def _lives(samples: Iterable[Sample], role: str, quantity: str) -> list[_Life]:
     found: defaultdict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
     for sample in samples:
         for process in sample.processes:
-            if process.role == role and process.age_s > WARM_S:
+            if process.role == role and process.age_s > WARM_S and process.memory > ENDED_MB:
                 value = float(getattr(process, quantity))
                 found[process.pod, process.pid].append((sample.at_s / 3600, value))
     arrays = (np.array(life) for life in found.values() if len(life) >= FEWEST)
