@@ -305,10 +305,15 @@ class Vessel:
     corners: tuple[tuple[float, float], ...]
     """The rotated box, four (x, y) in metres."""
     background: float | None = None
-    """Ship probability of the static background at this place, 0..1; None if unknown. This and
-    ``fixed`` are estimated from many looks together and are not stored in archives."""
+    """Ship probability of the static background at this place, 0..1; None if unknown. This and what
+    follows are estimated from many looks together and are not stored in archives."""
     fixed: bool = False
-    """Identified as a fixed structure of the port: no ship."""
+    """Taken for a fixed structure of the port, by inference: counted as no ship."""
+    place_seen: int | None = None
+    """Looks that show the same thing at this place, of ``place_looks``; None where the background
+    does not look like a ship there, or vessels were found there once only."""
+    place_looks: int | None = None
+    """Looks in which the place was clear, of those that the background is made from."""
 
 
 class LookState(StrEnum):

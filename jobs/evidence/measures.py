@@ -42,12 +42,18 @@ def _of(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
         "score": round(float(ship["score"]), 4),
         "share_in_berth": round(berth_share(case, ship), 4),
         "taken_for_fixed_structure": bool(ship["fixed"]),
+        "same_seen_in_looks": _count(ship["place_seen"]),
+        "same_seen_of_looks": _count(ship["place_looks"]),
         "review": str(ship["review"]),
         "review_length_m": _corrected(ship, "review_length_m"),
         "review_beam_m": _corrected(ship, "review_beam_m"),
         "review_heading_deg_grid": _corrected(ship, "review_heading_deg"),
         "background": None if pd.isna(ship["background"]) else round(float(ship["background"]), 4),
     }
+
+
+def _count(value: float) -> int | None:
+    return None if pd.isna(value) else int(value)
 
 
 def _corrected(ship: pd.Series, name: str) -> float | None:

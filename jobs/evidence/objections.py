@@ -81,9 +81,25 @@ def _odd_place(case: Case) -> Iterator[str]:
         )
     elif like.max() >= LIKE_STRUCTURE:
         yield (
-            f"The port itself, with nothing there, looks like a ship at this place with a "
-            f"probability of {like.max():.2f}."
+            "The port's own background, made of its calmest looks, looks like a ship at this place "
+            f"with a probability of {like.max():.2f}{_seen_there(case)}. That is inferred: a ship "
+            "that lay there in nearly all looks would look the same."
         )
+
+
+def _seen_there(case: Case) -> str:
+    """In how many looks the same is seen at the place, as words that follow."""
+    found = [look.found for look in case.sightings if look.found is not None]
+    counts = [
+        (int(one["place_seen"]), int(one["place_looks"]))
+        for one in found
+        if not pd.isna(one["place_looks"])
+    ]
+    return (
+        f"; the same is seen there in {max(counts)[0]} of {max(counts)[1]} clear looks"
+        if counts
+        else ""
+    )
 
 
 # --- bounds -------------------------------------------------------------------------------------

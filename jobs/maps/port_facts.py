@@ -121,6 +121,7 @@ def vessel_facts(rows: pd.DataFrame | None, port: Port, number: Mapping[str, int
             "cut": bool(row["truncated"]),
             "visit": row["visit_id"],
             "ring": ring(row["footprint"], port.grid),
+            **_structure_facts(row),
             **_review_facts(row, port),
         }
         for row in rows.to_dict("records")
@@ -134,6 +135,13 @@ def _kind(row: Mapping[Hashable, Any]) -> str:
     if row["counted"]:
         return "ship"
     return "fixed" if row["fixed"] else "rejected"
+
+
+def _structure_facts(row: Mapping[Hashable, Any]) -> dict[str, Json]:
+    """What is taken for structure: looks in which the same is seen there, and of how many."""
+    if not row["fixed"] or pd.isna(row["place_looks"]):
+        return {}
+    return {"seen": [int(row["place_seen"]), int(row["place_looks"])]}
 
 
 def _review_facts(row: Mapping[Hashable, Any], port: Port) -> dict[str, Json]:

@@ -39,6 +39,8 @@ FOOTPRINT_COLUMNS = (
     "beam_m",
     "score",
     "fixed",
+    "place_seen",
+    "place_looks",
     "counted",
     "review",
     "visit_id",

@@ -73,6 +73,8 @@ class Found:
     score: str
     review: str
     """What reviewers take it for; empty where none of them said."""
+    seen: str
+    """In how many looks the same is seen there, as words that follow; empty where not counted."""
     lon: float
     lat: float
 
@@ -81,7 +83,7 @@ class Found:
         """One line about it."""
         what = {
             "vessel": f"Ship of {self.length} m",
-            "fixed": "Taken for fixed structure",
+            "fixed": f"Taken for fixed structure{self.seen}",
             "doubt": "Rejected by reviewers",
         }[self.kind]
         where = f" at {self.berth}" if self.berth else ""
@@ -331,6 +333,7 @@ def _found(tables: PortTables, overpass_id: str) -> Iterator[Found]:
             length=_length(row),
             score=f"{row.score:.2f}",
             review=row.review,
+            seen=_seen(row),
             lon=round(row.geometry.x, 6),
             lat=round(row.geometry.y, 6),
         )
@@ -340,6 +343,12 @@ def _kind(row: pd.Series) -> str:
     if row.counted:
         return "vessel"
     return "doubt" if row.review else "fixed"
+
+
+def _seen(row: pd.Series) -> str:
+    if pd.isna(row.place_looks):
+        return ""
+    return f", the same seen there in {row.place_seen:.0f} of {row.place_looks:.0f} clear looks"
 
 
 def _hull(row: pd.Series) -> BaseGeometry:

@@ -192,10 +192,12 @@ def _table(path: Path) -> gpd.GeoDataFrame:
 
 def _with_fixed(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The vessels; without a ``fixed`` column, as older versions wrote them, all are ships, and
-    without a ``review`` column nothing was reviewed.
+    without a ``review`` column nothing was reviewed; looks at a place were not counted before.
     """
     if "fixed" not in vessels:
         vessels = vessels.assign(background=np.nan, fixed=False)
+    if "place_seen" not in vessels:
+        vessels = vessels.assign(place_seen=np.nan, place_looks=np.nan)
     if "review" not in vessels:
         vessels = vessels.assign(counted=~vessels["fixed"], **REVIEW_COLUMNS)
     return vessels

@@ -39,7 +39,8 @@ _CARE = f"""What to keep in mind
   its interval (visits_low, visits_high hold 90 %). Intervals of periods or berths do not add up.
 - A period without looks (looks = 0) says nothing by its zeros.
 - Only vessels with counted = true count as ships elsewhere; fixed = true is taken for a part of the
-  port, and review says what people decided.
+  port (an inference: place_seen of place_looks looks show the same there), and review says what
+  people decided.
 - {GEOPACKAGE} has times to a millisecond and no histories; what is NaN elsewhere is NULL there.
 - An empty cell has a meaning: the dictionary says which, column by column.
 """

@@ -81,7 +81,9 @@ class PortPage:
     vessels_at_berths: int
     vessels_elsewhere: int
     fixed: int
-    """Detections in all looks that count nowhere as the port itself looks like a ship there."""
+    """Detections in all looks that count nowhere as they are taken for fixed structure."""
+    fixed_seen: str
+    """In how many of how many clear looks the same was seen there: "10 of 10", or a range."""
     rejected: int
     """Detections in all looks that count nowhere because reviewers say so."""
     background_known: bool
@@ -118,7 +120,8 @@ def port_page(publication: Publication, port: Port) -> PortPage:
     ships = tables.ships
     at_berths = int((ships["berth"] != "").sum())
     per_port = max(1, min(MAX_CHIPS, MAX_CHIPS_OF_ALL // len(publication.tables)))
-    fixed = int((tables.vessels["fixed"] & (tables.vessels["review"] == "")).sum())
+    struck = tables.vessels[tables.vessels["fixed"] & (tables.vessels["review"] == "")]
+    fixed = len(struck)
     rows = list(zip(port.berths, rows_of(estimate.berths), strict=True))
     sources = sources_of(row for _, row in rows)
     return PortPage(
@@ -146,11 +149,24 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         vessels_at_berths=at_berths,
         vessels_elsewhere=len(ships) - at_berths,
         fixed=fixed,
+        fixed_seen=seen_text(struck),
         rejected=len(tables.vessels) - len(ships) - fixed,
         background_known=bool(tables.vessels["background"].notna().any()),
         unscreened_looks=int((~tables.looks["screened"]).sum()),
         chips=chips(tables, publication.imagery, per_port),
     )
+
+
+def seen_text(struck: pd.DataFrame) -> str:
+    """In how many of how many clear looks the same was seen where vessels are struck out; of the
+    least and the most looks where they differ.
+    """
+    counted = struck.dropna(subset=["place_seen", "place_looks"])
+    pairs = sorted(
+        {(int(of), int(seen)) for seen, of in counted[["place_seen", "place_looks"]].to_numpy()}
+    )
+    texts = [f"{seen} of {of}" for of, seen in pairs]
+    return " to ".join(dict.fromkeys((texts[0], texts[-1]))) if texts else "an unknown number of"
 
 
 def _visits_seen(rows: Sequence[tuple[Berth, pd.Series]], anchorages: bool) -> int:

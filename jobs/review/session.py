@@ -35,7 +35,7 @@ from jobs.review.dispute import disputes
 from jobs.review.hull import check_inside, same_box, vessel_from
 from jobs.review.ledger import in_force, of_model, opinions, subject_of
 from jobs.review.store import read_decisions, write_decisions
-from jobs.review.worklist import doubts
+from jobs.review.worklist import doubts, seen_there
 from jobs.storage import Storage
 
 LARGEST_BATCH = 200
@@ -308,6 +308,7 @@ class ReviewSession:
             "beam": round(float(row.beam_m), 1),
             "heading": round(float(row.heading_deg), 1),
             "fixed": bool(row.fixed),
+            "seen": seen_there(row),
             "truncated": bool(row.truncated),
             "visit": row.visit_id,
             "corners": _in_pixels(_in_metres(row.footprint, port), port),

@@ -41,6 +41,13 @@ def doubts(result: PublishedResult) -> Mapping[str, Doubt]:
     }
 
 
+def seen_there(row: Any) -> str:
+    """In how many looks the same is seen where a vessel is struck out, as words that follow."""
+    if pd.isna(row.place_looks):
+        return ""
+    return f": the same seen there in {row.place_seen:.0f} of {row.place_looks:.0f} clear looks"
+
+
 def _doubt(row: Any, crowded: bool, unlikely: bool) -> Doubt:
     weight = 1 - abs(2 * row.score - 1)
     reasons = []
@@ -49,7 +56,7 @@ def _doubt(row: Any, crowded: bool, unlikely: bool) -> Doubt:
     if row.fixed:
         # struck out without a word of the network: the score says nothing about it
         weight = max(weight, 0.9)
-        reasons.append("taken for fixed structure")
+        reasons.append(f"taken for fixed structure{seen_there(row)}")
     if crowded:
         weight = max(weight, 0.8)
         reasons.append("more ships than the berth holds")

@@ -1,45 +1,46 @@
 """Fixed structure: vessels that the network detects where only a part of the port lies.
 
 The network is run on the port's static background, in which no ship lies. Hulls that it detects
-there are a quay, a jetty, a breakwater or a moored pontoon. A vessel is fixed structure where its
-box overlaps the box of such a hull (SAME_FROM) and the background's mean probability of ship under
-the box is FIXED_FROM or more. On ten dates of English Bay this rejects a third of the false
-vessels, two thirds of those with a score of .5 and more, and no ship
-(tests/bench/bench_background.py).
+there are taken for a quay, a jetty, a breakwater or a moored pontoon. That alone is no evidence: a
+trace of ships in the background looks like a hull too. A vessel is marked as fixed structure where
+
+- the background's mean probability of ship under its box is FIXED_FROM or more, and its box
+  overlaps the box of a hull in the background (SAME_FROM);
+- vessels recur at this place, and by the looks themselves it is one thing that lies there all the
+  time (jobs.segment.places): the same pattern and colour in nine tenths of at least eight clear
+  looks, over three weeks, in contrast with the water;
+- the vessel's own look shows that thing, where that look is one of those compared.
+
+It is an inference, and said as one, with the looks it rests on (Vessel.place_seen of place_looks).
 
 Limits: a ship that lies in one place in more than nine of ten looks (laid up, a floating dock, a
-hulk) counts as structure, and so do many ships at a quay that is never free. At a jetty whose head
-looks like a ship, the network may detect one box around the head whether or not a ship lies there;
-the box is rejected, and the ship with it. Where fewer than LEAST_LOOKS looks are clear, the
-background is unknown and nothing is rejected.
+hulk) counts as structure: nothing in the images tells them apart. Ships at a quay that is never
+free count as structure where they are so alike that neither pattern nor colour tells them apart.
+Where fewer than LEAST_LOOKS looks are clear, the background is unknown and nothing is marked; with
+fewer than LEAST_COMPARED it is known, and nothing is marked as fixed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from math import ceil, hypot
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.domain import OPAQUE, SENSORS, Grid, OverpassRecord, Pixels, Sensor, Settings, Vessel
 from jobs.segment.background import LEAST_LOOKS, Candidate, Planes, background, choose_looks
+from jobs.segment.box_pixels import pixels_under
+from jobs.segment.places import KNOWN_FROM, SAME_FROM, Place, Places, place_of
 from jobs.segment.stage import in_metres, load_predictor, visible
 from models.geometry import Corners, overlap
 from models.inference import Predictor
 from models.network import normalise_planes
 
 FIXED_FROM = 0.5
-"""Mean probability of ship in the background under a vessel's box from which it is fixed."""
-
-SAME_FROM = 0.4
-"""Overlap (intersection over union) of a vessel's box with a hull's in the background from which
-they are the same object; a ship beside a jetty's head, or a longer one at the quay, has less."""
-
-KNOWN_FROM = 0.5
-"""Share of a vessel's box in which the background must be known."""
+"""Mean probability of ship in the background under a vessel's box from which it may be fixed."""
 
 PixelsOf = Callable[[str], Pixels]
 """The pixels of an overpass, by its id."""
@@ -54,30 +55,60 @@ class Structure:
     """(y, x) of ship in the background, NaN where that is unknown; None where all of it is."""
     hulls: tuple[Corners, ...] = ()
     """Boxes that the network detects in the background: (x, y) of their corners, metres."""
+    places: tuple[Place, ...] = ()
+    """Where vessels recur."""
 
     def probability_under(self, vessel: Vessel) -> float | None:
         """The mean probability under the vessel's box, 0..1; None where it is unknown."""
         if self.probability is None:
             return None
-        under = self.probability[_pixels(vessel, self.grid)]
+        under = self.probability[pixels_under(vessel.corners, self.grid)]
         known = np.isfinite(under)
         if not known.any() or known.mean() < KNOWN_FROM:
             return None
         return round(float(under[known].mean(dtype=np.float64)), 4)
 
     def mark_record(self, record: OverpassRecord) -> OverpassRecord:
-        """The record with ``background`` and ``fixed`` of its vessels set."""
-        return replace(record, vessels=tuple(self.mark(vessel) for vessel in record.vessels))
+        """The record with what its vessels owe to the background set."""
+        marked = (self.mark(vessel, record.overpass_id) for vessel in record.vessels)
+        return replace(record, vessels=tuple(marked))
 
-    def mark(self, vessel: Vessel) -> Vessel:
-        """The vessel with its ``background`` and ``fixed`` set."""
+    def mark(self, vessel: Vessel, overpass_id: str) -> Vessel:
+        """The vessel of an overpass with ``background`` and ``fixed`` set; ``place_seen`` and
+        ``place_looks`` where the background looks like a ship.
+        """
         found = self.probability_under(vessel)
-        fixed = found is not None and found >= FIXED_FROM and self.has_hull_at(vessel)
-        return replace(vessel, background=found, fixed=fixed)
+        marked = replace(vessel, background=found)
+        if found is None or found < FIXED_FROM or not self.has_hull_at(vessel):
+            return marked
+        place = place_of(vessel, self.places)
+        if place is None:
+            return marked
+        return replace(
+            marked,
+            fixed=place.is_thing_in(overpass_id),
+            place_seen=place.seen,
+            place_looks=place.looks,
+        )
 
     def has_hull_at(self, vessel: Vessel) -> bool:
         """Whether a hull in the background overlaps the vessel's box by SAME_FROM or more."""
         return any(overlap(vessel.corners, hull) >= SAME_FROM for hull in self.hulls)
+
+
+@dataclass
+class _Looks:
+    """What is kept of a sensor's records while they are read."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    acquired: dict[str, datetime] = field(default_factory=dict)
+    vessels: dict[str, tuple[Vessel, ...]] = field(default_factory=dict)
+
+    def add(self, record: OverpassRecord) -> None:
+        clear = float(np.mean((record.quality & np.uint8(OPAQUE)) == 0))
+        self.candidates.append(Candidate(record.overpass_id, clear))
+        self.acquired[record.overpass_id] = record.acquired
+        self.vessels[record.overpass_id] = record.vessels
 
 
 def structures(
@@ -89,63 +120,59 @@ def structures(
 ) -> Mapping[str, Structure]:
     """The fixed structure of a port, by sensor, from its finished overpasses.
 
-    ``records`` in time order, read once and not kept; pixels are read only of the looks that are
-    used, one at a time. Memory: at most 120 bytes per pixel of the grid, besides the network.
-    ``prefer_gpu``: run the network on a GPU where there is one. Deterministic. Raises InputError
-    where the model is not the run's.
+    ``records`` in time order, read once; only their vessels are kept. Pixels are read only of the
+    looks that are used, one at a time. Memory: at most 120 bytes per pixel of the grid, besides the
+    network and the vessels. ``prefer_gpu``: run the network on a GPU where there is one.
+    Deterministic. Raises InputError where the model is not the run's.
     """
-    candidates: defaultdict[str, list[Candidate]] = defaultdict(list)
-    vessels: defaultdict[str, int] = defaultdict(int)
+    of_sensor: defaultdict[str, _Looks] = defaultdict(_Looks)
     for record in records:
-        clear = float(np.mean((record.quality & np.uint8(OPAQUE)) == 0))
-        candidates[record.sensor].append(Candidate(record.overpass_id, clear))
-        vessels[record.sensor] += len(record.vessels)
-    found = {}
-    for sensor, looks in candidates.items():
-        ids = choose_looks(looks) if vessels[sensor] else ()
-        still = None
-        if len(ids) >= LEAST_LOOKS:
-            still = background(normalised(ids, pixels_of, SENSORS[sensor]))
-        found[sensor] = (
-            Structure(grid, None)
-            if still is None
-            else structure_in(still, grid, load_predictor(settings, prefer_gpu))
-        )
-    return found
+        of_sensor[record.sensor].add(record)
+    return {
+        sensor: _structure(looks, pixels_of, SENSORS[sensor], grid, settings, prefer_gpu)
+        for sensor, looks in of_sensor.items()
+    }
 
 
-def normalised(ids: tuple[str, ...], pixels_of: PixelsOf, sensor: Sensor) -> Iterator[Planes]:
-    """The normalised planes of each look, one at a time."""
+def _structure(
+    looks: _Looks,
+    pixels_of: PixelsOf,
+    sensor: Sensor,
+    grid: Grid,
+    settings: Settings,
+    prefer_gpu: bool,
+) -> Structure:
+    ids = choose_looks(looks.candidates) if any(looks.vessels.values()) else ()
+    if len(ids) < LEAST_LOOKS:
+        return Structure(grid, None)
+    places = Places({name: looks.vessels[name] for name in ids}, grid)
+    still = background(_shown_to(places, ids, looks, pixels_of, sensor))
+    if still is None:
+        return Structure(grid, None)
+    return structure_in(still, grid, load_predictor(settings, prefer_gpu), places.settled())
+
+
+def _shown_to(
+    places: Places,
+    ids: Sequence[str],
+    looks: _Looks,
+    pixels_of: PixelsOf,
+    sensor: Sensor,
+) -> Iterator[Planes]:
+    """The normalised planes of each look, one at a time, after the places have seen it."""
     for overpass_id in ids:
-        yield normalise_planes(visible(pixels_of(overpass_id), sensor), sensor.bands)
+        image = visible(pixels_of(overpass_id), sensor)
+        planes = normalise_planes(image, sensor.bands)
+        places.add(overpass_id, looks.acquired[overpass_id], image, planes)
+        yield planes
 
 
-def structure_in(still: Planes, grid: Grid, predictor: Predictor) -> Structure:
+def structure_in(
+    still: Planes, grid: Grid, predictor: Predictor, places: tuple[Place, ...] = ()
+) -> Structure:
     """The network's prediction on a background."""
     prediction = predictor.predict_planes(still)
     found = predictor.detect(prediction, pixel_m=grid.resolution_m)
     probability = np.where(prediction.ship > 0, prediction.ship, np.float32(np.nan))
-    return Structure(grid, probability, tuple(in_metres(each, grid).corners for each in found))
-
-
-def _pixels(vessel: Vessel, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns on the grid of points in the vessel's box, half a pixel apart.
-
-    A pixel occurs in proportion to its area in the box, so a mean over them is one over the area.
-    """
-    corner, along, across = (np.array(vessel.corners[i]) for i in (0, 1, 3))
-    u, v = (_steps(end - corner, grid.resolution_m / 2) for end in (along, across))
-    x, y = corner[:, None, None] + (
-        u[None, :, None] * (along - corner)[:, None, None]
-        + v[None, None, :] * (across - corner)[:, None, None]
-    )
-    rows = np.floor((grid.top - y) / grid.resolution_m).astype(np.intp)
-    columns = np.floor((x - grid.left) / grid.resolution_m).astype(np.intp)
-    inside = (rows >= 0) & (rows < grid.height) & (columns >= 0) & (columns < grid.width)
-    return rows[inside], columns[inside]
-
-
-def _steps(side: NDArray[np.float64], apart_m: float) -> NDArray[np.float64]:
-    """Midpoints of equal parts of a side at most ``apart_m`` long, as fractions of the side."""
-    count = max(1, ceil(hypot(*side) / apart_m))
-    return (np.arange(count) + 0.5) / count
+    hulls = tuple(in_metres(each, grid).corners for each in found)
+    return Structure(grid, probability, hulls, places)

@@ -108,12 +108,25 @@ VESSEL_MEANINGS: Meanings = {
         "how much the port itself looks like a ship at this place",
         "1",
         values=PROBABILITY,
-        source="the network on what stays: a low quantile of many looks",
+        source="the network on what stays: of every pixel one of the calmest of many looks",
         missing="unknown: too few clear looks, or the job keeps fixed structure",
     ),
     "fixed": Meaning(
-        "whether it is taken for a fixed part of the port: then it counts only where reviewers say "
-        "that it is a ship"
+        "whether it is taken for a fixed part of the port, an inference from many looks: then it "
+        "counts only where reviewers say that it is a ship"
+    ),
+    "place_seen": Meaning(
+        "looks that show the same thing at this place, of place_looks",
+        "1",
+        values="0 to 30",
+        source="pattern and colour of the pixels under the box, compared between looks",
+        missing="the port itself looks like no ship there, or vessels were found there once only",
+    ),
+    "place_looks": Meaning(
+        "looks in which this place was clear, of those that the port's own background is made of",
+        "1",
+        values="0 to 30; at least 8 where fixed",
+        missing="as place_seen",
     ),
     "visit_id": Meaning(
         "id of the seen stay it belongs to",

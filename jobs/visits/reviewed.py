@@ -88,7 +88,12 @@ def as_reviewed(found: Vessel, review: VesselReview, invented: float) -> Vessel:
     """The vessel that counts: the hull as corrected; a ship no longer fixed, and as sure as the
     reviewer is.
     """
-    counted = review.hull or found
+    counted = replace(
+        review.hull or found,
+        background=found.background,
+        place_seen=found.place_seen,
+        place_looks=found.place_looks,
+    )
     if review.verdict is not Verdict.SHIP:
-        return replace(counted, background=found.background, fixed=found.fixed, score=found.score)
-    return replace(counted, background=found.background, fixed=False, score=1 - invented)
+        return replace(counted, fixed=found.fixed, score=found.score)
+    return replace(counted, fixed=False, score=1 - invented)

@@ -49,6 +49,8 @@ VESSEL_COLUMNS: Columns = {
     "truncated": FLAG,
     "background": NUMBER,
     "fixed": FLAG,
+    "place_seen": NUMBER,
+    "place_looks": NUMBER,
     "visit_id": TEXT,
     "counted": FLAG,
     "review": TEXT,
@@ -62,7 +64,8 @@ VESSEL_COLUMNS: Columns = {
 }
 """A row is one vessel in one overpass; berth and visit_id are empty away from every berth.
 ``background`` is how much the port itself looks like a ship there, 0..1, missing where that is
-unknown; vessels that are ``fixed`` are taken for a part of the port. Only those ``counted`` are
+unknown; vessels that are ``fixed`` are taken for a part of the port, as in ``place_seen`` of
+``place_looks`` clear looks the same lies there. Only those ``counted`` are
 counted elsewhere. ``review`` is what reviewers take it for (ship, not_ship, structure, duplicate,
 drawn by hand), empty without a decision that is used; the ``review_`` columns hold the hull they
 corrected, ``review_footprint`` as WKT, and ``found_berth`` the berth by position where they chose

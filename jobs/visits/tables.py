@@ -105,6 +105,8 @@ def _vessel_row(port: Port, record: OverpassRecord, berth_id: str, sighting: Sig
         "truncated": vessel.truncated,
         "background": vessel.background,
         "fixed": vessel.fixed,
+        "place_seen": vessel.place_seen,
+        "place_looks": vessel.place_looks,
         "geometry": Point(vessel.x, vessel.y),
         "footprint": Polygon(vessel.corners),
     }

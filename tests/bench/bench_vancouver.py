@@ -54,9 +54,12 @@ def test_vancouver(shared: Path, tmp_path: Path) -> None:
         rows.append([day, len(here), int((~ignore[there.index]).sum()), matches])
     print("\ndate        vessels  labelled  right  false  missed")
     for day, count, labelled, m in rows:
-        print(f"{day}  {count:7d}  {labelled:8d}  {m.right:5d}  {m.wrong:5d}  {m.missed:6d}")
+        print(
+            f"{day}  {count:7d}  {labelled:8d}  {m.true_positives:5d}  {m.false_positives:5d}  "
+            f"{m.false_negatives:6d}"
+        )
     m = match_vessels(found, true, ignore)
-    f1 = 2 * m.right / (2 * m.right + m.wrong + m.missed)
+    f1 = 2 * m.true_positives / (2 * m.true_positives + m.false_positives + m.false_negatives)
     print(
         f"precision {m.precision:.3f}  recall {m.recall:.3f}  F1 {f1:.3f}  "
         f"mean length error {m.length_error_m:.1f} m"

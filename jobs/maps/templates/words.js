@@ -74,7 +74,7 @@ function vesselWords(port, vessel, look) {
   const visit = port.visits.find(each => each.id === vessel.visit);
   const lines = [[`${metres(vessel.length, vessel.sd)}`, `long, ${scoreWords(vessel, 3)}`]];
   if (vessel.cut) lines.push(["", "The length is a lower bound: cut by cloud or the edge."]);
-  if (vessel.kind === "fixed") lines.push(["Taken for fixed structure:", "the port itself looks like a hull here. Counted nowhere."]);
+  if (vessel.kind === "fixed") lines.push(["Taken for fixed structure:", `the port’s own background looks like a hull here${vessel.seen ? `, and the same is seen in ${vessel.seen[0]} of ${vessel.seen[1]} clear looks` : ""}. Inferred; counted nowhere. If it is a ship, say so in the review.`]);
   if (vessel.review) lines.push(["Reviewers:", reviewWords(vessel)]);
   const heading = vessel.heading === null ? "unknown" : `${vessel.heading}° or ${(vessel.heading + 180) % 360}°`;
   lines.push(["", `Beam ${metres(vessel.beam, null)}, heading ${heading}`]);
