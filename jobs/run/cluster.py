@@ -16,7 +16,7 @@ from typing import Any
 import dask
 from dask.system import CPU_COUNT
 from dask.utils import parse_timedelta
-from distributed import Client, LocalCluster, Security, performance_report
+from distributed import Client, Future, LocalCluster, Security, performance_report
 from distributed.comm.core import FatalCommClosedError
 from distributed.comm.core import connect as reach
 from distributed.versions import VersionMismatchWarning
@@ -39,6 +39,8 @@ WAIT_FOR_WORKERS_S = 60.0
 CONNECT_TIMEOUT = "20s"
 REPORT_TIMEOUT_S = 60.0
 COUNT_TIMEOUT_S = 30.0
+HOLD_S = 10.0
+"""Of the call that a cluster without workers gets: longer than they are looked at."""
 MEMORY_S = 5.0
 NEARLY_FULL = 0.7
 """Share of its limit from which a worker's memory is worth a word; Dask pauses it at .8."""
@@ -179,13 +181,14 @@ def _check(
     with raising_cluster_lost(client, at_once=True):
         _check_scheduler(client)
         while True:
-            _wait_for_workers(client, wait_s, needs, tell)
+            call = _wait_for_workers(client, wait_s, needs, tell)
             found = client.run(installed, on_error="return")
             broken = client.run(check_setup, on_error="return")
             here = {each: it for each, it in found.items() if not isinstance(it, OSError)}
             if here or time.monotonic() > until:
                 break  # else a cluster that adapts has taken its workers away again
             time.sleep(min(1.0, wait_s / 10))
+        del call
     for worker, other in differences(here).items():
         raise ClusterError(f"worker {worker} has {other}: {SAME}")
     for worker, fault in broken.items():
@@ -212,21 +215,22 @@ def _wait_for_workers(
     wait_s: float,
     needs: Collection[str],
     tell: Callable[[str], object] = unheard,
-) -> None:
-    """Return when a worker is there, and one that offers each resource needed."""
+) -> Future[None] | None:
+    """Return when a worker is there, and one that offers each resource needed.
+
+    Where that took time, a call of HOLD_S is returned: as long as it is kept, a cluster that starts
+    workers only for tasks has a reason to keep one.
+    """
     until = time.monotonic() + wait_s
-    call = client.submit(time.sleep, 0, pure=False)  # a cluster that adapts starts them for tasks
-    told = False
-    try:
-        while (missing := _missing(client, needs)) is not None:
-            if time.monotonic() > until:
-                raise ClusterError(_no_worker(missing, wait_s))
-            if not told:
-                told = True
-                tell(f"waiting for workers, up to {wait_s:.0f} s ...")
-            time.sleep(min(1.0, max(wait_s, 1.0) / 10))
-    finally:
-        call.release()
+    call: Future[None] | None = None
+    while (missing := _missing(client, needs)) is not None:
+        if time.monotonic() > until:
+            raise ClusterError(_no_worker(missing, wait_s))
+        if call is None:
+            call = client.submit(time.sleep, HOLD_S, pure=False)
+            tell(f"waiting for workers, up to {wait_s:.0f} s ...")
+        time.sleep(min(1.0, max(wait_s, 1.0) / 10))
+    return call
 
 
 def _missing(client: Client, needs: Collection[str]) -> str | None:

@@ -74,9 +74,10 @@ def test_a_scheduler_lost_while_connecting_is_a_lost_cluster(
     with remote_cluster(tmp_path) as remote:
         wait = cluster._wait_for_workers
 
-        def then_gone(*arguments: Any) -> None:
-            wait(*arguments)
+        def then_gone(*arguments: Any) -> Any:
+            call = wait(*arguments)
             remote.kill_scheduler()
+            return call
 
         monkeypatch.setattr(cluster, "_wait_for_workers", then_gone)
         with pytest.raises(ClusterLostError, match="is gone"), connect(remote.address):
