@@ -162,7 +162,7 @@ def with_ships(
     for row in (35, height - 36):
         for column in range(40, width - 40, 60):
             lie_at(row, column, looks, hulls, never_free, random)
-    return [np.round(np.clip(look, 0.004, 1) * 255).astype(np.float32) / 255 for look in looks]
+    return [(np.round(np.clip(look, 0.004, 1) * 255) / 255).astype(np.float32) for look in looks]
 
 
 def lie_at(
@@ -173,13 +173,13 @@ def lie_at(
     never_free: bool,
     random: np.random.Generator,
 ) -> None:
-    first = hulls[random.integers(len(hulls))]
+    first = hulls[int(random.integers(len(hulls)))]
     like = [hull for hull in hulls if abs(hull.length_m / first.length_m - 1) < 0.15]
     heading, same = random.uniform(0, 180), not never_free and random.random() < 0.5
     paint = "as it is" if never_free else str(random.choice(PAINTS))
     times = len(looks) if never_free else random.integers(1, 4)
     for number in random.choice(len(looks), times, replace=False):
-        hull = first if same else like[random.integers(len(like))]
+        hull = first if same else like[int(random.integers(len(like)))]
         colour, share = hull.turned(heading + 180 * random.integers(2), paint, random)
         half = share.shape[0] // 2
         at = slice(row - half, row + half + 1), slice(column - half, column + half + 1)

@@ -292,7 +292,7 @@ def test_a_pixel_of_the_background_is_one_look_the_calmest_but_a_tenth(count: in
     found = background(looks)
     assert found is not None
     stack = np.stack(looks)
-    known = np.isfinite(stack).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(stack).all(axis=1))
     unknown = known.sum(axis=0) < LEAST_LOOKS
     assert np.array_equal(np.isnan(found), np.broadcast_to(unknown, found.shape))
     for at in zip(*np.nonzero(~unknown), strict=True):
