@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,13 +13,29 @@ from jobs.visits.occupancy.agreement import agreement_of_sightings
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterior
-from jobs.visits.occupancy.likelihood import Looks, at_points, looks_of
+from jobs.visits.occupancy.likelihood import at_points, looks_of
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.partial_pooling import Member
 from jobs.visits.occupancy.prior import LENGTH_STEP, BerthPrior, Points, length_classes
+from jobs.visits.occupancy.rate_changes import PRIOR_POINTS, drawn_factors
+from jobs.visits.occupancy.rate_levels import (
+    DIMENSIONS,
+    NAMES,
+    Levels,
+    capped,
+    drawn_kinds,
+    kinds_of_traffic,
+    levels_of,
+    month_borders,
+    moved_from_first,
+    with_borders,
+)
 
 NO_DETECTOR = Detector("none", 0.5, 0.0, 0.0, 0.01, 0.0)
 """Placeholder of a panel without looks; its figures have no effect."""
+FULL = 10.0
+"""Ships that come in the time of a stay beyond which a greater rate is no other traffic: the berth
+is full all but a tenth of the time."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +52,27 @@ class BerthFit:
         return self.panel.detectors or (NO_DETECTOR,)
 
     @cached_property
+    def normal(self) -> NDArray[np.float64]:
+        """(point, number), standard normal under the prior, the first that of the mean rate."""
+        prior, sampled = self.prior, self.sampled
+        kinds = kinds_of_traffic(prior.changes, month_borders(self.panel.origin, self.panel.days))
+        moved, _ = moved_from_first(prior.changes, kinds, sampled.normal, self.kind, prior.rate_sd)
+        return moved
+
+    @property
+    def kind(self) -> NDArray[np.intp]:
+        """(point,), the kind of traffic."""
+        return self.sampled.choice // len(self.prior.stages)
+
+    @cached_property
     def points(self) -> Points:
         """The parameters at every sampled point."""
-        return self.prior.points(self.sampled.normal, self.sampled.choice, self.detectors)
+        stages = self.sampled.choice % len(self.prior.stages)
+        return self.prior.points(self.normal, stages, self.detectors)
+
+    def levels(self, chosen: NDArray[np.intp]) -> Levels:
+        """The levels of the rate at some of the points."""
+        return _levels(self.prior, self.normal[chosen], self.kind[chosen], self.points.take(chosen))
 
     @property
     def member(self) -> Member:
@@ -46,12 +80,26 @@ class BerthFit:
         sensors = [detector.sensor for detector in self.detectors]
         recall = [f"recall {sensor} at quays" for sensor in sensors]
         false = [f"false_alarms {sensor} at quays" for sensor in sensors]
-        return Member(self.sampled, ("rate", "dwell", "length", "sd_of_length", *recall, *false))
+        names = ("rate", "dwell", "length", "sd_of_length", *recall, *false)
+        changes = NAMES[: self.sampled.normal.shape[1] - len(names)]
+        return Member(replace(self.sampled, normal=self.normal), (*names, *changes))
+
+    def prior_calls_per_day(self, seed: int) -> NDArray[np.float64]:
+        """As ``BerthPosterior.calls_per_day``, before any look."""
+        rng = np.random.default_rng([seed, 5])
+        borders = month_borders(self.panel.origin, self.panel.days)
+        kinds = kinds_of_traffic(self.prior.changes, borders)
+        normal = rng.standard_normal((PRIOR_POINTS, self.sampled.normal.shape[1]))
+        kind = drawn_kinds(self.prior.changes, kinds, PRIOR_POINTS, rng)
+        points = self.prior.points(normal, np.zeros_like(kind), self.detectors)
+        levels = _levels(self.prior, normal, kind, points)
+        return _calls(points, drawn_factors(levels, len(borders) + 1, rng))
 
     def posterior(self, chosen: NDArray[np.intp], seed: int) -> BerthPosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
-        return BerthPosterior(self, _histories(self, chosen, rng), chosen)
+        draws, factors = _histories(self, chosen, rng)
+        return BerthPosterior(self, draws, chosen, factors)
 
 
 @dataclass(frozen=True)
@@ -62,6 +110,13 @@ class BerthPosterior:
     draws: StayDraws
     chosen: NDArray[np.intp]
     """(draw,), the sampled point behind each history."""
+    factors: NDArray[np.float64]
+    """(draw, calendar month), by which the rate of each month is greater than the point's."""
+
+    @property
+    def calls_per_day(self) -> NDArray[np.float64]:
+        """(draw, calendar month), ships a day in the long run, if the month's rate held on."""
+        return _calls(self.points, self.factors)
 
     @property
     def points(self) -> Points:
@@ -107,17 +162,23 @@ def sample_berth(
     like: a posterior that this one may resemble, where the search begins.
     """
     detectors = panel.detectors or (NO_DETECTOR,)
-    looks = looks_of(panel)
+    borders = month_borders(panel.origin, panel.days)
+    looks, month, _ = with_borders(looks_of(panel), borders)
+    stages, kinds = len(prior.stages), kinds_of_traffic(prior.changes, borders)
 
     def log_likelihood(
         normal: NDArray[np.float64], choice: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        return at_points(looks, prior.points(normal, choice, detectors))
+        kind = choice // stages
+        normal, likelier = moved_from_first(prior.changes, kinds, normal, kind, prior.rate_sd)
+        points = prior.points(normal, choice % stages, detectors)
+        levels = _levels(prior, normal, kind, points)
+        return likelier + at_points(looks, month, levels, points)
 
     sampled = sample_posterior(
         log_likelihood,
-        prior.dimensions(len(detectors)),
-        len(prior.stages),
+        prior.dimensions(len(detectors)) + (DIMENSIONS if kinds > 1 else 0),
+        stages * kinds,
         seed,
         least_effective=least_effective,
         like=like,
@@ -125,21 +186,40 @@ def sample_berth(
     return BerthFit(panel, prior, sampled)
 
 
-def _histories(fit: BerthFit, chosen: NDArray[np.intp], rng: np.random.Generator) -> StayDraws:
+def _calls(points: Points, factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    rate = points.rate[:, None] * factors
+    return np.asarray(rate / (1 + rate * points.dwell[:, None]), np.float64)
+
+
+def _levels(
+    prior: BerthPrior, normal: NDArray[np.float64], kind: NDArray[np.intp], points: Points
+) -> Levels:
+    levels = levels_of(prior.changes, normal, kind)
+    return capped(levels, FULL / (points.rate * points.dwell))
+
+
+def _histories(
+    fit: BerthFit, chosen: NDArray[np.intp], rng: np.random.Generator
+) -> tuple[StayDraws, NDArray[np.float64]]:
+    """The stays of each history, and the factors of its rate by month."""
     panel = fit.panel
-    looks: Looks = looks_of(panel)
+    borders = month_borders(panel.origin, panel.days)
+    looks, month, look_of = with_borders(looks_of(panel), borders)
     different, times = np.unique(chosen, return_counts=True)
     points = fit.points.take(different)
-    drawn: NDArray[np.float64] = berth_hmm.histories(  # type: ignore[call-arg]
-        looks, *points.arrays, times, rng
+    drawn, by_month = berth_hmm.histories(  # type: ignore[call-arg]
+        looks, month, fit.levels(different), *points.arrays, times, rng
     )
+    factors = np.empty_like(by_month)
+    factors[np.argsort(chosen, kind="stable")] = by_month
     rows = in_order(drawn, chosen)
-    sighting = rows[:, 4].astype(np.intp) - 1  # look 0 is the start of the period
+    row = rows[:, 4].astype(np.intp)
+    sighting = np.where(row >= 0, look_of[row] - 1, -1)  # look 0 is the start of the period
     within = np.exp(LENGTH_STEP * (rng.random(len(rows)) - 0.5))
     visit = np.full(len(rows), -1, np.int32)
     seen = sighting >= 0
     visit[seen] = panel.visit[sighting[seen]]
-    return StayDraws(
+    stays = StayDraws(
         port=panel.port,
         berth=panel.berth,
         origin=panel.origin,
@@ -152,6 +232,7 @@ def _histories(fit: BerthFit, chosen: NDArray[np.intp], rng: np.random.Generator
         visit=visit,
         visit_ids=panel.visit_ids,
     )
+    return stays, factors
 
 
 def in_order(rows: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -32,14 +32,19 @@ TAIL = 1e-13
 
 
 @njit(cache=True)
-def lumped_after(start, rate, move, gap, result, work):
-    """Distribution over (empty, stage 1..k) after a gap; start, result and work are (k + 1,)."""
-    k = len(start) - 1
-    fastest = max(rate, move)
-    come, go = rate / fastest, move / fastest
+def lumped_after(start, rates, move, gap, result, work):
+    """Distribution over (empty, stage 1..k) after a gap, of each level of the rate.
+
+    start, result: (k + 1, level); work: (2, k + 1, level).
+    """
+    states = len(start)
+    k, levels = states - 1, len(rates)
+    fastest = max(rates.max(), move)
+    come, go = rates / fastest, move / fastest
     pieces = in_pieces(fastest * gap)
     mean = fastest * gap / pieces
-    work[:] = start
+    now, after = work[0], work[1]
+    now[:] = start
     for _ in range(pieces):
         result[:] = 0.0
         weight = math.exp(-mean)
@@ -47,18 +52,21 @@ def lumped_after(start, rate, move, gap, result, work):
         n = 0
         while covered < 1.0 - TAIL and n < most_jumps(mean):
             covered += weight
-            for s in range(k + 1):
-                result[s] += weight * work[s]
-            came, left = work[0] * come, work[k] * go
-            for s in range(k, 1, -1):
-                work[s] += (work[s - 1] - work[s]) * go
-            work[1] += came - work[1] * go
-            work[0] += left - came
+            for s in range(states):
+                for v in range(levels):
+                    result[s, v] += weight * now[s, v]
+            for s in range(2, states):
+                for v in range(levels):
+                    after[s, v] = now[s, v] + (now[s - 1, v] - now[s, v]) * go
+            for v in range(levels):
+                came = now[0, v] * come[v]
+                after[1, v] = now[1, v] + came - now[1, v] * go
+                after[0, v] = now[0, v] - came + now[k, v] * go
+            now, after = after, now
             n += 1
             weight *= mean / n
-        for s in range(k + 1):
-            result[s] /= covered
-            work[s] = result[s]
+        result /= covered
+        now[:] = result
 
 
 @njit(cache=True)
@@ -82,47 +90,64 @@ def same_ship(move, gap, k, chance):
 
 
 @njit(cache=True)
-def step(empty, ships, rate, move, gap, mix, scratch):
-    """Distribution after a gap: returns that of empty; ``ships`` (stage, class) in place."""
-    k, classes = ships.shape
-    lumped, after, work, chance, stayed = (
-        scratch[0, : k + 1],
-        scratch[1, : k + 1],
-        scratch[2, : k + 1],
-        scratch[3, :k],
-        scratch[4, :k],
-    )
-    lumped[0] = empty
+def step(empties, ships, rates, move, gap, mix, scratch):
+    """Moves the distribution by a gap, in place: empties (level,), ships (stage, level, class)."""
+    k, levels, classes = ships.shape
+    lumped, after, stayed = scratch[0, : k + 1], scratch[1, : k + 1], scratch[2, :k]
+    chance = np.empty(k)
+    lumped[0] = empties
     for j in range(k):
-        total = 0.0
-        for c in range(classes):
-            total += ships[j, c]
-        lumped[j + 1] = total
-    lumped_after(lumped, rate, move, gap, after, work)
+        for v in range(levels):
+            total = 0.0
+            for c in range(classes):
+                total += ships[j, v, c]
+            lumped[j + 1, v] = total
+    lumped_after(lumped, rates, move, gap, after, scratch[3:5, : k + 1])
     same_ship(move, gap, k, chance)
+    flat = ships.reshape(k, levels * classes)  # one long loop, for the compiler to vectorise
     for j in range(k - 1, -1, -1):  # downwards, so that ships[i < j] are still those before the gap
-        total = 0.0
-        for i in range(j + 1):
-            total += lumped[i + 1] * chance[j - i]
-        stayed[j] = total
-        new = max(after[j + 1] - stayed[j], 0.0)
-        for c in range(classes):
-            mass = 0.0
-            for i in range(j + 1):
-                mass += ships[i, c] * chance[j - i]
-            ships[j, c] = mass + mix[c] * new
-    return after[0]
+        flat[j] *= chance[0]
+        stayed[j] = lumped[j + 1] * chance[0]
+        for i in range(j):
+            here, before, share = flat[j], flat[i], chance[j - i]
+            for x in range(levels * classes):
+                here[x] += before[x] * share
+            for v in range(levels):
+                stayed[j, v] += lumped[i + 1, v] * share
+        for v in range(levels):
+            new = max(after[j + 1, v] - stayed[j, v], 0.0)
+            for c in range(classes):
+                ships[j, v, c] += mix[c] * new
+    empties[:] = after[0]
 
 
 @njit(cache=True)
-def stationary(ships, rate, dwell, mix):
-    """Stationary distribution: returns that of empty; fills ``ships`` (stage, class)."""
-    k, classes = ships.shape
-    occupied = rate * dwell / (1.0 + rate * dwell)
+def renew_levels(empties, ships, share, change):
+    """A month's border: with chance ``change`` the level is drawn anew, as likely as its share."""
+    k, levels, classes = ships.shape
+    new = change * share
+    total = empties.sum()
+    for v in range(levels):
+        empties[v] = (1.0 - change) * empties[v] + new[v] * total
     for j in range(k):
         for c in range(classes):
-            ships[j, c] = occupied / k * mix[c]
-    return 1.0 - occupied
+            total = 0.0
+            for v in range(levels):
+                total += ships[j, v, c]
+            for v in range(levels):
+                ships[j, v, c] = (1.0 - change) * ships[j, v, c] + new[v] * total
+
+
+@njit(cache=True)
+def stationary(empties, ships, rates, start, dwell, mix):
+    """Stationary distribution at each level, of levels as likely as ``start`` says; in place."""
+    k, levels, classes = ships.shape
+    for v in range(levels):
+        occupied = rates[v] * dwell / (1.0 + rates[v] * dwell)
+        empties[v] = (1.0 - occupied) * start[v]
+        for j in range(k):
+            for c in range(classes):
+                ships[j, v, c] = occupied * start[v] / k * mix[c]
 
 
 @njit(cache=True)
@@ -153,65 +178,86 @@ def look_likelihood(look, kind, clear, fits, false_fit, said, recall, false_alar
 
 
 @njit(cache=True)
-def update(empty, ships, at_empty, emission):
-    """Bayes update with the emissions, normalised; returns (empty, probability of the look)."""
-    total = empty * at_empty
-    k, classes = ships.shape
-    for j in range(k):
-        for c in range(classes):
-            ships[j, c] *= emission[c]
-            total += ships[j, c]
-    if total <= 0.0:
-        return empty, 0.0
-    ships /= total
-    return empty * at_empty / total, total
-
-
-@njit(cache=True)
-def forward_filter(looks, errors, rate, dwell, mix, empties, ships):
-    """Forward filter: fills empties (look,) and ships (look, stage, class); returns the log
-    likelihood of all looks.
-    """
-    time, detector, kind, clear, fits, false_fit, said = looks
-    recall, false_alarm = errors
-    k, classes = ships.shape[1:]
-    move = k / dwell
-    emission = np.empty(classes)
-    scratch = np.empty((5, k + 1))
-    current = np.empty((k, classes))
-    empty = stationary(current, rate, dwell, mix)
+def update(empties, ships, at_empty, emission):
+    """Bayes update with the emissions, normalised, in place; returns the look's probability."""
     total = 0.0
-    for i in range(len(time)):
-        if i > 0 and time[i] > time[i - 1]:
-            empty = step(empty, current, rate, move, time[i] - time[i - 1], mix, scratch)
-        d = detector[i]
-        at_empty = look_likelihood(
-            i, kind, clear, fits, false_fit, said, recall[d], false_alarm[d], emission
-        )
-        empty, chance = update(empty, current, at_empty, emission)
-        total += math.log(chance) if chance > 0.0 else -math.inf
-        empties[i] = empty
-        ships[i] = current
+    k, levels, classes = ships.shape
+    for v in range(levels):
+        empties[v] *= at_empty
+        total += empties[v]
+    for j in range(k):
+        for v in range(levels):
+            for c in range(classes):
+                ships[j, v, c] *= emission[c]
+                total += ships[j, v, c]
+    if total <= 0.0:
+        return 0.0
+    empties /= total
+    ships /= total
     return total
 
 
+@njit(cache=True)
+def forward_filter(looks, month, errors, traffic, dwell, mix, empties, ships):
+    """Forward filter: fills empties (look, level) and ships (look, stage, level, class), or keeps
+    the last look's only, where they have one row; returns the log likelihood of all looks.
+
+    traffic: the rate of each level, its chance at the start, and where a new one is drawn, all of
+    (level,); and the chance that it is where ``month`` (look,) changes, between two rows at the
+    same time.
+    """
+    time, detector, kind, clear, fits, false_fit, said = looks
+    recall, false_alarm = errors
+    rates, start, share, change = traffic
+    rows, k, levels, classes = ships.shape
+    emission = np.empty(classes)
+    scratch = np.empty((5, k + 1, levels))
+    empty, current = np.empty(levels), np.empty((k, levels, classes))
+    stationary(empty, current, rates, start, dwell, mix)
+    total = 0.0
+    for i in range(len(time)):
+        if i > 0 and month[i] != month[i - 1]:
+            renew_levels(empty, current, share, change)
+        elif i > 0 and time[i] > time[i - 1]:
+            step(empty, current, rates, k / dwell, time[i] - time[i - 1], mix, scratch)
+        if kind[i] != NO_LOOK:
+            d = detector[i]
+            at_empty = look_likelihood(
+                i, kind, clear, fits, false_fit, said, recall[d], false_alarm[d], emission
+            )
+            chance = update(empty, current, at_empty, emission)
+            total += math.log(chance) if chance > 0.0 else -math.inf
+        empties[i % rows] = empty
+        ships[i % rows] = current
+    return total
+
+
+@njit(cache=True)
+def traffic_of(point, rate, levels):
+    """Rates, chances at the start and of new levels, and the chance of a new one, of a point."""
+    size, factor, start, share, change = levels
+    n = size[point]
+    return rate[point] * factor[point, :n], start[point, :n], share[point, :n], change[point]
+
+
 @njit(cache=True, nogil=True)
-def log_likelihoods(looks, rate, dwell, stages, mix, recall, false_alarm):
+def log_likelihoods(looks, month, levels, rate, dwell, stages, mix, recall, false_alarm):
     """Log likelihood of all looks for each parameter point; (point,).
 
     looks: the arrays time, detector, kind, clear (look,), fits (look, class) and false_fit (look,):
     density of the measured length for a ship of the class, and for a false alarm; and ``said``
-    (look, 3), 1 where no reviewer spoke. Points: rate, dwell, stages (point,), mix (point, class),
-    recall (point, detector, class), false_alarm (point, detector).
+    (look, 3), 1 where no reviewer spoke. month: (look,), see ``forward_filter``. Points: levels
+    as in ``rate_levels``; rate, dwell, stages (point,), mix (point, class), recall (point,
+    detector, class), false_alarm (point, detector).
     """
     points, classes = mix.shape
-    number = len(looks[0])
     found = np.empty(points)
     for p in range(points):
-        empties = np.empty(number)
-        ships = np.empty((number, stages[p], classes))
+        traffic = traffic_of(p, rate, levels)
+        empties = np.empty((1, levels[0][p]))
+        ships = np.empty((1, stages[p], levels[0][p], classes))
         errors = (recall[p], false_alarm[p])
-        found[p] = forward_filter(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
+        found[p] = forward_filter(looks, month, errors, traffic, dwell[p], mix[p], empties, ships)
     return found
 
 
@@ -285,37 +331,55 @@ def previous_state_weights(empty, ships, stage, class_, rate, move, gap, mix):
 
 
 @njit(cache=True)
-def sample_states(time, empties, ships, rate, move, mix, rng):
+def sample_level(masses, after, share, change, rng):
+    """The level before a month's border, given that after it; masses (level,) of the state."""
+    weights = masses * change * share[after]
+    weights[after] += masses[after] * (1.0 - change)
+    return sample_index(weights, rng.random())
+
+
+@njit(cache=True)
+def sample_states(time, month, empties, ships, traffic, move, mix, rng):
     """Backward sampling: one draw of the states at the looks given all of them.
 
-    Returns (look,): stage (-1 for empty), class, and whether the berth was empty at some moment
-    since the look before.
+    Returns (look,): stage (-1 for empty), class, level, and whether the berth was empty at some
+    moment since the look before.
     """
-    looks, k, classes = ships.shape
+    rates, _, share, change = traffic
+    looks, k, levels, classes = ships.shape
     stage = np.full(looks, -1, np.int32)
     class_ = np.zeros(looks, np.int32)
+    level = np.zeros(looks, np.int32)
     emptied = np.zeros(looks, np.bool_)
-    last = np.empty(1 + k * classes)
-    last[0] = empties[-1]
-    last[1:] = ships[-1].copy().reshape(k * classes)
+    last = np.concatenate((empties[-1], ships[-1].copy().reshape(k * levels * classes)))
     chosen = sample_index(last, rng.random())
-    if chosen > 0:
-        stage[-1], class_[-1] = (chosen - 1) // classes, (chosen - 1) % classes
+    if chosen < levels:
+        level[-1] = chosen
+    else:
+        stage[-1], rest = divmod(chosen - levels, levels * classes)
+        level[-1], class_[-1] = divmod(rest, classes)
     for i in range(looks - 2, -1, -1):
+        stage[i], class_[i], level[i] = stage[i + 1], class_[i + 1], level[i + 1]
+        if month[i + 1] != month[i]:
+            masses = ships[i, stage[i], :, class_[i]] if stage[i] >= 0 else empties[i]
+            level[i] = sample_level(masses, level[i + 1], share, change, rng)
+            continue
         gap = time[i + 1] - time[i]
         if gap <= 0.0:
-            stage[i], class_[i] = stage[i + 1], class_[i + 1]
             continue
+        v = level[i]
         weights = previous_state_weights(
-            empties[i], ships[i], stage[i + 1], class_[i + 1], rate, move, gap, mix
+            empties[i, v], ships[i, :, v], stage[i + 1], class_[i + 1], rates[v], move, gap, mix
         )
         chosen = sample_index(weights, rng.random())
         emptied[i + 1] = chosen <= k
         if chosen > k:
-            stage[i], class_[i] = chosen - k - 1, class_[i + 1]
+            stage[i] = chosen - k - 1
         elif chosen > 0:
-            stage[i], class_[i] = chosen - 1, sample_index(ships[i, chosen - 1], rng.random())
-    return stage, class_, emptied
+            stage[i], class_[i] = chosen - 1, sample_index(ships[i, chosen - 1, v], rng.random())
+        else:
+            stage[i], class_[i] = -1, 0
+    return stage, class_, level, emptied
 
 
 @njit(cache=True)
@@ -382,14 +446,16 @@ def true_sighting(look, looks, recall, false_alarm, class_, rng):
 
 
 @njit(cache=True)
-def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
+def stays(looks, month, errors, traffic, dwell, mix, empties, ships, rng):
     """The stays of one history: (stay, 4) arrival, departure, class and first true sighting or
-    -1.
+    -1; and the level at every look.
     """
     time, detector, kind = looks[0], looks[1], looks[2]
     k = ships.shape[1]
     move = k / dwell
-    stage, class_, emptied = sample_states(time, empties, ships, rate, move, mix, rng)
+    stage, class_, level, emptied = sample_states(
+        time, month, empties, ships, traffic, move, mix, rng
+    )
     rows = np.empty((64, 4))
     n = 0
     present = stage[0] >= 0
@@ -402,7 +468,8 @@ def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
         if emptied[i]:
             origin = stage[i - 1] if stage[i - 1] >= 0 else k
             target = k + 1 + stage[i] if stage[i] >= 0 else k
-            for moment in bridge(origin, target, k, rate, move, time[i] - time[i - 1], rng):
+            rate, gap = traffic[0][level[i]], time[i] - time[i - 1]
+            for moment in bridge(origin, target, k, rate, move, gap, rng):
                 present = not present
                 if present:
                     ship[0], ship[2], ship[3] = (
@@ -426,7 +493,7 @@ def stays(looks, errors, rate, dwell, mix, empties, ships, rng):
         rows = with_room(rows, n)
         rows[n] = ship
         n += 1
-    return rows[:n]
+    return rows[:n], level
 
 
 @njit(cache=True)
@@ -440,28 +507,36 @@ def with_room(rows, n):
 
 
 @njit(cache=True, nogil=True)
-def histories(looks, rate, dwell, stages, mix, recall, false_alarm, times, rng):
-    """Histories of each parameter point: (stay, 5) history, arrival, departure, class, sighting.
+def histories(looks, month, levels, rate, dwell, stages, mix, recall, false_alarm, times, rng):
+    """Histories of each parameter point: (stay, 5) history, arrival, departure, class, sighting;
+    and (history, month), the factor of the rate.
 
     Arguments as for log_likelihoods; the first and the last look are the ends of the
     period. ``times`` (point,) is the number of histories of each point. A stay's sighting is
     the first look that truly detected it, or -1.
     """
     points, classes = mix.shape
-    number = len(looks[0])
+    number = len(month)
     rows = np.empty((256, 5))
+    factors = np.empty((times.sum(), month[-1] + 1))
     n = 0
     history = 0
     for p in range(points):
-        empties = np.empty(number)
-        ships = np.empty((number, stages[p], classes))
+        traffic = traffic_of(p, rate, levels)
+        empties = np.empty((number, levels[0][p]))
+        ships = np.empty((number, stages[p], levels[0][p], classes))
         errors = (recall[p], false_alarm[p])
-        forward_filter(looks, errors, rate[p], dwell[p], mix[p], empties, ships)
+        forward_filter(looks, month, errors, traffic, dwell[p], mix[p], empties, ships)
         for _ in range(times[p]):
-            for stay in stays(looks, errors, rate[p], dwell[p], mix[p], empties, ships, rng):
+            found, level = stays(
+                looks, month, errors, traffic, dwell[p], mix[p], empties, ships, rng
+            )
+            for stay in found:
                 rows = with_room(rows, n)
                 rows[n, 0] = history
                 rows[n, 1:] = stay
                 n += 1
+            for i in range(number):
+                factors[history, month[i]] = levels[1][p, level[i]]
             history += 1
-    return rows[:n]
+    return rows[:n], factors

@@ -2,7 +2,8 @@
 
 Ships come at a rate while there is room, and each leaves after an exponential stay of its own:
 M/M/n/n, and M/M/infinity where nothing limits it. The state is the number of ships, 0..most; looks
-detect each of them with the same probability, and report false alarms.
+detect each of them with the same probability, and report false alarms. The rate has levels that may
+change at month borders (``rate_levels``).
 """
 
 from __future__ import annotations
@@ -18,49 +19,59 @@ from jobs.visits.occupancy.berth_hmm import (
     in_pieces,
     most_jumps,
     sample_index,
+    sample_level,
+    traffic_of,
     with_room,
 )
 
+NEGLIGIBLE = 1e-16
+"""Mass of a number of ships that adds nothing, at the upper end of a distribution of sum 1."""
+
 
 @njit(cache=True)
-def jump_chances(most, rate, leave):
+def jump_chances(most, rates, leave):
     """Jump probabilities of the uniformised Markov chain and the rate of its jumps.
 
-    (3, ship + 2): to stay, to gain a ship, to lose one, by number of ships, padded with zeros.
+    (3, ship + 2, level): to stay, to gain a ship, to lose one, by number of ships, padded with
+    zeros.
     """
-    fastest = rate + most * leave
-    chances = np.zeros((3, most + 3))
+    fastest = rates.max() + most * leave
+    chances = np.zeros((3, most + 3, len(rates)))
     for s in range(most + 1):
-        chances[1, s + 1] = rate / fastest if s < most else 0.0
-        chances[2, s + 1] = s * leave / fastest
-        chances[0, s + 1] = 1.0 - chances[1, s + 1] - chances[2, s + 1]
+        for v in range(len(rates)):
+            chances[1, s + 1, v] = rates[v] / fastest if s < most else 0.0
+            chances[2, s + 1, v] = s * leave / fastest
+            chances[0, s + 1, v] = 1.0 - chances[1, s + 1, v] - chances[2, s + 1, v]
     return chances, fastest
 
 
 @njit(cache=True)
-def jump(mass, chances, backwards, work):
-    """One jump of a distribution; backwards, of the probability to reach a target; in place."""
+def jump(mass, chances, backwards, after):
+    """One jump of distributions (ship + 2, level); backwards, of the probability to reach a target;
+    fills ``after``.
+    """
     idle, up, down = chances[0], chances[1], chances[2]
-    if backwards:
-        for s in range(1, len(mass) - 1):
-            work[s] = mass[s] * idle[s] + mass[s + 1] * up[s] + mass[s - 1] * down[s]
-    else:
-        for s in range(1, len(mass) - 1):
-            work[s] = mass[s] * idle[s] + mass[s - 1] * up[s - 1] + mass[s + 1] * down[s + 1]
-    mass[1:-1] = work[1:-1]
+    for s in range(1, len(mass) - 1):
+        for v in range(mass.shape[1]):
+            if backwards:
+                come, gone = mass[s + 1, v] * up[s, v], mass[s - 1, v] * down[s, v]
+            else:
+                come, gone = mass[s - 1, v] * up[s - 1, v], mass[s + 1, v] * down[s + 1, v]
+            after[s, v] = mass[s, v] * idle[s, v] + come + gone
 
 
 @njit(cache=True)
-def advance_limited(mass, rate, leave, gap, backwards):
-    """Distribution after a gap, in place, with a limit to the number: by uniformisation.
+def advance_limited(mass, rates, leave, gap, backwards):
+    """Distributions (ship, level) after a gap, in place, with a limit to the number: by
+    uniformisation.
 
     Backwards: the probability to reach a target.
     """
-    most = len(mass) - 1
-    chances, fastest = jump_chances(most, rate, leave)
+    most, levels = len(mass) - 1, len(rates)
+    chances, fastest = jump_chances(most, rates, leave)
     pieces = in_pieces(fastest * gap)
     mean = fastest * gap / pieces
-    now, work = np.zeros(most + 3), np.zeros(most + 3)
+    now, after = np.zeros((most + 3, levels)), np.zeros((most + 3, levels))
     now[1:-1] = mass
     for _ in range(pieces):
         mass[:] = 0.0
@@ -70,8 +81,10 @@ def advance_limited(mass, rate, leave, gap, backwards):
         while covered < 1.0 - TAIL and n < most_jumps(mean):
             covered += weight
             for s in range(most + 1):
-                mass[s] += weight * now[s + 1]
-            jump(now, chances, backwards, work)
+                for v in range(levels):
+                    mass[s, v] += weight * now[s + 1, v]
+            jump(now, chances, backwards, after)
+            now, after = after, now
             n += 1
             weight *= mean / n
         mass /= covered
@@ -79,27 +92,38 @@ def advance_limited(mass, rate, leave, gap, backwards):
 
 
 @njit(cache=True)
-def advance_unlimited(mass, rate, leave, gap):
-    """Distribution after a gap, in place, without a limit to the number.
+def advance_unlimited(mass, rates, leave, gap):
+    """Distributions (ship, level) after a gap, in place, without a limit to the number.
 
     Ships present stay independently, and new ones that stay are Poisson (Eick, Massey and Whitt
     1993): a thinning and a convolution, for any gap. The last state holds the rest.
     """
-    most = len(mass) - 1
+    states, levels = mass.shape
     stays = math.exp(-leave * gap)
-    left = np.zeros(most + 1)
-    for s in range(most, -1, -1):  # Horner: thin what there is by one ship more
-        for v in range(most - s, 0, -1):
-            left[v] = stays * left[v - 1] + (1 - stays) * left[v]
-        left[0] = (1 - stays) * left[0] + mass[s]
-    come = rate / leave * (1 - stays)
+    highest = states - 1
+    while highest > 0 and mass[highest].max() <= NEGLIGIBLE:
+        highest -= 1
+    left, thinner = np.zeros(states * levels), np.zeros(states * levels)
+    for s in range(highest, -1, -1):  # Horner: thin what there is by one ship more
+        for v in range(levels):
+            thinner[v] = (1 - stays) * left[v] + mass[s, v]
+        for x in range(levels, (highest - s + 1) * levels):
+            thinner[x] = stays * left[x - levels] + (1 - stays) * left[x]
+        left, thinner = thinner, left
+    total = mass.sum(axis=0)
     mass[:] = 0.0
-    new = math.exp(-come)
-    for n in range(most + 1):
-        for s in range(n, most + 1):
-            mass[s] += new * left[s - n]
-        new *= come / (n + 1)
-    mass[most] += max(0.0, 1.0 - mass.sum())
+    flat = mass.reshape(states * levels)
+    come = rates / leave * (1 - stays)
+    each, present = np.empty(states * levels), (highest + 1) * levels
+    for x in range(present):
+        each[x] = come[x % levels]
+        left[x] *= math.exp(-each[x])
+    for n in range(int(min(states, most_jumps(come.max())))):
+        for x in range(min(present, (states - n) * levels)):
+            flat[n * levels + x] += left[x]
+            left[x] *= each[x] / (n + 1)
+    for v in range(levels):
+        mass[-1, v] += max(0.0, total[v] - mass[:, v].sum())
 
 
 @njit(cache=True)
@@ -108,7 +132,7 @@ def towards(target, most, limited, rate, leave, gap):
     chance = np.zeros(most + 1)
     if limited:
         chance[target] = 1.0
-        advance_limited(chance, rate, leave, gap, True)
+        advance_limited(chance.reshape(most + 1, 1), np.array([rate]), leave, gap, True)
     else:
         stays = math.exp(-leave * gap)
         # ships that stay plus new ones: the same sum as detected ships plus false alarms
@@ -117,12 +141,27 @@ def towards(target, most, limited, rate, leave, gap):
 
 
 @njit(cache=True)
-def stationary(mass, rate, leave):
-    """Stationary distribution of the number of ships: Poisson, truncated at the limit."""
-    mass[0] = 1.0
-    for s in range(1, len(mass)):
-        mass[s] = mass[s - 1] * rate / (s * leave)
-    mass /= mass.sum()
+def stationary(mass, rates, start, leave):
+    """Stationary distribution of the number of ships at each level, of levels as likely as
+    ``start`` says: Poisson, truncated at the limit; fills mass (ship, level).
+    """
+    for v in range(len(rates)):
+        # by logarithms: a busy level's first term would underflow
+        load = math.log(rates[v] / leave)
+        logs = np.zeros(len(mass))
+        for s in range(1, len(mass)):
+            logs[s] = logs[s - 1] + load - math.log(s)
+        found = np.exp(logs - logs.max())
+        mass[:, v] = start[v] * found / found.sum()
+
+
+@njit(cache=True)
+def renew_levels(mass, share, change):
+    """A month's border: with chance ``change`` the level is drawn anew; mass (ship, level)."""
+    for s in range(len(mass)):
+        total = mass[s].sum()
+        for v in range(len(share)):
+            mass[s, v] = (1.0 - change) * mass[s, v] + change * share[v] * total
 
 
 @njit(cache=True)
@@ -163,20 +202,27 @@ def reviewed_likelihood(vessels, chance, false_alarms, of_reports, of_missed, em
 
 
 @njit(cache=True)
-def forward_filter(looks, limited, rate, leave, recall, false_alarm, masses):
-    """Forward filter: fills masses (look, ship); returns the log likelihood of all looks."""
+def forward_filter(looks, month, limited, traffic, leave, recall, false_alarm, masses):
+    """Forward filter: fills masses (look, ship, level), or keeps the last look's only, where it has
+    one row; returns the log likelihood of all looks.
+
+    month and traffic as for the forward filter of ``berth_hmm``.
+    """
     time, detector, kind, clear, vessels, reviewed, of_reports, of_missed = looks
-    states = masses.shape[1]
-    mass, emission = np.empty(states), np.empty(states)
-    stationary(mass, rate, leave)
+    rates, start, share, change = traffic
+    rows, states, levels = masses.shape
+    mass, emission = np.empty((states, levels)), np.empty(states)
+    stationary(mass, rates, start, leave)
     total = 0.0
     for i in range(len(time)):
-        if i > 0 and time[i] > time[i - 1]:
+        if i > 0 and month[i] != month[i - 1]:
+            renew_levels(mass, share, change)
+        elif i > 0 and time[i] > time[i - 1]:
             gap = time[i] - time[i - 1]
             if limited:
-                advance_limited(mass, rate, leave, gap, False)
+                advance_limited(mass, rates, leave, gap, False)
             else:
-                advance_unlimited(mass, rate, leave, gap)
+                advance_unlimited(mass, rates, leave, gap)
         if kind[i] != NO_LOOK:
             d = detector[i]
             chance, false = recall[d] * clear[i], false_alarm[d] * clear[i]
@@ -186,29 +232,33 @@ def forward_filter(looks, limited, rate, leave, recall, false_alarm, masses):
                 )
             else:
                 count_likelihood(vessels[i], chance, false, emission)
-            mass *= emission
-            likelihood = mass.sum()
+            likelihood = 0.0
+            for s in range(states):
+                for v in range(levels):
+                    mass[s, v] *= emission[s]
+                    likelihood += mass[s, v]
             if not likelihood > 0.0:
                 return -math.inf
             total += math.log(likelihood)
             mass /= likelihood
-        masses[i] = mass
+        masses[i % rows] = mass
     return total
 
 
 @njit(cache=True, nogil=True)
-def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
+def log_likelihoods(looks, month, most, limited, levels, rate, dwell, recall, false_alarm):
     """Log likelihood of all looks for each parameter point; (point,).
 
     looks: time, detector, kind, clear, vessels, reviewed (look,), and what reviewers said, as
-    ``reviews_of`` gives it. Points: rate and dwell (point,), recall and false_alarm (point,
-    detector).
+    ``reviews_of`` gives it. Points: levels as in ``rate_levels``; rate and dwell
+    (point,), recall and false_alarm (point, detector).
     """
     found = np.empty(len(rate))
-    masses = np.empty((len(looks[0]), most + 1))
     for p in range(len(rate)):
+        traffic = traffic_of(p, rate, levels)
+        masses = np.empty((1, most + 1, len(traffic[0])))
         found[p] = forward_filter(
-            looks, limited, rate[p], 1 / dwell[p], recall[p], false_alarm[p], masses
+            looks, month, limited, traffic, 1 / dwell[p], recall[p], false_alarm[p], masses
         )
     return found
 
@@ -216,30 +266,28 @@ def log_likelihoods(looks, most, limited, rate, dwell, recall, false_alarm):
 @njit(cache=True)
 def bridge_limited(origin, target, most, rate, leave, gap, rng):
     """As ``bridge``, with a limit to the number."""
-    chances, fastest = jump_chances(most, rate, leave)
+    chances, fastest = jump_chances(most, np.array([rate]), leave)
     mean = fastest * gap
     limit = int(most_jumps(mean))
     # reach[n, 1 + s]: probability to reach the target from s ships by n jumps
-    reach = np.zeros((limit + 1, most + 3))
+    reach = np.zeros((limit + 1, most + 3, 1))
     reach[0, 1 + target] = 1.0
-    work = np.zeros(most + 3)
     weights = np.empty(limit + 1)
     log_weight = -mean
     for n in range(limit + 1):
         if n > 0:
             log_weight += math.log(mean / n)
-            reach[n] = reach[n - 1]
-            jump(reach[n], chances, True, work)
-        weights[n] = math.exp(log_weight) * reach[n, 1 + origin]
+            jump(reach[n - 1], chances, True, reach[n])
+        weights[n] = math.exp(log_weight) * reach[n, 1 + origin, 0]
     jumps = sample_index(weights, rng.random())
     clock = np.sort(rng.random(jumps)) * gap
     moments, changes = np.empty(jumps), np.empty(jumps, np.int8)
     found = 0
     s = 1 + origin
     for n in range(jumps):
-        left = reach[jumps - n - 1]
-        up, down = chances[1, s] * left[s + 1], chances[2, s] * left[s - 1]
-        at = rng.random() * (up + down + chances[0, s] * left[s])
+        left = reach[jumps - n - 1, :, 0]
+        up, down = chances[1, s, 0] * left[s + 1], chances[2, s, 0] * left[s - 1]
+        at = rng.random() * (up + down + chances[0, s, 0] * left[s])
         if at < up + down:
             moments[found], changes[found] = clock[n], 1 if at < up else -1
             s += changes[found]
@@ -294,27 +342,36 @@ def bridge(origin, target, most, limited, rate, leave, gap, rng):
 
 
 @njit(cache=True)
-def sample_numbers(time, limited, masses, rate, leave, rng):
-    """Backward sampling: one draw of the number of ships at the looks given all; (look,)."""
-    looks, states = masses.shape
-    ships = np.empty(looks, np.int64)
-    ships[-1] = sample_index(masses[-1], rng.random())
+def sample_numbers(time, month, limited, masses, traffic, leave, rng):
+    """Backward sampling: one draw of the number of ships and of the level at the looks given all;
+    two of (look,).
+    """
+    rates, _, share, change = traffic
+    looks, states, levels = masses.shape
+    ships, level = np.empty(looks, np.int64), np.empty(looks, np.int64)
+    last = sample_index(masses[-1].copy().reshape(states * levels), rng.random())
+    ships[-1], level[-1] = divmod(last, levels)
     for i in range(looks - 2, -1, -1):
-        gap = time[i + 1] - time[i]
-        if gap <= 0.0:
-            ships[i] = ships[i + 1]
+        ships[i], level[i] = ships[i + 1], level[i + 1]
+        if month[i + 1] != month[i]:
+            level[i] = sample_level(masses[i, ships[i]], level[i + 1], share, change, rng)
             continue
-        chance = towards(ships[i + 1], states - 1, limited, rate, leave, gap)
-        ships[i] = sample_index(masses[i] * chance, rng.random())
-    return ships
+        gap = time[i + 1] - time[i]
+        if gap > 0.0:
+            rate = rates[level[i]]
+            chance = towards(ships[i + 1], states - 1, limited, rate, leave, gap)
+            ships[i] = sample_index(masses[i, :, level[i]] * chance, rng.random())
+    return ships, level
 
 
 @njit(cache=True)
-def stays(time, limited, masses, rate, dwell, rng):
-    """The stays of one history: (stay, 2) arrival, departure, by arrival."""
+def stays(time, month, limited, masses, traffic, dwell, rng):
+    """The stays of one history: (stay, 2) arrival, departure, by arrival; and the level at every
+    look.
+    """
     leave = 1 / dwell
     most = masses.shape[1] - 1
-    ships = sample_numbers(time, limited, masses, rate, leave, rng)
+    ships, level = sample_numbers(time, month, limited, masses, traffic, leave, rng)
     rows = np.empty((64, 2))
     n = 0
     present = np.empty(most + 1)
@@ -326,6 +383,7 @@ def stays(time, limited, masses, rate, dwell, rng):
         gap = time[i] - time[i - 1]
         if gap <= 0.0:
             continue
+        rate = traffic[0][level[i]]
         moments, changes = bridge(ships[i - 1], ships[i], most, limited, rate, leave, gap, rng)
         for e in range(len(moments)):
             if changes[e] > 0:
@@ -346,26 +404,34 @@ def stays(time, limited, masses, rate, dwell, rng):
         rows[n, 0] = present[s]
         rows[n, 1] = time[-1] + rng.standard_exponential() * dwell
         n += 1
-    return rows[np.argsort(rows[:n, 0])]
+    return rows[np.argsort(rows[:n, 0])], level
 
 
 @njit(cache=True, nogil=True)
-def histories(looks, most, limited, rate, dwell, recall, false_alarm, times, rng):
-    """Histories of each parameter point: (stay, 3) history, arrival, departure.
+def histories(looks, month, most, limited, levels, rate, dwell, recall, false_alarm, times, rng):
+    """Histories of each parameter point: (stay, 3) history, arrival, departure; and (history,
+    month), the factor of the rate.
 
     ``times`` (point,) is the number of histories of each point.
     """
     time = looks[0]
-    masses = np.empty((len(time), most + 1))
     rows = np.empty((1024, 3))
+    factors = np.empty((times.sum(), month[-1] + 1))
     n = 0
     history = 0
     for p in range(len(rate)):
-        forward_filter(looks, limited, rate[p], 1 / dwell[p], recall[p], false_alarm[p], masses)
+        traffic = traffic_of(p, rate, levels)
+        masses = np.empty((len(time), most + 1, len(traffic[0])))
+        forward_filter(
+            looks, month, limited, traffic, 1 / dwell[p], recall[p], false_alarm[p], masses
+        )
         for _ in range(times[p]):
-            for stay in stays(time, limited, masses, rate[p], dwell[p], rng):
+            found, level = stays(time, month, limited, masses, traffic, dwell[p], rng)
+            for stay in found:
                 rows = with_room(rows, n)
                 rows[n, 0], rows[n, 1], rows[n, 2] = history, stay[0], stay[1]
                 n += 1
+            for i in range(len(time)):
+                factors[history, month[i]] = levels[1][p, level[i]]
             history += 1
-    return rows[:n]
+    return rows[:n], factors

@@ -11,6 +11,7 @@ from scipy.stats import lognorm, t
 from jobs.visits.occupancy import berth_hmm
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.prior import LENGTH_STEP, Points, length_classes
+from jobs.visits.occupancy.rate_levels import Levels, one_rate
 
 Looks: TypeAlias = tuple[NDArray[np.generic], ...]
 """time, detector, kind, clear, fits, false_fit, said, the arguments of ``berth_hmm``."""
@@ -82,13 +83,20 @@ def length_fits(
 
 
 def log_likelihood(panel: Panel, points: Points) -> NDArray[np.float64]:
-    """Log likelihood of a panel at each parameter point; (point,)."""
-    return at_points(looks_of(panel), points)
+    """Log likelihood of a panel at each parameter point, with one rate; (point,)."""
+    looks = looks_of(panel)
+    month = np.zeros(len(looks[0]), np.int64)
+    return at_points(looks, month, one_rate(len(points.rate)), points)
 
 
-def at_points(looks: Looks, points: Points) -> NDArray[np.float64]:
-    """Log likelihood of the arrays of ``looks_of`` at each parameter point; (point,)."""
-    found: NDArray[np.float64] = berth_hmm.log_likelihoods(looks, *points.arrays)
+def at_points(
+    looks: Looks, month: NDArray[np.int64], levels: Levels, points: Points
+) -> NDArray[np.float64]:
+    """Log likelihood of the arrays of ``looks_of`` at each parameter point; (point,).
+
+    month and levels as of ``rate_levels``.
+    """
+    found: NDArray[np.float64] = berth_hmm.log_likelihoods(looks, month, levels, *points.arrays)
     return found
 
 

@@ -26,6 +26,8 @@ SHARED: Mapping[str, float] = {
     "sd_of_length": 0.3,
     "recall": 0.8,
     "false_alarms": 0.5,
+    "rate_levels": 0.3,
+    "rate_changes": 0.3,
 }
 """Share of the prior variance that is common to a port's berths. Judgement, not measurement: berths
 of a port differ in trade, and hardly in how well ships are detected at their quays."""

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from jobs.errors import InputError
 from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.rate_levels import CHANGES, ChangePrior
 
 LENGTH_STEP = 0.1
 """Width of a length class in ln: 9 m at 90 m, finer than one look measures."""
@@ -40,6 +41,8 @@ class BerthPrior:
     length_sd: float = 0.3
     """Standard deviation of ln length in the fleet that calls here."""
     length_sd_sd: float = 0.4
+    changes: ChangePrior | None = CHANGES
+    """How the rate changes; None: one rate holds."""
     source: str = "1.5 to 1.9 days at Vostochny, mean 41 h of tankers in US ports"
     """Source of the dwell, as text for the report."""
 

@@ -8,6 +8,7 @@ learned where looks follow each other faster than ships change.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,20 @@ from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterio
 from jobs.visits.occupancy.likelihood import Looks
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.partial_pooling import Member
+from jobs.visits.occupancy.rate_changes import PRIOR_POINTS, drawn_factors
+from jobs.visits.occupancy.rate_levels import (
+    CHANGES,
+    DIMENSIONS,
+    NAMES,
+    ChangePrior,
+    Levels,
+    drawn_kinds,
+    kinds_of_traffic,
+    levels_of,
+    month_borders,
+    moved_from_first,
+    with_borders,
+)
 from jobs.visits.occupancy.reviewed_counts import is_reviewed, reviews_of
 
 Floats = NDArray[np.float64]
@@ -45,6 +60,8 @@ class QueuePrior:
     """95 % of .6 to 6.5 days: ships wait for hours or for weeks."""
     length_median_m: float = 120.0
     length_sd: float = 0.4
+    changes: ChangePrior | None = CHANGES
+    """How the rate changes; None: one rate holds."""
     source: str = "a wide guess: waiting times at anchor are not published for these ports"
 
     def __post_init__(self) -> None:
@@ -99,22 +116,55 @@ class QueueFit:
         sensors = [detector.sensor for detector in self.detectors]
         recall = [f"recall {sensor} {place}" for sensor in sensors]
         false = [f"false_alarms {sensor} {place}" for sensor in sensors]
+        names = (f"rate of several {place}", f"dwell of several {place}", *recall, *false)
+        changes = [f"{name} of several {place}" for name in NAMES]
         return Member(
-            self.sampled, (f"rate of several {place}", f"dwell of several {place}", *recall, *false)
+            replace(self.sampled, normal=self.normal),
+            (*names, *changes[: self.sampled.normal.shape[1] - len(names)]),
         )
+
+    @cached_property
+    def normal(self) -> Floats:
+        """(point, number), standard normal under the prior, the first that of the mean rate."""
+        prior, sampled = self.prior, self.sampled
+        kinds = kinds_of_traffic(prior.changes, month_borders(self.panel.origin, self.panel.days))
+        moved, _ = moved_from_first(
+            prior.changes, kinds, sampled.normal, sampled.choice, prior.rate_sd
+        )
+        return moved
+
+    def levels(self, chosen: NDArray[np.intp]) -> Levels:
+        """The levels of the rate at some of the points."""
+        kind = self.sampled.choice[chosen]
+        return levels_of(self.prior.changes, self.normal[chosen], kind)
+
+    def prior_calls_per_day(self, seed: int) -> Floats:
+        """As ``QueuePosterior.calls_per_day``, before any look."""
+        rng = np.random.default_rng([seed, 5])
+        borders = month_borders(self.panel.origin, self.panel.days)
+        kinds = kinds_of_traffic(self.prior.changes, borders)
+        normal = rng.standard_normal((PRIOR_POINTS, self.sampled.normal.shape[1]))
+        kind = drawn_kinds(self.prior.changes, kinds, PRIOR_POINTS, rng)
+        rate, dwell = self.prior.points(normal, self.detectors)[:2]
+        factors = drawn_factors(levels_of(self.prior.changes, normal, kind), len(borders) + 1, rng)
+        return _calls(rate, dwell, factors, self.capacity)
 
     def posterior(self, chosen: NDArray[np.intp], seed: int) -> QueuePosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
         different, times = np.unique(chosen, return_counts=True)
-        points = self.prior.points(self.sampled.normal[different], self.detectors)
+        points = self.prior.points(self.normal[different], self.detectors)
         most = most_ships(self.panel, self.capacity)
         limited = self.capacity is not None
-        rows = birth_death.histories(
-            counts_of(self.panel, self.capacity), most, limited, *points, times, rng
+        borders = month_borders(self.panel.origin, self.panel.days)
+        looks, month, _ = with_borders(counts_of(self.panel, self.capacity), borders)
+        rows, by_month = birth_death.histories(
+            looks, month, most, limited, self.levels(different), *points, times, rng
         )
+        factors = np.empty_like(by_month)
+        factors[np.argsort(chosen, kind="stable")] = by_month
         draws = _draws(self.panel, self.prior, in_order(rows, chosen), len(chosen), rng)
-        return QueuePosterior(self, draws, chosen)
+        return QueuePosterior(self, draws, chosen, factors)
 
 
 @dataclass(frozen=True)
@@ -125,6 +175,14 @@ class QueuePosterior:
     draws: StayDraws
     chosen: NDArray[np.intp]
     """(draw,), the sampled point behind each history."""
+    factors: Floats
+    """(draw, calendar month), by which the rate of each month is greater than the point's."""
+
+    @property
+    def calls_per_day(self) -> Floats:
+        """(draw, calendar month), ships a day in the long run, if the month's rate held on."""
+        rate, dwell = self._points[:2]
+        return _calls(rate, dwell, self.factors, self.fit.capacity)
 
     @property
     def dwell(self) -> Floats:
@@ -150,7 +208,7 @@ class QueuePosterior:
 
     @property
     def _points(self) -> tuple[Floats, Floats, Floats, Floats]:
-        return self.fit.prior.points(self.fit.sampled.normal[self.chosen], self.fit.detectors)
+        return self.fit.prior.points(self.fit.normal[self.chosen], self.fit.detectors)
 
 
 def sample_queue(
@@ -165,17 +223,22 @@ def sample_queue(
     if capacity is not None and capacity < 1:
         raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
     detectors = panel.detectors or (NO_DETECTOR,)
-    looks = counts_of(panel, capacity)
+    borders = month_borders(panel.origin, panel.days)
+    looks, month, _ = with_borders(counts_of(panel, capacity), borders)
     most = most_ships(panel, capacity)
+    kinds = kinds_of_traffic(prior.changes, borders)
 
-    def log_likelihood(normal: Floats, _: NDArray[np.intp]) -> Floats:
+    def log_likelihood(normal: Floats, kind: NDArray[np.intp]) -> Floats:
+        normal, likelier = moved_from_first(prior.changes, kinds, normal, kind, prior.rate_sd)
+        levels = levels_of(prior.changes, normal, kind)
         found: Floats = birth_death.log_likelihoods(
-            looks, most, capacity is not None, *prior.points(normal, detectors)
+            looks, month, most, capacity is not None, levels, *prior.points(normal, detectors)
         )
-        return found
+        return likelier + found
 
+    dimensions = 2 + 2 * len(detectors) + (DIMENSIONS if kinds > 1 else 0)
     sampled = sample_posterior(
-        log_likelihood, 2 + 2 * len(detectors), 1, seed, least_effective=least_effective, like=like
+        log_likelihood, dimensions, kinds, seed, least_effective=least_effective, like=like
     )
     return QueueFit(panel, prior, capacity, sampled)
 
@@ -209,6 +272,18 @@ def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
         np.concatenate([[False], reviewed, [False]]),
         *(np.pad(each, ((1, 1), (0, 0)), constant_values=1.0) for each in said),
     )
+
+
+def _calls(rate: Floats, dwell: Floats, factors: Floats, capacity: int | None) -> Floats:
+    """Ships that come a day and find room, by point and month."""
+    come = rate[:, None] * factors
+    if capacity is None:
+        return come
+    # who finds no room does not call: Erlang's loss formula
+    load, lost = come * dwell[:, None], np.ones_like(come)
+    for ships in range(1, capacity + 1):
+        lost = load * lost / (ships + load * lost)
+    return np.asarray(come * (1 - lost), np.float64)
 
 
 def _draws(

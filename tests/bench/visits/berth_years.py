@@ -273,6 +273,11 @@ class Scenario:
     """None: drawn from the prior."""
     recall: float | None = None
     monthly_sd: float = 0.0
+    step: float | None = None
+    """Factor by which the rate rises, or as likely falls, in the middle of the year; inf: from
+    none."""
+    season: float = 0.0
+    """Amplitude of a sine over the year, as a share of the rate."""
 
 
 SCENARIOS = (
@@ -281,8 +286,25 @@ SCENARIOS = (
     Scenario("long dwell", dwell_mean_days=3.0),
     Scenario("monthly change", monthly_sd=MONTHLY_SD),
     Scenario("recall wrong by .1", recall=RECALL - 0.1),
+    Scenario("step by 3", step=3.0),
+    Scenario("step by 10", step=10.0),
+    Scenario("begins in July", step=np.inf),
+    Scenario("seasonal", season=0.9),
 )
 """Dwells have other shapes than the model's in all of them."""
+
+
+def rates_by_month(scenario: Scenario, rng: Generator) -> NDArray[np.float64]:
+    """Factors of the rate in the twelve months, with mean 1."""
+    factor = np.exp(scenario.monthly_sd * rng.standard_normal(12))
+    if scenario.step is not None:
+        rises = bool(rng.random() < 0.5)
+        low, high = (0.0, 1.0) if np.isinf(scenario.step) else (1.0, scenario.step)
+        factor = np.repeat([low, high] if rises or low == 0 else [high, low], 6)
+    if scenario.season:
+        phase = rng.uniform(0, 12)
+        factor = 1 + scenario.season * np.sin(2 * np.pi * (np.arange(12) + phase) / 12)
+    return np.asarray(factor / factor.mean())
 
 
 @dataclass(frozen=True)
@@ -299,6 +321,8 @@ class BerthYear:
     eye: Eye
     revisit_days: float
     cloud_fraction: float
+    factor: NDArray[np.float64]
+    """(month,), of the rate."""
 
     @property
     def visits(self) -> int:
@@ -312,16 +336,18 @@ def simulate_year(scenario: Scenario, rng: Generator) -> BerthYear:
     drawn_dwell = DWELL_MEDIAN_DAYS * np.exp(DWELL_SD * rng.standard_normal())
     dwell = scenario.dwell_mean_days or drawn_dwell
     shape = str(rng.choice(list(NEAREST_STAGES)))
-    drift = np.exp(scenario.monthly_sd * rng.standard_normal(12))
+    factor = rates_by_month(scenario, rng)
     fleet_m = rng.uniform(60, 130, FLEET)
-    history = simulate_history(rng, rate * drift / drift.mean(), dwell, shape, fleet_m)
+    history = simulate_history(rng, rate * factor, dwell, shape, fleet_m)
     eye = simulate_eye(scenario, rng)
     revisit, cloud = rng.uniform(1, 6), rng.uniform(0.2, 0.7)
     time = random_orbits(rng, revisit)
     time = time[~clouded_at(rng, time, cloud, rng.uniform(1, 4))]
     looks = Looks(time, np.zeros(len(time), dtype=np.int32), clear_share(rng, len(time)))
     panel, _ = observe(rng, history, looks, (eye,), (BELIEVED,), YEAR_DAYS)
-    return BerthYear(scenario.name, history, panel, float(rate), dwell, shape, eye, revisit, cloud)
+    return BerthYear(
+        scenario.name, history, panel, float(rate), dwell, shape, eye, revisit, cloud, factor
+    )
 
 
 def simulate_eye(scenario: Scenario, rng: Generator) -> Eye:

@@ -13,6 +13,7 @@ from jobs.visits.occupancy.berth import in_order
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.likelihood import log_likelihood, looks_of
 from jobs.visits.occupancy.prior import BerthPrior, Points, length_classes
+from jobs.visits.occupancy.rate_levels import one_rate, with_borders
 from tests.support.panels import make_panel
 
 RATE, DWELL = 0.35, 1.4
@@ -28,11 +29,11 @@ def lumped(stages, rate=RATE, dwell=DWELL):
     return q - np.diag(q.sum(axis=1))
 
 
-def whole(stages, mix):
+def whole(stages, mix, rate=RATE):
     """Generator over empty and every (stage, class)."""
     m = len(mix)
     q = np.zeros((1 + stages * m, 1 + stages * m))
-    q[0, 1 : 1 + m] = RATE * mix
+    q[0, 1 : 1 + m] = rate * mix
     for j in range(stages):
         for c in range(m):
             here = 1 + j * m + c
@@ -56,8 +57,15 @@ def point(stages, recall=0.8, false_alarm=0.03, seed=0):
 
 def sampled_histories(panel, points, seed):
     """One history of each point."""
-    times = np.ones(len(points.rate), np.int64)
-    return berth_hmm.histories(looks_of(panel), *points.arrays, times, np.random.default_rng(seed))
+    return histories(panel, points, np.ones(len(points.rate), np.int64), seed)
+
+
+def histories(panel, points, times, seed):
+    """Histories at one rate."""
+    month, levels = np.zeros(len(panel) + 2, np.int64), one_rate(len(points.rate))
+    rng = np.random.default_rng(seed)
+    rows, _ = berth_hmm.histories(looks_of(panel), month, levels, *points.arrays, times, rng)
+    return rows
 
 
 @given(
@@ -68,9 +76,12 @@ def test_mass_moves_as_the_matrix_exponential_says(stages, rate, dwell, gap, ran
     start = np.array([random.random() + 1e-3 for _ in range(stages + 1)])
     start /= start.sum()
     exact = expm(lumped(stages, rate, dwell) * gap)
-    result, work = np.empty(stages + 1), np.empty(stages + 1)
-    berth_hmm.lumped_after(start, rate, stages / dwell, gap, result, work)
-    assert result == pytest.approx(start @ exact, abs=1e-10)
+    other = expm(lumped(stages, rate / 3, dwell) * gap)
+    result, work = np.empty((stages + 1, 2)), np.empty((2, stages + 1, 2))
+    both, rates = np.stack([start, start[::-1]], axis=1), np.array([rate, rate / 3])
+    berth_hmm.lumped_after(both, rates, stages / dwell, gap, result, work)
+    assert result[:, 0] == pytest.approx(start @ exact, abs=1e-10)
+    assert result[:, 1] == pytest.approx(start[::-1] @ other, abs=1e-10)
     for target in (0, stages):
         back = berth_hmm.lumped_towards(target, stages, rate, stages / dwell, gap)
         assert back == pytest.approx(exact[:, target], abs=1e-10)
@@ -175,10 +186,11 @@ def test_the_same_seed_gives_the_same_histories():
 
 
 def test_a_long_gap_costs_no_precision():
-    result, work = np.empty(3), np.empty(3)
-    berth_hmm.lumped_after(np.array([1.0, 0, 0]), 2.0, 3.0, 5_000.0, result, work)
+    result, work = np.empty((3, 1)), np.empty((2, 3, 1))
+    start = np.array([[1.0], [0], [0]])
+    berth_hmm.lumped_after(start, np.array([2.0]), 3.0, 5_000.0, result, work)
     empty = (1 / 2.0) / (1 / 2.0 + 2 / 3.0)
-    assert result == pytest.approx([empty, (1 - empty) / 2, (1 - empty) / 2], abs=1e-9)
+    assert result[:, 0] == pytest.approx([empty, (1 - empty) / 2, (1 - empty) / 2], abs=1e-9)
 
 
 def test_the_default_prior_gives_lawful_points():
@@ -193,9 +205,7 @@ def test_the_default_prior_gives_lawful_points():
 
 def test_a_point_may_tell_several_histories():
     two = point(2).take(np.zeros(2, np.intp))
-    times = np.array([3, 2])
-    rng = np.random.default_rng(1)
-    rows = berth_hmm.histories(looks_of(PANEL), *two.arrays, times, rng)
+    rows = histories(PANEL, two, np.array([3, 2]), 1)
     assert set(rows[:, 0]) == {0, 1, 2, 3, 4}
 
 
@@ -204,3 +214,71 @@ def test_histories_are_numbered_as_their_points_were_chosen():
     rows = np.array([[0.0, 1.0], [0.0, 5.0], [1.0, 2.0], [2.0, 9.0]])
     ordered = in_order(rows, np.array([7, 4, 4]))
     assert ordered.tolist() == [[0, 9], [1, 1], [1, 5], [2, 2]]
+
+
+BORDERS, FACTORS, START, SHARE, CHANGE = (
+    np.array([5.0, 20.0]),
+    np.array([0.2, 1.0, 3.0]),
+    np.array([0.5, 0.5, 0.0]),
+    np.array([0.2, 0.5, 0.3]),
+    0.3,
+)
+
+
+def changing(number):
+    one = np.ones((number, 1))
+    factor, start, share = one * FACTORS, one * START, one * SHARE
+    return np.full(number, 3, np.int64), factor, start, share, np.full(number, CHANGE)
+
+
+def dense_levels(stages):
+    """ln likelihood and posterior of the level by month, over (level, empty, stage) by expm."""
+    p = point(stages)
+    looks, month, _ = with_borders(looks_of(PANEL), BORDERS)
+    time, _, kind, clear, fits, false_fit, _ = looks
+    size = 1 + stages * CLASSES
+    moves = [whole(stages, p.mix[0], RATE * factor) for factor in FACTORS]
+    turn = (1 - CHANGE) * np.eye(3) + CHANGE * np.tile(SHARE, (3, 1))
+    first = []
+    for factor, share in zip(FACTORS, START, strict=True):
+        rate = RATE * factor
+        mass = np.concatenate([[1 / rate], np.tile(p.mix[0] * DWELL / stages, stages)])
+        first.append(share * mass / mass.sum())
+    forward, back = [np.array(first)], [np.ones((3, size))]
+    rows, steps = [], []
+    for i in range(len(time)):
+        row = np.ones(size)
+        if kind[i] != berth_hmm.NO_LOOK:
+            none, found = np.exp(-0.03 * clear[i]), p.recall[0, 0] * clear[i]
+            row[0] = none if kind[i] == berth_hmm.NOTHING else (1 - none) * false_fit[i]
+            missed = (1 - found) * row[0]
+            seen = 0 if kind[i] == berth_hmm.NOTHING else found * fits[i]
+            row[1:] = np.tile(missed + seen, stages)
+        rows.append(row)
+        if i:
+            steps.append([expm(q * (time[i] - time[i - 1])) for q in moves])
+            mass = forward[-1]
+            if month[i] != month[i - 1]:
+                mass = turn.T @ mass
+            forward.append(np.array([m @ e for m, e in zip(mass, steps[-1], strict=True)]) * row)
+    for i in range(len(time) - 2, -1, -1):
+        mass = rows[i + 1] * back[0]
+        mass = np.array([e @ m for m, e in zip(mass, steps[i], strict=True)])
+        back.insert(0, turn @ mass if month[i + 1] != month[i] else mass)
+    total = forward[-1].sum()
+    level = [(f * b).sum(axis=1) / total for f, b in zip(forward, back, strict=True)]
+    return float(np.log(total)), [level[list(month).index(m)] for m in range(3)]
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_levels_that_change_at_borders_are_those_of_the_dense_chain(stages):
+    exact, by_month = dense_levels(stages)
+    looks, month, _ = with_borders(looks_of(PANEL), BORDERS)
+    arrays = point(stages).arrays
+    found = berth_hmm.log_likelihoods(looks, month, changing(1), *arrays)
+    assert found[0] == pytest.approx(exact, abs=1e-9)
+    number, rng = 6000, np.random.default_rng(2)
+    _, factors = berth_hmm.histories(looks, month, changing(1), *arrays, np.array([number]), rng)
+    for m in range(3):
+        share = np.mean(factors[:, m, None] == FACTORS, axis=0)
+        assert share == pytest.approx(by_month[m], abs=4 * 0.5 / np.sqrt(number))

@@ -1,23 +1,27 @@
 """The queue model: counts at places for several ships."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
 
 from jobs.errors import InputError
 from jobs.visits.occupancy import birth_death
+from jobs.visits.occupancy.berth_hmm import NOTHING
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
+from jobs.visits.occupancy.rate_levels import one_rate, with_borders
 from tests.support.panels import GOOD, fit_queue, make_panel
 
 RATE, LEAVE = 2.0, 0.6
 
 
-def generator(most):
+def generator(most, rate=RATE):
     q = np.zeros((most + 1, most + 1))
     for s in range(most + 1):
         if s < most:
-            q[s, s + 1] = RATE
+            q[s, s + 1] = rate
         if s > 0:
             q[s, s - 1] = s * LEAVE
     return q - np.diag(q.sum(axis=1))
@@ -27,11 +31,12 @@ def generator(most):
 def test_a_place_with_a_limit_moves_as_the_matrix_exponential_says(gap):
     exact = expm(generator(5) * gap)
     mass = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.1])
-    moved, back = mass.copy(), np.eye(6)[2]
-    birth_death.advance_limited(moved, RATE, LEAVE, gap, False)
-    birth_death.advance_limited(back, RATE, LEAVE, gap, True)
-    assert moved == pytest.approx(mass @ exact, abs=1e-10)
-    assert back == pytest.approx(exact[:, 2], abs=1e-10)
+    moved, back = np.stack([mass, mass], axis=1), np.eye(6)[:, [2]]
+    birth_death.advance_limited(moved, np.array([RATE, 3 * RATE]), LEAVE, gap, False)
+    birth_death.advance_limited(back, np.array([RATE]), LEAVE, gap, True)
+    assert moved[:, 0] == pytest.approx(mass @ exact, abs=1e-10)
+    assert moved[:, 1] == pytest.approx(mass @ expm(generator(5, 3 * RATE) * gap), abs=1e-10)
+    assert back[:, 0] == pytest.approx(exact[:, 2], abs=1e-10)
 
 
 @pytest.mark.parametrize("gap", [0.01, 0.7, 4.0, 60.0])
@@ -39,9 +44,11 @@ def test_a_place_without_a_limit_is_one_with_a_limit_never_reached(gap):
     exact = expm(generator(60) * gap)
     mass = np.zeros(61)
     mass[:9] = 1 / 9
-    moved = mass.copy()
-    birth_death.advance_unlimited(moved, RATE, LEAVE, gap)
-    assert moved == pytest.approx(mass @ exact, abs=1e-8)
+    moved = np.stack([mass, mass / 2], axis=1)
+    birth_death.advance_unlimited(moved, np.array([RATE, RATE / 5]), LEAVE, gap)
+    assert moved[:, 0] == pytest.approx(mass @ exact, abs=1e-8)
+    slower = expm(generator(60, RATE / 5) * gap)
+    assert moved[:, 1] == pytest.approx(mass / 2 @ slower, abs=1e-8)
     back = birth_death.towards(4, 60, False, RATE, LEAVE, gap)
     assert back[:40] == pytest.approx(exact[:40, 4], abs=1e-8)
 
@@ -59,14 +66,23 @@ COUNTS = make_panel(
     [1.0, 1.2, 4.0, 9.0], [3, 2, 5, 0], detectors=(Detector("any", 0.8, 0, 0, 0.1, 0),), days=12.0
 )
 
+ONE_MONTH = np.zeros(len(COUNTS) + 2, np.int64)
+
 
 def test_both_ways_of_drawing_histories_agree():
     number, at = 4000, np.array([0.0, 2.5, 6.0, 11.0])
     means, sds, arrivals = [], [], []
     for limited in (True, False):
         rng = np.random.default_rng(5)
-        rows = birth_death.histories(
-            counts_of(COUNTS), 40, limited, *points(1), np.array([number]), rng
+        rows, _ = birth_death.histories(
+            counts_of(COUNTS),
+            ONE_MONTH,
+            40,
+            limited,
+            one_rate(1),
+            *points(1),
+            np.array([number]),
+            rng,
         )
         assert (rows[:, 2] > rows[:, 1]).all()
         ships = np.array(
@@ -85,7 +101,9 @@ def test_both_ways_of_drawing_histories_agree():
 
 def test_both_likelihoods_agree():
     one, two = (
-        birth_death.log_likelihoods(counts_of(COUNTS), 50, limited, *points(1))[0]
+        birth_death.log_likelihoods(
+            counts_of(COUNTS), ONE_MONTH, 50, limited, one_rate(1), *points(1)
+        )[0]
         for limited in (True, False)
     )
     assert one == pytest.approx(two, abs=1e-7)
@@ -133,3 +151,31 @@ def test_a_crowd_at_a_quay_for_two_is_no_end_of_the_world():
     found = fit_queue(panel, QueuePrior(), capacity=2, draws=50)
     assert np.isfinite(found.fit.sampled.weight).all()
     assert found.fit.sampled.effective > 100
+
+
+def test_levels_that_change_at_borders_are_those_of_the_dense_chain():
+    most, factors, share, change = 7, np.array([0.3, 2.0]), np.array([0.4, 0.6]), 0.25
+    start = np.array([0.9, 0.1])
+    levels = (np.array([2]), factors[None], start[None], share[None], np.array([change]))
+    looks, month, _ = with_borders(counts_of(COUNTS, most), np.array([1.1, 6.0]))
+    arguments = (looks, month, most, True, levels, *points(1))
+    turn = (1 - change) * np.eye(2) + change * np.tile(share, (2, 1))
+    mass = np.zeros((2, most + 1))
+    for level in range(2):
+        load = RATE * factors[level] / LEAVE
+        weights = load ** np.arange(most + 1) / [math.factorial(n) for n in range(most + 1)]
+        mass[level] = start[level] * weights / weights.sum()
+    kinds, emission = looks[2], np.empty(most + 1)
+    for i in range(1, len(month)):
+        if month[i] != month[i - 1]:
+            mass = turn.T @ mass
+        gap = looks[0][i] - looks[0][i - 1]
+        mass = np.array([mass[v] @ expm(generator(most, RATE * factors[v]) * gap) for v in (0, 1)])
+        if kinds[i] == NOTHING:
+            birth_death.count_likelihood(looks[4][i], 0.8, 0.1, emission)
+            mass = mass * emission
+    assert birth_death.log_likelihoods(*arguments)[0] == pytest.approx(np.log(mass.sum()), abs=1e-9)
+    rng = np.random.default_rng(1)
+    _, found = birth_death.histories(*arguments, np.array([6000]), rng)
+    last = mass.sum(axis=1) / mass.sum()
+    assert np.mean(found[:, -1] == factors[1]) == pytest.approx(last[1], abs=0.026)

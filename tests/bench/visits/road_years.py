@@ -1,0 +1,94 @@
+"""Simulated road-years: ships at anchor, any number of them, seen by imperfect looks.
+
+Independent of the queue model: stays have shapes of their own, and each ship is followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.panel import Panel
+from tests.bench.visits.berth_years import (
+    DWELL_SHAPES,
+    MONTH_DAYS,
+    NEAREST_STAGES,
+    ORIGIN,
+    WARM_UP_DAYS,
+    YEAR_DAYS,
+    Scenario,
+    clear_share,
+    clouded_at,
+    random_orbits,
+    rates_by_month,
+)
+
+RATE_MEDIAN_PER_DAY, RATE_SD = 0.5, 0.8
+"""Narrower than the model's prior, so that no road holds a hundred ships."""
+DWELL_MEDIAN_DAYS, DWELL_SD = 2.0, 0.5
+RECALL, RECALL_SD = 0.8, 0.5
+FALSE_ALARMS, FALSE_ALARMS_SD = 0.2, 0.5
+BELIEVED = Detector("simulated", RECALL, RECALL_SD, 0.0, FALSE_ALARMS, FALSE_ALARMS_SD)
+
+
+@dataclass(frozen=True)
+class RoadYear:
+    """One simulated year: what was true, and the panel a model may see."""
+
+    arrival: NDArray[np.float64]
+    panel: Panel
+    factor: NDArray[np.float64]
+    """(month,), of the rate."""
+
+    @property
+    def visits(self) -> int:
+        """The number to be estimated."""
+        return int(np.sum((self.arrival >= 0) & (self.arrival < YEAR_DAYS)))
+
+
+def simulate_road(scenario: Scenario, rng: Generator) -> RoadYear:
+    """A year of a road whose rate, dwell, detector, orbits and weather are all drawn."""
+    rate = RATE_MEDIAN_PER_DAY * np.exp(RATE_SD * rng.standard_normal())
+    dwell = DWELL_MEDIAN_DAYS * np.exp(DWELL_SD * rng.standard_normal())
+    shape = str(rng.choice(list(NEAREST_STAGES)))
+    factor = rates_by_month(scenario, rng)
+    arrival = arrivals(rng, rate * factor)
+    departure = arrival + dwell * np.array([DWELL_SHAPES[shape](rng) for _ in arrival])
+    time = random_orbits(rng, rng.uniform(1, 6))
+    time = time[~clouded_at(rng, time, rng.uniform(0.2, 0.7), rng.uniform(1, 4))]
+    clear = clear_share(rng, len(time))
+    recall = expit(logit(RECALL) + RECALL_SD * rng.standard_normal())
+    false = FALSE_ALARMS * np.exp(FALSE_ALARMS_SD * rng.standard_normal())
+    there = np.array([int(np.sum((arrival <= t) & (t < departure))) for t in time], np.int64)
+    seen = rng.binomial(there, recall * clear) + rng.poisson(false * clear)
+    nothing = np.full(len(time), np.nan)
+    panel = Panel(
+        port="SIM",
+        berth="road",
+        origin=ORIGIN,
+        days=YEAR_DAYS,
+        time=time,
+        detector=np.zeros(len(time), np.int32),
+        clear=clear,
+        vessels=seen.astype(np.int32),
+        length_m=nothing,
+        length_sd_m=nothing,
+        visit=np.full(len(time), -1, np.int32),
+        detectors=(BELIEVED,),
+    )
+    return RoadYear(arrival, panel, factor)
+
+
+def arrivals(rng: Generator, monthly_rate: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moments of a Poisson process whose rate steps by months, the first one's before day 0."""
+    months = len(monthly_rate)
+    starts = np.concatenate([[-WARM_UP_DAYS], MONTH_DAYS * np.arange(1, months)])
+    ends = MONTH_DAYS * np.arange(1, months + 1)
+    numbers = rng.poisson(monthly_rate * (ends - starts))
+    spans = zip(starts, ends, numbers, strict=True)
+    return np.sort(np.concatenate([rng.uniform(start, end, n) for start, end, n in spans]))
