@@ -31,11 +31,13 @@ from jobs.publish.citation import citation_text
 from jobs.publish.newest_tag import LATEST, tag_of
 from jobs.publish.provenance import PROVENANCE, period_from, port_from
 from jobs.publish.table_files import HISTORIES, HISTORIES_KEPT, PLACES
-from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws
+from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws, table
 
 TABLES = tuple(name for name in PUBLISHED if name not in PLACES)
 """The tables that are read; those of places follow from the ports, also in results of early
 versions, which have no file of them."""
+LATER = ("traffic",)
+"""Tables that results of earlier versions lack; they are read as empty."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class PublishedResult:
     visits: gpd.GeoDataFrame
     """FULL_VISIT_COLUMNS."""
     estimates: gpd.GeoDataFrame
+    traffic: gpd.GeoDataFrame
+    """TRAFFIC_COLUMNS; empty in results of versions whose rates did not change."""
     voyages: gpd.GeoDataFrame
     stays: tuple[StayDraws, ...]
     """The histories of every berth, by port and in the port's order; draw i of all is one."""
@@ -120,7 +124,7 @@ def read_published(folder: Path) -> PublishedResult:
     """
     _check_folder(folder)
     provenance = _provenance(folder / PROVENANCE)
-    tables = {name: _table(folder / f"{name}.parquet") for name in TABLES}
+    tables = {name: _named_table(folder, name) for name in TABLES}
     tables["vessels"] = _with_fixed(tables["vessels"])
     with _explained(folder / PROVENANCE):
         period = period_from(provenance["period"])
@@ -145,7 +149,8 @@ def _check_folder(folder: Path) -> None:
     if (folder / LATEST).exists():
         tag = tag_of((folder / LATEST).read_bytes(), str(folder / LATEST))
         raise InputError(f"{folder} holds the results of a job; expected one of them: {tag}")
-    expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in TABLES)]
+    always = [name for name in TABLES if name not in LATER]
+    expected = [PROVENANCE, HISTORIES, *(f"{name}.parquet" for name in always)]
     missing = [name for name in expected if not (folder / name).is_file()]
     if len(missing) == len(expected):
         raise InputError(
@@ -183,6 +188,13 @@ _UNREADABLE = (
     ShapelyError,
 )
 """What reading raises where a file is not what a run wrote."""
+
+
+def _named_table(folder: Path, name: str) -> gpd.GeoDataFrame:
+    path = folder / f"{name}.parquet"
+    if name in LATER and not path.is_file():
+        return table(PUBLISHED[name].columns, [])
+    return _table(path)
 
 
 def _table(path: Path) -> gpd.GeoDataFrame:

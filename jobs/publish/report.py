@@ -14,7 +14,7 @@ import xarray as xr
 from markupsafe import Markup
 
 from jobs.domain import Berth, Port
-from jobs.publish import charts
+from jobs.publish import charts, traffic_chart
 from jobs.publish.charts import Block, Chart, calendar, chart
 from jobs.publish.html import pages
 from jobs.publish.number_text import EstimateText, share_text, utc
@@ -39,7 +39,14 @@ from jobs.publish.report_rows import (
     visits_at_berths,
     voyage_rows,
 )
-from jobs.visits import FIT_LENGTH_M, CrowdedBerth, crowded_berths, outside_fit_share
+from jobs.publish.traffic_chart import TrafficChart, traffic_of
+from jobs.visits import (
+    FIT_LENGTH_M,
+    CrowdedBerth,
+    PortEstimate,
+    crowded_berths,
+    outside_fit_share,
+)
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 SCRIPT = TEMPLATE.parent / "port_map.js"
@@ -76,6 +83,7 @@ class PortPage:
     blocks: tuple[Block, ...]
     charts: tuple[Chart, ...]
     frequency: str
+    traffic: tuple[TrafficChart, ...]
     visit_rows: tuple[VisitRow, ...]
     visits_of_all: int
     vessels_at_berths: int
@@ -110,6 +118,7 @@ def render(publication: Publication) -> str:
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         shapes=charts,
+        traffic=traffic_chart,
     )
 
 
@@ -144,6 +153,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
             chart(series.isel(port_berth=n), frequency) for n in range(series.sizes["port_berth"])
         ),
         frequency=frequency,
+        traffic=_traffic(rows, estimate),
         visit_rows=visit_rows(tables),
         visits_of_all=len(tables.visits),
         vessels_at_berths=at_berths,
@@ -167,6 +177,21 @@ def seen_text(struck: pd.DataFrame) -> str:
     )
     texts = [f"{seen} of {of}" for of, seen in pairs]
     return " to ".join(dict.fromkeys((texts[0], texts[-1]))) if texts else "an unknown number of"
+
+
+def _traffic(
+    rows: Sequence[tuple[Berth, pd.Series]], estimate: PortEstimate
+) -> tuple[TrafficChart, ...]:
+    """A chart of each berth whose period has more than one month."""
+    found = (
+        traffic_of(
+            berth,
+            row,
+            estimate.traffic[estimate.traffic["berth"] == berth.id].reset_index(drop=True),
+        )
+        for berth, row in rows
+    )
+    return tuple(chart for chart in found if chart is not None)
 
 
 def _visits_seen(rows: Sequence[tuple[Berth, pd.Series]], anchorages: bool) -> int:

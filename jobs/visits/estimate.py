@@ -29,9 +29,11 @@ from jobs.visits.schema import (
     ESTIMATE_COLUMNS,
     ESTIMATED_VISIT_COLUMNS,
     FULL_VISIT_COLUMNS,
+    TRAFFIC_COLUMNS,
     PortEstimate,
     PortTables,
 )
+from jobs.visits.traffic_rows import traffic_rows
 
 T = TypeVar("T")
 
@@ -68,16 +70,18 @@ def estimate_port(
     ]
     stays = tuple(one.draws for one in posteriors)
     volumes = volumes_at(tables, stays, settings, entries)
-    rows = [
-        berth_row(one, berth, tables, settings) | barrels_row(volumes, berth)
-        for one, berth in _told(OTHER_DWELLS, list(zip(posteriors, berths, strict=True)), tell)
-    ]
+    rows, months = [], []
+    for one, berth in _told(OTHER_DWELLS, list(zip(posteriors, berths, strict=True)), tell):
+        changed, by_month = traffic_rows(one, berth, settings)
+        months += by_month
+        rows.append(berth_row(one, berth, tables, settings) | changed | barrels_row(volumes, berth))
     return PortEstimate(
         port=tables.port,
         berths=table(ESTIMATE_COLUMNS, rows),
         visits=visit_table(stays),
         stays=stays,
         volumes=volumes,
+        traffic=table(TRAFFIC_COLUMNS, months),
     )
 
 

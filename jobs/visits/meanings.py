@@ -66,6 +66,9 @@ _NO_OIL = "the berth is no oil terminal"
 _BARRELS = _interval("barrels of the ships that came", "barrel", "mean of the histories", _NO_OIL)
 _NOT_IDENTIFIED = "the berth holds several ships, so that the histories name no single one"
 
+_ONE_MONTH = "the period lies within one calendar month"
+_FIRST_MONTH = "the first month of the period"
+
 HULL_SOURCE = "drawn by a reviewer over the picture"
 NOT_CORRECTED = "not corrected"
 
@@ -320,7 +323,80 @@ ESTIMATE_MEANINGS: Meanings = {
         values="0 to 1; near 0 the model does not explain the looks",
         missing="no usable look",
     ),
+    "rate_changed": Meaning(
+        "probability that the rate of the traffic changed within the period",
+        "1",
+        values=PROBABILITY,
+        source="share of the histories in which it did, at a border of calendar months",
+        missing=_ONE_MONTH,
+    ),
+    "rate_changed_prior": Meaning(
+        "the same before any look",
+        "1",
+        values=PROBABILITY,
+        source="the prior of rates that change",
+        missing=_ONE_MONTH,
+    ),
     **dict(zip(("barrels", "barrels_low", "barrels_high"), _BARRELS, strict=True)),
+    "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
+}
+
+TRAFFIC_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": BERTH,
+    "month": Meaning(
+        "first moment of the calendar month, UTC", values="may lie before the job's period"
+    ),
+    **dict(
+        zip(
+            ("calls_per_30_days", "calls_per_30_days_low", "calls_per_30_days_high"),
+            _interval(
+                "ships that would come in 30 days in the long run, if the month's rate held on",
+                "1",
+                "median of the histories",
+            ),
+            strict=True,
+        )
+    ),
+    "changed": Meaning(
+        "probability that the rate changed with the begin of this month",
+        "1",
+        values=PROBABILITY,
+        source="share of the histories in which it did",
+        missing=_FIRST_MONTH,
+    ),
+    "changed_prior": Meaning(
+        "the same before any look", "1", values=PROBABILITY, missing=_FIRST_MONTH
+    ),
+    "began": Meaning(
+        "probability that traffic began with this month: less than a ship a year before, and five "
+        "times as much at least from then on",
+        "1",
+        values=PROBABILITY,
+        source="share of the histories in which it did",
+        missing=_FIRST_MONTH,
+    ),
+    "ended": Meaning(
+        "probability that traffic ended before this month, as of `began`",
+        "1",
+        values=PROBABILITY,
+        source="share of the histories in which it did",
+        missing=_FIRST_MONTH,
+    ),
+    "began_prior": Meaning(
+        "probability of `began`, and of `ended`, before any look",
+        "1",
+        values=PROBABILITY,
+        missing=_FIRST_MONTH,
+    ),
+    "factor": Meaning(
+        "by which the rate changed, if it did: median of the histories in which it did",
+        "1",
+        values="0.001 to 1000: from or to no traffic it is the greatest",
+        missing=f"{_FIRST_MONTH}, or it changed there in no history",
+    ),
+    "factor_low": Meaning("the same: 5 % of them are below", "1", missing="as of `factor`"),
+    "factor_high": Meaning("the same: 5 % of them are above", "1", missing="as of `factor`"),
     "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
 }
 

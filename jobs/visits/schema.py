@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import pandas as pd
@@ -20,6 +20,7 @@ from jobs.visits.columns import (
     TIME,
     Columns,
     PublishedTable,
+    table,
 )
 from jobs.visits.meanings import (
     BERTH_MEANINGS,
@@ -27,6 +28,7 @@ from jobs.visits.meanings import (
     HISTORY_MEANINGS,
     LOOK_MEANINGS,
     PORT_MEANINGS,
+    TRAFFIC_MEANINGS,
     VESSEL_MEANINGS,
     VISIT_MEANINGS,
     VOYAGE_MEANINGS,
@@ -152,6 +154,8 @@ ESTIMATE_COLUMNS: Columns = {
     "recall_source": TEXT,
     "effective_points": NUMBER,
     "agreement": NUMBER,
+    "rate_changed": NUMBER,
+    "rate_changed_prior": NUMBER,
     "barrels": NUMBER,
     "barrels_low": NUMBER,
     "barrels_high": NUMBER,
@@ -164,6 +168,26 @@ dwell (0 not at all, 1 known), ``dwell_share`` the share of the variance of visi
 by it; ``agreement`` is how probable looks as odd as these are under the model (near 0: it does not
 explain them); half and double are the visits under a prior dwell of half or twice the length.
 Barrels only at oil terminals."""
+
+TRAFFIC_COLUMNS: Columns = {
+    "port": TEXT,
+    "berth": TEXT,
+    "month": TIME,
+    "calls_per_30_days": NUMBER,
+    "calls_per_30_days_low": NUMBER,
+    "calls_per_30_days_high": NUMBER,
+    "changed": NUMBER,
+    "changed_prior": NUMBER,
+    "began": NUMBER,
+    "ended": NUMBER,
+    "began_prior": NUMBER,
+    "factor": NUMBER,
+    "factor_low": NUMBER,
+    "factor_high": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is one calendar month of a berth: the rate of its traffic with 90 %, and the probability
+that it changed, began or ended with that month, with that of before any look."""
 
 ESTIMATED_VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
@@ -260,6 +284,11 @@ PUBLISHED: Mapping[str, PublishedTable] = {
         "one berth over the whole period: visits seen or not, with intervals",
         ESTIMATE_MEANINGS,
     ),
+    "traffic": PublishedTable(
+        TRAFFIC_COLUMNS,
+        "one calendar month of a berth: its rate, and whether traffic changed with it",
+        TRAFFIC_MEANINGS,
+    ),
     "voyages": PublishedTable(
         VOYAGE_COLUMNS,
         "a visit that may be the next stop of a ship seen at another port",
@@ -291,6 +320,8 @@ class PortEstimate:
     """By berth, in the port's order; draw i of all of them is one history of the port."""
     volumes: tuple[StayVolumes, ...] = ()
     """Of those of oil terminals."""
+    traffic: gpd.GeoDataFrame = field(default_factory=lambda: table(TRAFFIC_COLUMNS, []))
+    """TRAFFIC_COLUMNS, by berth in the port's order and month."""
 
 
 @dataclass(frozen=True)

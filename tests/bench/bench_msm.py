@@ -4,8 +4,8 @@
 
 With one stage, one detector and no measured lengths the model is a two-state Markov chain seen with
 misclassification, which msm (Jackson 2011) fits as well. Compared: the log-likelihood at given
-parameters, and the rates and log-likelihood where it is greatest; for a rate that changes at a known
-day as well, by a covariate of msm's and by levels of ours.
+parameters, and the rates and log-likelihood where it is greatest; for a rate that changes at a
+known day as well, by a covariate of msm's and by levels of ours.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from jobs.evidence.index import ResultIndex
 from jobs.evidence.objections import against_visit
 from jobs.evidence.records import hull_role, in_words
 from jobs.publish import PublishedResult
-from jobs.visits import VOYAGE_COLUMNS, port_tables, table
+from jobs.visits import PUBLISHED, VOYAGE_COLUMNS, port_tables, table
 from tests.support.factories import LEFT, TOP, make_berth, make_port, make_record, make_vessel
 
 CLOUD = Quality.CLOUD
@@ -47,6 +47,7 @@ def cases(
         looks=tables.looks,
         visits=visits,
         estimates=pd.DataFrame([{"port": port.id, "berth": port.berths[0].id, **known}]),
+        traffic=table(PUBLISHED["traffic"].columns, []),
         voyages=table(VOYAGE_COLUMNS, []),
         stays=(),
         provenance={},

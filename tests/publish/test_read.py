@@ -179,6 +179,14 @@ def test_all_vessels_of_results_without_a_fixed_column_are_ships(folder, tmp_pat
     assert len(old.ships) == len(old.vessels) > 0
 
 
+def test_results_of_before_there_was_a_table_of_traffic_have_an_empty_one(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    (tmp_path / "old" / "traffic.parquet").unlink()
+    found = read_published(tmp_path / "old").traffic
+    assert len(found) == 0
+    assert "changed_prior" in found
+
+
 def test_a_ports_tables_hold_its_rows_alone(result):
     here = result.of_port("KPCHO")
     assert set(here.visits["port"]) == {"KPCHO"}

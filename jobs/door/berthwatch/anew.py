@@ -62,6 +62,7 @@ def estimated_anew(
         tag=result.tag.partition("+")[0] + ANEW,
         visits=_joined([one.tables.visits for one in found]),
         estimates=_joined([one.estimate.berths for one in found]),
+        traffic=_joined([one.estimate.traffic for one in found]),
         voyages=voyages_between(_in_order(result, found), settings.seed),
         stays=tuple(_first(stays, kept) for one in found for stays in one.estimate.stays),
         provenance={**result.provenance, "estimates": asdict(settings)},

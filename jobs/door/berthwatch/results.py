@@ -178,6 +178,19 @@ class Result:
         return self.published.estimates.copy()
 
     @property
+    def traffic(self) -> gpd.GeoDataFrame:
+        """The rate of the traffic in every calendar month of every berth, and whether it changed.
+
+        ``changed``, ``began`` and ``ended`` are probabilities that it did with the month; read
+        them beside ``changed_prior`` and ``began_prior``, those of before any look. Empty in
+        results of versions whose rates did not change.
+
+        >>> bool(bw.open_result("demo/job.yaml").traffic.calls_per_30_days.ge(0).all())
+        True
+        """
+        return self.published.traffic.copy()
+
+    @property
     def voyages(self) -> gpd.GeoDataFrame:
         """A row a pair of visits at two ports that may be one ship's, with its probability.
 

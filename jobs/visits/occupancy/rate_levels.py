@@ -130,8 +130,8 @@ def drawn_kinds(
 
 def capped(levels: Levels, limit: Floats) -> Levels:
     """The levels with factors up to a limit, (point,), or 1 where that is less."""
-    size, factor, *others = levels
-    return size, np.minimum(factor, np.maximum(limit, 1.0)[:, None]), *others
+    size, factor, start, share, change = levels
+    return size, np.minimum(factor, np.maximum(limit, 1.0)[:, None]), start, share, change
 
 
 def kinds_of_traffic(changes: ChangePrior | None, borders: Floats) -> int:
