@@ -54,8 +54,10 @@ def first_days(origin: datetime, days: float) -> list[datetime]:
 
 
 def _change(found: RateChanges | None, before: RateChanges | None, border: int) -> Row:
-    names = ("changed", "changed_prior", "began", "ended", "began_prior")
-    names += ("factor_low", "factor", "factor_high")
+    names = (
+        *("changed", "changed_prior", "began", "ended", "began_prior"),
+        *("factor_low", "factor", "factor_high"),
+    )
     if found is None or before is None:
         return dict.fromkeys(names, np.nan)
     values = (

@@ -28,6 +28,7 @@ LAYERS = {
     "looks": "Point",
     "visits": "Point",
     "estimates": "Point",
+    "traffic": "Point",
     "voyages": "LineString",
     "berths": "Polygon",
     "ports": "Polygon",
