@@ -176,7 +176,8 @@ class _Runner:
         self.api = api
         self.console = console
         self.began = now()
-        self._used_cluster = False
+        self._may_have_left_one = True
+        """Whether an earlier runner may have left a cluster that no one else removes."""
 
     @property
     def partition(self) -> Partition:
@@ -188,8 +189,8 @@ class _Runner:
         with suppress(BerthwatchError):  # else it is deleted with the Job, or when idle
             if ended.exit == ExitCode.LOST:
                 self._remove_cluster_unless_next()
-            elif ended.exit in (ExitCode.DONE, ExitCode.FAILED) and not self._used_cluster:
-                self._remove_cluster()  # an evicted runner left it, and nothing was left to do
+            elif ended.exit in (ExitCode.DONE, ExitCode.FAILED) and self._may_have_left_one:
+                self._remove_cluster()
         return ended
 
     def _attempt(self) -> PartitionRecord:
@@ -239,6 +240,7 @@ class _Runner:
             time.sleep(OTHER_RUNNER_POLL_S)
             ended = partition_records(self.storage, self.run).get(self.pod.index)
             if ended is not None and ended.exit in FINAL:
+                self._may_have_left_one = False  # the other has seen to it
                 return ended
 
     def _is_mine(self, holder: str) -> bool:
@@ -286,7 +288,7 @@ class _Runner:
         """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
         absence = Absence(self._say, run.settings.start_timeout_s, whom=WHOM)
-        self._used_cluster = True
+        self._may_have_left_one = False
         absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
         with started_cluster(self.api, run, index, self._say) as client:
             self._share_weights(client, plan)

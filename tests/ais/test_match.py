@@ -58,6 +58,8 @@ def seen(
                 "truncated": truncated,
                 "background": None,
                 "fixed": False,
+                "place_seen": None,
+                "place_looks": None,
                 "counted": True,
                 **REVIEW_COLUMNS,
                 "visit_id": "",

@@ -257,6 +257,8 @@ def vessel_table(
                 "truncated": False,
                 "background": None,
                 "fixed": False,
+                "place_seen": None,
+                "place_looks": None,
                 "counted": True,
                 **REVIEW_COLUMNS,
                 "visit_id": "",

@@ -81,6 +81,8 @@ def make_tables(port: Port, days: int, seed: int) -> PortTables:
                     "truncated": False,
                     "background": None,
                     "fixed": False,
+                    "place_seen": None,
+                    "place_looks": None,
                     "counted": True,
                     **REVIEW_COLUMNS,
                     "visit_id": "",

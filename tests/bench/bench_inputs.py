@@ -41,7 +41,7 @@ from jobs.run.verify import MemoryStore
 from jobs.segment import key as segment_key
 from jobs.storage import storage_at
 from jobs.tile import stage as tile_stage
-from tests.bench.bench_costs import BANDS, SIDES, _files, _objects, _overpass
+from tests.bench.bench_costs import BANDS, SIDES, _objects, _overpass, scene_files
 from tests.support.scenes import GRID, NOON, overpass, scene, small_port
 
 STORE = "https://e84-earth-search-sentinel-data.s3.us-west-2.amazonaws.com/sentinel-2-c1-l2a"
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _hashing(folder: Path, side: int, passes: int) -> None:
     grid = replace(GRID, width=side, height=side)
-    taken = _overpass(_files(folder), 1)
+    taken = _overpass(scene_files(folder), 1)
     store = MemoryStore(np.zeros(grid.shape, bool))
     unit = Unit(small_port(grid=grid), taken, 0)
     whole = _cpu_s(lambda: tile.run(unit, SETTINGS, store), passes)

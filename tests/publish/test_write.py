@@ -28,6 +28,7 @@ from jobs.visits.schema import (
     HISTORY_COLUMNS,
     LOOK_COLUMNS,
     PORT_COLUMNS,
+    TRAFFIC_COLUMNS,
     VESSEL_COLUMNS,
     VOYAGE_COLUMNS,
 )
@@ -39,11 +40,12 @@ TABLES = {
     "looks": LOOK_COLUMNS,
     "visits": FULL_VISIT_COLUMNS,
     "estimates": ESTIMATE_COLUMNS,
+    "traffic": TRAFFIC_COLUMNS,
     "voyages": VOYAGE_COLUMNS,
     "berths": BERTH_COLUMNS,
     "ports": PORT_COLUMNS,
 }
-ALWAYS = {"estimates", "berths", "ports"}
+ALWAYS = {"estimates", "traffic", "berths", "ports"}
 """The tables with rows although nothing was seen."""
 FILES = {
     *(f"{name}.{kind}" for name in TABLES for kind in ("parquet", "csv")),

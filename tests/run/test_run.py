@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from distributed import Client
 from jobs.archive import pool
 from jobs.archive.pool import Archives
 from jobs.domain import StageName, UnitState
-from jobs.run import backlog, results, task
+from jobs.run import backlog, execute, results, task
 from jobs.run.backlog import RunOptions, work_items
 from jobs.run.cluster import connect
+from jobs.run.common_ground import CommonGround
 from jobs.run.events import EventName
 from jobs.run.execute import run_units
 from jobs.run.parallel_map import parallel_map
@@ -28,6 +30,7 @@ from jobs.run.status import status_rows
 from jobs.run.verify import verify_sample
 from jobs.segment import digest as segment_digest
 from jobs.tile import digest as tile_digest
+from models.weights import weights_digest
 from tests.support.scenes import GRID, noise, write_band
 from tests.support.small_runs import a_plan, go, root_of
 
@@ -177,6 +180,20 @@ def test_ports_are_published_in_the_plans_order_whichever_is_counted_first(
     assert list(publication.tables) == list(publication.estimates) == ["PORTB", "PORTA", "PORTC"]
 
 
+@pytest.fixture
+def workers_with_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are let in with their own weights, whatever the run's settings say."""
+    marked = execute.marked
+
+    @contextmanager
+    def with_their_own(*arguments: Any) -> Iterator[CommonGround]:
+        with marked(*arguments) as ground:
+            yield replace(ground, model_digest=weights_digest())
+
+    monkeypatch.setattr(execute, "marked", with_their_own)
+
+
+@pytest.mark.usefixtures("workers_with_other_weights")
 def test_published_failures_name_the_stage_that_failed(tmp_path: Path, client: Client) -> None:
     plan = a_plan(tmp_path, 1, 2)
     (tmp_path / "2.tif").unlink()

@@ -31,6 +31,8 @@ def vessel(length_m: float, *, truncated: bool = False) -> gpd.GeoDataFrame:
         "truncated": truncated,
         "background": None,
         "fixed": False,
+        "place_seen": None,
+        "place_looks": None,
         "counted": True,
         **REVIEW_COLUMNS,
         "visit_id": "",
