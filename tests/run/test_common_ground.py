@@ -86,6 +86,7 @@ def test_a_worker_with_an_archive_of_its_own_is_refused(tmp_path: Path) -> None:
 
 
 @other_mounts
+@pytest.mark.slow
 def test_a_worker_that_comes_late_with_an_archive_of_its_own(tmp_path: Path) -> None:
     plan = a_plan(tmp_path, 1, 2, 3)
     copy = with_a_copy(plan)
