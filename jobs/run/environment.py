@@ -22,6 +22,8 @@ PACKAGES = (
     "icechunk",
     "zarr",
     "numcodecs",
+    "isal",
+    "backports-zstd",
     "numpy",
     "scipy",
     "pandas",
