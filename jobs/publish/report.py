@@ -92,6 +92,8 @@ class PortPage:
     """Detections in all looks that count nowhere as they are taken for fixed structure."""
     fixed_seen: str
     """In how many of how many clear looks the same was seen there: "10 of 10", or a range."""
+    like_structure: int
+    """Detections that count, although the port's own background looks like a hull there."""
     rejected: int
     """Detections in all looks that count nowhere because reviewers say so."""
     background_known: bool
@@ -160,6 +162,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         vessels_elsewhere=len(ships) - at_berths,
         fixed=fixed,
         fixed_seen=seen_text(struck),
+        like_structure=int(ships["place_looks"].notna().sum()),
         rejected=len(tables.vessels) - len(ships) - fixed,
         background_known=bool(tables.vessels["background"].notna().any()),
         unscreened_looks=int((~tables.looks["screened"]).sum()),

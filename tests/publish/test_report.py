@@ -749,6 +749,19 @@ def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
     )
 
 
+def test_ships_where_the_port_looks_like_a_hull_are_told_to_be_in_doubt():
+    plain = make_publication(days=24)
+    (port_id, tables), *_ = plain.tables.items()
+    assert "<strong>in doubt</strong>: the port" not in render(plain)
+    few = tables.vessels.assign(background=0.8, place_seen=6.0, place_looks=7.0)
+    few.loc[few.index[0], "place_looks"] = np.nan
+    marked = {**plain.tables, port_id: dataclasses.replace(tables, vessels=few)}
+    count = len(few) - 1
+    says = f"{count} detections at {tables.port.name} count as ships <strong>in doubt</strong>"
+    assert count > 1
+    assert says in render(dataclasses.replace(plain, tables=marked))
+
+
 def test_what_reviewers_rejected_is_not_counted_as_fixed_structure():
     port = make_port(berths=(make_berth(),))
     plain = make_publication(ports=[port], days=24)
