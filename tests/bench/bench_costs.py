@@ -19,10 +19,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import torch
 from numpy.typing import NDArray
-from rasterio.transform import Affine
 from scipy import ndimage
 
 from jobs import segment, tile
@@ -30,7 +28,7 @@ from jobs.archive import ForkStore, PortArchive
 from jobs.domain import Grid, Overpass, Settings, Source, Unit
 from jobs.storage import storage_at
 from models.weights import weights_digest
-from tests.support.scenes import GRID, NOON, overpass, scene, small_port
+from tests.support.scenes import GRID, NOON, overpass, scene, small_port, write_band
 
 SIDES = (256, 512, 1024, 1032, 1200)
 """Pixels along the side of the port's grid; several, to separate a cost per overpass from one
@@ -68,26 +66,8 @@ def scene_files(folder: Path) -> dict[str, Source]:
 def _write(path: Path, values: NDArray[np.generic], metres: float) -> Source:
     left, top = GRID.left - CORNER * 10.0, GRID.top + CORNER * 10.0
     transform = (metres, 0.0, left, 0.0, -metres, top)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=1,
-        height=values.shape[0],
-        width=values.shape[1],
-        dtype=values.dtype,
-        crs=f"EPSG:{GRID.epsg}",
-        transform=Affine(*transform),
-        nodata=0,
-        tiled=True,
-        blockxsize=1024,
-        blockysize=1024,
-        compress="deflate",
-        predictor=2,
-    ) as file:
-        file.write(values, 1)
-    scale, offset = (1e-4, -0.1) if metres == 10 else (1.0, 0.0)
-    return Source(str(path), 1, GRID.epsg, transform, values.shape, scale, offset, 0.0)
+    found = write_band(path, values, transform=transform, block=1024, predictor=2)
+    return found if metres == 10 else replace(found, scale=1.0, offset=0.0)
 
 
 def _ground(random: np.random.Generator) -> NDArray[np.floating]:

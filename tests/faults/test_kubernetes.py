@@ -6,10 +6,9 @@ Bytes are compared with those of an undisturbed run.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,11 +22,20 @@ from tests.support.kubernetes.runs import (
     GPU_IMAGE,
     Site,
     facts,
-    seen_from_here,
-    site,
+)
+from tests.support.kubernetes.waiting import (
+    Waiting,
+    begun_line,
+    end_jobs,
+    end_waiting,
+    only_secret,
+    over_line,
+    resuming,
+    row,
+    run_once,
+    waiting,
 )
 from tests.support.kubernetes.world import Timing
-from tests.support.remote_worlds import COMMAND, environment
 from tests.support.servers.faults import answers
 from tests.support.servers.kubernetes.defaults import node
 from tests.support.servers.s3 import faulty_proxy
@@ -35,24 +43,15 @@ from tests.support.servers.s3 import faulty_proxy
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 DAYS = tuple(range(1, 61))
-BEGUN, OVER = f"{len(DAYS)} overpasses to do", f"{len(DAYS)}/{len(DAYS)} overpasses"
-"""Lines of a runner's log, with some eight seconds of work between them."""
-INTO_THE_WORK_S = 2.0
 GPU_NODE = node("gpu-1", gpu="1", taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},))
 GPU = {"count": 1, "cpu": "250m", "memory": "2Gi", "image": GPU_IMAGE, "wait_s": 20}
 AS_REAL = Timing(not_ready_s=45.0, toleration_scale=1.0)
 """A node controller's time until it marks a node, and tolerations of half a minute."""
 
-STARTED: list[subprocess.Popen[str]] = []
-
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site whose job was run once, undisturbed."""
-    folder = tmp_path_factory.mktemp("site")
-    with site(folder, DAYS, berths=False) as made, seen_from_here(made.s3):
-        done = made.submit("--wait")
-        assert done.returncode == 0, done.stdout + done.stderr + made.world.describe()
+    with run_once(tmp_path_factory.mktemp("site"), DAYS) as made:
         yield made
 
 
@@ -60,75 +59,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def as_before(undisturbed: Site) -> Iterator[None]:
     """Restore the cluster after each event."""
     yield
-    for process in STARTED:
-        process.kill()
-        process.communicate()
-    STARTED.clear()
+    end_waiting()
     for one in undisturbed.world.list("nodes"):
         name = one["metadata"]["name"]
         if name != "node-1" or undisturbed.world.cluster.kubelet.dead_nodes.silent(name):
             undisturbed.world.delete_node(name)
     undisturbed.world.set_nodes(node("node-1"))
     undisturbed.world.set_quota({})
-    for job in undisturbed.world.list("jobs"):
-        undisturbed.world.delete("jobs", job["metadata"]["name"])
-    undisturbed.world.wait_until(lambda: undisturbed.left() == [], 90)
-
-
-@dataclass
-class Waiting:
-    """``submit --wait`` of one site, in the background."""
-
-    site: Site
-    process: subprocess.Popen[str]
-
-    def runner(self) -> str:
-        """Name of the runner's pod, once some of its overpasses are done and others are not."""
-        world = self.site.world
-        pods = world.wait_until(lambda: self.site.pods("runner"), 60)
-        name = str(pods[0]["metadata"]["name"])
-        world.wait_until(lambda: BEGUN in world.pod_log(name), 240)
-        time.sleep(INTO_THE_WORK_S)
-        assert OVER not in world.pod_log(name), "the work was finished before the fault"
-        return name
-
-    def end(self, limit_s: float = 400) -> tuple[int, str]:
-        """Exit code and output."""
-        said, _ = self.process.communicate(timeout=limit_s)
-        return self.process.returncode, said
-
-
-def waiting(site: Site, *more: str) -> Waiting:
-    return started(site, *site.submission("--wait", *more))
-
-
-def resuming(site: Site) -> Waiting:
-    settings = str(site.plan.with_suffix(".settings.yaml"))
-    return started(site, "resume", str(site.plan), "--settings", settings, "--wait")
-
-
-def started(site: Site, *arguments: str) -> Waiting:
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=site.folder,
-        env=environment(site.environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    STARTED.append(process)
-    return Waiting(site, process)
-
-
-def row(event: str, code: int, recovered: bool, left: list[str], seen: str) -> None:
-    """Print a line of the table."""
-    nothing = "nothing" if not left else f"{len(left)}: {', '.join(left)}"
-    print(f"\n{event} | {code} | {'yes' if recovered else 'no'} | {nothing} | {seen}")
-
-
-def only_secret(found: Site) -> list[str]:
-    """Objects left, without the Secret of a finished Job, which is deleted with the Job."""
-    return [name for name in found.left() if not name.endswith("-tls")]
+    end_jobs(undisturbed)
 
 
 def line_with(said: str, word: str) -> str:
@@ -361,8 +299,8 @@ def test_the_runners_node_is_deleted_while_it_works(undisturbed: Site) -> None:
         world.wait_until(lambda: f"pod {pod}, still works" in world.pod_log(name), 120)
     code, said = run.end()
     assert code == 0, said + world.describe()
-    assert OVER in world.pod_log(pod)
-    assert BEGUN not in world.pod_log(name)
+    assert over_line(run.site) in world.pod_log(pod)
+    assert begun_line(run.site) not in world.pod_log(name)
     world.wait_until(lambda: only_secret(run.site) == [], 60)
     equal = run.site.published() == undisturbed.published()
     seen = "'another runner of this partition ... still works: waiting for its end'"

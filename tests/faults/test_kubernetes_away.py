@@ -11,8 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.test_kubernetes import STARTED, only_secret, row, waiting
-from tests.support.kubernetes.runs import Site, seen_from_here, site
+from tests.support.kubernetes.runs import Site
+from tests.support.kubernetes.waiting import (
+    end_jobs,
+    end_waiting,
+    only_secret,
+    row,
+    run_once,
+    waiting,
+)
 from tests.support.servers.kubernetes.outages import Away, Outage
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
@@ -61,10 +68,7 @@ AWAY = {
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site whose job was run once, undisturbed."""
-    with site(tmp_path_factory.mktemp("site"), DAYS, berths=False) as made, seen_from_here(made.s3):
-        done = made.submit("--wait")
-        assert done.returncode == 0, done.stdout + done.stderr + made.world.describe()
+    with run_once(tmp_path_factory.mktemp("site"), DAYS) as made:
         yield made
 
 
@@ -72,14 +76,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def as_before(undisturbed: Site) -> Iterator[None]:
     """End what a test has left."""
     yield
-    for process in STARTED:
-        process.kill()
-        process.communicate()
-    STARTED.clear()
+    end_waiting()
     undisturbed.world.cluster.server.outages.expected.clear()
-    for job in undisturbed.world.list("jobs"):
-        undisturbed.world.delete("jobs", job["metadata"]["name"])
-    undisturbed.world.wait_until(lambda: undisturbed.left() == [], 90)
+    end_jobs(undisturbed)
 
 
 def finished(event: str, undisturbed: Site, found: Site, code: int, said: str) -> None:

@@ -33,6 +33,8 @@ def write_band(
     epsg: int = GRID.epsg,
     transform: tuple[float, ...] = GRID.transform,
     nodata: float | None = 0,
+    block: int = 64,
+    predictor: int = 1,
 ) -> Source:
     """A tiled GeoTIFF (band, y, x) or (y, x) and the Source of its first band."""
     stack = values if values.ndim == 3 else values[None]
@@ -48,9 +50,10 @@ def write_band(
         transform=Affine(*transform),
         nodata=nodata,
         tiled=True,
-        blockxsize=64,
-        blockysize=64,
+        blockxsize=block,
+        blockysize=block,
         compress="deflate",
+        predictor=predictor,
     ) as file:
         file.write(stack)
     return Source(

@@ -10,12 +10,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.transform import Affine
 from scipy import ndimage
 
-from tests.support.scenes import GRID
+from tests.support.scenes import GRID, write_band
 from tests.support.servers.files import file_answer
 from tests.support.servers.s3 import BUCKET, Proxy
 from tests.support.servers.server import Answer, running
@@ -54,24 +52,8 @@ def _ground(random: np.random.Generator) -> NDArray[np.floating]:
 
 
 def _write(path: Path, values: NDArray[np.generic], metres: float) -> None:
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=1,
-        height=values.shape[0],
-        width=values.shape[1],
-        dtype=values.dtype,
-        crs=f"EPSG:{GRID.epsg}",
-        transform=Affine(metres, 0.0, GRID.left, 0.0, -metres, GRID.top),
-        nodata=0,
-        tiled=True,
-        blockxsize=BLOCK,
-        blockysize=BLOCK,
-        compress="deflate",
-        predictor=2,
-    ) as file:
-        file.write(values, 1)
+    transform = (metres, 0.0, GRID.left, 0.0, -metres, GRID.top)
+    write_band(path, values, transform=transform, block=BLOCK, predictor=2)
 
 
 def address(folder: Path, item: str, band: str, number: int) -> tuple[Path, str]:
