@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.config import PIXEL_M, Calibration
 from models.geometry import Corners, axes, box_corners
 from models.inference.instances import Instance, Prediction, find_instances
+from models.inference.suppression import surest
 
 _END_REACH_PX = 1.5
 """Beyond bow and stern, data is needed up to here."""
@@ -42,7 +43,7 @@ def find_vessels(
     pixel_m: float,
     usable: NDArray[np.bool_] | None = None,
 ) -> tuple[Detection, ...]:
-    """The vessels of a prediction, ordered by row and column.
+    """The vessels of a prediction, ordered by row and column; none lies on another.
 
     pixel_m: ground size of a pixel, in metres. usable: (y, x), False where no vessel's centre may
     lie (cloud, land); None = usable everywhere.
@@ -56,7 +57,9 @@ def find_vessels(
         if _holds(open_pixels, instance.row, instance.col)
     ]
     found = [vessel for vessel in found if vessel.score >= calibration.least_score]
-    return tuple(sorted(found, key=lambda vessel: (vessel.row, vessel.col)))
+    found.sort(key=lambda vessel: (vessel.row, vessel.col))
+    kept = surest([vessel.corners for vessel in found], [vessel.score for vessel in found])
+    return tuple(found[index] for index in kept)
 
 
 def to_vessel(

@@ -10,7 +10,7 @@ from models.config import Calibration
 from models.dataset.boxes import Box
 from models.dataset.targets import HULL_PLANES, draw_hulls, draw_labels
 from models.geometry import box_corners, overlap
-from models.inference.instances import Prediction
+from models.inference.instances import Prediction, find_instances
 from models.inference.vessels import Detection, find_vessels
 
 CALIBRATION = Calibration(least_score=0.0)
@@ -71,6 +71,18 @@ def test_hulls_without_a_seam_are_separated_by_their_predicted_centres(heading: 
         assert nearest < 0.3
         assert vessel.length_m == pytest.approx(150, abs=5)
         assert vessel.beam_m == pytest.approx(25, abs=3)
+
+
+def test_of_two_predictions_of_one_hull_the_surer_is_kept() -> None:
+    """As of a ship with its wake: the pixels at one end predict another, longer ship there."""
+    maps = draw((60, 66, 20, 4, 90))
+    other = draw((60, 70, 28, 4, 90))
+    maps.hull[:, :, 73:] = other.hull[:, :, 73:]
+    maps.ship[:, 73:] = np.minimum(other.ship, np.float32(0.7))[:, 73:]
+    assert len(find_instances(maps, CALIBRATION.grow)) == 2
+    (vessel,) = find(maps)
+    assert (vessel.row, vessel.col) == (pytest.approx(60, abs=0.5), pytest.approx(66, abs=0.5))
+    assert vessel.length_m == pytest.approx(200, abs=20)
 
 
 def test_a_hull_seen_in_two_pieces_is_measured_whole() -> None:
