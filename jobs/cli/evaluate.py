@@ -65,7 +65,9 @@ def evaluate(
 
     **By length**, recall is by true length and precision by detected length. **By distance to
     ground**, which the near infrared shows, ships alongside are separated from those at anchor; the
-    harbour is water within 500 m of ground.
+    harbour is water within 500 m of ground. **By neighbours**, hulls within a pixel (10 m) of
+    another are separated from single ones, labels by labels and detections by detections. **By
+    motion**, where labels have `moving`.
 
     **Length and beam** are given in metres on the ground, as mean error and bias; **calibration**
     as the share of ships among detections of each score. In brackets are 90 % intervals over

@@ -1,7 +1,7 @@
 """Labelled vessels as rotated boxes, and the 10 m UTM grid of their scene."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -32,6 +32,8 @@ class Box:
     """1 (doubtful) to 3 (certain)."""
     at_edge: bool = False
     """The image cuts it."""
+    moving: bool | None = field(default=None, repr=False)
+    """Under way; None where the label does not say. Not part of the repr: see above."""
 
     @property
     def is_ship(self) -> bool:
@@ -72,11 +74,18 @@ class PixelGrid:
             (x - self.transform.c) / PIXEL_M - 0.5,
         )
 
-    def box(self, on: Rectangle, kind: str, confidence: int, at_edge: bool) -> Box:
+    def box(
+        self,
+        on: Rectangle,
+        kind: str,
+        confidence: int,
+        at_edge: bool,
+        moving: bool | None = None,
+    ) -> Box:
         """A rectangle in the grid's metres as a labelled box in its pixels."""
         row, col = self.position(on.x, on.y)
         return Box(
-            row, col, on.length_m, on.beam_m, on.heading_deg, kind, confidence, at_edge=at_edge
+            row, col, on.length_m, on.beam_m, on.heading_deg, kind, confidence, at_edge, moving
         )
 
     def holds(self, box: Box) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from models.dataset import LabelledScene, LabelSource, read_scenes
 from models.evaluation.looks import Mask, looks_at, solid_ground
 from models.evaluation.metrics import MatchCriteria, Rule, compare, pixel_counts, summarise
+from models.evaluation.rafts import rafts_of
 from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import shore_of
 from models.inference import Detection, Prediction, Predictor
@@ -88,6 +89,7 @@ def evaluate_scene(
         pixels_either=either,
         looks=looks_at(scene, found, match, ground),
         shore=shore_of(scene, found, ground),
+        rafts=rafts_of(scene.boxes, found),
         found=tuple(found),
         boxes=scene.boxes,
     )

@@ -16,6 +16,7 @@ from models.evaluation.metrics import (
     merge,
     summarise,
 )
+from models.evaluation.rafts import Rafts
 from models.evaluation.shore import Shore
 from models.inference import Detection
 
@@ -34,6 +35,7 @@ class SceneReport:
     """Ship pixels in the map or the labels."""
     looks: Looks = field(default_factory=Looks)
     shore: Shore = field(default_factory=Shore)
+    rafts: Rafts = field(default_factory=Rafts)
     found: tuple[Detection, ...] = ()
     """All detections, also those that are neither hit nor false alarm."""
     boxes: tuple[Box, ...] = ()
@@ -66,6 +68,10 @@ class Report:
     def cases(self, rule: Rule) -> list[tuple[Comparison, Shore]]:
         """Each scene's comparison with its shore."""
         return [(scene.by_rule[rule], scene.shore) for scene in self.scenes]
+
+    def company(self, rule: Rule) -> list[tuple[Comparison, Rafts]]:
+        """Each scene's comparison with its rafts."""
+        return [(scene.by_rule[rule], scene.rafts) for scene in self.scenes]
 
     @property
     def pixel_iou(self) -> float:

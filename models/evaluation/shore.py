@@ -10,12 +10,11 @@ from models.config import PIXEL_M
 from models.dataset import Box, LabelledScene
 from models.evaluation.looks import ALONGSIDE_M, REACH_M, Mask, distance_m, to_ground_m
 from models.evaluation.metrics import Comparison
+from models.evaluation.rafts import Hull
 from models.inference import Detection
 
 HARBOUR_M = 500.0
 """Water at most this far from solid ground is harbour."""
-
-Hull = Box | Detection
 
 
 class Zone(StrEnum):

@@ -20,7 +20,7 @@ from models.evaluation.metrics import (
 from models.evaluation.reliability import ScoreBin, reliability
 from models.evaluation.report import Report
 from models.evaluation.shore import AlarmRate, alarm_rates
-from models.evaluation.slices import SliceCounts, by_length, by_zone
+from models.evaluation.slices import SliceCounts, by_company, by_length, by_motion, by_zone
 
 WITH_INTERVAL = (
     "precision",
@@ -58,6 +58,10 @@ class RuleSummary:
     by_length: tuple[SliceCounts, ...]
     by_zone: tuple[SliceCounts, ...]
     """By distance to solid ground; empty where no scene's ground is known."""
+    by_company: tuple[SliceCounts, ...]
+    """Single hulls, and hulls within a pixel of another."""
+    by_motion: tuple[SliceCounts, ...]
+    """Ships under way and lying; empty where no label says it."""
     reliability: tuple[ScoreBin, ...]
     alarms: tuple[AlarmRate, ...]
     """Empty where no scene's ground is known."""
@@ -134,6 +138,8 @@ def _rule_summary(report: Report, rule: Rule) -> RuleSummary:
         long=_score_summary(report, rule, LONG_M),
         by_length=by_length(every),
         by_zone=by_zone(cases),
+        by_company=by_company(report.company(rule)),
+        by_motion=by_motion(every),
         reliability=reliability(every).bins,
         alarms=alarm_rates(cases),
     )
@@ -159,7 +165,12 @@ def _statistics(units: Sequence[Comparison]) -> dict[str, float]:
 def _rule_json(summary: RuleSummary) -> dict[str, Any]:
     parts = {
         name: [asdict(part) | {"recall": part.recall, "precision": part.precision} for part in of]
-        for name, of in (("by_length", summary.by_length), ("by_ground", summary.by_zone))
+        for name, of in (
+            ("by_length", summary.by_length),
+            ("by_ground", summary.by_zone),
+            ("by_neighbours", summary.by_company),
+            ("by_motion", summary.by_motion),
+        )
     }
     rates = [asdict(rate) | {"per_100_km2": rate.per_100_km2} for rate in summary.alarms]
     return {

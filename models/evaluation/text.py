@@ -96,7 +96,12 @@ def score_text(summary: ScoreSummary, name: str, form: str) -> str:
 
 
 def _parts(rule: Rule, summary: RuleSummary) -> list[str]:
-    sections = (("by length", summary.by_length), ("by distance to ground", summary.by_zone))
+    sections = (
+        ("by length", summary.by_length),
+        ("by distance to ground", summary.by_zone),
+        ("by neighbours", summary.by_company),
+        ("by motion", summary.by_motion),
+    )
     rows = [row for title, parts in sections for row in _part_rows(f"{title}, {rule}", parts)]
     return _table(rows) + _alarms(rule, summary)
 

@@ -22,7 +22,10 @@ COLUMNS = (
     "class",
     "confidence",
 )
-"""Required columns; also required is item or date_utc, optional is at_data_edge."""
+"""Required columns; also required is item or date_utc, optional are at_data_edge and moving."""
+
+_TRUTH = {"true": True, "false": False, "": None, "nan": None}
+"""Texts of the column moving."""
 
 
 def read_csv_labels(files: Sequence[Path]) -> "CsvLabels":
@@ -100,4 +103,15 @@ def _north_up(row: dict[str, Any], grid: PixelGrid) -> Box:
         heading_deg=(float(row["heading_mod180_deg"]) + convergence) % 180,
     )
     at_edge = str(row.get("at_data_edge", False)) == "True"
-    return grid.box(rectangle, str(row["class"]), int(row["confidence"]), at_edge)
+    return grid.box(rectangle, str(row["class"]), int(row["confidence"]), at_edge, _moving(row))
+
+
+def _moving(row: dict[str, Any]) -> bool | None:
+    """Whether the vessel is under way; None where the cell is empty or there is no column."""
+    text = str(row.get("moving", "")).strip().lower()
+    if text not in _TRUTH:
+        raise DatasetError(
+            f"a label of {row.get('item') or row.get('date_utc')} has moving {row['moving']!r}; "
+            "expected true, false or nothing"
+        )
+    return _TRUTH[text]

@@ -17,7 +17,7 @@ from models.dataset.labels.protocol import KINDS
 
 Feature = Mapping[str, Any]
 
-PROPERTIES = ("item", "datetime", "class", "confidence", "at_data_edge")
+PROPERTIES = ("item", "datetime", "class", "confidence", "at_data_edge", "moving")
 """The properties that are read; others are ignored."""
 
 _WGS84 = ("CRS84", "EPSG::4326", "EPSG:4326")
@@ -41,6 +41,7 @@ class HullFeature:
     kind: str
     confidence: int
     at_edge: bool
+    moving: bool | None
 
 
 def read_hulls(file: Path) -> Iterator[HullFeature]:
@@ -83,6 +84,7 @@ def _hull(feature: Any, where: str) -> HullFeature:
         kind=_one_of(facts, "class", KINDS, "ship", where),
         confidence=int(_one_of(facts, "confidence", (1, 2, 3), 3, where)),
         at_edge=bool(_one_of(facts, "at_data_edge", (False, True), False, where)),
+        moving=_one_of(facts, "moving", (False, True), None, where),
     )
 
 

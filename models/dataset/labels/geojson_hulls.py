@@ -72,7 +72,7 @@ def _boxes(hull: HullFeature, grid: PixelGrid) -> Iterable[Box]:
                 f"{hull.where}: its polygon is less than {LEAST_SIDE_M:g} m wide, a line or a "
                 "point; draw the outline of the hull"
             )
-        yield grid.box(rectangle, hull.kind, hull.confidence, hull.at_edge)
+        yield grid.box(rectangle, hull.kind, hull.confidence, hull.at_edge, hull.moving)
 
 
 def _projected(part: Polygon, grid: PixelGrid) -> BaseGeometry:

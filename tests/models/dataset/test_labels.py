@@ -227,10 +227,28 @@ def test_a_datetime_matches_the_item_that_shows_the_position(catalog: Path, tmp_
 
 def test_properties_of_a_feature_are_read(catalog: Path, tmp_path: Path) -> None:
     many = {"type": "MultiPolygon", "coordinates": [shape["coordinates"] for shape in HULLS]}
-    properties = {"class": "dock", "confidence": 1, "at_data_edge": True, "fid": 8, "note": "?"}
+    properties = {"class": "dock", "confidence": 1, "at_data_edge": True, "moving": False}
+    properties |= {"fid": 8, "note": "?"}
     file = written(tmp_path / "x.json", feature(many, item=NAMES[0], **properties))
     boxes = read(catalog, file)[NAMES[0]]
-    assert [(b.kind, b.confidence, b.at_edge) for b in boxes] == [("dock", 1, True)] * 2
+    read_back = [(b.kind, b.confidence, b.at_edge, b.moving) for b in boxes]
+    assert read_back == [("dock", 1, True, False)] * 2
+
+
+def test_whether_a_ship_moves_may_be_said_row_by_row(catalog: Path, tmp_path: Path) -> None:
+    """And is no part of a label's text, of which the digest of a training scene is made."""
+    file = tmp_path / "x.csv"
+    write_labels(file, [NAMES[0]])
+    without = read(catalog, file)[NAMES[0]]
+    rows = pd.read_csv(file)
+    rows.assign(moving=[True, *[None] * (len(rows) - 1)]).to_csv(file, index=False)
+    boxes = read(catalog, file)[NAMES[0]]
+    assert [box.moving for box in boxes] == [True, *[None] * (len(rows) - 1)]
+    assert [box.moving for box in without] == [None] * len(rows)
+    assert repr(boxes) == repr(without)
+    rows.assign(moving="perhaps").to_csv(file, index=False)
+    with pytest.raises(DatasetError, match="has moving 'perhaps'; expected true, false or nothing"):
+        read(catalog, file)
 
 
 def test_ships_of_a_mask_are_separated(catalog: Path) -> None:
@@ -296,6 +314,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "confidence": (feature(HULLS[0], item=NAMES[0], confidence=5), "confidence 5; expected .*1, 2"),
     "edge": (feature(HULLS[0], item=NAMES[0], at_data_edge="no"), "at_data_edge 'no'; expected"),
+    "moving": (feature(HULLS[0], item=NAMES[0], moving="no"), "moving 'no'; expected one of"),
     "no geometry": (feature(None, item=NAMES[0]), "has no geometry; draw"),
     "empty": (feature(EMPTY, item=NAMES[0]), "has an empty geometry; draw"),
     "point": (feature({"type": "Point", "coordinates": [3, 36]}, item=NAMES[0]), "is a Point; exp"),

@@ -14,10 +14,11 @@ from models.evaluation.bootstrap import Interval, bootstrap
 from models.evaluation.evaluate import evaluate_scene, trained_on
 from models.evaluation.failures import FailureKind, failures_of, worst
 from models.evaluation.metrics import Comparison, MatchCriteria, Pair, Rule, compare
+from models.evaluation.rafts import Company, Rafts, rafts_of
 from models.evaluation.reliability import reliability
 from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import Shore, Water, Zone, alarm_rates, shore_of
-from models.evaluation.slices import by_length, by_zone
+from models.evaluation.slices import by_company, by_length, by_motion, by_zone
 from models.evaluation.summary import summarise_report, to_json
 from models.evaluation.text import report_lines
 from models.geometry import box_corners
@@ -81,6 +82,44 @@ def test_each_hull_lies_in_the_zone_of_its_nearest_point() -> None:
     counts = [(part.seen, part.ships, part.right, part.reports) for part in parts]
     assert counts == [(0, 2, 0, 0), (2, 2, 2, 2), (0, 2, 0, 2)]
     assert by_zone([(comparison, Shore())]) == ()
+
+
+def test_hulls_within_a_pixel_of_another_are_a_raft() -> None:
+    """Boxes are 15 x 3 pixels, heading east: 3.5 rows leave half a pixel, 5 rows leave two."""
+    boxes = (box(20, 20), box(23.5, 20), box(60, 20), box(65, 20))
+    area = replace(box(100, 20), kind="ignore")
+    beside_area = box(103.5, 20)
+    found = [detection(20, 20), detection(60, 20), detection(63.5, 20)]
+    rafts = rafts_of((*boxes, area, beside_area), found)
+    assert [rafts.company(hull) for hull in (*boxes, beside_area)] == [
+        Company.RAFT,
+        Company.RAFT,
+        *[Company.SINGLE] * 3,
+    ]
+    assert [rafts.company(hull) for hull in found] == [Company.SINGLE, Company.RAFT, Company.RAFT]
+    assert rafts_of((), ()) == Rafts()
+    comparison = compare(found, boxes, Rule.OVERLAP)
+    counts = [
+        (part.name, part.seen, part.ships, part.right, part.reports)
+        for part in by_company([(comparison, rafts), (comparison, rafts)])
+    ]
+    assert counts == [("single hulls", 4, 4, 2, 2), ("within a pixel of another", 2, 4, 4, 4)]
+
+
+def test_ships_under_way_and_lying_are_those_whose_label_says_so() -> None:
+    boxes = [
+        replace(box(20, 20), moving=True),
+        replace(box(60, 20), moving=True),
+        replace(box(100, 20), moving=False),
+        box(140, 20),
+    ]
+    parts = by_motion(compare([detection(20, 20), detection(140, 20)], boxes, Rule.DISTANCE))
+    assert [(part.name, part.seen, part.ships) for part in parts] == [
+        ("under way", 1, 2),
+        ("lying", 0, 1),
+    ]
+    assert all(np.isnan(part.precision) for part in parts)
+    assert by_motion(compare([], [box(20, 20)], Rule.DISTANCE)) == ()
 
 
 def test_false_alarms_are_counted_on_the_water_they_lie_on() -> None:
