@@ -37,9 +37,9 @@ from jobs.catalog.spellings import (
     stated,
 )
 from jobs.domain import (
-    CLASS_DTYPES,
     SENSORS,
-    SENTINEL_2_VISUAL,
+    Mask,
+    OneFile,
     Scene,
     Sensor,
     Source,
@@ -82,8 +82,6 @@ MOST_PIXELS = 10_000_000
 """Along one side of a raster; a global grid of 4 m has as many."""
 _SENTINEL_2 = "(?:sentinel[-_]?2|s2)"
 """The constellation's name as platforms and constellations are written, in lower case."""
-_TRUE_COLOUR = SENTINEL_2_VISUAL.assets["visual"]
-"""Assets of true colour, whose no-data value is 0 by the product's definition."""
 
 
 def sensor_for(item: Item, name: str | None = None) -> Sensor:
@@ -169,10 +167,10 @@ def _looks_like(sensor: Sensor, item: Item) -> bool:
     """Whether platform and assets of an item of an unknown collection identify this sensor."""
     properties = _mapping(item.get("properties"))
     origin = str(properties.get("platform") or properties.get("constellation") or "")
-    if not re.match(r"sentinel[-_ ]?2|s2[-_ ]?[a-d]?$", origin.lower()):
+    if not sensor.is_platform(origin):
         return False
-    if sensor is SENTINEL_2_VISUAL:
-        return _visual_asset(item) is not None
+    if sensor.one_file is not None:
+        return _asset_of(item, sensor.one_file.assets) is not None
     return all(_find_band(item, sensor, band) is not None for band in sensor.bands)
 
 
@@ -220,8 +218,8 @@ class _Band:
 
 
 def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
-    if sensor is SENTINEL_2_VISUAL:
-        yield from _visual_sources(item)
+    if sensor.one_file is not None:
+        yield from _sources_in_one_file(item, sensor, sensor.one_file)
         return
     for band in sensor.bands:
         found = _find_band(item, sensor, band)
@@ -231,8 +229,7 @@ def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
                 f"{', '.join(sorted(_assets(item))) or 'none'}"
             )
         _check_is_described(item, found)
-        scale, offset = _scale_and_offset(item, found)
-        yield band, _source(item, found, scale, offset, sensor.dtypes)
+        yield band, _source(item, found, _numbers(item, found, sensor))
 
 
 def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
@@ -282,32 +279,34 @@ def _is_picture(band: _Band) -> bool:
     return eight_bit or bool(roles & {"visual", "overview", "thumbnail"})
 
 
-def _visual_sources(item: Item) -> Iterator[tuple[str, Source]]:
-    found = _visual_asset(item)
+def _sources_in_one_file(item: Item, sensor: Sensor, file: OneFile) -> Iterator[tuple[str, Source]]:
+    found = _asset_of(item, file.assets)
     if found is None:
-        raise InputError(f"item {item.get('id')!r} has no asset `visual` for sentinel-2-visual")
+        raise InputError(
+            f"item {item.get('id')!r} has no asset `{file.assets[0]}` for {sensor.name}"
+        )
     bands = _asset_bands(*found)
     index = {band.common_name: band.index for band in bands if band.common_name is not None}
-    if not set(SENTINEL_2_VISUAL.bands) <= index.keys():
-        index = {"red": 1, "green": 2, "blue": 3}  # of TCI files, by the product's definition
+    if not set(sensor.bands) <= index.keys():
+        index = {name: number for number, name in enumerate(file.bands, start=1)}
         _check_band_count(item, *found, len(index))
-    for name in SENTINEL_2_VISUAL.bands:
+    for name in sensor.bands:
         band = _Band(found[0], found[1], index[name], name, bands[0].facts)
-        yield name, _source(item, band, 1 / 255, 0.0, SENTINEL_2_VISUAL.dtypes)
+        yield name, _source(item, band, _numbers(item, band, sensor))
 
 
-def _visual_asset(item: Item) -> tuple[str, Item] | None:
+def _asset_of(item: Item, names: tuple[str, ...]) -> tuple[str, Item] | None:
+    """Name and asset of the first of these that the item has."""
     assets = _assets(item)
-    names = SENTINEL_2_VISUAL.assets["visual"]
     return next(((name, assets[name]) for name in names if name in assets), None)
 
 
 def _mask_source(item: Item, sensor: Sensor) -> Source | None:
-    assets = _assets(item)
-    for name in sensor.assets.get("mask", ()):
-        if name in assets:
-            return _source(item, _asset_bands(name, assets[name])[0], 1.0, 0.0, CLASS_DTYPES)
-    return None
+    found = None if sensor.mask is None else _asset_of(item, sensor.mask.assets)
+    if found is None or sensor.mask is None:
+        return None
+    band = _asset_bands(*found)[0]
+    return _source(item, band, _numbers_of_mask(band, sensor.mask))
 
 
 def _check_band_count(item: Item, name: str, asset: Item, needed: int) -> None:
@@ -350,14 +349,40 @@ def _check_format(item: Item, band: _Band) -> None:
         )
 
 
-def _source(
-    item: Item, band: _Band, scale: float, offset: float, dtypes: tuple[str, ...]
-) -> Source:
+@dataclass(frozen=True)
+class _Numbers:
+    """What the numbers of a band's file mean."""
+
+    dtypes: tuple[str, ...]
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    nodata_assumed: bool = False
+
+
+def _numbers(item: Item, band: _Band, sensor: Sensor) -> _Numbers:
+    if sensor.encoding.dtype == "uint8":  # a picture, whatever is declared of its numbers
+        scale, offset = sensor.scale, 0.0
+    else:
+        scale, offset = _scale_and_offset(item, band, sensor)
+    return _Numbers(sensor.dtypes, scale, offset, *_nodata(band, offset, sensor))
+
+
+def _numbers_of_mask(band: _Band, mask: Mask) -> _Numbers:
+    """Of a mask whose 0 is a class no value is no data, whatever is declared."""
+    if not mask.zero_is_nodata:
+        return _Numbers(mask.dtypes)
+    if "nodata" in band.facts:
+        return _Numbers(mask.dtypes, nodata=_number(band.facts["nodata"]))
+    nodata = 0.0 if _is_silent(band) else None
+    return _Numbers(mask.dtypes, nodata=nodata, nodata_assumed=nodata is not None)
+
+
+def _source(item: Item, band: _Band, numbers: _Numbers) -> Source:
     epsg, transform, shape = _projection(item, band)
     _check_format(item, band)
-    _check_data_type(item, band, dtypes)
-    nodata, assumed = _nodata(band, offset)
-    _check_nodata(item, band, nodata, dtypes)
+    _check_data_type(item, band, numbers.dtypes)
+    _check_nodata(item, band, numbers.nodata, numbers.dtypes)
     size = band.asset.get("file:size")
     return Source(
         href=_href(item, band),
@@ -365,10 +390,10 @@ def _source(
         epsg=epsg,
         transform=transform,
         shape=shape,
-        scale=scale,
-        offset=offset,
-        nodata=nodata,
-        nodata_assumed=assumed,
+        scale=numbers.scale,
+        offset=numbers.offset,
+        nodata=numbers.nodata,
+        nodata_assumed=numbers.nodata_assumed,
         checksum=next(stated(band.asset, CHECKSUM), None),
         size_bytes=None if size is None else int(size),
         etag=_etag(band.asset),
@@ -392,17 +417,22 @@ def _href(item: Item, band: _Band) -> str:
     return href
 
 
-def _nodata(band: _Band, offset: float) -> tuple[float | None, bool]:
-    """The no-data value, and whether it is assumed: 0, the product's, of an item that is silent.
+def _nodata(band: _Band, offset: float, sensor: Sensor) -> tuple[float | None, bool]:
+    """The no-data value, and whether it is assumed: the sensor's, of an item that is silent.
 
-    So it is too where numbers begin at an offset: no measured pixel reflects less than nothing by
-    the whole of it.
+    Of Sentinel-2's reflectance it is assumed where the item says nothing of its numbers, or where
+    they begin at an offset: no measured pixel reflects less than nothing by the whole of it.
     """
     if "nodata" in band.facts:
         return _number(band.facts["nodata"]), False
-    silent = not {"data_type", "scale"} & band.facts.keys()
-    assumed = silent or offset < 0 or band.asset_name in _TRUE_COLOUR
-    return (0.0, True) if assumed else (None, False)
+    if sensor.by_baseline and not (_is_silent(band) or offset < 0):
+        return None, False
+    return sensor.nodata, sensor.nodata is not None
+
+
+def _is_silent(band: _Band) -> bool:
+    """Whether the item says nothing of the band's numbers."""
+    return not {"data_type", "scale"} & band.facts.keys()
 
 
 _LARGEST = {"uint8": 255, "uint16": 65_535}
@@ -420,14 +450,14 @@ def _check_nodata(item: Item, band: _Band, nodata: float | None, dtypes: tuple[s
         )
 
 
-def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:
+def _scale_and_offset(item: Item, band: _Band, sensor: Sensor) -> tuple[float, float]:
     """Scale and offset of reflectance = number * scale + offset, the offset applied exactly once.
 
     The item's date is no criterion: old dates are reprocessed with new baselines. A flag that the
     offset is already in the numbers takes precedence over a declared offset (Earth Search v1
     declares both), a declared offset over the rule by baseline.
     """
-    scale, offset = _declared_or_usual(item, band)
+    scale, offset = _declared_or_usual(item, band, sensor)
     if not (math.isfinite(scale) and math.isfinite(offset) and scale > 0):
         raise InputError(
             f"asset {band.asset_name!r} of item {item.get('id')!r} has scale {scale} and offset "
@@ -443,14 +473,16 @@ def _scale_and_offset(item: Item, band: _Band) -> tuple[float, float]:
     return scale, offset
 
 
-def _declared_or_usual(item: Item, band: _Band) -> tuple[float, float]:
-    scale = float(band.facts.get("scale", 1e-4))
-    if _offset_is_applied(item):
+def _declared_or_usual(item: Item, band: _Band, sensor: Sensor) -> tuple[float, float]:
+    scale = float(band.facts.get("scale", sensor.scale))
+    if sensor.by_baseline and _offset_is_applied(item):
         return scale, 0.0
     if "offset" in band.facts:
         return scale, float(band.facts["offset"])
     if "scale" in band.facts:
         return scale, 0.0  # the raster extension: an offset not given is 0
+    if not sensor.by_baseline:
+        return scale, sensor.offset
     return scale, -0.1 if _baseline(item) >= _OFFSET_SINCE else 0.0
 
 

@@ -18,7 +18,8 @@ from .meaning import Meaning
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
-from .sensors import CLASS_DTYPES, SENSORS, SENTINEL_2_VISUAL, Sensor, sensor_named
+from .sensor import NUMBERS, Mask, OneFile, Sensor
+from .sensors import SENSORS, sensor_named
 from .swapped_axes import looks_swapped
 from .text_file import json_value, read_text
 from .types import (
@@ -62,15 +63,14 @@ from .yaml_reader import Fields, YamlReader
 
 __all__ = [
     "CHUNK",
-    "CLASS_DTYPES",
     "CPU",
     "DEFAULT_ESTIMATES",
     "DEFAULT_REVIEWS",
     "GEOD",
     "GPU",
+    "NUMBERS",
     "OPAQUE",
     "SENSORS",
-    "SENTINEL_2_VISUAL",
     "WGS84",
     "Access",
     "Berth",
@@ -84,7 +84,9 @@ __all__ = [
     "Job",
     "Json",
     "LookState",
+    "Mask",
     "Meaning",
+    "OneFile",
     "Overpass",
     "OverpassRecord",
     "OverpassStore",

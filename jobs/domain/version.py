@@ -10,7 +10,8 @@ from pathlib import Path
 
 @cache
 def code_version() -> str:
-    """``<version>+<digest>``; the digest, 10 hex digits, covers all Python files that make results.
+    """``<version>+<digest>``; the digest, 10 hex digits, covers all Python files that make results,
+    and those of the sensors.
 
     Not the door: it lies elsewhere in a wheel than in a checkout, and makes none.
     """
@@ -18,7 +19,8 @@ def code_version() -> str:
     for package in ("jobs", "models"):
         folder = Path(__file__).resolve().parents[2] / package
         door = folder / "door"
-        for path in sorted(p for p in folder.rglob("*.py") if door not in p.parents):
+        files = (*folder.rglob("*.py"), *folder.rglob("sensor_files/*.yaml"))
+        for path in sorted(p for p in files if door not in p.parents):
             digest.update(path.relative_to(folder.parent).as_posix().encode())
             digest.update(path.read_bytes())
     return f"{metadata.version('berthwatch')}+{digest.hexdigest()[:10]}"

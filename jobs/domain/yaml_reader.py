@@ -68,11 +68,16 @@ class YamlReader:
 
     def texts(self, node: yaml.Node | None, what: str) -> dict[str, str]:
         """A mapping of text to text, whatever its keys; empty for no node."""
-        found: dict[str, str] = {}
+        found = self.mapping(node, what)
+        return {key: self.text(value, f"{key} in {what}") for key, value in found.items()}
+
+    def mapping(self, node: yaml.Node | None, what: str) -> Fields:
+        """Values by key, whatever the keys are; empty for no node."""
+        found: Fields = {}
         for key, value in self._pairs(node, what):
             if key.value in found:
                 raise self._repeated(key, what)
-            found[key.value] = self.text(value, f"{key.value} in {what}")
+            found[key.value] = value
         return found
 
     def entries(self, node: yaml.Node | None, what: str) -> list[yaml.Node]:

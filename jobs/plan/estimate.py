@@ -165,7 +165,7 @@ class _Window(NamedTuple):
 def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
     """Windows by file; a file whose size is known is counted once for all its bands."""
     files: dict[str, _Window] = defaultdict(_Window)
-    sample = SENSORS[scene.sensor].dtype_bytes
+    sample = SENSORS[scene.sensor].sample_bytes
     for source in scene.bands.values():
         files[source.href] = _window(source, grid, sample, files[source.href].bytes)
     if scene.mask is not None:

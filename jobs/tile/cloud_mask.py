@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import regionprops
 
-from jobs.domain import Quality, Sensor
+from jobs.domain import Quality
 
 SHIP_WIDTH_M = 80.0
 SHIP_LENGTH_M = 450.0
@@ -25,13 +25,9 @@ CLOUD_BUFFER_M = 40.0
 hull."""
 
 
-def classify(classes: NDArray[np.uint8], sensor: Sensor, resolution_m: float) -> NDArray[np.uint8]:
-    """Bits of Quality from scene classes, (y, x), without the cloud that could be ships."""
-    assert sensor.mask is not None
-    table = np.zeros(256, np.uint8)
-    for value, flags in sensor.mask.items():
-        table[value] = int(flags)
-    quality = table[classes]
+def without_ships(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[np.uint8]:
+    """Bits of Quality, (y, x), without the cloud that could be ships."""
+    quality = quality.copy()
     cloud = real_cloud((quality & np.uint8(Quality.CLOUD)) > 0, resolution_m)
     quality &= np.uint8(~Quality.CLOUD & 255)
     quality[cloud] |= np.uint8(Quality.CLOUD)

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.domain import Source
+from jobs.domain import NUMBERS, Mask, Quality, Source
 
 
 class Encoder(Hashable, Protocol):
@@ -27,12 +27,29 @@ class Encoder(Hashable, Protocol):
 
 @dataclass(frozen=True)
 class Classes:
-    """The encoder of a scene classification: the identity."""
+    """The encoder of a mask: 0 where it has no pixel, its own numbers elsewhere.
+
+    Where its number 0 is a pixel's, all are one higher; the last of 65,536 is then no pixel.
+    """
+
+    mask: Mask
 
     def encode(self, value: NDArray[np.floating]) -> NDArray[np.uint16]:
-        """The classes; 0, no data in every supported classification, for NaN."""
-        classes: NDArray[np.uint16] = np.nan_to_num(value, nan=0).astype(np.uint16)
-        return classes
+        """The numbers of these; 0 for NaN, and for those that say that there is no pixel."""
+        numbers = np.nan_to_num(value, nan=0).astype(np.uint16)
+        is_pixel = (self.mask.flags[numbers] & np.uint8(Quality.NODATA)) == 0
+        if not self.mask.zero_is_nodata:
+            is_pixel &= numbers < NUMBERS - 1
+            numbers += np.uint16(1)
+        found: NDArray[np.uint16] = np.where(is_pixel & ~np.isnan(value), numbers, 0)
+        return found.astype(np.uint16)
+
+    def quality(self, numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:
+        """Bits of Quality of what ``encode`` returned."""
+        if self.mask.zero_is_nodata:
+            return self.mask.flags[numbers]
+        flags = self.mask.flags[numbers - (numbers > 0)]
+        return np.where(numbers == 0, np.uint8(Quality.NODATA), flags)
 
 
 def physical(source: Source, numbers: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.domain import (
-    CLASS_DTYPES,
     SENSORS,
     Access,
     Grid,
+    Mask,
     OverpassStore,
     Pixels,
     Quality,
     Scene,
     Sensor,
     Settings,
+    Source,
     StageName,
     Unit,
     UnitResult,
@@ -28,7 +29,7 @@ from jobs.domain import (
 )
 from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
-from jobs.tile.cloud_mask import classify
+from jobs.tile.cloud_mask import without_ships
 from jobs.tile.encoding import Classes, Layer
 from jobs.tile.raster import copies_made
 from jobs.tile.warped import read_warped
@@ -65,9 +66,12 @@ def read_overpass(
     of each file, as in ``UnitResult.read``.
     """
     image = np.zeros((len(sensor.bands), *grid.shape), np.uint16)
-    classes = np.zeros(grid.shape, np.uint16) if _is_screened(scenes, sensor) else None
+    mask = _screened_by(scenes, sensor)
+    classes = None if mask is None else np.zeros(grid.shape, np.uint16)
     for number, scene in enumerate(scenes, start=1):
-        gaps = dict(_with_gaps(scene, sensor, image, classes))
+        gaps = dict(_with_gaps(scene, sensor, image))
+        if mask is not None and classes is not None and scene.mask is not None:
+            gaps |= _mask_gaps(scene.mask, mask, classes)
         digests = _fill(gaps, grid, scene.access)
         if read is not None:
             read.update({f"{number}/{name}": digest for name, digest in digests.items()})
@@ -76,16 +80,17 @@ def read_overpass(
             "no pixel of the port has data in any band; expected the scenes to cover part of it: "
             "their footprint in the catalog is larger than what they hold"
         )
-    return Pixels(image, _quality(classes, sensor, grid, image))
+    flags = None if mask is None or classes is None else Classes(mask).quality(classes)
+    return Pixels(image, _quality(flags, grid, image))
 
 
-def _is_screened(scenes: Sequence[Scene], sensor: Sensor) -> bool:
-    """Whether every scene has a classification and the sensor a table of its classes."""
-    return sensor.mask is not None and all(scene.mask is not None for scene in scenes)
+def _screened_by(scenes: Sequence[Scene], sensor: Sensor) -> Mask | None:
+    """The sensor's mask where every scene has one; else None."""
+    return sensor.mask if all(scene.mask is not None for scene in scenes) else None
 
 
 def _with_gaps(
-    scene: Scene, sensor: Sensor, image: NDArray[np.uint16], classes: NDArray[np.uint16] | None
+    scene: Scene, sensor: Sensor, image: NDArray[np.uint16]
 ) -> Iterator[tuple[str, Layer]]:
     """The scene's layers, by band, whose target still has pixels without data."""
     for target, band in zip(image, sensor.bands, strict=True):
@@ -98,8 +103,13 @@ def _with_gaps(
                 band,
                 Layer(source, sensor.encoding, sensor.dtypes, target, measured=measured),
             )
-    if classes is not None and scene.mask is not None and not classes.all():
-        yield "mask", Layer(scene.mask, Classes(), CLASS_DTYPES, classes, categorical=True)
+
+
+def _mask_gaps(source: Source, mask: Mask, classes: NDArray[np.uint16]) -> dict[str, Layer]:
+    """The layer of a scene's mask; none where every pixel has its class."""
+    if classes.all():
+        return {}
+    return {"mask": Layer(source, Classes(mask), mask.dtypes, classes, categorical=True)}
 
 
 def _fill(gaps: Mapping[str, Layer], grid: Grid, access: Access | None) -> dict[str, str]:
@@ -130,13 +140,13 @@ def _digest(pixels: NDArray[np.uint16]) -> str:
 
 
 def _quality(
-    classes: NDArray[np.uint16] | None, sensor: Sensor, grid: Grid, image: NDArray[np.uint16]
+    flags: NDArray[np.uint8] | None, grid: Grid, image: NDArray[np.uint16]
 ) -> NDArray[np.uint8]:
-    """Bits of Quality, (y, x): no data, and those of the scene classification."""
-    if classes is None:
+    """Bits of Quality, (y, x): no data, and those of the mask, None where nothing was screened."""
+    if flags is None:
         flags = np.full(grid.shape, int(Quality.UNSCREENED), np.uint8)
     else:
-        flags = classify(np.minimum(classes, 255).astype(np.uint8), sensor, grid.resolution_m)
+        flags = without_ships(flags, grid.resolution_m)
     flags[~_has_data(image)] = int(Quality.NODATA)
     return flags
 

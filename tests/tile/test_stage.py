@@ -19,12 +19,12 @@ from scipy import ndimage
 
 from jobs import tile
 from jobs.domain import Grid, Quality, Source
-from jobs.domain.sensors import CLASS_DTYPES, SENSORS
+from jobs.domain.sensors import SENSORS
 from jobs.domain.types import Encoding
 from jobs.errors import SceneError
 from jobs.tile import raster
 from jobs.tile.aligned import is_aligned, read_windows
-from jobs.tile.cloud_mask import classify, grown, opened
+from jobs.tile.cloud_mask import grown, opened, without_ships
 from jobs.tile.encoding import Classes, Layer, encoded, physical
 from jobs.tile.raster import unreadable
 from jobs.tile.stage import read_overpass
@@ -32,6 +32,8 @@ from jobs.tile.warped import read_warped
 from tests.support.scenes import GRID, noise, scene, write_band
 
 S2 = SENSORS["sentinel-2-l2a"]
+assert S2.mask is not None
+S2_MASK, CLASSES = S2.mask, Classes(S2.mask)
 SOURCE = Source("x.tif", 1, GRID.epsg, GRID.transform, GRID.shape)
 
 
@@ -50,8 +52,8 @@ def by_stackstac(
 def _read(read: Any, source: Source, grid: Grid, categorical: bool) -> NDArray[np.uint16]:
     layer = Layer(
         source,
-        Classes() if categorical else S2.encoding,
-        CLASS_DTYPES,
+        CLASSES if categorical else S2.encoding,
+        S2_MASK.dtypes,
         np.zeros(grid.shape, np.uint16),
         categorical,
     )
@@ -159,14 +161,18 @@ def test_shapes_by_shifts_are_those_of_scipy(
     np.testing.assert_array_equal(grown(places, radius), far <= radius)
 
 
+def quality_of(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return without_ships(CLASSES.quality(classes.astype(np.uint16)), 10.0)
+
+
 def test_a_ship_whose_patch_has_wide_cloud_at_its_far_end_alone_stays_cloud() -> None:
     classes = np.full((120, 220), 6, np.uint8)
     classes[60:64, 100:130] = 9
     classes[50:70, 175:200] = 9  # 450 m from one end, 750 m from the other
-    near = classify(classes, S2, 10.0)
+    near = quality_of(classes)
     assert (near[60:64, 100:130] == Quality.CLOUD).all()
     classes[50:70, 175:181] = 6
-    assert not classify(classes, S2, 10.0)[60:64, 100:130].any()
+    assert not quality_of(classes)[60:64, 100:130].any()
 
 
 def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_not() -> None:
@@ -176,7 +182,7 @@ def test_wide_cloud_is_flagged_with_its_edge_and_its_flock_and_a_lonely_ship_is_
     classes[180:184, 150:180] = 9  # 40 m by 300 m, far from any cloud: a white ship
     classes[180:186, 100:107] = 9  # as far, but round: a small cloud
     classes[120:130, 80:90] = 3
-    quality = classify(classes, S2, 10.0)
+    quality = quality_of(classes)
     assert (quality[6:54, 10:60] == Quality.CLOUD).all()
     assert (quality[60:63, 20:25] == Quality.CLOUD).all()
     assert (quality[170:, 140:] == 0).all()

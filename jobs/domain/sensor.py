@@ -1,0 +1,153 @@
+"""What Berthwatch knows of one kind of imagery: its bands, their numbers, and its mask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.domain.types import Encoding, Quality, content_id
+
+QUANTITIES: Mapping[str, Encoding] = {
+    # The offset keeps water's slightly negative reflectance, and the numbers of Sentinel-2's
+    # Collection 1 as they are: archive number = digital number.
+    "reflectance": Encoding(
+        "reflectance",
+        1e-4,
+        -0.1,
+        "bottom-of-atmosphere reflectance",
+        values="-0.0999 to 6.4535; water a little above 0",
+    ),
+    "true_colour": Encoding(
+        "true_colour",
+        1 / 255,
+        0.0,
+        "8-bit true colour",
+        dtype="uint8",
+        values="numbers 1 (dark) to 255 (bright)",
+    ),
+}
+"""What an archive's image may hold, by the word in a sensor's file: how it is encoded there."""
+
+NUMBERS = 65_536
+"""Numbers that a mask's file of two bytes can hold."""
+
+
+@dataclass(frozen=True)
+class BitField:
+    """Neighbouring bits of a mask's number, and what some of their values say."""
+
+    first: int
+    """Lowest bit, from 0."""
+    width: int
+    """Bits."""
+    values: tuple[int, ...]
+    """Values of the field, as a number of its own, from which the flag follows."""
+    flag: Quality
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What the numbers of a mask's file say of its pixels: classes, or bits."""
+
+    assets: tuple[str, ...]
+    """Names of its asset, the most common first."""
+    classes: tuple[tuple[int, Quality], ...] = ()
+    """Flags by class; Quality(0) is a clear pixel. Of a number that is not listed nothing is known:
+    its pixel is unscreened."""
+    bits: tuple[BitField, ...] = ()
+    """In place of classes; a pixel has the flags of all fields that tell of something."""
+    dtypes: tuple[str, ...] = ("uint8", "uint16")
+    """Sample types that its file may have."""
+
+    @property
+    def flags(self) -> NDArray[np.uint8]:
+        """Bits of Quality by number, (NUMBERS,)."""
+        return _flags(self)
+
+    @property
+    def zero_is_nodata(self) -> bool:
+        """Whether the number 0 says that there is no pixel."""
+        return bool(self.flags[0] & np.uint8(Quality.NODATA))
+
+
+@lru_cache(maxsize=32)
+def _flags(mask: Mask) -> NDArray[np.uint8]:
+    numbers = np.arange(NUMBERS)
+    if mask.bits:
+        found = np.zeros(NUMBERS, np.uint8)
+        for each in mask.bits:
+            values = (numbers >> each.first) & (2**each.width - 1)
+            found[np.isin(values, each.values)] |= np.uint8(each.flag)
+    else:
+        found = np.full(NUMBERS, int(Quality.UNSCREENED), np.uint8)
+        for number, flag in mask.classes:
+            found[number] = int(flag)
+    found.setflags(write=False)
+    return found
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """A file that has all bands."""
+
+    assets: tuple[str, ...]
+    """Names of its asset, the most common first."""
+    bands: tuple[str, ...]
+    """In their order in the file, where the item does not tell it."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One kind of imagery."""
+
+    name: str
+    family: str
+    """Group of the port archive that holds its overpasses."""
+    bands: tuple[str, ...]
+    """In archive order."""
+    encoding: Encoding
+    """Of the archive's image."""
+    mask: Mask | None
+    """None where there is no classification."""
+    title: str
+    attribution: str
+    """Credit line that the data's licence requires."""
+    collections: tuple[str, ...] = ()
+    """Ids of its collections in catalogs."""
+    platforms: tuple[str, ...] = ()
+    """Regular expressions of its platforms or constellations, matched from the beginning in lower
+    case; by them it is known in other collections. None: it is used where a source names it."""
+    assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of assets by band, the most common first."""
+    one_file: OneFile | None = None
+    """The file of all bands; None where each has its own."""
+    dtypes: tuple[str, ...] = ("uint16",)
+    """Sample types that its files may have."""
+    scale: float = 1.0
+    """Of physical value = number * scale + offset, where the item does not tell."""
+    offset: float = 0.0
+    nodata: float | None = None
+    """Number of pixels without data, where the item does not tell; None where there is none."""
+    by_baseline: bool = False
+    """Sentinel-2's rules: the offset depends on the processing baseline."""
+    definition: str = ""
+    """JSON of the file of one's own that it was read from; empty for one of ours."""
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample in the source files, uncompressed."""
+        return max(np.dtype(name).itemsize for name in self.dtypes)
+
+    @property
+    def digest(self) -> str:
+        """Of the definition; empty for one of ours, whose changes the stages' versions tell."""
+        return content_id(self.definition) if self.definition else ""
+
+    def is_platform(self, name: str) -> bool:
+        """Whether a satellite or constellation of that name carries it."""
+        return any(re.match(pattern, name.lower()) for pattern in self.platforms)

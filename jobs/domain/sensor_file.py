@@ -1,0 +1,255 @@
+"""Sensors in YAML files: those that come with Berthwatch, and those of one's own."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from jobs.domain.nearest import did_you_mean
+from jobs.domain.sensor import NUMBERS, QUANTITIES, BitField, Mask, OneFile, Sensor
+from jobs.domain.text_file import read_text
+from jobs.domain.types import Json, Quality
+from jobs.domain.yaml_reader import Fields, YamlReader
+from jobs.errors import InputError
+
+BY_BASELINE = "by processing baseline"
+"""In place of an offset: Sentinel-2's rule."""
+
+TYPES = ("uint8", "uint16")
+"""Sample types of files that are read."""
+
+WORDS: Mapping[str, Quality] = {
+    "clear": Quality(0),
+    **{str(flag.name).lower(): flag for flag in Quality},
+}
+"""What a mask's classes and bits may be, by the word in a sensor's file."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_BITS = re.compile(r"(\d\d?)(?:-(\d\d?))?")
+
+
+def read_sensor(path: Path) -> Sensor:
+    """The sensor of a file of one's own; InputError with file and line for what it cannot use."""
+    text = read_text(path, "a sensor file (YAML)")
+    return _own(text, str(path))
+
+
+def sensor_of_definition(definition: str) -> Sensor:
+    """The sensor of ``Sensor.definition``; InputError where this version cannot use it."""
+    content = json.loads(definition)
+    text = yaml.safe_dump(content, sort_keys=False)
+    return _own(text, f"the definition of sensor {content.get('name')!r}")
+
+
+def bundled_sensor(text: str, source: str) -> Sensor:
+    """The sensor of a file that comes with Berthwatch."""
+    return _SensorReader(source, is_own=False).sensor(text)
+
+
+def _own(text: str, source: str) -> Sensor:
+    return _SensorReader(source, is_own=True).sensor(text)
+
+
+class _SensorReader(YamlReader):
+    """Reads one sensor's file."""
+
+    def __init__(self, source: str, is_own: bool) -> None:
+        super().__init__(source)
+        self.is_own = is_own
+
+    def sensor(self, text: str) -> Sensor:
+        root = self.root(text, "a sensor with name, title, bands, ...")
+        fields = self.fields(
+            root,
+            "the sensor",
+            required=("name", "title", "attribution", "bands", "files"),
+            optional=("group", "values", "one_file", "mask", *self._of_ours()),
+        )
+        name = self._word(fields["name"], "name")
+        encoding = QUANTITIES["reflectance"]
+        if "values" in fields:
+            encoding = QUANTITIES[self.one_of(fields["values"], "values", tuple(QUANTITIES))]
+        return Sensor(
+            name=name,
+            family=self._word(fields["group"], "group") if "group" in fields else name,
+            encoding=encoding,
+            title=self.text(fields["title"], "title"),
+            attribution=self.text(fields["attribution"], "attribution"),
+            mask=self._mask(fields["mask"], "mask") if "mask" in fields else None,
+            **self.given(fields, ("collections", "platforms"), self._texts),
+            **self._bands(fields),
+            **self._files(fields["files"], "files", encoding.dtype == "uint8"),
+            definition=self._definition(text) if self.is_own else "",
+        )
+
+    def _of_ours(self) -> tuple[str, ...]:
+        """Keys by which items are known: one's own sensor is named in the job's source."""
+        return () if self.is_own else ("collections", "platforms")
+
+    def _definition(self, text: str) -> str:
+        """Of files that say the same; the order of the bands is that of the archive."""
+        content: dict[str, Json] = dict(sorted(yaml.safe_load(text).items()))
+        return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+    def _bands(self, fields: Fields) -> dict[str, Any]:
+        """Bands and their assets: a mapping of names to assets, or a list beside ``one_file``."""
+        node = fields["bands"]
+        if "one_file" in fields:
+            bands = self._texts(node, "bands")
+            return {"bands": bands, "one_file": self._one_file(fields["one_file"], bands)}
+        pairs = self.mapping(node, "bands")
+        if not pairs:
+            raise self.error(node, "bands is empty; expected names, each with those of its asset")
+        assets = {name: self._texts(value, f"band {name}") for name, value in pairs.items()}
+        return {"bands": tuple(assets), "assets": assets}
+
+    def _one_file(self, node: yaml.Node, bands: tuple[str, ...]) -> OneFile:
+        fields = self.fields(node, "one_file", required=("assets", "bands"))
+        order = self._texts(fields["bands"], "bands of one_file")
+        missing = [name for name in bands if name not in order]
+        if missing:
+            raise self.error(
+                fields["bands"],
+                f"bands of one_file lacks {', '.join(missing)}; expected the bands of the file in "
+                "their order in it, with all that are under bands",
+            )
+        return OneFile(self._texts(fields["assets"], "assets"), order)
+
+    def _files(self, node: yaml.Node, what: str, is_picture: bool) -> dict[str, Any]:
+        """Sample type, scale, offset and no-data value; a picture's scale is that of its type."""
+        optional = ("nodata",) if is_picture else ("nodata", "offset")
+        required = ("type",) if is_picture else ("type", "scale")
+        fields = self.fields(node, what, required=required, optional=optional)
+        dtype = self.one_of(fields["type"], "type", TYPES)
+        found: dict[str, Any] = {"dtypes": (dtype,), "scale": 1 / np.iinfo(dtype).max}
+        if not is_picture:
+            found |= {"scale": self._positive(fields["scale"], "scale")}
+            found |= self._offset(fields)
+        if "nodata" in fields:
+            most = np.iinfo(dtype).max
+            found["nodata"] = float(
+                self.number(
+                    fields["nodata"],
+                    "nodata",
+                    f"a whole number from 0 to {most}, which {dtype} samples can have",
+                    lambda n: float(n).is_integer() and 0 <= n <= most,
+                )
+            )
+        return found
+
+    def _offset(self, fields: Fields) -> dict[str, Any]:
+        node = fields.get("offset")
+        if node is None:
+            return {}
+        if not self.is_own and isinstance(node, yaml.ScalarNode) and node.value == BY_BASELINE:
+            return {"by_baseline": True}
+        return {"offset": float(self.number(node, "offset", "a number", math.isfinite))}
+
+    def _mask(self, node: yaml.Node, what: str) -> Mask:
+        fields = self.fields(node, what, required=("assets",), optional=("classes", "bits"))
+        if ("classes" in fields) == ("bits" in fields):
+            raise self.error(node, f"{what} has classes and bits, or neither; expected one of them")
+        return Mask(
+            assets=self._texts(fields["assets"], "assets"),
+            **self.given(fields, ("classes",), self._classes),
+            **self.given(fields, ("bits",), self._bits),
+        )
+
+    def _classes(self, node: yaml.Node, what: str) -> tuple[tuple[int, Quality], ...]:
+        found: dict[int, Quality] = {}
+        for word, value in self._by_word(node, what).items():
+            for entry in self.entries(value, f"classes of {word}"):
+                number = self._below(entry, f"a class of {word}", NUMBERS)
+                if number in found:
+                    raise self.error(entry, f"class {number} is listed twice; list it once")
+                found[number] = WORDS[word]
+        if not found:
+            raise self.error(node, f"{what} is empty; expected words, each with its numbers")
+        return tuple(sorted(found.items()))
+
+    def _bits(self, node: yaml.Node, what: str) -> tuple[BitField, ...]:
+        """Fields as ``cloud: {3: [1], 8-9: [3]}``: bits, and the values that tell of cloud."""
+        found = [
+            self._bit_field(word, place, values, value)
+            for word, value in self._by_word(node, what).items()
+            for place, values in self.mapping(value, f"bits of {word}").items()
+        ]
+        if not found:
+            raise self.error(node, f"{what} is empty; expected words, each with its bits")
+        return tuple(found)
+
+    def _bit_field(self, word: str, place: str, values: yaml.Node, at: yaml.Node) -> BitField:
+        match = _BITS.fullmatch(place)
+        first, last = (0, -1) if match is None else (int(match[1]), int(match[2] or match[1]))
+        if not 0 <= first <= last < 16:
+            raise self.error(
+                at, f"bits of {word} has {place!r}; expected a bit from 0 to 15, or two as 8-9"
+            )
+        width = last - first + 1
+        told = self.entries(values, f"values of bits {place}")
+        what = f"a value of bits {place}"
+        numbers = tuple(self._below(entry, what, 2**width) for entry in told)
+        if not numbers:
+            raise self.error(values, f"values of bits {place} is empty; expected such as [1]")
+        return BitField(first, width, numbers, WORDS[word])
+
+    def _by_word(self, node: yaml.Node, what: str) -> Fields:
+        """Values by word of Quality."""
+        found = self.mapping(node, what)
+        for word, value in found.items():
+            if word not in WORDS:
+                hint = did_you_mean(word, WORDS, f"expected {', '.join(WORDS)}")
+                raise self.error(value, f"{what} has {word!r}, which says nothing here; {hint}")
+        return found
+
+    # values
+
+    def _texts(self, node: yaml.Node, what: str) -> tuple[str, ...]:
+        """A list of texts, each once and at least one."""
+        nodes = self.entries(node, what)
+        if not nodes:
+            raise self.error(node, f"{what} is empty; expected one name at least")
+        texts = tuple(self.text(entry, f"an entry of {what}") for entry in nodes)
+        for number, (entry, text) in enumerate(zip(nodes, texts, strict=True)):
+            if text in texts[:number]:
+                raise self.error(entry, f"{what} has {text!r} twice; list it once")
+        return texts
+
+    def _word(self, node: yaml.Node, what: str) -> str:
+        found = self.text(node, what)
+        if not _NAME.fullmatch(found):
+            raise self.error(
+                node,
+                f"the {what} {found!r} will not do; expected at most 40 of a-z, 0-9 and '-', not "
+                "beginning with '-'",
+            )
+        return found
+
+    def _below(self, node: yaml.Node, what: str, end: int) -> int:
+        expected = f"a whole number from 0 to {end - 1}"
+        accepts: Callable[[float], bool] = lambda n: float(n).is_integer() and 0 <= n < end  # noqa: E731
+        return int(self.number(node, what, expected, accepts))
+
+    def _positive(self, node: yaml.Node, what: str) -> float:
+        return float(self.number(node, what, "a number above zero", lambda n: 0 < n < math.inf))
+
+
+def refuse_bundled(sensor: Sensor, bundled: Mapping[str, Sensor], where: str) -> None:
+    """InputError for a sensor of one's own that takes a name or a group of one of ours."""
+    for ours in bundled.values():
+        if sensor.name == ours.name:
+            raise InputError(
+                f"{where}: Berthwatch has a sensor {sensor.name!r}; choose another name"
+            )
+        if sensor.family == ours.family:
+            raise InputError(
+                f"{where}: the archive's group {sensor.family!r} is that of {ours.name}; choose "
+                "another for one's own sensor, or leave it out"
+            )
