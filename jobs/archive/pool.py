@@ -10,7 +10,7 @@ from typing import TypeAlias
 from jobs.archive.fork import ForkStore
 from jobs.archive.repository import PortArchive
 from jobs.archive.steps import Step
-from jobs.domain import Overpass, Port, make_land_mask
+from jobs.domain import Overpass, Port, make_land_mask, own_sensor
 from jobs.storage import Storage
 
 MOST_OPEN = 48
@@ -81,7 +81,8 @@ class Archives(Mapping[str, PortArchive]):
         steps = archive.steps()
         if as_known is not None:
             overpasses = as_known(overpasses, steps)
-        if all(overpass.id in steps for overpass in overpasses):
+        own = any(map(own_sensor, overpasses))  # whose definition may be another
+        if not own and all(overpass.id in steps for overpass in overpasses):
             return steps
         archive.ensure(overpasses)
         self._open[port_id].fork = None

@@ -29,6 +29,8 @@ from jobs.archive.schema import (
     grid_arrays,
     grid_json,
     make,
+    own_definitions,
+    redefine,
 )
 from jobs.archive.steps import (
     Step,
@@ -49,6 +51,9 @@ from jobs.domain import (
     StageName,
     UnitResult,
     UnitState,
+    own_sensor,
+    sensor_of_definition,
+    use_sensors,
 )
 from jobs.errors import ArchiveError
 from jobs.storage import Bucket, LocalFolder, Storage, endpoint, region
@@ -150,6 +155,7 @@ class PortArchive:
             if not archive._is_begun():
                 return None
             archive._check_grid()
+            archive._know_sensors()
             return archive
 
     @classmethod
@@ -212,13 +218,21 @@ class PortArchive:
                 "its area of interest changed; give the port another id or use another archive"
             )
 
-    def ensure(self, overpasses: Iterable[Overpass]) -> None:
+    def _know_sensors(self) -> None:
+        """Enter sensors of one's own into the registry, as they were when they were stored here."""
+        root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
+        own = map(sensor_of_definition, own_definitions(root))
+        use_sensors(sensor for sensor in own if sensor.name not in SENSORS)
+
+    def ensure(self, overpasses: Sequence[Overpass]) -> None:
         """Append a step to its sensor's time axis for every overpass that has none."""
         with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
-            added = self._append(zarr.open_group(session.store, mode="a"), overpasses)
-            if added:
-                session.commit(f"Add {added} overpasses")
+            root = zarr.open_group(session.store, mode="a")
+            added = self._append(root, overpasses)
+            redefined = self._redefine(root, overpasses)
+            if added or redefined:
+                session.commit(f"Add {added} overpasses" if added else "Redefine sensors")
 
     def _append(self, root: zarr.Group, overpasses: Iterable[Overpass]) -> int:
         by_family: dict[str, list[Overpass]] = {}
@@ -230,6 +244,12 @@ class PortArchive:
                 create_family(root, SENSORS[members[0].sensor], self.port.grid)
             added += append(child(root, family), members)
         return added
+
+    def _redefine(self, root: zarr.Group, overpasses: Iterable[Overpass]) -> bool:
+        """Keep the present definitions of sensors of one's own; whether one differed."""
+        own = {SENSORS[overpass.sensor].name for overpass in overpasses if own_sensor(overpass)}
+        changed = [redefine(child(root, SENSORS[name].family), SENSORS[name]) for name in own]
+        return any(changed)
 
     def steps(self) -> dict[str, Step]:
         """Every overpass that is read here by its id, with its status in each stage."""

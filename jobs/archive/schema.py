@@ -147,11 +147,16 @@ def image_attributes(encoding: Encoding) -> dict[str, Any]:
     return {**attributes, **scale, "_FillValue": 0}
 
 
+DEFINITION = "sensor_definition"
+"""Attribute of a family's group: the sensor of one's own that its overpasses are of."""
+
+
 def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
     """Create the group of a sensor family: the metadata of every array, no chunks."""
-    group = root.create_group(
-        sensor.family, attributes={"Conventions": "CF-1.11", "sensor_family": sensor.family}
-    )
+    attributes = {"Conventions": "CF-1.11", "sensor_family": sensor.family}
+    if sensor.definition:
+        attributes[DEFINITION] = sensor.definition
+    group = root.create_group(sensor.family, attributes=attributes)
     grid_arrays(group, grid)
     bands = np.array(sensor.bands, dtype=np.dtypes.StringDType())
     group.create_array(
@@ -164,6 +169,31 @@ def create_family(root: zarr.Group, sensor: Sensor, grid: Grid) -> None:
     _create_pixel_arrays(group, sensor, grid)
     _create_vessel_arrays(group)
     _create_step_arrays(group)
+
+
+def redefine(group: zarr.Group, sensor: Sensor) -> bool:
+    """Keep the present definition of a sensor of one's own; whether it differed.
+
+    Raises ArchiveError where the group's arrays are of other bands, or of another kind of values.
+    """
+    before = group.attrs.get(DEFINITION)
+    if before is None or before == sensor.definition:
+        return False
+    bands = tuple(np.asarray(array(group, "band")[:]).tolist())
+    if bands != sensor.bands or sensor.encoding.variable not in group:
+        raise ArchiveError(
+            f"the archive's group {sensor.family!r} has the bands {', '.join(bands)}, the sensor "
+            f"{sensor.name!r} now has {', '.join(sensor.bands)} of {sensor.encoding.variable}; "
+            "give it another group in its file, or use another archive"
+        )
+    group.attrs[DEFINITION] = sensor.definition
+    return True
+
+
+def own_definitions(root: zarr.Group) -> list[str]:
+    """Definitions of the sensors of one's own that an archive's groups are of."""
+    found = (group.attrs.get(DEFINITION) for _, group in root.groups())
+    return [str(definition) for definition in found if definition is not None]
 
 
 def _create_pixel_arrays(group: zarr.Group, sensor: Sensor, grid: Grid) -> None:

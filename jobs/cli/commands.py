@@ -61,7 +61,10 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "ports",
         "List the sensors: names for `sensor:` in a job file.",
         CommandGroup.BEGIN,
-        (("sensors", "names, bands and groups of the archive"),),
+        (
+            ("sensors", "names, bands and groups of the archive"),
+            ("sensors my-camera.yaml --item item.json", "what a file of your own reads of an item"),
+        ),
     ),
     "search": CommandEntry(
         "plan",

@@ -15,11 +15,16 @@ from jobs.cli.program import command_app
 from jobs.domain import (
     SENSORS,
     bundled_ports,
+    json_value,
     load_port,
     looks_swapped,
     port_geojson,
     read_port,
+    read_sensor,
+    read_text,
+    use_sensors,
 )
+from jobs.errors import InputError
 
 app = command_app()
 
@@ -66,10 +71,52 @@ def ports_show(
 
 
 @app.command()
-def sensors(as_json: AsJson = False) -> None:
+def sensors(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Sensor files of your own (YAML): they are checked, and listed too."),
+    ] = None,
+    item: Annotated[
+        Path | None,
+        typer.Option(help="A STAC item (JSON): say what is read of it, by the file's sensor."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the sensors: names for `sensor:` in a job file."""
+    own = [read_sensor(path) for path in files or ()]
+    use_sensors(own)
+    if item is not None:
+        show(_read_of(item, [sensor.name for sensor in own]), as_json, "none")
+        return
     rows = [
         {"name": s.name, "bands": " ".join(s.bands), "title": s.title, "archive_group": s.family}
         for s in SENSORS.values()
     ]
     show(rows, as_json, "none")
+
+
+def _read_of(path: Path, names: list[str]) -> list[dict[str, Any]]:
+    """What is read of each band of an item; InputError where it cannot be."""
+    from jobs.catalog import scene_from_item, sensor_for  # which the list does without
+
+    if len(names) > 1:
+        raise InputError(f"an item is read by one sensor, and {', '.join(names)} are given")
+    content = json_value(read_text(path, "a STAC item"), str(path), "a STAC item")
+    if not isinstance(content, dict) or content.get("type") != "Feature":
+        raise InputError(f"{path}: not a STAC item; expected a JSON object of type Feature")
+    scene = scene_from_item(content, str(path), sensor_for(content, *names))
+    sources = {**scene.bands, **({} if scene.mask is None else {"mask": scene.mask})}
+    return [
+        {
+            "sensor": scene.sensor,
+            "band": name,
+            "file": source.href,
+            "index": source.index,
+            "scale": source.scale,
+            "offset": source.offset,
+            "nodata": source.nodata,
+            "pixel_m": source.transform[0],
+            "epsg": source.epsg,
+        }
+        for name, source in sources.items()
+    ]

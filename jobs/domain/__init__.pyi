@@ -19,7 +19,8 @@ from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .ports import bundled_ports, load_port, port_geojson, read_port
 from .sensor import NUMBERS, Mask, OneFile, Sensor
-from .sensors import SENSORS, sensor_named
+from .sensor_file import read_sensor, sensor_of_definition
+from .sensors import BUNDLED, SENSORS, own_sensor, sensor_named, use_sensors, using_definitions
 from .swapped_axes import looks_swapped
 from .text_file import json_value, read_text
 from .types import (
@@ -62,6 +63,7 @@ from .version import code_version
 from .yaml_reader import Fields, YamlReader
 
 __all__ = [
+    "BUNDLED",
     "CHUNK",
     "CPU",
     "DEFAULT_ESTIMATES",
@@ -124,6 +126,7 @@ __all__ = [
     "nearest_word",
     "overlap_text",
     "overlaps",
+    "own_sensor",
     "path_beside",
     "path_of_file_uri",
     "period_json",
@@ -132,11 +135,15 @@ __all__ = [
     "read_checksum",
     "read_job",
     "read_port",
+    "read_sensor",
     "read_text",
     "sensor_named",
+    "sensor_of_definition",
     "source_json",
     "to_wgs84",
     "today_utc",
     "transformer",
+    "use_sensors",
+    "using_definitions",
     "web_address",
 ]

@@ -18,7 +18,9 @@ from typing import TypeVar
 import yaml
 
 from jobs.domain.days import check_days, today_utc
-from jobs.domain.sensors import sensor_named
+from jobs.domain.sensor import Sensor
+from jobs.domain.sensor_file import read_sensor
+from jobs.domain.sensors import sensor_named, use_sensors
 from jobs.domain.text_file import read_text
 from jobs.domain.types import (
     DEFAULT_ESTIMATES,
@@ -81,6 +83,8 @@ class Job:
     """URL or absolute path."""
     model: str | None = None
     """Absolute path of a weights file; None for the packaged one."""
+    sensors: tuple[Sensor, ...] = ()
+    """Of one's own, as their files were when the job was read."""
     estimates: EstimateSettings = DEFAULT_ESTIMATES
     """Not part of ``job_digest``: other settings need no new search."""
     fixed_structure: FixedStructure = FixedStructure.REJECT
@@ -111,7 +115,7 @@ def job_digest(job: Job) -> str:
 
 def job_json(job: Job) -> dict[str, Json]:
     """What decides the search and its place, as plain JSON values, paths resolved."""
-    return {
+    values: dict[str, Json] = {
         "name": job.name,
         "ports": [{"id": p.id, "file": None if p.file is None else str(p.file)} for p in job.ports],
         "period": period_json(job.period),
@@ -119,6 +123,8 @@ def job_json(job: Job) -> dict[str, Json]:
         "archive": job.archive,
         "model": job.model,
     }
+    # left out where there are none: digests from before there was a choice rest on that
+    return values | ({"sensors": [own.definition for own in job.sensors]} if job.sensors else {})
 
 
 def period_json(period: Period) -> dict[str, Json]:
@@ -156,9 +162,11 @@ class _JobReader(YamlReader):
             self.root(self._content(), "a job with name, ports, period, ..."),
             "the job",
             required=("name", "ports", "period", "sources", "archive"),
-            optional=("model", "estimates", "fixed_structure", "reviews"),
+            optional=("model", "sensors", "estimates", "fixed_structure", "reviews"),
         )
+        sensors = self.given(fields, ("sensors",), self._own_sensors)  # before sources name them
         return Job(
+            **sensors,
             name=self._name(fields["name"]),
             ports=self._ports(fields["ports"]),
             period=self._period(fields["period"]),
@@ -240,6 +248,25 @@ class _JobReader(YamlReader):
             **self.given(fields, ("max_cloud_cover",), self._per_cent),
             **self.given(fields, ("access",), self._access),
         )
+
+    def _own_sensors(self, node: yaml.Node, what: str) -> tuple[Sensor, ...]:
+        """Sensors of files beside the job, entered into the registry."""
+        found: list[Sensor] = []
+        for entry in self._filled(node, what):
+            sensor = read_sensor(self.folder / self.text(entry, "a sensor's file"))
+            for other in found:
+                if sensor.name == other.name or sensor.family == other.family:
+                    raise self.error(
+                        entry,
+                        f"sensors {other.name!r} (group {other.family!r}) and {sensor.name!r} "
+                        f"(group {sensor.family!r}) share a name or a group; give each its own",
+                    )
+            try:
+                use_sensors([sensor])
+            except InputError as error:
+                raise self.error(entry, str(error)) from error
+            found.append(sensor)
+        return tuple(found)
 
     def _estimates(self, node: yaml.Node, what: str) -> EstimateSettings:
         fields = self.fields(

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from jobs.domain.sensor import NUMBERS, QUANTITIES, BitField, Mask, OneFile, Sen
 from jobs.domain.text_file import read_text
 from jobs.domain.types import Json, Quality
 from jobs.domain.yaml_reader import Fields, YamlReader
-from jobs.errors import InputError
 
 BY_BASELINE = "by processing baseline"
 """In place of an offset: Sentinel-2's rule."""
@@ -41,6 +41,7 @@ def read_sensor(path: Path) -> Sensor:
     return _own(text, str(path))
 
 
+@lru_cache(maxsize=64)
 def sensor_of_definition(definition: str) -> Sensor:
     """The sensor of ``Sensor.definition``; InputError where this version cannot use it."""
     content = json.loads(definition)
@@ -239,17 +240,3 @@ class _SensorReader(YamlReader):
 
     def _positive(self, node: yaml.Node, what: str) -> float:
         return float(self.number(node, what, "a number above zero", lambda n: 0 < n < math.inf))
-
-
-def refuse_bundled(sensor: Sensor, bundled: Mapping[str, Sensor], where: str) -> None:
-    """InputError for a sensor of one's own that takes a name or a group of one of ours."""
-    for ours in bundled.values():
-        if sensor.name == ours.name:
-            raise InputError(
-                f"{where}: Berthwatch has a sensor {sensor.name!r}; choose another name"
-            )
-        if sensor.family == ours.family:
-            raise InputError(
-                f"{where}: the archive's group {sensor.family!r} is that of {ours.name}; choose "
-                "another for one's own sensor, or leave it out"
-            )

@@ -369,6 +369,8 @@ class Settings:
     """Path of a weights file; None for the packaged one."""
     model_digest: str
     """Hex digest of the weights file's content."""
+    sensors: tuple[str, ...] = ()
+    """Definitions of the run's own sensors."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,12 @@ from jobs.domain import (
     Period,
     Port,
     ReviewSettings,
+    Sensor,
     SourceSpec,
     period_json,
+    sensor_of_definition,
     source_json,
+    use_sensors,
 )
 from jobs.plan.lines import Digest, line
 from jobs.plan.serialise import port_from_json, port_to_json, text_of
@@ -43,6 +46,8 @@ class PlanHeader:
     estimates: EstimateSettings = DEFAULT_ESTIMATES
     fixed_structure: FixedStructure = FixedStructure.REJECT
     reviews: ReviewSettings = DEFAULT_REVIEWS
+    sensors: tuple[Sensor, ...] = ()
+    """Of one's own, as their files were when the plan was made."""
     original_paths: Mapping[str, str] = field(default_factory=dict)
     """Path in the plan as it was made, by the path of a local copy that ``model`` or
     ``estimates.cargo`` names instead; header and hash have the original."""
@@ -63,11 +68,14 @@ def header_json(plan: PlanHeader) -> dict[str, Json]:
         **_estimates_json(plan),
         **_fixed_structure_json(plan.fixed_structure),
         **_reviews_json(plan.reviews),
+        **_sensors_json(plan.sensors),
     }
 
 
 def header_from_json(content: Mapping[str, Any]) -> PlanHeader:
-    """The header of ``header_json`` and the archive."""
+    """The header of ``header_json`` and the archive; its own sensors enter the registry."""
+    sensors = tuple(map(sensor_of_definition, content.get("sensors", ())))
+    use_sensors(sensors)
     days = content["period"]
     return PlanHeader(
         name=text_of(content["name"]),
@@ -79,6 +87,7 @@ def header_from_json(content: Mapping[str, Any]) -> PlanHeader:
         estimates=_estimates(content.get("estimates")),
         fixed_structure=FixedStructure(content.get("fixed_structure", FixedStructure.REJECT)),
         reviews=ReviewSettings(**content.get("reviews", {})),
+        sensors=sensors,
     )
 
 
@@ -109,6 +118,10 @@ def _fixed_structure_json(choice: FixedStructure) -> dict[str, Json]:
 
 def _reviews_json(settings: ReviewSettings) -> dict[str, Json]:
     return {} if settings == DEFAULT_REVIEWS else {"reviews": asdict(settings)}
+
+
+def _sensors_json(sensors: tuple[Sensor, ...]) -> dict[str, Json]:
+    return {"sensors": [own.definition for own in sensors]} if sensors else {}
 
 
 def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:

@@ -68,6 +68,7 @@ def _header(job: Job, ports: tuple[Port, ...]) -> PlanHeader:
         estimates=job.estimates,
         fixed_structure=job.fixed_structure,
         reviews=job.reviews,
+        sensors=job.sensors,
     )
 
 

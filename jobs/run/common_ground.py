@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from distributed import Client, get_worker
 
-from jobs.domain import Overpass, Settings
+from jobs.domain import Overpass, Settings, using_definitions
 from jobs.errors import ArchiveError, SetupError
 from jobs.run.environment import Versions, difference, installed
 from jobs.storage import Storage
@@ -41,6 +41,8 @@ class CommonGround:
     versions: Versions
     model: str | None
     model_digest: str
+    sensors: tuple[str, ...] = ()
+    """Definitions of the run's own sensors, which a worker needs no file of."""
     archive: Storage | None = None
     """None where nothing is written."""
     mark: str = ""
@@ -51,7 +53,7 @@ class CommonGround:
 
 def ground_of(settings: Settings) -> CommonGround:
     """What every worker must have that writes nothing."""
-    return CommonGround(installed(), settings.model, settings.model_digest)
+    return CommonGround(installed(), settings.model, settings.model_digest, settings.sensors)
 
 
 @contextmanager
@@ -99,7 +101,8 @@ def on_common_ground(ground: CommonGround, function: Callable[..., T], *argument
     fault = stranger(ground)
     if fault:
         raise SetupError(f"worker {get_worker().address} {fault}")
-    return function(*arguments)
+    with using_definitions(ground.sensors):
+        return function(*arguments)
 
 
 def stranger(ground: CommonGround) -> str:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def settings_for(plan: Plan) -> Settings:
     """The settings of a run of this plan with the installed code and weights."""
     return Settings(
-        code_version=code_version(), model=plan.model, model_digest=weights_digest(plan.model)
+        code_version=code_version(),
+        model=plan.model,
+        model_digest=weights_digest(plan.model),
+        sensors=tuple(own.definition for own in plan.sensors),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jobs.domain import Settings, Unit, content_id
+from jobs.domain import Settings, Unit, content_id, own_sensor
 
 VERSION = 1
 """Increase it when the same pixels give other vessels: stored results then become stale."""
@@ -31,7 +31,8 @@ def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) 
         for version in range(VERSION + NEWER):
             if _key(unit, version, model) == stored:
                 return " and ".join(_differences(settings.model_digest, model, version))
-    return "the berths were others, or the archive's history no longer names its model"
+    others = "berths, or the sensor's file," if own_sensor(unit.overpass) else "berths"
+    return f"the {others} were others, or the archive's history no longer names its model"
 
 
 def _differences(now: str, then: str, version: int) -> Iterator[str]:
@@ -43,4 +44,6 @@ def _differences(now: str, then: str, version: int) -> Iterator[str]:
 
 def _key(unit: Unit, version: int, model_digest: str) -> str:
     berths = [berth.polygon.wkt for berth in unit.port.berths]
-    return content_id(["segment", version, unit.overpass.id, berths, model_digest])
+    return content_id(
+        ["segment", version, unit.overpass.id, berths, model_digest, *own_sensor(unit.overpass)]
+    )

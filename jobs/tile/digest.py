@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jobs.domain import Settings, Unit, content_id
+from jobs.domain import Settings, Unit, content_id, own_sensor
 
 VERSION = 4
 """Increase it when the same inputs give other numbers: stored results then become stale."""
@@ -24,9 +24,11 @@ def key(unit: Unit, settings: Settings) -> str:
 def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
     """Why a stored key differs from the current one, in words."""
     version = next((v for v in range(VERSION + NEWER) if _key(unit, v) == stored), None)
+    if version is None and own_sensor(unit.overpass):
+        return f"the file of the sensor {unit.overpass.sensor} is another"
     was = "another one" if version is None else f"{version}"
     return f"the tile stage is version {VERSION}, was {was}"
 
 
 def _key(unit: Unit, version: int) -> str:
-    return content_id(["tile", version, unit.overpass.id])
+    return content_id(["tile", version, unit.overpass.id, *own_sensor(unit.overpass)])

@@ -19,12 +19,13 @@ from typer.testing import CliRunner
 from jobs import cli
 from jobs.cli.commands import COMMANDS, CommandGroup
 from jobs.cli.program import load_command
-from jobs.domain import today_utc
+from jobs.domain import SENSORS, today_utc
 from jobs.domain.ports import bundled_ports, read_port
 from jobs.errors import InputError
 from jobs.plan import write_plan
 from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
+from tests.support.own_sensor import make_world as make_own_sensor
 from tests.support.remote_worlds import plan_on
 from tests.support.small_catalogs import items_on, write_job
 
@@ -286,3 +287,22 @@ def test_evaluate_gives_its_figures_as_json(shared: Path) -> None:
     figures = json.loads(call("evaluate", "--source", source, "--port", "honolulu", "--json"))
     assert figures["distance"]["ships"] == 15
     assert 0 <= figures["pixel_iou"] <= 1
+
+
+def test_a_sensor_file_is_tried_on_an_item(tmp_path: Path) -> None:
+    make_own_sensor(tmp_path, days=(1,))
+    item = json.loads((tmp_path / "items.json").read_text())["features"][0]
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    sensor, path = str(tmp_path / "eyes/my-camera.yaml"), str(tmp_path / "item.json")
+    try:
+        rows = json.loads(call("sensors", sensor, "--item", path, "--json"))
+        listed = json.loads(call("sensors", sensor, "--json"))
+    finally:
+        SENSORS.pop("my-camera", None)
+    assert [row["band"] for row in rows] == ["blue", "green", "red", "nir", "mask"]
+    assert {(row["scale"], row["offset"]) for row in rows[:4]} == {(2e-5, -0.1)}
+    assert "my-camera" in {row["name"] for row in listed}
+    (tmp_path / "none.json").write_text("[]")
+    result = CliRunner().invoke(cli.app, ["sensors", "--item", str(tmp_path / "none.json")])
+    assert isinstance(result.exception, InputError)
+    assert "not a STAC item" in str(result.exception)
