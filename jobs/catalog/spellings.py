@@ -1,4 +1,4 @@
-"""Names that catalogs give to the facts of a Sentinel-2 product, with the source of each.
+"""Names that catalogs give to the facts of a product, with the source of each.
 
 The code reads this table and no name beside it; ``docs/catalogs.md`` says what was verified where.
 """
@@ -28,6 +28,7 @@ _GRID = (
     "STAC grid extension: Earth Search v1 (recorded item), Copernicus Data Space (public record)"
 )
 _MGRS = "STAC MGRS extension: Earth Search v1 (recorded item), EOPF sample service (its template)"
+_LANDSAT = "Earth Search v1, landsat-c2-l2 (recorded item)"
 _DEA = "Digital Earth Australia, eo-datasets 3 (public record)"
 
 BASELINE = (
@@ -54,6 +55,7 @@ DATASTRIP = (
 GENERATED = (
     Spelling("s2:generation_time", _S2),
     Spelling("processing:datetime", f"{_CDSE}; {_PROCESSING}"),
+    Spelling("landsat:product_generated", _LANDSAT),
     Spelling("created", "STAC common metadata"),
 )
 """When the product was made."""
@@ -61,6 +63,7 @@ GENERATED = (
 PRODUCED = (
     Spelling("s2:generation_time", _S2),
     Spelling("processing:datetime", f"{_CDSE}; {_PROCESSING}"),
+    Spelling("landsat:product_generated", _LANDSAT),
 )
 """When the pixels were made: another time, other pixels."""
 

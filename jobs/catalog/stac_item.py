@@ -167,7 +167,7 @@ def _looks_like(sensor: Sensor, item: Item) -> bool:
     """Whether platform and assets of an item of an unknown collection identify this sensor."""
     properties = _mapping(item.get("properties"))
     origin = str(properties.get("platform") or properties.get("constellation") or "")
-    if not sensor.is_platform(origin):
+    if sensor.only_platforms or not sensor.is_platform(origin):
         return False
     if sensor.one_file is not None:
         return _asset_of(item, sensor.one_file.assets) is not None
@@ -175,6 +175,7 @@ def _looks_like(sensor: Sensor, item: Item) -> bool:
 
 
 def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
+    _check_platform(item, sensor)
     geometry = item.get("geometry")
     return Scene(
         item_id=str(item["id"]),
@@ -189,6 +190,16 @@ def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
         geometry=None if geometry is None else footprint(shapely.geometry.shape(geometry)),
         facts=_facts(item),
     )
+
+
+def _check_platform(item: Item, sensor: Sensor) -> None:
+    """Refuse an item of a satellite that the sensor's bands are not those of."""
+    named = _mapping(item.get("properties")).get("platform")
+    if sensor.only_platforms and not sensor.is_platform(str(named)):
+        raise InputError(
+            f"item {item.get('id')!r} is of the platform {named!r}, which {sensor.name} does not "
+            f"read: {sensor.title}"
+        )
 
 
 def _platform(item: Item) -> str:

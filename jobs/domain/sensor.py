@@ -122,6 +122,9 @@ class Sensor:
     platforms: tuple[str, ...] = ()
     """Regular expressions of its platforms or constellations, matched from the beginning in lower
     case; by them it is known in other collections. None: it is used where a source names it."""
+    only_platforms: bool = False
+    """Items of other platforms are refused, whatever their collection; in other collections it is
+    used where a source names it, for the platform says nothing of the product's level."""
     assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of assets by band, the most common first."""
     one_file: OneFile | None = None

@@ -85,6 +85,7 @@ class _SensorReader(YamlReader):
             attribution=self.text(fields["attribution"], "attribution"),
             mask=self._mask(fields["mask"], "mask") if "mask" in fields else None,
             **self.given(fields, ("collections", "platforms"), self._texts),
+            only_platforms="only_platforms" in fields,
             **self._bands(fields),
             **self._files(fields["files"], "files", encoding.dtype == "uint8"),
             definition=self._definition(text) if self.is_own else "",
@@ -92,7 +93,7 @@ class _SensorReader(YamlReader):
 
     def _of_ours(self) -> tuple[str, ...]:
         """Keys by which items are known: one's own sensor is named in the job's source."""
-        return () if self.is_own else ("collections", "platforms")
+        return () if self.is_own else ("collections", "platforms", "only_platforms")
 
     def _definition(self, text: str) -> str:
         """Of files that say the same; the order of the bands is that of the archive."""

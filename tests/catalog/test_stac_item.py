@@ -212,9 +212,10 @@ def test_an_unknown_sensor_name_is_refused_with_the_nearest() -> None:
 
 
 def test_another_satellite_is_not_taken_for_sentinel_2() -> None:
-    landsat = recorded("earth-search_v1__landsat-c2-l2")
+    another = generic()
+    another["properties"]["platform"] = "my-sat"
     with pytest.raises(InputError, match=r"sentinel-2-l2a, sentinel-2-visual"):
-        sensor_for(landsat)
+        sensor_for(another)
     disguised = generic()
     disguised["properties"]["platform"] = "landsat-8"
     with pytest.raises(InputError, match="cannot identify the sensor"):
