@@ -49,6 +49,7 @@ OWNERS = {
     "isal": {"jobs.tile"},
     "backports": {"jobs.tile"},
     "icechunk": {"jobs.archive"},
+    "numcodecs": {"jobs.archive"},
     "zarr": {"jobs.archive"},
     "torch": {"models"},
     "safetensors": {"models.weights"},

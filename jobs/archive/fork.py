@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import icechunk
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
-from jobs.archive.schema import VESSEL_FIELDS, VESSELS, array
+from jobs.archive.schema import VESSEL_FIELDS, VESSELS
+from jobs.archive.step_chunks import StepArrays
 from jobs.archive.steps import read_pixels, read_vessels
 from jobs.domain import SENSORS, Pixels, Vessel
 from jobs.errors import ArchiveError
@@ -26,18 +27,17 @@ class ForkStore:
         copied: ForkStore = pickle.loads(pickle.dumps(self))
         return copied
 
-    def _group(self, sensor: str) -> zarr.Group:
-        return zarr.open_group(self.session.store, path=SENSORS[sensor].family, mode="r+")
+    def _arrays(self, sensor: str) -> StepArrays:
+        return StepArrays(self.session, SENSORS[sensor].family)
 
     def write_pixels(self, sensor: str, step: int, pixels: Pixels) -> None:
         """Store the image and its quality for one step; whole chunks only."""
-        group = self._group(sensor)
-        array(group, SENSORS[sensor].encoding.variable)[step] = pixels.image
-        array(group, "quality")[step] = pixels.quality
+        image = SENSORS[sensor].encoding.variable
+        self._arrays(sensor).write(step, {image: pixels.image, "quality": pixels.quality})
 
     def read_pixels(self, sensor: str, step: int) -> Pixels:
         """The image and quality of one step, as written."""
-        return read_pixels(self._group(sensor), sensor, step)
+        return read_pixels(self._arrays(sensor), sensor, step)
 
     def write_vessels(
         self,
@@ -52,23 +52,22 @@ class ForkStore:
                 f"{len(vessels)} vessels in one overpass, but a step holds {VESSELS}: "
                 "draw a smaller area of interest, or raise the model's threshold"
             )
-        group = self._group(sensor)
-        array(group, "ship_probability")[step] = ship_probability
+        values: dict[str, NDArray[Any]] = {"ship_probability": ship_probability}
         for name in VESSEL_FIELDS:
             row = np.full(VESSELS, np.nan, np.float32 if name not in "xy" else np.float64)
             row[: len(vessels)] = [float(getattr(vessel, name)) for vessel in vessels]
-            array(group, f"vessel_{name}")[step] = row
+            values[f"vessel_{name}"] = row
         corners = np.full((VESSELS, 4, 2), np.nan)
         corners[: len(vessels)] = np.array([v.corners for v in vessels]).reshape(-1, 4, 2)
-        array(group, "vessel_corners")[step] = corners
+        values["vessel_corners"] = corners
+        self._arrays(sensor).write(step, values)
 
     def read_vessels(self, sensor: str, step: int) -> tuple[tuple[Vessel, ...], NDArray[np.uint8]]:
         """The vessels and the ship probability of one step, as written."""
-        group = self._group(sensor)
-        probability = np.asarray(array(group, "ship_probability")[step])
-        return read_vessels(group, step), probability
+        arrays = self._arrays(sensor)
+        probability = np.asarray(arrays["ship_probability"][step])
+        return read_vessels(arrays, step), probability
 
     def land(self) -> NDArray[np.bool_]:
         """The land mask, (y, x): True on land."""
-        root = zarr.open_group(self.session.store, mode="r")
-        return np.asarray(array(root, "land")[:]).astype(bool)
+        return np.asarray(StepArrays(self.session, "")["land"][:]).astype(bool)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import icechunk
 import numpy as np
@@ -38,6 +38,39 @@ class MergeRefusedError(ArchiveError):
         self.overpass_ids = frozenset(overpass_ids)
 
 
+class Steps(Sequence[StepFacts]):
+    """The facts of a family's steps, in the order of its time axis, read by chunk when asked for:
+    a commit is about a few of them, whatever the archive's age.
+    """
+
+    def __init__(self, group: zarr.Group) -> None:
+        self._columns = [array(group, name) for name in STEP_COLUMNS]
+        self._read: dict[tuple[int, int], list[Any]] = {}
+
+    def __len__(self) -> int:
+        return int(self._columns[0].shape[0])
+
+    @overload
+    def __getitem__(self, index: int) -> StepFacts: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[StepFacts]: ...
+    def __getitem__(self, index: int | slice) -> StepFacts | Sequence[StepFacts]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return tuple(self._value(column, index) for column in range(len(self._columns)))
+
+    def _value(self, column: int, index: int) -> Any:
+        found = self._columns[column]
+        chunk, place = divmod(index, found.chunks[0])
+        if (column, chunk) not in self._read:
+            start = index - place
+            part = np.asarray(found[start : start + found.chunks[0]])
+            self._read[column, chunk] = part.tolist()
+        return self._read[column, chunk][place]
+
+
 @dataclass(frozen=True)
 class Ground:
     """What a snapshot says about the things that units write to."""
@@ -49,12 +82,11 @@ class Ground:
 
 
 def ground_of(root: zarr.Group) -> Ground:
-    """The ground of the snapshot that a root group belongs to."""
-    steps: dict[str, list[StepFacts]] = {}
+    """The ground of the snapshot that a root group belongs to; steps are read when asked for."""
+    steps: dict[str, Steps] = {}
     layouts: dict[str, Layout] = {}
     for family, group in root.groups():
-        columns = (np.asarray(array(group, name)[:]).tolist() for name in STEP_COLUMNS)
-        steps[family] = list(zip(*columns, strict=True))
+        steps[family] = Steps(group)
         for name, found in group.arrays():
             layouts[f"/{family}/{name}"] = _layout(found)
     return Ground(steps, layouts)

@@ -61,6 +61,27 @@ from jobs.storage import Bucket, LocalFolder, Storage, endpoint, region
 MOST_COMMITS = 1000
 """Newest commits whose metadata ``models`` reads; each costs a request."""
 
+SPLIT_STEPS = 256
+"""Steps in one of Icechunk's manifests, the lists of chunks: each commit writes those anew in which
+something changed. More would make commits larger, fewer the list of manifests, which is written
+with them."""
+
+CONFIG = icechunk.RepositoryConfig(
+    manifest=icechunk.ManifestConfig(
+        splitting=icechunk.ManifestSplittingConfig.from_dict(
+            {
+                icechunk.ManifestSplitCondition.AnyArray(): {
+                    icechunk.ManifestSplitDimCondition.DimensionName("time"): SPLIT_STEPS
+                }
+            }
+        ),
+        # Else every session reads manifests ahead, those of forks that only write as well.
+        preload=icechunk.ManifestPreloadConfig(
+            max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false()
+        ),
+    )
+)
+
 # Local commits are guarded by our own lock (`LocalFolder.locked`), so Icechunk's warning that they
 # need one would only alarm users.
 icechunk.set_logs_filter("error")
@@ -96,7 +117,7 @@ def _open_or_create(storage: icechunk.Storage) -> icechunk.Repository:
     """
     has_formats = hasattr(icechunk, "SpecVersion")  # since 2.0
     options: dict[str, Any] = {"create_version": 1} if has_formats else {}
-    return icechunk.Repository.open_or_create(storage, **options)
+    return icechunk.Repository.open_or_create(storage, CONFIG, **options)
 
 
 @contextmanager
@@ -151,7 +172,7 @@ class PortArchive:
             if not icechunk.Repository.exists(storage):
                 check_really_none(root, name)
                 return None
-            archive = cls(icechunk.Repository.open(storage), port, root)
+            archive = cls(icechunk.Repository.open(storage, CONFIG), port, root)
             if not archive._is_begun():
                 return None
             archive._check_grid()

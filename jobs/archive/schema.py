@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyproj
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
+from zarr.core.sync import sync
 
 from jobs.archive.meanings import GRID, TEXTS, VARIABLES, VESSELS_TABLE
 from jobs.domain import (
@@ -32,8 +34,9 @@ FORMAT = 1
 VESSELS = 1024
 """Length of the padded ``vessel`` axis; padding compresses to almost nothing."""
 
-STEPS = 4096
-"""Chunk length of the small per-overpass variables; only the coordinator writes them."""
+STEPS = 512
+"""Chunk length of the small per-overpass variables: a commit writes the chunks anew whose steps it
+changes. Arrays keep the length that they were created with, 4096 in archives of early versions."""
 
 STATES = (UnitState.PENDING, UnitState.DONE, UnitState.FAILED)
 """A state is stored as its index in this tuple. Stale is not stored, it follows from the keys."""
@@ -69,7 +72,17 @@ CODECS = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle", blocksize=2 * CHU
 """A block of it is one band of a chunk. Arrays keep the codec that they were created with."""
 
 
-def array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+class Arrays(Protocol):
+    """What has arrays by name: a group of Zarr, or one that is opened already."""
+
+    @property
+    def path(self) -> str:
+        """Of the group in its store."""
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+def array(group: Arrays, name: str) -> zarr.Array[Any]:
     """The array of that name; ArchiveError where a group stands in its place."""
     found = group[name]
     if not isinstance(found, zarr.Array):
@@ -320,10 +333,7 @@ def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
     if not new:
         return 0
     start = len(known)
-    for _, each in group.arrays():
-        names = each.metadata.dimension_names or ()  # type: ignore[union-attr]
-        if names and names[0] == "time":
-            each.resize((start + len(new), *each.shape[1:]))
+    sync(_lengthen([found for _, found in group.arrays()], start + len(new)))
     names = item_names((o.scenes for o in new), _names_in(group))
     columns: dict[str, list[str]] = {
         "overpass_id": [o.id for o in new],
@@ -337,6 +347,23 @@ def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
         [round(o.acquired.timestamp() * 1000) for o in new], np.int64
     )
     return len(new)
+
+
+async def _lengthen(arrays: Sequence[zarr.Array[Any]], steps: int) -> None:
+    """Make the time axis of the arrays longer; Zarr would first list all their chunks, old and new,
+    to delete what a shorter one has no place for.
+    """
+    along_time = [
+        found.async_array
+        for found in arrays
+        if (found.metadata.dimension_names or ("",))[0] == "time"  # type: ignore[union-attr]
+    ]
+    await asyncio.gather(
+        *(
+            found.resize((steps, *found.shape[1:]), delete_outside_chunks=False)
+            for found in along_time
+        )
+    )
 
 
 def _names_in(group: zarr.Group) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from jobs.archive.schema import INPUTS, STATES, STEP_TEXTS, VESSEL_FIELDS, array
+from jobs.archive.schema import STATES, STEP_TEXTS, VESSEL_FIELDS, Arrays, array
 from jobs.domain import (
     SENSORS,
     Overpass,
@@ -108,23 +109,22 @@ def write_status(group: zarr.Group, results: Sequence[tuple[UnitResult, str]]) -
     mine = [(index[r.overpass_id], r, key) for r, key in results if r.overpass_id in index]
     if not mine:
         return
-    names = ("reason", *(f"{s}_{part}" for s in StageName for part in ("status", "key")))
-    columns = {name: np.asarray(array(group, name)[:]) for name in names}
+    columns: dict[str, dict[int, object]] = defaultdict(dict)
     for i, result, key in mine:
         columns[f"{result.stage}_status"][i] = STATES.index(result.state)
         columns[f"{result.stage}_key"][i] = key
         columns["reason"][i] = result.reason
+        if _is_tiled(result):
+            columns["inputs"][i] = result.inputs
+            columns["read"][i] = _read_json(result)
     for name, values in columns.items():
-        array(group, name)[:] = values
-    tiled = [(i, result) for i, result, _ in mine if _is_tiled(result)]
-    _write_texts(group, "inputs", {i: result.inputs for i, result in tiled})
-    _write_texts(group, "read", {i: _read_json(result) for i, result in tiled})
+        _write_steps(group, name, values)
 
 
 def write_inputs(group: zarr.Group, inputs: Mapping[str, str]) -> None:
     """Write ``Step.inputs`` of those of the overpasses, by id, that belong to this group."""
     ids = np.asarray(array(group, "overpass_id")[:]).tolist()
-    _write_texts(group, "inputs", {i: inputs[id] for i, id in enumerate(ids) if id in inputs})
+    _write_steps(group, "inputs", {i: inputs[id] for i, id in enumerate(ids) if id in inputs})
 
 
 def _is_tiled(result: UnitResult) -> bool:
@@ -137,22 +137,23 @@ def _read_json(result: UnitResult) -> str:
     return json.dumps(dict(result.read), separators=(",", ":"), sort_keys=True)
 
 
-def _write_texts(group: zarr.Group, name: str, texts: Mapping[int, str]) -> None:
-    """Write texts of some steps, by index; only their chunks are read and written."""
-    if not texts:
-        return
+def _write_steps(group: zarr.Group, name: str, values: Mapping[int, object]) -> None:
+    """Write a variable of some steps, by index; only chunks that change are written."""
     found = array(group, name)
-    for start in sorted({index - index % INPUTS for index in texts}):
-        part = slice(start, min(start + INPUTS, found.shape[0]))
-        values = np.asarray(found[part])
+    (length,) = found.chunks
+    for start in sorted({index - index % length for index in values}):
+        part = slice(start, min(start + length, found.shape[0]))
+        before = np.asarray(found[part])
+        after = before.copy()
         for index in range(part.start, part.stop):
-            if index in texts:
-                values[index - start] = texts[index]
-        found[part] = values
+            if index in values:
+                after[index - start] = values[index]
+        if not np.array_equal(before, after):
+            found[part] = after
 
 
 def read_pixels(
-    group: zarr.Group,
+    group: Arrays,
     sensor: str,
     index: int,
     rows: slice = slice(None),
@@ -182,7 +183,7 @@ def read_record(group: zarr.Group, step: Step) -> OverpassRecord:
     )
 
 
-def read_vessels(group: zarr.Group, index: int) -> tuple[Vessel, ...]:
+def read_vessels(group: Arrays, index: int) -> tuple[Vessel, ...]:
     """The vessels of one step; in the padded arrays x is NaN beyond the last."""
     rows = {name: np.asarray(array(group, f"vessel_{name}")[index]) for name in VESSEL_FIELDS}
     corners = np.asarray(array(group, "vessel_corners")[index])

@@ -363,7 +363,8 @@ def _agrees(file: TiledFile, sources: Sequence[Source], dtypes: Sequence[str]) -
 
 def _is_transform(transform: Sequence[float], source: Source) -> bool:
     tolerance = 1e-3 * abs(source.transform[0])
-    return bool(np.allclose(transform, source.transform, rtol=0, atol=tolerance))
+    pairs = zip(transform, source.transform, strict=True)
+    return all(abs(one - other) <= tolerance for one, other in pairs)
 
 
 def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
