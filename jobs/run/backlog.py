@@ -6,7 +6,7 @@ It is read port by port, so that memory does not grow with the number of ports o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -15,6 +15,7 @@ from jobs.archive import Archives, Step, with_retries
 from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
 from jobs.plan import Plan
 from jobs.run import task
+from jobs.run.batches import Batch, WorkItem, batch_size, in_batches
 from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.kept_inputs import unknown_inputs
 from jobs.run.unit_state import (
@@ -33,9 +34,6 @@ they have no more overpasses than this (a single port may have more)."""
 
 MOST_STALE_REASONS = 5
 """Reasons why pixels are stale that a run tells of each port."""
-
-MOST_IN_BATCH = 16
-"""Units in one batch: enough that opening a file is shared, few enough to lose with a worker."""
 
 
 @dataclass(frozen=True)
@@ -58,39 +56,6 @@ class RunOptions:
     results, and with them their tag."""
     without_workers_s: float = 300.0
     """Seconds without a worker after which the cluster counts as lost."""
-
-
-@dataclass(frozen=True)
-class WorkItem:
-    """One unit and the stages it still needs, in order."""
-
-    unit: Unit
-    stages: tuple[StageName, ...]
-    why: str
-    """new, stale or retry."""
-    before: UnitState
-    """The unit's overall state."""
-    key: str = ""
-    """The stored key of its first stage; empty where that has never run."""
-    because: str = ""
-    """Why its pixels are stale, in words; empty where they are not."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Units that go through their stages together, in one task per stage."""
-
-    items: tuple[WorkItem, ...]
-
-    @property
-    def stages(self) -> tuple[StageName, ...]:
-        """The same for all its units."""
-        return self.items[0].stages
-
-    @property
-    def units(self) -> tuple[Unit, ...]:
-        """Its units, in order."""
-        return tuple(item.unit for item in self.items)
 
 
 def work_item(
@@ -171,12 +136,18 @@ class Backlog:
         self._left = options.limit
         self._counted = 0
 
-    def batches(self) -> Iterator[Batch]:
-        """Everything to do; the archive of a port is created when the port is reached."""
+    def batches(self, threads: Callable[[], int] = lambda: 1) -> Iterator[Batch]:
+        """Everything to do; the archive of a port is created when the port is reached.
+
+        ``threads`` says for how many worker threads.
+        """
+        in_plan = sum(self.plan.count(port.id) for port in self.plan.ports)
+        in_all = in_plan if self._left is None else min(in_plan, self._left)
         for ports in windows(self.plan):
             if self._left == 0:
                 return
-            yield from in_batches([item for port in ports for item in self._begin(port)])
+            items = [item for port in ports for item in self._begin(port)]
+            yield from in_batches(items, batch_size(threads(), len(items), in_all))
 
     def count_rest(self) -> None:
         """Count the overpasses of the ports that were not reached; changes no archive."""
@@ -268,21 +239,3 @@ def windows(plan: Plan) -> Iterator[list[Port]]:
         size += count
     if window:
         yield window
-
-
-def in_batches(items: Iterable[WorkItem]) -> Iterator[Batch]:
-    """One batch for units that read the same scene, ordered by their first; others alone."""
-    groups: dict[object, list[WorkItem]] = {}
-    for item in items:
-        groups.setdefault(_batch_key(item), []).append(item)
-    for group in groups.values():
-        for start in range(0, len(group), MOST_IN_BATCH):
-            yield Batch(tuple(group[start : start + MOST_IN_BATCH]))
-
-
-def _batch_key(item: WorkItem) -> object:
-    """Equal for units that go into one batch."""
-    if StageName.TILE not in item.stages:  # no file is read: the pixels are in the archive
-        return item.unit.overpass.id
-    scene = item.unit.overpass.scenes[0]
-    return (item.stages, scene.catalog, scene.collection, scene.item_id)

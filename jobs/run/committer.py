@@ -12,7 +12,7 @@ from jobs.archive import Archives, MergeRefusedError, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
 from jobs.plan import Inputs
 from jobs.run import task
-from jobs.run.backlog import WorkItem
+from jobs.run.batches import WorkItem
 from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.task import UnitProgress
 

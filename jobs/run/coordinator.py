@@ -9,7 +9,7 @@ from functools import partial
 
 from jobs.archive import Archives, ForkStore, with_retries
 from jobs.errors import ArchiveError, BerthwatchError, ClusterLostError, SetupError
-from jobs.run.backlog import Batch, WorkItem
+from jobs.run.batches import Batch, WorkItem
 from jobs.run.committer import Committer
 from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.executor import Executor, Killed

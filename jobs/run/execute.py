@@ -52,7 +52,7 @@ def run_units(
         root, patience_s = archives.root.url, options.without_workers_s
         executor = Executor(client, settings, ground, root, patience_s)
         coordinator = Coordinator(executor, committer, archives, options.commit_every_s, observe)
-        ending = coordinator.run(backlog.batches())
+        ending = coordinator.run(backlog.batches(executor.threads))
     backlog.count_rest()
     return _summary(backlog.states, committer.tally, ending)
 

@@ -14,7 +14,7 @@ from distributed import Client, Future, KilledWorker
 
 from jobs.domain import CPU, GPU, Settings, StageName, content_id
 from jobs.errors import SetupError
-from jobs.run.backlog import Batch
+from jobs.run.batches import Batch
 from jobs.run.common_ground import CommonGround, on_common_ground
 from jobs.run.futures import Futures
 from jobs.run.task import UnitProgress, described, failure, run_stage
@@ -77,6 +77,10 @@ class Executor:
         """As ``results``, with never more than one batch on the cluster."""
         return self._results(batches, begin, "alone", lambda: 1)
 
+    def threads(self) -> int:
+        """Worker threads of the cluster, as last counted."""
+        return self.watchdog.workers.threads
+
     def cancel(self) -> None:
         """Cancel all batches; tasks that workers have begun run to their end."""
         self.futures.cancel()
@@ -99,7 +103,7 @@ class Executor:
             yield batch, _outcome(batch, future, self.watchdog)
 
     def _most(self) -> int:
-        return IN_FLIGHT_PER_THREAD * self.watchdog.workers.threads
+        return IN_FLIGHT_PER_THREAD * self.threads()
 
     def _submit(self, batch: Batch, start: Sequence[UnitProgress], mark: str) -> Future[Progress]:
         """The future of the last stage's task; each stage's task depends on the one before."""

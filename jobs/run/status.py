@@ -9,7 +9,8 @@ from functools import cache
 from jobs.archive import Archives
 from jobs.domain import Settings, UnitState
 from jobs.plan import Plan
-from jobs.run.backlog import RunOptions, WorkItem, work_items
+from jobs.run.backlog import RunOptions, work_items
+from jobs.run.batches import WorkItem
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES
 from jobs.run.unit_state import port_steps, port_units, state_of, why_stale

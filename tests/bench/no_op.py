@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,20 +26,27 @@ from jobs.domain import (
 )
 from jobs.plan.grouping import group_overpasses
 from jobs.run import task
-from jobs.run.backlog import Batch, WorkItem
+from jobs.run.batches import PIXELS_S, Batch, WorkItem
 from jobs.storage import storage_at
 from tests.bench.many_ports import header, many_ports, scenes
 
 PORTS = 8
 
 
-def do_nothing() -> None:
-    """From here on the stages of this process do nothing, well."""
-    task.STAGES = tuple(replace(stage, run=_stage(stage.name)) for stage in task.STAGES)
+def do_nothing(for_s: float = 0.0) -> None:
+    """From here on the stages of this process do nothing, well, and take that long for a unit: each
+    its share by the measured rates.
+    """
+    whole = sum(PIXELS_S.values())
+    task.STAGES = tuple(
+        replace(stage, run=_stage(stage.name, for_s * PIXELS_S[stage.name] / whole))
+        for stage in task.STAGES
+    )
 
 
-def _stage(name: StageName) -> Any:
+def _stage(name: StageName, seconds: float) -> Any:
     def run(unit: Unit, _settings: Settings, _store: OverpassStore, _gpu: bool) -> UnitResult:
+        time.sleep(seconds)
         return UnitResult(unit.overpass.id, name, UnitState.DONE)
 
     return run
@@ -73,18 +81,26 @@ class NoArchives(dict[str, Any]):
 
 
 def batches(units: int, in_batch: int = 1) -> Iterator[Batch]:
+    """Units of real overpasses of a few ports, each with an id of its own, so many in a batch."""
+    items = work_items(units)
+    while group := tuple(islice(items, in_batch)):
+        yield Batch(group)
+
+
+def work_items(units: int) -> Iterator[WorkItem]:
     """Units of real overpasses of a few ports, each with an id of its own."""
     ports = many_ports(PORTS)
     known = [(port, group_overpasses(port, list(scenes(port, 1)))) for port in ports]
-    items = islice(_work_items(known), units)
-    while group := tuple(islice(items, in_batch)):
-        yield Batch(group)
+    return islice(_work_items(known), units)
 
 
 def _work_items(known: Sequence[tuple[Port, Sequence[Overpass]]]) -> Iterator[WorkItem]:
     pairs = cycle((port, overpass) for port, overpasses in known for overpass in overpasses)
     for number, (port, overpass) in enumerate(pairs):
-        own = replace(overpass, id=f"{overpass.id}-{number}")
+        scenes_of_its_own = tuple(
+            replace(scene, item_id=f"{scene.item_id}-{number}") for scene in overpass.scenes
+        )
+        own = replace(overpass, id=f"{overpass.id}-{number}", scenes=scenes_of_its_own)
         yield WorkItem(Unit(port, own, number), tuple(StageName), "new", UnitState.PENDING)
 
 

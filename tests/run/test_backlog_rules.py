@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from jobs.domain import Period, StageName, Unit, UnitState
-from jobs.run import backlog
-from jobs.run.backlog import WorkItem, in_batches, windows
+from jobs.run import backlog, batches
+from jobs.run.backlog import windows
+from jobs.run.batches import BatchSize, WorkItem, batch_size, in_batches
 from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
 from jobs.run.unit_state import is_within
@@ -40,9 +41,39 @@ def test_units_of_one_scene_go_together_where_they_need_the_same_stages(tmp_path
 
 
 def test_a_batch_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "MOST_IN_BATCH", 2)
+    monkeypatch.setattr(batches, "MOST_IN_BATCH", 2)
     items = [work_item(tmp_path, f"TEST{letter}", 1) for letter in "ABCDE"]
     assert [len(batch) for batch in names(items)] == [2, 2, 1]
+
+
+def test_short_units_of_different_scenes_are_joined_up_to_the_size(tmp_path: Path) -> None:
+    items = [work_item(tmp_path, "TESTA", day) for day in range(1, 8)]
+    short = items[0].seconds
+    assert 0.02 < short < 0.1  # a port of some thousand pixels
+
+    def sizes(of: list[WorkItem], size: BatchSize) -> list[int]:
+        return [len(batch.items) for batch in in_batches(of, size)]
+
+    assert sizes(items, BatchSize(units=3, seconds=60)) == [3, 3, 1]
+    assert sizes(items, BatchSize(units=16, seconds=2.5 * short)) == [2, 2, 2, 1]
+    assert sizes(items, BatchSize()) == [1] * 7
+    other = [replace(item, stages=(StageName.TILE,)) for item in items[2:4]]
+    mixed = [*items[:2], *other, *items[4:]]
+    found = [batch.items for batch in in_batches(mixed, BatchSize(units=4, seconds=60))]
+    assert found == [tuple(mixed[:2]), tuple(mixed[2:4]), tuple(mixed[4:])]
+    again = work_item(tmp_path, "TESTB", 1)  # of the first's scene, which goes before the size
+    pair = [batch.items for batch in in_batches([*items[:2], again], BatchSize())]
+    assert pair == [(items[0], again), (items[1],)]
+
+
+def test_batches_are_longer_the_more_workers_wait_and_leave_none_of_them_idle() -> None:
+    assert batch_size(2, 20_000, 20_000) == BatchSize(16, 1.0)
+    assert batch_size(1000, 10_000, 200_000) == BatchSize(10, 20.0)
+    assert batch_size(1000, 10_000, 24_000) == BatchSize(3, 20.0)
+    assert batch_size(1000, 500, 200_000).units == 1
+    assert batch_size(2, 60, 60).units == 3
+    assert batch_size(2, 3, 20_000).units == 1
+    assert batch_size(0, 100, 100).units == 12  # a cluster that adapts has none at first
 
 
 def test_neighbours_are_laid_side_by_side_within_both_bounds(

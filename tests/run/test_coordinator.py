@@ -113,7 +113,7 @@ def test_ports_of_one_scene_go_in_one_task_per_stage(
     ]
     assert opened.open_now <= 3
     alone = elsewhere(plan, "alone")
-    monkeypatch.setattr("jobs.run.backlog.MOST_IN_BATCH", 1)
+    monkeypatch.setattr("jobs.run.batches.MOST_IN_BATCH", 1)
     go(alone, client)
     assert content(alone) == content(plan)
 
@@ -160,7 +160,7 @@ def test_many_ports_are_open_a_few_at_a_time(
     plan = a_plan(tmp_path, 1, ports=tuple(f"P{n:04d}" for n in range(6)))
     monkeypatch.setattr(pool, "MOST_OPEN", 2)
     monkeypatch.setattr(executor, "IN_FLIGHT_PER_THREAD", 1)
-    monkeypatch.setattr("jobs.run.backlog.MOST_IN_BATCH", 1)
+    monkeypatch.setattr("jobs.run.batches.MOST_IN_BATCH", 1)
     most: list[int] = []
     opened: list[pool.Archives] = []
     init = pool.Archives.__init__
