@@ -94,3 +94,13 @@ class DetectorError:
     """Looks at ships from which the recall is estimated."""
     empty: float
     """Empty berths, or square kilometres, from which the false alarms are estimated."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What the images hold that the network is for, as archives name it."""
+        return ("reflectance", "true_colour")
+
+    @property
+    def source(self) -> str:
+        """On what it was measured, in words."""
+        return f"{self.ships} ships at {self.ports} ports the network had not seen"

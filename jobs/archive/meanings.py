@@ -10,7 +10,7 @@ from jobs.domain import SENSORS, Meaning, Quality, Sensor
 
 _NO_VESSEL = "NaN, no vessel: the axis is padded"
 _PLACE = "of the port's grid, in its UTM zone"
-_NETWORK = "the network named by `segment_key`"
+_NETWORK = "the detector named by `segment_key`: the network, or that of radar images"
 _STATES = "0 pending, 1 done, 2 failed"
 
 GRID: Mapping[str, Meaning] = {
@@ -47,7 +47,8 @@ PIXELS: Mapping[str, Meaning] = {
     "quality": Meaning(
         "what is wrong with the pixel, 0 = clear",
         values="sum of " + ", ".join(f"{int(flag)} {str(flag.name).lower()}" for flag in Quality),
-        source="the scene classification and no data of the source's files",
+        source="the scene classification and no data of the source's files; of a radar no data "
+        "and border noise",
     ),
     "ship_probability": Meaning(
         "probability that the pixel is part of a ship",
@@ -63,7 +64,9 @@ VESSELS_TABLE: Mapping[str, Meaning] = {
     "y": Meaning("northing of the vessel's centre", "m", missing=_NO_VESSEL),
     "length_m": Meaning("length", "m", source=_NETWORK, missing=_NO_VESSEL),
     "length_sd_m": Meaning("standard deviation of the length", "m", missing=_NO_VESSEL),
-    "beam_m": Meaning("beam", "m", source=_NETWORK, missing=_NO_VESSEL),
+    "beam_m": Meaning(
+        "beam", "m", source=_NETWORK, missing=f"{_NO_VESSEL}; of a radar's vessel: not measured"
+    ),
     "heading_deg": Meaning(
         "heading clockwise from grid north, modulo 180",
         "degree",
@@ -89,6 +92,12 @@ TEXTS: Mapping[str, Meaning] = {
     ),
     "platform": Meaning("satellite"),
     "sensor": Meaning("sensor and level of its product"),
+    "orbit": Meaning(
+        "direction of flight, relative orbit and side of looking of a radar",
+        values="such as 'descending 80 right'",
+        source="sat:orbit_state, sat:relative_orbit and sar:observation_direction of the item",
+        missing="not a radar, or the item does not tell",
+    ),
     "reason": Meaning("why the stage failed that failed last", missing="none failed"),
     "tile_key": Meaning("digest of all that the pixels depend on", missing="not tiled"),
     "segment_key": Meaning("digest of all that the vessels depend on", missing="not segmented"),

@@ -45,10 +45,12 @@ VESSEL_FIELDS = tuple(name for name in VESSELS_TABLE if name != "corners")
 """Columns of the padded table of vessels, in arrays named ``vessel_`` and this."""
 
 INPUT_TEXTS = ("inputs", "read")
-"""Text variables about inputs; archives of early versions lack them until something is committed.
-"""
+"""Text variables about inputs."""
 
-STEP_TEXTS = tuple(name for name in TEXTS if name not in INPUT_TEXTS)
+LATER_TEXTS = (*INPUT_TEXTS, "orbit")
+"""Text variables that archives of early versions lack until something is committed."""
+
+STEP_TEXTS = tuple(name for name in TEXTS if name not in LATER_TEXTS)
 """The other text variables."""
 
 INPUTS = 256
@@ -308,8 +310,8 @@ def _create_step_arrays(group: zarr.Group) -> None:
 
 
 def create_missing(group: zarr.Group) -> None:
-    """Create the variables about inputs where a family lacks them, empty."""
-    for name in INPUT_TEXTS:
+    """Create the later text variables where a family lacks them, empty."""
+    for name in LATER_TEXTS:
         if name not in group:
             steps = array(group, "overpass_id").shape[0]
             _create_text(group, name, length=steps, chunk=INPUTS)
@@ -333,6 +335,7 @@ def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
     if not new:
         return 0
     start = len(known)
+    create_missing(group)
     sync(_lengthen([found for _, found in group.arrays()], start + len(new)))
     names = item_names((o.scenes for o in new), _names_in(group))
     columns: dict[str, list[str]] = {
@@ -340,6 +343,7 @@ def append(group: zarr.Group, overpasses: Sequence[Overpass]) -> int:
         "item_ids": [json.dumps(each) for each in names],
         "platform": [o.platform for o in new],
         "sensor": [o.sensor for o in new],
+        "orbit": [o.orbit for o in new],
     }
     for name, values in columns.items():
         array(group, name)[start:] = np.array(values, dtype=np.dtypes.StringDType())

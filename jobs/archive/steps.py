@@ -75,7 +75,7 @@ def read_steps(group: zarr.Group) -> Iterator[Step]:
 
 
 def read_texts(group: zarr.Group, name: str) -> list[str]:
-    """A variable about inputs, one text per step; empty ones where the archive lacks it."""
+    """A later text variable, one text per step; empty ones where the archive lacks it."""
     if name not in group:
         return [""] * int(array(group, "overpass_id").shape[0])
     texts: list[str] = np.asarray(array(group, name)[:]).tolist()
@@ -180,6 +180,7 @@ def read_record(group: zarr.Group, step: Step) -> OverpassRecord:
         item_ids=tuple(json.loads(scalar("item_ids"))),
         vessels=read_vessels(group, step.index),
         quality=np.asarray(array(group, "quality")[step.index]),
+        orbit=scalar("orbit") if "orbit" in group else "",
     )
 
 

@@ -40,6 +40,7 @@ from jobs.domain import (
     SENSORS,
     Mask,
     OneFile,
+    Orbit,
     Scene,
     Sensor,
     Source,
@@ -374,6 +375,8 @@ class _Numbers:
 def _numbers(item: Item, band: _Band, sensor: Sensor) -> _Numbers:
     if sensor.encoding.dtype == "uint8":  # a picture, whatever is declared of its numbers
         scale, offset = sensor.scale, 0.0
+    elif sensor.is_radar:
+        scale, offset = _linear_power(item, band)
     else:
         scale, offset = _scale_and_offset(item, band, sensor)
     return _Numbers(sensor.dtypes, scale, offset, *_nodata(band, offset, sensor))
@@ -452,6 +455,8 @@ _LARGEST = {"uint8": 255, "uint16": 65_535}
 def _check_nodata(item: Item, band: _Band, nodata: float | None, dtypes: tuple[str, ...]) -> None:
     """Refuse a no-data value that no sample can have: which pixels do not exist is then unknown."""
     declared = band.facts.get("data_type")
+    if not set(dtypes) <= _LARGEST.keys():
+        return  # a float can have any
     largest = max(_LARGEST[each] for each in ((declared,) if declared in dtypes else dtypes))
     if nodata is not None and not (nodata.is_integer() and 0 <= nodata <= largest):
         raise InputError(
@@ -480,6 +485,19 @@ def _scale_and_offset(item: Item, band: _Band, sensor: Sensor) -> tuple[float, f
             f"{offset:g}, which make no reflectance; expected such as 0.0001 and -0.1 (not the "
             "quantification value 10000, nor -1000 in digital numbers): report it to the "
             "catalog's keeper"
+        )
+    return scale, offset
+
+
+def _linear_power(item: Item, band: _Band) -> tuple[float, float]:
+    """Scale and offset of a radar's numbers, which are its power already; InputError for others."""
+    scale, offset = float(band.facts.get("scale", 1)), float(band.facts.get("offset", 0))
+    unit = str(band.facts.get("unit", "1"))
+    if (scale, offset) != (1.0, 0.0) or "db" in unit.lower():
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} has scale {scale:g}, offset "
+            f"{offset:g} and unit {unit!r}; expected linear power as it is, as of gamma nought in "
+            "Planetary Computer's sentinel-1-rtc"
         )
     return scale, offset
 
@@ -636,6 +654,7 @@ def _facts(item: Item) -> dict[str, str]:
         "generated": None if generated is None else _instant(generated).isoformat(),
         "sensing_start": None if strip is None else strip.isoformat(timespec="seconds"),
         "tile": _tile(properties),
+        "orbit": _orbit(properties),
     }
     return {key: value for key, value in facts.items() if value is not None}
 
@@ -647,6 +666,18 @@ def _strip_start(properties: Item) -> datetime | None:
         if match is not None:
             return _instant(match[1])
     return None
+
+
+def _orbit(properties: Item) -> str | None:
+    """From where a radar looked, as ``Orbit`` spells it; None where the item does not tell all."""
+    direction, relative = properties.get("sat:orbit_state"), properties.get("sat:relative_orbit")
+    side = properties.get("sar:observation_direction")
+    if direction not in ("ascending", "descending") or side not in ("right", "left"):
+        return None
+    if isinstance(relative, bool) or not isinstance(relative, int | float | str):
+        return None
+    number = _number(relative)
+    return None if number is None else str(Orbit(direction, int(number), side))
 
 
 def _tile(properties: Item) -> str | None:

@@ -17,8 +17,9 @@ from .land_mask import make_land_mask
 from .meaning import Meaning
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
+from .orbit import Orbit
 from .ports import bundled_ports, load_port, port_geojson, read_port
-from .sensor import NUMBERS, Mask, OneFile, Sensor
+from .sensor import BACKSCATTER, NUMBERS, Mask, OneFile, Sensor
 from .sensor_file import read_sensor, sensor_of_definition
 from .sensors import BUNDLED, SENSORS, own_sensor, sensor_named, use_sensors, using_definitions
 from .swapped_axes import looks_swapped
@@ -63,6 +64,7 @@ from .version import code_version
 from .yaml_reader import Fields, YamlReader
 
 __all__ = [
+    "BACKSCATTER",
     "BUNDLED",
     "CHUNK",
     "CPU",
@@ -89,6 +91,7 @@ __all__ = [
     "Mask",
     "Meaning",
     "OneFile",
+    "Orbit",
     "Overpass",
     "OverpassRecord",
     "OverpassStore",

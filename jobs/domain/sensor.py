@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from jobs.domain.types import Encoding, Quality, content_id
 
+BACKSCATTER = "backscatter_db"
+"""The variable of a radar's images: its files hold power, the archive its decibels."""
+POLARISATIONS = ("vv", "vh")
+"""The bands of a radar's images."""
+
 QUANTITIES: Mapping[str, Encoding] = {
     # The offset keeps water's slightly negative reflectance, and the numbers of Sentinel-2's
     # Collection 1 as they are: archive number = digital number.
@@ -29,6 +34,15 @@ QUANTITIES: Mapping[str, Encoding] = {
         "8-bit true colour",
         dtype="uint8",
         values="numbers 1 (dark) to 255 (bright)",
+    ),
+    # A tenth of a decibel and less is the error of calibration, two decibels are speckle's.
+    "backscatter_db": Encoding(
+        BACKSCATTER,
+        0.01,
+        -60.0,
+        "radar backscatter gamma nought, terrain-corrected, in decibels",
+        units="dB",
+        values="-35 to 30; calm water -30 to -20, ships above 0",
     ),
 }
 """What an archive's image may hold, by the word in a sensor's file: how it is encoded there."""
@@ -140,6 +154,11 @@ class Sensor:
     """Sentinel-2's rules: the offset depends on the processing baseline."""
     definition: str = ""
     """JSON of the file of one's own that it was read from; empty for one of ours."""
+
+    @property
+    def is_radar(self) -> bool:
+        """Whether it sees by its own light: through cloud, and in speckle."""
+        return self.encoding.variable == BACKSCATTER
 
     @property
     def sample_bytes(self) -> int:

@@ -14,9 +14,18 @@ import numpy as np
 import yaml
 
 from jobs.domain.nearest import did_you_mean
-from jobs.domain.sensor import NUMBERS, QUANTITIES, BitField, Mask, OneFile, Sensor
+from jobs.domain.sensor import (
+    BACKSCATTER,
+    NUMBERS,
+    POLARISATIONS,
+    QUANTITIES,
+    BitField,
+    Mask,
+    OneFile,
+    Sensor,
+)
 from jobs.domain.text_file import read_text
-from jobs.domain.types import Json, Quality
+from jobs.domain.types import Encoding, Json, Quality
 from jobs.domain.yaml_reader import Fields, YamlReader
 
 BY_BASELINE = "by processing baseline"
@@ -87,7 +96,7 @@ class _SensorReader(YamlReader):
             **self.given(fields, ("collections", "platforms"), self._texts),
             only_platforms="only_platforms" in fields,
             **self._bands(fields),
-            **self._files(fields["files"], "files", encoding.dtype == "uint8"),
+            **self._numbers(root, fields, encoding),
             definition=self._definition(text) if self.is_own else "",
         )
 
@@ -123,6 +132,25 @@ class _SensorReader(YamlReader):
                 "their order in it, with all that are under bands",
             )
         return OneFile(self._texts(fields["assets"], "assets"), order)
+
+    def _numbers(self, root: yaml.Node, fields: Fields, encoding: Encoding) -> dict[str, Any]:
+        """Of the files, by what they hold."""
+        if encoding.variable != BACKSCATTER:
+            return self._files(fields["files"], "files", encoding.dtype == "uint8")
+        if self._bands(fields)["bands"] != POLARISATIONS or "mask" in fields:
+            raise self.error(
+                root, f"a radar has the bands {' and '.join(POLARISATIONS)} in this order, no mask"
+            )
+        return self._radar_files(fields["files"], "files")
+
+    def _radar_files(self, node: yaml.Node, what: str) -> dict[str, Any]:
+        """Linear power as it is: neither scale nor offset, and any number for no data."""
+        fields = self.fields(node, what, required=("type",), optional=("nodata",))
+        found: dict[str, Any] = {"dtypes": (self.one_of(fields["type"], "type", ("float32",)),)}
+        if "nodata" in fields:
+            given = self.number(fields["nodata"], "nodata", "a number", math.isfinite)
+            found["nodata"] = float(given)
+        return found
 
     def _files(self, node: yaml.Node, what: str, is_picture: bool) -> dict[str, Any]:
         """Sample type, scale, offset and no-data value; a picture's scale is that of its type."""

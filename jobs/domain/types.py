@@ -280,6 +280,11 @@ class Overpass:
     """In mosaic order: where several have data, the first is used."""
     superseded: tuple[Superseded, ...] = ()
 
+    @property
+    def orbit(self) -> str:
+        """From where a radar saw the port, as ``Orbit`` spells it; empty where nothing says."""
+        return next((s.facts["orbit"] for s in self.scenes if "orbit" in s.facts), "")
+
 
 # --- vessels and looks --------------------------------------------------------------------------
 
@@ -434,6 +439,8 @@ class OverpassRecord:
     vessels: tuple[Vessel, ...]
     quality: NDArray[np.uint8]
     """(y, x) on the port's grid, bits of Quality."""
+    orbit: str = ""
+    """As ``Overpass.orbit``."""
 
 
 # --- what a job decides -------------------------------------------------------------------------

@@ -17,7 +17,9 @@ ERRORS = (
     "2). Bow and stern are not distinguished. Places are as true as the image's own "
     "georeferencing; the time is that of the earliest scene, and a pixel may be some seconds "
     "later. Score is the network's probability that this is a "
-    "ship; it is calibrated on ten ports and may be off at others."
+    "ship; it is calibrated on ten ports and may be off at others. Of radar (backscatter) no beam "
+    "is measured; errors of lengths, headings and scores are those of simulated harbours, and a "
+    "ship under way is shown beside its place, some 70 m for each metre a second towards the radar."
 )
 
 
@@ -36,7 +38,7 @@ def _of(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
         "length_m": round(float(ship["length_m"]), 1),
         "length_sd_m": round(float(ship["length_sd_m"]), 1),
         "length_is_lower_bound": bool(ship["truncated"]),
-        "beam_m": round(float(ship["beam_m"]), 1),
+        "beam_m": _corrected(ship, "beam_m"),
         "heading_deg_grid": round(float(ship["heading_deg"]), 1),
         "heading_deg_true": round(true_heading(case.port.grid.epsg, ship), 1) % 180,
         "score": round(float(ship["score"]), 4),

@@ -221,7 +221,7 @@ def _hull(case: Case, look: CaseLook, ship: pd.Series) -> dict[str, Json]:
         "time": moment(look.time),
         "length_m": round(float(ship["length_m"]), 1),
         "length_sd_m": round(float(ship["length_sd_m"]), 1),
-        "beam_m": round(float(ship["beam_m"]), 1),
+        "beam_m": None if pd.isna(ship["beam_m"]) else round(float(ship["beam_m"]), 1),
         "heading_deg_grid": round(float(ship["heading_deg"]), 1),
         "score": round(float(ship["score"]), 4),
         "review": str(ship["review"]),

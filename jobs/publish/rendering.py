@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.domain import Json
+from jobs.domain import BACKSCATTER, Json
 
 VISIBLE = ("red", "green", "blue")
 DARK_PERCENTILE, BRIGHT_PERCENTILE = 1.0, 99.5
@@ -48,6 +48,8 @@ TONES: Mapping[str, Tone] = {
     "reflectance": Tone(least_high=0.2, most_high=0.35, least_range=0.15, gamma=0.7),
     # Rendered for the eye already: only the range is fitted, a little.
     "true_colour": Tone(least_high=0.7, most_high=1.0, least_range=0.5, gamma=1.0),
+    # Amplitude, see `visible_of`: water .05 to .2, land .3, ships above 1.
+    BACKSCATTER: Tone(least_high=0.8, most_high=1.2, least_range=0.5, gamma=0.8),
 }
 """By variable of a sensor's encoding."""
 
@@ -109,10 +111,18 @@ class Rendering:
         return np.ascontiguousarray(np.moveaxis(np.rint(whole).astype(np.uint8), 0, -1))
 
 
+_POLARISED = np.array([1.0, 2.0], np.float32)[:, None, None]
+"""VH is some 6 dB weaker than VV."""
+
+
 def visible_of(image: NDArray[np.float32], bands: Sequence[str]) -> NDArray[np.float32]:
     """Red, green and blue (3, y, x) of an image (band, y, x); grey, the mean of those there are,
-    where one of them is missing or empty.
+    where one of them is missing or empty. Of a radar's decibels red and blue are the amplitude of
+    VV, green that of VH, doubled: water is dark violet, land grey, what is built white.
     """
+    if tuple(bands) == ("vv", "vh"):
+        co, cross = np.power(np.float32(10), image / np.float32(20)) * _POLARISED
+        return np.stack([co, cross, co]) if np.isfinite(cross).any() else np.stack([co] * 3)
     planes = [image[bands.index(name)] for name in VISIBLE if name in bands]
     planes = [plane for plane in planes if np.isfinite(plane).any()]
     if not planes:

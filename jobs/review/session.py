@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from jobs.archive import Archives
 from jobs.domain import WGS84, Json, Port, content_id, transformer
@@ -305,7 +306,7 @@ class ReviewSession:
             "overpass": row.overpass_id,
             "score": round(float(row.score), 3),
             "length": round(float(row.length_m), 1),
-            "beam": round(float(row.beam_m), 1),
+            "beam": None if pd.isna(row.beam_m) else round(float(row.beam_m), 1),
             "heading": round(float(row.heading_deg), 1),
             "fixed": bool(row.fixed),
             "seen": seen_there(row),

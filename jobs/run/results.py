@@ -148,7 +148,7 @@ def mark_fixed(
         prefer_gpu,
     )
     for record in told(STRUCTURE):
-        yield found[record.sensor].mark_record(record)
+        yield found[segment.seen_alike(record)].mark_record(record)
 
 
 def _count(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.domain import Settings, code_version
 from jobs.errors import InputError
 from jobs.plan import Plan
+from jobs.segment import RADAR_ERRORS
 from models.weights import load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -37,5 +38,7 @@ def errors_behind(digest: str, model: str | None) -> tuple[MeasuredError, ...]:
 
 
 def detector_errors(model: str | None) -> tuple[MeasuredError, ...]:
-    """The network's measured errors at each kind of place, from its weights; may be empty."""
-    return load_weights(model).detector_errors
+    """The measured errors at each kind of place: the network's, from its weights, where they have
+    any, and the radar detector's.
+    """
+    return (*load_weights(model).detector_errors, *RADAR_ERRORS)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from math import isnan
 
 import numpy as np
 from distributed import Client
@@ -228,9 +229,14 @@ def _as_stored(vessels: tuple[Vessel, ...]) -> list[tuple[float, ...]]:
             v.y,
             *(
                 float(np.float32(n))
-                for n in (v.length_m, v.length_sd_m, v.beam_m, v.heading_deg, v.score)
+                for n in (v.length_m, v.length_sd_m, _known(v.beam_m), v.heading_deg, v.score)
             ),
             float(v.truncated),
         )
         for v in vessels
     ]
+
+
+def _known(beam_m: float) -> float:
+    """A radar measures no beam: NaN is unequal to itself, and -1 stands for it."""
+    return -1.0 if isnan(beam_m) else beam_m

@@ -18,11 +18,12 @@ pixel, removes structure from the background, and vessels there are then kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jobs.segment.protocol import Candidate
 
 MOST_LOOKS = 30
 """More looks improve little and cost some tenths of a second each for a million pixels."""
@@ -49,15 +50,6 @@ _MASK = np.uint64((1 << _BITS) - 1)
 _NONE = np.iinfo(np.uint64).max
 
 Planes = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A look that the background may be made from."""
-
-    overpass_id: str
-    clear_fraction: float
-    """Share of the port's grid that is imaged and not under cloud."""
 
 
 def choose_looks(candidates: Sequence[Candidate], most: int = MOST_LOOKS) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jobs.domain import Settings, Unit, content_id, own_sensor
+from jobs.domain import SENSORS, Settings, Unit, content_id, own_sensor
+from jobs.segment.radar.version import RADAR_VERSION
 
 VERSION = 1
 """Increase it when the same pixels give other vessels: stored results then become stale."""
@@ -17,8 +18,8 @@ NEWER = 20
 
 
 def key(unit: Unit, settings: Settings) -> str:
-    """Digest of all that the stage's output depends on: pixels, berths, model."""
-    return _key(unit, VERSION, settings.model_digest)
+    """Digest of all that the stage's output depends on: pixels, berths, detector."""
+    return _key(unit, VERSION, _made_with(unit, settings.model_digest))
 
 
 def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
@@ -27,12 +28,30 @@ def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) 
     ``models`` are digests of models it may be made with: a key is itself a digest, so its inputs
     are found by trying them.
     """
+    if _is_radar(unit):
+        return _radar_changed(unit, stored)
     for model in (settings.model_digest, *models):
         for version in range(VERSION + NEWER):
             if _key(unit, version, model) == stored:
                 return " and ".join(_differences(settings.model_digest, model, version))
     others = "berths, or the sensor's file," if own_sensor(unit.overpass) else "berths"
     return f"the {others} were others, or the archive's history no longer names its model"
+
+
+def _radar_changed(unit: Unit, stored: str) -> str:
+    for version in range(RADAR_VERSION + NEWER):
+        if _key(unit, VERSION, f"radar {version}") == stored:
+            return f"the radar detector is version {RADAR_VERSION}, was {version}"
+    return "the berths were others, or the segment stage was of another version"
+
+
+def _is_radar(unit: Unit) -> bool:
+    return SENSORS[unit.overpass.sensor].is_radar
+
+
+def _made_with(unit: Unit, model_digest: str) -> str:
+    """What finds the ships of such pixels: no weights are used on a radar's."""
+    return f"radar {RADAR_VERSION}" if _is_radar(unit) else model_digest
 
 
 def _differences(now: str, then: str, version: int) -> Iterator[str]:

@@ -22,28 +22,24 @@ fewer than LEAST_COMPARED it is known, and nothing is marked as fixed.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.domain import OPAQUE, SENSORS, Grid, OverpassRecord, Pixels, Sensor, Settings, Vessel
-from jobs.segment.background import LEAST_LOOKS, Candidate, Planes, background, choose_looks
+from jobs.domain import Grid, OverpassRecord, Settings, Vessel
+from jobs.segment.background import LEAST_LOOKS, Planes, background, choose_looks
 from jobs.segment.box_pixels import pixels_under
+from jobs.segment.network import in_metres, load_predictor, visible
 from jobs.segment.places import KNOWN_FROM, SAME_FROM, Place, Places, place_of
-from jobs.segment.stage import in_metres, load_predictor, visible
+from jobs.segment.protocol import Looks
 from models.geometry import Corners, overlap
 from models.inference import Predictor
 from models.network import normalise_planes
 
 FIXED_FROM = 0.5
 """Mean probability of ship in the background under a vessel's box from which it may be fixed."""
-
-PixelsOf = Callable[[str], Pixels]
-"""The pixels of an overpass, by its id."""
 
 
 @dataclass(frozen=True)
@@ -96,73 +92,24 @@ class Structure:
         return any(overlap(vessel.corners, hull) >= SAME_FROM for hull in self.hulls)
 
 
-@dataclass
-class _Looks:
-    """What is kept of a sensor's records while they are read."""
-
-    candidates: list[Candidate] = field(default_factory=list)
-    acquired: dict[str, datetime] = field(default_factory=dict)
-    vessels: dict[str, tuple[Vessel, ...]] = field(default_factory=dict)
-
-    def add(self, record: OverpassRecord) -> None:
-        clear = float(np.mean((record.quality & np.uint8(OPAQUE)) == 0))
-        self.candidates.append(Candidate(record.overpass_id, clear))
-        self.acquired[record.overpass_id] = record.acquired
-        self.vessels[record.overpass_id] = record.vessels
-
-
-def structures(
-    records: Iterable[OverpassRecord],
-    pixels_of: PixelsOf,
-    grid: Grid,
-    settings: Settings,
-    prefer_gpu: bool = False,
-) -> Mapping[str, Structure]:
-    """The fixed structure of a port, by sensor, from its finished overpasses.
-
-    ``records`` in time order, read once; only their vessels are kept. Pixels are read only of the
-    looks that are used, one at a time. Memory: at most 120 bytes per pixel of the grid, besides the
-    network and the vessels. ``prefer_gpu``: run the network on a GPU where there is one.
-    Deterministic. Raises InputError where the model is not the run's.
-    """
-    of_sensor: defaultdict[str, _Looks] = defaultdict(_Looks)
-    for record in records:
-        of_sensor[record.sensor].add(record)
-    return {
-        sensor: _structure(looks, pixels_of, SENSORS[sensor], grid, settings, prefer_gpu)
-        for sensor, looks in of_sensor.items()
-    }
-
-
-def _structure(
-    looks: _Looks,
-    pixels_of: PixelsOf,
-    sensor: Sensor,
-    grid: Grid,
-    settings: Settings,
-    prefer_gpu: bool,
-) -> Structure:
+def structure_of(looks: Looks, settings: Settings, prefer_gpu: bool) -> Structure:
+    """The fixed structure that looks show to the network."""
+    grid = looks.grid
     ids = choose_looks(looks.candidates) if any(looks.vessels.values()) else ()
     if len(ids) < LEAST_LOOKS:
         return Structure(grid, None)
     places = Places({name: looks.vessels[name] for name in ids}, grid)
-    still = background(_shown_to(places, ids, looks, pixels_of, sensor))
+    still = background(_shown_to(places, ids, looks))
     if still is None:
         return Structure(grid, None)
     return structure_in(still, grid, load_predictor(settings, prefer_gpu), places.settled())
 
 
-def _shown_to(
-    places: Places,
-    ids: Sequence[str],
-    looks: _Looks,
-    pixels_of: PixelsOf,
-    sensor: Sensor,
-) -> Iterator[Planes]:
+def _shown_to(places: Places, ids: Sequence[str], looks: Looks) -> Iterator[Planes]:
     """The normalised planes of each look, one at a time, after the places have seen it."""
     for overpass_id in ids:
-        image = visible(pixels_of(overpass_id), sensor)
-        planes = normalise_planes(image, sensor.bands)
+        image = visible(looks.pixels_of(overpass_id), looks.sensor)
+        planes = normalise_planes(image, looks.sensor.bands)
         places.add(overpass_id, looks.acquired[overpass_id], image, planes)
         yield planes
 

@@ -2,7 +2,7 @@
 
 A file of one or two bytes a sample can hold 256 or 65,536 numbers. Each is converted once, in
 floats; pixels are then looked up. Where the table maps every number to itself, as for Sentinel-2
-Collection 1, pixels are copied unchanged.
+Collection 1, pixels are copied unchanged. Floats, of radar, are converted as they are read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.domain import NUMBERS, Mask, Quality, Source
+from jobs.domain import NUMBERS, Encoding, Mask, Quality, Sensor, Source
 
 
 class Encoder(Hashable, Protocol):
@@ -52,15 +52,43 @@ class Classes:
         return np.where(numbers == 0, np.uint8(Quality.NODATA), flags)
 
 
+@dataclass(frozen=True)
+class Decibels:
+    """The encoder of a radar's power: in decibels, as its archive holds them."""
+
+    encoding: Encoding
+
+    def encode(self, value: NDArray[np.floating]) -> NDArray[np.uint16]:
+        """The numbers of these; power of exactly 0 is no measurement, below 0 it is noise that was
+        subtracted too much of, and gets the lowest number.
+        """
+        power = np.where(value < 0, _FAINTEST, value)
+        power = np.where(power == 0, np.nan, power)
+        return self.encoding.encode(10 * np.log10(power))
+
+
+_FAINTEST = 1e-9
+
+
+def encoder_of(sensor: Sensor) -> Encoder:
+    """From what a sensor's files hold to its archive's numbers."""
+    return Decibels(sensor.encoding) if sensor.is_radar else sensor.encoding
+
+
 def physical(source: Source, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
     """Physical values of a file's numbers: number * scale + offset."""
     return numbers * np.float32(source.scale) + np.float32(source.offset)
 
 
 def encoded(
-    source: Source, numbers: NDArray[np.unsignedinteger], encoder: Encoder
+    source: Source, numbers: NDArray[np.unsignedinteger | np.floating], encoder: Encoder
 ) -> NDArray[np.uint16]:
-    """The archive's numbers for a file's; without a lookup where they are equal."""
+    """The archive's numbers for a file's; without a lookup where they are equal, or floats."""
+    if numbers.dtype.kind == "f":
+        values = physical(source, numbers.astype(np.float32))
+        if source.nodata is not None:
+            values[numbers == source.nodata] = np.nan
+        return encoder.encode(values)
     if keeps_numbers(source, numbers.dtype, encoder):
         return numbers.astype(np.uint16, copy=False)
     table = _table(numbers.dtype.name, source.scale, source.offset, source.nodata, encoder)
@@ -68,8 +96,12 @@ def encoded(
     return found
 
 
-def keeps_numbers(source: Source, dtype: np.dtype[np.unsignedinteger], encoder: Encoder) -> bool:
+def keeps_numbers(
+    source: Source, dtype: np.dtype[np.unsignedinteger | np.floating], encoder: Encoder
+) -> bool:
     """Whether the table of such a file maps every number to itself."""
+    if dtype.kind == "f":
+        return False
     return _keeps(dtype.name, source.scale, source.offset, source.nodata, encoder)
 
 

@@ -30,7 +30,9 @@ from jobs.domain import (
 from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import without_ships
-from jobs.tile.encoding import Classes, Layer
+from jobs.tile.encoding import Classes, Layer, encoder_of
+from jobs.tile.measured import has_data
+from jobs.tile.radar_quality import radar_quality
 from jobs.tile.raster import copies_made
 from jobs.tile.warped import read_warped
 
@@ -81,6 +83,8 @@ def read_overpass(
             "their footprint in the catalog is larger than what they hold"
         )
     flags = None if mask is None or classes is None else Classes(mask).quality(classes)
+    if sensor.is_radar:
+        return Pixels(image, radar_quality(image, sensor.encoding))
     return Pixels(image, _quality(flags, grid, image))
 
 
@@ -101,7 +105,7 @@ def _with_gaps(
             )
             yield (
                 band,
-                Layer(source, sensor.encoding, sensor.dtypes, target, measured=measured),
+                Layer(source, encoder_of(sensor), sensor.dtypes, target, measured=measured),
             )
 
 
@@ -147,15 +151,5 @@ def _quality(
         flags = np.full(grid.shape, int(Quality.UNSCREENED), np.uint8)
     else:
         flags = without_ships(flags, grid.resolution_m)
-    flags[~_has_data(image)] = int(Quality.NODATA)
+    flags[~has_data(image)] = int(Quality.NODATA)
     return flags
-
-
-def _has_data(image: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """(y, x): whether a pixel has data in every band that has any in this overpass.
-
-    Where only some bands do, at the edge of a swath or under one file's mask, nothing can be seen.
-    """
-    present = image[image.any(axis=(1, 2))]
-    has_data: NDArray[np.bool_] = (present != 0).all(axis=0)
-    return has_data

@@ -16,7 +16,7 @@ Meanings = Mapping[str, Meaning]
 PROBABILITY = "0 to 1"
 SHARE = "0 to 1"
 LOW_90, HIGH_90 = "5 % of the histories are below", "5 % of the histories are above"
-_DETECTOR = "the packaged or given network"
+_DETECTOR = "the packaged or given network, of radar images a CFAR detector"
 
 PORT = Meaning("id of the port", values="as in the job file or a bundled one, such as RUVYP")
 BERTH = Meaning("id of the berth", values="one of `berths`, unique within the port")
@@ -90,7 +90,10 @@ VESSEL_MEANINGS: Meanings = {
     "length_m": Meaning("length of the hull", "m", source=f"{_DETECTOR}; calibrated"),
     "length_sd_m": LENGTH_SD,
     "beam_m": Meaning(
-        "beam of the hull", "m", source=f"{_DETECTOR}; at 10 m pixels blurred and too wide"
+        "beam of the hull",
+        "m",
+        source=f"{_DETECTOR}; at 10 m pixels blurred and too wide",
+        missing="found by radar, which does not measure it",
     ),
     "heading_deg": Meaning(
         "direction of the hull, clockwise from grid north",
@@ -111,7 +114,8 @@ VESSEL_MEANINGS: Meanings = {
         "how much the port itself looks like a ship at this place",
         "1",
         values=PROBABILITY,
-        source="the network on what stays: of every pixel one of the calmest of many looks",
+        source="the network on what stays: of every pixel one of the calmest of many looks; of "
+        "radar the share of the vessel's brightness that other looks of the same orbit show too",
         missing="unknown: too few clear looks, or the job keeps fixed structure",
     ),
     "fixed": Meaning(
@@ -122,14 +126,16 @@ VESSEL_MEANINGS: Meanings = {
         "looks that show the same thing at this place, of place_looks",
         "1",
         values="0 to 30",
-        source="pattern and colour of the pixels under the box, compared between looks",
+        source="pattern and colour of the pixels under the box, compared between looks; of radar "
+        "its brightness",
         missing="the port itself looks like no ship there, or vessels were found there once only",
     ),
     "place_looks": Meaning(
         "looks in which this place was clear, of those that the port's own background is made of",
         "1",
-        values="0 to 30; at least 8 where fixed",
-        missing="as place_seen",
+        values="0 to 30; at least 8 where fixed, of one orbit of a radar at least 6",
+        missing="as place_seen; of radar also where an unsure vessel is fixed, its orbit having "
+        "fewer than 6 looks",
     ),
     "visit_id": Meaning(
         "id of the seen stay it belongs to",

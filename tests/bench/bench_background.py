@@ -29,7 +29,7 @@ from jobs.plan import Plan, read_plan
 from jobs.run.settings import settings_for
 from jobs.segment import structures
 from jobs.segment.fixed_structure import Structure
-from jobs.segment.stage import away_from_cloud, in_metres, load_predictor, visible
+from jobs.segment.network import away_from_cloud, in_metres, load_predictor, visible
 from jobs.simulate.score import SMALL_BELOW_M, VISIBLE_FROM, match_vessels
 from jobs.simulate.settings import SimulationConfig
 from jobs.simulate.simulation import simulate_archive

@@ -14,7 +14,7 @@ from shapely.geometry import box
 
 from jobs.domain.geometry import local_grid
 from jobs.domain.land_mask import make_land_mask
-from jobs.segment.stage import SHORE_TOLERANCE_M
+from jobs.segment.shore import SHORE_TOLERANCE_M
 
 MARGIN_DEG = 0.01
 DISTANCES_M = (25, 50, 100, SHORE_TOLERANCE_M, 300)

@@ -25,8 +25,8 @@ from scipy import ndimage
 from jobs.domain import Grid
 from jobs.segment.background import MOST_LOOKS, background
 from jobs.segment.fixed_structure import structure_in
+from jobs.segment.network import in_metres
 from jobs.segment.places import Places
-from jobs.segment.stage import in_metres
 from models.dataset import LabelledScene, LabelSource, read_scenes
 from models.geometry import coverage
 from models.inference import Predictor

@@ -13,7 +13,7 @@ from jobs.archive import ForkStore, PortArchive
 from jobs.domain import Grid, Pixels, Quality, Unit, Vessel
 from jobs.domain.sensors import SENSORS
 from jobs.run.settings import settings_for
-from jobs.segment.stage import visible
+from jobs.segment.network import visible
 from jobs.storage import LocalFolder
 from models.geometry import coverage
 from tests.support.scenes import overpass, scene, small_port

@@ -9,7 +9,8 @@ import pytest
 
 from jobs.domain import Quality, Settings, Vessel
 from jobs.errors import InputError
-from jobs.segment.stage import afloat, away_from_cloud, in_metres, load_predictor
+from jobs.segment.network import away_from_cloud, in_metres, load_predictor
+from jobs.segment.shore import afloat
 from models.inference.vessels import Detection
 from tests.support.scenes import GRID, small_port
 

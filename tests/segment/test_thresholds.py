@@ -10,7 +10,7 @@ import pytest
 from jobs import segment
 from jobs.domain import Quality, Settings, Unit
 from jobs.segment.fixed_structure import Structure
-from jobs.segment.stage import away_from_cloud
+from jobs.segment.network import away_from_cloud
 from tests.support.factories import make_vessel
 from tests.support.scenes import GRID, overpass, scene, small_port
 

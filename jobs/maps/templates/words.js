@@ -77,7 +77,7 @@ function vesselWords(port, vessel, look) {
   if (vessel.kind === "fixed") lines.push(["Taken for fixed structure:", `the port’s own background looks like a hull here${vessel.seen ? `, and the same is seen in ${vessel.seen[0]} of ${vessel.seen[1]} clear looks` : ""}. Inferred; counted nowhere. If it is a ship, say so in the review.`]);
   if (vessel.review) lines.push(["Reviewers:", reviewWords(vessel)]);
   const heading = vessel.heading === null ? "unknown" : `${vessel.heading}° or ${(vessel.heading + 180) % 360}°`;
-  lines.push(["", `Beam ${metres(vessel.beam, null)}, heading ${heading}`]);
+  lines.push(["", `${vessel.beam === null ? "Beam not measured" : `Beam ${metres(vessel.beam, null)}`}, heading ${heading}`]);
   lines.push(["", vessel.berth === null ? "At no berth" : `At ${berthName(port, vessel.berth)}`]);
   if (visit) lines.push(["Visit:", visitSentence(visit)]);
   lines.push(["", `${utc(look.time, true)} UTC`, "id"], ["", vessel.id, "id"]);

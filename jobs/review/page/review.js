@@ -183,7 +183,7 @@ function measures(item) {
   const score = item.score === null ? "drawn by hand" : `score ${item.score.toFixed(2)}`;
   const cut = item.truncated ? " (cut)" : "";
   const fixed = item.fixed ? `, taken for fixed structure${item.seen}` : "";
-  return `${item.length.toFixed(0)} m long${cut}, ${item.beam.toFixed(0)} m broad, heading ${item.heading.toFixed(0)}°, ${score}${fixed}`;
+  return `${item.length.toFixed(0)} m long${cut}, ${item.beam === null ? "beam not measured" : `${item.beam.toFixed(0)} m broad`}, heading ${item.heading.toFixed(0)}°, ${score}${fixed}`;
 }
 
 function said(item) {

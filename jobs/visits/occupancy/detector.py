@@ -78,6 +78,13 @@ class MeasuredError(Protocol):
     def ports(self) -> int: ...
     @property
     def ships(self) -> int: ...
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What the images hold that it was measured on, as ``Encoding.variable``."""
+
+    @property
+    def source(self) -> str:
+        """On what it was measured, in words."""
 
 
 def place_of(kind: BerthKind) -> str:
@@ -102,6 +109,6 @@ def detectors_for(errors: Iterable[MeasuredError], sensor: str, place: str) -> D
                 recall_slope=error.recall_slope,
                 false_alarms=error.false_alarms,
                 false_alarms_sd=error.false_alarms_sd,
-                source=f"{error.ships} ships at {error.ports} ports the network had not seen",
+                source=error.source,
             )
     return replace(UNKNOWN[place], sensor=sensor)

@@ -27,6 +27,11 @@ class Error:
     false_alarms_sd: float = 0.6
     ports: int = 10
     ships: int = 180
+    values: tuple[str, ...] = ("reflectance",)
+
+    @property
+    def source(self) -> str:
+        return f"{self.ships} ships at {self.ports} ports"
 
 
 def test_recall_at_the_reference_length_is_the_stated_one_and_grows() -> None:

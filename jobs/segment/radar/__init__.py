@@ -1,0 +1,1 @@
+"""Ships in radar images: contrast to the sea, shapes, ghosts, and what always stands there."""
