@@ -53,6 +53,14 @@ def simulate(
         ),
     ] = None,
     days: Annotated[int, typer.Option("--days", min=1)] = 30,
+    sensor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sensor",
+            help="sentinel-2 unless said, or sentinel-1, radar; may be repeated: both see the "
+            "same ships.",
+        ),
+    ] = None,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
 ) -> None:
     """Make a valid STAC archive of synthetic port scenes, with its truth and a job file."""
@@ -66,6 +74,7 @@ def simulate(
         start=start or defaults.start,
         days=days,
         cloud_share=cloud,
+        sensors=tuple(sensor) if sensor else defaults.sensors,
     )
     _simulate(config, output)
     out.print(f"now: berthwatch run {output / 'job.yaml'}", highlight=False)

@@ -128,22 +128,22 @@ def write_item(folder: Path, port: str, tile: Tile, raster: Raster) -> dict[str,
     for name in ("red", "green", "blue", "visual", "nir", "scl"):
         assets[name] = _write_asset(home, name, raster)
     item = _item(port, tile, raster, assets)
-    _write_json(home / f"{tile.item_id}.json", item)
+    write_json(home / f"{tile.item_id}.json", item)
     return item
 
 
 def _write_asset(home: Path, name: str, raster: Raster) -> dict[str, Any]:
     if name == "scl":
         path, step = home / "SCL.tif", 20.0
-        _write_cog(path, raster.scl[None], raster.grid, step, "NEAREST")
+        write_cog(path, raster.scl[None], raster.grid, step, "NEAREST")
     elif name == "visual":
         path, step = home / "TCI.tif", 10.0
-        _write_cog(path, _true_colour(raster), raster.grid, step, "AVERAGE")
+        write_cog(path, _true_colour(raster), raster.grid, step, "AVERAGE")
     else:
         band = next(band for band in BANDS if band.name == name)
         path, step = home / f"{band.number}.tif", 10.0
         plane = raster.bands[BANDS.index(band)]
-        _write_cog(path, plane[None], raster.grid, step, "AVERAGE")
+        write_cog(path, plane[None], raster.grid, step, "AVERAGE")
     return _asset(path, name, raster.grid, step)
 
 
@@ -154,16 +154,22 @@ def _true_colour(raster: Raster) -> NDArray[np.uint8]:
     return np.where(rgb == 0, 0, value).astype(np.uint8)
 
 
-def _write_cog(
-    path: Path, pixels: NDArray[np.generic], grid: Grid, step_m: float, overviews: str
+def write_cog(
+    path: Path,
+    pixels: NDArray[np.generic],
+    grid: Grid,
+    step_m: float,
+    overviews: str,
+    nodata: float = 0,
 ) -> None:
+    """Write pixels (band, y, x) of that size as a cloud-optimised GeoTIFF."""
     profile = {
         "driver": "GTiff",
         "count": pixels.shape[0],
         "height": pixels.shape[1],
         "width": pixels.shape[2],
         "dtype": pixels.dtype.name,
-        "nodata": 0,
+        "nodata": nodata,
         "crs": f"EPSG:{grid.epsg}",
         "transform": Affine(step_m, 0, grid.left, 0, -step_m, grid.top),
     }
@@ -257,13 +263,13 @@ def _item(port: str, tile: Tile, raster: Raster, assets: dict[str, Any]) -> dict
 
 
 def _properties(tile: Tile, raster: Raster) -> dict[str, Any]:
-    made = _utc(tile.generated)
+    made = utc_text(tile.generated)
     letter, processed = tile.satellite.upper(), f"{tile.generated:%Y%m%dT%H%M%S}"
     start = f"{tile.datastrip_start:%Y%m%dT%H%M%S}"
     imaged = max(int((raster.scl > 0).sum()), 1)
     cloudy = int(np.isin(raster.scl, (8, 9, 10)).sum())
     return {
-        "datetime": _utc(tile.moment),
+        "datetime": utc_text(tile.moment),
         "created": made,
         "updated": made,
         "platform": f"sentinel-2{tile.satellite}",
@@ -282,16 +288,20 @@ def _properties(tile: Tile, raster: Raster) -> dict[str, Any]:
     }
 
 
-def _utc(moment: datetime) -> str:
+def utc_text(moment: datetime) -> str:
+    """A time as items have it."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-def write_catalog(out: Path, items: Sequence[Mapping[str, Any]], seed: int) -> Path:
-    """The catalog and its one collection, with relative links; returns the catalog's path."""
+def write_catalog(
+    out: Path, by_collection: Mapping[str, Sequence[Mapping[str, Any]]], seed: int
+) -> Path:
+    """The catalog and its collections, with relative links; returns the catalog's path."""
     source = (
         f"Synthetic scenes made by `berthwatch simulate` with seed {seed}; no satellite took them."
     )
-    _write_json(out / COLLECTION / "collection.json", _collection(items, source))
+    for id, items in by_collection.items():
+        write_json(out / id / "collection.json", _collection(id, items, source))
     catalog = {
         "type": "Catalog",
         "stac_version": "1.0.0",
@@ -299,14 +309,23 @@ def write_catalog(out: Path, items: Sequence[Mapping[str, Any]], seed: int) -> P
         "description": source,
         "links": [
             {"rel": "root", "href": "./catalog.json", "type": "application/json"},
-            {"rel": "child", "href": f"./{COLLECTION}/collection.json", "type": "application/json"},
+            *(
+                {"rel": "child", "href": f"./{id}/collection.json", "type": "application/json"}
+                for id in by_collection
+            ),
         ],
     }
-    _write_json(out / "catalog.json", catalog)
+    write_json(out / "catalog.json", catalog)
     return out / "catalog.json"
 
 
-def _collection(items: Sequence[Mapping[str, Any]], source: str) -> dict[str, Any]:
+TITLES = {
+    COLLECTION: "Synthetic Sentinel-2 Level-2A",
+    "sentinel-1-rtc": "Synthetic Sentinel-1, radiometrically terrain-corrected",
+}
+
+
+def _collection(id: str, items: Sequence[Mapping[str, Any]], source: str) -> dict[str, Any]:
     times = sorted(item["properties"]["datetime"] for item in items)
     boxes = np.array([item["bbox"] for item in items])
     extent = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
@@ -321,8 +340,8 @@ def _collection(items: Sequence[Mapping[str, Any]], source: str) -> dict[str, An
         "type": "Collection",
         "stac_version": "1.0.0",
         "stac_extensions": [],
-        "id": COLLECTION,
-        "title": "Synthetic Sentinel-2 Level-2A",
+        "id": id,
+        "title": TITLES[id],
         "description": source,
         "license": "CC0-1.0",
         "extent": {
@@ -333,5 +352,6 @@ def _collection(items: Sequence[Mapping[str, Any]], source: str) -> dict[str, An
     }
 
 
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document of the catalog."""
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -55,11 +55,18 @@ def score_results(
     there = pd.read_csv(truth / "vessels.csv")
     found = pd.read_csv(published / "vessels.csv")
     found = found[found["counted"]].reset_index(drop=True)
-    # A simulated port has one pass a day; the seconds differ between a pass and its tiles.
-    there["time"] = there["port"] + " " + there["overpass_utc"].str[:10]
-    found["time"] = found["port"] + " " + found["time"].str[:10]
+    # A simulated port has one pass an hour; the seconds differ between a pass and its tiles.
+    there["time"] = there["port"] + " " + _hour(there["overpass_utc"])
+    found["time"] = found["port"] + " " + _hour(found["time"])
+    if "seen_lon" in there:  # simulated before there was radar, ships are where they are seen
+        there = there.assign(lon=there["seen_lon"], lat=there["seen_lat"])
     ignore = (there["visible"] < VISIBLE_FROM) | (there["length_m"] < SMALL_BELOW_M)
     return match_vessels(found, there, ignore), _visits(published, truth, there)
+
+
+def _hour(times: pd.Series) -> pd.Series:
+    """Day and hour of times as text, whatever stands between the two."""
+    return times.str[:10] + " " + times.str[11:13]
 
 
 def match_vessels(found: pd.DataFrame, true: pd.DataFrame, ignore: pd.Series) -> DetectionScore:

@@ -10,6 +10,9 @@ import numpy as np
 from jobs.domain import Period, check_days, content_id, today_utc
 from jobs.errors import InputError
 
+SIMULATED = ("sentinel-2", "sentinel-1")
+"""Families of sensors that can be simulated."""
+
 
 @dataclass(frozen=True)
 class SimulationConfig:
@@ -38,12 +41,20 @@ class SimulationConfig:
     """Share of tankers that sail on to another simulated port's oil terminal."""
     margin_m: float = 200.0
     """Margin of the images around the port's area."""
+    sensors: tuple[str, ...] = ("sentinel-2",)
+    """What looks: ``sentinel-2``, ``sentinel-1``, or both on the same ships."""
     neighbour_zone: bool = False
     """Deliver the second tile of the first port's first pass in the next UTM zone."""
 
     def __post_init__(self) -> None:
         if not self.ports or self.days < 1 or min(self.revisit_days, default=0) < 1:
             raise InputError("a simulation needs a port, at least one day and revisits of 1 day up")
+        unknown = [name for name in self.sensors if name not in SIMULATED]
+        if unknown or not self.sensors or len(set(self.sensors)) < len(self.sensors):
+            raise InputError(
+                f"a simulation by {', '.join(self.sensors) or 'no sensor'}; expected "
+                f"{' or '.join(SIMULATED)}, each once"
+            )
         if not 0 <= self.cloud_share < 1:
             raise InputError(f"cloud_share {self.cloud_share}; expected 0 up to, not including, 1")
         if self.visits_per_week <= 0 or self.median_dwell_days <= 0 or self.margin_m < 0:

@@ -14,6 +14,7 @@ from jobs.simulate.catalog import COLLECTION, cut, encode, write_catalog, write_
 from jobs.simulate.layouts import lay_out
 from jobs.simulate.moorings import Harbour, harbour
 from jobs.simulate.passes import Pass, deliver, passes
+from jobs.simulate.radar.port_images import image_by_radar
 from jobs.simulate.scenery import Scenery, draw_scenery
 from jobs.simulate.settings import SimulationConfig, rng_for
 from jobs.simulate.traffic import Stay, poses, schedule, under_way
@@ -66,12 +67,17 @@ def simulate_archive(
     if (out / "catalog.json").exists():
         raise InputError(f"{out} already holds a catalog.json; give a new folder or remove it")
     harbours, stays = _populate(config)
-    (out / COLLECTION).mkdir(parents=True, exist_ok=True)
     outputs: list[_PassOutput] = []
     for index, each in enumerate(harbours):
-        found = _image_port(config, index, each, stays, out, progress)
-        write_labels(out, each.port.id, [row for part in found for row in part.labels])
-        outputs.extend(found)
+        progress(f"{each.port.id}: drawing the port")
+        scenery = draw_scenery(each, config.seed)
+        if "sentinel-2" in config.sensors:
+            found = _image_port(config, index, each, scenery, stays, out, progress)
+            write_labels(out, each.port.id, [row for part in found for row in part.labels])
+            outputs.extend(found)
+        if "sentinel-1" in config.sensors:
+            looks = image_by_radar(config, each, scenery, stays, out, progress)
+            outputs.extend(_PassOutput((item,), tuple(rows), ()) for item, rows in looks)
     return _finish(config, harbours, stays, outputs, out)
 
 
@@ -92,12 +98,12 @@ def _image_port(
     config: SimulationConfig,
     index: int,
     where: Harbour,
+    scenery: Scenery,
     stays: tuple[Stay, ...],
     out: Path,
     progress: Callable[[str], None],
 ) -> list[_PassOutput]:
-    progress(f"{where.port.id}: drawing the port")
-    scenery = draw_scenery(where, config.seed)
+    (out / COLLECTION).mkdir(parents=True, exist_ok=True)
     outputs = []
     for each in passes(config, where):
         outputs.append(_image_pass(config, index, where, scenery, stays, each, out))
@@ -151,9 +157,12 @@ def _finish(
     items = [item for part in outputs for item in part.items]
     vessels = [row for part in outputs for row in part.vessels]
     write_truth(out, visit_rows(stays), vessels)
-    job = _write_job(config, harbours, out)
+    by_collection: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        by_collection.setdefault(item["collection"], []).append(item)
+    job = _write_job(config, harbours, list(by_collection), out)
     return SimulationSummary(
-        catalog=write_catalog(out, items, config.seed),  # last: it says that all is there
+        catalog=write_catalog(out, by_collection, config.seed),  # last: it says that all is there
         job=job,
         ports=len(harbours),
         overpasses=len(outputs),
@@ -164,7 +173,9 @@ def _finish(
     )
 
 
-def _write_job(config: SimulationConfig, harbours: list[Harbour], out: Path) -> Path:
+def _write_job(
+    config: SimulationConfig, harbours: list[Harbour], collections: list[str], out: Path
+) -> Path:
     """A job file beside the catalog; ports that are not bundled are copied next to it."""
     ports = ", ".join(_job_port(each, out) for each in harbours)
     path = out / "job.yaml"
@@ -173,8 +184,8 @@ def _write_job(config: SimulationConfig, harbours: list[Harbour], out: Path) -> 
         f"ports: [{ports}]\n"
         f"period: {{start: {config.period.start}, end: {config.period.end}}}\n"
         "sources:\n"
-        f"  - {{catalog: catalog.json, collection: {COLLECTION}}}\n"
-        "archive: archive\n",
+        + "".join(f"  - {{catalog: catalog.json, collection: {name}}}\n" for name in collections)
+        + "archive: archive\n",
         encoding="utf-8",
     )
     return path

@@ -62,6 +62,9 @@ class VesselRow:
     """0..180 from grid north."""
     visible: float
     """Share of the hull that is imaged and not under cloud, 0..1."""
+    seen_lon: float
+    """Where the image shows it: a radar moves ships under way along its flight."""
+    seen_lat: float
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,8 @@ def _vessel_row(
         beam_m=pose.ship.beam_m,
         heading_deg=round(pose.bow_deg % 180, 1) % 180,
         visible=share,
+        seen_lon=round(lon, 6),
+        seen_lat=round(lat, 6),
     )
 
 

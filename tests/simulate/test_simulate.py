@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import json
 import math
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -28,42 +27,9 @@ from jobs.simulate.settings import SimulationConfig
 from jobs.simulate.ships import stamp
 from jobs.simulate.simulation import simulate_archive
 from jobs.simulate.traffic import BUILDS, Pose, Ship, ShipType, build_ship
+from tests.support.small_ports import flat_coast, port_file
 
 DAYS = 12
-
-
-def rectangle(west, south, east, north):
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
-
-
-def port_file(folder, identity, lon, lat):
-    """A port of 2.4 x 2 km: sea in the north, a shore with two berths, an anchorage."""
-
-    def feature(role, name, geometry, **facts):
-        facts = {"role": role, "id": name, "name": name, **facts}
-        return {"type": "Feature", "properties": facts, "geometry": geometry}
-
-    area = rectangle(lon, lat, lon + 0.030, lat + 0.018)
-    quay = rectangle(lon + 0.004, lat + 0.0055, lon + 0.009, lat + 0.0063)
-    oil = rectangle(lon + 0.020, lat + 0.0055, lon + 0.0225, lat + 0.0063)
-    roads = rectangle(lon + 0.003, lat + 0.009, lon + 0.027, lat + 0.017)
-    features = [
-        feature("port", identity, area, country="Nowhere"),
-        feature("berth", "quay", quay, kind="general", capacity=2),
-        feature("berth", "oil", oil, kind="oil_terminal"),
-        feature("berth", "roads", roads, kind="anchorage"),
-    ]
-    path = folder / f"{identity}.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    return str(path)
-
-
-def flat_coast(grid):
-    """Land south of the two ports' berths, without loading the shorelines of the world."""
-    land = np.zeros(grid.shape, bool)
-    land[-(grid.height // 3) :] = True
-    return land
 
 
 @pytest.fixture(scope="module")
