@@ -24,6 +24,7 @@ from jobs.visits.occupancy.rate_levels import (
     Levels,
     capped,
     drawn_kinds,
+    groups_of,
     kinds_of_traffic,
     levels_of,
     month_borders,
@@ -175,11 +176,13 @@ def sample_berth(
         levels = _levels(prior, normal, kind, points)
         return likelier + at_points(looks, month, levels, points)
 
+    dimensions = prior.dimensions(len(detectors)) + (DIMENSIONS if kinds > 1 else 0)
     sampled = sample_posterior(
         log_likelihood,
-        prior.dimensions(len(detectors)) + (DIMENSIONS if kinds > 1 else 0),
+        dimensions,
         stages * kinds,
         seed,
+        groups=groups_of(dimensions, kinds, stages),
         least_effective=least_effective,
         like=like,
     )

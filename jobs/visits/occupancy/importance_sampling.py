@@ -1,36 +1,45 @@
 """Adaptive importance sampling: weighted parameter points of a posterior, the same every time.
 
 The points come in rounds. The first round is the prior; each later one is drawn from a broad
-Student distribution fitted to all points so far, and a share from the prior, so that no region is
-left out. Every point is weighted against the mixture of all rounds (Veach and Guibas 1995; Cornuet,
-Marin, Mira and Robert 2012), which is what makes early, badly placed rounds harmless.
+distribution fitted to all points so far (``proposal``), and a share from the prior, so that no
+region is left out. Every point is weighted against the mixture of all rounds (Veach and Guibas
+1995; Cornuet, Marin, Mira and Robert 2012), which is what makes early, badly placed rounds
+harmless.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal, multivariate_t
 
-Floats: TypeAlias = NDArray[np.float64]
-Choices: TypeAlias = NDArray[np.intp]
+from jobs.visits.occupancy.normal_mixture import Part, fitted_mixture
+from jobs.visits.occupancy.proposal import Choices, Floats, Groups, Proposal
+
 LogLikelihood: TypeAlias = Callable[[Floats, Choices], Floats]
 
-FREEDOM = 6.0
-"""Degrees of freedom of the proposals: tails heavier than those of the posteriors here."""
 FROM_PRIOR = 0.15
 """Share of every round that comes from the prior."""
-WIDER = 1.15
-"""Proposals are wider than the points they are fitted to by this factor."""
 FARTHEST = 5.0
 """No number is farther from 0 than this: six in ten million are, under the prior."""
 UNIFORM_SHARE = 0.25
 """Of the choice's proposal: every alternative keeps being proposed."""
+PER_DIMENSION = 10.0
+"""Effective points for each dimension that a fit is made to."""
+OWN = 0.5
+"""Effective points of a group over all its points that a fit is made to, at the most."""
+PARTS = 4
+"""Of the proposal of a group, at the most: posteriors may be bent, or have two modes."""
+ONE_PART = 0.02
+"""A group less probable than this has one part."""
+NEGLIGIBLE = 1e-4
+"""Points of less weight than this times the greatest have no part in a fit."""
+MOST_PILOTS = 12
+"""Rounds of pilots; then all choices are tried, however few effective points there are."""
 
 
 @dataclass(frozen=True)
@@ -65,41 +74,13 @@ class Posterior:
         )
 
 
-@dataclass(frozen=True)
-class _Proposal:
-    """Proposal distribution of one round."""
-
-    mean: Floats
-    scale: Floats
-    choices: Floats
-    from_prior: float
-
-    def draw(self, number: int, rng: np.random.Generator) -> tuple[Floats, Choices]:
-        old = round(number * self.from_prior)
-        normal = rng.standard_normal((number, len(self.mean)))
-        # a Student number is a normal one over the root of a chi-square share
-        scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, number - old))
-        root = np.linalg.cholesky(self.scale)
-        normal[old:] = self.mean + scale[:, None] * (normal[old:] @ root.T)
-        uniform = rng.random(number)
-        choice = np.searchsorted(np.cumsum(self.choices), uniform * (1 - 1e-12))
-        return normal, choice.astype(np.intp)
-
-    def log_density(self, normal: Floats, choice: Choices) -> Floats:
-        prior = _log_prior(normal) + _log(self.from_prior)
-        if self.from_prior == 1:
-            return prior + np.log(self.choices)[choice]
-        fitted = multivariate_t.logpdf(normal, self.mean, self.scale, df=FREEDOM)
-        mixed: Floats = np.logaddexp(prior, fitted + _log(1 - self.from_prior))
-        return mixed + np.log(self.choices)[choice]
-
-
 def sample_posterior(
     log_likelihood: LogLikelihood,
     dimensions: int,
     choices: int,
     seed: int,
     *,
+    groups: Groups | None = None,
     per_round: int = 400,
     least_effective: float = 300.0,
     most_rounds: int = 60,
@@ -107,24 +88,64 @@ def sample_posterior(
 ) -> Posterior:
     """Weighted points, in rounds until the effective number is reached or ``most_rounds``.
 
-    like: a posterior that this one may resemble; the first proposal is fitted to it, not the prior.
+    groups: what the choices have in common; one group if None. like: a posterior that this one may
+    resemble; the first proposal is fitted to it, not the prior.
     """
     rng = np.random.default_rng(seed)
-    even: Floats = np.full(choices, 1 / choices, np.float64)
-    everywhere = _Proposal(np.zeros(dimensions), np.eye(dimensions), even, 1.0)
-    proposals = [everywhere if like is None else _fitted(like, choices)]
-    normals: list[Floats] = []
-    picks: list[Choices] = []
-    values: list[Floats] = []
+    groups = Groups.one(choices, dimensions) if groups is None else groups
+    every = np.arange(choices)
+    tried = every if like is not None else groups.pilots
+    rounds = _Rounds()
+    found = like
     while True:
-        normal, choice = proposals[-1].draw(per_round, rng)
-        normals.append(normal)
-        picks.append(choice)
-        values.append(_inside(log_likelihood, normal, choice))
-        found = _weighed(proposals, np.concatenate(normals), np.concatenate(picks), values)
-        if found.effective >= least_effective or len(proposals) == most_rounds:
+        proposal = _next(found, groups, tried)
+        found = rounds.with_one(proposal, log_likelihood, per_round, rng)
+        number = len(rounds.proposals)
+        enough = least_effective if len(tried) == choices else PER_DIMENSION * dimensions
+        if len(tried) == choices and (found.effective >= enough or number == most_rounds):
             return found
-        proposals.append(_fitted(found, choices))
+        if found.effective >= enough or number == MOST_PILOTS:
+            tried = every
+
+
+@dataclass
+class _Rounds:
+    """All rounds so far: their proposals, and their points by round."""
+
+    proposals: list[Proposal] = field(default_factory=list)
+    normals: list[Floats] = field(default_factory=list)
+    choices: list[Choices] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+    mixed: list[Floats] = field(default_factory=list)
+    """By round: ln of the sum of all proposals' densities, over the prior's."""
+
+    def with_one(
+        self,
+        proposal: Proposal,
+        log_likelihood: LogLikelihood,
+        number: int,
+        rng: np.random.Generator,
+    ) -> Posterior:
+        """Adds a round of that many points; all points, weighted."""
+        for at, before in enumerate(self.mixed):
+            new = proposal.log_density(self.normals[at], self.choices[at])
+            self.mixed[at] = np.logaddexp(before, new)
+        normal, choice = proposal.draw(number, rng)
+        self.proposals.append(proposal)
+        self.normals.append(normal)
+        self.choices.append(choice)
+        self.values.append(_inside(log_likelihood, normal, choice))
+        densities = [each.log_density(normal, choice) for each in self.proposals]
+        self.mixed.append(np.asarray(logsumexp(densities, axis=0), np.float64))
+        log_weight = np.concatenate(self.values) - np.concatenate(self.mixed)
+        log_weight += np.log(len(self.proposals))
+        total = float(logsumexp(log_weight))
+        return Posterior(
+            np.concatenate(self.normals),
+            np.concatenate(self.choices),
+            log_weight - total,
+            total - float(np.log(len(log_weight))),
+        )
 
 
 def _inside(log_likelihood: LogLikelihood, normal: Floats, choice: Choices) -> Floats:
@@ -135,28 +156,39 @@ def _inside(log_likelihood: LogLikelihood, normal: Floats, choice: Choices) -> F
     return values
 
 
-def _weighed(
-    proposals: list[_Proposal], normal: Floats, choice: Choices, values: list[Floats]
-) -> Posterior:
-    mixture = logsumexp([p.log_density(normal, choice) for p in proposals], axis=0)
-    mixture -= np.log(len(proposals))
-    prior = _log_prior(normal) - np.log(len(proposals[0].choices))
-    log_weight = np.concatenate(values) + prior - mixture
-    total = float(logsumexp(log_weight))
-    return Posterior(normal, choice, log_weight - total, total - float(np.log(len(log_weight))))
+def _next(found: Posterior | None, groups: Groups, tried: Choices) -> Proposal:
+    """The proposal after the points found, of the choices to be tried."""
+    even = np.zeros(len(groups.of_choice))
+    even[tried] = 1 / len(tried)
+    if found is None:
+        return Proposal.prior(groups, even)
+    weight = _tempered(found.log_weight, PER_DIMENSION * found.normal.shape[1])
+    share = np.bincount(found.choice, weight, len(even)).astype(np.float64)
+    group = groups.of_choice[found.choice]
+    parts = [
+        _parts(found, weight, np.flatnonzero(group == number), np.flatnonzero(used))
+        for number, used in enumerate(groups.used)
+    ]
+    chances = (1 - UNIFORM_SHARE) * share + UNIFORM_SHARE * even
+    return Proposal.fitted(groups, chances, parts, FROM_PRIOR)
 
 
-def _fitted(found: Posterior, choices: int) -> _Proposal:
-    """A proposal fitted to the weighted points, with weights tempered to enough effective ones."""
-    dimensions = found.normal.shape[1]
-    weight = _tempered(found.log_weight, least=10.0 * dimensions)
-    mean = weight @ found.normal
-    apart = found.normal - mean
-    scale: Floats = WIDER**2 * ((apart.T * weight) @ apart) + 1e-4 * np.eye(dimensions)
-    share = np.bincount(found.choice, weight, choices)
-    even = UNIFORM_SHARE / choices
-    proposed: Floats = (1 - UNIFORM_SHARE) * share.astype(np.float64) + even
-    return _Proposal(mean, scale, proposed, FROM_PRIOR)
+def _parts(found: Posterior, pooled: Floats, own: Choices, used: Choices) -> list[Part]:
+    """Fitted to a group's own points; as far as these are too few, to those of all groups.
+
+    pooled: weight of all points. own: which of the points are the group's.
+    """
+    least = PER_DIMENSION * found.normal.shape[1]
+    weight = pooled
+    if np.isfinite(found.log_weight[own]).any():
+        tempered = _tempered(found.log_weight[own], min(least, OWN * len(own)))
+        enough = min(1.0, 1 / (least * float(np.sum(tempered**2))))
+        weight = (1 - enough) * pooled
+        weight[own] += enough * tempered
+    kept = np.flatnonzero(weight > NEGLIGIBLE * weight.max())
+    weighed = weight[kept] / weight[kept].sum()
+    most = PARTS if pooled[own].sum() > ONE_PART else 1
+    return fitted_mixture(found.normal[np.ix_(kept, used)], weighed, most)
 
 
 def _tempered(log_weight: Floats, least: float) -> Floats:
@@ -166,12 +198,3 @@ def _tempered(log_weight: Floats, least: float) -> Floats:
         if 1 / np.sum(tempered**2) >= least:
             return tempered
     return tempered
-
-
-def _log_prior(normal: Floats) -> Floats:
-    density: Floats = multivariate_normal.logpdf(normal, np.zeros(normal.shape[1]))
-    return np.atleast_1d(density)
-
-
-def _log(share: float) -> float:
-    return float(np.log(share)) if share > 0 else -np.inf

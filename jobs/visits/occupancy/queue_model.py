@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from jobs.errors import InputError
 from jobs.visits.occupancy import birth_death
@@ -33,6 +33,7 @@ from jobs.visits.occupancy.rate_levels import (
     ChangePrior,
     Levels,
     drawn_kinds,
+    groups_of,
     kinds_of_traffic,
     levels_of,
     month_borders,
@@ -72,6 +73,12 @@ class QueuePrior:
     def with_dwell(self, factor: float) -> QueuePrior:
         """A copy with every dwell longer by a factor."""
         return replace(self, dwell_median_days=self.dwell_median_days * factor)
+
+    def log_seen(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
+        """Logarithm of ships that the first detector sees per rate, over that at the medians."""
+        typical = float(detectors[0].recall_logit(np.array(self.length_median_m)))
+        recall = log_expit(typical + detectors[0].recall_sd * normal[:, 2]) - log_expit(typical)
+        return np.asarray(self.dwell_sd * normal[:, 1] + recall, np.float64)
 
     def points(
         self, normal: Floats, detectors: tuple[Detector, ...]
@@ -128,8 +135,9 @@ class QueueFit:
         """(point, number), standard normal under the prior, the first that of the mean rate."""
         prior, sampled = self.prior, self.sampled
         kinds = kinds_of_traffic(prior.changes, month_borders(self.panel.origin, self.panel.days))
+        seen = prior.log_seen(sampled.normal, self.detectors)
         moved, _ = moved_from_first(
-            prior.changes, kinds, sampled.normal, sampled.choice, prior.rate_sd
+            prior.changes, kinds, sampled.normal, sampled.choice, prior.rate_sd, seen
         )
         return moved
 
@@ -229,7 +237,8 @@ def sample_queue(
     kinds = kinds_of_traffic(prior.changes, borders)
 
     def log_likelihood(normal: Floats, kind: NDArray[np.intp]) -> Floats:
-        normal, likelier = moved_from_first(prior.changes, kinds, normal, kind, prior.rate_sd)
+        seen = prior.log_seen(normal, detectors)
+        normal, likelier = moved_from_first(prior.changes, kinds, normal, kind, prior.rate_sd, seen)
         levels = levels_of(prior.changes, normal, kind)
         found: Floats = birth_death.log_likelihoods(
             looks, month, most, capacity is not None, levels, *prior.points(normal, detectors)
@@ -238,7 +247,13 @@ def sample_queue(
 
     dimensions = 2 + 2 * len(detectors) + (DIMENSIONS if kinds > 1 else 0)
     sampled = sample_posterior(
-        log_likelihood, dimensions, kinds, seed, least_effective=least_effective, like=like
+        log_likelihood,
+        dimensions,
+        kinds,
+        seed,
+        groups=groups_of(dimensions, kinds),
+        least_effective=least_effective,
+        like=like,
     )
     return QueueFit(panel, prior, capacity, sampled)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from jobs.visits.occupancy.draws import days_since
+from jobs.visits.occupancy.proposal import Groups
 
 Floats = NDArray[np.float64]
 Rows: TypeAlias = tuple[NDArray[np.generic], ...]
@@ -30,7 +31,7 @@ DIMENSIONS = 2
 NAMES = ("rate_levels", "rate_changes")
 """Of the normal numbers, for ``partial_pooling``."""
 LADDER = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
-"""ln of the factors, in units of their standard deviation."""
+"""Logarithm of the factors, in units of their standard deviation."""
 RUNGS = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 """How likely each is."""
 STEADY, FIRST_RUNG, ON_OFF = 0, 1, 1 + len(LADDER)
@@ -90,23 +91,13 @@ class ChangePrior:
         steps = np.exp(apart[:, None] * LADDER)
         return np.asarray(steps / (steps @ RUNGS)[:, None], np.float64)
 
-    def from_first(
-        self, normal: Floats, kind: NDArray[np.intp], rate_sd: float
-    ) -> tuple[Floats, Floats]:
-        """Normal numbers whose first is the mean rate's, from those whose first is that of the
-        rate of the first month; and ln of how much more likely they are under the prior.
-
-        The looks tell the rate of a month. A mean rate that fits it lies elsewhere for each
-        rung, in as many narrow ridges, which no simple proposal finds.
-        """
-        moved = normal.copy()
+    def log_first(self, normal: Floats, kind: NDArray[np.intp]) -> Floats:
+        """Logarithm of the factor of the first month; normal: the number of ``factors``."""
+        found = np.zeros(len(normal))
         ladder = (kind >= FIRST_RUNG) & (kind < ON_OFF)
-        if rate_sd >= LEAST_SD:
-            factors = self.factors(normal[ladder, -DIMENSIONS])
-            first = factors[np.arange(len(factors)), kind[ladder] - FIRST_RUNG]
-            moved[ladder, 0] -= np.log(first) / rate_sd
-        likelier = 0.5 * (normal[:, 0] ** 2 - moved[:, 0] ** 2)
-        return moved, likelier + np.log(KINDS * self.kinds())[kind]
+        factors = self.factors(normal[ladder])
+        found[ladder] = np.log(factors[np.arange(len(factors)), kind[ladder] - FIRST_RUNG])
+        return found
 
 
 CHANGES = ChangePrior()
@@ -146,13 +137,40 @@ def levels_of(changes: ChangePrior | None, normal: Floats, kind: NDArray[np.intp
     return changes.levels(normal[:, -DIMENSIONS:], kind)
 
 
+def groups_of(dimensions: int, kinds: int, each: int = 1) -> Groups:
+    """The kinds of traffic as groups of choices, of which there are ``each`` to a kind."""
+    used = np.ones((kinds, dimensions), np.bool_)
+    if kinds > 1:
+        used[STEADY, -DIMENSIONS:] = False
+        used[ON_OFF, -DIMENSIONS] = False
+    return Groups(np.repeat(np.arange(kinds), each), used, np.arange(each))
+
+
 def moved_from_first(
-    changes: ChangePrior | None, kinds: int, normal: Floats, kind: NDArray[np.intp], rate_sd: float
+    changes: ChangePrior | None,
+    kinds: int,
+    normal: Floats,
+    kind: NDArray[np.intp],
+    rate_sd: float,
+    seen: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """``ChangePrior.from_first``, where there is more than one of ``kinds_of_traffic``."""
-    if changes is None or kinds == 1:
-        return normal, np.zeros(len(normal))
-    return changes.from_first(normal, kind, rate_sd)
+    """Normal numbers whose first is that of the mean rate, from those whose first is what the looks
+    tell: the rate of the first month, times what is seen of a unit of it. And ln of how much more
+    likely they are under the prior.
+
+    A mean rate that fits the looks lies elsewhere for each rung, and for each dwell and recall, in
+    narrow ridges which no simple proposal finds. seen: ln of ships seen per rate, (point,).
+    """
+    ahead, likelier = np.zeros(len(normal)), np.zeros(len(normal))
+    if seen is not None:
+        ahead += seen
+    if changes is not None and kinds > 1:
+        ahead += changes.log_first(normal[:, -DIMENSIONS], kind)
+        likelier += np.log(KINDS * changes.kinds())[kind]
+    moved = normal.copy()
+    if rate_sd >= LEAST_SD:
+        moved[:, 0] -= ahead / rate_sd
+    return moved, likelier + 0.5 * (normal[:, 0] ** 2 - moved[:, 0] ** 2)
 
 
 def month_borders(origin: datetime, days: float) -> Floats:

@@ -19,6 +19,7 @@ from jobs.visits.occupancy.rate_levels import (
     STEADY,
     ChangePrior,
     month_borders,
+    moved_from_first,
     with_borders,
 )
 from tests.support.panels import fit_berth, fit_queue, make_panel
@@ -44,7 +45,7 @@ def test_the_rate_of_the_first_month_is_a_parameter_under_the_same_prior():
     prior, number = ChangePrior(), 200_000
     normal = rng.standard_normal((number, 1 + DIMENSIONS))
     kind = rng.integers(0, KINDS, number)
-    moved, likelier = prior.from_first(normal, kind, 1.2)
+    moved, likelier = moved_from_first(prior, KINDS, normal, kind, 1.2)
     weight = np.exp(likelier) / number
     assert weight.sum() == pytest.approx(1, abs=0.02)
     for one in (STEADY, FIRST_RUNG + 2, FIRST_RUNG + 3, ON_OFF):

@@ -1,0 +1,90 @@
+"""A mixture of normal distributions fitted to weighted points, by expectation and maximisation.
+
+For proposals of importance sampling: what is found is a likely mixture, not the likeliest. The same
+points give the same mixture.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+Floats = NDArray[np.float64]
+Part: TypeAlias = tuple[float, Floats, Floats]
+"""Share, mean (dimension,) and covariance (dimension, dimension)."""
+
+STEPS = 8
+"""Of expectation and maximisation from each start."""
+POINTS_PER_PART = 4.0
+"""Effective points for each dimension and part, at the least."""
+SHRUNK = 0.1
+"""Of the covariance of a part as many points as this times the dimensions are those of the whole:
+a part of few points does not become flat."""
+LEAST_VARIANCE = 1e-5
+
+
+def fitted_mixture(at: Floats, weight: Floats, most: int) -> list[Part]:
+    """Up to ``most`` parts of the points at (point, dimension) with weights that sum to 1.
+
+    There are fewer parts where there are few effective points; never none. The search begins with
+    the points cut into slices along each dimension in turn, and the likeliest end is returned.
+    """
+    dimensions = at.shape[1]
+    _, middle, whole = _moments(at, weight)
+    effective = 1 / float(np.sum(weight**2))
+    number = min(most, int(effective / (POINTS_PER_PART * dimensions)))
+    if number < 2:
+        return [(1.0, middle, whole)]
+    found = [
+        _improved(at, weight, _slices(at[:, axis], weight, number), whole)
+        for axis in range(dimensions)
+    ]
+    return max(found, key=lambda end: end[0])[1]
+
+
+def _slices(values: Floats, weight: Floats, number: int) -> Floats:
+    """Memberships (point, part) of parts with equal weight, one after the other."""
+    order = np.argsort(values, kind="stable")
+    below = np.empty(len(values))
+    below[order] = np.cumsum(weight[order]) - weight[order] / 2
+    return np.eye(number)[np.minimum((below * number).astype(np.intp), number - 1)]
+
+
+def _improved(
+    at: Floats, weight: Floats, member: Floats, whole: Floats
+) -> tuple[float, list[Part]]:
+    """The mean log likelihood and the parts, after STEPS from the memberships (point, part)."""
+    effective, extra = 1 / np.sum(weight**2), SHRUNK * at.shape[1]
+    value, parts = -np.inf, list[Part]()
+    for _ in range(STEPS):
+        parts = []
+        for each in member.T:
+            # no part loses all its points
+            share, middle, own = _moments(at, weight * (each + 1e-9))
+            points = share * effective
+            parts.append((share, middle, (points * own + extra * whole) / (points + extra)))
+        density = np.stack([np.log(share) + _log_normal(at, *rest) for share, *rest in parts])
+        total = logsumexp(density, axis=0)
+        member = np.exp(density - total).T
+        value = float(weight @ total)
+    return value, parts
+
+
+def _log_normal(at: Floats, mean: Floats, covariance: Floats) -> Floats:
+    """Logarithm of the normal density, but for a constant; (point,)."""
+    root = np.linalg.cholesky(covariance)
+    apart = np.linalg.solve(root, (at - mean).T)
+    density: Floats = -0.5 * np.sum(apart**2, axis=0) - np.log(np.diag(root)).sum()
+    return density
+
+
+def _moments(at: Floats, weight: Floats) -> Part:
+    """Total weight, mean and covariance."""
+    total = float(weight.sum())
+    mean = weight @ at / total
+    apart = at - mean
+    covariance = (apart.T * weight) @ apart / total
+    return total, mean, covariance + LEAST_VARIANCE * np.eye(at.shape[1])
