@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,21 +16,26 @@ from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show, working
 from jobs.cli.program import command_app
 from jobs.domain import Job, Overpass, Period, read_job, today_utc
+from jobs.errors import ArchiveError
 from jobs.plan import (
     Plan,
     Prices,
+    Running,
     cost_rows,
     costs,
     estimate_plan,
     is_job,
+    kept_cpu_factor,
     left_out_json,
     left_out_lines,
     pinned_plan,
+    ports_together,
     read_plan,
     read_prices,
     summarise,
     write_plan,
 )
+from jobs.storage import storage_at
 
 app = command_app()
 
@@ -101,6 +107,12 @@ def _say_left_out(found: Plan, every: bool = False) -> None:
         say(line)
 
 
+COST_NOTES = (
+    "Of a run from nothing to its results that loses nothing: a lost worker costs its own start "
+    "and what it was working on.",
+    "Prices are examples: give your own with --price.",
+)
+
 MOST_SHOWN = 200
 """Overpasses that a person is shown of a plan; --json gives them all."""
 
@@ -127,8 +139,18 @@ def plan(
             "--price",
             metavar="NAME=USD",
             help="A price of your own for --show, such as cpu_hour=0.031; may be repeated. Names: "
-            "get_1000, put_1000, gb_out, cpu_hour, gpu_hour, gb_month; and gpu_megapixels_s, how "
-            "fast your GPU is.",
+            "get_1000, put_1000, gb_out, cpu_hour, gpu_hour, gb_month; and two that are none: "
+            "gpu_megapixels_s, how fast your GPU is, and cpu_factor, CPU seconds that your "
+            "processor takes for one of ours (a run measures it, and the next plan takes it).",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="How many workers the costs are for: more are done sooner, and commit less often. "
+            "One per core of this machine unless told otherwise.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -147,16 +169,36 @@ def plan(
     if output is not None:
         err.print(f"wrote {output}: {len(found.overpasses)} overpasses, plan {found.hash[:12]}")
     if details or output is None:
-        _show_plan(found, prices, as_json)
+        is_given = any(text.partition("=")[0].strip() == "cpu_factor" for text in price or [])
+        prices, measured = (prices, "") if is_given else with_kept_factor(found, prices)
+        running = Running(workers or os.cpu_count() or 1, together=ports_together(found))
+        _show_plan(found, prices, running, measured, as_json)
 
 
-def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
+def with_kept_factor(found: Plan, prices: Prices) -> tuple[Prices, str]:
+    """Prices with the CPU factor that the archive's last run measured, and where it is from."""
+    try:
+        kept = kept_cpu_factor(storage_at(found.archive), found.name)
+    except ArchiveError as error:
+        return prices, f"whether a run measured its CPU is not known: {error}"
+    if kept is None:
+        return prices, (
+            "CPU hours are those of a core that was idle otherwise, and may be twice as many on "
+            "yours: a run measures it."
+        )
+    factor, overpasses = kept
+    measured = f"CPU hours as the last run took them, {factor:.2g} times our rates, "
+    return replace(prices, cpu_factor=factor), f"{measured}in {overpasses} overpasses."
+
+
+def _show_plan(found: Plan, prices: Prices, running: Running, measured: str, as_json: bool) -> None:
     counted = estimate_plan(found)
     if as_json:
         facts = {
             "hash": found.hash,
             "estimate": asdict(counted),
-            "cost": [asdict(cost) for cost in costs(counted, prices)],
+            "cost": [asdict(cost) for cost in costs(counted, prices, running)],
+            "cpu_factor": prices.cpu_factor,
             **left_out_json(found),
             "units": [_overpass_row(overpass) for overpass in found.overpasses],
         }
@@ -167,12 +209,9 @@ def _show_plan(found: Plan, prices: Prices, as_json: bool) -> None:
     if len(found.overpasses) > len(rows):
         out.print(f"... and {len(found.overpasses) - len(rows):,} more; --json gives them all")
     out.print()
-    show(cost_rows(counted, prices), False, "")
-    out.print(
-        "Rates as measured on two cores (tests/bench); prices are examples: give your own with "
-        "--price.",
-        style="dim",
-    )
+    show(cost_rows(counted, prices, running), False, "")
+    for line in (measured, *COST_NOTES):
+        out.print(line, style="dim")
 
 
 def _overpass_row(overpass: Overpass) -> dict[str, Any]:

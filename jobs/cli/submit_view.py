@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from jobs.cli.output import out, print_lines, show
+from jobs.cli.plan import with_kept_factor
 from jobs.kubernetes import (
     Run,
     Submission,
@@ -19,7 +20,7 @@ from jobs.kubernetes import (
     runner_job,
     tls_secret,
 )
-from jobs.plan import Plan, cost_rows, costs, estimate_plan
+from jobs.plan import Plan, Prices, Running, cost_rows, costs, estimate_plan, ports_together
 
 
 def show_dry_run(run: Run, found: Plan, output: str) -> None:
@@ -52,6 +53,7 @@ def _manifest_lines(made: Sequence[Mapping[str, Any]]) -> list[str]:
 def run_facts(run: Run, found: Plan) -> dict[str, Any]:
     """The run and the estimate of its cost, as JSON values."""
     estimate = estimate_plan(found)
+    prices, _ = with_kept_factor(found, Prices())
     return {
         "run": run.id,
         "namespace": run.namespace,
@@ -62,13 +64,21 @@ def run_facts(run: Run, found: Plan) -> dict[str, Any]:
         "gpu_workers": run.settings.gpu.count,
         "use_reviews": run.use_reviews,
         "estimate": asdict(estimate),
-        "cost": [asdict(line) for line in costs(estimate)],
+        "cost": [asdict(line) for line in costs(estimate, prices, _running(run, found))],
+        "cpu_factor": prices.cpu_factor,
     }
+
+
+def _running(run: Run, found: Plan) -> Running:
+    threads = run.workers * run.settings.workers.threads
+    return Running(threads, parts=len(run.partitions), together=ports_together(found))
 
 
 def show_run(run: Run, found: Plan) -> None:
     """Print the estimate of a plan, and the run's partitions and workers."""
-    show(cost_rows(estimate_plan(found)), False, "")
+    prices, measured = with_kept_factor(found, Prices())
+    show(cost_rows(estimate_plan(found), prices, _running(run, found)), False, "")
+    out.print(measured, style="dim")
     parts = "" if len(run.partitions) == 1 else _parts(run)
     reviews = "" if run.use_reviews else "; decisions of reviewers are left out"
     gpus = f" and {run.settings.gpu.count} GPU" if run.settings.gpu.count else ""

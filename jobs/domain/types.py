@@ -389,6 +389,8 @@ class UnitResult:
     """Reason of a failure, in one line; empty when it is done."""
     seconds: float = 0.0
     """Time that the unit took in this stage."""
+    cpu_seconds: float = 0.0
+    """CPU time of it; 0 where it is not known."""
     vessels: int = 0
     """Number of vessels detected."""
     retries: tuple[str, ...] = ()

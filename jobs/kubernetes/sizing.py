@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from jobs.domain import StageName
 from jobs.kubernetes.quantities import size_bytes
 from jobs.kubernetes.settings import ClusterSettings, Group
-from jobs.plan import BASE_MEMORY, SEGMENT_CPU_S, TILE_CPU_S, Estimate
+from jobs.plan import BASE_MEMORY, Estimate, stage_cpu_s
 
 TARGET_S = 3_600.0
 """Target duration of a partition's work, by its CPU seconds."""
@@ -23,9 +24,9 @@ TERMINATE_FRACTION = 0.95
 def workers_for(estimate: Estimate, settings: ClusterSettings, partitions: int) -> int:
     """CPU workers of each partition's cluster: as set, or derived from the estimate.
 
-    The plan's megapixels times the measured seconds for each (tile, and segment where no GPU does
-    it), divided evenly among the partitions, in TARGET_S; at least one, at most ``at_most``, and no
-    more threads than a partition has overpasses.
+    The CPU seconds of the plan's overpasses (tile, and segment where no GPU does it), divided
+    evenly among the partitions, in TARGET_S; at least one, at most ``at_most``, and no more threads
+    than a partition has overpasses.
     """
     if settings.workers.count is not None:
         return settings.workers.count
@@ -36,8 +37,8 @@ def workers_for(estimate: Estimate, settings: ClusterSettings, partitions: int) 
 
 
 def _cpu_s(estimate: Estimate, settings: ClusterSettings) -> float:
-    each = TILE_CPU_S if settings.gpu.count else TILE_CPU_S + SEGMENT_CPU_S
-    return estimate.pixels / 1e6 * each
+    stages = [StageName.TILE] if settings.gpu.count else list(StageName)
+    return sum(stage_cpu_s(stage, estimate.units, estimate.pixels / 1e6) for stage in stages)
 
 
 def memory_limit(group: Group) -> int:

@@ -1,4 +1,5 @@
-from .cost import SEGMENT_CPU_S, TILE_CPU_S, Prices, cost_rows, costs, read_prices
+from .cost import Prices, Running, cost_rows, costs, read_prices
+from .cpu_factor import keep_cpu_factor, kept_cpu_factor
 from .estimate import BASE_MEMORY, Estimate, estimate_plan, summarise
 from .file import read_plan, write_plan
 from .inputs import Inputs, items_of
@@ -6,28 +7,33 @@ from .left_out import left_out_json, left_out_lines
 from .make import make_plan, plan_to_file
 from .pinned import is_job, pinned_plan, plan_without_search
 from .plan import Plan
+from .rates import stage_cpu_s
+from .together import ports_together
 
 __all__ = [
     "BASE_MEMORY",
-    "SEGMENT_CPU_S",
-    "TILE_CPU_S",
     "Estimate",
     "Inputs",
     "Plan",
     "Prices",
+    "Running",
     "cost_rows",
     "costs",
     "estimate_plan",
     "is_job",
     "items_of",
+    "keep_cpu_factor",
+    "kept_cpu_factor",
     "left_out_json",
     "left_out_lines",
     "make_plan",
     "pinned_plan",
     "plan_to_file",
     "plan_without_search",
+    "ports_together",
     "read_plan",
     "read_prices",
+    "stage_cpu_s",
     "summarise",
     "write_plan",
 ]

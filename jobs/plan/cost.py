@@ -1,7 +1,8 @@
 """Costs of a plan: requests, bytes, CPU and GPU hours, storage, and money at given prices.
 
-The rates were measured, each by the bench that it names; prices are the user's. The speed of a GPU
-is not estimated: the user gives it, or segment is costed on CPUs.
+They are those of a run from nothing to its published results in which nothing is lost. What things
+cost is in ``rates``; prices are the user's. The speed of a GPU is not estimated: the user gives it,
+or segment is costed on CPUs.
 """
 
 from __future__ import annotations
@@ -9,21 +10,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
-from jobs.domain import did_you_mean
+from jobs.domain import StageName, did_you_mean
 from jobs.errors import InputError
 from jobs.plan.estimate import Estimate
-
-TILE_CPU_S = 0.25
-"""Seconds per megapixel of the port's grid, four bands and the mask; tests/bench/bench_costs.py."""
-
-SEGMENT_CPU_S = 1.5
-"""Seconds per megapixel, on a CPU; tests/bench/bench_costs.py."""
-
-ARCHIVE_RATIO = 2.3
-"""Uncompressed bytes of an archive to its bytes on disk; tests/bench/bench_costs.py."""
-
-OBJECTS_PER_OVERPASS = 0.8
-"""Objects written per overpass besides its chunks; tests/bench/bench_costs.py."""
+from jobs.plan.rates import (
+    ARCHIVE_RATIO,
+    BERTH_CPU_S,
+    BERTHS_WRITES,
+    COMMIT_CPU_S,
+    COMMIT_S,
+    COUNT_CPU_S,
+    COUNT_PORT_CPU_S,
+    CUTOUT_READS,
+    LEASE_S,
+    LISTS,
+    LOOK_CPU_S,
+    MOST_CUTOUTS,
+    PORT_CPU_S,
+    READS,
+    RUN_CPU_S,
+    VESSELS_OBJECT_MEGAPIXELS,
+    WORKER_CPU_S,
+    WRITES,
+    Requests,
+    stage_cpu_s,
+)
 
 GB = 1e9
 
@@ -51,9 +62,30 @@ class Prices:
     gpu_megapixels_s: float = 0.0
     """No price: megapixels that one GPU segments in a second, as the user measured it. 0: segment
     runs on CPUs."""
+    cpu_factor: float = 1.0
+    """No price: CPU seconds that the user's processor takes for one of ours. A finished run says
+    it."""
 
 
 DEFAULT_PRICES = Prices()
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a plan is run, as far as that changes its cost."""
+
+    workers: int = 2
+    """Threads of workers that work at once, in each part."""
+    parts: int = 1
+    """Parts of a backfill, each a run of its own with its own workers."""
+    together: float = 1.0
+    """Ports whose overpasses end at the same time, as they come from the same scenes, on average:
+    each has a commit of its own."""
+    work_s: float | None = None
+    """Duration of the work on overpasses, all parts added; None: as long as its CPU time takes."""
+
+
+DEFAULT_RUNNING = Running()
 
 
 @dataclass(frozen=True)
@@ -75,9 +107,13 @@ def read_prices(texts: Iterable[str], prices: Prices = DEFAULT_PRICES) -> Prices
     return prices
 
 
-def costs(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> tuple[Cost, ...]:
-    """Costs of a run that starts from nothing: its parts, their sum, and the archive's month."""
-    work = (*_transfers(counted, prices), *_hours(counted, prices))
+def costs(
+    counted: Estimate, prices: Prices = DEFAULT_PRICES, running: Running = DEFAULT_RUNNING
+) -> tuple[Cost, ...]:
+    """Costs of a run that starts from nothing and loses nothing: its parts, their sum, and the
+    archive's month.
+    """
+    work = (*_transfers(counted, prices, running), *_hours(counted, prices, running))
     total = sum(line.usd or 0.0 for line in work)
     stored = counted.bytes_out / ARCHIVE_RATIO / GB
     return (
@@ -87,16 +123,37 @@ def costs(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> tuple[Cost, ...
     )
 
 
-def cost_rows(counted: Estimate, prices: Prices = DEFAULT_PRICES) -> list[dict[str, str]]:
+def cost_rows(
+    counted: Estimate, prices: Prices = DEFAULT_PRICES, running: Running = DEFAULT_RUNNING
+) -> list[dict[str, str]]:
     """Sizes and costs of an estimate as rows of text: ``estimate``, ``amount`` and ``usd``."""
     sizes = (
         Cost("overpasses", counted.units, ""),
         Cost("scenes", counted.scenes, ""),
         Cost("files opened", counted.files, ""),
         Cost("tasks", counted.tasks, ""),
+        Cost("commits", round(commits(counted, prices, running)), ""),
         Cost("memory of a worker", counted.peak_memory / GB, "GB"),
     )
-    return [_row(line) for line in (*sizes, *costs(counted, prices))]
+    return [_row(line) for line in (*sizes, *costs(counted, prices, running))]
+
+
+def work_s(counted: Estimate, prices: Prices, running: Running) -> float:
+    """Duration of the work on overpasses, all parts added, where workers wait for nothing."""
+    if running.work_s is not None:
+        return running.work_s
+    busy = _stage_s(StageName.TILE, counted, prices)
+    if prices.gpu_megapixels_s == 0:
+        busy += _stage_s(StageName.SEGMENT, counted, prices)
+    return busy / running.workers
+
+
+def commits(counted: Estimate, prices: Prices, running: Running) -> float:
+    """Commits of overpasses: one of each port in each part, and one each COMMIT_S of the ports that
+    are at work then; no more than overpasses.
+    """
+    between = work_s(counted, prices, running) / COMMIT_S * running.together
+    return min(counted.units, counted.ports * running.parts + between)
 
 
 def _known(name: str) -> str:
@@ -117,28 +174,82 @@ def _amount(text: str, value: str) -> float:
     return amount
 
 
-def _transfers(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
+def _transfers(counted: Estimate, prices: Prices, running: Running) -> tuple[Cost, ...]:
     gets = counted.requests
-    puts = counted.units * OBJECTS_PER_OVERPASS + counted.chunks
     read = counted.bytes_fetched / GB
+    puts = _requests(WRITES, counted, prices, running) + _vessel_objects(counted)
+    puts += work_s(counted, prices, running) / LEASE_S
+    puts += BERTHS_WRITES if counted.looks else 0
+    reads = _requests(READS, counted, prices, running) + _cutouts(counted) * CUTOUT_READS
+    lists = _requests(LISTS, counted, prices, running)
     return (
         Cost("read requests", gets, "GET", gets / 1000 * prices.get_1000),
         Cost("bytes read", read, "GB", read * prices.gb_out),
         Cost("write requests", puts, "PUT", puts / 1000 * prices.put_1000),
         Cost("bytes written", counted.bytes_out / ARCHIVE_RATIO / GB, "GB"),
+        Cost("requests to read the archive", reads, "GET", reads / 1000 * prices.get_1000),
+        Cost("requests to list the archive", lists, "LIST", lists / 1000 * prices.put_1000),
     )
 
 
-def _hours(counted: Estimate, prices: Prices) -> tuple[Cost, ...]:
-    megapixels = counted.pixels / 1e6
-    tile = megapixels * TILE_CPU_S / 3600
+def _requests(rate: Requests, counted: Estimate, prices: Prices, running: Running) -> float:
+    return (
+        running.parts * rate.part
+        + rate.run
+        + counted.ports * rate.port
+        + commits(counted, prices, running) * rate.commit
+        + counted.units * rate.overpass
+        + counted.chunks * rate.chunk
+        + counted.reread_chunks * rate.reread
+    )
+
+
+def _vessel_objects(counted: Estimate) -> float:
+    """Overpasses whose vessels are an object of their own."""
+    return min(counted.units, counted.pixels / 1e6 / VESSELS_OBJECT_MEGAPIXELS)
+
+
+def _cutouts(counted: Estimate) -> int:
+    """Cut-outs of ships in the report, where there are enough ships."""
+    of_a_port, of_all = MOST_CUTOUTS
+    return min(counted.ports * of_a_port, of_all)
+
+
+def _hours(counted: Estimate, prices: Prices, running: Running) -> tuple[Cost, ...]:
+    tile = _stage_s(StageName.TILE, counted, prices) / 3600
     if prices.gpu_megapixels_s > 0:
-        hours = megapixels / prices.gpu_megapixels_s / 3600
+        hours = counted.pixels / 1e6 / prices.gpu_megapixels_s / 3600
         segment = Cost("segment", hours, "GPU hours", hours * prices.gpu_hour)
     else:
-        hours = megapixels * SEGMENT_CPU_S / 3600
+        hours = _stage_s(StageName.SEGMENT, counted, prices) / 3600
         segment = Cost("segment", hours, "CPU hours", hours * prices.cpu_hour)
-    return (Cost("tile", tile, "CPU hours", tile * prices.cpu_hour), segment)
+    count = _count_s(counted, prices) / 3600
+    around = _around_s(counted, prices, running) / 3600
+    return (
+        Cost("tile", tile, "CPU hours", tile * prices.cpu_hour),
+        segment,
+        Cost("count visits", count, "CPU hours", count * prices.cpu_hour),
+        Cost("start, commit, publish", around, "CPU hours", around * prices.cpu_hour),
+    )
+
+
+def _stage_s(stage: StageName, counted: Estimate, prices: Prices) -> float:
+    return stage_cpu_s(stage, counted.units, counted.pixels / 1e6) * prices.cpu_factor
+
+
+def _count_s(counted: Estimate, prices: Prices) -> float:
+    """CPU seconds of workers between the last overpass and the publication."""
+    pixels = COUNT_CPU_S.of(counted.units, counted.background_pixels / 1e6)
+    ports = counted.ports * COUNT_PORT_CPU_S
+    berths = counted.berths * BERTH_CPU_S + counted.looks * LOOK_CPU_S
+    return (pixels + ports + berths) * prices.cpu_factor
+
+
+def _around_s(counted: Estimate, prices: Prices, running: Running) -> float:
+    """CPU seconds of all that is no work on overpasses or visits."""
+    starts = running.parts * (RUN_CPU_S + running.workers * WORKER_CPU_S)
+    ports = counted.ports * PORT_CPU_S
+    return (starts + ports + commits(counted, prices, running) * COMMIT_CPU_S) * prices.cpu_factor
 
 
 def _row(line: Cost) -> dict[str, str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from jobs.domain import CHUNK, SENSORS, Grid, Json, Overpass, Port, Scene, Source
 from jobs.errors import PlanError
-from jobs.plan.overlap import window
+from jobs.plan.overlap import Span, window
 from jobs.plan.plan import ByPort, Plan
 
 BASE_MEMORY = 600 * 2**20
 """Bytes of an idle worker with torch, GDAL and the model loaded."""
 
-VERSION = 2
+VERSION = 3
 """Of the notes in plan files. To be raised when the same overpasses give another estimate: notes
 of other versions are ignored."""
 
@@ -29,6 +29,14 @@ MASKS = 2
 NO_OBJECT = 2**14
 """Pixels up to which a chunk of such a variable is packed so small that Icechunk keeps it in its
 manifest: at the edges of grids that are a little larger than whole chunks."""
+
+BACKGROUND = (6, 30)
+"""Fixed structure is found from at least and at most so many overpasses of a port and sensor."""
+RENDERED = (48, 12)
+"""Overpasses of a port and sensor of which the clouds are looked at to choose the brightness of its
+pictures, and of which the pixels are."""
+PICTURES = 12
+"""Overpasses of a port with berths that the report shows."""
 
 STAGES = 2
 """Tasks per overpass: tile, segment."""
@@ -53,12 +61,20 @@ class Estimate:
     pixels: int = 0
     """Pixels of the ports' grids, counted once for all bands, over all overpasses."""
     bytes_fetched: int = 0
-    """As ``bytes_in``, with the whole of every block that a window touches, on average."""
+    """As ``bytes_in``, with the whole of every block that a window touches."""
     requests: float = 0.0
-    """To read the files: one for each header, one for each row of blocks that a window touches, on
-    average, and one more where a web server is asked for the size."""
+    """To read the files: one for each header, one for each row of blocks that a window touches, and
+    one more where a web server is asked for the size."""
     chunks: int = 0
     """Objects with pixels, written to the archives."""
+    ports: int = 0
+    berths: int = 0
+    looks: int = 0
+    """Overpasses over berths, each berth counted: what visits are counted from."""
+    background_pixels: int = 0
+    """Pixels of overpasses that are read again to find fixed structure."""
+    reread_chunks: int = 0
+    """Objects with pixels that are read again at the end of a run, for that and for pictures."""
 
     def __add__(self, other: Estimate) -> Estimate:
         return Estimate(
@@ -73,6 +89,11 @@ class Estimate:
             bytes_fetched=self.bytes_fetched + other.bytes_fetched,
             requests=self.requests + other.requests,
             chunks=self.chunks + other.chunks,
+            ports=self.ports + other.ports,
+            berths=self.berths + other.berths,
+            looks=self.looks + other.looks,
+            background_pixels=self.background_pixels + other.background_pixels,
+            reread_chunks=self.reread_chunks + other.reread_chunks,
         )
 
 
@@ -110,8 +131,32 @@ def estimate_note(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]
 
 
 def estimate_port(port: Port, overpasses: Iterable[Overpass]) -> Estimate:
-    """The estimate of one port's overpasses."""
-    return sum((_estimate(overpass, port.grid) for overpass in overpasses), start=Estimate())
+    """The estimate of one port's overpasses, and of what the end of a run does with the port."""
+    found, sensors = Estimate(), Counter[str]()
+    for overpass in overpasses:
+        found += _estimate(overpass, port.grid)
+        sensors[overpass.sensor] += 1
+    return found + _at_the_end(port, sensors)
+
+
+def _at_the_end(port: Port, overpasses: Mapping[str, int]) -> Estimate:
+    """The port itself, and what is read again of its overpasses, of which there are so many of
+    each sensor.
+    """
+    grid = port.grid
+    background = sum(min(n, BACKGROUND[1]) for n in overpasses.values() if n >= BACKGROUND[0])
+    looked_at, rendered = (sum(min(n, m) for n in overpasses.values()) for m in RENDERED)
+    shown = min(sum(overpasses.values()), PICTURES if port.berths else 0)
+    masks = _mask_chunks(grid)
+    images = _chunks(grid) - MASKS * masks
+    read = (background + rendered) * (images + masks) + looked_at * masks + shown * images
+    return Estimate(
+        ports=1,
+        berths=len(port.berths),
+        looks=len(port.berths) * sum(overpasses.values()),
+        background_pixels=background * grid.width * grid.height,
+        reread_chunks=read,
+    )
 
 
 def _estimate(overpass: Overpass, grid: Grid) -> Estimate:
@@ -134,8 +179,13 @@ def _estimate(overpass: Overpass, grid: Grid) -> Estimate:
 
 def _chunks(grid: Grid) -> int:
     """Objects with pixels that one overpass adds to the archive."""
+    return len(_edges(grid.height)) * len(_edges(grid.width)) + MASKS * _mask_chunks(grid)
+
+
+def _mask_chunks(grid: Grid) -> int:
+    """Objects of each of the MASKS."""
     sizes = [high * wide for high in _edges(grid.height) for wide in _edges(grid.width)]
-    return len(sizes) + MASKS * sum(size > NO_OBJECT for size in sizes)
+    return sum(size > NO_OBJECT for size in sizes)
 
 
 def _edges(pixels: int) -> list[int]:
@@ -157,8 +207,7 @@ class _Window(NamedTuple):
 
     bytes: float = 0.0
     touched: float = 1.0
-    """Pixels of the blocks that the window touches as a multiple of its own, on average over its
-    position."""
+    """Pixels of the blocks that the window touches as a multiple of its own."""
     requests: float = 0.0
 
 
@@ -174,31 +223,31 @@ def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
 
 
 def _window(source: Source, grid: Grid, sample_bytes: int, other_bands: float) -> _Window:
-    rows, columns = window(grid, source) or (0, 0)
-    if not rows * columns:
+    under = window(grid, source)
+    if under is None:
         return _Window(other_bands)
-    touched = _touched(rows, source.shape[0]) * _touched(columns, source.shape[1])
-    asked = _requests(source, rows)
+    rows, columns = (stop - start for start, stop in under)
+    high, wide = (_touched(*each) for each in zip(under, source.shape, strict=True))
+    touched = high * wide / (rows * columns)
+    asked = _requests(source, math.ceil(high / BLOCK))
     if source.size_bytes is None:
         return _Window(other_bands + rows * columns * sample_bytes, touched, asked)
     share = rows * columns / (source.shape[0] * source.shape[1])
     return _Window(source.size_bytes * share, touched, asked)
 
 
-def _requests(source: Source, rows: int) -> float:
-    """For the header and a window of so many rows; blocks beside each other are one range.
-
-    For HTTP, GDAL asks for the size first.
+def _requests(source: Source, block_rows: int) -> float:
+    """For the header and a window across so many rows of blocks; blocks beside each other are one
+    range. For HTTP, GDAL asks for the size first.
     """
     header = 2 if source.href.startswith(("http:", "https:")) else 1
-    return header + rows * _touched(rows, source.shape[0]) / BLOCK
+    return header + block_rows
 
 
-def _touched(pixels: int, most: int) -> float:
-    """Mean pixels along one side of the blocks under a window of random position, as a multiple of
-    the window's own; ``most`` is the side of the raster.
-    """
-    return min(pixels + BLOCK - 1, most) / pixels
+def _touched(span: Span, most: int) -> int:
+    """Pixels along one side of the blocks under a window; ``most`` is the side of the raster."""
+    start, stop = span
+    return min(math.ceil(stop / BLOCK) * BLOCK, most) - start // BLOCK * BLOCK
 
 
 def _bytes_out(overpass: Overpass, grid: Grid) -> int:

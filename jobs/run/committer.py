@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from jobs.archive import Archives, MergeRefusedError, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
-from jobs.plan import Inputs
+from jobs.plan import Inputs, stage_cpu_s
 from jobs.run import task
 from jobs.run.batches import WorkItem
 from jobs.run.events import Event, EventName, Facts, Observer, warner
@@ -18,6 +18,8 @@ from jobs.run.task import UnitProgress
 
 MOST_REASONS = 1000
 """Distinct reasons of failures that are counted."""
+MOST_FACTORS = 1000
+"""Units whose CPU time is compared with the plan's."""
 ADDRESS = re.compile(r"[^\s'\"(]*[/\\][^\s'\")]*")
 """An address or a path in a reason."""
 OTHER_REASONS = "other reasons: see the journal"
@@ -43,6 +45,9 @@ class Tally:
     """Units that ended, but whose steps or arrays another writer changed meanwhile."""
     changes: Counter[UnitState] = field(default_factory=Counter)
     """Change in the number of units in each state by what was committed."""
+    cpu_factors: list[float] = field(default_factory=list)
+    """CPU time of units that ran through all stages beside that of the plan's rates; of
+    MOST_FACTORS at most."""
     _first_of_kind: dict[str, str] = field(default_factory=dict)
     """The first reason of those that are equal but for the addresses in them."""
 
@@ -88,6 +93,7 @@ class Committer:
             self.tally.vessels += last.vessels
         else:
             self.tally.add_reason(last.reason)
+        self._measure(item, progress)
         self._waiting.setdefault(item.unit.port.id, []).append((item, progress))
 
     def quarantine(self, item: WorkItem, stage: StageName, deaths: int, reason: str) -> None:
@@ -161,6 +167,14 @@ class Committer:
                 result = replace(result, inputs=Inputs.of(item.unit.overpass).text)
             yield result, keys[result.stage]
 
+    def _measure(self, item: WorkItem, progress: UnitProgress) -> None:
+        measured = [each for each in progress.results if each and each.cpu_seconds > 0]
+        if len(measured) == len(task.STAGES) and len(self.tally.cpu_factors) < MOST_FACTORS:
+            grid = item.unit.port.grid
+            megapixels = grid.width * grid.height / 1e6
+            planned = sum(stage_cpu_s(each.stage, 1, megapixels) for each in measured)
+            self.tally.cpu_factors.append(sum(each.cpu_seconds for each in measured) / planned)
+
     def _report(self, item: WorkItem, result: UnitResult) -> None:
         head = {**_head(item), "stage": str(result.stage)}
         self.tally.retried += len(result.retries)
@@ -176,6 +190,8 @@ class Committer:
             "retries": len(result.retries),
             "last": not result or result.stage is item.stages[-1],
         }
+        if result.cpu_seconds:
+            facts["cpu_s"] = round(result.cpu_seconds, 3)
         if result.copied_files:
             facts["copied_files"] = result.copied_files
         if result.reason:

@@ -9,6 +9,7 @@ runs, ``executor`` submits batches and returns their outcomes, ``committer`` com
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 
 from distributed import Client
 
@@ -111,6 +112,8 @@ def _summary(before: Counter[UnitState], tally: Tally, ending: Ending) -> Summar
         reasons=tally.reasons,
         quarantined=tuple(tally.quarantined),
         unmerged=tally.unmerged,
+        cpu_factor=median(tally.cpu_factors) if tally.cpu_factors else None,
+        cpu_measured=len(tally.cpu_factors),
         interrupted=ending.interrupted,
         lost=ending.lost,
     )

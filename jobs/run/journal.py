@@ -6,16 +6,18 @@ Every line has ``time`` (UTC, ISO 8601) and ``event``; the rest depends on the e
     port         port, overpasses, done, failed (before this run), todo (in this run)
     retried      port, sensor, overpass, stage, attempt, reason: an attempt failed and is repeated
     unit         port, sensor, overpass, acquired, stage, state (done, failed), seconds, vessels,
-                 retries, last (true for the unit's last stage), reason where it failed
+                 retries, last (true for the unit's last stage), reason where it failed,
+                 cpu_s (of the worker) where it ran one task at a time, without a GPU
     quarantined  port, sensor, overpass, stage, deaths, reason; the unit's failed line follows
     committed    port, units, snapshot, seconds
     warning      reason, and what it is about
     lost         reason: the cluster was lost; the run ends early
     refused      reason: the archive could not be written; the run ends early
     stage        stage (counting visits, linking voyages, writing results), ports, berths
-    counted      port, berths_done
+    counted      port, berths_done, cpu_s as above
     published    folder
-    ended        exit, done
+    ended        exit, done, cpu_s (of this process), cpu_factor (CPU time of overpasses beside that
+                 of the plan's rates)
 
     jq -r 'select(.event == "unit" and .state == "failed") | [.overpass, .reason] | @tsv' JOURNAL
     jq -s 'map(select(.event == "retried")) | group_by(.reason) | map([.[0].reason, length])'

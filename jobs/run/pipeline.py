@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from time import process_time
 
 from distributed import Client
 from rich.console import Console
 
 from jobs.archive import Archives
 from jobs.domain import Json, Settings, StageName, UnitState
-from jobs.errors import ClusterLostError
-from jobs.plan import Plan
+from jobs.errors import ArchiveError, ClusterLostError
+from jobs.plan import Plan, keep_cpu_factor
 from jobs.publish import published_units
 from jobs.run.backlog import RunOptions, work_items
 from jobs.run.cluster import raising_cluster_lost, workers_memory
-from jobs.run.events import Event, EventName, Observer, warner
+from jobs.run.events import Event, EventName, Facts, Observer, warner
 from jobs.run.execute import count_units, run_units
 from jobs.run.exit_codes import ExitCode, exit_code
 from jobs.run.identity import JobState, job_state
@@ -70,8 +71,15 @@ def run_plan(
         run.on(cluster)
         summary = run.summary()
         code = exit_code(summary)
-        run.observe(Event(EventName.ENDED, {"exit": int(code), "done": summary.done}))
+        run.observe(_ended(code, summary))
     return Outcome(code, summary, run.folder, run.reviews)
+
+
+def _ended(code: ExitCode, summary: Summary) -> Event:
+    facts: Facts = {"exit": int(code), "done": summary.done, "cpu_s": round(process_time(), 3)}
+    if summary.cpu_factor is not None:
+        facts["cpu_factor"] = round(summary.cpu_factor, 3)
+    return Event(EventName.ENDED, facts)
 
 
 def _part(options: RunOptions) -> str:
@@ -122,6 +130,7 @@ class _Run:
         try:
             with cluster as client, raising_cluster_lost(client):
                 self._units = self._work(client)
+                self._keep_cpu_factor(self._units)
                 self._publish(client, self._units)
                 ended = True
         except ClusterLostError as error:
@@ -174,6 +183,14 @@ class _Run:
                 return run_units(
                     self.plan, self.archives, self.settings, self.options, client, observe
                 )
+
+    def _keep_cpu_factor(self, units: Summary) -> None:
+        if units.cpu_factor is None:
+            return
+        try:
+            keep_cpu_factor(self.storage, self.plan.name, units.cpu_factor, units.cpu_measured)
+        except ArchiveError as error:  # the next plan does without
+            warner(self.observe)(str(error))
 
     def _publish(self, client: Client, units: Summary) -> None:
         """Publish the results where there are any; Ctrl-C meanwhile marks the run interrupted."""

@@ -6,7 +6,7 @@ One task per port makes its tables and estimates; the rest is small and done by 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +47,7 @@ from jobs.run.reviews import PlanDecisions, decisions_of, reviewed_overpasses
 from jobs.run.settings import detector_errors
 from jobs.run.source_items import merged
 from jobs.run.task import worker_offers_gpu
+from jobs.run.task_cpu import TaskCpu
 from jobs.storage import Storage
 from jobs.visits import (
     VOYAGE_COLUMNS,
@@ -96,6 +97,8 @@ class PortResult:
     series: Mapping[str, xr.Dataset]
     reviewed: Resolved = Resolved()  # noqa: RUF009 - a frozen value
     """The decisions about the port that the numbers use, and those that they do not."""
+    cpu_seconds: float = 0.0
+    """CPU time of it; 0 where it is not known."""
 
 
 def count_port(
@@ -110,14 +113,18 @@ def count_port(
 
     ``decisions`` are those in force about its overpasses. How far it is, is told under the topic.
     """
+    spent = TaskCpu()
     tell = teller(topic, port.id)
     archive = PortArchive.create_or_open(root, port, None)
     named = archive.records(reviewed_overpasses(decisions, overpass_ids)) if decisions else ()
     reviewed = resolve(port, decisions, named, basis.model_digest, basis.reviews)
     if basis.structure_settings is None:
-        return _count(archive.records(overpass_ids), port, basis, reviewed, tell)
-    records = mark_fixed(archive, overpass_ids, basis.structure_settings, worker_offers_gpu(), tell)
-    return _count(records, port, basis, reviewed, tell)
+        records = archive.records(overpass_ids)
+    else:
+        gpu = worker_offers_gpu()
+        records = mark_fixed(archive, overpass_ids, basis.structure_settings, gpu, tell)
+    counted = _count(records, port, basis, reviewed, tell)
+    return replace(counted, cpu_seconds=spent.seconds)
 
 
 def mark_fixed(
@@ -324,8 +331,15 @@ def _results(
         for number, result in ended:
             port = seen[number]
             found[port.id] = result
-            observe(Event(EventName.COUNTED, {"port": port.id, "berths_done": len(port.berths)}))
+            observe(_counted(port, result))
     return {port.id: found[port.id] for port in plan.ports}
+
+
+def _counted(port: Port, result: PortResult) -> Event:
+    facts: Facts = {"port": port.id, "berths_done": len(port.berths)}
+    if result.cpu_seconds:
+        facts["cpu_s"] = round(result.cpu_seconds, 3)
+    return Event(EventName.COUNTED, facts)
 
 
 def _none_done(port: Port, basis: Basis, said: PlanDecisions) -> Resolved:

@@ -30,6 +30,11 @@ class Summary:
     """Ids of the overpasses that killed every worker that ran them."""
     unmerged: int = 0
     """Units of this run that another writer's commits kept out of the archive."""
+    cpu_factor: float | None = None
+    """CPU time of an overpass beside that of the plan's rates, the median of those that were
+    measured; None where none was."""
+    cpu_measured: int = 0
+    """Overpasses that it was measured in."""
     interrupted: bool = False
     """Whether Ctrl-C ended the run early."""
     lost: str = ""

@@ -16,6 +16,7 @@ from jobs import segment, tile
 from jobs.archive import ForkStore, is_storage_error
 from jobs.domain import GPU, OverpassStore, Settings, StageName, Unit, UnitResult, UnitState
 from jobs.errors import SetupError, UnreachableError
+from jobs.run.task_cpu import TaskCpu
 
 ATTEMPTS = 3
 FIRST_WAIT_S = 2.0
@@ -114,6 +115,7 @@ def advance(
     while True:
         # The stage writes into a copy, so that what a failing one has written is never merged.
         store = before.store.copy()
+        spent = TaskCpu()
         try:
             result = stage.run(unit, settings, store, prefer_gpu)
         except SetupError:  # of this machine, not of the unit: the run ends
@@ -129,7 +131,8 @@ def advance(
                 return replace(before, storage_error=reason)
             result = failure(unit, name, reason, time.perf_counter() - started)
             store = before.store
-        return UnitProgress((*before.results, replace(result, retries=tuple(retries))), store)
+        ended = replace(result, retries=tuple(retries), cpu_seconds=spent.seconds)
+        return UnitProgress((*before.results, ended), store)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -1,10 +1,12 @@
-"""CPU seconds per megapixel of tile and segment, and what an overpass adds to the archive.
+"""CPU seconds of tile and segment by the size of a port, and what commits add to the archive.
 
 python -m tests.bench.bench_costs [--passes 6] [--work DIR]
 
-Prints the constants of ``jobs/plan/cost.py`` as this machine gives them: one process, the stages'
-own code on one thread, local files, everything warm. The files are made to be like those of Earth
-Search: blocks of 1024 pixels, deflate with a predictor, the port's window across four of them.
+Prints what ``jobs/plan/rates.py`` states, as this machine gives it: one process, the stages' own
+code on one thread, local files, everything warm. The files are made to be like those of Earth
+Search: blocks of 1024 pixels, deflate with a predictor, the port's window across four of them. The
+sizes take turns, and the least of the passes counts, as other work on the machine only adds; CPU
+seconds per overpass and per megapixel are a line through the sizes, fitted to relative errors.
 """
 
 from __future__ import annotations
@@ -12,20 +14,24 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.optimize import nnls
 
 from jobs import segment, tile
-from jobs.archive import ForkStore, PortArchive
-from jobs.domain import Grid, Overpass, Settings, Source, Unit
+from jobs.archive import PortArchive
+from jobs.domain import Grid, Overpass, Settings, Source, StageName, Unit
+from jobs.plan.rates import PerOverpass
 from jobs.storage import storage_at
 from models.weights import weights_digest
 from tests.support.scenes import GRID, NOON, overpass, scene, small_port, write_band
@@ -33,6 +39,10 @@ from tests.support.scenes import GRID, NOON, overpass, scene, small_port, write_
 SIDES = (256, 512, 1024, 1032, 1200)
 """Pixels along the side of the port's grid; several, to separate a cost per overpass from one
 per pixel."""
+CALIBRATED = 512
+REFERENCE_S = 0.25
+"""CPU seconds for tile and segment of an overpass of CALIBRATED pixels along each side: the speed
+of the core in whose seconds ``jobs/plan/rates.py`` counts."""
 BANDS = ("blue", "green", "red", "nir")
 FILE_SIDE = 4096
 CORNER = 1500
@@ -47,8 +57,24 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=chosen.work) as folder:
         sources = scene_files(Path(folder))
-        for side in SIDES:
-            _measure(Path(folder), sources, side, chosen.passes)
+        ports = [Filled(Path(folder), sources, side, chosen.passes) for side in SIDES]
+        for _ in range(chosen.passes + 1):
+            for port in ports:
+                port.take_one()
+        for port in ports:
+            print(port.line())
+    for number, stage in enumerate(StageName):
+        least = {port.side: port.least()[number] for port in ports}
+        print(f"{stage}: {fitted(least)}")
+
+
+def fitted(cpu_s: Mapping[int, float]) -> PerOverpass:
+    """The line through CPU seconds of an overpass by the side of its grid in pixels."""
+    megapixels = np.array([side * side / 1e6 for side in cpu_s])
+    seconds = np.array(list(cpu_s.values()))
+    terms = np.stack([np.ones_like(megapixels), megapixels], axis=1) / seconds[:, None]
+    (overpass, megapixel), _ = nnls(terms, np.ones_like(seconds))
+    return PerOverpass(round(float(overpass), 4), round(float(megapixel), 4))
 
 
 def scene_files(folder: Path) -> dict[str, Source]:
@@ -75,26 +101,63 @@ def _ground(random: np.random.Generator) -> NDArray[np.floating]:
     return 1300 + 400 * np.clip(ndimage.zoom(coarse, 64, order=1), 0, 3)
 
 
-def _measure(folder: Path, sources: dict[str, Source], side: int, passes: int) -> None:
-    grid = replace(GRID, width=side, height=side)
-    root = folder / f"archive-{side}"
-    archive = PortArchive.create_or_open(
-        storage_at(str(root)), small_port(grid=grid), np.zeros(grid.shape, bool)
-    )
-    taken = [_overpass(sources, day) for day in range(passes + 1)]
-    archive.ensure(taken)
-    before, fork = _objects(root), archive.fork()
-    spent = [_stages(fork, unit) for unit in _units(archive, taken, grid)]
-    megapixels = side * side / 1e6
-    archive.commit([], [fork], "bench", {})
-    tiled, segmented = np.median(np.array(spent[1:]), axis=0) / megapixels
-    added = _objects(root)
-    count, size = (added[0] - before[0]) / len(taken), (added[1] - before[1]) / len(taken)
-    ratio = side * side * (len(BANDS) * 2 + 2) / size
-    print(
-        f"{side} x {side}: tile {tiled:.3f} CPU-s/Mpx, segment {segmented:.3f} CPU-s/Mpx, "
-        f"{count:.1f} objects and {size / 1e6:.2f} MB an overpass, ratio {ratio:.2f}"
-    )
+class Filled:
+    """An archive on this disk that is filled overpass by overpass, each in a commit of its own."""
+
+    def __init__(self, folder: Path, sources: dict[str, Source], side: int, passes: int) -> None:
+        self.side = side
+        self.root = folder / f"archive-{side}"
+        grid = replace(GRID, width=side, height=side)
+        self.archive = PortArchive.create_or_open(
+            storage_at(str(self.root)), small_port(grid=grid), np.zeros(grid.shape, bool)
+        )
+        taken = [_overpass(sources, day) for day in range(passes + 1)]
+        self.archive.ensure(taken)
+        self.begun = Counter(_kinds(self.root))
+        self.units = _units(self.archive, taken, grid)
+        self.spent: list[tuple[float, float]] = []
+
+    def take_one(self) -> None:
+        """The next overpass, through both stages and committed."""
+        unit, fork = next(self.units), self.archive.fork()
+        results = []
+        times = [time.process_time()]
+        settings = Settings("bench", None, weights_digest(None))
+        for run in (tile.run, partial(segment.run, prefer_gpu=False)):
+            results.append((run(unit, settings, fork), "0" * 16))
+            times.append(time.process_time())
+        self.archive.commit(results, [fork], "bench", {})
+        self.spent.append((times[1] - times[0], times[2] - times[1]))
+
+    def least(self) -> tuple[float, float]:
+        """CPU seconds of tile and of segment; the first overpass has warmed everything up."""
+        tiled, segmented = np.array(self.spent[1:]).min(axis=0)
+        return float(tiled), float(segmented)
+
+    def line(self) -> str:
+        """All that was measured, for people."""
+        megapixels = self.side**2 / 1e6
+        tiled, segmented = (seconds / megapixels for seconds in self.least())
+        added = Counter(_kinds(self.root)) - self.begun
+        commits = len(self.spent)
+        files = ", ".join(f"{count / commits:.2f} {kind}" for kind, count in sorted(added.items()))
+        size = sum(path.stat().st_size for path in self.root.rglob("chunks/*")) / commits
+        ratio = self.side**2 * (len(BANDS) * 2 + 2) / size
+        return (
+            f"{self.side} x {self.side}: tile {tiled:.3f} CPU-s/Mpx, segment {segmented:.3f} "
+            f"CPU-s/Mpx, {size / 1e6:.2f} MB, ratio {ratio:.2f}; objects of a port "
+            f"{self.begun.total()}, of a commit of one overpass {files}"
+        )
+
+
+def calibrate(passes: int = 3) -> float:
+    """CPU seconds that this machine takes now for one of those of ``jobs/plan/rates.py``."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        port = Filled(Path(folder), scene_files(Path(folder)), CALIBRATED, passes)
+        for _ in range(passes + 1):
+            port.take_one()
+    return median(sum(each) for each in port.spent[1:]) / REFERENCE_S
 
 
 def _overpass(sources: dict[str, Source], day: int) -> Overpass:
@@ -109,20 +172,12 @@ def _units(archive: PortArchive, taken: list[Overpass], grid: Grid) -> Iterator[
         yield Unit(small_port(grid=grid), each, steps[each.id].index)
 
 
-def _stages(fork: ForkStore, unit: Unit) -> tuple[float, float]:
-    """CPU seconds of tile and of segment; the first unit's warm everything up."""
-    settings = Settings("bench", None, weights_digest(None))
-    times = [time.process_time()]
-    for run in (tile.run, partial(segment.run, prefer_gpu=False)):
-        assert run(unit, settings, fork)
-        times.append(time.process_time())
-    return times[1] - times[0], times[2] - times[1]
-
-
-def _objects(root: Path) -> tuple[int, int]:
-    """(files, bytes) of the archive."""
-    files = [path for path in root.rglob("*") if path.is_file()]
-    return len(files), sum(path.stat().st_size for path in files)
+def _kinds(root: Path) -> Iterator[str]:
+    """What each file of the archive is: chunks, manifests, snapshots, transactions, refs."""
+    for path in root.rglob("*"):
+        if path.is_file():
+            parts = path.relative_to(root).parts
+            yield parts[2]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.domain import StageName
 from jobs.errors import InputError
 from jobs.kubernetes.names import (
     CLUSTER_NAME_LENGTH,
@@ -26,7 +27,7 @@ from jobs.kubernetes.settings import (
     unpinned_images,
 )
 from jobs.kubernetes.sizing import TARGET_S, memory_limit, memory_shortfall, workers_for
-from jobs.plan import BASE_MEMORY, Estimate
+from jobs.plan import BASE_MEMORY, Estimate, stage_cpu_s
 from tests.support.kubernetes.values import CUDA_IMAGE, FULL, IMAGE, PLAIN
 
 WRITTEN = f"""
@@ -202,12 +203,14 @@ def sized(**change: int) -> Estimate:
 
 def test_workers_do_a_partition_in_about_an_hour() -> None:
     many = ClusterSettings(IMAGE, workers=Workers(at_most=1000))
-    assert workers_for(sized(), many, 1) == 5  # 10,000 Mpx at 1.75 s: 17,500 s
+    hours = sum(stage_cpu_s(stage, 1000, 10_000) for stage in StageName) / TARGET_S
+    assert 2 < hours < 3  # 10,000 Mpx at some .9 s
+    assert workers_for(sized(), many, 1) == 3
     assert workers_for(sized(), many, 5) == 1
     on_gpus = dataclasses.replace(many, gpu=Gpu(count=1, image=CUDA_IMAGE))
     assert workers_for(sized(), on_gpus, 1) == 1  # only tile is left
     threads = ClusterSettings(IMAGE, workers=Workers(at_most=1000, threads=2))
-    assert workers_for(sized(), threads, 1) == 3
+    assert workers_for(sized(), threads, 1) == 2
 
 
 def test_workers_keep_to_their_limits() -> None:
@@ -227,7 +230,8 @@ def test_workers_are_at_least_one_and_within_the_limits(
     workers = workers_for(sized(pixels=pixels, units=units), settings, partitions)
     assert 1 <= workers <= at_most
     assert workers <= max(1, -(-units // partitions))
-    busy_s = pixels / 1e6 * 1.75 / partitions / workers
+    cpu_s = sum(stage_cpu_s(stage, units, pixels / 1e6) for stage in StageName)
+    busy_s = cpu_s / partitions / workers
     assert busy_s <= TARGET_S * 1.001 or workers in (at_most, -(-units // partitions)) or not units
 
 

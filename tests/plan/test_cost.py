@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.domain import Grid, StageName
 from jobs.errors import InputError
-from jobs.plan import Estimate, estimate_plan
+from jobs.plan import Estimate, Running, estimate_plan, rates
 from jobs.plan import cost as bills
-from jobs.plan.cost import DEFAULT_PRICES, Prices, cost_rows, costs, read_prices
+from jobs.plan.cost import (
+    DEFAULT_PRICES,
+    DEFAULT_RUNNING,
+    Prices,
+    commits,
+    cost_rows,
+    costs,
+    read_prices,
+)
 from jobs.plan.estimate import estimate_port
 from tests.support.plans import PORT, make, scene, source
 
@@ -26,11 +36,23 @@ COUNTED = Estimate(
     bytes_fetched=5 * 10**10,
     requests=20_000.0,
     chunks=12_000,
+    ports=10,
+    berths=20,
+    looks=3000,
+    background_pixels=10**9,
+    reread_chunks=2000,
 )
 
 
-def bill(counted: Estimate = COUNTED, prices: Prices = DEFAULT_PRICES) -> dict[str, bills.Cost]:
-    return {line.what: line for line in costs(counted, prices)}
+CPU_LINES = {"tile", "segment", "count visits", "start, commit, publish"}
+
+
+def bill(
+    counted: Estimate = COUNTED,
+    prices: Prices = DEFAULT_PRICES,
+    running: Running = DEFAULT_RUNNING,
+) -> dict[str, bills.Cost]:
+    return {line.what: line for line in costs(counted, prices, running)}
 
 
 def test_the_sum_is_that_of_the_lines_before_it() -> None:
@@ -51,13 +73,14 @@ def test_each_price_moves_its_own_lines() -> None:
     }
     total = {"the run, once"}
     assert moved == {
-        "get_1000": {"read requests"} | total,
-        "put_1000": {"write requests"} | total,
+        "get_1000": {"read requests", "requests to read the archive"} | total,
+        "put_1000": {"write requests", "requests to list the archive"} | total,
         "gb_out": {"bytes read"} | total,
-        "cpu_hour": {"tile", "segment"} | total,
+        "cpu_hour": CPU_LINES | total,
         "gpu_hour": set(),
         "gb_month": {"archive kept, a month"},
         "gpu_megapixels_s": set(),
+        "cpu_factor": set(),
     }
 
 
@@ -70,23 +93,71 @@ def test_a_gpu_is_counted_at_the_rate_its_owner_gives() -> None:
 def test_bytes_and_requests_are_those_of_the_estimate() -> None:
     lines = bill()
     assert lines["read requests"].amount == 20_000
-    written = 12_000 + 1000 * bills.OBJECTS_PER_OVERPASS
-    assert lines["write requests"].amount == pytest.approx(written)
     assert lines["bytes read"].amount == 50
-    assert lines["archive kept, a month"].amount == pytest.approx(1000 / bills.ARCHIVE_RATIO)
-    assert lines["tile"].amount == pytest.approx(bills.TILE_CPU_S)
+    assert lines["archive kept, a month"].amount == pytest.approx(1000 / rates.ARCHIVE_RATIO)
+    tile = rates.stage_cpu_s(StageName.TILE, 1000, 3600)
+    assert lines["tile"].amount == pytest.approx(tile / 3600)
+
+
+def test_every_chunk_is_a_put_and_so_is_what_comes_with_overpass_commit_port_and_run() -> None:
+    run = Running(workers=2, work_s=3000)
+    made = commits(COUNTED, DEFAULT_PRICES, run)
+    assert made == 10 + 3000 / rates.COMMIT_S
+    each = rates.WRITES
+    assert bill(running=run)["write requests"].amount == pytest.approx(
+        12_000
+        + 1000  # objects of vessels
+        + made * each.commit
+        + 10 * each.port
+        + each.part
+        + each.run
+        + rates.BERTHS_WRITES
+        + 3000 / rates.LEASE_S
+    )
+
+
+def test_a_longer_run_commits_more_often_but_never_more_than_it_has_overpasses() -> None:
+    def count(**how: Any) -> float:
+        return commits(COUNTED, DEFAULT_PRICES, Running(**how))
+
+    assert count(workers=1) > count(workers=2) > count(workers=1000) >= COUNTED.ports
+    assert count(workers=1, work_s=10**9) == COUNTED.units
+    assert count(work_s=3000, together=4.0) == 10 + 4 * 3000 / rates.COMMIT_S
+    assert count(work_s=3000, parts=5) == 50 + 3000 / rates.COMMIT_S
+    on_gpus = Prices(gpu_megapixels_s=100.0)
+    assert commits(COUNTED, on_gpus, Running()) < commits(COUNTED, DEFAULT_PRICES, Running())
+
+
+def test_each_part_of_a_backfill_has_starts_of_its_own() -> None:
+    one, three = bill(running=Running(work_s=1)), bill(running=Running(work_s=1, parts=3))
+    more = three["start, commit, publish"].amount - one["start, commit, publish"].amount
+    commits_s = 2 * COUNTED.ports * rates.COMMIT_CPU_S
+    starts_s = 2 * (rates.RUN_CPU_S + 2 * rates.WORKER_CPU_S)
+    assert more * 3600 == pytest.approx(starts_s + commits_s)
+
+
+def test_a_slower_processor_takes_longer_for_everything_and_commits_more_often() -> None:
+    ours, theirs = bill(), bill(prices=Prices(cpu_factor=2.0))
+    for what in ("tile", "segment", "count visits"):
+        assert theirs[what].amount == pytest.approx(2 * ours[what].amount)
+    assert theirs["start, commit, publish"].amount > 2 * ours["start, commit, publish"].amount
+    assert theirs["write requests"].amount > ours["write requests"].amount
+    assert theirs["read requests"] == ours["read requests"]
 
 
 @given(st.integers(1, 1000))
-def test_twice_the_work_is_twice_the_bill(times: int) -> None:
-    many = Estimate(
-        **{
+def test_more_work_adds_to_the_bill_in_proportion(times: int) -> None:
+    def of(times: int) -> tuple[bills.Cost, ...]:
+        sizes = {
             field.name: getattr(COUNTED, field.name) * times
             for field in dataclasses.fields(Estimate)
         }
-    )
-    for one, more in zip(costs(COUNTED), costs(many), strict=True):
-        assert more.amount == pytest.approx(times * one.amount)
+        return costs(Estimate(**sizes))
+
+    for one, two, more in zip(of(1), of(2), of(1 + times), strict=True):
+        added = two.amount - one.amount
+        assert added > 0
+        assert more.amount - one.amount == pytest.approx(times * added)
 
 
 def test_prices_are_read_by_name() -> None:
@@ -131,15 +202,44 @@ def test_whole_blocks_are_fetched() -> None:
     assert small.bytes_fetched <= 50 * 50 * 2 * 4
 
 
-def test_requests_are_a_header_and_the_rows_of_blocks_under_the_window() -> None:
-    grid = PORT.grid
-    rows = (grid.height + 1023) / 1024  # on average over the window's place among the blocks
-    assert estimate_plan(make(scene())).requests == pytest.approx(4 * (1 + rows))
+def placed(row: int, column: int, height: int, width: int) -> Estimate:
+    """The estimate of a port of that size so many pixels from the corner of its scene."""
+    _, _, left, _, _, top = source().transform
+    grid = Grid(PORT.grid.epsg, left + 10 * column, top - 10 * row, width, height)
+    port = dataclasses.replace(PORT, grid=grid)
+    return estimate_port(port, make(scene()).overpasses)
+
+
+@pytest.mark.parametrize(
+    ("row", "height", "rows"),
+    [(0, 1024, 1), (1, 1024, 2), (1023, 2, 2), (1024, 1024, 1), (500, 1600, 3), (10_900, 80, 1)],
+)
+def test_requests_are_a_header_and_the_rows_of_blocks_under_the_window(
+    row: int, height: int, rows: int
+) -> None:
+    assert placed(row, 300, height, 500).requests == 4 * (1 + rows)
+    assert placed(300, row, 500, height).requests == 4 * (1 + 1)  # blocks beside each other
+
+
+def test_a_web_server_is_asked_for_the_size_too() -> None:
     web = {
         band: source(f"https://x.example/{band}.tif") for band in ("blue", "green", "red", "nir")
     }
-    asked_for_the_size = estimate_plan(make(scene(bands=web))).requests
-    assert asked_for_the_size == pytest.approx(4 * (2 + rows))
+    asked = estimate_plan(make(scene(bands=web))).requests
+    assert asked == estimate_plan(make(scene())).requests + 4
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "pixels"),
+    [(0, 0, 1024**2), (1000, 0, 2 * 1024**2), (1000, 1000, 4 * 1024**2)],
+)
+def test_every_block_under_the_window_is_fetched_whole(row: int, column: int, pixels: int) -> None:
+    assert placed(row, column, 500, 500).bytes_fetched == 4 * 2 * pixels
+
+
+def test_blocks_end_with_the_file() -> None:
+    found = placed(10_900, 10_900, 80, 80)  # the last blocks have 740 rows and columns
+    assert found.bytes_fetched == 4 * 2 * 740**2
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def test_a_scheduler_lost_while_visits_are_counted(
     assert (lost.summary.done, lost.summary.pending) == (2, 0)
     assert lost.summary.lost.startswith(f"the cluster was lost: the scheduler at {remote.address}")
     assert [event.name for event in seen][-2:] == [EventName.LOST, EventName.ENDED]
-    assert seen[-1].facts == {"exit": 3, "done": 2}
+    assert seen[-1].facts.items() > {"exit": 3, "done": 2}.items()
+    assert seen[-1].facts.keys() <= {"exit", "done", "cpu_s", "cpu_factor"}
 
 
 @contextmanager

@@ -24,32 +24,39 @@ CORNER = 512
 
 
 def long_plan(
-    folder: Path, archive: str, name: str, months: int, per_month: int, pixels: int
+    folder: Path,
+    archive: str,
+    name: str,
+    months: int,
+    per_month: int,
+    pixels: int,
+    ports: int = PORTS,
 ) -> Plan:
     """``per_month`` overpasses of each port in each month; the files are those of ``imagery``.
 
     ``pixels``: along each side of a port's grid.
     """
     end = date(FIRST.year + (months // 12), months % 12 + 1, 1) - timedelta(days=1)
-    ports = tuple(_port(number, pixels) for number in range(PORTS))
+    places = tuple(_port(number, pixels, ports) for number in range(ports))
     return Plan(
         name=name,
         period=Period(FIRST, end),
         archive=archive,
         model=None,
         sources=(),
-        ports=ports,
+        ports=places,
         overpasses=tuple(
             _overpass(folder, port, moment, number)
-            for port in ports
+            for port in places
             for number, moment in enumerate(_moments(months, per_month))
         ),
     )
 
 
-def _port(number: int, pixels: int) -> Port:
+def _port(number: int, pixels: int, ports: int) -> Port:
     """Spread evenly over the file's blocks, so that their mean is that of all places."""
-    column, row = (CORNER + (2 * n + 1) * BLOCK // PORTS for n in (number, ROWS[number]))
+    column = CORNER + (2 * number + 1) * BLOCK // ports
+    row = CORNER + (2 * ROWS[number % len(ROWS)] + 1) * BLOCK // len(ROWS)
     left, top = GRID.left + 10.0 * column, GRID.top - 10.0 * row
     grid = Grid(GRID.epsg, left, top, pixels, pixels)
     area = box(*transformer(grid.epsg, WGS84).transform_bounds(*grid.bounds))

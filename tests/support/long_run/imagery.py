@@ -73,7 +73,8 @@ class Front(Proxy):
         self.folder = folder
         self.count_lock = threading.Lock()
         self.answered: Counter[str] = Counter()
-        """Requests answered by the server behind, such as ``imagery GET`` and ``archive PUT``."""
+        """Requests answered by the server behind, such as ``imagery GET`` and ``archive PUT``; a
+        GET of the bucket itself is a LIST."""
         self.carried: Counter[str] = Counter()
         """Bytes of their answers, or for PUT and POST of their bodies."""
 
@@ -83,9 +84,11 @@ class Front(Proxy):
             kind, found = "imagery", self._imagery(path, headers, method)
         else:
             kind, found = "archive", super().answer(method, target, headers, body)
+        is_list = method == "GET" and path.strip("/") == BUCKET
+        name = f"{kind} {'LIST' if is_list else method}"
         with self.count_lock:
-            self.answered[f"{kind} {method}"] += 1
-            self.carried[f"{kind} {method}"] += len(body) + len(found.body)
+            self.answered[name] += 1
+            self.carried[name] += len(body) + len(found.body)
         return found
 
     def _imagery(self, path: str, headers: Mapping[str, str], method: str) -> Answer:

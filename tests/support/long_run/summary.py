@@ -107,15 +107,17 @@ def _costs(plan: Mapping[str, float]) -> Iterator[tuple[str, float, Any]]:
     yield "imagery GB", plan["bytes read"], lambda seen: _of(seen, "imagery GET bytes") / 1e9
     yield "archive PUT", plan["write requests"], lambda seen: _of(seen, "archive PUT")
     yield "archive PUT GB", plan["bytes written"], lambda seen: _of(seen, "archive PUT bytes") / 1e9
-    yield "archive GET", 0.0, lambda seen: _of(seen, "archive GET")
-    cpu_s = (plan["tile"] + plan["segment"]) * 3600
+    reads, lists = plan["requests to read the archive"], plan["requests to list the archive"]
+    yield "archive GET, HEAD", reads, lambda seen: _of(seen, "archive GET", "archive HEAD")
+    yield "archive LIST", lists, lambda seen: _of(seen, "archive LIST")
+    cpu_s = (plan["tile"] + plan["segment"] + plan["count visits"]) * 3600
     yield "workers' CPU seconds", cpu_s, lambda seen: _workers_cpu(seen)
     for role in ("nanny", "runner", "scheduler", "submit"):
         yield f"{role} CPU seconds", 0.0, lambda seen, role=role: seen["cpu_s"].get(role, 0.0)
 
 
-def _of(seen: Summary, name: str) -> float:
-    return float(seen["requests"].get(name, 0))
+def _of(seen: Summary, *names: str) -> float:
+    return float(sum(seen["requests"].get(name, 0) for name in names))
 
 
 def _workers_cpu(seen: Summary) -> float:
