@@ -281,6 +281,7 @@ class _Runner:
             without_workers_s=self.run.settings.start_timeout_s,
             within=self.partition.period,
             use_reviews=self.run.use_reviews,
+            keep_counts=True,
         )
 
     @contextmanager

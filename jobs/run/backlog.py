@@ -56,6 +56,9 @@ class RunOptions:
     results, and with them their tag."""
     without_workers_s: float = 300.0
     """Seconds without a worker after which the cluster counts as lost."""
+    keep_counts: bool = False
+    """Whether the visits that were counted at each port stay on the workers until all are, for a
+    run that follows this one: for clusters that outlive a run and are nobody else's."""
 
 
 def work_item(

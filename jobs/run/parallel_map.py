@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
@@ -12,6 +12,7 @@ from distributed import Client, Future, KilledWorker
 from jobs.domain import CPU
 from jobs.run.common_ground import CommonGround, on_common_ground
 from jobs.run.futures import Futures
+from jobs.run.kept_results import KeptResults
 from jobs.run.watchdog import Watchdog
 
 T = TypeVar("T")
@@ -29,9 +30,11 @@ def parallel_map(
     function: Callable[..., T],
     calls: Iterable[tuple[Any, ...]],
     without_workers_s: float = WITHOUT_WORKERS_S,
+    kept: KeptResults | None = None,
 ) -> Iterator[tuple[int, T]]:
     """The number of each call and its result, in order of completion; on workers without a GPU.
 
+    ``kept``: where results are taken from and kept, until all calls have ended.
     Raises what a call raises, SetupError where a worker does not stand on the ground, and
     ClusterLostError where the scheduler is gone or there has been no worker for
     ``without_workers_s``.
@@ -49,11 +52,17 @@ def parallel_map(
         )
 
     futures: Futures[Call, T] = Futures(client, watchdog, lambda call: (CPU,))
-    ended = futures.completed(
-        enumerate(calls), submit, lambda: IN_FLIGHT_PER_THREAD * watchdog.workers.threads
-    )
+    there: Mapping[int, T] = {} if kept is None else kept.take()
+    yield from there.items()
+    rest = (call for call in enumerate(calls) if call[0] not in there)
+    ended = futures.completed(rest, submit, lambda: IN_FLIGHT_PER_THREAD * watchdog.workers.threads)
     for (number, _), future in ended:
-        yield number, _result(future, watchdog)
+        result = _result(future, watchdog)
+        if kept is not None:
+            kept.keep(number, future)
+        yield number, result
+    if kept is not None:
+        kept.drop()
 
 
 def _result(future: Future[T], watchdog: Watchdog) -> T:

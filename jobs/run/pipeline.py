@@ -245,6 +245,7 @@ class _Run:
             state,
             observe,
             without_workers_s=self.options.without_workers_s,
+            keep_counts=self.options.keep_counts,
         )
         self.reviews = publication.reviews
         observe(Event(EventName.STAGE, {"stage": "writing results"}))

@@ -27,6 +27,7 @@ from jobs.domain import (
     Port,
     ReviewSettings,
     Settings,
+    content_id,
 )
 from jobs.plan import Plan
 from jobs.publish import (
@@ -42,6 +43,7 @@ from jobs.run.common_ground import CommonGround, marked
 from jobs.run.counting import READING, STRUCTURE, Tell, heard, tell_nobody, teller
 from jobs.run.events import Event, EventName, Facts, Observer, unobserved
 from jobs.run.identity import JobState, PortState, job_state
+from jobs.run.kept_results import KeptResults
 from jobs.run.parallel_map import WITHOUT_WORKERS_S, parallel_map
 from jobs.run.reviews import PlanDecisions, decisions_of, reviewed_overpasses
 from jobs.run.settings import detector_errors
@@ -208,19 +210,23 @@ def collect(
     observe: Observer = unobserved,
     use_reviews: bool = True,
     without_workers_s: float = WITHOUT_WORKERS_S,
+    keep_counts: bool = False,
 ) -> Publication:
     """The publication of the job as the archive holds it now, with a tag derived from its content.
 
     ``state`` is that of the archive, where it is known already, and then says which decisions of
     reviewers count; else ``use_reviews`` does. ``observe`` hears how far the count is, also from a
-    thread of the client. Raises ClusterLostError where the cluster is lost meanwhile.
+    thread of the client. ``keep_counts``: as in ``RunOptions``. Raises ClusterLostError where the
+    cluster is lost meanwhile.
     """
     basis = basis_of(plan, settings)
     if state is None:
         said = decisions_of(plan, root, use_reviews)
         state = job_state(plan, archives, settings, basis.entries, said)
     with marked(settings, root) as ground:
-        found = _results(plan, state, root, client, basis, observe, ground, without_workers_s)
+        found = _results(
+            plan, state, root, client, basis, observe, ground, without_workers_s, keep_counts
+        )
     _entries(plan, {name for one in found.values() for name in one.tables.visits["visit_id"]})
     counts = state.counts
     observe(Event(EventName.STAGE, {"stage": "linking voyages"}))
@@ -311,6 +317,7 @@ def _results(
     observe: Observer,
     ground: CommonGround,
     without_workers_s: float,
+    keep_counts: bool,
 ) -> dict[str, PortResult]:
     """The results by port id, in the plan's order whichever worker ends first: the sampler of
     voyages gives other numbers for another order.
@@ -327,12 +334,20 @@ def _results(
             (root, port, states[port.id].done, basis, said.by_port.get(port.id, ()), topic)
             for port in seen
         )
-        ended = parallel_map(client, ground, count_port, calls, without_workers_s)
+        kept = KeptResults(client, [_call_id(root, state, port) for port in seen])
+        ended = parallel_map(
+            client, ground, count_port, calls, without_workers_s, kept if keep_counts else None
+        )
         for number, result in ended:
             port = seen[number]
             found[port.id] = result
             observe(_counted(port, result))
     return {port.id: found[port.id] for port in plan.ports}
+
+
+def _call_id(root: Storage, state: JobState, port: Port) -> str:
+    """What the count of a port depends on: the tag stands for all that any result does."""
+    return content_id([root.url, state.tag, port.id], 64)
 
 
 def _counted(port: Port, result: PortResult) -> Event:
