@@ -6,12 +6,11 @@ import ctypes
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import rasterio._base
+from jobs.tile.gdal_c import gdal
 
 HEAD_BYTES = 16 * 1024
 """Read at once when a file is opened, as GDAL does; the header of a COG of 100 km is shorter."""
@@ -32,10 +31,13 @@ class FileBytes(ABC):
     size: int
     """Of the file, in bytes."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, start: bytes | None = None) -> None:
+        """``start``: its first bytes, where they are known."""
         self.size = size
-        head = self._read([(0, min(size, HEAD_BYTES))])[0] if size else b""
-        self._start: bytes | bytearray = head
+        head: bytes | bytearray = b"" if start is None else start
+        if start is None and size:
+            head = self._read([(0, min(size, HEAD_BYTES))])[0]
+        self._start = head
         self._head_reads = 0
 
     def head(self, start: int, length: int) -> bytes:
@@ -53,15 +55,20 @@ class FileBytes(ABC):
         Raises OSError where any of them cannot be read whole.
         """
         read: dict[Range, bytes | bytearray] = {(0, len(self._start)): self._start}
-        joined = _joined([one for one in wanted if sum(one) > len(self._start)])
+        read |= self._kept()
+        joined = _joined([one for one in wanted if not any(_within(one, it) for it in read)])
         if joined:
             read |= zip(joined, self._read(joined), strict=True)
         found = []
         for start, length in wanted:
-            outer = next(o for o in read if o[0] <= start and start + length <= sum(o))
+            outer = next(it for it in read if _within((start, length), it))
             first = start - outer[0]
             found.append(memoryview(read[outer])[first : first + length])
         return found
+
+    def _kept(self) -> Mapping[Range, bytes]:
+        """Ranges that were read before and are kept."""
+        return {}
 
     @abstractmethod
     def _read(self, wanted: Sequence[Range]) -> Sequence[bytes | bytearray]:
@@ -70,6 +77,10 @@ class FileBytes(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release the file."""
+
+
+def _within(one: Range, other: Range) -> bool:
+    return other[0] <= one[0] and sum(one) <= sum(other)
 
 
 def _joined(wanted: Sequence[Range]) -> list[Range]:
@@ -121,31 +132,32 @@ class GdalBytes(FileBytes):
     GDAL's C interface, which has been stable for many years. Raises OSError with GDAL's message.
     """
 
-    def __init__(self, name: str) -> None:
-        gdal = _gdal()
-        gdal.VSIErrorReset()
-        self._handle = gdal.VSIFOpenExL(name.encode(), b"rb", 1)
+    def __init__(self, name: str, start: bytes | None = None) -> None:
+        """``start``: its first bytes, where they are known."""
+        library = gdal()
+        library.VSIErrorReset()
+        self._handle = library.VSIFOpenExL(name.encode(), b"rb", 1)
         if not self._handle:
-            raise OSError(_message(gdal.VSIGetLastErrorMsg) or f"{name} cannot be opened")
+            raise OSError(_message(library.VSIGetLastErrorMsg) or f"{name} cannot be opened")
         try:
-            gdal.VSIFSeekL(self._handle, 0, _SEEK_END)
-            super().__init__(int(gdal.VSIFTellL(self._handle)))
+            library.VSIFSeekL(self._handle, 0, _SEEK_END)
+            super().__init__(int(library.VSIFTellL(self._handle)), start)
         except BaseException:
             self.close()
             raise
 
     def _read(self, wanted: Sequence[Range]) -> list[bytearray]:
-        gdal, number = _gdal(), len(wanted)
-        gdal.CPLErrorReset()
+        library, number = gdal(), len(wanted)
+        library.CPLErrorReset()
         found = [bytearray(length) for _, length in wanted]
         content = [(ctypes.c_char * len(one)).from_buffer(one) for one in found]
         if number == 1:
             # Cached by GDAL, so that a header is read once where GDAL then opens the file.
             (start, length), (only,) = wanted[0], content
-            gdal.VSIFSeekL(self._handle, start, 0)
-            failed = gdal.VSIFReadL(only, 1, length, self._handle) != length
+            library.VSIFSeekL(self._handle, start, 0)
+            failed = library.VSIFReadL(only, 1, length, self._handle) != length
         else:
-            failed = gdal.VSIFReadMultiRangeL(
+            failed = library.VSIFReadMultiRangeL(
                 number,
                 (ctypes.c_void_p * number)(*(ctypes.addressof(one) for one in content)),
                 (ctypes.c_uint64 * number)(*(start for start, _ in wanted)),
@@ -153,14 +165,14 @@ class GdalBytes(FileBytes):
                 self._handle,
             )
         if failed:
-            raise OSError(_message(gdal.CPLGetLastErrorMsg) or "fewer bytes than expected")
+            raise OSError(_message(library.CPLGetLastErrorMsg) or "fewer bytes than expected")
         return found
 
     def close(self) -> None:
         """Close the file."""
         handle, self._handle = self._handle, None
         if handle:
-            _gdal().VSIFCloseL(handle)
+            gdal().VSIFCloseL(handle)
 
 
 def _check_length(content: bytes, length: int) -> None:
@@ -171,36 +183,3 @@ def _check_length(content: bytes, length: int) -> None:
 def _message(call: Any) -> str:
     text: bytes | None = call()
     return "" if text is None else text.decode("utf-8", "replace").strip()
-
-
-@cache
-def reaches_gdal() -> bool:
-    """Whether `GdalBytes` can be used: not where the linker does not find GDAL's functions."""
-    try:
-        _gdal()
-    except (OSError, AttributeError):
-        return False
-    return True
-
-
-@cache
-def _gdal() -> ctypes.CDLL:
-    """The GDAL that rasterio uses: names are looked up in the libraries of its module."""
-    library = ctypes.CDLL(rasterio._base.__file__)
-    handle, offset, size = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t
-    text, number, buffer = ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p
-    for name, result, arguments in (
-        ("VSIErrorReset", None, ()),
-        ("VSIFOpenExL", handle, (text, text, number)),
-        ("VSIGetLastErrorMsg", text, ()),
-        ("VSIFSeekL", number, (handle, offset, number)),
-        ("VSIFTellL", offset, (handle,)),
-        ("VSIFReadL", size, (buffer, size, size, handle)),
-        ("VSIFReadMultiRangeL", number, (number, buffer, buffer, buffer, handle)),
-        ("VSIFCloseL", number, (handle,)),
-        ("CPLErrorReset", None, ()),
-        ("CPLGetLastErrorMsg", text, ()),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library

@@ -25,8 +25,10 @@ from rasterio.session import DummySession
 from jobs.domain import Access, Source, address_fault, web_address
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, gdal_settings, without_query
-from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes, reaches_gdal
+from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes
+from jobs.tile.gdal_c import reaches_gdal
 from jobs.tile.geotiff import BLOCK_LIMIT_BYTES, layout_of
+from jobs.tile.http_bytes import HttpBytes
 from jobs.tile.setup import local_fault
 from jobs.tile.tiled_file import TiledFile
 from jobs.tile.whole_file import copied, ignores_range
@@ -319,7 +321,7 @@ def _settings_to_open(name: str) -> rasterio.Env:
 
 
 def _bytes_of(name: str) -> FileBytes:
-    return DiskBytes(Path(name)) if _is_local(name) else GdalBytes(name)
+    return DiskBytes(Path(name)) if _is_local(name) else HttpBytes.open(name) or GdalBytes(name)
 
 
 def _may_be_tiled(name: str) -> bool:

@@ -232,7 +232,7 @@ def test_signed_files_are_read_with_one_token(signed: Signed, local: Scene) -> N
     assert signed.signatures.refused == 0
 
 
-@pytest.mark.parametrize("requests", [6, 7, 8, 9])
+@pytest.mark.parametrize("requests", [5, 6, 7, 8])
 def test_a_signature_that_expires_in_mid_overpass_is_renewed(
     signed: Signed, local: Scene, requests: int
 ) -> None:
@@ -288,7 +288,7 @@ def test_a_token_service_that_fails_makes_the_scene_unreachable(
 
 
 def test_blocks_in_several_places_of_a_file_are_asked_for_once(root: Path, tmp_path: Path) -> None:
-    """Its size, its header, and all of its blocks: neighbours within 16 kB come as one range."""
+    """Its header, which tells its size, and all its blocks: neighbours within 16 kB are one."""
     values = noise(shape=(700, 1000))
     local = write_band(root / "wide.tif", values)  # 176 blocks, four of them under the port
     with file_server(root) as server:
@@ -298,5 +298,6 @@ def test_blocks_in_several_places_of_a_file_are_asked_for_once(root: Path, tmp_p
         with tile.by_gdal_alone():
             assert_same(found, read_overpass([there], S2, GRID))
     np.testing.assert_array_equal(found.image[0], values[:100, :120])
-    assert asked[:2] == [None, "bytes=0-16383"]
-    assert len(asked) <= 4
+    assert asked[0] == "bytes=0-16383"
+    assert None not in asked
+    assert len(asked) <= 3
