@@ -238,10 +238,9 @@ def _window(source: Source, grid: Grid, sample_bytes: int, other_bands: float) -
 
 def _requests(source: Source, block_rows: int) -> float:
     """For the header and a window across so many rows of blocks; blocks beside each other are one
-    range. For HTTP, GDAL asks for the size first.
+    range.
     """
-    header = 2 if source.href.startswith(("http:", "https:")) else 1
-    return header + block_rows
+    return 1 + block_rows
 
 
 def _touched(span: Span, most: int) -> int:
