@@ -18,6 +18,8 @@ from jobs.run import ExitCode, RunOptions
 
 app = command_app()
 
+RADAR = "sentinel-1-rtc"
+
 
 def _day(text: str) -> date:
     try:
@@ -57,8 +59,8 @@ def simulate(
         list[str] | None,
         typer.Option(
             "--sensor",
-            help="sentinel-2 unless said, or sentinel-1, radar; may be repeated: both see the "
-            "same ships.",
+            help="Whose images: sentinel-2-l2a unless said, landsat-c2-l2 every eight days, or "
+            "sentinel-1-rtc; radar may stand beside another: both see the same ships.",
         ),
     ] = None,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
@@ -67,17 +69,30 @@ def simulate(
     from jobs.simulate import SimulationConfig
 
     defaults = SimulationConfig()
+    first, with_radar = _sensors(sensor or [defaults.sensor])
     config = SimulationConfig(
         seed=seed,
+        sensor=first,
+        with_radar=with_radar,
+        revisit_days=(8,) if first == "landsat-c2-l2" else defaults.revisit_days,
         ports=tuple(port) if port else defaults.ports,
         harbours=harbours,
         start=start or defaults.start,
         days=days,
         cloud_share=cloud,
-        sensors=tuple(sensor) if sensor else defaults.sensors,
     )
     _simulate(config, output)
     out.print(f"now: berthwatch run {output / 'job.yaml'}", highlight=False)
+
+
+def _sensors(names: list[str]) -> tuple[str, bool]:
+    """The sensor, and whether radar looks beside it."""
+    others = [name for name in names if name != RADAR]
+    if len(others) > 1 or len(set(names)) < len(names):
+        raise typer.BadParameter(
+            f"--sensor {', '.join(names)}; expected one, or one and {RADAR} beside it"
+        )
+    return (others or names)[0], RADAR in names and bool(others)
 
 
 def _simulate(config: Any, output: Path) -> None:

@@ -160,9 +160,14 @@ def write_cog(
     grid: Grid,
     step_m: float,
     overviews: str,
-    nodata: float = 0,
+    *,
+    nodata: int = 0,
+    is_point: bool = False,
 ) -> None:
-    """Write pixels (band, y, x) of that size as a cloud-optimised GeoTIFF."""
+    """Write pixels (band, y, x) from the grid's corner on, ``step_m`` apart, with overviews.
+
+    ``is_point``: the file's own coordinates are those of pixels' middles, as in Landsat's files.
+    """
     profile = {
         "driver": "GTiff",
         "count": pixels.shape[0],
@@ -176,6 +181,8 @@ def write_cog(
     with MemoryFile() as memory:
         with memory.open(**profile) as dataset:
             dataset.write(pixels)
+            if is_point:
+                dataset.update_tags(AREA_OR_POINT="Point")
         with memory.open() as dataset, rasterio.Env(GDAL_NUM_THREADS=1):
             copy_raster(
                 dataset,
@@ -263,13 +270,13 @@ def _item(port: str, tile: Tile, raster: Raster, assets: dict[str, Any]) -> dict
 
 
 def _properties(tile: Tile, raster: Raster) -> dict[str, Any]:
-    made = utc_text(tile.generated)
+    made = utc(tile.generated)
     letter, processed = tile.satellite.upper(), f"{tile.generated:%Y%m%dT%H%M%S}"
     start = f"{tile.datastrip_start:%Y%m%dT%H%M%S}"
     imaged = max(int((raster.scl > 0).sum()), 1)
     cloudy = int(np.isin(raster.scl, (8, 9, 10)).sum())
     return {
-        "datetime": utc_text(tile.moment),
+        "datetime": utc(tile.moment),
         "created": made,
         "updated": made,
         "platform": f"sentinel-2{tile.satellite}",
@@ -288,20 +295,25 @@ def _properties(tile: Tile, raster: Raster) -> dict[str, Any]:
     }
 
 
-def utc_text(moment: datetime) -> str:
-    """A time as items have it."""
+def utc(moment: datetime) -> str:
+    """A time as items have it, UTC to the microsecond."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def write_catalog(
-    out: Path, by_collection: Mapping[str, Sequence[Mapping[str, Any]]], seed: int
+    out: Path, titles: Mapping[str, str], items: Sequence[Mapping[str, Any]], seed: int
 ) -> Path:
-    """The catalog and its collections, with relative links; returns the catalog's path."""
+    """The catalog and its collections, with relative links; returns the catalog's path.
+
+    ``titles``: of the collections by id.
+    """
     source = (
         f"Synthetic scenes made by `berthwatch simulate` with seed {seed}; no satellite took them."
     )
-    for id, items in by_collection.items():
-        write_json(out / id / "collection.json", _collection(id, items, source))
+    for id, title in titles.items():
+        own = [item for item in items if item["collection"] == id]
+        document = {**_collection(own, source), "id": id, "title": f"Synthetic {title}"}
+        write_json(out / id / "collection.json", document)
     catalog = {
         "type": "Catalog",
         "stac_version": "1.0.0",
@@ -311,7 +323,7 @@ def write_catalog(
             {"rel": "root", "href": "./catalog.json", "type": "application/json"},
             *(
                 {"rel": "child", "href": f"./{id}/collection.json", "type": "application/json"}
-                for id in by_collection
+                for id in titles
             ),
         ],
     }
@@ -319,13 +331,7 @@ def write_catalog(
     return out / "catalog.json"
 
 
-TITLES = {
-    COLLECTION: "Synthetic Sentinel-2 Level-2A",
-    "sentinel-1-rtc": "Synthetic Sentinel-1, radiometrically terrain-corrected",
-}
-
-
-def _collection(id: str, items: Sequence[Mapping[str, Any]], source: str) -> dict[str, Any]:
+def _collection(items: Sequence[Mapping[str, Any]], source: str) -> dict[str, Any]:
     times = sorted(item["properties"]["datetime"] for item in items)
     boxes = np.array([item["bbox"] for item in items])
     extent = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
@@ -340,8 +346,8 @@ def _collection(id: str, items: Sequence[Mapping[str, Any]], source: str) -> dic
         "type": "Collection",
         "stac_version": "1.0.0",
         "stac_extensions": [],
-        "id": id,
-        "title": TITLES[id],
+        "id": "",
+        "title": "",
         "description": source,
         "license": "CC0-1.0",
         "extent": {

@@ -10,8 +10,9 @@ import numpy as np
 from jobs.domain import Period, check_days, content_id, today_utc
 from jobs.errors import InputError
 
-SIMULATED = ("sentinel-2", "sentinel-1")
-"""Families of sensors that can be simulated."""
+RADAR = "sentinel-1-rtc"
+SENSORS = ("sentinel-2-l2a", "landsat-c2-l2", RADAR)
+"""Sensors whose images can be made."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class SimulationConfig:
 
     seed: int = 1
     """Of every random generator."""
+    sensor: str = "sentinel-2-l2a"
+    """Whose images are made; one of ``SENSORS``."""
     ports: tuple[str, ...] = ("RUVYP", "KPCHO")
     """Bundled ids or GeoJSON files. Passes over the first port are two overlapping tiles, one of
     them reprocessed; of those over the others every fourth ends at the swath's edge."""
@@ -41,20 +44,16 @@ class SimulationConfig:
     """Share of tankers that sail on to another simulated port's oil terminal."""
     margin_m: float = 200.0
     """Margin of the images around the port's area."""
-    sensors: tuple[str, ...] = ("sentinel-2",)
-    """What looks: ``sentinel-2``, ``sentinel-1``, or both on the same ships."""
+    with_radar: bool = False
+    """Make Sentinel-1's images of the same ships too."""
     neighbour_zone: bool = False
     """Deliver the second tile of the first port's first pass in the next UTM zone."""
 
     def __post_init__(self) -> None:
         if not self.ports or self.days < 1 or min(self.revisit_days, default=0) < 1:
             raise InputError("a simulation needs a port, at least one day and revisits of 1 day up")
-        unknown = [name for name in self.sensors if name not in SIMULATED]
-        if unknown or not self.sensors or len(set(self.sensors)) < len(self.sensors):
-            raise InputError(
-                f"a simulation by {', '.join(self.sensors) or 'no sensor'}; expected "
-                f"{' or '.join(SIMULATED)}, each once"
-            )
+        if self.sensor not in SENSORS:
+            raise InputError(f"sensor {self.sensor!r}; expected one of {', '.join(SENSORS)}")
         if not 0 <= self.cloud_share < 1:
             raise InputError(f"cloud_share {self.cloud_share}; expected 0 up to, not including, 1")
         if self.visits_per_week <= 0 or self.median_dwell_days <= 0 or self.margin_m < 0:
@@ -62,6 +61,16 @@ class SimulationConfig:
                 "visits_per_week and median_dwell_days must be above 0, margin_m not below"
             )
         check_days(self.period, today_utc())  # the job file beside the catalog must be lawful
+
+    @property
+    def optical(self) -> str | None:
+        """The optical sensor; None where radar alone looks."""
+        return None if self.sensor == RADAR else self.sensor
+
+    @property
+    def radar(self) -> bool:
+        """Whether radar looks."""
+        return self.with_radar or self.sensor == RADAR
 
     @property
     def period(self) -> Period:

@@ -10,10 +10,12 @@ from typing import Any
 
 from jobs.domain import bundled_ports, load_port, port_geojson
 from jobs.errors import InputError
-from jobs.simulate.catalog import COLLECTION, cut, encode, write_catalog, write_item
+from jobs.simulate.catalog import write_catalog
 from jobs.simulate.layouts import lay_out
 from jobs.simulate.moorings import Harbour, harbour
-from jobs.simulate.passes import Pass, deliver, passes
+from jobs.simulate.passes import Pass, passes
+from jobs.simulate.products import PRODUCTS, RADAR_TITLE, Product
+from jobs.simulate.radar.items import COLLECTION as RADAR_COLLECTION
 from jobs.simulate.radar.port_images import image_by_radar
 from jobs.simulate.scenery import Scenery, draw_scenery
 from jobs.simulate.settings import SimulationConfig, rng_for
@@ -71,11 +73,12 @@ def simulate_archive(
     for index, each in enumerate(harbours):
         progress(f"{each.port.id}: drawing the port")
         scenery = draw_scenery(each, config.seed)
-        if "sentinel-2" in config.sensors:
-            found = _image_port(config, index, each, scenery, stays, out, progress)
+        if config.optical is not None:
+            product = PRODUCTS[config.optical]
+            found = _image_port(config, product, index, each, scenery, stays, out, progress)
             write_labels(out, each.port.id, [row for part in found for row in part.labels])
             outputs.extend(found)
-        if "sentinel-1" in config.sensors:
+        if config.radar:
             looks = image_by_radar(config, each, scenery, stays, out, progress)
             outputs.extend(_PassOutput((item,), tuple(rows), ()) for item, rows in looks)
     return _finish(config, harbours, stays, outputs, out)
@@ -96,6 +99,7 @@ def _populate(config: SimulationConfig) -> tuple[list[Harbour], tuple[Stay, ...]
 
 def _image_port(
     config: SimulationConfig,
+    product: Product,
     index: int,
     where: Harbour,
     scenery: Scenery,
@@ -103,10 +107,10 @@ def _image_port(
     out: Path,
     progress: Callable[[str], None],
 ) -> list[_PassOutput]:
-    (out / COLLECTION).mkdir(parents=True, exist_ok=True)
+    (out / product.collection).mkdir(parents=True, exist_ok=True)
     outputs = []
     for each in passes(config, where):
-        outputs.append(_image_pass(config, index, where, scenery, stays, each, out))
+        outputs.append(_image_pass(config, product, index, where, scenery, stays, each, out))
         cover = outputs[-1].items[0]["properties"]["eo:cloud_cover"]
         progress(f"{where.port.id}: {each.moment:%Y-%m-%d %H:%M} UTC, {cover:.0f} % cloud")
     return outputs
@@ -114,6 +118,7 @@ def _image_port(
 
 def _image_pass(
     config: SimulationConfig,
+    product: Product,
     index: int,
     where: Harbour,
     scenery: Scenery,
@@ -130,20 +135,19 @@ def _image_pass(
     seen = view(scenery, grid, weather, ships, each.moment, rng)
     scl = classify(seen, scenery)
     # the first port's pass comes as two tiles; a random harbour's as one
-    tiles = deliver(config, index + bool(config.harbours), where, each)
+    tiles = product.tiles(config, index + bool(config.harbours), where, each)
+    folder = out / product.collection
     items = tuple(
-        write_item(
-            out / COLLECTION,
-            port,
-            tile,
-            cut(encode(seen.reflectance, scl, grid, tile.baseline), tile),
-        )
-        for tile in tiles
+        product.write_item(folder, port, tile, seen.reflectance, scl, grid) for tile in tiles
     )
     current = tiles[:2]  # a superseded product shows the same as its successor
     labels = (row for tile in current for row in label_rows(port, grid, tile, ships, seen))
     return _PassOutput(
-        items, tuple(vessel_rows(port, each, grid, current, ships, seen)), tuple(labels)
+        items,
+        tuple(
+            vessel_rows(port, each, product.platform(each.satellite), grid, current, ships, seen)
+        ),
+        tuple(labels),
     )
 
 
@@ -157,12 +161,10 @@ def _finish(
     items = [item for part in outputs for item in part.items]
     vessels = [row for part in outputs for row in part.vessels]
     write_truth(out, visit_rows(stays), vessels)
-    by_collection: dict[str, list[dict[str, Any]]] = {}
-    for item in items:
-        by_collection.setdefault(item["collection"], []).append(item)
-    job = _write_job(config, harbours, list(by_collection), out)
+    titles = _titles(config)
+    job = _write_job(config, harbours, list(titles), out)
     return SimulationSummary(
-        catalog=write_catalog(out, by_collection, config.seed),  # last: it says that all is there
+        catalog=write_catalog(out, titles, items, config.seed),  # last: it says that all is there
         job=job,
         ports=len(harbours),
         overpasses=len(outputs),
@@ -171,6 +173,13 @@ def _finish(
         vessels=len(vessels),
         size_bytes=sum(a["file:size"] for item in items for a in item["assets"].values()),
     )
+
+
+def _titles(config: SimulationConfig) -> dict[str, str]:
+    """Titles of the collections, by id."""
+    product = None if config.optical is None else PRODUCTS[config.optical]
+    found = {} if product is None else {product.collection: product.title}
+    return {**found, **({RADAR_COLLECTION: RADAR_TITLE} if config.radar else {})}
 
 
 def _write_job(

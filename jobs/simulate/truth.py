@@ -112,7 +112,13 @@ def visit_rows(stays: Sequence[Stay]) -> list[VisitRow]:
 
 
 def vessel_rows(
-    port: str, each: Pass, grid: Grid, tiles: Sequence[Tile], ships: Sequence[Pose], seen: View
+    port: str,
+    each: Pass,
+    platform: str,
+    grid: Grid,
+    tiles: Sequence[Tile],
+    ships: Sequence[Pose],
+    seen: View,
 ) -> list[VesselRow]:
     """A row for every ship of one pass, visible or not."""
     rows = []
@@ -120,18 +126,24 @@ def vessel_rows(
         shares = [visible_share(pose, stamp, seen.opacity, grid, [tile]) for tile in tiles]
         items = [tile.item_id for tile, share in zip(tiles, shares, strict=True) if share > 0]
         share = visible_share(pose, stamp, seen.opacity, grid, tiles)
-        rows.append(_vessel_row(port, each, grid, pose, items, share))
+        rows.append(_vessel_row(port, each, platform, grid, pose, items, share))
     return rows
 
 
 def _vessel_row(
-    port: str, each: Pass, grid: Grid, pose: Pose, items: list[str], share: float
+    port: str,
+    each: Pass,
+    platform: str,
+    grid: Grid,
+    pose: Pose,
+    items: list[str],
+    share: float,
 ) -> VesselRow:
     lon, lat = transformer(grid.epsg, WGS84).transform(pose.x, pose.y)
     return VesselRow(
         port=port,
         overpass_utc=iso(each.moment),
-        platform=f"sentinel-2{each.satellite}",
+        platform=platform,
         items=";".join(items),
         ship_id=pose.ship.id,
         type=pose.ship.type.value,

@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import Polygon, mapping
 
 from jobs.domain import WGS84, Grid, transformer
-from jobs.simulate.catalog import COG_TYPE, utc_text, write_cog, write_json
+from jobs.simulate.catalog import COG_TYPE, utc, write_cog, write_json
 from jobs.simulate.radar.passes import RadarPass
 from jobs.simulate.radar.response import Plane
 
@@ -91,7 +91,7 @@ def _item(
     ]
     left, bottom, right, top = grid.bounds
     properties = {
-        "datetime": utc_text(each.moment),
+        "datetime": utc(each.moment),
         "platform": f"SENTINEL-1{each.satellite.upper()}",
         "constellation": "Sentinel-1",
         "proj:epsg": grid.epsg,

@@ -1,0 +1,67 @@
+"""What the sensors' archives of a simulation differ in: delivery, files, items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.domain import Grid
+from jobs.simulate import catalog, landsat
+from jobs.simulate.moorings import Harbour
+from jobs.simulate.passes import Pass, Tile, deliver
+from jobs.simulate.settings import SimulationConfig
+
+
+@dataclass(frozen=True)
+class Product:
+    """The images of one sensor."""
+
+    collection: str
+    title: str
+    platform: Callable[[str], str]
+    """Of a pass's satellite, ``a`` or ``b``."""
+    tiles: Callable[[SimulationConfig, int, Harbour, Pass], tuple[Tile, ...]]
+    """Those of one pass over the config's port of that index."""
+    write_item: Callable[
+        [Path, str, Tile, NDArray[np.float32], NDArray[np.uint8], Grid], dict[str, Any]
+    ]
+    """Writes a tile of reflectance (band, y, x) and scene classification on a grid."""
+
+
+def _write_sentinel_2(
+    folder: Path,
+    port: str,
+    tile: Tile,
+    reflectance: NDArray[np.float32],
+    scl: NDArray[np.uint8],
+    window: Grid,
+) -> dict[str, Any]:
+    whole = catalog.encode(reflectance, scl, window, tile.baseline)
+    return catalog.write_item(folder, port, tile, catalog.cut(whole, tile))
+
+
+PRODUCTS: Mapping[str, Product] = {
+    "sentinel-2-l2a": Product(
+        catalog.COLLECTION,
+        "Sentinel-2 Level-2A",
+        lambda satellite: f"sentinel-2{satellite}",
+        deliver,
+        _write_sentinel_2,
+    ),
+    "landsat-c2-l2": Product(
+        landsat.COLLECTION,
+        "Landsat Collection 2 Level-2",
+        landsat.platform,
+        landsat.tiles,
+        landsat.write_item,
+    ),
+}
+"""By sensor."""
+
+RADAR_TITLE = "Sentinel-1, radiometrically terrain-corrected"
+"""Of the radar's collection."""
