@@ -96,11 +96,11 @@ class DetectorError:
     """Empty berths, or square kilometres, from which the false alarms are estimated."""
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """What the images hold that the network is for, as archives name it."""
-        return ("reflectance", "true_colour")
+    def measured_at(self) -> str:
+        """What the ports are, in words."""
+        return "ports the network had not seen"
 
     @property
-    def source(self) -> str:
-        """On what it was measured, in words."""
-        return f"{self.ships} ships at {self.ports} ports the network had not seen"
+    def sensor(self) -> str:
+        """Empty: of the imagery that networks are measured on."""
+        return ""

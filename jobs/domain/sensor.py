@@ -116,6 +116,25 @@ class OneFile:
 
 
 @dataclass(frozen=True)
+class SensorErrors:
+    """Errors of the detector on a sensor's images at one kind of place, as measured; the
+    words are those of ``models.config.DetectorError``.
+    """
+
+    sensor: str
+    place: str
+    measured_at: str
+    """What the ports are, in words."""
+    recall: float
+    recall_sd: float
+    recall_slope: float
+    false_alarms: float
+    false_alarms_sd: float
+    ports: int
+    ships: int
+
+
+@dataclass(frozen=True)
 class Sensor:
     """One kind of imagery."""
 
@@ -152,6 +171,9 @@ class Sensor:
     """Number of pixels without data, where the item does not tell; None where there is none."""
     by_baseline: bool = False
     """Sentinel-2's rules: the offset depends on the processing baseline."""
+    errors: tuple[SensorErrors, ...] | None = ()
+    """Of the packaged network on its images, or of the radar detector; none where nobody measured them. None: those that
+    each weights file holds are of such images."""
     definition: str = ""
     """JSON of the file of one's own that it was read from; empty for one of ours."""
 

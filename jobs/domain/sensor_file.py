@@ -23,6 +23,7 @@ from jobs.domain.sensor import (
     Mask,
     OneFile,
     Sensor,
+    SensorErrors,
 )
 from jobs.domain.text_file import read_text
 from jobs.domain.types import Encoding, Json, Quality
@@ -30,6 +31,9 @@ from jobs.domain.yaml_reader import Fields, YamlReader
 
 BY_BASELINE = "by processing baseline"
 """In place of an offset: Sentinel-2's rule."""
+
+OF_THE_WEIGHTS = "of the weights"
+"""In place of error rates: a network is measured on this sensor."""
 
 TYPES = ("uint8", "uint16")
 """Sample types of files that are read."""
@@ -80,7 +84,7 @@ class _SensorReader(YamlReader):
             root,
             "the sensor",
             required=("name", "title", "attribution", "bands", "files"),
-            optional=("group", "values", "one_file", "mask", *self._of_ours()),
+            optional=("group", "values", "one_file", "mask", "errors", *self._of_ours()),
         )
         name = self._word(fields["name"], "name")
         encoding = QUANTITIES["reflectance"]
@@ -95,6 +99,7 @@ class _SensorReader(YamlReader):
             mask=self._mask(fields["mask"], "mask") if "mask" in fields else None,
             **self.given(fields, ("collections", "platforms"), self._texts),
             only_platforms="only_platforms" in fields,
+            errors=self._errors(fields["errors"], name) if "errors" in fields else (),
             **self._bands(fields),
             **self._numbers(root, fields, encoding),
             definition=self._definition(text) if self.is_own else "",
@@ -191,6 +196,28 @@ class _SensorReader(YamlReader):
             **self.given(fields, ("classes",), self._classes),
             **self.given(fields, ("bits",), self._bits),
         )
+
+    def _errors(self, node: yaml.Node, sensor: str) -> tuple[SensorErrors, ...] | None:
+        """Error rates by kind of place, or that those of a weights file hold."""
+        if not self.is_own and isinstance(node, yaml.ScalarNode) and node.value == OF_THE_WEIGHTS:
+            return None
+        fields = self.fields(node, "errors", optional=("berth", "anchorage"))
+        return tuple(self._errors_at(sensor, place, value) for place, value in fields.items())
+
+    def _errors_at(self, sensor: str, place: str, node: yaml.Node) -> SensorErrors:
+        rates, counts = ("recall", "false_alarms"), ("ports", "ships")
+        spreads = ("recall_sd", "recall_slope", "false_alarms_sd")
+        names = (*rates, *spreads, *counts, "measured_at")
+        fields = self.fields(node, f"errors at a {place}", required=names)
+        expected = "a number above 0 and below 1"
+        found: dict[str, Any] = {
+            name: float(self.number(fields[name], name, expected, lambda n: 0 < n < 1))
+            for name in rates
+        }
+        found |= {name: self._positive(fields[name], name) for name in spreads}
+        found |= {name: self.whole(fields[name], name, 1) for name in counts}
+        found["measured_at"] = self.text(fields["measured_at"], "measured_at")
+        return SensorErrors(sensor, place, **found)
 
     def _classes(self, node: yaml.Node, what: str) -> tuple[tuple[int, Quality], ...]:
         found: dict[int, Quality] = {}

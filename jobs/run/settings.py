@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.domain import Settings, code_version
+from jobs.domain import SENSORS, Settings, code_version
 from jobs.errors import InputError
 from jobs.plan import Plan
-from jobs.segment import RADAR_ERRORS
 from models.weights import load_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -38,7 +37,15 @@ def errors_behind(digest: str, model: str | None) -> tuple[MeasuredError, ...]:
 
 
 def detector_errors(model: str | None) -> tuple[MeasuredError, ...]:
-    """The measured errors at each kind of place: the network's, from its weights, where they have
-    any, and the radar detector's.
+    """The measured errors at each kind of place: the network's, from its weights and, where they
+    were measured for this network, from the files of sensors; of a radar, which needs no network,
+    always from its file.
     """
-    return (*load_weights(model).detector_errors, *RADAR_ERRORS)
+    others = (
+        error
+        for sensor in SENSORS.values()
+        # those in our files are of the packaged network
+        if model is None or sensor.definition or sensor.is_radar
+        for error in sensor.errors or ()
+    )
+    return (*load_weights(model).detector_errors, *others)

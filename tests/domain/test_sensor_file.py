@@ -117,3 +117,21 @@ files: {type: uint8, nodata: 0}
     assert (found.scale, found.encoding.dtype, found.mask) == (1 / 255, "uint8", None)
     with pytest.raises(InputError, match="bands of one_file lacks blue"):
         read(tmp_path, text.replace("green, blue]}", "green]}"))
+
+
+RATES = "recall: 0.4, recall_sd: 1, recall_slope: 1.5, false_alarms: 0.01, false_alarms_sd: 2"
+
+
+def test_error_rates_may_be_told_of_ones_own_sensor(tmp_path: Path) -> None:
+    told = f"errors: {{berth: {{{RATES}, ports: 3, ships: 90, measured_at: my ports}}}}\n"
+    assert read(tmp_path).errors == ()
+    found = read(tmp_path, MINE + told).errors
+    assert found is not None
+    (error,) = found
+    assert (error.sensor, error.place, error.recall, error.ships) == ("my-camera", "berth", 0.4, 90)
+    with pytest.raises(InputError, match=r"line 7: recall is '40'; expected a number above 0"):
+        read(tmp_path, MINE + told.replace("0.4", "40"))
+    with pytest.raises(InputError, match="errors at a berth lacks ports, ships, measured_at"):
+        read(tmp_path, f"{MINE}errors: {{berth: {{{RATES}}}}}\n")
+    with pytest.raises(InputError, match="errors is 'of the weights'"):
+        read(tmp_path, MINE + "errors: of the weights\n")

@@ -44,8 +44,8 @@ class Error:
     false_alarms_sd: float = 0.5
     ports: int = 10
     ships: int = 100
-    values: tuple[str, ...] = ("reflectance",)
-    source: str = "100 ships"
+    sensor: str = ""
+    measured_at: str = "ports the network had not seen"
 
 
 ERRORS = (Error(BERTH), Error(ANCHORAGE, recall=0.9))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from jobs.domain import BerthKind
+from jobs.domain import SENSORS, BerthKind
 from jobs.errors import InputError
 
 REFERENCE_LENGTH_M = 100.0
@@ -60,10 +60,17 @@ and .0004 to .3 false alarms per look at an empty berth. Wide, so that the looks
 
 
 class MeasuredError(Protocol):
-    """Errors of a network at one kind of place; a weights file has one for each."""
+    """Errors of a network at one kind of place; a weights file has one for each.
+
+    ``sensor`` is empty for those of a weights file: they are of the sensors whose own files say so.
+    """
 
     @property
+    def sensor(self) -> str: ...
+    @property
     def place(self) -> str: ...
+    @property
+    def measured_at(self) -> str: ...
     @property
     def recall(self) -> float: ...
     @property
@@ -78,13 +85,6 @@ class MeasuredError(Protocol):
     def ports(self) -> int: ...
     @property
     def ships(self) -> int: ...
-    @property
-    def values(self) -> tuple[str, ...]:
-        """What the images hold that it was measured on, as ``Encoding.variable``."""
-
-    @property
-    def source(self) -> str:
-        """On what it was measured, in words."""
 
 
 def place_of(kind: BerthKind) -> str:
@@ -95,13 +95,14 @@ def place_of(kind: BerthKind) -> str:
 def detectors_for(errors: Iterable[MeasuredError], sensor: str, place: str) -> Detector:
     """The errors at one kind of place as measured, or UNKNOWN's where they were not.
 
-    They hold for the imagery that the network was measured on: for another sensor, give none.
+    Errors that name another sensor are not this one's, nor are a weights file's those of a sensor
+    that networks are not measured on.
     Raises InputError for a place that is neither BERTH nor ANCHORAGE.
     """
     if place not in UNKNOWN:
         raise InputError(f"a place {place!r} was found; expected {' or '.join(UNKNOWN)}")
     for error in errors:
-        if error.place == place:
+        if error.place == place and _is_of(error, sensor):
             return Detector(
                 sensor=sensor,
                 recall=error.recall,
@@ -109,6 +110,12 @@ def detectors_for(errors: Iterable[MeasuredError], sensor: str, place: str) -> D
                 recall_slope=error.recall_slope,
                 false_alarms=error.false_alarms,
                 false_alarms_sd=error.false_alarms_sd,
-                source=error.source,
+                source=f"{error.ships} ships at {error.ports} {error.measured_at}",
             )
     return replace(UNKNOWN[place], sensor=sensor)
+
+
+def _is_of(error: MeasuredError, sensor: str) -> bool:
+    """Whether the errors are those on a sensor's images; a name of a simulation is any sensor's."""
+    known = SENSORS.get(sensor)
+    return error.sensor == sensor or (not error.sensor and (known is None or known.errors is None))

@@ -1,12 +1,13 @@
 """The detector's figures, and where a berth's come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from jobs.domain import BerthKind
+from jobs.domain import SENSORS, BerthKind
 from jobs.errors import InputError
+from jobs.run.settings import detector_errors
 from jobs.visits.occupancy.detector import (
     ANCHORAGE,
     BERTH,
@@ -15,6 +16,7 @@ from jobs.visits.occupancy.detector import (
     detectors_for,
     place_of,
 )
+from models.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,8 @@ class Error:
     false_alarms_sd: float = 0.6
     ports: int = 10
     ships: int = 180
-    values: tuple[str, ...] = ("reflectance",)
-
-    @property
-    def source(self) -> str:
-        return f"{self.ships} ships at {self.ports} ports"
+    sensor: str = ""
+    measured_at: str = "ports the network had not seen"
 
 
 def test_recall_at_the_reference_length_is_the_stated_one_and_grows() -> None:
@@ -69,3 +68,19 @@ def test_a_place_that_is_none_is_refused() -> None:
 def test_only_anchorages_are_anchorages() -> None:
     assert {kind for kind in BerthKind if place_of(kind) == ANCHORAGE} == {BerthKind.ANCHORAGE}
     assert place_of(BerthKind.OIL_TERMINAL) == BERTH
+
+
+def test_a_weights_files_errors_are_not_those_of_a_sensor_it_was_not_measured_on() -> None:
+    """Of Sentinel-2, and of names that only a simulation has; a sensor's own come first."""
+    weights = load_weights(None).detector_errors
+    (berth,) = (error for error in weights if error.place == BERTH)
+    assert detectors_for(weights, "sentinel-2-l2a", BERTH).recall == berth.recall
+    assert detectors_for(weights, "a simulation's", BERTH).recall == berth.recall
+    assert detectors_for(weights, "landsat-c2-l2", BERTH) == replace(
+        UNKNOWN[BERTH], sensor="landsat-c2-l2"
+    )
+    both = detector_errors(None)
+    (own,) = (e for e in SENSORS["landsat-c2-l2"].errors or () if e.place == BERTH)
+    assert detectors_for(both, "landsat-c2-l2", BERTH).recall == own.recall
+    assert detectors_for(both, "sentinel-2-l2a", BERTH).recall == berth.recall
+    assert own.recall < berth.recall
