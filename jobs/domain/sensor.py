@@ -41,7 +41,7 @@ QUANTITIES: Mapping[str, Encoding] = {
         0.01,
         -60.0,
         "radar backscatter gamma nought, terrain-corrected, in decibels",
-        units="dB",
+        units="0.1 lg(re 1)",  # decibel as UDUNITS spells it
         values="-35 to 30; calm water -30 to -20, ships above 0",
     ),
 }
@@ -172,8 +172,8 @@ class Sensor:
     by_baseline: bool = False
     """Sentinel-2's rules: the offset depends on the processing baseline."""
     errors: tuple[SensorErrors, ...] | None = ()
-    """Of the packaged network on its images, or of the radar detector; none where nobody measured them. None: those that
-    each weights file holds are of such images."""
+    """Of the packaged network on its images, or of the radar detector; none where nobody measured
+    them. None: those that each weights file holds are of such images."""
     definition: str = ""
     """JSON of the file of one's own that it was read from; empty for one of ours."""
 

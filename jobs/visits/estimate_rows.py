@@ -15,6 +15,7 @@ from jobs.visits.berth_models import Fit, PlacePosterior, refit
 from jobs.visits.cargo import StayVolumes, barrels_in
 from jobs.visits.columns import frame
 from jobs.visits.occupancy.berth import BerthPosterior
+from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.draws import StayDraws, credible
 from jobs.visits.schema import ESTIMATED_VISIT_COLUMNS, PortTables
 
@@ -46,7 +47,7 @@ def berth_row(
         "dwell_prior_source": posterior.fit.prior.source,
         "dwell_learned": learned(posterior.fit),
         "dwell_share": explained(posterior.dwell, visits),
-        "recall_source": posterior.fit.detectors[busiest].source,
+        "recall_source": sources_of(posterior.fit.detectors, busiest),
         "effective_points": posterior.fit.sampled.effective,
         "agreement": posterior.agreement(settings.seed) if len(panel) else np.nan,
         "geometry": berth.polygon.representative_point(),
@@ -63,6 +64,14 @@ def berth_row(
         changed = other.posterior(chosen, settings.seed).draws.arrivals(whole)[:, 0]
         row |= mean_and_interval(f"visits_{name}_dwell", changed)
     return row
+
+
+def sources_of(detectors: Sequence[Detector], first: int) -> str:
+    """Where the recall of the first comes from, and with other sources those of all sensors."""
+    ordered = [detectors[first], *(each for n, each in enumerate(detectors) if n != first)]
+    if len({each.source for each in ordered}) == 1:
+        return ordered[0].source
+    return "; ".join(f"of {each.sensor}: {each.source}" for each in ordered)
 
 
 def barrels_row(volumes: Sequence[StayVolumes], berth: Berth) -> Row:

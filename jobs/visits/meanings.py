@@ -319,7 +319,10 @@ ESTIMATE_MEANINGS: Meanings = {
             strict=True,
         )
     ),
-    "recall_source": Meaning("where the recall believed before any look comes from, in words"),
+    "recall_source": Meaning(
+        "where the recall believed before any look comes from, in words; of several kinds of "
+        "sensors each, first the one with the most looks, whose recall the other columns hold"
+    ),
     "effective_points": Meaning(
         "effective sample size of the parameters", "1", source="adaptive importance sampling"
     ),

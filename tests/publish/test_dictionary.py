@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import zarr
 from jobs.ais.schema import AIS_TABLES
 from jobs.archive.meanings import VARIABLES
 from jobs.cli.columns import every_section
-from jobs.domain import Meaning
+from jobs.domain import BUNDLED, Meaning
 from jobs.publish.dictionary import (
     Section,
     data_dictionary,
@@ -30,7 +31,7 @@ from jobs.publish.write import publish
 from jobs.storage import LocalFolder
 from jobs.visits import HISTORIES_TABLE, PUBLISHED, SERIES
 from jobs.visits.columns import PublishedTable
-from tests.archive.test_archive import archive
+from tests.archive.test_archive import archive, passes
 from tests.archive.test_packing import with_true_colour
 from tests.support.factories import make_publication
 from tests.support.places import ROOT
@@ -142,6 +143,10 @@ def test_the_series_say_it_too(folder: Path) -> None:
 
 def test_the_archive_says_it_too_and_has_these_types(tmp_path: Path) -> None:
     found = with_true_colour(archive(tmp_path))
+    of_each = [
+        replace(one, id=f"{name}-{one.id}", sensor=name) for name in BUNDLED for one in passes(0)
+    ]
+    found.ensure(of_each)
     root = zarr.open_group(found.store(), mode="r")
     sections = by_name(data_dictionary())
     for name, section in sections.items():

@@ -124,7 +124,7 @@ def test_the_archive_has_backscatter_in_decibels_and_the_orbit(world):
     radar = tree["sentinel-1"]
     assert radar.backscatter_db.dims == ("time", "band", "y", "x")
     assert radar.band.values.tolist() == ["vv", "vh"]
-    assert radar.backscatter_db.attrs["units"] == "dB"
+    assert radar.backscatter_db.attrs["units"] == "0.1 lg(re 1)"
     assert radar.backscatter_db.dtype == np.float32
     item = radar_items(world)[0]
     with rasterio.open(world / "sentinel-1-rtc" / item["id"] / "iw-vv.rtc.tiff") as file:

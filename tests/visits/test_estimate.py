@@ -12,7 +12,8 @@ from jobs.domain import BerthKind, Dwell, EstimateSettings, Period, Quality
 from jobs.visits.berth_models import berth_prior, queue_prior
 from jobs.visits.cargo import Cargo, CargoEntry
 from jobs.visits.estimate import estimate_port, with_estimates
-from jobs.visits.occupancy.detector import ANCHORAGE, BERTH
+from jobs.visits.estimate_rows import sources_of
+from jobs.visits.occupancy.detector import ANCHORAGE, BERTH, UNKNOWN
 from jobs.visits.panels import area_km2, detector_at, panel_of
 from jobs.visits.schema import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
 from jobs.visits.tables import port_tables
@@ -106,6 +107,23 @@ def test_false_alarms_grow_with_the_place(tables):
     assert at_roads.false_alarms == pytest.approx(0.02 * area_km2(roads))
     assert coal.capacity == 2
     assert detector_at(coal, "sentinel-2-l2a", ERRORS).false_alarms == pytest.approx(0.04)
+
+
+def test_each_sensor_has_the_errors_of_its_own_detector(tables):
+    radar = Error(BERTH, recall=0.6, sensor="sentinel-1-rtc", measured_at="simulated harbours")
+    oil = berth(tables, "oil-1")
+    optical, by_radar = (
+        detector_at(oil, sensor, (*ERRORS, radar))
+        for sensor in ("sentinel-2-l2a", "sentinel-1-rtc")
+    )
+    assert (optical.recall, by_radar.recall) == (ERRORS[0].recall, 0.6)
+    assert detector_at(oil, "sentinel-1-rtc", ERRORS).source == UNKNOWN[BERTH].source
+    both = sources_of((by_radar, optical), 1)
+    assert both == (
+        "of sentinel-2-l2a: 100 ships at 10 ports the network had not seen; "
+        "of sentinel-1-rtc: 100 ships at 10 simulated harbours"
+    )
+    assert sources_of((optical, optical), 0) == optical.source
 
 
 def test_every_berth_gets_a_row_with_all_columns(tables, estimate):

@@ -31,13 +31,24 @@ WEIGHTS = (
     -0.045,
 )
 """Of the evidence, fitted to simulated harbours (tests/bench/bench_radar.py)."""
-LEAST_SCORE, LEAST_SCORE_AT_QUAY = 0.3, 0.1
+LEAST_SCORE, LEAST_SCORE_AT_QUAY = 0.4, 0.1
 """Of a reported ship. By the quay little is certain in one look: what always stands there is told
 later, by the port's background of the same orbit."""
-LENGTH_OFFSET_M, LENGTH_FACTOR = -15.0, 1.07
-LENGTH_SD_M, LENGTH_SD_AT_QUAY_M = 21.0, 43.0
-"""From the extent of a shape, blur included, to a ship's length and its error, fitted to the same;
-beside a quay a shape is part of a ship or more than it."""
+
+
+@dataclass(frozen=True)
+class LengthFit:
+    """A ship's length by the extent of its shape, blur included, and the error of that."""
+
+    offset_m: float
+    factor: float
+    sd_m: float
+
+
+OPEN_WATER = LengthFit(-15.0, 1.07, 21.0)
+AT_QUAY = LengthFit(90.0, 0.27, 49.0)
+"""Fitted to the same harbours. Beside a quay a shape is part of a ship or more than it, and says
+little of its length: the usual one of the fleet, plus or minus half of it."""
 SHORTEST_M = 20.0
 SLENDERNESS = 6.3
 """Length by beam of the boxes that are drawn; the beam is not measured, the blur is broader."""
@@ -111,12 +122,13 @@ def _score(shape: Shape, taken: Mask, pixel_m: float) -> float:
 
 
 def _ship(shape: Shape, score: float, at_quay: bool, known: Mask, pixel_m: float) -> RadarShip:
-    length_m = LENGTH_OFFSET_M + LENGTH_FACTOR * shape.long_px * pixel_m
+    fit = AT_QUAY if at_quay else OPEN_WATER
+    length_m = fit.offset_m + fit.factor * shape.long_px * pixel_m
     return RadarShip(
         row=shape.row,
         col=shape.col,
         length_m=max(length_m, SHORTEST_M),
-        length_sd_m=LENGTH_SD_AT_QUAY_M if at_quay else LENGTH_SD_M,
+        length_sd_m=fit.sd_m,
         heading_deg=shape.heading_deg,
         score=score,
         truncated=_is_cut(shape, known),
