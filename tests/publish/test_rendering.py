@@ -184,3 +184,27 @@ def test_outlines_have_a_halo_and_fixed_structure_is_struck_out(tmp_path: Path) 
     assert 'd="M0,0L1,1M1,0L0,1"' in text
     assert "&lt;A &amp; B&gt;" in text
     assert "<title>98 m</title>" in text
+
+
+def test_radar_is_shown_by_its_amplitude_water_dark_and_ships_white() -> None:
+    water, ship = (-22.0, -30.0), (3.0, -4.0)
+    image = np.empty((2, 40, 40), np.float32)
+    image[:] = np.array(water)[:, None, None]
+    image[:, :4] = np.array((-8.0, -14.0))[:, None, None]
+    image[:, 20:23, 20:23] = np.array(ship)[:, None, None]
+    image[:, 30:] = np.nan
+    visible = visible_of(image, ("vv", "vh"))
+    assert visible.shape == (3, 40, 40)
+    rendering = fix_rendering("sentinel-1-rtc", "backscatter_db", {"one": levels_of(visible)})
+    shown = rendering.show(visible).astype(int)
+    assert shown[21, 21].min() > 150
+    assert shown[10, 10].max() < 60
+    assert shown[1, 1].max() > 2 * shown[10, 10].max()
+    assert (shown[35] == 0).all()
+
+
+def test_radar_of_one_polarisation_is_grey() -> None:
+    image = np.stack([np.full((6, 6), -10.0), np.full((6, 6), np.nan)]).astype(np.float32)
+    visible = visible_of(image, ("vv", "vh"))
+    assert np.isfinite(visible).all()
+    assert (visible[0] == visible[1]).all()
