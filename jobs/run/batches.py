@@ -10,16 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobs.domain import StageName, Unit, UnitState
-from jobs.plan import SEGMENT_CPU_S, TILE_CPU_S
+from jobs.plan import stage_cpu_s
 
 MOST_IN_BATCH = 16
 """Units in one batch: enough that opening a file is shared, few enough to lose with a worker."""
-
-UNIT_S = 0.01
-"""Seconds that a stage of a unit takes beside its pixels; tests/bench/bench_overhead.py."""
-
-PIXELS_S = {StageName.TILE: TILE_CPU_S, StageName.SEGMENT: SEGMENT_CPU_S}
-"""Seconds per megapixel of each stage, as measured on CPUs."""
 
 LEAST_S = 1.0
 """Units are joined up to so many seconds; a run's last batches end that far apart."""
@@ -50,7 +44,7 @@ class WorkItem:
     def seconds(self) -> float:
         """What it takes by the measured rates, on a CPU."""
         megapixels = self.unit.port.grid.width * self.unit.port.grid.height / 1e6
-        return sum(UNIT_S + PIXELS_S[stage] * megapixels for stage in self.stages)
+        return sum(stage_cpu_s(stage, 1, megapixels) for stage in self.stages)
 
 
 @dataclass(frozen=True)

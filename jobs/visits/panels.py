@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.polygon import orient
 
-from jobs.domain import GEOD, SENSORS, Berth, BerthKind, LookState, Period
+from jobs.domain import GEOD, Berth, BerthKind, LookState, Period
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import days_since
 from jobs.visits.occupancy.panel import Panel, PanelReview
@@ -111,15 +111,9 @@ def _review(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> PanelRevi
 
 def detector_at(berth: Berth, sensor: str, errors: Sequence[MeasuredError]) -> Detector:
     """The errors of a sensor's detector at a berth; false alarms are those of the whole place."""
-    own = [error for error in errors if _is_of(error, sensor)]
-    found = detectors_for(own, sensor, place_of(berth.kind))
+    found = detectors_for(errors, sensor, place_of(berth.kind))
     size = area_km2(berth) if berth.kind is BerthKind.ANCHORAGE else float(berth.capacity or 1)
     return replace(found, false_alarms=found.false_alarms * size)
-
-
-def _is_of(error: MeasuredError, sensor: str) -> bool:
-    """Whether an error was measured on such images; a sensor of a simulation has those it gets."""
-    return sensor not in SENSORS or SENSORS[sensor].encoding.variable in error.values
 
 
 def area_km2(berth: Berth) -> float:

@@ -24,9 +24,10 @@ from jobs.domain import (
     UnitResult,
     UnitState,
 )
+from jobs.plan import stage_cpu_s
 from jobs.plan.grouping import group_overpasses
 from jobs.run import task
-from jobs.run.batches import PIXELS_S, Batch, WorkItem
+from jobs.run.batches import Batch, WorkItem
 from jobs.storage import storage_at
 from tests.bench.many_ports import header, many_ports, scenes
 
@@ -37,9 +38,10 @@ def do_nothing(for_s: float = 0.0) -> None:
     """From here on the stages of this process do nothing, well, and take that long for a unit: each
     its share by the measured rates.
     """
-    whole = sum(PIXELS_S.values())
+    shares = {stage.name: stage_cpu_s(stage.name, 0, 1) for stage in STAGES}
+    whole = sum(shares.values())
     task.STAGES = tuple(
-        replace(stage, run=_stage(stage.name, for_s * PIXELS_S[stage.name] / whole))
+        replace(stage, run=_stage(stage.name, for_s * shares[stage.name] / whole))
         for stage in task.STAGES
     )
 

@@ -50,7 +50,7 @@ def config(tmp_path_factory):
         revisit_days=(10,),
         cloud_share=0.3,
         visits_per_week=4,
-        sensors=("sentinel-2", "sentinel-1"),
+        with_radar=True,
     )
 
 
@@ -98,7 +98,7 @@ def test_radar_sees_land_brighter_than_sea_and_no_cloud(world):
 
 
 def test_the_optical_half_is_the_same_without_radar(config, coast, world, tmp_path):
-    simulate_archive(replace(config, sensors=("sentinel-2",)), tmp_path / "one", lambda _: None)
+    simulate_archive(replace(config, with_radar=False), tmp_path / "one", lambda _: None)
     for path in sorted((tmp_path / "one" / "sentinel-2-c1-l2a").rglob("*.tif")):
         other = world / path.relative_to(tmp_path / "one")
         assert hashlib.sha256(path.read_bytes()).digest() == (
@@ -190,5 +190,10 @@ def test_a_visit_seen_by_radar_can_be_proven(world, published):
 
 
 def test_a_sensor_that_cannot_be_simulated_is_refused():
-    with pytest.raises(InputError, match="expected sentinel-2 or sentinel-1, each once"):
-        SimulationConfig(sensors=("sentinel-3",))
+    with pytest.raises(InputError, match="sensor 'sentinel-3'; expected one of sentinel-2-l2a"):
+        SimulationConfig(sensor="sentinel-3")
+
+
+def test_radar_alone_may_look():
+    config = SimulationConfig(sensor="sentinel-1-rtc")
+    assert (config.optical, config.radar) == (None, True)
