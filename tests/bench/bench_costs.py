@@ -15,12 +15,16 @@ import argparse
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from multiprocessing import Queue, get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +47,8 @@ CALIBRATED = 512
 REFERENCE_S = 0.25
 """CPU seconds for tile and segment of an overpass of CALIBRATED pixels along each side: the speed
 of the core in whose seconds ``jobs/plan/rates.py`` counts."""
+MOST_CALIBRATED = 400
+CALIBRATE_EVERY_S = 4.0
 BANDS = ("blue", "green", "red", "nir")
 FILE_SIDE = 4096
 CORNER = 1500
@@ -150,14 +156,39 @@ class Filled:
         )
 
 
-def calibrate(passes: int = 3) -> float:
-    """CPU seconds that this machine takes now for one of those of ``jobs/plan/rates.py``."""
+@contextmanager
+def calibrating(folder: Path, sources: dict[str, Source]) -> Iterator[Callable[[], float]]:
+    """Measure this machine all the while, in a process of its own that is idle most of the time.
+
+    Called at the end: CPU seconds that it took for one of those of ``jobs/plan/rates.py``, the
+    median over the while.
+    """
+    context = get_context("spawn")
+    over, spent = context.Event(), context.Queue()
+    process = context.Process(target=_calibrate, args=(folder, sources, over, spent))
+    process.start()
+
+    def factor() -> float:
+        over.set()
+        found = [float(spent.get(timeout=300)) for _ in range(spent.get(timeout=300))]
+        return median(found) / REFERENCE_S
+
+    try:
+        yield factor
+    finally:
+        over.set()
+        process.join()
+
+
+def _calibrate(folder: Path, sources: dict[str, Source], over: Event, spent: Queue[Any]) -> None:
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        port = Filled(Path(folder), scene_files(Path(folder)), CALIBRATED, passes)
-        for _ in range(passes + 1):
-            port.take_one()
-    return median(sum(each) for each in port.spent[1:]) / REFERENCE_S
+    port = Filled(folder, sources, CALIBRATED, MOST_CALIBRATED)
+    while not over.is_set() and len(port.spent) < MOST_CALIBRATED:
+        port.take_one()
+        over.wait(CALIBRATE_EVERY_S)
+    found = [sum(each) for each in port.spent[1:]]
+    for each in (len(found), *found):
+        spent.put(each)
 
 
 def _overpass(sources: dict[str, Source], day: int) -> Overpass:

@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from jobs import segment
+from jobs.archive import ForkStore
 from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
 from models.inference import predictor as predictor_module
 from models.inference.engine import Engine, OneThread
@@ -38,7 +39,7 @@ from models.inference.tiles import HALO_PX, Tile, busy_cells, cover, cut, pixels
 from models.network.normalise import normalise_planes
 from models.network.unet import UNet, unet_from_arrays
 from models.weights import load_weights
-from tests.bench import bench_costs
+from tests.bench.bench_costs import Filled, scene_files
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
 SIDE_PX = 512
@@ -304,8 +305,9 @@ def stage(overpasses: int, side: int = 1024) -> None:
     """The segment stage over an archive of simulated overpasses, and its time by part."""
     spent: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, _timed(spent):
-        sources = bench_costs._files(Path(folder))
-        bench_costs._measure(Path(folder), sources, side, overpasses)
+        port = Filled(Path(folder), scene_files(Path(folder)), side, overpasses)
+        for _ in range(overpasses + 1):
+            port.take_one()
     whole = spent.pop("segment")
     print(f"segment of {overpasses + 1} overpasses of {side} x {side}: {whole:.1f} s, of which")
     for name, seconds in spent.items():
@@ -317,11 +319,11 @@ def stage(overpasses: int, side: int = 1024) -> None:
 def _timed(spent: dict[str, float]) -> Iterator[None]:
     places: tuple[tuple[str, Any, str], ...] = (
         ("segment", segment, "run"),
-        ("reading", bench_costs.ForkStore, "read_pixels"),
+        ("reading", ForkStore, "read_pixels"),
         ("normalise", predictor_module, "normalise"),
         ("network", OneThread, "_one"),
         ("instances", Predictor, "detect"),
-        ("writing", bench_costs.ForkStore, "write_vessels"),
+        ("writing", ForkStore, "write_vessels"),
     )
     with ExitStack() as patches:
         for name, owner, attribute in places:

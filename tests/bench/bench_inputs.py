@@ -41,7 +41,7 @@ from jobs.run.verify import MemoryStore
 from jobs.segment import key as segment_key
 from jobs.storage import storage_at
 from jobs.tile import stage as tile_stage
-from tests.bench.bench_costs import BANDS, SIDES, _objects, _overpass, scene_files
+from tests.bench.bench_costs import BANDS, SIDES, _overpass, scene_files
 from tests.support.scenes import GRID, NOON, overpass, scene, small_port
 
 STORE = "https://e84-earth-search-sentinel-data.s3.us-west-2.amazonaws.com/sentinel-2-c1-l2a"
@@ -168,6 +168,12 @@ def _cpu_s(do: Callable[[], object], passes: int) -> float:
         do()
         spent.append(time.process_time() - started)
     return float(np.median(spent[1:]))
+
+
+def _objects(root: Path) -> tuple[int, int]:
+    """(files, bytes) of the archive."""
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return len(files), sum(path.stat().st_size for path in files)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ python -m tests.bench.bench_run_costs [small large many berths ...]
 Each run is ``berthwatch run`` with two workers from nothing to published results, undisturbed. All
 its processes' CPU time counts, and every request to imagery and archive. Three columns: planned
 with the defaults; planned for this machine, whose CPU seconds are measured by the stages' own code
-just before and after the run, and for the time that the run took (commits come every 30 s); spent.
+in a process beside the run all the while, and for the time that the run took (commits come every
+30 s); spent.
 The last lines are lines through the runs, for ``jobs/plan/rates.py``: CPU seconds of an overpass
 by stage, divided by what this machine takes for one of its seconds.
 """
@@ -18,16 +19,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from jobs.domain import StageName
+from jobs.domain import Source, StageName
 from jobs.plan import Estimate, Running, costs, estimate_plan
 from jobs.plan.cost import DEFAULT_PRICES, Prices, commits
-from tests.bench.bench_costs import calibrate, fitted
+from tests.bench.bench_costs import calibrating, fitted, scene_files
 from tests.support.long_run.imagery import write_scenes
 from tests.support.whole_run import Size, Spent, place, plan_of, run_whole
 
 SIZES = {
-    "small": Size(ports=4, overpasses=12, pixels=512),
-    "large": Size(ports=1, overpasses=24, pixels=1032),
+    "small": Size(ports=4, overpasses=10, pixels=512),
+    "large": Size(ports=1, overpasses=16, pixels=1032),
     "many": Size(ports=16, overpasses=3, pixels=256),
     "berths": Size(ports=2, overpasses=16, pixels=512, berths=2),
 }
@@ -41,9 +42,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder) / "scenes"
         write_scenes(scenes)
+        sources = scene_files(Path(folder))
         for name in chosen.names:
             size = SIZES[name]
-            factor, spent = _run(Path(folder), scenes, name, size)
+            factor, spent = _run(Path(folder), scenes, sources, name, size)
             for stage in StageName:
                 of_unit[stage][size.pixels] = median(spent.units_cpu_s(stage)) / factor
     if len({SIZES[name].pixels for name in chosen.names}) > 1:
@@ -51,14 +53,15 @@ def main() -> None:
             print(f"{stage}: {fitted(cpu_s)}")
 
 
-def _run(folder: Path, scenes: Path, name: str, size: Size) -> tuple[float, Spent]:
-    before = calibrate()
+def _run(
+    folder: Path, scenes: Path, sources: dict[str, Source], name: str, size: Size
+) -> tuple[float, Spent]:
     own = folder / name
     own.mkdir()
-    with place(scenes) as (behind, front):
+    with place(scenes) as (behind, front), calibrating(own, sources) as measured:
         plan = plan_of(scenes, size)
         spent = run_whole(own, plan, size.workers, behind, front)
-    factor = (before + calibrate()) / 2
+        factor = measured()
     estimate = estimate_plan(plan)
     print(f"{name}: {size}, CPU {factor:.2f} times, {spent.work_s:.0f} s of work")
     print(f"{'':30}{'planned':>10}{'for here':>10}{'spent':>10}{'ratio':>8}")

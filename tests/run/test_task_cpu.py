@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from rich.console import Console
 
 from jobs.archive import pool
 from jobs.domain import GPU
-from jobs.run.events import EventName
+from jobs.plan.cpu_factor import LEAST_MEASURED, kept_cpu_factor
+from jobs.run.backlog import RunOptions
+from jobs.run.events import Event, EventName
+from jobs.run.pipeline import run_plan
 from jobs.run.task_cpu import TaskCpu
-from tests.support.small_runs import a_plan, go
+from tests.support.small_runs import a_plan, go, root_of
 
 pytestmark = pytest.mark.early
 
@@ -71,3 +75,22 @@ def test_a_run_compares_it_with_the_plans_rates(
     assert len(units) == 6
     assert all(event.facts["cpu_s"] for event in units)
     assert (again.cpu_factor, again.cpu_measured) == (None, 0)
+
+
+def test_a_whole_run_keeps_it_for_the_next_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
+    plan = a_plan(tmp_path, *range(1, LEAST_MEASURED + 1))
+    seen: list[Event] = []
+    with on_workers() as client:
+        run_plan(plan, RunOptions(), nullcontext(client), Console(stderr=True), seen.append)
+    kept = kept_cpu_factor(root_of(plan), plan.name)
+    assert kept is not None
+    factor, overpasses = kept
+    assert overpasses == LEAST_MEASURED
+    ended = seen[-1].facts
+    assert ended["cpu_factor"] == factor
+    assert float(ended["cpu_s"]) > 0
+    (counted,) = [event for event in seen if event.name is EventName.COUNTED]
+    assert float(counted.facts["cpu_s"]) > 0
