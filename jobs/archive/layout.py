@@ -9,9 +9,9 @@ from typing import Any
 import zarr
 from zarr.storage import MemoryStore
 
-from jobs.archive.meanings import VARIABLES
+from jobs.archive.meanings import VARIABLES, image_meaning
 from jobs.archive.schema import array, child, create_family
-from jobs.domain import SENSORS, Grid, Meaning
+from jobs.domain import SENSORS, Grid, Meaning, Sensor
 
 _ANY_GRID = Grid(epsg=32652, left=500_000.0, top=4_500_000.0, width=1, height=1)
 """Types and axes are those of every grid."""
@@ -37,7 +37,7 @@ def archive_layout() -> dict[str, tuple[Variable, ...]]:
     found = {"": tuple(_root())}
     for sensor in SENSORS.values():
         create_family(root, sensor, _ANY_GRID)
-        found[sensor.family] = tuple(_variables(child(root, sensor.family)))
+        found[sensor.family] = tuple(_variables(child(root, sensor.family), sensor))
     return found
 
 
@@ -47,10 +47,11 @@ def _root() -> Iterator[Variable]:
         yield Variable(name, dtype, dims[name], VARIABLES[name])
 
 
-def _variables(group: zarr.Group) -> Iterator[Variable]:
+def _variables(group: zarr.Group, sensor: Sensor) -> Iterator[Variable]:
     """In the order of the registry."""
     for name in [name for name in VARIABLES if name in group]:
         found: zarr.Array[Any] = array(group, name)
         dims = tuple(str(dim) for dim in found.metadata.dimension_names or ())  # type: ignore[union-attr]
         dtype = "string" if found.dtype.kind in "TOU" else str(found.dtype)
-        yield Variable(name, dtype, dims, VARIABLES[name])
+        own = name == sensor.encoding.variable
+        yield Variable(name, dtype, dims, image_meaning(sensor) if own else VARIABLES[name])

@@ -22,7 +22,7 @@ GRID: Mapping[str, Meaning] = {
 """Of the root group, and of every family but for the land mask."""
 
 
-def _image(sensor: Sensor) -> Meaning:
+def image_meaning(sensor: Sensor) -> Meaning:
     """The meaning of the image of a sensor family, packed or as it is."""
     encoding = sensor.encoding
     how = "value = number * scale_factor + add_offset"
@@ -38,9 +38,9 @@ def _image(sensor: Sensor) -> Meaning:
 
 
 IMAGES: Mapping[str, Meaning] = {
-    sensor.encoding.variable: _image(sensor) for sensor in SENSORS.values()
+    sensor.encoding.variable: image_meaning(sensor) for sensor in SENSORS.values()
 }
-"""The image of each sensor family."""
+"""An image of each kind; what one of a sensor is, ``image_meaning`` says."""
 
 PIXELS: Mapping[str, Meaning] = {
     **IMAGES,

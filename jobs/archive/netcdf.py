@@ -18,7 +18,7 @@ import xarray as xr
 import zarr
 
 from jobs.archive.packing import single_scale
-from jobs.archive.schema import DESCRIPTIONS, LAND
+from jobs.archive.schema import LAND, descriptions_of
 from jobs.domain import code_version
 from jobs.errors import InputError
 
@@ -59,7 +59,7 @@ def _flat(store: icechunk.IcechunkStore, root: zarr.Group, family: str) -> xr.Da
     """One family as flat CF: the land mask beside, a variable per band, steps in order of time."""
     found = _open(store, family)
     found = found.assign(land=_open(store, None)["land"].assign_attrs(LAND))
-    for name, attributes in DESCRIPTIONS.items():
+    for name, attributes in descriptions_of(family).items():
         if name in found:
             found[name].attrs.update(attributes)
     found = _by_band(found).sortby("time")

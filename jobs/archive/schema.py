@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 from zarr.core.sync import sync
 
-from jobs.archive.meanings import GRID, TEXTS, VARIABLES, VESSELS_TABLE
+from jobs.archive.meanings import GRID, TEXTS, VARIABLES, VESSELS_TABLE, image_meaning
 from jobs.domain import (
     CHUNK,
-    Encoding,
+    SENSORS,
     Grid,
     Overpass,
     Quality,
@@ -142,18 +142,27 @@ def grid_arrays(group: zarr.Group, grid: Grid) -> None:
 def describe(root: zarr.Group) -> None:
     """Add the CF attributes that archives of early versions lack."""
     array(root, "land").attrs.update(LAND)
-    for _, group in root.groups():
-        for name, attributes in DESCRIPTIONS.items():
+    for family, group in root.groups():
+        for name, attributes in descriptions_of(family).items():
             if name in group:
                 array(group, name).attrs.update(attributes)
 
 
-def image_attributes(encoding: Encoding) -> dict[str, Any]:
+def descriptions_of(family: str) -> dict[str, Mapping[str, str]]:
+    """DESCRIPTIONS, with that of the family's own image."""
+    sensor = next((one for one in SENSORS.values() if one.family == family), None)
+    if sensor is None:
+        return dict(DESCRIPTIONS)
+    return {**DESCRIPTIONS, sensor.encoding.variable: image_meaning(sensor).attributes}
+
+
+def image_attributes(sensor: Sensor) -> dict[str, Any]:
     """Attributes of an image. One of 8 bits is not scaled: a reader keeps it at 8 bits, and what is
     no data is known by ``valid_min``; scaled, xarray would make each number a float64.
     """
+    encoding = sensor.encoding
     attributes: dict[str, Any] = {
-        **VARIABLES[encoding.variable].attributes,
+        **image_meaning(sensor).attributes,
         "grid_mapping": "spatial_ref",
     }
     if encoding.dtype == "uint8":
@@ -222,7 +231,7 @@ def _create_pixel_arrays(group: zarr.Group, sensor: Sensor, grid: Grid) -> None:
         fill_value=0,
         compressors=CODECS,
         dimension_names=("time", "band", "y", "x"),
-        attributes=image_attributes(encoding),
+        attributes=image_attributes(sensor),
     )
     flags = list(Quality)
     quality: dict[str, Any] = {

@@ -31,8 +31,8 @@ from jobs.publish.write import publish
 from jobs.storage import LocalFolder
 from jobs.visits import HISTORIES_TABLE, PUBLISHED, SERIES
 from jobs.visits.columns import PublishedTable
-from tests.archive.test_archive import archive, passes
-from tests.archive.test_packing import with_true_colour
+from tests.archive.test_archive import archive
+from tests.archive.test_packing import visual_passes
 from tests.support.factories import make_publication
 from tests.support.places import ROOT
 
@@ -142,11 +142,9 @@ def test_the_series_say_it_too(folder: Path) -> None:
 
 
 def test_the_archive_says_it_too_and_has_these_types(tmp_path: Path) -> None:
-    found = with_true_colour(archive(tmp_path))
-    of_each = [
-        replace(one, id=f"{name}-{one.id}", sensor=name) for name in BUNDLED for one in passes(0)
-    ]
-    found.ensure(of_each)
+    found = archive(tmp_path)
+    (one,) = visual_passes(0)
+    found.ensure([replace(one, id=f"{name}-0", sensor=name) for name in BUNDLED])
     root = zarr.open_group(found.store(), mode="r")
     sections = by_name(data_dictionary())
     for name, section in sections.items():

@@ -142,7 +142,7 @@ def test_a_whole_run_on_a_local_cluster(tmp_path: Path, monkeypatch: pytest.Monk
     assert archive is not None
     with xr.open_zarr(archive.store(), group="landsat", consolidated=False) as opened:
         assert set(opened["platform"].values.tolist()) == {"landsat-8", "landsat-9"}
-        assert float(opened["reflectance"].median()) < 0.3
+        assert 0 < float(np.nanmedian(opened["reflectance"].to_numpy())) < 0.3
     assert outcome.folder is not None
     published = storage.local(outcome.folder)
     found = pd.read_csv(published / "vessels.csv")

@@ -88,6 +88,7 @@ def test_a_whole_run_with_workers_that_never_see_the_file(tmp_path: Path, client
     archive = PortArchive.existing(storage, port)
     assert archive is not None
     with xr.open_zarr(archive.store(), group="my-camera", consolidated=False) as opened:
+        assert "My camera, surface reflectance" in opened["reflectance"].attrs["comment"]
         assert opened["band"].values.tolist() == ["blue", "green", "red", "nir"]
         for day in (1, 2):
             look = opened["reflectance"][
