@@ -7,6 +7,7 @@ against the query: servers ignore parameters, repeat items and give malformed on
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -23,6 +24,9 @@ from jobs.catalog.static import static_items
 from jobs.catalog.transport import CatalogReader, RequestSettings
 from jobs.domain import Access, Period, Scene, SourceSpec
 from jobs.errors import InputError
+
+REQUEST_PAYER = "AWS_REQUEST_PAYER"
+"""The environment variable by which GDAL pays for every read."""
 
 
 def search_catalog(
@@ -83,6 +87,7 @@ def _scene(item: Any, source: SourceSpec, wanted: ItemFilter) -> Scene | Rejecte
         if not wanted.accepts(item):
             return None
         scene = scene_from_item(item, source.catalog, sensor_for(item, source.sensor))
+        _check_who_pays(item, scene, source.access)
         return replace(scene, access=source.access or _usual_access(source.catalog))
     except InputError as error:
         return Rejected(item_name(item), source.catalog, source.collection, str(error))
@@ -107,6 +112,22 @@ def _content(scene: Scene) -> object:
         name: replace(band, href=urlsplit(band.href).path) for name, band in scene.bands.items()
     }
     return (scene.acquired, scene.platform, bands, scene.facts)
+
+
+def _check_who_pays(item: Item, scene: Scene, access: Access | None) -> None:
+    """Refuse files that the item says the reader pays for, unless that was said to be right."""
+    if access is not None or os.environ.get(REQUEST_PAYER):
+        return
+    wanted = {source.href for source in scene.bands.values() if source.href.startswith("s3://")}
+    for name, asset in item["assets"].items():
+        if not isinstance(asset, Mapping) or asset.get("href") not in wanted:
+            continue  # stac-geoparquet has nulls for names that only other items have
+        if asset.get("storage:requester_pays") is True:
+            raise InputError(
+                f"asset {name!r} of item {scene.item_id!r} is in a bucket whose reader pays "
+                "(storage:requester_pays); add `access: requester-pays` to the job's source to pay "
+                "for the transfer with your AWS credentials, or take another catalog"
+            )
 
 
 def _usual_access(catalog: str) -> Access | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from shapely.geometry import box
 
+from jobs.catalog.search import search_catalog
 from jobs.catalog.stac_item import scene_from_item, sensor_for
-from jobs.domain import SENSORS, Mask, Quality
+from jobs.domain import SENSORS, Access, Mask, Period, Quality, SourceSpec
 from jobs.errors import InputError
 from tests.support.places import STAC_ITEMS
 
@@ -132,3 +136,21 @@ def test_the_mask_agrees_with_the_bits_that_the_recorded_item_describes() -> Non
         expected[told] |= np.uint8(flag)
     assert isinstance(LANDSAT.mask, Mask)
     np.testing.assert_array_equal(LANDSAT.mask.flags, expected)
+
+
+@pytest.mark.parametrize(
+    ("access", "found"), [(None, 0), (Access.REQUESTER_PAYS, 1), (Access.ANONYMOUS, 1)]
+)
+def test_files_that_the_reader_pays_for_are_read_where_the_job_says_so(
+    tmp_path: Path, access: Access | None, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = recorded(EARTH_SEARCH)
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [item]}))
+    source = SourceSpec(str(path), "landsat-c2-l2", access=access)
+    area, period = box(-104.3, 40.2, -104.2, 40.3), Period(date(2023, 10, 1), date(2023, 10, 31))
+    result = search_catalog(source, area, period)
+    assert (len(result.scenes), len(result.rejected)) == (found, 1 - found)
+    assert all("add `access: requester-pays`" in left_out.reason for left_out in result.rejected)
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
+    assert len(search_catalog(source, area, period).scenes) == 1
