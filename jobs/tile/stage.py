@@ -34,7 +34,6 @@ from jobs.tile.encoding import Classes, Layer, encoder_of
 from jobs.tile.measured import has_data
 from jobs.tile.radar_quality import radar_quality
 from jobs.tile.raster import copies_made
-from jobs.tile.warped import read_warped
 
 
 def run(unit: Unit, settings: Settings, store: OverpassStore) -> UnitResult:
@@ -130,6 +129,8 @@ def _fill(gaps: Mapping[str, Layer], grid: Grid, access: Access | None) -> dict[
     read_windows([one for one in layers.values() if is_aligned(one.source, grid)], grid, access)
     warped = [one for one in layers.values() if not is_aligned(one.source, grid)]
     if warped:
+        from jobs.tile.warped import read_warped  # stackstac and xarray: a second of CPU
+
         read_warped(warped, grid, access)
     digests = {name: _digest(layer.out) for name, layer in layers.items()}
     for name, gap in gaps.items():
