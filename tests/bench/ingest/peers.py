@@ -43,21 +43,30 @@ CHUNK = 1024
 def why_not(name: str, folder: Path) -> str:
     """Why a peer cannot be run; empty where it can. Installs it at first use."""
     home = _environment(folder)
-    python = next(filter(None, map(shutil.which, PYTHONS)), None)
+    python = next(filter(_works, map(shutil.which, PYTHONS)), None)
     if python is None:
-        return f"it needs one of {' and '.join(PYTHONS)}"
+        return f"it needs one of {' and '.join(PYTHONS)} that works here"
     try:
         if not (home / "bin" / "python").exists():
-            subprocess.run([python, "-m", "venv", str(home)], check=True, capture_output=True)
+            words = [python, "-m", "venv", str(home)]
+            subprocess.run(words, check=True, capture_output=True, text=True)
         if subprocess.run(
             [_python(folder), "-c", f"import {name}"], capture_output=True
         ).returncode:
             words = [_python(folder), "-m", "pip", "install", *PINNED.values(), *ALSO]
             subprocess.run(words, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
-        last = (error.stderr or b"").strip().splitlines()[-1:]
+        last = " ".join((error.stderr or "no reason given").strip().splitlines()[-1:])
         return f"{PINNED[name]} cannot be installed: {last}"
     return ""
+
+
+def _works(python: str | None) -> bool:
+    """Whether an interpreter is more than a name: version managers put shims on the path."""
+    return (
+        python is not None
+        and not subprocess.run([python, "-c", ""], capture_output=True).returncode
+    )
 
 
 def _environment(folder: Path) -> Path:
