@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 Part: TypeAlias = tuple[float, Floats, Floats]
 """Share, mean (dimension,) and covariance (dimension, dimension)."""
 
-STEPS = 8
-"""Of expectation and maximisation from each start."""
+TRIED, STEPS = 2, 6
+"""Steps of expectation and maximisation: from each start, and from the likeliest end of these."""
 POINTS_PER_PART = 4.0
 """Effective points for each dimension and part, at the least."""
 SHRUNK = 0.1
@@ -30,7 +30,7 @@ def fitted_mixture(at: Floats, weight: Floats, most: int) -> list[Part]:
     """Up to ``most`` parts of the points at (point, dimension) with weights that sum to 1.
 
     There are fewer parts where there are few effective points; never none. The search begins with
-    the points cut into slices along each dimension in turn, and the likeliest end is returned.
+    the points cut into slices along each dimension in turn; the likeliest is improved further.
     """
     dimensions = at.shape[1]
     _, middle, whole = _moments(at, weight)
@@ -38,11 +38,12 @@ def fitted_mixture(at: Floats, weight: Floats, most: int) -> list[Part]:
     number = min(most, int(effective / (POINTS_PER_PART * dimensions)))
     if number < 2:
         return [(1.0, middle, whole)]
-    found = [
-        _improved(at, weight, _slices(at[:, axis], weight, number), whole)
+    tried = [
+        _improved(at, weight, _slices(at[:, axis], weight, number), whole, TRIED)
         for axis in range(dimensions)
     ]
-    return max(found, key=lambda end: end[0])[1]
+    _, _, member = max(tried, key=lambda end: end[0])
+    return _improved(at, weight, member, whole, STEPS)[1]
 
 
 def _slices(values: Floats, weight: Floats, number: int) -> Floats:
@@ -54,12 +55,12 @@ def _slices(values: Floats, weight: Floats, number: int) -> Floats:
 
 
 def _improved(
-    at: Floats, weight: Floats, member: Floats, whole: Floats
-) -> tuple[float, list[Part]]:
-    """The mean log likelihood and the parts, after STEPS from the memberships (point, part)."""
+    at: Floats, weight: Floats, member: Floats, whole: Floats, steps: int
+) -> tuple[float, list[Part], Floats]:
+    """The mean log likelihood, the parts and the memberships (point, part) after some steps."""
     effective, extra = 1 / np.sum(weight**2), SHRUNK * at.shape[1]
     value, parts = -np.inf, list[Part]()
-    for _ in range(STEPS):
+    for _ in range(steps):
         parts = []
         for each in member.T:
             # no part loses all its points
@@ -70,7 +71,7 @@ def _improved(
         total = logsumexp(density, axis=0)
         member = np.exp(density - total).T
         value = float(weight @ total)
-    return value, parts
+    return value, parts, member
 
 
 def _log_normal(at: Floats, mean: Floats, covariance: Floats) -> Floats:
