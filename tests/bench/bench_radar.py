@@ -149,7 +149,7 @@ def sizes(scores: Sequence[Scored], quay: bool) -> None:
 
 
 def errors_of(single: Sequence[Scored], later: Sequence[Scored]) -> None:
-    """As ``jobs.segment.radar.errors`` has them: by quays after the background, open in one."""
+    """As the file of the sensor has them: by quays after the background, open in one."""
     looks = []
     for each in single:
         group = each.world.port.id

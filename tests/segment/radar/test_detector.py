@@ -12,7 +12,7 @@ from jobs.segment.radar.detector import find_ships
 from jobs.segment.radar.ghosts import ghosts_among
 from jobs.segment.radar.shapes import Shape, measured
 from jobs.simulate.radar.hulls import points_of
-from jobs.simulate.radar.points import image_of, together
+from jobs.simulate.radar.points import image_of, together, with_ghosts
 from jobs.simulate.radar.response import speckle
 from jobs.simulate.traffic import Pose, Ship, ShipType
 
@@ -128,3 +128,21 @@ def test_a_faint_copy_at_the_ambiguity_s_distance_is_a_ghost_and_nothing_else_is
     found = [at(4900, 10), at(-4900, 10), at(4900, 2000), at(3000, 10), at(5450, 10)]
     assert ghosts_among(found, source, flight, 10.0).tolist() == [True, True, False, False, True]
     assert not ghosts_among(found, np.zeros((3, 0)), flight, 10.0).any()
+
+
+def test_the_ghost_of_a_large_ship_is_left_out_and_counted():
+    tall = Grid(32652, 500_000.0, 4_800_000.0, 200, 640)
+    rng, flight = np.random.default_rng(1), ORBIT.flight(LATITUDE)
+    ship = Ship("large", ShipType.CONTAINER, 280.0, 40.0)
+    x, y = tall.left + 1400.0, tall.top - 600.0
+    points = points_of(Pose(ship, "", x, y, 60.0), ORBIT, LATITUDE, rng)
+    image = image_of(with_ghosts(points, flight, 4_900.0), tall, flight)
+    for plane, level in zip(image, (0.0013, 0.0005), strict=True):
+        plane += speckle(tall.shape, 10.0, flight, rng) * level
+    water = np.zeros(tall.shape, bool)
+    found = find_ships(image, water, water, ORBIT, LATITUDE, 10.0)
+    assert len(found.ships) == 1
+    assert abs(found.ships[0].row - 59.5) < 8
+    assert found.ghosts >= 1
+    without = find_ships(image, water, water, None, LATITUDE, 10.0)
+    assert len(without.ships) == 1 + found.ghosts
