@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from jobs.cli.destinations import file_to_write
+from jobs.cli.kept_factor import with_kept_factor
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show, working
 from jobs.cli.program import command_app
 from jobs.domain import Job, Overpass, Period, read_job, today_utc
-from jobs.errors import ArchiveError
 from jobs.plan import (
     Plan,
     Prices,
@@ -25,7 +25,6 @@ from jobs.plan import (
     costs,
     estimate_plan,
     is_job,
-    kept_cpu_factor,
     left_out_json,
     left_out_lines,
     pinned_plan,
@@ -35,7 +34,6 @@ from jobs.plan import (
     summarise,
     write_plan,
 )
-from jobs.storage import storage_at
 
 app = command_app()
 
@@ -173,22 +171,6 @@ def plan(
         prices, measured = (prices, "") if is_given else with_kept_factor(found, prices)
         running = Running(workers or os.cpu_count() or 1, together=ports_together(found))
         _show_plan(found, prices, running, measured, as_json)
-
-
-def with_kept_factor(found: Plan, prices: Prices) -> tuple[Prices, str]:
-    """Prices with the CPU factor that the archive's last run measured, and where it is from."""
-    try:
-        kept = kept_cpu_factor(storage_at(found.archive), found.name)
-    except ArchiveError as error:
-        return prices, f"whether a run measured its CPU is not known: {error}"
-    if kept is None:
-        return prices, (
-            "CPU hours are those of a core that was idle otherwise, and may be twice as many on "
-            "yours: a run measures it."
-        )
-    factor, overpasses = kept
-    measured = f"CPU hours as the last run took them, {factor:.2g} times our rates, "
-    return replace(prices, cpu_factor=factor), f"{measured}in {overpasses} overpasses."
 
 
 def _show_plan(found: Plan, prices: Prices, running: Running, measured: str, as_json: bool) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
+from jobs.cli.kept_factor import with_kept_factor
 from jobs.cli.output import out, print_lines, show
-from jobs.cli.plan import with_kept_factor
 from jobs.kubernetes import (
     Run,
     Submission,

@@ -28,10 +28,10 @@ def kept_cpu_factor(storage: Storage, job: str) -> tuple[float, int] | None:
     Raises ArchiveError where the archive cannot be read.
     """
     try:
-        facts: dict[str, Any] = json.loads(storage.read(_name(job)))
-    except (FileNotFoundError, json.JSONDecodeError):
+        facts: Any = json.loads(storage.read(_name(job)))
+    except (FileNotFoundError, ValueError):  # none, or not whole
         return None
-    if facts.get("rates") != _rates():
+    if not isinstance(facts, dict) or facts.get("rates") != _rates():
         return None
     return float(facts["cpu_factor"]), int(facts["overpasses"])
 

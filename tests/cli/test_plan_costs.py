@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jobs.cli.plan import with_kept_factor
+from jobs.cli import kept_factor
+from jobs.cli.kept_factor import with_kept_factor
 from jobs.errors import ArchiveError
 from jobs.plan import Prices, keep_cpu_factor
 from jobs.storage import LocalFolder, storage_at
@@ -38,3 +40,17 @@ def test_an_archive_out_of_reach_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     prices, said = with_kept_factor(a_plan(tmp_path, 1), Prices())
     assert prices == Prices()
     assert "not known: access is denied" in said
+
+
+def test_an_archive_that_is_silent_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(self: LocalFolder, name: str) -> bytes:
+        time.sleep(1)
+        raise ArchiveError("after all")
+
+    monkeypatch.setattr(LocalFolder, "read", late)
+    monkeypatch.setattr(kept_factor, "ANSWER_S", 0.2)
+    prices, said = with_kept_factor(a_plan(tmp_path, 1), Prices())
+    assert prices == Prices()
+    assert "does not answer" in said

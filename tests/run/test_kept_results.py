@@ -115,6 +115,7 @@ run_plan(plan, options, connect(sys.argv[2]), observe=killed_after_the_second_po
 """
 
 
+@pytest.mark.slow
 def test_a_runner_killed_while_visits_are_counted_leaves_them_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
