@@ -138,18 +138,16 @@ def _read_json(result: UnitResult) -> str:
 
 
 def _write_steps(group: zarr.Group, name: str, values: Mapping[int, object]) -> None:
-    """Write a variable of some steps, by index; only chunks that change are written."""
+    """Write a variable of some steps, by index; only their chunks are read and written."""
     found = array(group, name)
     (length,) = found.chunks
     for start in sorted({index - index % length for index in values}):
         part = slice(start, min(start + length, found.shape[0]))
-        before = np.asarray(found[part])
-        after = before.copy()
+        content = np.asarray(found[part])
         for index in range(part.start, part.stop):
             if index in values:
-                after[index - start] = values[index]
-        if not np.array_equal(before, after):
-            found[part] = after
+                content[index - start] = values[index]
+        found[part] = content
 
 
 def read_pixels(

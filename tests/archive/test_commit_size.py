@@ -23,6 +23,9 @@ FAMILY = SENSORS[SENSOR].family
 SIMPLE = Pixels(np.full((4, *GRID.shape), 7, np.uint16), np.zeros(GRID.shape, np.uint8))
 
 
+TEXTS_OF_TILING = {f"/{FAMILY}/inputs", f"/{FAMILY}/read"}
+
+
 def config(split: int) -> icechunk.RepositoryConfig:
     dims = {icechunk.ManifestSplitDimCondition.DimensionName("time"): split}
     sizes = {icechunk.ManifestSplitCondition.AnyArray(): dims}
@@ -69,16 +72,26 @@ def test_only_chunks_of_steps_that_change_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "STEPS", 2)
+    monkeypatch.setattr(schema, "INPUTS", 2)
     found = archive(tmp_path)
     found.ensure(passes(*range(6)))
     found.commit(results("pass-3"), [], "one", {})
     tip = found.repository.lookup_branch("main")
     parent = next(iter(found.repository.ancestry(snapshot_id=tip))).parent_id
     changed = found.repository.diff(from_snapshot_id=parent, to_snapshot_id=tip).updated_chunks
-    assert set(changed) == {
-        f"/{FAMILY}/{stage}_{part}" for stage in StageName for part in ("status", "key")
-    }
-    assert all([list(index) for index in chunks] == [[1]] for chunks in changed.values())
+    facts = {f"/{FAMILY}/{stage}_{part}" for stage in StageName for part in ("status", "key")}
+    assert facts <= set(changed) <= facts | {f"/{FAMILY}/reason", *TEXTS_OF_TILING}
+    assert all(list(index) == [1] for chunks in changed.values() for index in chunks)
+    assert all(changed[path] for path in facts)
+
+
+def test_the_same_outcome_again_is_a_commit_again(tmp_path: Path) -> None:
+    found = archive(tmp_path)
+    found.ensure(passes(0))
+    failed = results("pass-0", UnitState.FAILED, "no such file")
+    first = found.commit(failed, [], "bad", {})
+    assert found.commit(failed, [], "bad again", {}) != first
+    assert found.steps()["pass-0"].reason == "no such file"
 
 
 def test_an_archive_of_the_old_layout_is_read_and_goes_on(
