@@ -126,23 +126,27 @@ def vessel_rows(
         shares = [visible_share(pose, stamp, seen.opacity, grid, [tile]) for tile in tiles]
         items = [tile.item_id for tile, share in zip(tiles, shares, strict=True) if share > 0]
         share = visible_share(pose, stamp, seen.opacity, grid, tiles)
-        rows.append(_vessel_row(port, each, platform, grid, pose, items, share))
+        rows.append(vessel_row(port, each.moment, platform, grid, pose, items, share))
     return rows
 
 
-def _vessel_row(
+def vessel_row(
     port: str,
-    each: Pass,
+    moment: datetime,
     platform: str,
     grid: Grid,
     pose: Pose,
-    items: list[str],
+    items: Sequence[str],
     share: float,
+    shift_m: tuple[float, float] = (0.0, 0.0),
 ) -> VesselRow:
-    lon, lat = transformer(grid.epsg, WGS84).transform(pose.x, pose.y)
+    """One ship of a pass; ``shift_m`` is east and north from where it is to where it is seen."""
+    inverse = transformer(grid.epsg, WGS84)
+    lon, lat = inverse.transform(pose.x, pose.y)
+    seen_lon, seen_lat = inverse.transform(pose.x + shift_m[0], pose.y + shift_m[1])
     return VesselRow(
         port=port,
-        overpass_utc=iso(each.moment),
+        overpass_utc=iso(moment),
         platform=platform,
         items=";".join(items),
         ship_id=pose.ship.id,
@@ -156,8 +160,8 @@ def _vessel_row(
         beam_m=pose.ship.beam_m,
         heading_deg=round(pose.bow_deg % 180, 1) % 180,
         visible=share,
-        seen_lon=round(lon, 6),
-        seen_lat=round(lat, 6),
+        seen_lon=round(seen_lon, 6),
+        seen_lat=round(seen_lat, 6),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry import Polygon, box
 
-from jobs.domain import WGS84, Grid, Orbit, transformer
+from jobs.domain import Grid, Orbit
 from jobs.simulate.moorings import Harbour
 from jobs.simulate.radar.ground import Works, draw_works
 from jobs.simulate.radar.hulls import shift_of
@@ -22,7 +22,7 @@ from jobs.simulate.radar.response import Plane
 from jobs.simulate.scenery import Scenery
 from jobs.simulate.settings import SimulationConfig, rng_for
 from jobs.simulate.traffic import Pose, Stay, poses, under_way
-from jobs.simulate.truth import VesselRow, iso
+from jobs.simulate.truth import VesselRow, vessel_row
 
 BORDER_PX, BORDER_POWER = 3, 1e-5
 """Width of the strip of noise along the edge of the swath, and its power: -50 dB."""
@@ -100,27 +100,9 @@ def _row(
     latitude: float,
 ) -> VesselRow:
     """A ship where it is, and where the radar shows it."""
-    east, north = shift_of(pose, each.orbit, latitude)
-    inverse = transformer(grid.epsg, WGS84)
-    lon, lat = inverse.transform(pose.x, pose.y)
-    seen = inverse.transform(pose.x + east, pose.y + north)
+    east, north = shift = shift_of(pose, each.orbit, latitude)
     inside = imaged.contains(shapely.Point(pose.x + east, pose.y + north))
-    return VesselRow(
-        port=port,
-        overpass_utc=iso(each.moment),
-        platform=f"sentinel-1{each.satellite}",
-        items=item if inside else "",
-        ship_id=pose.ship.id,
-        type=pose.ship.type.value,
-        berth=pose.berth,
-        x=round(pose.x, 1),
-        y=round(pose.y, 1),
-        lon=round(lon, 6),
-        lat=round(lat, 6),
-        length_m=pose.ship.length_m,
-        beam_m=pose.ship.beam_m,
-        heading_deg=round(pose.bow_deg % 180, 1) % 180,
-        visible=1.0 if inside else 0.0,
-        seen_lon=round(seen[0], 6),
-        seen_lat=round(seen[1], 6),
-    )
+    platform = f"sentinel-1{each.satellite}"
+    items = [item] if inside else []
+    share = 1.0 if inside else 0.0
+    return vessel_row(port, each.moment, platform, grid, pose, items, share, shift)
