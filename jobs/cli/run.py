@@ -186,7 +186,6 @@ def _report_run(
         "pending": summary.pending,
         "unmerged": summary.unmerged,
         "copied_files": summary.copied_files,
-        "cpu_factor": summary.cpu_factor,
         "published": folder,
         "doubts": doubts,
         "reviews": reviews,

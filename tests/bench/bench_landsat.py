@@ -23,7 +23,7 @@ from scipy.optimize import linear_sum_assignment
 
 from jobs.catalog.stac_item import scene_from_item
 from jobs.domain import SENSORS, Grid, Pixels, Scene, transformer
-from jobs.segment.stage import away_from_cloud, in_metres, visible
+from jobs.segment.network import away_from_cloud, in_metres, visible
 from jobs.simulate import SimulationConfig, simulate_archive
 from jobs.tile.stage import read_overpass
 from models.dataset import Box, LabelledScene

@@ -24,6 +24,7 @@ READ = {
     ("train", "start"),
     ("evaluate", "weights"),
     ("evaluate", "folds"),
+    ("sensors", "item"),
 }
 """Options that name what is read; all others are places to write to."""
 

@@ -49,7 +49,7 @@ def test_a_batch_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_short_units_of_different_scenes_are_joined_up_to_the_size(tmp_path: Path) -> None:
     items = [work_item(tmp_path, "TESTA", day) for day in range(1, 8)]
     short = items[0].seconds
-    assert 0.02 < short < 0.1  # a port of some thousand pixels
+    assert 0.02 < short < 0.4  # a port of some thousand pixels, at the rates of the plan
 
     def sizes(of: list[WorkItem], size: BatchSize) -> list[int]:
         return [len(batch.items) for batch in in_batches(of, size)]
