@@ -186,6 +186,7 @@ def _report_run(
         "pending": summary.pending,
         "unmerged": summary.unmerged,
         "copied_files": summary.copied_files,
+        "ghosts": summary.ghosts,
         "published": folder,
         "doubts": doubts,
         "reviews": reviews,
@@ -204,6 +205,7 @@ def _report_run(
     elif summary.pending:
         out.print("the same command does the rest")
     _report_copies(summary.copied_files)
+    _report_ghosts(summary.ghosts)
     if summary.unmerged:
         out.print(f"{summary.unmerged} not merged: another run writes to this archive, see above")
     for overpass in summary.quarantined:
@@ -213,6 +215,14 @@ def _report_run(
     if folder is not None:
         out.print(f"results {folder}", soft_wrap=True, highlight=False)
         out.print(f"report  {folder}/report.html", soft_wrap=True, highlight=False)
+
+
+def _report_ghosts(count: int) -> None:
+    if count:
+        out.print(
+            f"{count} radar detections were left out as ghosts of brighter ones, kilometres away "
+            "along the flight; the journal says in which overpasses"
+        )
 
 
 def _report_copies(count: int) -> None:

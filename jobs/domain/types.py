@@ -393,6 +393,8 @@ class UnitResult:
     """CPU time of it; 0 where it is not known."""
     vessels: int = 0
     """Number of vessels detected."""
+    ghosts: int = 0
+    """Detections that were left out as a radar's azimuth ambiguities."""
     retries: tuple[str, ...] = ()
     """Reasons of failed earlier attempts, one line each; empty where the first succeeded."""
     copied_files: int = 0

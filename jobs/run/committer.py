@@ -34,6 +34,7 @@ class Tally:
     retried: int = 0
     copied_files: int = 0
     vessels: int = 0
+    ghosts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """Failed units by reason; those that differ by file alone count under the first one's.
 
@@ -179,6 +180,7 @@ class Committer:
         head = {**_head(item), "stage": str(result.stage)}
         self.tally.retried += len(result.retries)
         self.tally.copied_files += result.copied_files
+        self.tally.ghosts += result.ghosts
         for number, reason in enumerate(result.retries, start=1):
             self.observe(Event(EventName.RETRIED, {**head, "attempt": number, "reason": reason}))
         facts: Facts = {
@@ -194,6 +196,8 @@ class Committer:
             facts["cpu_s"] = round(result.cpu_seconds, 3)
         if result.copied_files:
             facts["copied_files"] = result.copied_files
+        if result.ghosts:
+            facts["ghosts"] = result.ghosts
         if result.reason:
             facts["reason"] = result.reason
         self.observe(Event(EventName.UNIT, facts))

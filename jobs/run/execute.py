@@ -109,6 +109,7 @@ def _summary(before: Counter[UnitState], tally: Tally, ending: Ending) -> Summar
         retried=tally.retried,
         copied_files=tally.copied_files,
         vessels=tally.vessels,
+        ghosts=tally.ghosts,
         reasons=tally.reasons,
         quarantined=tuple(tally.quarantined),
         unmerged=tally.unmerged,

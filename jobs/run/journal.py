@@ -7,6 +7,7 @@ Every line has ``time`` (UTC, ISO 8601) and ``event``; the rest depends on the e
     retried      port, sensor, overpass, stage, attempt, reason: an attempt failed and is repeated
     unit         port, sensor, overpass, acquired, stage, state (done, failed), seconds, vessels,
                  retries, last (true for the unit's last stage), reason where it failed,
+                 ghosts (radar detections that were left out as such) where there are any,
                  cpu_s (of the worker) where it ran one task at a time, without a GPU
     quarantined  port, sensor, overpass, stage, deaths, reason; the unit's failed line follows
     committed    port, units, snapshot, seconds

@@ -24,6 +24,8 @@ class Summary:
     """Files that were copied as a whole, because their server sends no parts."""
     vessels: int = 0
     """Vessels found in this run."""
+    ghosts: int = 0
+    """Radar detections of this run that were left out as azimuth ambiguities."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Why units failed in this run: number of units by reason."""
     quarantined: tuple[str, ...] = ()

@@ -36,6 +36,8 @@ class Found:
     vessels: tuple[Vessel, ...]
     probability: NDArray[np.uint8]
     """Of ship, (y, x), 0..255 for 0..1."""
+    ghosts: int = 0
+    """Detections that were left out as a radar's azimuth ambiguities."""
 
 
 @dataclass(frozen=True)

@@ -42,4 +42,5 @@ def run(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) 
         state=UnitState.DONE,
         seconds=time.perf_counter() - started,
         vessels=len(found.vessels),
+        ghosts=found.ghosts,
     )

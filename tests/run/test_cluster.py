@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster, Security, Worker
 from jobs.errors import ClusterError, ClusterLostError, InputError
 from jobs.run import cluster, environment
 from jobs.run.events import Event, EventName
+from tests.support.cluster_here import cluster_here
 from tests.support.remote_cluster import remote_cluster
 
 
@@ -112,13 +113,7 @@ def test_what_is_installed_otherwise_is_named() -> None:
 @pytest.fixture
 def one_worker() -> Iterator[LocalCluster]:
     """A cluster of one worker, in this process."""
-    with LocalCluster(
-        n_workers=1,
-        processes=False,
-        protocol="tcp://",
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-    ) as made:
+    with cluster_here() as made:
         yield made
 
 
@@ -158,13 +153,7 @@ def test_a_cluster_whose_workers_all_go_is_lost(
 def test_a_performance_report_is_kept_and_its_failure_is_a_warning(tmp_path: Path) -> None:
     events: list[Event] = []
     with (
-        LocalCluster(
-            n_workers=1,
-            processes=False,
-            protocol="tcp://",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-        ) as made,
+        cluster_here() as made,
         Client(made) as client,
     ):
         with cluster.performance(client, tmp_path / "new" / "report.html", events.append):
@@ -207,15 +196,7 @@ def test_a_scheduler_behind_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", "3s")
     ours, theirs = Security.temporary(), Security.temporary()
     with (
-        LocalCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            processes=False,
-            protocol="tls://",
-            host="127.0.0.1",
-            security=ours,
-            dashboard_address="127.0.0.1:0",
-        ) as made,
+        cluster_here(threads_per_worker=1, protocol="tls://", security=ours) as made,
         Client(made) as client,
     ):
         file = tmp_path / "scheduler.json"

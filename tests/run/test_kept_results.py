@@ -22,6 +22,7 @@ from jobs.run.kept_results import PREFIX, KeptResults
 from jobs.run.parallel_map import parallel_map
 from jobs.run.pipeline import run_plan
 from jobs.run.settings import settings_for
+from tests.support.cluster_here import cluster_here
 from tests.support.places import ROOT
 from tests.support.remote_cluster import remote_cluster
 from tests.support.remote_worlds import published
@@ -32,14 +33,7 @@ pytestmark = pytest.mark.early
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=1,
-        threads_per_worker=1,
-        processes=False,
-        protocol="tcp://",
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-    ) as made:
+    with cluster_here(threads_per_worker=1) as made:
         yield made
 
 

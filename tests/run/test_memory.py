@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from jobs.run.memory import memory_doubt
+from tests.support.cluster_here import cluster_here
 from tests.support.small_runs import a_plan
 
 
@@ -26,15 +27,7 @@ def test_the_smallest_worker_is_judged_by_its_threads(
 ) -> None:
     plan = a_plan(tmp_path, 1)
     with (
-        LocalCluster(
-            n_workers=1,
-            threads_per_worker=threads,
-            processes=False,
-            memory_limit=limit,
-            protocol="tcp://",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-        ) as made,
+        cluster_here(threads_per_worker=threads, memory_limit=limit) as made,
         Client(made) as client,
     ):
         doubt = memory_doubt(plan, client)

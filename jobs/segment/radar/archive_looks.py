@@ -33,7 +33,8 @@ class RadarDetector:
             port.grid.resolution_m,
         )
         vessels = tuple(in_metres(ship, port.grid) for ship in found.ships)
-        return Found(vessels, np.rint(found.probability * 255).astype(np.uint8))
+        probability = np.rint(found.probability * 255).astype(np.uint8)
+        return Found(vessels, probability, found.ghosts)
 
     def fixed_things(self, looks: Looks) -> RadarStructure:
         """As the protocol says. Memory: some 60 bytes per pixel of the grid."""

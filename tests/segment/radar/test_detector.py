@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jobs.domain import Grid, Orbit
+from jobs.domain import SENSORS, Grid, Orbit, Pixels
+from jobs.segment.protocol import View
+from jobs.segment.radar.archive_looks import RadarDetector
 from jobs.segment.radar.detector import find_ships
 from jobs.segment.radar.ghosts import ghosts_among
 from jobs.segment.radar.shapes import Shape, measured
@@ -15,10 +17,12 @@ from jobs.simulate.radar.hulls import points_of
 from jobs.simulate.radar.points import image_of, together, with_ghosts
 from jobs.simulate.radar.response import speckle
 from jobs.simulate.traffic import Pose, Ship, ShipType
+from tests.support.scenes import small_port
 
 GRID = Grid(32652, 500_000.0, 4_800_000.0, 320, 320)
 ORBIT = Orbit("descending", 80, "right")
 LATITUDE = 43.0
+SENSOR = SENSORS["sentinel-1-rtc"]
 OPEN = np.zeros(GRID.shape, bool)
 
 
@@ -146,3 +150,7 @@ def test_the_ghost_of_a_large_ship_is_left_out_and_counted():
     assert found.ghosts >= 1
     without = find_ships(image, water, water, None, LATITUDE, 10.0)
     assert len(without.ships) == 1 + found.ghosts
+    archived = Pixels(SENSOR.encoding.encode(10 * np.log10(image)), np.zeros(tall.shape, np.uint8))
+    port = replace(small_port(grid=tall), berths=())
+    view = View(archived, SENSOR, port, land=water, orbit=ORBIT)
+    assert RadarDetector().find(view).ghosts == found.ghosts
