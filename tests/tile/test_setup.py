@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a PROJ database of an old layout, as another program brings it."""
     folder = tmp_path_factory.mktemp("foreign")
     layout = "DATABASE.LAYOUT.VERSION"
-    with sqlite3.connect(folder / "proj.db") as database:
+    with closing(sqlite3.connect(folder / "proj.db")) as opened, opened as database:
         database.execute("create table metadata (key text, value text)")
         rows = [(f"{layout}.MAJOR", "1"), (f"{layout}.MINOR", "0")]
         database.executemany("insert into metadata values (?, ?)", rows)

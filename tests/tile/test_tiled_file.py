@@ -293,6 +293,21 @@ def test_scales_and_words_in_gdals_metadata_change_no_number(tmp_path: Path) -> 
         np.testing.assert_array_equal(found, theirs.read(1))
 
 
+@pytest.mark.parametrize(("item", "proven"), [("OVERVIEW_RESAMPLING", True), ("NBITS", False)])
+def test_how_overviews_were_made_is_no_reason_to_ask_gdal(
+    tmp_path: Path, item: str, proven: bool
+) -> None:
+    """As COGs of GDAL 3.12 say it, in a domain whose other items do change pixels."""
+    path = write(tmp_path / "a.tif", SMALL)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(ns="IMAGE-STRUCTURE", **{item: "CUBIC"})  # GDAL writes no such domain
+    content = path.read_bytes()
+    assert content.count(b"IMAGE-STRUCTURE") == 1
+    path.write_bytes(content.replace(b"IMAGE-STRUCTURE", b"IMAGE_STRUCTURE"))
+    with opened(path) as file:
+        assert (file is not None) is proven
+
+
 def test_a_file_beside_it_is_not_overlooked(tmp_path: Path) -> None:
     source = write_band(tmp_path / "a.tif", noise())
     path = Path(source.href)
