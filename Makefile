@@ -47,7 +47,7 @@ docs: demo  ## Write the reference in docs/python.md and execute docs/notebooks 
 	$(BIN)/python -m tests.support.python_page
 	$(BIN)/python -m tests.support.notebooks
 
-test: $(STAMP)  ## Lint, types and the tests (under 10 minutes on two cores)
+test: $(STAMP)  ## Lint, types and the tests (10 to 15 minutes on two cores)
 	$(call checked,$(PYTEST) -m "not slow and not faults and not bench")
 
 test-all: $(STAMP)  ## The tests with the slow ones and the fault suite
