@@ -106,8 +106,8 @@ def _say_left_out(found: Plan, every: bool = False) -> None:
 
 
 COST_NOTES = (
-    "Of a run from nothing to its results that loses nothing: a lost worker costs its own start "
-    "and what it was working on.",
+    "Of a run from nothing to its results. It loses nothing unless --lost-workers and "
+    "--lost-runners say how many: on spot nodes, as many as are reclaimed.",
     "Prices are examples: give your own with --price.",
 )
 
@@ -151,6 +151,25 @@ def plan(
             "One per core of this machine unless told otherwise.",
         ),
     ] = None,
+    lost_workers: Annotated[
+        float,
+        typer.Option(
+            "--lost-workers",
+            min=0,
+            metavar="N",
+            help="How many workers the costs expect to be lost over the run, such as spot nodes "
+            "that are reclaimed: each starts anew and does half a batch again.",
+        ),
+    ] = 0.0,
+    lost_runners: Annotated[
+        float,
+        typer.Option(
+            "--lost-runners",
+            min=0,
+            metavar="N",
+            help="And how many coordinators: on Kubernetes the workers stay.",
+        ),
+    ] = 0.0,
     as_json: AsJson = False,
     every: Every = False,
 ) -> None:
@@ -169,7 +188,12 @@ def plan(
     if details or output is None:
         is_given = any(text.partition("=")[0].strip() == "cpu_factor" for text in price or [])
         prices, measured = (prices, "") if is_given else with_kept_factor(found, prices)
-        running = Running(workers or os.cpu_count() or 1, together=ports_together(found))
+        running = Running(
+            workers or os.cpu_count() or 1,
+            together=ports_together(found),
+            lost_workers=lost_workers,
+            lost_runners=lost_runners,
+        )
         _show_plan(found, prices, running, measured, as_json)
 
 

@@ -7,11 +7,13 @@ from .left_out import left_out_json, left_out_lines
 from .make import make_plan, plan_to_file
 from .pinned import is_job, pinned_plan, plan_without_search
 from .plan import Plan
-from .rates import stage_cpu_s
+from .rates import BATCH_S, MOST_IN_BATCH, stage_cpu_s
 from .together import ports_together
 
 __all__ = [
     "BASE_MEMORY",
+    "BATCH_S",
+    "MOST_IN_BATCH",
     "Estimate",
     "Inputs",
     "Plan",

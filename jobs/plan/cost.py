@@ -1,8 +1,8 @@
 """Costs of a plan: requests, bytes, CPU and GPU hours, storage, and money at given prices.
 
-They are those of a run from nothing to its published results in which nothing is lost. What things
-cost is in ``rates``; prices are the user's. The speed of a GPU is not estimated: the user gives it,
-or segment is costed on CPUs.
+They are those of a run from nothing to its published results, with the losses that the user
+expects. What things cost is in ``rates``; prices are the user's. The speed of a GPU is not
+estimated: the user gives it, or segment is costed on CPUs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jobs.errors import InputError
 from jobs.plan.estimate import Estimate
 from jobs.plan.rates import (
     ARCHIVE_RATIO,
+    BATCH_S,
     BERTH_CPU_S,
     BERTHS_WRITES,
     COMMIT_CPU_S,
@@ -26,6 +27,7 @@ from jobs.plan.rates import (
     LISTS,
     LOOK_CPU_S,
     MOST_CUTOUTS,
+    MOST_IN_BATCH,
     PORT_CPU_S,
     READS,
     RUN_CPU_S,
@@ -83,6 +85,11 @@ class Running:
     each has a commit of its own."""
     work_s: float | None = None
     """Duration of the work on overpasses, all parts added; None: as long as its CPU time takes."""
+    lost_workers: float = 0.0
+    """Workers that are lost and replaced, all parts added: each starts anew and does half a batch
+    once more."""
+    lost_runners: float = 0.0
+    """Coordinators that are lost and replaced; on Kubernetes the workers stay."""
 
 
 DEFAULT_RUNNING = Running()
@@ -110,9 +117,7 @@ def read_prices(texts: Iterable[str], prices: Prices = DEFAULT_PRICES) -> Prices
 def costs(
     counted: Estimate, prices: Prices = DEFAULT_PRICES, running: Running = DEFAULT_RUNNING
 ) -> tuple[Cost, ...]:
-    """Costs of a run that starts from nothing and loses nothing: its parts, their sum, and the
-    archive's month.
-    """
+    """Costs of a run that starts from nothing: its parts, their sum, and the archive's month."""
     work = (*_transfers(counted, prices, running), *_hours(counted, prices, running))
     total = sum(line.usd or 0.0 for line in work)
     stored = counted.bytes_out / ARCHIVE_RATIO / GB
@@ -175,8 +180,9 @@ def _amount(text: str, value: str) -> float:
 
 
 def _transfers(counted: Estimate, prices: Prices, running: Running) -> tuple[Cost, ...]:
-    gets = counted.requests
-    read = counted.bytes_fetched / GB
+    again = 1 + _done_twice(counted, running)
+    gets = counted.requests * again
+    read = counted.bytes_fetched / GB * again
     puts = _requests(WRITES, counted, prices, running) + _vessel_objects(counted)
     puts += work_s(counted, prices, running) / LEASE_S
     puts += BERTHS_WRITES if counted.looks else 0
@@ -216,12 +222,13 @@ def _cutouts(counted: Estimate) -> int:
 
 
 def _hours(counted: Estimate, prices: Prices, running: Running) -> tuple[Cost, ...]:
-    tile = _stage_s(StageName.TILE, counted, prices) / 3600
+    again = 1 + _done_twice(counted, running)
+    tile = _stage_s(StageName.TILE, counted, prices) / 3600 * again
     if prices.gpu_megapixels_s > 0:
-        hours = counted.pixels / 1e6 / prices.gpu_megapixels_s / 3600
+        hours = counted.pixels / 1e6 / prices.gpu_megapixels_s / 3600 * again
         segment = Cost("segment", hours, "GPU hours", hours * prices.gpu_hour)
     else:
-        hours = _stage_s(StageName.SEGMENT, counted, prices) / 3600
+        hours = _stage_s(StageName.SEGMENT, counted, prices) / 3600 * again
         segment = Cost("segment", hours, "CPU hours", hours * prices.cpu_hour)
     count = _count_s(counted, prices) / 3600
     around = _around_s(counted, prices, running) / 3600
@@ -231,6 +238,18 @@ def _hours(counted: Estimate, prices: Prices, running: Running) -> tuple[Cost, .
         Cost("count visits", count, "CPU hours", count * prices.cpu_hour),
         Cost("start, commit, publish", around, "CPU hours", around * prices.cpu_hour),
     )
+
+
+def _done_twice(counted: Estimate, running: Running) -> float:
+    """Overpasses that are done once more because a worker was lost, for each overpass of the plan:
+    half of what a worker has in hand. It has those that share a scene, or a second's work.
+    """
+    if not counted.units:
+        return 0.0
+    megapixels = counted.pixels / 1e6
+    busy_s = sum(stage_cpu_s(stage, counted.units, megapixels) for stage in StageName)
+    in_hand = min(max(running.together, BATCH_S * counted.units / busy_s), MOST_IN_BATCH)
+    return running.lost_workers * in_hand / 2 / counted.units
 
 
 def _stage_s(stage: StageName, counted: Estimate, prices: Prices) -> float:
@@ -247,7 +266,9 @@ def _count_s(counted: Estimate, prices: Prices) -> float:
 
 def _around_s(counted: Estimate, prices: Prices, running: Running) -> float:
     """CPU seconds of all that is no work on overpasses or visits."""
-    starts = running.parts * (RUN_CPU_S + running.workers * WORKER_CPU_S)
+    runners = running.parts + running.lost_runners
+    workers = running.parts * running.workers + running.lost_workers
+    starts = runners * RUN_CPU_S + workers * WORKER_CPU_S
     ports = counted.ports * PORT_CPU_S
     return (starts + ports + commits(counted, prices, running) * COMMIT_CPU_S) * prices.cpu_factor
 

@@ -1,4 +1,4 @@
-"""What the parts of an undisturbed run cost: the measured numbers behind ``cost``.
+"""What the parts of a run cost: the measured numbers behind ``cost``.
 
 CPU seconds are those of a core that did nothing else; ``Prices.cpu_factor`` makes them those of
 another. Requests follow from what Icechunk and the results consist of. ``python -m
@@ -108,3 +108,9 @@ LEASE_S = 10.0
 
 COMMIT_S = 30.0
 """Seconds between commits, as ``RunOptions.commit_every_s``."""
+
+MOST_IN_BATCH = 16
+"""Overpasses in a batch: enough that opening a file is shared, few enough to lose with a worker."""
+
+BATCH_S = 1.0
+"""Overpasses are joined up to so many seconds; a run's last batches end that far apart."""

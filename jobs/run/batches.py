@@ -10,13 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobs.domain import StageName, Unit, UnitState
-from jobs.plan import stage_cpu_s
-
-MOST_IN_BATCH = 16
-"""Units in one batch: enough that opening a file is shared, few enough to lose with a worker."""
-
-LEAST_S = 1.0
-"""Units are joined up to so many seconds; a run's last batches end that far apart."""
+from jobs.plan import BATCH_S, MOST_IN_BATCH, stage_cpu_s
 
 BATCHES_A_SECOND = 50
 """That a scheduler is to be asked for; it can do twice as many (tests/bench/bench_scheduler.py)."""
@@ -69,7 +63,7 @@ class BatchSize:
     """How far units that share no scene are joined."""
 
     units: int = 1
-    seconds: float = LEAST_S
+    seconds: float = BATCH_S
 
 
 def batch_size(threads: int, here: int, in_all: int) -> BatchSize:
@@ -80,7 +74,7 @@ def batch_size(threads: int, here: int, in_all: int) -> BatchSize:
     """
     threads = max(threads, 1)
     most = min(MOST_IN_BATCH, here // threads, in_all // (PER_THREAD * threads))
-    return BatchSize(max(most, 1), max(LEAST_S, threads / BATCHES_A_SECOND))
+    return BatchSize(max(most, 1), max(BATCH_S, threads / BATCHES_A_SECOND))
 
 
 def in_batches(items: Iterable[WorkItem], size: BatchSize = BatchSize()) -> Iterator[Batch]:

@@ -136,6 +136,31 @@ def test_each_part_of_a_backfill_has_starts_of_its_own() -> None:
     assert more * 3600 == pytest.approx(starts_s + commits_s)
 
 
+def test_each_lost_worker_starts_again_and_does_half_a_batch_once_more() -> None:
+    whole = bill(running=Running(work_s=1))
+    lossy = bill(running=Running(work_s=1, lost_workers=10))
+    again = lossy["read requests"].amount / whole["read requests"].amount - 1
+    each_s = sum(rates.stage_cpu_s(stage, 1, 3.6) for stage in StageName)
+    assert again == pytest.approx(10 * max(1, rates.BATCH_S / each_s) / 2 / COUNTED.units)
+    for what in ("bytes read", "tile", "segment"):
+        assert lossy[what].amount == pytest.approx(whole[what].amount * (1 + again))
+    more = lossy["start, commit, publish"].amount - whole["start, commit, publish"].amount
+    assert more * 3600 == pytest.approx(10 * rates.WORKER_CPU_S)
+    shared = bill(running=Running(work_s=1, together=8.0, lost_workers=10))
+    assert shared["bytes read"].amount == pytest.approx(50 * (1 + 10 * 4 / COUNTED.units))
+
+
+def test_a_lost_runner_starts_again_and_its_workers_stay() -> None:
+    whole, lossy = bill(running=Running(work_s=1)), bill(running=Running(work_s=1, lost_runners=2))
+    more = lossy["start, commit, publish"].amount - whole["start, commit, publish"].amount
+    assert more * 3600 == pytest.approx(2 * rates.RUN_CPU_S)
+    assert lossy["read requests"] == whole["read requests"]
+
+
+def test_nothing_is_lost_where_there_is_nothing_to_do() -> None:
+    assert bill(Estimate(), running=Running(lost_workers=3))["read requests"].amount == 0
+
+
 def test_a_slower_processor_takes_longer_for_everything_and_commits_more_often() -> None:
     ours, theirs = bill(), bill(prices=Prices(cpu_factor=2.0))
     for what in ("tile", "segment", "count visits"):
