@@ -17,6 +17,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from jobs.plan import read_plan
 from tests.support.long_run.picture import draw
 from tests.support.long_run.run import long_site, planned, run_here, submitted
 from tests.support.long_run.schedule import schedule
@@ -51,14 +52,14 @@ def _run(chosen: argparse.Namespace) -> None:
     entries = () if chosen.undisturbed else schedule(chosen.seed, day_s)
     size = (chosen.months, chosen.per_month, chosen.workers, chosen.pixels)
     with long_site(chosen.out / "site", *size) as place:
-        plan = planned(place)
+        said = planned(place)
         with ThreadPoolExecutor(1) as pool:
             beside = pool.submit(
                 run_here, place, chosen.out / "alone.jsonl", chosen.workers, day_s * LIMIT
             )
             run = submitted(place, chosen.out / "run.jsonl", entries, day_s * LIMIT)
             alone = beside.result()
-        summary = summarise(plan, alone, run)
+            summary = summarise(said, read_plan(place.site.plan), alone, run)
         (chosen.out / "summary.json").write_text(json.dumps(summary, indent=1))
 
 

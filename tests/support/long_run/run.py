@@ -27,6 +27,7 @@ from tests.support.kubernetes.runs import (
 from tests.support.kubernetes.world import BERTHWATCH, kubernetes_world
 from tests.support.long_run.backfill import FIRST, long_plan
 from tests.support.long_run.imagery import Front, front, write_scenes
+from tests.support.long_run.journals import Work, work_of
 from tests.support.long_run.mishaps import Happened, mishaps
 from tests.support.long_run.samples import Sample, Sampler, sampling
 from tests.support.long_run.schedule import Entry
@@ -69,6 +70,7 @@ class Seen:
     samples: list[Sample]
     archive: str
     """The environment must name the S3 server."""
+    work: Work
     left: Sequence[str] = ()
     happened: list[Happened] = field(default_factory=list)
     refused: int = 0
@@ -129,6 +131,7 @@ def submitted(place: Place, out: Path, entries: Sequence[Entry] = (), limit_s: f
         seconds=seconds,
         samples=sampler.samples,
         archive=site.archive,
+        work=work_of(place.behind, site.archive),
         left=[name for name in site.left() if not name.endswith("-tls")],
         happened=sorted(happening.happened, key=lambda one: one.at_s),
         refused=happening.refused,
@@ -145,7 +148,7 @@ def run_here(place: Place, out: Path, workers: int, limit_s: float = 3600) -> Se
         command = [*COMMAND, "run", str(plan), f"--workers={workers}"]
         access = S3(place.aside.url).environment
         code, said, seconds = _followed(command, access, sampler, "local worker", limit_s, out)
-    return Seen(code, said, seconds, sampler.samples, root)
+    return Seen(code, said, seconds, sampler.samples, root, work_of(place.behind, root))
 
 
 def _followed(

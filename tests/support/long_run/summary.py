@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from jobs.plan import Plan, Running
 from tests.support.long_run.growth import growth
+from tests.support.long_run.planned import planned_costs, starts
 from tests.support.long_run.run import Seen
 from tests.support.long_run.samples import Sample
 
@@ -21,17 +23,24 @@ GROWING = (
 Summary = dict[str, Any]
 
 
-def summarise(plan: Mapping[str, Any], alone: Seen, run: Seen) -> Summary:
-    """Everything but the samples themselves."""
+def summarise(said: Mapping[str, Any], plan: Plan, alone: Seen, run: Seen) -> Summary:
+    """Everything but the samples themselves; ``said`` by the submission's ``--dry-run``."""
     made = run.published()
+    workers, parts = said["workers"], len(said["partitions"])
+    lost = Running(
+        workers,
+        parts,
+        lost_workers=starts(run.samples, "worker") - parts * workers,
+        lost_runners=starts(run.samples, "runner") - parts,
+    )
     return {
-        "plan": {line["what"]: line["amount"] for line in plan["cost"]},
-        "overpasses": plan["estimate"]["units"],
-        "partitions": plan["partitions"],
-        "workers": plan["workers"],
-        "alone": _end(alone),
+        "overpasses": said["estimate"]["units"],
+        "partitions": said["partitions"],
+        "workers": workers,
+        "alone": _end(alone, planned_costs(plan, alone.work, Running(workers))),
         "run": {
-            **_end(run),
+            **_end(run, planned_costs(plan, run.work, lost)),
+            "lost": {"workers": lost.lost_workers, "runners": lost.lost_runners},
             "left": list(run.left),
             "happened": [asdict(one) for one in run.happened],
             "refused": run.refused,
@@ -45,9 +54,11 @@ def summarise(plan: Mapping[str, Any], alone: Seen, run: Seen) -> Summary:
     }
 
 
-def _end(seen: Seen) -> Summary:
+def _end(seen: Seen, planned: Mapping[str, float]) -> Summary:
     last = seen.samples[-1]
     return {
+        "planned": dict(planned),
+        "work": asdict(seen.work),
         "exit": seen.code,
         "minutes": seen.seconds / 60,
         "requests": last.requests,
@@ -78,7 +89,7 @@ def read_summary(out: Path) -> Summary:
 
 def lines(summary: Summary) -> Iterator[str]:
     """The summary for people."""
-    run, alone, plan = summary["run"], summary["alone"], summary["plan"]
+    run, alone = summary["run"], summary["alone"]
     met = Counter(one["what"] for one in run["happened"] if one["met"])
     yield (
         f"{summary['overpasses']} overpasses in {len(summary['partitions'])} parts, exit "
@@ -87,10 +98,16 @@ def lines(summary: Summary) -> Iterator[str]:
         f"{run['published']} files; left behind: {', '.join(run['left']) or 'nothing'}"
     )
     yield "; ".join(f"{count} x {what}" for what, count in met.most_common())
-    yield f"{'':28}{'planned':>10}{'alone':>10}{'disturbed':>10}"
-    for what, planned, of in _costs(plan):
-        values = (planned, of(alone), of(run))
-        yield f"{what:<28}" + "".join(f"{value:>10,.4g}" for value in values)
+    yield (
+        f"pods started beside the first: {run['lost']['workers']:.0f} workers, "
+        f"{run['lost']['runners']:.0f} runners; CPU factor alone "
+        f"{alone['work']['cpu_factor']:.2f}, disturbed {run['work']['cpu_factor']:.2f}"
+    )
+    yield f"{'planned, spent':<28}{'alone':>20}{'ratio':>7}{'disturbed':>22}{'ratio':>7}"
+    for what, line, spent in COSTS:
+        yield f"{what:<28}" + "".join(_compared(seen, line, spent) for seen in (alone, run))
+    for role in ("worker", "nanny", "runner", "scheduler", "submit"):
+        yield f"{role} CPU seconds: {run['cpu_s'].get(role, 0.0):,.0f}"
     for name, found in run["growth"].items():
         if found:
             yield (
@@ -102,23 +119,32 @@ def lines(summary: Summary) -> Iterator[str]:
     yield f"at the end: {run['objects']}; in the bucket {run['bucket']}"
 
 
-def _costs(plan: Mapping[str, float]) -> Iterator[tuple[str, float, Any]]:
-    yield "imagery GET", plan["read requests"], lambda seen: _of(seen, "imagery GET")
-    yield "imagery GB", plan["bytes read"], lambda seen: _of(seen, "imagery GET bytes") / 1e9
-    yield "archive PUT", plan["write requests"], lambda seen: _of(seen, "archive PUT")
-    yield "archive PUT GB", plan["bytes written"], lambda seen: _of(seen, "archive PUT bytes") / 1e9
-    reads, lists = plan["requests to read the archive"], plan["requests to list the archive"]
-    yield "archive GET, HEAD", reads, lambda seen: _of(seen, "archive GET", "archive HEAD")
-    yield "archive LIST", lists, lambda seen: _of(seen, "archive LIST")
-    cpu_s = (plan["tile"] + plan["segment"] + plan["count visits"]) * 3600
-    yield "workers' CPU seconds", cpu_s, lambda seen: _workers_cpu(seen)
-    for role in ("nanny", "runner", "scheduler", "submit"):
-        yield f"{role} CPU seconds", 0.0, lambda seen, role=role: seen["cpu_s"].get(role, 0.0)
+def _compared(seen: Summary, line: str, spent: Callable[[Summary], float]) -> str:
+    planned, actual = seen["planned"][line], spent(seen)
+    return f"{planned:>12,.5g}{actual:>10,.5g}{actual / planned:>7.2f}"
 
 
 def _of(seen: Summary, *names: str) -> float:
     return float(sum(seen["requests"].get(name, 0) for name in names))
 
 
-def _workers_cpu(seen: Summary) -> float:
-    return float(seen["cpu_s"].get("worker", seen["cpu_s"].get("local worker", 0.0)))
+def _cpu(seen: Summary) -> float:
+    """Of what the plan counts: not of the submission that waits."""
+    return float(sum(spent for role, spent in seen["cpu_s"].items() if role in COUNTED))
+
+
+COUNTED = ("worker", "nanny", "runner", "scheduler", "local worker", "local")
+COSTS: tuple[tuple[str, str, Callable[[Summary], float]], ...] = (
+    ("imagery GET", "read requests", lambda seen: _of(seen, "imagery GET")),
+    ("imagery GB", "bytes read", lambda seen: _of(seen, "imagery GET bytes") / 1e9),
+    ("archive PUT", "write requests", lambda seen: _of(seen, "archive PUT", "archive POST")),
+    ("archive PUT GB", "bytes written", lambda seen: _of(seen, "archive PUT bytes") / 1e9),
+    (
+        "archive GET, HEAD",
+        "requests to read the archive",
+        lambda seen: _of(seen, "archive GET", "archive HEAD"),
+    ),
+    ("archive LIST", "requests to list the archive", lambda seen: _of(seen, "archive LIST")),
+    ("CPU seconds", "CPU-s", _cpu),
+)
+"""What is compared, with the plan's name for it and what was spent."""
