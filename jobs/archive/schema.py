@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import pyproj
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
@@ -133,7 +132,9 @@ def grid_arrays(group: zarr.Group, grid: Grid) -> None:
             standard_name=f"projection_{name}_coordinate",
             axis=name.upper(),
         )
-    crs = pyproj.CRS.from_epsg(grid.epsg)
+    from pyproj import CRS  # takes longer to load than most of what `status` does
+
+    crs = CRS.from_epsg(grid.epsg)
     a, b, c, d, e, f = grid.transform
     mapping = {**crs.to_cf(), "GeoTransform": f"{c} {a} {b} {f} {d} {e}"}
     make(group, "spatial_ref", (), np.array(0, np.int32), **mapping)

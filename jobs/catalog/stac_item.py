@@ -17,8 +17,6 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import shapely
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 
 from jobs.catalog.baseline import baseline_key, stated_baseline
@@ -608,6 +606,9 @@ def _epsg_code(value: object) -> int | None:
 
 @cache
 def _is_epsg(number: int) -> bool:
+    from pyproj import CRS  # takes longer to load than most of what `status` does
+    from pyproj.exceptions import CRSError
+
     try:
         return CRS.from_epsg(number).to_epsg() is not None
     except CRSError:

@@ -20,7 +20,6 @@ from jobs.cli.options import (
 from jobs.cli.output import out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
-from jobs.cli.run_view import run_tree, run_values
 from jobs.kubernetes import find_status, is_file
 from jobs.plan import Plan, plan_without_search
 from jobs.publish import newest_folder, published_doubts
@@ -50,6 +49,8 @@ def status(
         show(_rows(plan), True, "")
         _tell_doubts(plan)
         return
+    from jobs.cli.run_view import run_tree, run_values  # with Kubernetes, which most jobs never saw
+
     run_status = find_status(source, run_id, context, namespace, say)
     found = _plan(source, submitted=run_status is not None)
     if output is Form.JSON:

@@ -2,7 +2,7 @@ from .address import address_fault, path_beside, path_of_file_uri, web_address
 from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
 from .days import check_days, today_utc
-from .geometry import GEOD, WGS84, project, to_wgs84, transformer
+from .geometry import WGS84, geod, project, to_wgs84, transformer
 from .job import (
     Job,
     PortRef,
@@ -70,7 +70,6 @@ __all__ = [
     "CPU",
     "DEFAULT_ESTIMATES",
     "DEFAULT_REVIEWS",
-    "GEOD",
     "GPU",
     "NUMBERS",
     "OPAQUE",
@@ -120,6 +119,7 @@ __all__ = [
     "content_id",
     "did_you_mean",
     "estimate_settings",
+    "geod",
     "item_names",
     "job_digest",
     "json_value",

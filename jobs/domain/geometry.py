@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from pyproj import Geod, Transformer
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from jobs.domain.types import Grid
 
+if TYPE_CHECKING:
+    from pyproj import Geod, Transformer
+
 WGS84 = 4326
 """EPSG code of longitude and latitude in degrees."""
-GEOD = Geod(ellps="WGS84")
-"""Geodesics on the WGS 84 ellipsoid, metres and degrees."""
-
 SNAP_M = 20.0
 """Edges of grids are multiples of this, so 10 m and 20 m pixels of Sentinel-2 both fit."""
 
 
 @cache
+def geod() -> Geod:
+    """Geodesics on the WGS 84 ellipsoid, metres and degrees."""
+    from pyproj import Geod  # takes longer to load than most of what `status` does
+
+    return Geod(ellps="WGS84")
+
+
+@cache
 def transformer(source_epsg: int, target_epsg: int) -> Transformer:
     """Transformer between two EPSG codes, x (or longitude) before y; cached in the process."""
+    from pyproj import Transformer
+
     return Transformer.from_crs(source_epsg, target_epsg, always_xy=True)
 
 

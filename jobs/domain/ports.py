@@ -16,7 +16,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.polygon import orient
 
 from jobs.domain.berth_overlap import overlap_text, overlaps
-from jobs.domain.geometry import GEOD, local_grid
+from jobs.domain.geometry import geod, local_grid
 from jobs.domain.nearest import did_you_mean, nearest_word
 from jobs.domain.outline import outline_of, refuse_other_crs, swapped
 from jobs.domain.port_keys import check_keys, meant_key
@@ -179,7 +179,7 @@ def _berth(feature: Feature, area: Polygon, where: str) -> Berth:
     place = f"{where}: berth {identity}"
     kind = _kind(facts, place)
     polygon = outline_of(feature, place)
-    size_m2 = abs(GEOD.geometry_area_perimeter(orient(polygon))[0])
+    size_m2 = abs(geod().geometry_area_perimeter(orient(polygon))[0])
     if size_m2 < LEAST_BERTH_M2:
         raise InputError(
             f"{place}: it covers {size_m2:.2g} square metres; expected at least "

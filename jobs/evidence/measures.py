@@ -6,7 +6,7 @@ from math import cos, radians, sin
 
 import pandas as pd
 
-from jobs.domain import GEOD, WGS84, Json, project, transformer
+from jobs.domain import WGS84, Json, geod, project, transformer
 from jobs.evidence.cases import Case, CaseLook
 
 STEP_M = 1000.0
@@ -69,7 +69,7 @@ def true_heading(epsg: int, ship: pd.Series) -> float:
     x, y = transformer(WGS84, epsg).transform(lon, lat)
     turned = radians(ship["heading_deg"])
     ahead = transformer(epsg, WGS84).transform(x + STEP_M * sin(turned), y + STEP_M * cos(turned))
-    azimuth: float = GEOD.inv(lon, lat, *ahead)[0]
+    azimuth: float = geod().inv(lon, lat, *ahead)[0]
     return azimuth % 180
 
 

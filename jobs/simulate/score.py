@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from jobs.domain import GEOD
+from jobs.domain import geod
 
 MATCH_M = 60.0
 """Largest distance, metres, of a detected vessel from the true one that it is matched to."""
@@ -105,7 +105,7 @@ def _pairs(found: pd.DataFrame, true: pd.DataFrame) -> list[tuple[int, int]]:
 
 def _distance_m(found: pd.DataFrame, true: pd.DataFrame) -> NDArray[np.float64]:
     shape = (len(found), len(true))
-    _, _, metres = GEOD.inv(
+    _, _, metres = geod().inv(
         np.broadcast_to(found["lon"].to_numpy()[:, None], shape),
         np.broadcast_to(found["lat"].to_numpy()[:, None], shape),
         np.broadcast_to(true["lon"].to_numpy(), shape),

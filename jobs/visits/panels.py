@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.polygon import orient
 
-from jobs.domain import GEOD, Berth, BerthKind, LookState, Period
+from jobs.domain import Berth, BerthKind, LookState, Period, geod
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import days_since
 from jobs.visits.occupancy.panel import Panel, PanelReview
@@ -120,5 +120,5 @@ def area_km2(berth: Berth) -> float:
     """Ground area of the berth's polygon, square kilometres."""
     # a hole that runs as its outline does would add; without one the last digits stay as they were
     outline = orient(berth.polygon) if berth.polygon.interiors else berth.polygon
-    area_m2, _ = GEOD.geometry_area_perimeter(outline)
+    area_m2, _ = geod().geometry_area_perimeter(outline)
     return abs(float(area_m2)) / 1e6

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
-from jobs.domain import GEOD, Port
+from jobs.domain import Port, geod
 from jobs.visits.columns import table
 from jobs.visits.degrees import DEGREE_DECIMALS
 from jobs.visits.polygon_source import polygon_source
@@ -57,7 +57,7 @@ def _shape(polygon: Polygon) -> dict[str, object]:
     shape = shapely.transform(polygon, lambda xy: np.round(xy, DEGREE_DECIMALS))
     lon, lat = np.round(shape.centroid.coords[0], DEGREE_DECIMALS)
     return {
-        "area_m2": round(abs(GEOD.geometry_area_perimeter(shape)[0]), 1),
+        "area_m2": round(abs(geod().geometry_area_perimeter(shape)[0]), 1),
         "centroid_lon": float(lon),
         "centroid_lat": float(lat),
         "geometry": shape,

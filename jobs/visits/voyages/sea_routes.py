@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from jobs.domain import GEOD, Grid, make_land_mask
+from jobs.domain import Grid, geod, make_land_mask
 from jobs.errors import InputError
 
 Place: TypeAlias = tuple[float, float]
@@ -229,5 +229,5 @@ def _open(sea: _Sea, a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
 
 def _measured(points: list[tuple[float, float]]) -> SeaRoute:
     path = tuple(_on_globe(x, y) for x, y in points)
-    metres = GEOD.line_length([p[0] for p in path], [p[1] for p in path])
+    metres = geod().line_length([p[0] for p in path], [p[1] for p in path])
     return SeaRoute(float(metres) / 1000, path)
