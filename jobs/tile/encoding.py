@@ -47,9 +47,13 @@ class Classes:
     def quality(self, numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:
         """Bits of Quality of what ``encode`` returned."""
         if self.mask.zero_is_nodata:
-            return self.mask.flags[numbers]
-        flags = self.mask.flags[numbers - (numbers > 0)]
+            return self._flags(numbers)
+        flags = self._flags(numbers - (numbers > 0))
         return np.where(numbers == 0, np.uint8(Quality.NODATA), flags)
+
+    def _flags(self, numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:
+        # every number has its flags: clipped indexes are not checked, which is faster
+        return np.take(self.mask.flags, numbers, mode="clip")
 
 
 @dataclass(frozen=True)

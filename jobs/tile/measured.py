@@ -11,6 +11,8 @@ def has_data(image: NDArray[np.uint16]) -> NDArray[np.bool_]:
 
     Where only some bands do, at the edge of a swath or under one file's mask, nothing can be seen.
     """
-    present = image[image.any(axis=(1, 2))]
-    has_data: NDArray[np.bool_] = (present != 0).all(axis=0)
-    return has_data
+    found = np.ones(image.shape[1:], np.bool_)
+    for band in image:
+        if band.any():
+            found &= band != 0
+    return found
