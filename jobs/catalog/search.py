@@ -46,7 +46,7 @@ def search_catalog(
     wanted = ItemFilter(source, area, period)
     scenes: dict[str, Scene] = {}
     rejected: dict[Rejected, None] = {}
-    with closing(CatalogReader(settings or RequestSettings(), source.access)) as reader:
+    with closing(CatalogReader(settings or RequestSettings(), source)) as reader:
         for item in _items(source, area, period, reader, report):
             entry = item if isinstance(item, Rejected) else _scene(item, source, wanted)
             if isinstance(entry, Scene):

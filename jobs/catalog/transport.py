@@ -16,8 +16,9 @@ from requests import RequestException, Response
 from urllib3.util import Retry
 
 from jobs.catalog.broken_json import loads
+from jobs.catalog.own_headers import send_own_headers
 from jobs.catalog.stac_item import UNRESOLVED, Item
-from jobs.domain import Access, path_beside, path_of_file_uri
+from jobs.domain import Access, SourceSpec, path_beside, path_of_file_uri
 from jobs.errors import CatalogError, InputError
 
 if TYPE_CHECKING:
@@ -77,9 +78,10 @@ class TolerantIO(StacApiIO):
 class CatalogReader:
     """Reads JSON and files from disk, the web and S3; failures are CatalogErrors."""
 
-    def __init__(self, settings: RequestSettings, access: Access | None) -> None:
+    def __init__(self, settings: RequestSettings, source: SourceSpec) -> None:
+        """Raises InputError where the source's headers cannot be sent."""
         self.settings = settings
-        self.access = access
+        self.access = source.access
         retry = Retry(
             total=settings.retries,
             backoff_factor=settings.backoff_s,
@@ -90,6 +92,7 @@ class CatalogReader:
             raise_on_status=False,  # the last answer is more specific than "too many retries"
         )
         self.io = TolerantIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
+        send_own_headers(self.io.session, source, retry)
 
     def close(self) -> None:
         """Close the connections."""
@@ -168,7 +171,12 @@ def read_error(href: str, error: Exception) -> CatalogError:
     said = " ".join(str(error).split())[:300] or type(error).__name__
     status = getattr(error, "status_code", None)
     what = said if status is None else f"status {status}: {said}"
-    if _is_web(href):
+    if status in (401, 403):
+        repair = (
+            "the catalog wants a login: name the headers that it asks for under `headers` of the "
+            "source, or renew the token that they hold"
+        )
+    elif _is_web(href):
         repair = "check the URL and the network, or try again later"
     elif _is_s3(href):
         repair = "check the address and the AWS credentials, or set `access: anonymous`"

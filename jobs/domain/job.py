@@ -38,6 +38,9 @@ from jobs.domain.yaml_reader import YamlReader, shown
 from jobs.errors import InputError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,52}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+"""Of an environment variable; in capitals, so that a token is not taken for one."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 LEAST_CAP_BARRELS = 1000.0
@@ -68,6 +71,9 @@ class SourceSpec:
     """Per cent; items with more are left out."""
     access: Access | None = None
     """How the files are reached; None for the usual access of the catalog."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Names of headers that the catalog asks for, and of the environment variables that hold their
+    values. Not part of ``job_digest``: they decide who may search, not what is found."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +245,7 @@ class _JobReader(YamlReader):
             node,
             "a source",
             required=("catalog", "collection"),
-            optional=("sensor", "max_cloud_cover", "access"),
+            optional=("sensor", "max_cloud_cover", "access", "headers"),
         )
         return SourceSpec(
             catalog=self._place(fields["catalog"], "catalog"),
@@ -247,7 +253,26 @@ class _JobReader(YamlReader):
             **self.given(fields, ("sensor",), self._sensor),
             **self.given(fields, ("max_cloud_cover",), self._per_cent),
             **self.given(fields, ("access",), self._access),
+            **self.given(fields, ("headers",), self._headers),
         )
+
+    def _headers(self, node: yaml.Node, what: str) -> tuple[tuple[str, str], ...]:
+        """Never quotes a value: somebody may have written the secret itself."""
+        expected = "expected `Name: VARIABLE`, the environment variable that holds its value"
+        found = []
+        for name, value in self.mapping(node, what).items():
+            if not _HEADER.fullmatch(name):
+                raise self.error(node, f"{name!r} can be no header's name; {expected}")
+            if not isinstance(value, yaml.ScalarNode) or not _VARIABLE.fullmatch(value.value):
+                raise self.error(
+                    value,
+                    f"what stands at the header {name} is no variable's name in capitals; "
+                    f"{expected}: secrets do not belong into a job file",
+                )
+            found.append((name, value.value))
+        if not found:
+            raise self.error(node, f"{what} is empty; {expected}, or leave it out")
+        return tuple(found)
 
     def _own_sensors(self, node: yaml.Node, what: str) -> tuple[Sensor, ...]:
         """Sensors of files beside the job, entered into the registry."""

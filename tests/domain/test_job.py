@@ -173,6 +173,36 @@ def test_a_source_without_access_is_written_as_of_old() -> None:
     assert list(source_json(SourceSpec("https://earth.example/v1", "x"))) == keys
 
 
+def test_headers_name_variables_and_ask_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    headers = "headers: {Authorization: OUR_TOKEN, X-Key: OUR_KEY_2}"
+    job = read_job(write(tmp_path, JOB.replace("cover: 80}", f"cover: 80, {headers}}}")))
+    assert job.sources[0].headers == (("Authorization", "OUR_TOKEN"), ("X-Key", "OUR_KEY_2"))
+    assert job_digest(job) == job_digest(plain)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ("{Authorization: Bearer s3cret}", "Authorization is no variable's name in capitals"),
+        ("{Authorization: s3cret}", "secrets do not belong"),
+        ("{X-Key: 12345}", "no variable's name"),
+        ("{X-Key: [s3cret]}", "no variable's name"),
+        ("{a b: OUR_TOKEN}", "'a b' can be no header's name"),
+        ("{}", "headers is empty"),
+        ("OUR_TOKEN", "headers"),
+    ],
+)
+def test_a_secret_in_the_job_file_is_refused_and_not_shown(
+    tmp_path: Path, headers: str, words: str
+) -> None:
+    said = refusal(tmp_path, JOB.replace("cover: 80}", f"cover: 80, headers: {headers}}}"))
+    assert "line 5" in said
+    assert words in said
+    assert "s3cret" not in said
+    assert "12345" not in said
+
+
 def test_an_unknown_access_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     said = refusal(tmp_path, JOB.replace("cover: 80}", "cover: 80, access: planetary}"))
     assert "line 5: access is 'planetary'" in said
