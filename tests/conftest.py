@@ -6,9 +6,12 @@ import ipaddress
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import hypothesis
 import pytest
 
@@ -43,9 +46,13 @@ def _is_local(address: Any) -> bool:
         return False
 
 
-@pytest.fixture(autouse=True)
-def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection that would leave this machine."""
+@pytest.fixture(autouse=True, scope="session")
+def only_loopback() -> Iterator[None]:
+    """Refuse every connection that would leave this machine.
+
+    From the first fixture of any scope to the last: a cluster that a module shares is held to it
+    too, and what a test may do does not depend on what an earlier one has kept open or in mind.
+    """
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -53,7 +60,36 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
             raise AssertionError(f"a test tried to reach {address}; only loopback is allowed")
         connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@contextmanager
+def _dask_as_before() -> Iterator[None]:
+    """Fail where Dask computes elsewhere afterwards.
+
+    A client that is closed twice (``client.close()`` within ``with Client``) stays Dask's default,
+    and whoever computes next, in whatever file, finds no client active.
+    """
+    before = dask.config.get("scheduler", None)
+    yield
+    after = dask.config.get("scheduler", None)
+    if after != before:
+        dask.config.set(scheduler=before)  # the tests to come are judged by themselves
+        pytest.fail(f"Dask's scheduler was {before} before and is {after}: close a client once")
+
+
+@pytest.fixture(autouse=True)
+def dask_as_before_the_test() -> Iterator[None]:
+    with _dask_as_before():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def dask_as_before_the_module() -> Iterator[None]:
+    with _dask_as_before():
+        yield
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ from pandas import DataFrame
 from pandas.testing import assert_frame_equal
 
 import berthwatch as bw
+from tests.support.cluster_here import cluster_here
 from tests.support.reviewed_port import ReviewedPort, make_port
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with Client(processes=False, dashboard_address="127.0.0.1:0") as made:
+    with cluster_here() as cluster, Client(cluster) as made:
         yield made
 
 

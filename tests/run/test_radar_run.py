@@ -26,6 +26,7 @@ from jobs.plan import pinned_plan
 from jobs.run import EQUAL, verify_sample
 from jobs.simulate import SimulationConfig, score_results, simulate_archive
 from jobs.storage import storage_at
+from tests.support.cluster_here import cluster_here
 from tests.support.small_ports import flat_coast, port_file
 
 DAYS = 26
@@ -59,7 +60,7 @@ def world(config, coast, tmp_path_factory):
     """The folder of a simulation that was run whole by both sensors."""
     folder = tmp_path_factory.mktemp("world") / "both"
     simulate_archive(config, folder, lambda _: None)
-    with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
+    with cluster_here() as cluster, Client(cluster) as client:
         outcome = bw.run(folder / "job.yaml", client, progress=False)
     assert outcome.complete
     return folder

@@ -17,6 +17,7 @@ from jobs.domain import Berth, BerthKind, EstimateSettings, Overpass, Period, Po
 from jobs.plan import Plan, write_plan
 from jobs.run.results import collect, publish_run
 from jobs.run.settings import settings_for
+from tests.support.cluster_here import cluster_here
 from tests.support.scenes import GRID, NOON, noise, overpass, scene, small_port, write_band
 from tests.support.small_runs import BANDS, go, root_of
 
@@ -93,7 +94,7 @@ def sea(day: int) -> NDArray[np.uint16]:
 def publish_world(folder: Path) -> Path:
     """Run the plan and publish; gives the plan's file, which the command takes as a job."""
     plan = the_plan(folder)
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as one:
+    with cluster_here(threads_per_worker=1) as cluster, Client(cluster) as one:
         go(plan, one)
         settings, root = settings_for(plan), root_of(plan)
         opened = Archives(plan.ports, root)
