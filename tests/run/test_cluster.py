@@ -168,7 +168,8 @@ def test_a_performance_report_is_kept_and_its_failure_is_a_warning(tmp_path: Pat
     assert not (tmp_path / "late.html").exists()
 
 
-def test_a_cluster_that_starts_workers_only_for_tasks() -> None:
+def test_a_cluster_that_starts_workers_only_for_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "HOLD_S", 2.0)  # a worker is closed at the end of its task
     with LocalCluster(
         n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     ) as adapting:

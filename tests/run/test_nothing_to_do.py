@@ -18,18 +18,18 @@ from jobs.archive import Archives, PortArchive, pool
 from jobs.domain import EstimateSettings
 from jobs.plan import Plan
 from jobs.run.backlog import RunOptions
-from jobs.run.cluster import connect
 from jobs.run.counting import STEPS
 from jobs.run.events import Event, EventName
 from jobs.run.pipeline import Outcome, run_plan
 from jobs.run.results import collect
 from jobs.run.settings import settings_for
+from tests.support.cluster_here import cluster_here
 from tests.support.small_runs import a_plan, root_of
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with connect("local", workers=1) as made:
+    with cluster_here(threads_per_worker=1) as cluster, Client(cluster) as made:
         yield made
 
 

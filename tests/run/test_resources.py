@@ -18,8 +18,9 @@ from jobs.run.cluster import connect, count_workers
 from jobs.run.results import collect
 from jobs.run.settings import settings_for
 from jobs.run.verify import verify_sample
+from tests.support.cluster_here import kinds_here
 from tests.support.faults import killing, spoil
-from tests.support.remote_cluster import RemoteCluster, remote_cluster
+from tests.support.remote_cluster import remote_cluster
 from tests.support.small_runs import a_plan, go, root_of
 
 
@@ -27,11 +28,6 @@ from tests.support.small_runs import a_plan, go, root_of
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
     monkeypatch.setattr(futures, "POLL_S", 0.3)
-
-
-def two_kinds(remote: RemoteCluster) -> None:
-    remote.add_worker("CPU=1")
-    remote.add_worker("GPU=1")
 
 
 def worked(client: Client) -> dict[str, set[str]]:
@@ -48,28 +44,32 @@ def worked(client: Client) -> dict[str, set[str]]:
 
 def test_each_kind_of_work_goes_to_its_own_workers(tmp_path: Path) -> None:
     plan = a_plan(tmp_path, 1, 2, 3)
-    with remote_cluster(tmp_path, workers=0) as remote:
-        two_kinds(remote)
-        with connect(remote.address, needs=("CPU", "GPU")) as client:
-            counted = count_workers(client, 10)
-            assert (counted.cpus, counted.gpus, counted.without_gpu) == (1, 1, 1)
-            done, _, opened = go(plan, client)
-            assert done.done == 3
-            collect(plan, opened, settings_for(plan), root_of(plan), client)
-            rows = verify_sample(plan, root_of(plan), 5, 0, client)
-            assert rows == verify_sample(plan, root_of(plan), 5, 0)
-            assert [row["result"] for row in rows] == ["equal"] * 3
-            found = worked(client)
+    with (
+        kinds_here("CPU", "GPU") as made,
+        connect(made.scheduler_address, needs=("CPU", "GPU")) as client,
+    ):
+        counted = count_workers(client, 10)
+        assert (counted.cpus, counted.gpus, counted.without_gpu) == (1, 1, 1)
+        done, _, opened = go(plan, client)
+        assert done.done == 3
+        collect(plan, opened, settings_for(plan), root_of(plan), client)
+        rows = verify_sample(plan, root_of(plan), 5, 0, client)
+        assert rows == verify_sample(plan, root_of(plan), 5, 0)
+        assert [row["result"] for row in rows] == ["equal"] * 3
+        found = worked(client)
     assert found == {"CPU": {"tile", "count_port", "_result"}, "GPU": {"segment"}}
 
 
-def test_a_cluster_of_gpu_workers_only_is_refused(tmp_path: Path) -> None:
+def test_a_cluster_of_gpu_workers_only_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "HOLD_S", 0.1)  # a thread is waited for to its end
     plan = a_plan(tmp_path, 1)
-    with remote_cluster(tmp_path, workers=0) as remote:
-        remote.add_worker("GPU=1")
-        with connect(remote.address) as client, pytest.raises(ClusterError, match="can tile"):
+    with kinds_here("GPU") as made:
+        address = made.scheduler_address
+        with connect(address) as client, pytest.raises(ClusterError, match="can tile"):
             go(plan, client)
-        waiting = connect(remote.address, wait_for_workers_s=0.5, needs=("CPU", "GPU"))
+        waiting = connect(address, wait_for_workers_s=0.5, needs=("CPU", "GPU"))
         with pytest.raises(ClusterError, match="no worker that offers CPU after"), waiting:
             pass
 
@@ -77,8 +77,8 @@ def test_a_cluster_of_gpu_workers_only_is_refused(tmp_path: Path) -> None:
 def test_work_that_waits_for_a_kind_of_worker_that_is_gone_ends(tmp_path: Path) -> None:
     plan = a_plan(tmp_path, 1, 2, 3)
     with remote_cluster(tmp_path, workers=0) as remote:
-        two_kinds(remote)
-
+        remote.add_worker("CPU=1")
+        remote.add_worker("GPU=1")
         with connect(remote.address, needs=("CPU", "GPU")) as client:
             spoil(client, killing("TESTP-002"))  # there is no nanny: the CPU worker stays dead
             ended, _, _ = go(plan, client, RunOptions(without_workers_s=0.5))

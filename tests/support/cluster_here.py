@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distributed import LocalCluster
+from distributed import LocalCluster, Scheduler, SpecCluster, Worker
 
 
 def cluster_here(**options: Any) -> LocalCluster:
@@ -20,3 +20,16 @@ def cluster_here(**options: Any) -> LocalCluster:
         "dashboard_address": "127.0.0.1:0",
     }
     return LocalCluster(**(usual | options))
+
+
+def kinds_here(*kinds: str) -> SpecCluster:
+    """One worker for each kind, which offers one of that resource; all in this process."""
+    here = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard_address": "127.0.0.1:0"}
+    workers = {
+        kind: {
+            "cls": Worker,
+            "options": {"host": "127.0.0.1", "nthreads": 1, "resources": {kind: 1}},
+        }
+        for kind in kinds
+    }
+    return SpecCluster(workers, {"cls": Scheduler, "options": here})
