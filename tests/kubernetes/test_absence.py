@@ -82,7 +82,8 @@ def test_every_kind_of_absence_is_borne_and_told_once(world: World, how: Away) -
     with world.outage(how):
         asking = threading.Thread(target=lambda: found.append(api.list(PODS)))
         asking.start()
-        time.sleep(1.5)
+        world.wait_until(lambda: said, 20)
+        time.sleep(0.6)  # for another try at least, which says nothing more
         assert not found
     asking.join(20)
     assert found == [[]]
