@@ -1,8 +1,8 @@
 """The CPU of a whole run by stage, of a repeat with nothing to do, and of `status`.
 
-    python -m tests.bench.bench_run [--days 24] [--workers 2]
+    python -m tests.bench.bench_run [--days 72] [--workers 2]
 
-A job of the simulated catalog that `berthwatch demo` makes (two ports; 24 days give some 60
+A job of the simulated catalog that `berthwatch demo` makes (two ports; 72 days give 60
 overpasses). Each command is a process of its own; what counts is its CPU with that of all processes
 it started, start-up included. Stages are runs that end after one: tile, segment, and the rest
 (visits, series, publishing), each with a cluster of its own; the whole run has one for all.
@@ -107,7 +107,7 @@ def test_run(tmp_path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--days", type=int, default=24)
+    parser.add_argument("--days", type=int, default=72)
     parser.add_argument("--workers", type=int, default=2)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
