@@ -147,16 +147,26 @@ class GdalBytes(FileBytes):
             raise
 
     def _read(self, wanted: Sequence[Range]) -> list[bytearray]:
-        library, number = gdal(), len(wanted)
-        library.CPLErrorReset()
         found = [bytearray(length) for _, length in wanted]
-        content = [(ctypes.c_char * len(one)).from_buffer(one) for one in found]
-        if number == 1:
-            # Cached by GDAL, so that a header is read once where GDAL then opens the file.
-            (start, length), (only,) = wanted[0], content
+        if len(wanted) > 1 and self._read_together(wanted, found):
+            return found
+        # One by one GDAL tries again where a server is busy; ranges that are read together it does
+        # not. One is cached too, so that a header is read once where GDAL then opens the file.
+        library = gdal()
+        for (start, length), into in zip(wanted, found, strict=True):
+            library.CPLErrorReset()
             library.VSIFSeekL(self._handle, start, 0)
-            failed = library.VSIFReadL(only, 1, length, self._handle) != length
-        else:
+            content = (ctypes.c_char * length).from_buffer(into)
+            if library.VSIFReadL(content, 1, length, self._handle) != length:
+                raise OSError(_message(library.CPLGetLastErrorMsg) or "fewer bytes than expected")
+        return found
+
+    def _read_together(self, wanted: Sequence[Range], found: Sequence[bytearray]) -> bool:
+        """Whether all ranges were read, by one call."""
+        library, number = gdal(), len(wanted)
+        content = [(ctypes.c_char * len(one)).from_buffer(one) for one in found]
+        library.CPLPushErrorHandler(ctypes.cast(library.CPLQuietErrorHandler, ctypes.c_void_p))
+        try:
             failed = library.VSIFReadMultiRangeL(
                 number,
                 (ctypes.c_void_p * number)(*(ctypes.addressof(one) for one in content)),
@@ -164,9 +174,9 @@ class GdalBytes(FileBytes):
                 (ctypes.c_size_t * number)(*(length for _, length in wanted)),
                 self._handle,
             )
-        if failed:
-            raise OSError(_message(library.CPLGetLastErrorMsg) or "fewer bytes than expected")
-        return found
+        finally:
+            library.CPLPopErrorHandler()
+        return not failed
 
     def close(self) -> None:
         """Close the file."""

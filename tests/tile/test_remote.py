@@ -9,7 +9,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from jobs.domain.sensors import SENSORS
 from jobs.errors import SceneError, UnreachableError
 from jobs.plan.serialise import overpass_to_json
 from jobs.tile import access, raster
+from jobs.tile.file_bytes import GAP_BYTES, GdalBytes
+from jobs.tile.raster import settings_of
 from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, overpass, scene, write_band
 from tests.support.servers.faults import EVERY_FAULT, answers
@@ -148,6 +150,23 @@ def test_what_passes_at_once_is_not_even_noticed(remote: Remote, local: Scene, f
     made = remote.server.faults.add(EVERY_FAULT[fault](times=3, every=3))
     assert_same(remote.read(), read_overpass([local], S2, GRID))
     assert made.hits == 3
+
+
+@pytest.mark.parametrize("local", ["aligned"], indirect=True)
+@pytest.mark.parametrize("fault", ["429", "500", "503", "reset"])
+def test_ranges_apart_bear_a_busy_server_too(
+    remote: Remote, root: Path, local: Scene, fault: str
+) -> None:
+    content = Path(local.bands["blue"].href).read_bytes()
+    href = remote.scene.bands["blue"].href
+    name = f"/vsis3/{href[5:]}" if href.startswith("s3://") else f"/vsicurl/{href}"
+    wanted = [(20, 50), (len(content) - 70, 70)]
+    assert wanted[1][0] - wanted[0][0] > GAP_BYTES
+    with settings_of(None), closing(GdalBytes(name, content[:10])) as file:
+        made = remote.server.faults.add(EVERY_FAULT[fault](times=2))
+        found = [bytes(part) for part in file.ranges(wanted)]
+        assert found == [content[start : start + length] for start, length in wanted]
+        assert made.hits == 2
 
 
 @pytest.mark.parametrize(
