@@ -3,7 +3,7 @@
     BerthwatchError
     ├── InputError (ValueError)     an input is wrong: a job, a port file, an option
     │   ├── PlanError               a plan cannot be read, or does not fit this archive
-    │   └── SetupError              GDAL or PROJ cannot work here: a variable misleads them
+    │   └── SetupError              this machine cannot do it: GDAL, PROJ, or the network's engine
     ├── CatalogError                a STAC catalog is down, malformed, or lacks the collection
     ├── SceneError                  one scene cannot be used: an asset is missing, cut off or wrong
     │   └── UnreachableError        a file could not be read just now; another attempt may do
@@ -36,7 +36,9 @@ class PlanError(InputError):
 
 
 class SetupError(InputError):
-    """GDAL or PROJ cannot work on this machine: no file and no overpass is to blame."""
+    """GDAL, PROJ or the network's engine cannot work on this machine: no file and no overpass is to
+    blame.
+    """
 
 
 class CatalogError(BerthwatchError):

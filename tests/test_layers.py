@@ -52,6 +52,7 @@ OWNERS = {
     "numcodecs": {"jobs.archive"},
     "zarr": {"jobs.archive"},
     "torch": {"models"},
+    "openvino": {"models.inference"},
     "safetensors": {"models.weights"},
     "roaring_landmask": {"jobs.domain"},
     "typer": {"jobs.cli"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -334,10 +335,16 @@ class PortArchive:
                 self.repository.create_tag(name, self.repository.lookup_branch("main"))
 
     def models(self) -> Iterator[str]:
-        """Digests of the models that commits were made with, newest first, with repetitions."""
+        """Ids of the models that commits were made with, newest first, with repetitions."""
         for info in islice(self.repository.ancestry(branch="main"), MOST_COMMITS):
             if "model" in info.metadata:
                 yield str(info.metadata["model"])
+
+    def made_by(self, model: str) -> Iterator[str]:
+        """What ran the network of that id for commits, newest first, with repetitions."""
+        for info in islice(self.repository.ancestry(branch="main"), MOST_COMMITS):
+            if info.metadata.get("model") == model:
+                yield from json.loads(str(info.metadata.get("made_by", "[]")))
 
     def tags(self) -> tuple[str, ...]:
         """Names of all tags, sorted."""

@@ -13,6 +13,7 @@ from jobs.cli.label_sources import SourceOption, parse_sources
 from jobs.cli.options import AsJson
 from jobs.cli.output import print_lines, say
 from jobs.cli.program import command_app
+from jobs.domain import Engine
 from jobs.errors import InputError
 from jobs.storage import write_new_file
 
@@ -55,6 +56,10 @@ def evaluate(
     chips: Annotated[
         int, typer.Option("--chips", min=0, help="Pictures of each kind of failure on the page.")
     ] = 24,
+    engine: Annotated[
+        Engine,
+        typer.Option("--engine", help="What runs the network, as `engine` in a job file."),
+    ] = Engine.TORCH,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a network on labelled scenes: detection, measures, calibration, failures.
@@ -77,11 +82,16 @@ def evaluate(
     out.
     """
     from models.evaluation import EvaluateConfig, summarise_report, summary_lines, to_json
+    from models.inference import EngineName
 
     _check(weights, folds)
     album = _album(page)
     report = _measure(
-        EvaluateConfig(parse_sources(source), weights, tuple(port or ())), folds, album
+        EvaluateConfig(
+            parse_sources(source), weights, tuple(port or ()), engine=EngineName(engine)
+        ),
+        folds,
+        album,
     )
     seen = 0 if folds else _seen_in_training(weights, report)
     summary = summarise_report(report)

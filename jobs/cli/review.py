@@ -106,7 +106,7 @@ def _show_agreement(plan: Plan, as_json: bool) -> None:
     decisions = [
         each for port in plan.ports for each in read_decisions(storage_at(plan.archive), port.id)
     ]
-    held = of_model(in_force(decisions), settings_for(plan).model_digest)
+    held = of_model(in_force(decisions), settings_for(plan).model_id)
     facts: dict[str, Any] = agreement_json(agreements(decisions), disputes(held))
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -172,9 +172,7 @@ def _features(plan: Plan) -> Iterator[dict[str, Any]]:
         if archive is None or not decisions:
             continue
         named = {each.overpass for each in decisions}
-        resolved = resolve(
-            port, decisions, archive.records(named), settings.model_digest, plan.reviews
-        )
+        resolved = resolve(port, decisions, archive.records(named), settings.model_id, plan.reviews)
         yield from port_labels(port, resolved, archive.records(named), overpasses)
 
 

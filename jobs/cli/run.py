@@ -25,11 +25,12 @@ from jobs.cli.output import err, out, say, show
 from jobs.cli.plan import pinned
 from jobs.cli.program import command_app
 from jobs.cli.replan import keep_former_inputs
-from jobs.domain import Period, StageName
+from jobs.domain import SENSORS, Engine, Period, StageName
 from jobs.errors import InputError
 from jobs.plan import Plan
 from jobs.run import ExitCode, RunOptions, Summary
 from jobs.storage import storage_at
+from models.inference import EngineName, bfloat16_by, package_version
 
 app = command_app()
 
@@ -168,9 +169,25 @@ def run_and_report(
     _report_run(ended.summary, folder, doubts, reviews, as_json)
     if as_json and ended.summary.interrupted:
         say(GOES_ON)
-    for line in (*use_lines(reviews), *doubts):
+    faster = [faster_engine(found)] if cluster == "local" and ended.summary.worked else []
+    for line in (*use_lines(reviews), *doubts, *filter(None, faster)):
         say(line)
     return ended.code
+
+
+def faster_engine(found: Plan) -> str:
+    """What another engine would bring on this processor, in words; empty for nothing."""
+    first = next(iter(found.overpasses), None)
+    is_optical = first is not None and not SENSORS[first.sensor].is_radar
+    if found.engine is not Engine.TORCH or not is_optical or not bfloat16_by():
+        return ""
+    there = package_version(EngineName.OPENVINO_BF16) != "none"
+    needs = "" if there else ', after pip install "berthwatch[openvino]"'
+    return (
+        f"note: `engine: {Engine.OPENVINO_BF16}` in the job file{needs} runs the network in less "
+        "than a third of the CPU time on such a processor; it finds every vessel anew, and of a "
+        "hundred it reports one otherwise"
+    )
 
 
 def _report_run(

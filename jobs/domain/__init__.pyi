@@ -36,6 +36,7 @@ from .types import (
     BerthKind,
     Dwell,
     Encoding,
+    Engine,
     EstimateSettings,
     FixedStructure,
     Grid,
@@ -59,6 +60,7 @@ from .types import (
     UnitState,
     Vessel,
     content_id,
+    model_id,
 )
 from .version import code_version
 from .yaml_reader import Fields, YamlReader
@@ -80,6 +82,7 @@ __all__ = [
     "BerthKind",
     "Dwell",
     "Encoding",
+    "Engine",
     "EstimateSettings",
     "Fields",
     "FixedStructure",
@@ -126,6 +129,7 @@ __all__ = [
     "load_port",
     "looks_swapped",
     "make_land_mask",
+    "model_id",
     "nearest_word",
     "overlap_text",
     "overlaps",

@@ -27,6 +27,7 @@ from jobs.domain.types import (
     DEFAULT_REVIEWS,
     Access,
     Dwell,
+    Engine,
     EstimateSettings,
     FixedStructure,
     Json,
@@ -97,6 +98,8 @@ class Job:
     """Not part of ``job_digest`` either."""
     reviews: ReviewSettings = DEFAULT_REVIEWS
     """Nor is this."""
+    engine: Engine = Engine.TORCH
+    """Nor this, which runs the network."""
 
 
 def read_job(path: Path) -> Job:
@@ -168,7 +171,7 @@ class _JobReader(YamlReader):
             self.root(self._content(), "a job with name, ports, period, ..."),
             "the job",
             required=("name", "ports", "period", "sources", "archive"),
-            optional=("model", "sensors", "estimates", "fixed_structure", "reviews"),
+            optional=("model", "engine", "sensors", "estimates", "fixed_structure", "reviews"),
         )
         sensors = self.given(fields, ("sensors",), self._own_sensors)  # before sources name them
         return Job(
@@ -179,6 +182,7 @@ class _JobReader(YamlReader):
             sources=self._sources(fields["sources"]),
             archive=self._place(fields["archive"], "archive"),
             **self.given(fields, ("model",), self._model),
+            **self.given(fields, ("engine",), self._engine),
             **self.given(fields, ("estimates",), self._estimates),
             **self.given(fields, ("fixed_structure",), self._fixed_structure),
             **self.given(fields, ("reviews",), self._reviews),
@@ -347,6 +351,9 @@ class _JobReader(YamlReader):
 
     def _fixed_structure(self, node: yaml.Node, what: str) -> FixedStructure:
         return self._choice(node, what, FixedStructure)
+
+    def _engine(self, node: yaml.Node, what: str) -> Engine:
+        return self._choice(node, what, Engine)
 
     def _choice(self, node: yaml.Node, what: str, kind: type[Choice]) -> Choice:
         return kind(self.one_of(node, what, tuple(map(str, kind))))

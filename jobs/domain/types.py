@@ -364,6 +364,15 @@ class Unit:
     """Index on the archive's time axis."""
 
 
+class Engine(StrEnum):
+    """What runs the network on CPUs: a library, and the format of its numbers if not float32."""
+
+    TORCH = "torch"
+    TORCH_BF16 = "torch-bf16"
+    OPENVINO = "openvino"
+    OPENVINO_BF16 = "openvino-bf16"
+
+
 @dataclass(frozen=True)
 class Settings:
     """Code and model of a run; part of its identity."""
@@ -376,6 +385,21 @@ class Settings:
     """Hex digest of the weights file's content."""
     sensors: tuple[str, ...] = ()
     """Definitions of the run's own sensors."""
+    engine: Engine = Engine.TORCH
+    """What runs the network."""
+
+    @property
+    def model_id(self) -> str:
+        """What finds ships: the network and its engine."""
+        return model_id(self.model_digest, self.engine)
+
+
+def model_id(digest: str, engine: str) -> str:
+    """Id of a network, by its digest, as an engine runs it: by torch in float32 the digest alone.
+
+    Commits, stages' keys and decisions of reviewers from before there was a choice rest on that.
+    """
+    return digest if engine == Engine.TORCH else f"{digest}+{engine}"
 
 
 @dataclass(frozen=True)
@@ -395,6 +419,9 @@ class UnitResult:
     """Number of vessels detected."""
     ghosts: int = 0
     """Detections that were left out as a radar's azimuth ambiguities."""
+    made_by: str = ""
+    """Of the segment stage: library, number format and instructions that ran the network; empty
+    where none was."""
     retries: tuple[str, ...] = ()
     """Reasons of failed earlier attempts, one line each; empty where the first succeeded."""
     copied_files: int = 0

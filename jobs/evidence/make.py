@@ -133,6 +133,7 @@ def _facts(collected: Collector, digests: Mapping[str, Json], left_out: int) -> 
         "code_version": origin.get("code_version"),
         "evidence_code_version": code_version(),
         "model_digest": origin.get("model_digest"),
+        "engine": origin.get("engine"),
         "reviews": origin.get("reviews"),
         "attributions": origin.get("attributions"),
         "result_files": dict(digests),

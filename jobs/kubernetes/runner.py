@@ -55,6 +55,7 @@ from jobs.plan import Plan, read_plan
 from jobs.publish import published_doubts
 from jobs.review import use_lines
 from jobs.run import (
+    AGREE,
     FINAL,
     ExitCode,
     RunOptions,
@@ -331,7 +332,7 @@ class _Runner:
             rows = verify_sample(plan, self.storage, sample, VERIFY_SEED, client)
         content = json.dumps(rows, indent=2).encode() + b"\n"
         self.storage.write(f"{self.run.folder}/verified.json", content)
-        other = [f"{row['overpass']} {row['result']}" for row in rows if row["result"] != "equal"]
+        other = [f"{row['overpass']} {row['result']}" for row in rows if row["result"] not in AGREE]
         for text in other:
             self._say(text)
         reason = f"{len(other)} of {len(rows)} are not equal: {other[0]}" if other else ""

@@ -37,7 +37,7 @@ def stage_counts(storage: Storage, run: Run) -> dict[int, tuple[PortStage, ...]]
     """
     plan = read_plan(storage.local(run.plan_name))
     archives = Archives(plan.ports, storage)
-    settings = Settings(run.identity.code, plan.model, run.identity.model)
+    settings = Settings(run.identity.code, plan.model, run.identity.model, engine=plan.engine)
     find = partition_finder(run)
     found: defaultdict[int, list[PortStage]] = defaultdict(list)
     for port in plan.ports:

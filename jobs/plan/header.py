@@ -13,6 +13,7 @@ from jobs.domain import (
     DEFAULT_REVIEWS,
     Access,
     Dwell,
+    Engine,
     EstimateSettings,
     FixedStructure,
     Json,
@@ -48,6 +49,8 @@ class PlanHeader:
     reviews: ReviewSettings = DEFAULT_REVIEWS
     sensors: tuple[Sensor, ...] = ()
     """Of one's own, as their files were when the plan was made."""
+    engine: Engine = Engine.TORCH
+    """What runs the network."""
     original_paths: Mapping[str, str] = field(default_factory=dict)
     """Path in the plan as it was made, by the path of a local copy that ``model`` or
     ``estimates.cargo`` names instead; header and hash have the original."""
@@ -69,6 +72,7 @@ def header_json(plan: PlanHeader) -> dict[str, Json]:
         **_fixed_structure_json(plan.fixed_structure),
         **_reviews_json(plan.reviews),
         **_sensors_json(plan.sensors),
+        **_engine_json(plan.engine),
     }
 
 
@@ -88,6 +92,7 @@ def header_from_json(content: Mapping[str, Any]) -> PlanHeader:
         fixed_structure=FixedStructure(content.get("fixed_structure", FixedStructure.REJECT)),
         reviews=ReviewSettings(**content.get("reviews", {})),
         sensors=sensors,
+        engine=Engine(content.get("engine", Engine.TORCH)),
     )
 
 
@@ -122,6 +127,10 @@ def _reviews_json(settings: ReviewSettings) -> dict[str, Json]:
 
 def _sensors_json(sensors: tuple[Sensor, ...]) -> dict[str, Json]:
     return {"sensors": [own.definition for own in sensors]} if sensors else {}
+
+
+def _engine_json(engine: Engine) -> dict[str, Json]:
+    return {} if engine is Engine.TORCH else {"engine": engine.value}
 
 
 def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:

@@ -69,6 +69,7 @@ def _header(job: Job, ports: tuple[Port, ...]) -> PlanHeader:
         fixed_structure=job.fixed_structure,
         reviews=job.reviews,
         sensors=job.sensors,
+        engine=job.engine,
     )
 
 

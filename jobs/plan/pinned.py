@@ -123,6 +123,7 @@ def _found(job: Job, storage: Storage) -> Plan | None:
         estimates=job.estimates,
         fixed_structure=job.fixed_structure,
         reviews=job.reviews,
+        engine=job.engine,
     )
 
 

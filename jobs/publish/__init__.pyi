@@ -7,7 +7,7 @@ from .latest import newest_folder, newest_results, read_newest, read_results
 from .lonlat import lonlat_of
 from .parquet_files import write_parquet
 from .portable import one_page, report_folder
-from .provenance import renderings_from
+from .provenance import published_model, renderings_from
 from .publication import Provenance, Publication, SourceItem, UnitCounts
 from .queries import fleet_from_lengths, fleet_from_names, port_flows, visit_links, visits_at_berths
 from .read import PublishedResult, read_published
@@ -43,6 +43,7 @@ __all__ = [
     "port_flows",
     "publish",
     "published_doubts",
+    "published_model",
     "published_units",
     "read_newest",
     "read_published",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from jobs.domain import Berth, BerthKind, Grid, Json, Period, Port
+from jobs.domain import Berth, BerthKind, Engine, Grid, Json, Period, Port, model_id
 from jobs.publish.citation import citation_text
 from jobs.publish.rendering import Rendering
 from jobs.visits import DEGREE_DECIMALS
@@ -33,6 +33,7 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         "code_version": origin.code_version,
         "estimates": asdict(publication.settings),
         "model_digest": origin.model_digest,
+        "engine": {"name": origin.engine, "number_format": origin.number_format},
         "ports": [port_json(port) for port in publication.ports],
         "items": {overpass: list(items) for overpass, items in origin.items.items()},
         "read": dict(origin.read),
@@ -51,6 +52,11 @@ def provenance_json(publication: Publication) -> dict[str, Json]:
         ],
     }
     return {**facts, "citation": citation_text(facts)}
+
+
+def published_model(facts: Mapping[str, Any]) -> str:
+    """The id of the network in a ``provenance.json``; those of older versions name no engine."""
+    return model_id(str(facts["model_digest"]), facts.get("engine", {}).get("name", Engine.TORCH))
 
 
 def renderings_from(facts: Mapping[str, Any]) -> dict[tuple[str, str], Rendering]:

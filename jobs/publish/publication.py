@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jobs.domain import EstimateSettings, Grid, Json, Period, Port, UnitResult
+from jobs.domain import Engine, EstimateSettings, Grid, Json, Period, Port, UnitResult
 from jobs.publish.rendering import Rendering
 from jobs.visits import PortEstimate, PortTables
 
@@ -74,6 +74,10 @@ class Provenance:
     """Licence and credit lines of the data, as they must be shown."""
     sources: tuple[SourceItem, ...] = ()
     """The items of the overpasses that were read, by catalog, collection and id."""
+    engine: str = Engine.TORCH
+    """What ran the network on CPUs, by the job file's name for it."""
+    number_format: str = "float32"
+    """Of its convolutions on CPUs."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Seen:
     tag: str
     """Of the published results."""
     model: str
-    """Digest of the network's weights."""
+    """Id of the network: digest of its weights, and its engine if not torch in float32."""
     score: float | None = None
     """The network's; None of a look, and of a ship drawn by hand."""
     length_m: float | None = None

@@ -56,7 +56,7 @@ def resolve(
     port: Port,
     decisions: Sequence[Decision],
     records: Iterable[OverpassRecord],
-    model_digest: str,
+    model: str,
     settings: ReviewSettings,
 ) -> Resolved:
     """What follows from decisions in force about a port's overpasses.
@@ -65,7 +65,7 @@ def resolve(
     """
     asked = [each for each in decisions if each.what is not What.COMMENT]
     vessels = {record.overpass_id: dict(named_vessels(record)) for record in records}
-    work = _Resolution(port, vessels, model_digest, settings)
+    work = _Resolution(port, vessels, model, settings)
     work.drop_unusable(asked)
     drawn = work.drawn_ships()
     said = work.vessel_reviews(drawn)
@@ -90,12 +90,12 @@ class _Resolution:
         self,
         port: Port,
         vessels: Mapping[str, Mapping[str, Vessel]],
-        model_digest: str,
+        model: str,
         settings: ReviewSettings,
     ) -> None:
         self.berths = {berth.id for berth in port.berths} | {""}
         self.vessels = vessels
-        self.model_digest = model_digest
+        self.model = model
         self.score = 1 - settings.invented
         self.kept: list[Decision] = []
         self.unused: dict[str, str] = {}
@@ -124,7 +124,7 @@ class _Resolution:
             return NO_BERTH
         if each.vessel in self.drawn_ids:
             return ""
-        if each.seen.model != self.model_digest:
+        if each.seen.model != self.model:
             return OTHER_MODEL
         found = self.vessels[each.overpass].get(each.vessel)
         if each.vessel and (found is None or not same_box(found.corners, each.seen.corners)):
@@ -168,7 +168,7 @@ class _Resolution:
         ):
             return TWICE
         # of what the reviewer saw, only a box drawn over again is meant; two ships may lie close
-        least = SAME_BOX_FROM if each.seen.model == self.model_digest else SAME_FROM
+        least = SAME_BOX_FROM if each.seen.model == self.model else SAME_FROM
         if any(overlap(ship.corners, hull) >= least for hull in self._hulls_in(each.overpass)):
             return FOUND_NOW
         return ""

@@ -19,7 +19,7 @@ import pandas as pd
 from jobs.archive import Archives
 from jobs.domain import WGS84, Json, Port, content_id, transformer
 from jobs.errors import InputError
-from jobs.publish import ArchiveImagery, PublishedResult, renderings_from
+from jobs.publish import ArchiveImagery, PublishedResult, published_model, renderings_from
 from jobs.review.agreement import agreement_json, agreements
 from jobs.review.chips import Chips, Window
 from jobs.review.decision import (
@@ -69,8 +69,8 @@ class ReviewSession:
 
     @property
     def model(self) -> str:
-        """Digest of the network whose vessels these are."""
-        return str(self.result.provenance["model_digest"])
+        """Id of the network whose vessels these are."""
+        return published_model(self.result.provenance)
 
     # what the page shows
 

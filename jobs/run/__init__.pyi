@@ -11,9 +11,10 @@ from .status import dry_rows, stale_rows, status_rows
 from .summary import Summary
 from .task import STAGES
 from .unit_state import count_states, port_steps, port_units, state_of
-from .verify import EQUAL, verify_sample
+from .verify import AGREE, EQUAL, verify_sample
 
 __all__ = [
+    "AGREE",
     "EQUAL",
     "FINAL",
     "STAGES",

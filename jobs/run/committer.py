@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter
@@ -127,9 +128,11 @@ class Committer:
         results = [pair for item, progress in ended for pair in self._keyed(item, progress)]
         forks = [progress.store for _, progress in ended if progress.results[0] and progress.store]
         message = f"{len(ended)} overpasses"
+        made_by = sorted({result.made_by for result, _ in results if result.made_by})
+        provenance = {**self.provenance, "made_by": json.dumps(made_by)}
         try:
             snapshot = with_retries(  # merging the same forks again writes the same
-                lambda: self.archives[port_id].commit(results, forks, message, self.provenance),
+                lambda: self.archives[port_id].commit(results, forks, message, provenance),
                 warner(self.observe),
             )
         except MergeRefusedError as refused:

@@ -20,10 +20,17 @@ from uuid import uuid4
 
 from distributed import Client, get_worker
 
-from jobs.domain import Overpass, Settings, using_definitions
-from jobs.errors import ArchiveError, SetupError
+from jobs.domain import Engine, Overpass, Settings, using_definitions
+from jobs.errors import ArchiveError, InputError, SetupError
 from jobs.run.environment import Versions, difference, installed
 from jobs.storage import Storage
+from models.inference import (
+    EngineError,
+    EngineName,
+    package_version,
+    require_engine,
+    require_package,
+)
 from models.weights import weights_digest
 
 T = TypeVar("T")
@@ -41,6 +48,10 @@ class CommonGround:
     versions: Versions
     model: str | None
     model_digest: str
+    engine: Engine = Engine.TORCH
+    """What runs the network."""
+    engine_version: str = ""
+    """Of its package."""
     sensors: tuple[str, ...] = ()
     """Definitions of the run's own sensors, which a worker needs no file of."""
     archive: Storage | None = None
@@ -52,8 +63,24 @@ class CommonGround:
 
 
 def ground_of(settings: Settings) -> CommonGround:
-    """What every worker must have that writes nothing."""
-    return CommonGround(installed(), settings.model, settings.model_digest, settings.sensors)
+    """What every worker must have that writes nothing.
+
+    Raises InputError where the package of the engine is not installed here: numbers of two versions
+    differ, and which one the run means is said by its own. The processor may be another.
+    """
+    engine = EngineName(settings.engine)
+    try:
+        require_package(engine)
+    except EngineError as error:
+        raise InputError(str(error)) from error
+    return CommonGround(
+        versions=installed(),
+        model=settings.model,
+        model_digest=settings.model_digest,
+        engine=settings.engine,
+        engine_version=package_version(engine),
+        sensors=settings.sensors,
+    )
 
 
 @contextmanager
@@ -124,6 +151,7 @@ def _try_all(ground: CommonGround) -> None:
         raise SetupError(
             f"it has {other}: install the same Berthwatch with the same packages on all machines"
         )
+    _try_engine(ground)
     _try_archive(ground)
     missing = [name for name in ground.files if not Path(name).is_file()]
     if missing:
@@ -132,6 +160,20 @@ def _try_all(ground: CommonGround) -> None:
             "worker: mount that folder there, or take a catalog whose files have web addresses"
         )
     _try_weights(ground)
+
+
+def _try_engine(ground: CommonGround) -> None:
+    engine = EngineName(ground.engine)
+    try:
+        require_engine(engine)
+    except EngineError as error:
+        raise SetupError(str(error)) from error
+    found = package_version(engine)
+    if found != ground.engine_version:
+        raise SetupError(
+            f"it has {engine.package} {found}, not {ground.engine_version}, to run the network: "
+            "install the same version on all machines"
+        )
 
 
 def _try_archive(ground: CommonGround) -> None:

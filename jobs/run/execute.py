@@ -75,7 +75,7 @@ def count_units(
 
 
 def _provenance(plan: Plan, settings: Settings) -> dict[str, str]:
-    return {"plan": plan.hash, "code": settings.code_version, "model": settings.model_digest}
+    return {"plan": plan.hash, "code": settings.code_version, "model": settings.model_id}
 
 
 def _started(plan: Plan, options: RunOptions) -> Event:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from distributed import Client, Future, KilledWorker
 
-from jobs.domain import CPU, GPU, Settings, StageName, content_id
+from jobs.domain import CPU, GPU, Engine, Settings, StageName, content_id
 from jobs.errors import SetupError
 from jobs.run.batches import Batch
 from jobs.run.common_ground import CommonGround, on_common_ground
@@ -58,7 +58,7 @@ class Executor:
         self.archive = archive
         self.watchdog = Watchdog(client, without_workers_s)
         self.watchdog.refuse_without_cpu()
-        self.has_gpu_workers = self.watchdog.workers.gpus > 0
+        self.wants_gpus = settings.engine is Engine.TORCH and self.watchdog.workers.gpus > 0
         self.futures: Futures[Batch, Progress] = Futures(client, self.watchdog, self._needs)
 
     def results(
@@ -140,7 +140,7 @@ class Executor:
         return {self._kind(name) for name in batch.stages}
 
     def _kind(self, name: StageName) -> str:
-        return GPU if self.has_gpu_workers and name is StageName.SEGMENT else CPU
+        return GPU if self.wants_gpus and name is StageName.SEGMENT else CPU
 
 
 def _outcome(batch: Batch, future: Future[Progress], watchdog: Watchdog) -> Progress | Killed:

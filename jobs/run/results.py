@@ -69,6 +69,7 @@ from jobs.visits import (
     voyage_table,
     with_estimates,
 )
+from models.inference import EngineName
 
 MOST_PORTS_LINKED = 40
 """With more ports, sea routes and matchings grow beyond what one process should do at the end."""
@@ -85,8 +86,8 @@ class Basis:
     entries: tuple[CargoEntry, ...] = ()
     structure_settings: Settings | None = None
     """Settings whose model finds fixed structure; None where all vessels count as ships."""
-    model_digest: str = ""
-    """Of the network that found the vessels: decisions about another's are not used."""
+    model: str = ""
+    """Id of the network that found the vessels: decisions about another's are not used."""
     reviews: ReviewSettings = DEFAULT_REVIEWS
 
 
@@ -119,7 +120,7 @@ def count_port(
     tell = teller(topic, port.id)
     archive = PortArchive.create_or_open(root, port, None)
     named = archive.records(reviewed_overpasses(decisions, overpass_ids)) if decisions else ()
-    reviewed = resolve(port, decisions, named, basis.model_digest, basis.reviews)
+    reviewed = resolve(port, decisions, named, basis.model, basis.reviews)
     if basis.structure_settings is None:
         records = archive.records(overpass_ids)
     else:
@@ -184,7 +185,7 @@ def basis_of(plan: Plan, settings: Settings) -> Basis:
         errors,
         _entries(plan),
         for_structure,
-        settings.model_digest,
+        settings.model_id,
         plan.reviews,
     )
 
@@ -360,7 +361,7 @@ def _counted(port: Port, result: PortResult) -> Event:
 def _none_done(port: Port, basis: Basis, said: PlanDecisions) -> Resolved:
     """The decisions about a port of which nothing is done: none can be used."""
     decisions = said.by_port.get(port.id, ())
-    return resolve(port, decisions, (), basis.model_digest, basis.reviews)
+    return resolve(port, decisions, (), basis.model, basis.reviews)
 
 
 def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> Provenance:
@@ -368,6 +369,8 @@ def _provenance(plan: Plan, settings: Settings, states: Iterable[PortState]) -> 
         plan_hash=plan.hash,
         code_version=settings.code_version,
         model_digest=settings.model_digest,
+        engine=settings.engine,
+        number_format=EngineName(settings.engine).number_format,
         items={id: names for one in states for id, names in one.items.items()},
         read={id: digest for one in states for id, digest in one.read.items()},
         attributions=tuple(sorted({SENSORS[o.sensor].attribution for o in plan.overpasses})),

@@ -20,6 +20,7 @@ def settings_for(plan: Plan) -> Settings:
         model=plan.model,
         model_digest=weights_digest(plan.model),
         sensors=tuple(own.definition for own in plan.sensors),
+        engine=plan.engine,
     )
 
 

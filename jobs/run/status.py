@@ -86,5 +86,5 @@ def _why(item: WorkItem, settings: Settings, models: Callable[[str], Sequence[st
 
 
 def _models_of(archives: Archives) -> Callable[[str], Sequence[str]]:
-    """A cached function: the digests of the models that a port's commits were made with."""
+    """A cached function: the ids of the models that a port's commits were made with."""
     return cache(lambda port_id: tuple(dict.fromkeys(archives[port_id].models())))

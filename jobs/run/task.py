@@ -37,7 +37,7 @@ class Stage:
     key: Callable[[Unit, Settings], str]
     """Digest of everything the output depends on."""
     changed: Callable[[Unit, Settings, str, Iterable[str]], str]
-    """Why a stored key differs from the current one, given the digests of earlier models."""
+    """Why a stored key differs from the current one, given the ids of earlier models."""
 
 
 def _tile(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) -> UnitResult:

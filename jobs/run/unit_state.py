@@ -95,7 +95,7 @@ def changed_inputs(stage: Stage, unit: Unit, step: Step) -> tuple[str, ...]:
 def why_stale(
     stage: Stage, unit: Unit, step: Step, settings: Settings, models: Iterable[str]
 ) -> str:
-    """Why a unit is stale in a stage, in words; ``models`` are digests of earlier models."""
+    """Why a unit is stale in a stage, in words; ``models`` are ids of earlier models."""
     words = changed_inputs(stage, unit, step)
     stored = step.key[stage.name]
     if stored != stage.key(unit, settings):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from jobs.archive import Archives, PortArchive, digest_of_read
 from jobs.domain import (
+    Engine,
     Overpass,
     Pixels,
     Settings,
@@ -27,18 +29,40 @@ from jobs.domain import (
 from jobs.errors import BerthwatchError
 from jobs.plan import Plan
 from jobs.run.common_ground import ground_of
+from jobs.run.likeness import Ships, unlike
 from jobs.run.parallel_map import parallel_map
 from jobs.run.settings import settings_for
 from jobs.run.task import STAGES, worker_offers_gpu
 from jobs.run.unit_state import overall, port_steps, port_units
 from jobs.storage import Storage
 from jobs.tile import by_gdal_alone, file_facts
+from models.inference import EngineError, EngineName, require_engine
 
 EQUAL = "equal"
-"""The result of an overpass that is as it should be."""
+"""The result of an overpass that is as it should be, to the byte."""
+
+ALIKE = "alike"
+"""The result of one whose ships are as another engine finds them in the same pixels."""
+
+AGREE = (EQUAL, ALIKE)
+
+TO_THE_BYTE = "to the byte"
+"""What was asked for, in the column ``compared``."""
 
 SHOWN = 16
 """Digits of two checksums that differ."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How an overpass compares with the archive."""
+
+    result: str
+    """``equal``, ``alike``, what differs, or why that cannot be told."""
+    compared: str = TO_THE_BYTE
+    """How."""
+    read: str = ""
+    """sha256 of what was read of its files when it was tiled; empty where that was not kept."""
 
 
 class MemoryStore:
@@ -83,8 +107,13 @@ def verify_sample(
     inputs: bool = False,
     tell: Callable[[str], object] | None = None,
 ) -> list[dict[str, str]]:
-    """One row per recomputed overpass: its id, ``equal`` or what differs, and the sha256 of what
-    was read of its files when it was tiled, empty where that was not kept.
+    """One row per recomputed overpass: its id, ``equal``, ``alike`` or what differs, how that was
+    compared, and the sha256 of what was read of its files when it was tiled, empty where that was
+    not kept.
+
+    Bytes are compared where the network is run by what ran it for the archive: engine, version and
+    the processor's instructions. Where this process cannot do that, torch runs it in float32, and
+    the ships must be alike (``likeness``); workers of a cluster must have the engine.
 
     With ``inputs`` nothing is recomputed: the files are read again. With a client its workers do
     it, else this process; ``tell`` hears how far that is. Raises ClusterLostError where the cluster
@@ -100,21 +129,21 @@ def verify_sample(
     chosen.sort(key=lambda unit: unit.overpass.id)
     calls = [(root, unit, settings, inputs) for unit in chosen]
     if client is None:
-        results: Iterator[tuple[int, tuple[str, str]]] = enumerate(_result(*call) for call in calls)
+        results: Iterator[tuple[int, Compared]] = enumerate(_result(*call) for call in calls)
     else:
         results = parallel_map(client, ground_of(settings), _result, calls)
     found = dict(_told(results, len(calls), tell))
     return [
-        {"overpass": unit.overpass.id, **dict(zip(("result", "read"), found[number], strict=True))}
+        {"overpass": unit.overpass.id, **asdict(found[number])}
         for number, unit in enumerate(chosen)
     ]
 
 
 def _told(
-    results: Iterator[tuple[int, tuple[str, str]]],
+    results: Iterator[tuple[int, Compared]],
     of: int,
     tell: Callable[[str], object] | None,
-) -> Iterator[tuple[int, tuple[str, str]]]:
+) -> Iterator[tuple[int, Compared]]:
     """The results; how many there are is told with each."""
     for number in range(of):
         if tell is not None:
@@ -122,20 +151,17 @@ def _told(
         yield next(results)
 
 
-def _result(root: Storage, unit: Unit, settings: Settings, inputs: bool) -> tuple[str, str]:
-    """``equal``, what differs, or why that cannot be told; and the sha256 of what was read.
-
-    Also runs on a worker.
-    """
+def _result(root: Storage, unit: Unit, settings: Settings, inputs: bool) -> Compared:
+    """How an overpass compares, or why that cannot be told. Also runs on a worker."""
     archive = PortArchive.create_or_open(root, unit.port, None)
     read = archive.what_was_read(unit.overpass.sensor, unit.step)
     compare = _compare_inputs if inputs else _compare
     try:
         with by_gdal_alone():  # by another reader, and with the checksums of whole blocks
-            result = compare(unit, archive, settings, read)
+            found = compare(unit, archive, settings, read)
     except BerthwatchError as error:
-        result = f"cannot be {'read' if inputs else 'recomputed'}: {error}"
-    return result, digest_of_read(read) if read else ""
+        found = Compared(f"cannot be {'read' if inputs else 'recomputed'}: {error}")
+    return replace(found, read=digest_of_read(read) if read else "")
 
 
 def _done(plan: Plan, archives: Archives, settings: Settings) -> Iterator[Unit]:
@@ -147,29 +173,63 @@ def _done(plan: Plan, archives: Archives, settings: Settings) -> Iterator[Unit]:
                 yield unit
 
 
-def _compare(unit: Unit, archive: PortArchive, settings: Settings, read: Mapping[str, str]) -> str:
-    """``equal``, or the names of what differs."""
+def _compare(
+    unit: Unit, archive: PortArchive, settings: Settings, read: Mapping[str, str]
+) -> Compared:
+    """Recomputed: ``equal``, ``alike``, or the names of what differs."""
     kept = archive.fork()
     again = MemoryStore(kept.land())
-    results = [stage.run(unit, settings, again, worker_offers_gpu()) for stage in STAGES]
-    read_again = next(result.read for result in results if result.stage is StageName.TILE)
+    here, other = _engine_here(settings)
+    results = {stage.name: stage.run(unit, here, again, worker_offers_gpu()) for stage in STAGES}
+    read_again = results[StageName.TILE].read
     sensor, step = unit.overpass.sensor, unit.step
     assert again.pixels is not None
     assert again.ship_probability is not None
     pixels = kept.read_pixels(sensor, step)
     vessels, probability = kept.read_vessels(sensor, step)
-    same = {
+    same_pixels = {
         "image": np.array_equal(pixels.image, again.pixels.image),
         "quality": np.array_equal(pixels.quality, again.pixels.quality),
+    }
+    same_ships = {
         "ship_probability": np.array_equal(probability, again.ship_probability),
         "vessels": _as_stored(vessels) == _as_stored(again.vessels),
     }
-    different = [name for name, equal in same.items() if not equal]
-    return _differs([*different, *_other_reads(read, read_again)])
+    faults = [*_unequal(same_pixels), *_other_reads(read, read_again)]
+    other = other or _other_maker(archive, settings, results[StageName.SEGMENT].made_by)
+    if all(same_ships.values()) or not other:
+        return Compared(_differs([*faults, *_unequal(same_ships)]))
+    faults += unlike(Ships(vessels, probability), Ships(again.vessels, again.ship_probability))
+    return Compared(_differs(faults, ALIKE), f"within the tolerance of engines: {other}")
 
 
-def _differs(faults: list[str]) -> str:
-    return f"differs: {', '.join(faults)}" if faults else EQUAL
+def _unequal(same: Mapping[str, bool]) -> list[str]:
+    return [name for name, equal in same.items() if not equal]
+
+
+def _engine_here(settings: Settings) -> tuple[Settings, str]:
+    """The settings to recompute with, and why they name another engine; empty where they do not."""
+    try:
+        require_engine(EngineName(settings.engine))
+    except EngineError as error:
+        reason = str(error).partition(":")[0]
+        return replace(settings, engine=Engine.TORCH), f"run by {Engine.TORCH} here, for {reason}"
+    return settings, ""
+
+
+def _other_maker(archive: PortArchive, settings: Settings, here: str) -> str:
+    """Why bytes may differ though the engine is the archive's, in words; empty where they may not.
+
+    Commits name what ran the network, not which overpass; those of older versions do not.
+    """
+    made_by = sorted(set(archive.made_by(settings.model_id)))
+    if not here or not made_by or made_by == [here]:
+        return ""
+    return f"made by {' or '.join(made_by)}, here {here}"
+
+
+def _differs(faults: list[str], else_: str = EQUAL) -> str:
+    return f"differs: {', '.join(faults)}" if faults else else_
 
 
 def _other_reads(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
@@ -181,7 +241,7 @@ def _other_reads(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[st
 
 def _compare_inputs(
     unit: Unit, archive: PortArchive, settings: Settings, read: Mapping[str, str]
-) -> str:
+) -> Compared:
     """``equal``, which files differ from what was read of them or from what the catalog states, or
     that there is nothing to compare them with.
     """
@@ -190,10 +250,10 @@ def _compare_inputs(
     checksums, faults = _check_files(unit.overpass)
     faults += _other_reads(read, again.read)
     if not faults and not read and not checksums:
-        return (
+        return Compared(
             "unknown: neither the catalog nor the archive, filled before it kept any, has digests"
         )
-    return _differs(faults)
+    return Compared(_differs(faults))
 
 
 def _check_files(overpass: Overpass) -> tuple[int, list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jobs.domain import SENSORS, Settings, Unit, content_id, own_sensor
+from jobs.domain import SENSORS, Engine, Settings, Unit, content_id, own_sensor
 from jobs.segment.radar.version import RADAR_VERSION
 
 VERSION = 1
@@ -19,21 +19,21 @@ NEWER = 20
 
 def key(unit: Unit, settings: Settings) -> str:
     """Digest of all that the stage's output depends on: pixels, berths, detector."""
-    return _key(unit, VERSION, _made_with(unit, settings.model_digest))
+    return _key(unit, VERSION, _made_with(unit, settings.model_id))
 
 
 def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
     """Why a stored key differs from the current one, in words.
 
-    ``models`` are digests of models it may be made with: a key is itself a digest, so its inputs
-    are found by trying them.
+    ``models`` are ids of models it may be made with: a key is itself a digest, so its inputs are
+    found by trying them.
     """
     if _is_radar(unit):
         return _radar_changed(unit, stored)
-    for model in (settings.model_digest, *models):
+    for model in (settings.model_id, *models):
         for version in range(VERSION + NEWER):
             if _key(unit, version, model) == stored:
-                return " and ".join(_differences(settings.model_digest, model, version))
+                return " and ".join(_differences(settings.model_id, model, version))
     others = "berths, or the sensor's file," if own_sensor(unit.overpass) else "berths"
     return f"the {others} were others, or the archive's history no longer names its model"
 
@@ -49,20 +49,30 @@ def _is_radar(unit: Unit) -> bool:
     return SENSORS[unit.overpass.sensor].is_radar
 
 
-def _made_with(unit: Unit, model_digest: str) -> str:
+def _made_with(unit: Unit, model: str) -> str:
     """What finds the ships of such pixels: no weights are used on a radar's."""
-    return f"radar {RADAR_VERSION}" if _is_radar(unit) else model_digest
+    return f"radar {RADAR_VERSION}" if _is_radar(unit) else model
 
 
 def _differences(now: str, then: str, version: int) -> Iterator[str]:
-    if then != now:
-        yield f"the model is {now[:12]}, was {then[:12]}"
+    weights, engine = _parts(now)
+    old_weights, old_engine = _parts(then)
+    if old_weights != weights:
+        yield f"the model is {weights[:12]}, was {old_weights[:12]}"
+    if old_engine != engine:
+        yield f"the engine is {engine}, was {old_engine}"
     if version != VERSION:
         yield f"the segment stage is version {VERSION}, was {version}"
 
 
-def _key(unit: Unit, version: int, model_digest: str) -> str:
+def _parts(model: str) -> tuple[str, str]:
+    """Digest and engine of a model's id."""
+    digest, _, engine = model.partition("+")
+    return digest, engine or Engine.TORCH
+
+
+def _key(unit: Unit, version: int, model: str) -> str:
     berths = [berth.polygon.wkt for berth in unit.port.berths]
     return content_id(
-        ["segment", version, unit.overpass.id, berths, model_digest, *own_sensor(unit.overpass)]
+        ["segment", version, unit.overpass.id, berths, model, *own_sensor(unit.overpass)]
     )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from jobs.domain import OPAQUE, Grid, Pixels, Quality, Sensor, Settings, Vessel
-from jobs.errors import InputError
+from jobs.errors import InputError, SetupError
 from jobs.segment.protocol import Found, View
 from jobs.segment.shore import afloat
-from models.inference import Detection, Predictor
+from models.inference import Detection, EngineError, EngineName, Predictor
 
 CLOUD_RIM_M = 40.0
 """Vessels this near to cloud or its shadow are rejected: the rims of the masked areas look like
@@ -23,7 +23,8 @@ hulls."""
 def find(view: View, settings: Settings, prefer_gpu: bool) -> Found:
     """The vessels that the network finds; ``prefer_gpu``: on a GPU where there is one.
 
-    Raises InputError where the model here is not the run's.
+    Raises InputError where the model here is not the run's, SetupError where its engine cannot run
+    here.
     """
     pixels, grid = view.pixels, view.port.grid
     predictor = load_predictor(settings, prefer_gpu)
@@ -31,7 +32,8 @@ def find(view: View, settings: Settings, prefer_gpu: bool) -> Found:
     usable = away_from_cloud(pixels.quality, grid.resolution_m)
     found = predictor.detect(prediction, pixel_m=grid.resolution_m, usable=usable)
     vessels = afloat([in_metres(each, grid) for each in found], view.port, view.land)
-    return Found(vessels, np.rint(prediction.ship * 255).astype(np.uint8))
+    probability = np.rint(prediction.ship * 255).astype(np.uint8)
+    return Found(vessels, probability, made_by=predictor.made_by)
 
 
 def visible(pixels: Pixels, sensor: Sensor) -> NDArray[np.float32]:
@@ -57,10 +59,14 @@ def away_from_cloud(quality: NDArray[np.uint8], resolution_m: float) -> NDArray[
 def load_predictor(settings: Settings, prefer_gpu: bool = False) -> Predictor:
     """The run's model, loaded once per process, on a GPU where that is preferred and there.
 
-    Raises InputError where the model's digest is not the run's.
+    Raises InputError where the model's digest is not the run's, SetupError where its engine cannot
+    run here.
     """
-    with _LOADING:  # threads that share a GPU must share the model
-        predictor = _load(settings.model, prefer_gpu)
+    try:
+        with _LOADING:  # threads that share a GPU must share the model
+            predictor = _load(settings.model, prefer_gpu, EngineName(settings.engine))
+    except EngineError as error:
+        raise SetupError(str(error)) from error
     if predictor.digest != settings.model_digest:
         raise InputError(
             f"the model here has digest {predictor.digest[:12]}, the run was planned with "
@@ -73,8 +79,8 @@ _LOADING = Lock()
 
 
 @lru_cache(maxsize=1)
-def _load(path: str | None, prefer_gpu: bool) -> Predictor:
-    return Predictor.load(path, prefer_gpu=prefer_gpu)
+def _load(path: str | None, prefer_gpu: bool, engine: EngineName) -> Predictor:
+    return Predictor.load(path, prefer_gpu=prefer_gpu, engine=engine)
 
 
 def in_metres(detection: Detection, grid: Grid) -> Vessel:

@@ -38,6 +38,8 @@ class Found:
     """Of ship, (y, x), 0..255 for 0..1."""
     ghosts: int = 0
     """Detections that were left out as a radar's azimuth ambiguities."""
+    made_by: str = ""
+    """Library, number format and instructions that ran the network; empty where none was."""
 
 
 @dataclass(frozen=True)

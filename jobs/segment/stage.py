@@ -43,4 +43,5 @@ def run(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) 
         seconds=time.perf_counter() - started,
         vessels=len(found.vessels),
         ghosts=found.ghosts,
+        made_by=found.made_by,
     )

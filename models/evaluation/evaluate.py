@@ -10,7 +10,7 @@ from models.evaluation.metrics import MatchCriteria, Rule, compare, pixel_counts
 from models.evaluation.rafts import rafts_of
 from models.evaluation.report import Report, SceneReport
 from models.evaluation.shore import shore_of
-from models.inference import Detection, Prediction, Predictor
+from models.inference import Detection, EngineName, Prediction, Predictor
 from models.weights import load_weights
 
 Progress = Callable[[str], None]
@@ -27,6 +27,7 @@ class EvaluateConfig:
     """None = the packaged default."""
     groups: tuple[str, ...] = ()
     """Evaluate these ports; empty = all."""
+    engine: EngineName = EngineName.TORCH
     match: MatchCriteria = field(default_factory=MatchCriteria)
 
 
@@ -35,9 +36,9 @@ def evaluate_network(
 ) -> Report:
     """Evaluate a weights file on every labelled scene of the sources.
 
-    progress is called with a line per scene. Raises DatasetError, WeightsError.
+    progress is called with a line per scene. Raises DatasetError, WeightsError, EngineError.
     """
-    predictor = Predictor.load(config.weights)
+    predictor = Predictor.load(config.weights, engine=config.engine)
     reports = []
     for source in config.sources:
         for scene in read_scenes(source):

@@ -3,7 +3,7 @@
 An engine takes tiles with their halo and returns, in the same order, the maps of their inside (see
 fuse.inside). The same tile gives the same bytes on the same engine, whatever else runs on it: a CPU
 takes tiles one by one, a GPU in batches that always have one shape. Bytes differ between a CPU and
-a GPU, and between processors that sum in another order.
+a GPU, between processors that sum in another order, and between engines: ``made_by`` says by what.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from models.inference.engine_choice import EngineName, bfloat16_by, package_version
 from models.inference.fuse import fused, inside, one_thread
 from models.inference.gpu import OnDevice
 from models.inference.gpu_batches import Batcher
@@ -30,6 +31,9 @@ class Device(StrEnum):
 class Engine(Protocol):
     """Runs the network on tiles; may be used from several threads at once."""
 
+    made_by: str
+    """Library, version, number format and instructions: where they are equal, so are the bytes."""
+
     @property
     def cost(self) -> TileCost:
         """The cost of a tile, by which an image is divided."""
@@ -38,21 +42,35 @@ class Engine(Protocol):
         """Maps (output, y, x) of the inside of tiles (band, y + 2 halo, x + 2 halo), in order."""
 
 
-def engine(network: UNet, device: Device = Device.CPU) -> Engine:
-    """The engine for a device; it takes the network over and changes it."""
+def engine(
+    network: UNet, device: Device = Device.CPU, name: EngineName = EngineName.TORCH
+) -> Engine:
+    """The engine for a device, on a CPU the one of that name; it takes the network over and
+    changes it.
+    """
     network = fused(network.eval())
-    return Batcher(OnDevice(network, device)) if device is Device.CUDA else OneThread(network)
+    if device is Device.CUDA:
+        version = package_version(EngineName.TORCH)
+        return Batcher(OnDevice(network, device), f"torch {version} float16, a GPU")
+    if name.package == "openvino":
+        from models.inference.openvino_engine import OpenVino
+
+        return OpenVino(network, name)
+    return OneThread(network, name)
 
 
 class OneThread:
-    """A CPU, one tile at a time on one thread: the reference for bytes.
+    """torch on a CPU, one tile at a time on one thread: in float32 the reference for bytes.
 
     Results depend in their last bits on the number of threads; images are worked on in parallel
     instead.
     """
 
-    def __init__(self, network: UNet) -> None:
+    def __init__(self, network: UNet, name: EngineName = EngineName.TORCH) -> None:
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._in_bfloat16 = name is EngineName.TORCH_BF16
+        by = bfloat16_by() if self._in_bfloat16 else torch.backends.cpu.get_cpu_capability()
+        self.made_by = f"torch {package_version(name)} {name.number_format}, {by}"
 
     @property
     def cost(self) -> TileCost:
@@ -63,6 +81,7 @@ class OneThread:
 
     def _one(self, tile: Image) -> Image:
         batch = torch.from_numpy(tile[None])
-        with torch.inference_mode(), one_thread():
+        bfloat16 = torch.autocast("cpu", torch.bfloat16, enabled=self._in_bfloat16)
+        with torch.inference_mode(), bfloat16, one_thread():
             logits = self._network(batch.contiguous(memory_format=torch.channels_last))
             return np.asarray(inside(logits)[0].numpy())

@@ -40,8 +40,9 @@ class Batcher:
     is bounded: (images at once + 2) x size x (bands + outputs) x 4 x SIDE_PX^2 bytes.
     """
 
-    def __init__(self, start: StartBatch) -> None:
+    def __init__(self, start: StartBatch, made_by: str = "batches") -> None:
         self._start = start
+        self.made_by = made_by
         self._waiting: SimpleQueue[tuple[Image, Future[Image]]] = SimpleQueue()
         Thread(target=self._feed, name="berthwatch-batches", daemon=True).start()
 

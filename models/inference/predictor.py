@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.config import Calibration
+from models.inference.engine_choice import EngineName, require_engine
 from models.inference.instances import Prediction
 from models.inference.tiles import CELL_PX, HALO_PX, busy_cells, cover, cut, pixels_of
 from models.inference.vessels import Detection, find_vessels
@@ -40,9 +41,16 @@ class Predictor:
     May be used from several threads at once; a GPU then works on tiles of all their images.
     """
 
-    def __init__(self, weights: Weights, digest: str, *, prefer_gpu: bool = False) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        digest: str,
+        *,
+        prefer_gpu: bool = False,
+        engine: EngineName = EngineName.TORCH,
+    ) -> None:
         # torch takes a second to import, and planning a run does not need it
-        from models.inference.engine import engine
+        from models.inference.engine import engine as engine_for
         from models.network import unet_from_arrays
 
         if weights.network.reach_px > HALO_PX or CELL_PX % weights.network.stride:
@@ -55,16 +63,30 @@ class Predictor:
         self._calibration: Calibration = weights.calibration
         self._outputs = weights.network.outputs
         network = unet_from_arrays(weights.network, weights.arrays)
-        self._engine: Engine = engine(network, _device(prefer_gpu))
+        self._engine: Engine = engine_for(network, _device(prefer_gpu, engine), engine)
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, prefer_gpu: bool = False) -> "Predictor":
+    def load(
+        cls,
+        path: str | Path | None = None,
+        *,
+        prefer_gpu: bool = False,
+        engine: EngineName = EngineName.TORCH,
+    ) -> "Predictor":
         """Load a weights file; None = the packaged default.
 
         Runs on a GPU where one is preferred and available, else on a CPU; the environment variable
-        BERTHWATCH_DEVICE, cpu or cuda, overrides that. Raises WeightsError and DeviceError.
+        BERTHWATCH_DEVICE, cpu or cuda, overrides that. Another engine than torch runs on a CPU
+        always. Raises WeightsError, DeviceError, and EngineError where the engine cannot run here.
         """
-        return cls(load_weights(path), weights_digest(path), prefer_gpu=prefer_gpu)
+        return cls(load_weights(path), weights_digest(path), prefer_gpu=prefer_gpu, engine=engine)
+
+    @property
+    def made_by(self) -> str:
+        """Library, version, number format and instructions that maps are made with; where they are
+        equal, so are the bytes.
+        """
+        return self._engine.made_by
 
     def predict(self, image: Image, bands: Sequence[str]) -> Prediction:
         """The maps of an image; the least probability on open water that is skipped.
@@ -86,12 +108,13 @@ class Predictor:
         known = np.isfinite(planes).any(axis=0)
         busy = busy_cells(planes)
         tiles = cover(busy, self._engine.cost)
+        is_busy = pixels_of(busy, known.shape)
         maps = np.zeros((self._outputs, *known.shape), dtype=np.float32)
         for tile, found in zip(tiles, self._engine.maps(cut(planes, tiles)), strict=True):
-            part = maps[:, *tile.place]
+            part, its_busy = maps[:, *tile.place], is_busy[tile.place]
             part[:] = found[:, : part.shape[1], : part.shape[2]]
-        # a tile may cover empty cells that another tiling would skip
-        maps *= pixels_of(busy, known.shape)
+            if not its_busy.all():  # it covers empty cells that another tiling would skip
+                part *= its_busy
         maps[:2] = np.where(known, np.maximum(maps[:2], _LEAST_PROBABILITY), np.float32(0))
         return Prediction(maps[0], maps[1], maps[2:])
 
@@ -115,7 +138,7 @@ class Predictor:
         return find_vessels(prediction, self._calibration, pixel_m, usable)
 
 
-def _device(prefer_gpu: bool) -> "Device":
+def _device(prefer_gpu: bool, engine: EngineName = EngineName.TORCH) -> "Device":
     import torch
 
     from models.inference.engine import Device
@@ -123,6 +146,14 @@ def _device(prefer_gpu: bool) -> "Device":
     named = os.environ.get(DEVICE, "")
     if named not in ("", *Device):
         raise DeviceError(f"{DEVICE} is {named!r}: set it to {' or '.join(Device)}, or not at all")
+    if engine is not EngineName.TORCH:
+        if named == Device.CUDA:
+            raise DeviceError(
+                f"{DEVICE} is cuda and the engine is {engine}, which runs on CPUs: unset the "
+                f"variable, or give the job `engine: {EngineName.TORCH}`"
+            )
+        require_engine(engine)
+        return Device.CPU
     there = torch.cuda.is_available()
     if named == Device.CUDA and not there:
         raise DeviceError(

@@ -104,7 +104,7 @@ def evaluate_folds(
     held_out: list[tuple[LabelledScene, Prediction]] = []
     for path, groups in shares.items():
         progress(f"{path.name} on {', '.join(groups)}")
-        held_out += predict_groups(Predictor.load(path), scenes, groups)
+        held_out += predict_groups(Predictor.load(path, engine=config.engine), scenes, groups)
     return report_on(held_out, config.match, progress, observer, config.groups)
 
 

@@ -1,8 +1,10 @@
 """Throughput of the network by several runtimes, in one run; and the stage's time by part.
 
-python -m tests.bench.bench_inference [--quick] [--weights FILE]
+python -m tests.bench.bench_inference [--quick] [--engines] [--weights FILE]
 
-On one thread, methods alternate, so that other load on the machine affects all equally; the median
+First the engines that a job file may name, in CPU seconds with normalising, and the vessels that
+they find otherwise than torch in float32 on all labelled scenes; with --engines that alone. Then
+on one thread, methods alternate, so that other load on the machine affects all equally; the median
 and the extremes of the rounds are printed. Megapixels are of the image, without halos. onnxruntime
 is measured where it is installed; a method that is missing or fails is printed with its error.
 """
@@ -16,9 +18,11 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,6 +35,7 @@ from numpy.typing import NDArray
 from jobs import segment
 from jobs.archive import ForkStore
 from models.dataset.scenes import LabelledScene, LabelSource, read_scenes
+from models.inference import Detection, EngineError, EngineName
 from models.inference import predictor as predictor_module
 from models.inference.engine import Engine, OneThread
 from models.inference.fuse import fused
@@ -41,7 +46,13 @@ from models.network.unet import UNet, unet_from_arrays
 from models.weights import load_weights
 from tests.bench.bench_costs import Filled, scene_files
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "real-imagery"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = SHARED / "real-imagery"
+MORE_DATA = SHARED / "real-imagery-more"
+PORTS = LabelSource(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
+BAY = LabelSource(DATA / "catalog.json", "s2-vancouver", DATA / "vancouver_ships.csv")
+MORE = LabelSource(MORE_DATA / "catalog.json", "s2-ports-more", MORE_DATA / "s2-ports-more-labels")
+CHIPS = LabelSource(MORE_DATA / "catalog.json", "s2-ais-chips", MORE_DATA / "s2-ais-chips-labels")
 SIDE_PX = 512
 COMPILE_AT_MOST_S = 240.0
 
@@ -63,13 +74,18 @@ def test_inference() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="four scenes, three rounds")
+    parser.add_argument("--engines", action="store_true", help="the engines of job files alone")
     parser.add_argument("--weights", type=Path, help="default: the packaged ones")
     chosen = parser.parse_args()
+    if chosen.engines:
+        engines(chosen.weights, rounds=3 if chosen.quick else 7)
+        return
     measure(chosen.weights, rounds=3 if chosen.quick else 5, quick=chosen.quick)
 
 
 def measure(weights: Path | None, rounds: int, quick: bool) -> None:
     torch.set_num_threads(1)
+    engines(weights, rounds)
     scenes = list(_scenes(quick))
     print(f"{len(scenes)} scenes, {_megapixels(scenes):.1f} Mpx; weights {weights or 'packaged'}")
     changed = skipping(scenes, weights)
@@ -85,15 +101,101 @@ def measure(weights: Path | None, rounds: int, quick: bool) -> None:
 
 
 def _scenes(quick: bool) -> Iterator[LabelledScene]:
-    ports = LabelSource(DATA / "catalog.json", "s2-ports", DATA / "s2-ports-labels")
-    bay = LabelSource(DATA / "catalog.json", "s2-vancouver", DATA / "vancouver_ships.csv")
-    for source in (ports, bay):
+    for source in (PORTS, BAY):
         found = list(read_scenes(source))
         yield from found[:2] if quick else found
 
 
 def _megapixels(scenes: Sequence[LabelledScene]) -> float:
     return sum(scene.image[0].size for scene in scenes) / 1e6
+
+
+# --- engines ------------------------------------------------------------------------------------
+
+
+def engines(weights: Path | None, rounds: int) -> None:
+    """CPU seconds of each engine on six scenes, and what each finds otherwise on all of them."""
+    torch.set_num_threads(1)
+    predictors: dict[EngineName, Predictor] = {}
+    for name in EngineName:
+        try:
+            predictors[name] = Predictor.load(weights, engine=name)
+        except EngineError as error:
+            print(f"{name}: not measured ({error})")
+    six = [scene for source in (PORTS, BAY) for scene in islice(read_scenes(source), 3)]
+    spent: dict[EngineName, list[float]] = {name: [] for name in predictors}
+    for number in range(rounds + 1):
+        for name, predictor in predictors.items():
+            began = time.process_time()
+            for scene in six:
+                predictor.predict(scene.image, scene.bands)
+            if number:  # the first round takes memory and compiles
+                spent[name].append(time.process_time() - began)
+    size = _megapixels(six)
+    print(f"\nMpx per CPU-second with normalising, one thread, {len(six)} scenes of {size:.1f} Mpx")
+    print(f"engine          least  median of {rounds} rounds  by")
+    for name, seconds in spent.items():
+        least, median = size / max(seconds), size / float(np.median(seconds))
+        print(f"{name:<15} {least:5.2f}  {median:6.2f}  {predictors[name].made_by}")
+    _count_differences(predictors)
+
+
+def _count_differences(predictors: Mapping[EngineName, Predictor]) -> None:
+    """Vessels that an engine finds otherwise than torch in float32, on every labelled scene."""
+    default = predictors[EngineName.TORCH]
+    compared = {name: _Compared() for name in predictors if name is not EngineName.TORCH}
+    vessels = scenes = 0
+    for source in (PORTS, BAY, MORE, CHIPS):
+        for scene in read_scenes(source):
+            kept = default.predict(scene.image, scene.bands)
+            expected = default.detect(kept)
+            vessels, scenes = vessels + len(expected), scenes + 1
+            for name, at in compared.items():
+                maps = predictors[name].predict(scene.image, scene.bands)
+                at.add(kept.ship, expected, maps.ship, predictors[name].detect(maps))
+    print(f"\nbeside torch on {scenes} scenes with {vessels} vessels, at most, of those in both:")
+    print("engine          alone  in a scene  position  length/sd  score  probability")
+    for name, at in compared.items():
+        print(
+            f"{name:<15} {at.alone:5d}  {at.most_alone:10d}  {at.apart_px:6.2f} px"
+            f"  {at.length_sd:9.3f}  {at.score:5.3f}  {at.steps:3.0f}/255"
+        )
+
+
+@dataclass
+class _Compared:
+    """The most that two engines differ by."""
+
+    alone: int = 0
+    """Vessels of one alone."""
+    most_alone: int = 0
+    apart_px: float = 0.0
+    length_sd: float = 0.0
+    score: float = 0.0
+    steps: float = 0.0
+
+    def add(
+        self, ship: Image, vessels: Sequence[Detection], ship_2: Image, others: Sequence[Detection]
+    ) -> None:
+        steps = np.abs(np.rint(ship * 255) - np.rint(ship_2 * 255)).max(initial=0)
+        self.steps = max(self.steps, float(steps))
+        rest, alone = list(others), 0
+        for one in vessels:
+            other = min(rest, key=lambda each: _apart(one, each), default=None)
+            if other is None or _apart(one, other) > 1.0:
+                alone += 1
+                continue
+            rest.remove(other)
+            self.apart_px = max(self.apart_px, _apart(one, other))
+            length = abs(one.length_m - other.length_m) / one.length_sd_m
+            self.length_sd = max(self.length_sd, length)
+            self.score = max(self.score, abs(one.score - other.score))
+        alone += len(rest)
+        self.alone, self.most_alone = self.alone + alone, max(self.most_alone, alone)
+
+
+def _apart(one: Detection, other: Detection) -> float:
+    return float(np.hypot(one.row - other.row, one.col - other.col))
 
 
 # --- effect of skipping -------------------------------------------------------------------------
@@ -320,7 +422,7 @@ def _timed(spent: dict[str, float]) -> Iterator[None]:
     places: tuple[tuple[str, Any, str], ...] = (
         ("segment", segment, "run"),
         ("reading", ForkStore, "read_pixels"),
-        ("normalise", predictor_module, "normalise"),
+        ("normalise", predictor_module, "normalise_planes"),
         ("network", OneThread, "_one"),
         ("instances", Predictor, "detect"),
         ("writing", ForkStore, "write_vessels"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.domain import Access, Dwell, EstimateSettings, FixedStructure, Period
+from jobs.domain import Access, Dwell, Engine, EstimateSettings, FixedStructure, Period
 from jobs.domain import job as config
 from jobs.domain.job import PortRef, SourceSpec, job_digest, read_job, source_json
 from jobs.errors import InputError
@@ -329,6 +329,16 @@ def test_a_period_that_begins_after_today_is_refused(tmp_path: Path) -> None:
     text = JOB.replace("2024-03-01", "today").replace("2024-11-30", "yesterday")
     assert "before it starts" in refusal(tmp_path, text)
     assert "today or yesterday" in refusal(tmp_path, JOB.replace("2024-11-30", "tomorrow"))
+
+
+def test_an_engine_is_read_and_asks_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    other = read_job(write(tmp_path, JOB + "engine: openvino-bf16\n"))
+    assert (plain.engine, other.engine) == (Engine.TORCH, Engine.OPENVINO_BF16)
+    assert job_digest(other) == job_digest(plain)
+    said = refusal(tmp_path, JOB + "engine: openvino-bf\n")
+    assert "line 9: engine is 'openvino-bf'" in said
+    assert "expected one of torch, torch-bf16, openvino, openvino-bf16" in said
 
 
 def test_what_becomes_of_fixed_structure_is_read_and_asks_no_catalog_anew(tmp_path: Path) -> None:

@@ -17,7 +17,16 @@ import pytest
 from hypothesis import given, settings
 
 from jobs.catalog import Rejected
-from jobs.domain import Access, EstimateSettings, FixedStructure, Grid, Overpass, Period, Superseded
+from jobs.domain import (
+    Access,
+    Engine,
+    EstimateSettings,
+    FixedStructure,
+    Grid,
+    Overpass,
+    Period,
+    Superseded,
+)
 from jobs.domain.job import SourceSpec
 from jobs.errors import InputError, PlanError
 from jobs.plan import Plan, estimate_plan, lazy_overpasses, read_plan, summarise, write_plan
@@ -97,6 +106,16 @@ def test_how_files_are_reached_is_kept_and_left_out_where_it_is_not_said(tmp_pat
     assert back.overpasses[0].scenes[0].access is Access.PLANETARY_COMPUTER
     assert signed.hash != bare.hash
     assert signed.overpasses[0].id == bare.overpasses[0].id
+
+
+@either_name
+def test_an_engine_is_kept_and_left_out_by_default(tmp_path: Path, name: str) -> None:
+    plain = full_plan()
+    other = dataclasses.replace(plain, engine=Engine.OPENVINO_BF16)
+    assert "engine" not in header_json(plain)
+    assert other.hash != plain.hash
+    write_plan(other, tmp_path / name)
+    assert read_plan(tmp_path / name) == other
 
 
 @either_name

@@ -51,6 +51,7 @@ JOB: dict[str, Any] = {
     ],
     "archive": "archive",
     "fixed_structure": "keep",
+    "engine": "torch-bf16",
     "reviews": {"missed": 0.03, "invented": 0.02},
     "estimates": {
         "dwell": {"median_days": 1.7, "low_days": 1.0, "high_days": 3.0, "source": "AIS"},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-from jobs.publish import PublishedResult
+from jobs.publish import PublishedResult, published_model
 from jobs.review import use_lines
 
 
@@ -21,7 +21,7 @@ def citation(
     facts = result.provenance
     said = [
         result.citation,
-        f"From {_looks(facts['units'])}; network {facts['model_digest']}.",
+        f"From {_looks(facts['units'])}; network {published_model(facts)}.",
         f"Estimates: {_settings(facts['estimates'])}.",
         *(f"{line[0].upper()}{line[1:]}." for line in use_lines(facts.get("reviews"))),
         _pixels(result, archive, snapshots),
