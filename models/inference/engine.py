@@ -6,6 +6,7 @@ takes tiles one by one, a GPU in batches that always have one shape. Bytes diffe
 a GPU, between processors that sum in another order, and between engines: ``made_by`` says by what.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Protocol
@@ -19,6 +20,9 @@ from models.inference.gpu import OnDevice
 from models.inference.gpu_batches import Batcher
 from models.inference.tiles import TileCost, area_cost
 from models.network import Image, UNet
+
+_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+"""Variables that keep oneDNN, which computes for torch, from instructions of the processor."""
 
 
 class Device(StrEnum):
@@ -70,7 +74,9 @@ class OneThread:
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._in_bfloat16 = name is EngineName.TORCH_BF16
         by = bfloat16_by() if self._in_bfloat16 else torch.backends.cpu.get_cpu_capability()
-        self.made_by = f"torch {package_version(name)} {name.number_format}, {by}"
+        limits = [f"at most {os.environ[each]}" for each in _LIMITS if each in os.environ]
+        used = ", ".join([by, *limits])
+        self.made_by = f"torch {package_version(name)} {name.number_format}, {used}"
 
     @property
     def cost(self) -> TileCost:

@@ -139,9 +139,12 @@ def alike(one: Detection, other: Detection) -> bool:
     )
 
 
-def test_made_by_names_library_format_and_instructions() -> None:
+def test_made_by_names_library_format_and_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
     version = torch.__version__.partition("+")[0]
-    assert Predictor.load().made_by.startswith(f"torch {version} float32, ")
+    said = Predictor.load().made_by
+    assert said.startswith(f"torch {version} float32, ")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert Predictor.load().made_by == f"{said}, at most AVX2"
 
 
 @needs_openvino
