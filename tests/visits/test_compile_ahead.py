@@ -11,6 +11,9 @@ from tests.support.factories import make_berth, make_port, make_publication
 
 MODULES = (
     "occupancy.birth_death",
+    "occupancy.bridges",
+    "occupancy.jumps",
+    "occupancy.open_road",
     "occupancy.berth_hmm",
     "voyages.link_sampler",
     "voyages.flows",

@@ -3,6 +3,10 @@
 Ships are not identified: at 10 m the length of one among thirty at anchor has little information.
 The counts give the ship-days, the arrivals, the queue and, by Little's law, the wait; recall is
 learned where looks follow each other faster than ships change.
+
+Quays hold what is known of them (``birth_death``). What a road holds is not known: it has places
+(``open_road``), whose number is learned, since where they are few the number of ships varies less
+than a Poisson number, which otherwise only ships never seen could explain.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
 from jobs.errors import InputError
-from jobs.visits.occupancy import birth_death
+from jobs.visits.occupancy import birth_death, open_road
 from jobs.visits.occupancy.agreement import agreement_of_numbers
 from jobs.visits.occupancy.berth import NO_DETECTOR, in_order
 from jobs.visits.occupancy.berth_hmm import NO_LOOK, NOTHING
@@ -46,8 +50,11 @@ Floats = NDArray[np.float64]
 TOO_MANY = 10
 """More vessels than this beyond what a quay holds are no evidence of ships at it; the polygon or
 the network is wrong, and the likelihood of a greater number would underflow."""
-ROOM = 12
-"""Ships that may lie there beyond 2.5 times the most ever seen; more would be seen some day."""
+ENDLESS = 100.0
+"""Places per ship that would lie there, beyond which there might as well be no end of them."""
+MISSED_TOLD = 40
+"""Of what reviewers said, greater numbers of missed ships than this beyond twice the most that was
+ever seen are not told apart."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,11 @@ class QueuePrior:
     dwell_median_days: float = 2.0
     dwell_sd: float = 0.6
     """95 % of .6 to 6.5 days: ships wait for hours or for weeks."""
+    places_median: float = 10.0
+    """Places of a road per ship that would lie there if there were no end of places."""
+    places_sd: float = 1.5
+    """95 % of .5 to 190: numbers of ships with a variance of a third of a Poisson number's, or
+    with all of it."""
     length_median_m: float = 120.0
     length_sd: float = 0.4
     changes: ChangePrior | None = CHANGES
@@ -66,7 +78,12 @@ class QueuePrior:
     source: str = "a wide guess: waiting times at anchor are not published for these ports"
 
     def __post_init__(self) -> None:
-        for name in ("rate_median_per_day", "dwell_median_days", "length_median_m"):
+        for name in (
+            "rate_median_per_day",
+            "dwell_median_days",
+            "places_median",
+            "length_median_m",
+        ):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be above zero")
 
@@ -74,11 +91,34 @@ class QueuePrior:
         """A copy with every dwell longer by a factor."""
         return replace(self, dwell_median_days=self.dwell_median_days * factor)
 
-    def log_seen(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
+    def log_seen(
+        self, normal: Floats, detectors: tuple[Detector, ...], capacity: int | None
+    ) -> Floats:
         """Logarithm of ships that the first detector sees per rate, over that at the medians."""
         typical = float(detectors[0].recall_logit(np.array(self.length_median_m)))
         recall = log_expit(typical + detectors[0].recall_sd * normal[:, 2]) - log_expit(typical)
-        return np.asarray(self.dwell_sd * normal[:, 1] + recall, np.float64)
+        seen = np.asarray(self.dwell_sd * normal[:, 1] + recall, np.float64)
+        if capacity is None:
+            each = self._places_per_ship(normal, detectors)
+            seen += np.log1p(1 / self.places_median) - np.log1p(1 / each)
+        return seen
+
+    def places(
+        self,
+        normal: Floats,
+        detectors: tuple[Detector, ...],
+        capacity: int | None,
+    ) -> Floats:
+        """Places for a ship, (point,); infinite for a road without end of them."""
+        if capacity is not None:
+            return np.full(len(normal), float(capacity))
+        each = self._places_per_ship(normal, detectors)
+        rate, dwell = self.points(normal, detectors)[:2]
+        return np.where(each > ENDLESS, np.inf, np.maximum(np.round(each * rate * dwell), 1.0))
+
+    def _places_per_ship(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
+        numbers = normal[:, 2 + 2 * len(detectors)]
+        return np.asarray(self.places_median * np.exp(self.places_sd * numbers), np.float64)
 
     def points(
         self, normal: Floats, detectors: tuple[Detector, ...]
@@ -124,6 +164,8 @@ class QueueFit:
         recall = [f"recall {sensor} {place}" for sensor in sensors]
         false = [f"false_alarms {sensor} {place}" for sensor in sensors]
         names = (f"rate of several {place}", f"dwell of several {place}", *recall, *false)
+        if self.capacity is None:
+            names = (*names, f"places {place}")
         changes = [f"{name} of several {place}" for name in NAMES]
         return Member(
             replace(self.sampled, normal=self.normal),
@@ -135,7 +177,7 @@ class QueueFit:
         """(point, number), standard normal under the prior, the first that of the mean rate."""
         prior, sampled = self.prior, self.sampled
         kinds = kinds_of_traffic(prior.changes, month_borders(self.panel.origin, self.panel.days))
-        seen = prior.log_seen(sampled.normal, self.detectors)
+        seen = prior.log_seen(sampled.normal, self.detectors, self.capacity)
         moved, _ = moved_from_first(
             prior.changes, kinds, sampled.normal, sampled.choice, prior.rate_sd, seen
         )
@@ -155,20 +197,24 @@ class QueueFit:
         kind = drawn_kinds(self.prior.changes, kinds, PRIOR_POINTS, rng)
         rate, dwell = self.prior.points(normal, self.detectors)[:2]
         factors = drawn_factors(levels_of(self.prior.changes, normal, kind), len(borders) + 1, rng)
-        return _calls(rate, dwell, factors, self.capacity)
+        places = self.prior.places(normal, self.detectors, self.capacity)
+        return _calls(rate, dwell, factors, places, self.capacity)
 
     def posterior(self, chosen: NDArray[np.intp], seed: int) -> QueuePosterior:
         """Histories under the chosen points, one for each."""
         rng = np.random.default_rng([seed, 3])
         different, times = np.unique(chosen, return_counts=True)
         points = self.prior.points(self.normal[different], self.detectors)
-        most = most_ships(self.panel, self.capacity)
-        limited = self.capacity is not None
         borders = month_borders(self.panel.origin, self.panel.days)
         looks, month, _ = with_borders(counts_of(self.panel, self.capacity), borders)
-        rows, by_month = birth_death.histories(
-            looks, month, most, limited, self.levels(different), *points, times, rng
-        )
+        levels = self.levels(different)
+        if self.capacity is not None:
+            rows, by_month = birth_death.histories(
+                looks, month, self.capacity, levels, *points, times, rng
+            )
+        else:
+            places = self.prior.places(self.normal[different], self.detectors, None)
+            rows, by_month = open_road.histories(looks, month, places, levels, *points, times, rng)
         factors = np.empty_like(by_month)
         factors[np.argsort(chosen, kind="stable")] = by_month
         draws = _draws(self.panel, self.prior, in_order(rows, chosen), len(chosen), rng)
@@ -190,7 +236,9 @@ class QueuePosterior:
     def calls_per_day(self) -> Floats:
         """(draw, calendar month), ships a day in the long run, if the month's rate held on."""
         rate, dwell = self._points[:2]
-        return _calls(rate, dwell, self.factors, self.fit.capacity)
+        fit = self.fit
+        places = fit.prior.places(fit.normal[self.chosen], fit.detectors, fit.capacity)
+        return _calls(rate, dwell, self.factors, places, fit.capacity)
 
     @property
     def dwell(self) -> Floats:
@@ -233,19 +281,22 @@ def sample_queue(
     detectors = panel.detectors or (NO_DETECTOR,)
     borders = month_borders(panel.origin, panel.days)
     looks, month, _ = with_borders(counts_of(panel, capacity), borders)
-    most = most_ships(panel, capacity)
     kinds = kinds_of_traffic(prior.changes, borders)
 
     def log_likelihood(normal: Floats, kind: NDArray[np.intp]) -> Floats:
-        seen = prior.log_seen(normal, detectors)
+        seen = prior.log_seen(normal, detectors, capacity)
         normal, likelier = moved_from_first(prior.changes, kinds, normal, kind, prior.rate_sd, seen)
         levels = levels_of(prior.changes, normal, kind)
-        found: Floats = birth_death.log_likelihoods(
-            looks, month, most, capacity is not None, levels, *prior.points(normal, detectors)
-        )
+        points = prior.points(normal, detectors)
+        if capacity is not None:
+            found: Floats = birth_death.log_likelihoods(looks, month, capacity, levels, *points)
+        else:
+            places = prior.places(normal, detectors, None)
+            found = open_road.log_likelihoods(looks, month, places, levels, *points)
         return likelier + found
 
     dimensions = 2 + 2 * len(detectors) + (DIMENSIONS if kinds > 1 else 0)
+    dimensions += 1 if capacity is None else 0
     sampled = sample_posterior(
         log_likelihood,
         dimensions,
@@ -258,14 +309,6 @@ def sample_queue(
     return QueueFit(panel, prior, capacity, sampled)
 
 
-def most_ships(panel: Panel, capacity: int | None) -> int:
-    """The greatest number of ships the model allows for."""
-    if capacity is not None:
-        return capacity
-    seen = np.maximum(panel.vessels, panel.reported)
-    return int(2.5 * max([0, *seen.tolist()])) + ROOM
-
-
 def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
     """time, detector, kind, clear, vessels of the looks between two ends that saw nothing, whether
     they were reviewed, and what reviewers said.
@@ -274,7 +317,9 @@ def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
     kind = np.full(len(panel) + 2, NO_LOOK, np.int8)
     kind[1:-1] = NOTHING
     reported = np.minimum(panel.reported, most)
-    said = reviews_of(panel, reported, most_ships(panel, capacity))
+    told = int(max(panel.vessels.max(initial=0), panel.reported.max(initial=0)))
+    told = capacity if capacity is not None else 2 * told + MISSED_TOLD
+    said = reviews_of(panel, reported, told)
     reviewed = np.zeros(len(panel), np.bool_)
     if panel.review is not None:
         reviewed = is_reviewed(panel.review)
@@ -289,11 +334,13 @@ def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
     )
 
 
-def _calls(rate: Floats, dwell: Floats, factors: Floats, capacity: int | None) -> Floats:
+def _calls(
+    rate: Floats, dwell: Floats, factors: Floats, places: Floats, capacity: int | None
+) -> Floats:
     """Ships that come a day and find room, by point and month."""
     come = rate[:, None] * factors
     if capacity is None:
-        return come
+        return np.asarray(come / (1 + come * (dwell / places)[:, None]), np.float64)
     # who finds no room does not call: Erlang's loss formula
     load, lost = come * dwell[:, None], np.ones_like(come)
     for ships in range(1, capacity + 1):

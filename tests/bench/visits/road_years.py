@@ -19,6 +19,7 @@ from tests.bench.visits.berth_years import (
     MONTH_DAYS,
     NEAREST_STAGES,
     ORIGIN,
+    SCENARIOS,
     WARM_UP_DAYS,
     YEAR_DAYS,
     Scenario,
@@ -44,6 +45,9 @@ class RoadYear:
     panel: Panel
     factor: NDArray[np.float64]
     """(month,), of the rate."""
+    present: NDArray[np.int64]
+    """(look,), ships that lay there."""
+    recall: float
 
     @property
     def visits(self) -> int:
@@ -51,18 +55,54 @@ class RoadYear:
         return int(np.sum((self.arrival >= 0) & (self.arrival < YEAR_DAYS)))
 
 
+@dataclass(frozen=True)
+class Road:
+    """Where a kind of road-year departs from what the model takes for granted."""
+
+    scenario: Scenario = SCENARIOS[0]
+    places: int | None = None
+    """Ships that find them all taken go elsewhere; the rate is such that two in five do."""
+    regular: float = 0.0
+    """Share by which arrivals are evenly spaced: 0 Poisson, 1 a timetable."""
+    recall: float | None = None
+    """None: drawn from the prior."""
+
+
+ROADS = {
+    "prior": Road(),
+    "few places": Road(places=6),
+    "regular arrivals": Road(regular=0.8),
+    "recall .6, believed .8": Road(recall=0.6),
+    "months that differ": Road(next(s for s in SCENARIOS if s.name == "monthly change")),
+}
+
+
 def simulate_road(scenario: Scenario, rng: Generator) -> RoadYear:
     """A year of a road whose rate, dwell, detector, orbits and weather are all drawn."""
+    return simulate_road_of(Road(scenario), rng)
+
+
+def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
+    """A year of a kind of road; what it does not fix is drawn."""
     rate = RATE_MEDIAN_PER_DAY * np.exp(RATE_SD * rng.standard_normal())
     dwell = DWELL_MEDIAN_DAYS * np.exp(DWELL_SD * rng.standard_normal())
     shape = str(rng.choice(list(NEAREST_STAGES)))
-    factor = rates_by_month(scenario, rng)
+    factor = rates_by_month(road.scenario, rng)
+    if road.places is not None:
+        rate = (road.places + 2) / dwell
     arrival = arrivals(rng, rate * factor)
+    if road.regular:
+        even = np.linspace(arrival[0], arrival[-1], len(arrival))
+        arrival = np.sort((1 - road.regular) * arrival + road.regular * even)
     departure = arrival + dwell * np.array([DWELL_SHAPES[shape](rng) for _ in arrival])
+    if road.places is not None:
+        admitted = _admitted(arrival, departure, road.places)
+        arrival, departure = arrival[admitted], departure[admitted]
     time = random_orbits(rng, rng.uniform(1, 6))
     time = time[~clouded_at(rng, time, rng.uniform(0.2, 0.7), rng.uniform(1, 4))]
     clear = clear_share(rng, len(time))
-    recall = expit(logit(RECALL) + RECALL_SD * rng.standard_normal())
+    recall = float(expit(logit(RECALL) + RECALL_SD * rng.standard_normal()))
+    recall = recall if road.recall is None else road.recall
     false = FALSE_ALARMS * np.exp(FALSE_ALARMS_SD * rng.standard_normal())
     there = np.array([int(np.sum((arrival <= t) & (t < departure))) for t in time], np.int64)
     seen = rng.binomial(there, recall * clear) + rng.poisson(false * clear)
@@ -81,7 +121,20 @@ def simulate_road(scenario: Scenario, rng: Generator) -> RoadYear:
         visit=np.full(len(time), -1, np.int32),
         detectors=(BELIEVED,),
     )
-    return RoadYear(arrival, panel, factor)
+    return RoadYear(arrival, panel, factor, there, recall)
+
+
+def _admitted(
+    arrival: NDArray[np.float64], departure: NDArray[np.float64], places: int
+) -> NDArray[np.bool_]:
+    """Which ships find a place, in order of arrival."""
+    free_from = np.full(places, -np.inf)
+    admitted = np.zeros(len(arrival), np.bool_)
+    for number, (begin, end) in enumerate(zip(arrival, departure, strict=True)):
+        place = int(np.argmin(free_from))
+        if free_from[place] <= begin:
+            free_from[place], admitted[number] = end, True
+    return admitted
 
 
 def arrivals(rng: Generator, monthly_rate: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from jobs.visits.occupancy import birth_death
 from jobs.visits.occupancy.berth_hmm import NOTHING
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
-from jobs.visits.occupancy.rate_levels import one_rate, with_borders
+from jobs.visits.occupancy.rate_levels import with_borders
 from tests.support.panels import GOOD, fit_queue, make_panel
 
 RATE, LEAVE = 2.0, 0.6
@@ -32,25 +32,11 @@ def test_a_place_with_a_limit_moves_as_the_matrix_exponential_says(gap):
     exact = expm(generator(5) * gap)
     mass = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.1])
     moved, back = np.stack([mass, mass], axis=1), np.eye(6)[:, [2]]
-    birth_death.advance_limited(moved, np.array([RATE, 3 * RATE]), LEAVE, gap, False)
-    birth_death.advance_limited(back, np.array([RATE]), LEAVE, gap, True)
+    birth_death.advance(moved, np.array([RATE, 3 * RATE]), LEAVE, gap, False)
+    birth_death.advance(back, np.array([RATE]), LEAVE, gap, True)
     assert moved[:, 0] == pytest.approx(mass @ exact, abs=1e-10)
     assert moved[:, 1] == pytest.approx(mass @ expm(generator(5, 3 * RATE) * gap), abs=1e-10)
     assert back[:, 0] == pytest.approx(exact[:, 2], abs=1e-10)
-
-
-@pytest.mark.parametrize("gap", [0.01, 0.7, 4.0, 60.0])
-def test_a_place_without_a_limit_is_one_with_a_limit_never_reached(gap):
-    exact = expm(generator(60) * gap)
-    mass = np.zeros(61)
-    mass[:9] = 1 / 9
-    moved = np.stack([mass, mass / 2], axis=1)
-    birth_death.advance_unlimited(moved, np.array([RATE, RATE / 5]), LEAVE, gap)
-    assert moved[:, 0] == pytest.approx(mass @ exact, abs=1e-8)
-    slower = expm(generator(60, RATE / 5) * gap)
-    assert moved[:, 1] == pytest.approx(mass / 2 @ slower, abs=1e-8)
-    back = birth_death.towards(4, 60, False, RATE, LEAVE, gap)
-    assert back[:40] == pytest.approx(exact[:40, 4], abs=1e-8)
 
 
 def points(number):
@@ -65,48 +51,6 @@ def points(number):
 COUNTS = make_panel(
     [1.0, 1.2, 4.0, 9.0], [3, 2, 5, 0], detectors=(Detector("any", 0.8, 0, 0, 0.1, 0),), days=12.0
 )
-
-ONE_MONTH = np.zeros(len(COUNTS) + 2, np.int64)
-
-
-def test_both_ways_of_drawing_histories_agree():
-    number, at = 4000, np.array([0.0, 2.5, 6.0, 11.0])
-    means, sds, arrivals = [], [], []
-    for limited in (True, False):
-        rng = np.random.default_rng(5)
-        rows, _ = birth_death.histories(
-            counts_of(COUNTS),
-            ONE_MONTH,
-            40,
-            limited,
-            one_rate(1),
-            *points(1),
-            np.array([number]),
-            rng,
-        )
-        assert (rows[:, 2] > rows[:, 1]).all()
-        ships = np.array(
-            [
-                np.bincount(rows[(rows[:, 1] <= t) & (t < rows[:, 2]), 0].astype(int), None, number)
-                for t in at
-            ]
-        )
-        means.append(ships.mean(axis=1))
-        sds.append(ships.std(axis=1))
-        arrivals.append(((rows[:, 1] >= 0) & (rows[:, 1] < 12)).sum() / number)
-    assert means[0] == pytest.approx(means[1], abs=0.15)
-    assert sds[0] == pytest.approx(sds[1], abs=0.12)
-    assert arrivals[0] == pytest.approx(arrivals[1], rel=0.02)
-
-
-def test_both_likelihoods_agree():
-    one, two = (
-        birth_death.log_likelihoods(
-            counts_of(COUNTS), ONE_MONTH, 50, limited, one_rate(1), *points(1)
-        )[0]
-        for limited in (True, False)
-    )
-    assert one == pytest.approx(two, abs=1e-7)
 
 
 def test_a_berth_for_two_never_holds_three():
@@ -158,7 +102,7 @@ def test_levels_that_change_at_borders_are_those_of_the_dense_chain():
     start = np.array([0.9, 0.1])
     levels = (np.array([2]), factors[None], start[None], share[None], np.array([change]))
     looks, month, _ = with_borders(counts_of(COUNTS, most), np.array([1.1, 6.0]))
-    arguments = (looks, month, most, True, levels, *points(1))
+    arguments = (looks, month, most, levels, *points(1))
     turn = (1 - change) * np.eye(2) + change * np.tile(share, (2, 1))
     mass = np.zeros((2, most + 1))
     for level in range(2):
