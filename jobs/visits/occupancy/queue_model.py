@@ -36,6 +36,7 @@ from jobs.visits.occupancy.rate_levels import (
     NAMES,
     ChangePrior,
     Levels,
+    capped,
     drawn_kinds,
     groups_of,
     kinds_of_traffic,
@@ -52,6 +53,11 @@ TOO_MANY = 10
 the network is wrong, and the likelihood of a greater number would underflow."""
 ENDLESS = 100.0
 """Places per ship that would lie there, beyond which there might as well be no end of them."""
+MOST_SHIPS, MOST_PER_SEEN = 1000.0, 5.0
+"""Ships that a month's rate would bring to lie on a road at once, at the most, or as many as the
+mean rate would: so many, or so many times the most ever seen. Judgement: under the prior three
+roads in 100,000 have more, and a month without looks would give them tens of thousands to follow.
+"""
 MISSED_TOLD = 40
 """Of what reviewers said, greater numbers of missed ships than this beyond twice the most that was
 ever seen are not told apart."""
@@ -185,8 +191,9 @@ class QueueFit:
 
     def levels(self, chosen: NDArray[np.intp]) -> Levels:
         """The levels of the rate at some of the points."""
-        kind = self.sampled.choice[chosen]
-        return levels_of(self.prior.changes, self.normal[chosen], kind)
+        normal, kind = self.normal[chosen], self.sampled.choice[chosen]
+        points = self.prior.points(normal, self.detectors)
+        return _levels(self.prior, normal, kind, points, _limit(self.panel, self.capacity))
 
     def prior_calls_per_day(self, seed: int) -> Floats:
         """As ``QueuePosterior.calls_per_day``, before any look."""
@@ -195,8 +202,10 @@ class QueueFit:
         kinds = kinds_of_traffic(self.prior.changes, borders)
         normal = rng.standard_normal((PRIOR_POINTS, self.sampled.normal.shape[1]))
         kind = drawn_kinds(self.prior.changes, kinds, PRIOR_POINTS, rng)
-        rate, dwell = self.prior.points(normal, self.detectors)[:2]
-        factors = drawn_factors(levels_of(self.prior.changes, normal, kind), len(borders) + 1, rng)
+        points = self.prior.points(normal, self.detectors)
+        rate, dwell = points[:2]
+        levels = _levels(self.prior, normal, kind, points, _limit(self.panel, self.capacity))
+        factors = drawn_factors(levels, len(borders) + 1, rng)
         places = self.prior.places(normal, self.detectors, self.capacity)
         return _calls(rate, dwell, factors, places, self.capacity)
 
@@ -286,8 +295,8 @@ def sample_queue(
     def log_likelihood(normal: Floats, kind: NDArray[np.intp]) -> Floats:
         seen = prior.log_seen(normal, detectors, capacity)
         normal, likelier = moved_from_first(prior.changes, kinds, normal, kind, prior.rate_sd, seen)
-        levels = levels_of(prior.changes, normal, kind)
         points = prior.points(normal, detectors)
+        levels = _levels(prior, normal, kind, points, _limit(panel, capacity))
         if capacity is not None:
             found: Floats = birth_death.log_likelihoods(looks, month, capacity, levels, *points)
         else:
@@ -307,6 +316,24 @@ def sample_queue(
         like=like,
     )
     return QueueFit(panel, prior, capacity, sampled)
+
+
+def _levels(
+    prior: QueuePrior,
+    normal: Floats,
+    kind: NDArray[np.intp],
+    points: tuple[Floats, ...],
+    limit: float,
+) -> Levels:
+    """The levels of the rate at points, none of which would bring more ships than the limit."""
+    rate, dwell = points[:2]
+    return capped(levels_of(prior.changes, normal, kind), limit / (rate * dwell))
+
+
+def _limit(panel: Panel, capacity: int | None) -> float:
+    if capacity is not None:
+        return np.inf
+    return max(MOST_SHIPS, MOST_PER_SEEN * float(panel.reported.max(initial=0)))
 
 
 def counts_of(panel: Panel, capacity: int | None = None) -> Looks:

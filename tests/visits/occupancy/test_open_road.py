@@ -170,3 +170,13 @@ def test_ships_seen_at_every_look_are_there():
     panel = make_panel(time, rng.poisson(20, len(time)), days=121.0, detectors=(GOOD,))
     there = fit_queue(panel, QueuePrior(), draws=300).draws.present(time)
     assert panel.vessels.mean() < there.mean() < 1.4 * panel.vessels.mean()
+
+
+def test_no_month_brings_more_ships_than_any_road_holds():
+    prior = QueuePrior(300.0, 0.01, 1.0, 0.01, places_median=1e6)
+    seen = make_panel([1.0, 80.0], [290, 310], detectors=(GOOD,), days=90.0)
+    calls = fit_queue(seen, prior, draws=20).fit.prior_calls_per_day(1)
+    assert 1000 < calls.max() < 1.1 * 5 * 310  # five times the most ever seen
+    few = replace(seen, vessels=np.array([2, 3], np.int32))
+    prior = replace(prior, rate_median_per_day=3.0, rate_sd=0.01)
+    assert fit_queue(few, prior, draws=20).fit.prior_calls_per_day(1).max() < 1000
