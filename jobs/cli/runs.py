@@ -123,10 +123,16 @@ def logs(
         typer.echo(json.dumps([asdict(log) for log in found], indent=2))
         return
     if not sum(_print_log(run, log) for log in found):
-        raise InputError(
-            f"no logs of {chosen.pod or chosen.component or 'any pod'} in run {run.id}: no such "
-            "pod has started, and the archive keeps none; see `berthwatch status`"
-        )
+        whose = f"no logs of {chosen.pod or chosen.component or 'any pod'} in run {run.id}"
+        raise InputError(f"{whose}: {_why_none(archived, api is not None)}")
+
+
+def _why_none(archived: bool, answered: bool) -> str:
+    if archived:
+        return "the archive keeps none; without --archived Kubernetes is asked as well"
+    if not answered:
+        return "the archive keeps none yet, and Kubernetes does not answer; ask again once it does"
+    return "no such pod has started, and the archive keeps none; see `berthwatch status`"
 
 
 def _chosen(

@@ -44,7 +44,8 @@ class Absence:
         self._tried_at = 0.0
         self._tried_s = 0.0
         """Seconds of the present absence that count towards the limit."""
-        self._told: type[KubernetesLostError] | None = None
+        self._told: set[type[KubernetesLostError]] = set()
+        """What was said of the present absence: an API that comes up may answer now so, now so."""
         self._before_s = 0.0
         """Seconds of the absences that are over."""
 
@@ -90,8 +91,8 @@ class Absence:
             self._tried_s = 0.0
         self._tried_s += min(now - self._tried_at, LONGEST_TRY_S)
         self._tried_at = now
-        if self._told is not type(error):
-            self._told = type(error)
+        if type(error) not in self._told:
+            self._told.add(type(error))
             self.say(self._news(error))
         if self._tried_s > self.limit_s:
             raise error
@@ -116,7 +117,8 @@ class Absence:
         lasted_s = time.monotonic() - self._since
         self.say(f"the Kubernetes API answers{self.whom} again, {lasted_s:.0f} s on")
         self._before_s += lasted_s
-        self._since = self._told = None
+        self._since = None
+        self._told.clear()
 
 
 def _duration(seconds: float) -> str:

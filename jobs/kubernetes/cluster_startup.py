@@ -30,23 +30,20 @@ POLL_EVERY_S = 10.0
 RESPONSE_LIMIT_S = 20.0
 """For one response of the scheduler."""
 
-WHOM = "the runner"
-"""Whom the API does not answer, in the runner's log, which others show beside their own words."""
-
 Say = Callable[[str], None]
 
 
 class StartupMonitor:
     """Polls a partition's pods at most every POLL_EVERY_S; reports each trouble once."""
 
-    def __init__(self, api: Api, run: Run, index: int, say: Say) -> None:
+    def __init__(self, api: Api, run: Run, index: int, say: Say, absence: Absence) -> None:
         self.api = api
         self.labels = {names.RUN: run.id, names.PARTITION: str(index)}
         self.prefix = run.cluster_name(index)
         self.grace_period = GracePeriod(say)
         self.found: list[Trouble] = []
         """Of the last poll."""
-        self.absence = Absence(say, accepted=True, whom=WHOM)
+        self.absence = absence
         self._polled_at = float("-inf")
 
     def poll(self) -> None:
@@ -61,7 +58,7 @@ class StartupMonitor:
             self.absence.note(error, now)
             return
         self.absence.over()
-        lasting = self.grace_period.observe(self.found)
+        lasting = self.grace_period.observe(self.found, self.absence.away_s)
         if lasting:
             raise ClusterError(f"the Dask cluster cannot start: {lasting}")
 
@@ -73,16 +70,17 @@ class StartupMonitor:
 
 
 @contextmanager
-def started_cluster(api: Api, run: Run, index: int, say: Say) -> Iterator[Client]:
+def started_cluster(api: Api, run: Run, index: int, say: Say, absence: Absence) -> Iterator[Client]:
     """Client of the partition's cluster, once the workers that the run needs have started.
 
     A CPU worker must start within ``start_timeout_s``. Where the run has a GPU group, a GPU worker
     must start within ``gpu.wait_s``; otherwise ``gpu.otherwise`` decides between a ClusterError and
     CPU workers alone. A limit that passes while a refused controller pauses is extended to its next
     try. The TLS keys are those of Dask's configuration, which the pod's environment sets. Raises
-    ClusterLostError where the scheduler does not start or no longer responds.
+    ClusterLostError where the scheduler does not start or no longer responds, or where the API is
+    away longer than ``absence`` bears.
     """
-    monitor = StartupMonitor(api, run, index, say)
+    monitor = StartupMonitor(api, run, index, say, absence)
     address, security = scheduler_address(run, index), Security()
     _wait_for_scheduler(address, monitor, run.settings.start_timeout_s)
     with _client(address, security) as client:

@@ -52,8 +52,11 @@ class GracePeriod:
         self._reported: set[tuple[str, ...]] = set()
         self._limits: dict[tuple[str, ...], StartLimit] = {}
 
-    def observe(self, found: Iterable[Trouble]) -> str:
-        """Update with the troubles of one poll; returns a fatal one older than FATAL_S, or ''."""
+    def observe(self, found: Iterable[Trouble], away_s: float = 0.0) -> str:
+        """Update with the troubles of one poll; returns a fatal one older than FATAL_S, or ''.
+
+        ``away_s``: time in which the API was away until now, and nobody could mend anything.
+        """
         limits: dict[tuple[str, ...], StartLimit] = {}
         lasting = ""
         for trouble in found:
@@ -61,9 +64,9 @@ class GracePeriod:
                 self.report(trouble.sentence)
                 self._reported.add(trouble.key)
             if trouble.fatal:
-                limit = self._limits.get(trouble.key) or StartLimit(FATAL_S, NOTICED_S)
+                limit = self._limits.get(trouble.key) or StartLimit(FATAL_S - away_s, NOTICED_S)
                 limits[trouble.key] = limit
-                lasting = lasting or (trouble.what if limit.over([trouble]) else "")
+                lasting = lasting or (trouble.what if limit.over([trouble], away_s) else "")
         self._limits = limits
         return lasting
 

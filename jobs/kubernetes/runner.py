@@ -34,10 +34,10 @@ from jobs.errors import (
     KubernetesError,
     KubernetesLostError,
 )
-from jobs.kubernetes.absence import Absence
+from jobs.kubernetes.absence import LIMIT_S, Absence
 from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
-from jobs.kubernetes.cluster_startup import WHOM, started_cluster
+from jobs.kubernetes.cluster_startup import started_cluster
 from jobs.kubernetes.dask_cluster import make_cluster, remove_cluster
 from jobs.kubernetes.logs import archive_logs, archiving_logs, wait_for_text
 from jobs.kubernetes.partitions import Partition
@@ -67,6 +67,8 @@ from jobs.run import (
 )
 from jobs.storage import Storage, storage_at
 
+WHOM = "the runner"
+"""Whom the API does not answer, in the runner's log, which others show beside their own words."""
 REMOVAL_LIMIT_S = 900.0
 """Of an API that is away when a cluster has to be removed: what is left runs on, and costs."""
 STOPPING_LIMIT_S = 30.0
@@ -119,11 +121,14 @@ def run_partition(archive: str, job: str, run_id: str, pod: Pod, console: Consol
         return before.exit
     api = api_for(namespace=run.namespace)
     with sigterm_as_interrupt() as stop, archiving_logs(api, storage, run, pod.index):
-        ended = _Runner(run, pod, storage, api, console, stop).ended()
+        runner = _Runner(run, pod, storage, api, console, stop)
+        ended = runner.ended()
         summary = _write_summary(ended, pod, console)
-        wait_for_text(api, pod.name, summary.partition(";")[0])
-    if ended.exit != ExitCode.TERMINATED:
-        write_partition_record(storage, run, ended)
+        if ended.exit != ExitCode.TERMINATED:
+            write_partition_record(storage, run, ended)
+        with suppress(KeyboardInterrupt):  # stopped when all is done
+            runner.await_api()
+            wait_for_text(api, pod.name, summary.partition(";")[0])
     return ended.exit
 
 
@@ -177,6 +182,8 @@ class _Runner:
         self.api = api
         self.console = console
         self.began = now()
+        self._absence = Absence(self._say, whom=WHOM)
+        """One for all that is asked, so that an absence is told once."""
         self._may_have_left_one = True
         """Whether an earlier runner may have left a cluster that no one else removes."""
 
@@ -289,10 +296,10 @@ class _Runner:
     def _cluster(self, plan: Plan) -> Iterator[Client]:
         """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
-        absence = Absence(self._say, run.settings.start_timeout_s, whom=WHOM)
         self._may_have_left_one = False
-        absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
-        with started_cluster(self.api, run, index, self._say) as client:
+        self._absence.limit_s = LIMIT_S
+        self._absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
+        with started_cluster(self.api, run, index, self._say, self._absence) as client:
             self._share_weights(client, plan)
             yield client
             connected = client.status == "running"
@@ -307,9 +314,17 @@ class _Runner:
 
     def _remove_cluster(self, limit_s: float = REMOVAL_LIMIT_S) -> None:
         """Archive the logs of the cluster's pods, then remove it; an API that is away is borne."""
-        absence = Absence(self._say, limit_s, accepted=True, whom=WHOM)
-        absence.bear(self._archive_logs)
-        absence.bear(lambda: remove_cluster(self.api, self.run, self.pod.index))
+        self._absence.limit_s = limit_s
+        self._absence.bear(self._archive_logs)
+        self._absence.bear(lambda: remove_cluster(self.api, self.run, self.pod.index))
+
+    def await_api(self) -> None:
+        """Wait until the API answers: from there the archive gets the last words."""
+        if self.stop.is_set():  # the time of grace runs
+            return
+        self._absence.limit_s = REMOVAL_LIMIT_S
+        with suppress(KubernetesError):
+            self._absence.bear(lambda: self.api.log(self.pod.name))
 
     def _archive_logs(self) -> None:
         """Of the cluster's pods; KubernetesLostError while the API is away."""

@@ -172,14 +172,14 @@ class _RunnerFollower:
         if not self._followed:
             return self._start_failure(self._troubles(job, pods))
         if time.monotonic() - self._looked_at > TROUBLES_EVERY_S:
-            self._grace_period.observe(self._troubles(job, pods))
+            self._grace_period.observe(self._troubles(job, pods), self.absence.away_s)
         return ""
 
     def _start_failure(self, found: list[Trouble]) -> str:
-        lasting = self._grace_period.observe(found)
+        # while the API is away nothing can start, and nothing can be mended
+        lasting = self._grace_period.observe(found, self.absence.away_s)
         if lasting:
             return f"no runner starts: {lasting}"
-        # while the API is away nothing can start
         if self._limit.over(found, self.absence.away_s):
             limit_s = self.run.settings.start_timeout_s
             return f"no runner started within {limit_s} s: {summarise(found)}"

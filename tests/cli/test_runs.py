@@ -112,12 +112,23 @@ def test_logs_of_pods_that_are_gone_come_from_the_archive(world: World) -> None:
 
 
 def test_logs_that_do_not_exist_are_refused(world: World) -> None:
-    with pytest.raises(InputError, match="no logs of gpu-worker"):
-        world.call("logs", world.newer.id, "--component", "gpu-worker")
+    gpu = ("logs", str(world.plan), "--component", "gpu-worker")
+    with pytest.raises(InputError, match=r"no logs of gpu-worker .* no such pod has started"):
+        world.call(*gpu)
+    with pytest.raises(InputError, match="without --archived Kubernetes is asked"):
+        world.call(*gpu, "--archived")
     with pytest.raises(InputError, match="2023, 2024"):
         world.call("logs", world.newer.id, "--partition", "1999")
     with pytest.raises(InputError, match="exclude"):
         world.call("logs", world.newer.id, "--follow", "--archived")
+
+
+def test_without_a_cluster_nobody_knows_whether_a_pod_has_started(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(API_FOR, no_cluster)
+    with pytest.raises(InputError, match="none yet, and Kubernetes does not answer"):
+        world.call("logs", str(world.plan), "--component", "gpu-worker")
 
 
 def test_following_names_the_pod_where_there_are_several(world: World) -> None:

@@ -23,7 +23,7 @@ from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.records import was_cancelled
 from jobs.storage import LocalFolder
 from tests.support.kubernetes import values
-from tests.support.kubernetes.world import Away, Outage, World, kubernetes_world
+from tests.support.kubernetes.world import Away, Outage, Phase, World, kubernetes_world
 
 ACCOUNT = "ocean/berthwatch-submitter"
 CAUSES = {
@@ -202,7 +202,7 @@ def test_cancelling_bears_an_absence_longer_than_its_own_limit(
     world.wait_until(world.pods)
     said: list[str] = []
     api = Api(config.new_client_from_config(str(world.kubeconfig())), world.namespace)
-    outage = world.outage_at(Outage("DELETE", f"/jobs/{run.id}", 2.0, done=True))
+    outage = world.outage_at(Outage(Phase("DELETE", f"/jobs/{run.id}", done=True), 2.0))
     done = cancel_run(api.patient(said.append), LocalFolder(tmp_path), run, wait_s=1.5, poll_s=0.1)
     assert outage.over.is_set()
     assert done.left == ()
@@ -226,6 +226,26 @@ def test_a_refusal_is_an_answer() -> None:
     with pytest.raises(KubernetesError, match="exists already"):
         absence.bear(ask)
     assert ["answers again" in text for text in said] == [False, True]
+
+
+def test_an_absence_of_several_kinds_is_told_once_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An API that comes up refuses connections, then logins, then both in turn."""
+    monkeypatch.setattr(absence_module, "RETRY_S", 0.0)
+    away, login = KubernetesLostError("503"), LoginError("401")
+    answers: list[Exception] = [away, login, away, login, away]
+
+    def ask() -> str:
+        if answers:
+            raise answers.pop(0)
+        return "here"
+
+    said: list[str] = []
+    assert Absence(said.append, accepted=True).bear(ask) == "here"
+    words = ("does not answer", "no longer accepts the login", "answers again")
+    assert len(said) == len(words)
+    assert all(word in text for word, text in zip(words, said, strict=True)), said
 
 
 class Clock:

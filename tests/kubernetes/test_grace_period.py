@@ -21,10 +21,10 @@ class Waiting:
         monkeypatch.setattr(grace_period.time, "monotonic", lambda: self.now)
         self.patience = GracePeriod(self.said.append)
 
-    def after(self, seconds: float, *found: Trouble) -> str:
+    def after(self, seconds: float, *found: Trouble, away_s: float = 0.0) -> str:
         """What is past bearing so many seconds after the last look."""
         self.now += seconds
-        return self.patience.observe(found)
+        return self.patience.observe(found, away_s)
 
 
 @pytest.fixture
@@ -46,6 +46,14 @@ def test_a_trouble_that_was_away_is_borne_anew(waiting: Waiting) -> None:
     assert waiting.after(2, NO_SECRET) == ""
     assert waiting.after(FATAL_S - 1, NO_SECRET) == ""
     assert waiting.after(2, NO_SECRET) == NO_SECRET.what
+
+
+def test_time_in_which_the_api_is_away_does_not_count(waiting: Waiting) -> None:
+    """Nor that of an absence before the trouble."""
+    assert waiting.after(0, NO_SECRET, away_s=30) == ""
+    assert waiting.after(3 * FATAL_S, NO_SECRET, away_s=30 + 3 * FATAL_S - 5) == ""
+    assert waiting.after(FATAL_S - 6, NO_SECRET, away_s=30 + 3 * FATAL_S - 5) == ""
+    assert waiting.after(2, NO_SECRET, away_s=30 + 3 * FATAL_S - 5) == NO_SECRET.what
 
 
 def test_what_may_pass_is_borne_for_ever(waiting: Waiting) -> None:

@@ -17,6 +17,7 @@ from kubernetes import config
 from jobs.cli.submit import CONFIG_MAP
 from jobs.errors import KubernetesError
 from jobs.kubernetes import dask_cluster_manifest
+from jobs.kubernetes.absence import Absence
 from jobs.kubernetes.api import CONFIG_MAPS, Api
 from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.cluster_startup import StartupMonitor
@@ -80,6 +81,10 @@ def api(world: World, account: str) -> Api:
     return Api(config.new_client_from_config(str(path)), NAMESPACE)
 
 
+def quiet(text: str) -> None:
+    """For what nobody has to hear."""
+
+
 def as_a_runner(world: World, storage: LocalFolder) -> None:
     """Requests of a runner, and of a second one, which finds the cluster."""
     mine = api(world, RUNNER)
@@ -87,7 +92,7 @@ def as_a_runner(world: World, storage: LocalFolder) -> None:
     try:
         for job in owners:
             make_cluster(mine, RUN, 0, job["metadata"]["uid"])
-        assert StartupMonitor(mine, RUN, 0, lambda _: None).troubles() is not None
+        assert StartupMonitor(mine, RUN, 0, quiet, Absence(quiet)).troubles() is not None
         archived = archive_logs(mine, storage, RUN, 0)
         assert archived.pods == ("somebody",), archived.notes
         assert why_over(mine, storage, RUN)  # of a Job that is not there

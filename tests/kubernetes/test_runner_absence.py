@@ -14,10 +14,11 @@ from rich.console import Console
 
 from jobs.errors import KubernetesLostError
 from jobs.kubernetes import absence, cluster_startup
-from jobs.kubernetes.api import CLUSTERS, Kind
+from jobs.kubernetes.absence import Absence
+from jobs.kubernetes.api import CLUSTERS, PODS, Kind
 from jobs.kubernetes.cluster_startup import StartupMonitor, _wait_for_scheduler
 from jobs.kubernetes.records import log_names, write_cancellation
-from jobs.kubernetes.runner import Pod, _Runner
+from jobs.kubernetes.runner import WHOM, Pod, _Runner
 from jobs.run import ExitCode
 from jobs.storage import LocalFolder
 from tests.support.kubernetes.objects import Objects, cluster, job, pod, run
@@ -55,7 +56,8 @@ def test_a_scheduler_has_its_whole_time_after_an_absence() -> None:
         scheduler.bind(("127.0.0.1", 0))
         said: list[str] = []
         api = Away(30, cluster(RUN, "Pending"), back=scheduler.listen)
-        monitor = StartupMonitor(api, RUN, 0, said.append)
+        absence = Absence(said.append, accepted=True, whom=WHOM)
+        monitor = StartupMonitor(api, RUN, 0, said.append, absence)
         _wait_for_scheduler(f"tls://127.0.0.1:{scheduler.getsockname()[1]}", monitor, 1.0)
     assert said[0] == (
         "the Kubernetes API does not answer the runner (503); what runs there goes on, and it is "
@@ -64,9 +66,39 @@ def test_a_scheduler_has_its_whole_time_after_an_absence() -> None:
     assert "answers the runner again" in said[1]
 
 
-def made(api: Objects, storage: LocalFolder) -> _Runner:
+def test_an_absence_from_the_start_of_the_workers_to_their_end_is_told_once(
+    tmp_path: Path,
+) -> None:
+    api, said = Away(6, job(RUN), WORKER, cluster(RUN, "Running")), StringIO()
+    runner = made(api, LocalFolder(tmp_path), said)
+    StartupMonitor(api, RUN, 0, runner._say, runner._absence).poll()
+    runner._remove_cluster()
+    assert api.find(CLUSTERS, RUN.cluster_name(0)) is None
+    text = said.getvalue()
+    assert text.count("does not answer the runner") == 1, text
+    assert text.count("answers the runner again") == 1, text
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_last_words_await_the_api_unless_the_pod_is_being_stopped(
+    tmp_path: Path, stopped: bool
+) -> None:
+    class AwayLogs(Away):
+        def log(self, pod: str, previous: bool = False) -> str:
+            self._ask("get", PODS)
+            return super().log(pod, previous)
+
+    back: list[bool] = []
+    runner = made(AwayLogs(5, job(RUN), back=lambda: back.append(True)), LocalFolder(tmp_path))
+    if stopped:
+        runner.stop.set()
+    runner.await_api()
+    assert back == ([] if stopped else [True])
+
+
+def made(api: Objects, storage: LocalFolder, said: StringIO | None = None) -> _Runner:
     mine = Pod("x", "job-uid", 0, None)
-    return _Runner(RUN, mine, storage, api, Console(file=StringIO(), width=500), Event())
+    return _Runner(RUN, mine, storage, api, Console(file=said or StringIO(), width=500), Event())
 
 
 def test_logs_are_archived_once_the_api_is_back_and_before_the_cluster_goes(

@@ -27,7 +27,7 @@ from jobs.kubernetes.wait import worst
 from jobs.plan import Plan
 from jobs.storage import LocalFolder
 from tests.support.kubernetes import objects
-from tests.support.kubernetes.world import DASK, Outage, World, kubernetes_world
+from tests.support.kubernetes.world import DASK, Outage, Phase, World, kubernetes_world
 from tests.support.remote_worlds import plan_on
 
 IMAGE = f"registry.test/shell@sha256:{'e' * 64}"
@@ -192,7 +192,7 @@ def test_an_api_that_goes_away_at_any_request_leaves_a_whole_run(
     monkeypatch.setattr(api_module, "FIRST_WAIT_S", 0.01)
     method, path, done = REQUESTS[at]
     said: list[str] = []
-    outage = world.outage_at(Outage(method, path, 1.0, done=done))
+    outage = world.outage_at(Outage(Phase(method, path, done=done), 1.0))
     found = submit_run(api.patient(said.append), storage, plan, run)
     assert outage.over.is_set()
     assert found.state is SubmissionState.SUBMITTED
@@ -206,7 +206,7 @@ def test_a_submission_whose_answer_was_lost_is_completed(
     api: Api, storage: LocalFolder, plan: Plan, run: Run, world: World
 ) -> None:
     """Also where the API is back before anybody has called it away."""
-    world.outage_at(Outage("POST", "/jobs$", 0.2, done=True))
+    world.outage_at(Outage(Phase("POST", "/jobs$", done=True), 0.2))
     assert submit_run(api, storage, plan, run).state is SubmissionState.SUBMITTED
     assert world.job(run.id)["spec"]["suspend"] is False
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.plan import read_plan
-from tests.support.kubernetes.runs import Site, seen_from_here, site
+from tests.support.kubernetes.runs import NAMESPACE, Site, seen_from_here, site
 from tests.support.remote_worlds import COMMAND, environment
 
 INTO_THE_WORK_S = 2.0
@@ -64,10 +64,12 @@ def resuming(site: Site) -> Waiting:
 
 
 def _started(site: Site, *arguments: str) -> Waiting:
+    account = f"{NAMESPACE}/berthwatch-submitter"
+    own = site.world.kubeconfig(account, issue=f"{len(_STARTED)}")
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=site.folder,
-        env=environment(site.environment),
+        env=environment({**site.environment, "KUBECONFIG": str(own)}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

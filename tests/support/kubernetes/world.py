@@ -41,7 +41,7 @@ from tests.support.servers.kubernetes.defaults import node
 from tests.support.servers.kubernetes.environment import PROGRAMS
 from tests.support.servers.kubernetes.kinds import Manifest
 from tests.support.servers.kubernetes.operator_rights import operator_rights
-from tests.support.servers.kubernetes.outages import Away, Outage
+from tests.support.servers.kubernetes.outages import Away, Hold, Outage, Phase
 from tests.support.servers.kubernetes.store import moment
 from tests.support.servers.kubernetes.timing import Timing
 
@@ -50,6 +50,7 @@ __all__ = [
     "DASK",
     "Away",
     "Outage",
+    "Phase",
     "Timing",
     "UsedRight",
     "World",
@@ -92,10 +93,13 @@ class World:
         """Group, resource and verb of the requests of an account (``NAMESPACE/NAME``)."""
         return {(one.group, one.resource, one.verb) for one in self.used if one.account == account}
 
-    def kubeconfig(self, account: str = ADMIN) -> Path:
-        """File for a client: ``NAMESPACE/NAME`` of a ServiceAccount, ``user:NAME`` or ``admin``."""
+    def kubeconfig(self, account: str = ADMIN, issue: str = "") -> Path:
+        """File for a client: ``NAMESPACE/NAME`` of a ServiceAccount, ``user:NAME`` or ``admin``.
+
+        ``issue`` tells its requests from those of others with the same account.
+        """
         namespace = account.partition("/")[0] if "/" in account else self.namespace
-        return self.cluster.kubeconfig(account, namespace)
+        return self.cluster.kubeconfig(account, namespace, issue)
 
     def find(self, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
         """An object by its kind (``pods``, ``Pod``, ``po``) and name."""
@@ -342,6 +346,12 @@ class World:
         """The same from a request on, for some seconds."""
         self.cluster.server.outages.expected.append(outage)
         return outage
+
+    def hold(self, phase: Phase) -> Hold:
+        """Hold the first client that comes to a phase until the next absence."""
+        hold = Hold(phase)
+        self.cluster.server.outages.holds.append(hold)
+        return hold
 
     def restart_operator(self) -> None:
         self.cluster.stop_operator()

@@ -26,9 +26,10 @@ class UsedRight:
     """With its subresource, as ``pods/log``."""
 
 
-def token_of(account: str) -> str:
-    """Token of an account."""
-    return "token." + account.replace("/", ".").replace(":", ".")
+def token_of(account: str, issue: str = "") -> str:
+    """Token of an account; it may have several, of different issues."""
+    mark = f"~{issue}" if issue else ""
+    return "token." + account.replace("/", ".").replace(":", ".") + mark
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Account:
 def account_of(header: str | None) -> Account:
     """The sender of a request, by its Authorization header."""
     scheme, _, token = (header or "").partition(" ")
-    kind, _, rest = token.partition(".")
+    kind, _, rest = token.partition("~")[0].partition(".")
     if scheme.lower() != "bearer" or kind != "token" or not rest:
         raise ProblemError(401, "Unauthorized")
     first, _, second = rest.partition(".")

@@ -83,16 +83,16 @@ class Cluster:
         if self._operator is not None:
             self._operator.close()
 
-    def kubeconfig(self, account: str, namespace: str) -> Path:
-        """Kubeconfig of an account, with a default namespace."""
-        path = self.folder / f"kubeconfig-{account.replace('/', '.')}-{namespace}"
+    def kubeconfig(self, account: str, namespace: str, issue: str = "") -> Path:
+        """Kubeconfig of an account, with a default namespace and a token of that issue."""
+        path = self.folder / f"kubeconfig-{account.replace('/', '.')}-{namespace}{issue}"
         server = {"server": self.server.url, "certificate-authority": str(self._authority)}
         context = {"cluster": "world", "user": account, "namespace": namespace}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "world", "cluster": server}],
-            "users": [{"name": account, "user": {"token": token_of(account)}}],
+            "users": [{"name": account, "user": {"token": token_of(account, issue)}}],
             "contexts": [{"name": "world", "context": context}],
             "current-context": "world",
         }

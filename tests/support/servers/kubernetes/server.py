@@ -28,7 +28,7 @@ from tests.support.servers.kubernetes.accounts import (
 )
 from tests.support.servers.kubernetes.discovery import described
 from tests.support.servers.kubernetes.kinds import Manifest, Resource, by_plural
-from tests.support.servers.kubernetes.outages import Away, Outage, Outages
+from tests.support.servers.kubernetes.outages import Away, Hold, Outage, Outages, Request
 from tests.support.servers.kubernetes.patches import patched
 from tests.support.servers.kubernetes.problems import ProblemError, not_found
 from tests.support.servers.kubernetes.store import Store
@@ -113,6 +113,7 @@ class ApiServer(ThreadingHTTPServer):
     def close(self) -> None:
         """Close all connections."""
         self.outages.end()
+        self.outages.let_go()
         self.shutdown()
         self.drop_connections()
         self.server_close()
@@ -149,7 +150,12 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         self.body = self.rfile.read(length) if length else b""
         token = self.headers.get("authorization") or ""
-        outage = self.server.outages.met_by(self.command, self.path, token)
+        request = Request(self.command, self.path, token)
+        held = self.server.outages.held_by(request)
+        if held is not None:
+            self._hold(held)
+            return
+        outage = self.server.outages.met_by(request)
         if outage is not None:
             self._begin(outage)
             return
@@ -165,12 +171,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def _begin(self, outage: Outage) -> None:
         """Be away from this request on; it gets no answer."""
-        if outage.done:
-            self.wfile = io.BytesIO()
-            with suppress(ProblemError):
-                self._answer()
+        if outage.phase.done:
+            self._carry_out()
         self.server.go_for_a_while(outage)
         self.close_connection = True
+
+    def _hold(self, hold: Hold) -> None:
+        """Give no answer until the server is away."""
+        if hold.phase.done:
+            self._carry_out()
+        hold.came.set()
+        self.server.outages.hold()
+        self.close_connection = True
+
+    def _carry_out(self) -> None:
+        """Do what is asked; nobody hears of it."""
+        self.wfile = io.BytesIO()
+        with suppress(ProblemError):
+            self._answer()
 
     def _answers_when_away(self) -> bool:
         """Whether an absent server answers this request all the same."""
