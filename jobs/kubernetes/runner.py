@@ -58,6 +58,7 @@ from jobs.run import (
     AGREE,
     FINAL,
     ExitCode,
+    Outcome,
     RunOptions,
     count_states,
     run_plan,
@@ -184,6 +185,8 @@ class _Runner:
         self.began = now()
         self._absence = Absence(self._say, whom=WHOM)
         """One for all that is asked, so that an absence is told once."""
+        self._counted: dict[str, object] = {}
+        """What was counted at each port, on whatever cluster."""
         self._may_have_left_one = True
         """Whether an earlier runner may have left a cluster that no one else removes."""
 
@@ -256,7 +259,7 @@ class _Runner:
         return holder.startswith(f"pod {self.run.id}-{self.pod.index}-")
 
     def _done(self, plan: Plan) -> PartitionRecord:
-        outcome = run_plan(plan, self._options(), self._cluster(plan), self.console)
+        outcome = self._outcome(plan)
         summary = outcome.summary
         counts = (summary.done, summary.failed, summary.pending)
         if summary.interrupted:
@@ -265,6 +268,22 @@ class _Runner:
             self._say(line)
         reason = summary.lost or "; ".join(f"{n} x {r}" for r, n in summary.reasons.most_common(3))
         return self._ended(outcome.code, counts=counts, reason=reason, published=outcome.folder)
+
+    def _outcome(self, plan: Plan) -> Outcome:
+        """A run of the partition. Where its cluster is lost while visits are counted, it goes on
+        with what was counted, once the lost scheduler is replaced; a cluster that counts nothing
+        is the last.
+        """
+        while True:
+            counted = len(self._counted)
+            outcome = run_plan(plan, self._options(), self._cluster(plan), self.console)
+            lost = outcome.summary.lost
+            if not lost or outcome.summary.interrupted or len(self._counted) == counted:
+                return outcome
+            self._say(
+                f"{lost}; the visits of {len(self._counted)} of {len(plan.ports)} ports are "
+                "counted and kept: waiting for the cluster that takes its place"
+            )
 
     def _doubts(self, folder: str | None) -> list[str]:
         """What may be doubted of the results in a folder; nothing where none were published."""
@@ -289,7 +308,7 @@ class _Runner:
             without_workers_s=self.run.settings.start_timeout_s,
             within=self.partition.period,
             use_reviews=self.run.use_reviews,
-            keep_counts=True,
+            keep_counts=self._counted,
         )
 
     @contextmanager

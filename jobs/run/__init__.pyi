@@ -3,7 +3,7 @@ from .cluster import WORKER_ENVIRONMENT, WorkerCount, checked, connect, count_wo
 from .enough_workers import workers_needed
 from .exit_codes import FINAL, ExitCode
 from .kept_inputs import keep_inputs
-from .pipeline import run_plan
+from .pipeline import Outcome, run_plan
 from .results import PortResult, voyages_between
 from .reviews import review_lines
 from .settings import errors_behind, settings_for
@@ -20,6 +20,7 @@ __all__ = [
     "STAGES",
     "WORKER_ENVIRONMENT",
     "ExitCode",
+    "Outcome",
     "PortResult",
     "RunOptions",
     "Summary",

@@ -6,10 +6,11 @@ It is read port by port, so that memory does not grow with the number of ports o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from jobs.archive import Archives, Step, with_retries
 from jobs.domain import Overpass, Period, Port, Settings, StageName, Unit, UnitState
@@ -56,9 +57,10 @@ class RunOptions:
     results, and with them their tag."""
     without_workers_s: float = 300.0
     """Seconds without a worker after which the cluster counts as lost."""
-    keep_counts: bool = False
-    """Whether the visits that were counted at each port stay on the workers until all are, for a
-    run that follows this one: for clusters that outlive a run and are nobody else's."""
+    keep_counts: MutableMapping[str, Any] | None = None
+    """Where the visits that were counted at each port are kept, and on the workers besides until
+    all are, for a run that follows this one, here or in another process: for clusters that outlive
+    a run and are nobody else's."""
 
 
 def work_item(

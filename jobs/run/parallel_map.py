@@ -59,7 +59,7 @@ def parallel_map(
     for (number, _), future in ended:
         result = _result(future, watchdog)
         if kept is not None:
-            kept.keep(number, future)
+            kept.keep(number, future, result)
         yield number, result
     if kept is not None:
         kept.drop()

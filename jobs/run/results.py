@@ -5,10 +5,19 @@ One task per port makes its tables and estimates; the rest is small and done by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -211,7 +220,7 @@ def collect(
     observe: Observer = unobserved,
     use_reviews: bool = True,
     without_workers_s: float = WITHOUT_WORKERS_S,
-    keep_counts: bool = False,
+    keep_counts: MutableMapping[str, Any] | None = None,
 ) -> Publication:
     """The publication of the job as the archive holds it now, with a tag derived from its content.
 
@@ -318,7 +327,7 @@ def _results(
     observe: Observer,
     ground: CommonGround,
     without_workers_s: float,
-    keep_counts: bool,
+    keep_counts: MutableMapping[str, Any] | None,
 ) -> dict[str, PortResult]:
     """The results by port id, in the plan's order whichever worker ends first: the sampler of
     voyages gives other numbers for another order.
@@ -335,10 +344,9 @@ def _results(
             (root, port, states[port.id].done, basis, said.by_port.get(port.id, ()), topic)
             for port in seen
         )
-        kept = KeptResults(client, [_call_id(root, state, port) for port in seen])
-        ended = parallel_map(
-            client, ground, count_port, calls, without_workers_s, kept if keep_counts else None
-        )
+        names = [_call_id(root, state, port) for port in seen]
+        kept = None if keep_counts is None else KeptResults(client, names, keep_counts)
+        ended = parallel_map(client, ground, count_port, calls, without_workers_s, kept)
         for number, result in ended:
             port = seen[number]
             found[port.id] = result

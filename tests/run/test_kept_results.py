@@ -64,10 +64,22 @@ def test_the_next_client_takes_what_had_ended(cluster: LocalCluster, tmp_path: P
     assert all(called.count(str(number)) == 1 for number in ended)
 
 
+def test_the_next_cluster_is_spared_what_had_ended(tmp_path: Path) -> None:
+    """As after the loss of a scheduler, with its workers and all that they had."""
+    here: dict[str, int] = {}
+    with cluster_here() as lost, Client(lost, set_as_default=False) as client:
+        future = client.submit(square, 2, tmp_path / "calls")
+        KeptResults(client, ["a", "b"], here).keep(1, future, future.result())
+    with cluster_here() as other, Client(other, set_as_default=False) as client:
+        assert KeptResults(client, ["a", "b"]).take() == {}
+        assert KeptResults(client, ["a", "b"], here).take() == {1: 4}
+        assert KeptResults(client, ["b", "c"], here).take() == {0: 4}
+
+
 def test_results_of_other_names_are_dropped(cluster: LocalCluster, tmp_path: Path) -> None:
     with Client(cluster, set_as_default=False) as client:
         client.publish_dataset(client.submit(square, 7, tmp_path / "calls"), name="not ours")
-        KeptResults(client, ["old"]).keep(0, client.submit(square, 8, tmp_path / "calls"))
+        KeptResults(client, ["old"]).keep(0, client.submit(square, 8, tmp_path / "calls"), 64)
         assert not KeptResults(client, ["new"]).take()
         assert client.list_datasets() == ("not ours",)
 
@@ -79,9 +91,9 @@ def failing() -> int:
 def test_what_cannot_be_had_is_left_out(cluster: LocalCluster, tmp_path: Path) -> None:
     with Client(cluster, set_as_default=False) as client:
         kept = KeptResults(client, ["a", "b", "c"])
-        kept.keep(0, client.submit(failing))
-        kept.keep(2, client.submit(square, 3, tmp_path / "calls"))
-        assert kept.take() == {2: 9}
+        kept.keep(0, client.submit(failing), None)
+        kept.keep(2, client.submit(square, 3, tmp_path / "calls"), 9)
+        assert KeptResults(client, ["a", "b", "c"]).take() == {2: 9}
 
 
 FIRST = """
@@ -104,7 +116,7 @@ def killed_after_the_second_port(event: Event) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 plan = read_plan(sys.argv[1])
-options = RunOptions(keep_counts=True)
+options = RunOptions(keep_counts={})
 run_plan(plan, options, connect(sys.argv[2]), observe=killed_after_the_second_port)
 """
 
@@ -123,7 +135,7 @@ def test_a_runner_killed_while_visits_are_counted_leaves_them_to_the_next(
     with remote_cluster(tmp_path) as remote:
         command = [sys.executable, "-c", FIRST, str(path), remote.address]
         assert subprocess.run(command, cwd=ROOT, timeout=300).returncode == -9
-        options = RunOptions(keep_counts=True)
+        options = RunOptions(keep_counts={})
         second = run_plan(plan, options, connect(remote.address), console, seen.append)
         with Client(remote.address, set_as_default=False) as client:
             assert not [name for name in client.list_datasets() if name.startswith(PREFIX)]
