@@ -133,10 +133,10 @@ def engines(weights: Path | None, rounds: int) -> None:
                 spent[name].append(time.process_time() - began)
     size = _megapixels(six)
     print(f"\nMpx per CPU-second with normalising, one thread, {len(six)} scenes of {size:.1f} Mpx")
-    print(f"engine          least  median of {rounds} rounds  by")
+    print(f"engine          least  median   most  of {rounds} rounds, by")
     for name, seconds in spent.items():
-        least, median = size / max(seconds), size / float(np.median(seconds))
-        print(f"{name:<15} {least:5.2f}  {median:6.2f}  {predictors[name].made_by}")
+        least, median, most = (size / f(seconds) for f in (max, np.median, min))
+        print(f"{name:<15} {least:5.2f}  {median:6.2f}  {most:5.2f}  {predictors[name].made_by}")
     _count_differences(predictors)
 
 
