@@ -182,7 +182,7 @@ def faster_engine(found: Plan) -> str:
     if found.engine is not Engine.TORCH or not is_optical or not bfloat16_by():
         return ""
     there = package_version(EngineName.OPENVINO_BF16) != "none"
-    needs = "" if there else ', after pip install "berthwatch[openvino]"'
+    needs = "" if there else ' (after pip install "berthwatch[openvino]")'
     return (
         f"note: `engine: {Engine.OPENVINO_BF16}` in the job file{needs} makes probabilities from "
         "pixels in less than half of the CPU time on such a processor; it finds every vessel anew, "
