@@ -78,7 +78,10 @@ class QueuePrior:
     """95 % of .5 to 190: numbers of ships with a variance of a third of a Poisson number's, or
     with all of it."""
     length_median_m: float = 120.0
+    length_median_sd: float = 0.4
+    """Of the fleet's median: fleets of coasters and of bulkers are both probable."""
     length_sd: float = 0.4
+    """Within the fleet."""
     changes: ChangePrior | None = CHANGES
     """How the rate changes; None: one rate holds."""
     source: str = "a wide guess: waiting times at anchor are not published for these ports"
@@ -101,8 +104,8 @@ class QueuePrior:
         self, normal: Floats, detectors: tuple[Detector, ...], capacity: int | None
     ) -> Floats:
         """Logarithm of ships that the first detector sees per rate, over that at the medians."""
-        typical = float(detectors[0].recall_logit(np.array(self.length_median_m)))
-        recall = log_expit(typical + detectors[0].recall_sd * normal[:, 2]) - log_expit(typical)
+        recall = log_expit(self._recall_logit(detectors[0], normal[:, 2]))
+        recall -= log_expit(self._recall_logit(detectors[0], np.zeros(1)))
         seen = np.asarray(self.dwell_sd * normal[:, 1] + recall, np.float64)
         if capacity is None:
             each = self._places_per_ship(normal, detectors)
@@ -122,6 +125,19 @@ class QueuePrior:
         rate, dwell = self.points(normal, detectors)[:2]
         return np.where(each > ENDLESS, np.inf, np.maximum(np.round(each * rate * dwell), 1.0))
 
+    def _recall_logit(self, detector: Detector, normal: Floats) -> Floats:
+        """Of the mean over a fleet, whose lengths differ and whose median is not known; (point,).
+
+        Ships of little recall are missed more often than those of great recall are found beyond
+        the median ship's: MacKay's approximation of the mean of a logistic function (1992, "The
+        evidence framework applied to classification networks", Neural Computation 4).
+        """
+        median = float(detector.recall_logit(np.array(self.length_median_m)))
+        sd = np.hypot(detector.recall_sd, detector.recall_slope * self.length_median_sd)
+        within = detector.recall_slope * self.length_sd
+        found = (median + sd * normal) / np.sqrt(1 + np.pi / 8 * within**2)
+        return np.asarray(found, np.float64)
+
     def _places_per_ship(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
         numbers = normal[:, 2 + 2 * len(detectors)]
         return np.asarray(self.places_median * np.exp(self.places_sd * numbers), np.float64)
@@ -131,11 +147,7 @@ class QueuePrior:
     ) -> tuple[Floats, Floats, Floats, Floats]:
         """Rate, dwell (point,), recall and false alarms (point, detector) from normal numbers."""
         g = len(detectors)
-        typical = np.array(self.length_median_m)
-        recall = [
-            expit(float(d.recall_logit(typical)) + d.recall_sd * normal[:, 2 + i])
-            for i, d in enumerate(detectors)
-        ]
+        recall = [expit(self._recall_logit(d, normal[:, 2 + i])) for i, d in enumerate(detectors)]
         false = [
             d.false_alarms * np.exp(d.false_alarms_sd * normal[:, 2 + g + i])
             for i, d in enumerate(detectors)

@@ -123,3 +123,18 @@ def test_levels_that_change_at_borders_are_those_of_the_dense_chain():
     _, found = birth_death.histories(*arguments, np.array([6000]), rng)
     last = mass.sum(axis=1) / mass.sum()
     assert np.mean(found[:, -1] == factors[1]) == pytest.approx(last[1], abs=0.026)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 3.07])
+def test_a_fleet_is_seen_as_often_as_its_ships_on_average(slope):
+    rng = np.random.default_rng(0)
+    prior, network = QueuePrior(), Detector("network", 0.8, 0.5, slope, 0.01, 0.3)
+    normal = np.zeros((20_000, 5))
+    normal[:, 2] = rng.standard_normal(len(normal))
+    recall = prior.points(normal, (network,))[2][:, 0]
+    # each fleet has a median of its own, and each of its ships a length
+    fleet = network.recall_sd * normal[:, 2] + slope * 0.4 * rng.standard_normal(len(normal))
+    lengths = 120.0 * np.exp(0.4 * rng.standard_normal((40, len(normal))))
+    ships = 1 / (1 + np.exp(-(network.recall_logit(lengths) + fleet)))
+    assert recall.mean() == pytest.approx(ships.mean(), abs=0.01)
+    assert recall.std() == pytest.approx(ships.mean(axis=0).std(), abs=0.02)
