@@ -119,8 +119,6 @@ class Committer:
         """
         for port_id in list(self._waiting):
             self._commit(port_id, self._waiting[port_id])
-            for _ in self._waiting.pop(port_id):
-                self.archives.release(port_id)
         self._committed_at = time.monotonic()
 
     def _commit(self, port_id: str, ended: list[tuple[WorkItem, UnitProgress]]) -> None:
@@ -138,9 +136,7 @@ class Committer:
         except MergeRefusedError as refused:
             self._commit_rest(port_id, ended, refused)
             return
-        for item, progress in ended:
-            self.tally.changes[item.before] -= 1
-            self.tally.changes[_overall(progress)] += 1
+        self._count(port_id, ended)
         facts: Facts = {
             "port": port_id,
             "units": len(ended),
@@ -155,9 +151,24 @@ class Committer:
         """Commit without the units that were refused, which stay as the archive has them."""
         warner(self.observe)(str(refused))
         rest = [pair for pair in ended if pair[0].unit.overpass.id not in refused.overpass_ids]
-        self.tally.unmerged += len(ended) - len(rest)
         if rest:
             self._commit(port_id, rest)
+        else:
+            self._count(port_id, rest)
+
+    def _count(self, port_id: str, committed: list[tuple[WorkItem, UnitProgress]]) -> None:
+        """What waited of a port does so no more, and counts: at once, as a stop that comes while
+        a commit is reported is followed by a last one, which must not count it again.
+        """
+        changes: Counter[UnitState] = Counter()
+        for item, progress in committed:
+            changes[item.before] -= 1
+            changes[_overall(progress)] += 1
+        waited = self._waiting.pop(port_id)
+        self.tally.changes.update(changes)
+        self.tally.unmerged += len(waited) - len(committed)
+        for _ in waited:
+            self.archives.release(port_id)
 
     def _keyed(self, item: WorkItem, progress: UnitProgress) -> Iterator[tuple[UnitResult, str]]:
         """Each result with its stage's key; the later stages become pending again."""

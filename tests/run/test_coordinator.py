@@ -224,3 +224,23 @@ def test_a_unit_whose_step_another_writer_changed_is_left_out_and_said(
     assert steps["TESTP-002"].state[StageName.SEGMENT] is UnitState.DONE
     again, _, _ = go(plan, client)
     assert (again.worked, again.done, again.unmerged) == (1, 2, 0)
+
+
+def test_a_stop_while_a_commit_is_reported_counts_nothing_twice(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.run.batches.MOST_IN_BATCH", 1)
+    plan = a_plan(tmp_path, 1, 2, 3)
+    stopped: list[Event] = []
+
+    def stop(event: Event) -> None:
+        if event.name is EventName.COMMITTED and not stopped:
+            stopped.append(event)
+            raise KeyboardInterrupt
+
+    summary, _, archives = go(plan, client, RunOptions(commit_every_s=0), stop)
+    assert summary.interrupted
+    states = [step.state.get(StageName.SEGMENT) for step in archives["TESTP"].steps().values()]
+    done = states.count(UnitState.DONE)
+    assert 0 < done < 3
+    assert (summary.done, summary.failed, summary.pending) == (done, 0, 3 - done)
