@@ -52,6 +52,38 @@ def agreement_of_sightings(
     return _share(vessels > 0, drawn, expected, variance)
 
 
+def agreement_of_moves(
+    present: NDArray[np.integer],
+    gaps: Floats,
+    rate: Floats,
+    leave: Floats,
+    places: Floats,
+    rng: np.random.Generator,
+) -> float:
+    """Share of the histories, 0..1, whose numbers change from look to look no less oddly when they
+    are drawn anew, each from the number at the look before.
+
+    present: (history, look). gaps: (look - 1,), days between looks. rate: (history, look - 1),
+    ships a day that come where places have no end. leave: (history,), a day, of each ship. places:
+    (history,). Of M/M/infinity, or of places taken each by itself, as in ``open_road``; the rate of
+    a gap is that of its end.
+    """
+    before, after = present[:, :-1], present[:, 1:]
+    free = np.where(np.isinf(places), 0.0, places)[:, None] - before
+    come = rate / places[:, None]
+    total = come + leave[:, None]
+    stays = np.exp(-total * gaps)
+    taken = (1 - stays) * come / total
+    endless = np.isinf(places)[:, None]
+    many = np.where(endless, rate * (1 - stays) / leave[:, None], 0.0)
+    free = np.where(endless, 0, np.maximum(free, 0)).astype(np.int64)
+    kept = stays + taken
+    expected = before * kept + free * taken + many
+    variance = before * kept * (1 - kept) + free * taken * (1 - taken) + many
+    drawn = rng.binomial(before, kept) + rng.binomial(free, taken) + rng.poisson(many)
+    return _share(after, drawn, expected, np.maximum(variance, LEAST_VARIANCE))
+
+
 def _share(
     seen: NDArray[np.number | np.bool_],
     drawn: NDArray[np.number | np.bool_],

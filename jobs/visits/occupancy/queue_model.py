@@ -20,7 +20,7 @@ from scipy.special import expit, log_expit
 
 from jobs.errors import InputError
 from jobs.visits.occupancy import birth_death, open_road
-from jobs.visits.occupancy.agreement import agreement_of_numbers
+from jobs.visits.occupancy.agreement import agreement_of_moves, agreement_of_numbers
 from jobs.visits.occupancy.berth import NO_DETECTOR, in_order
 from jobs.visits.occupancy.berth_hmm import NO_LOOK, NOTHING
 from jobs.visits.occupancy.detector import Detector
@@ -272,16 +272,33 @@ class QueuePosterior:
         return self._points[2]
 
     def agreement(self, seed: int) -> float:
-        """How probable reports as far from the expected ones are, 0..1, by ``agreement``."""
+        """How probable reports as far from the expected ones are, 0..1, by ``agreement``; on a road
+        also numbers of ships that change as oddly, if that is less probable.
+        """
         panel = self.fit.panel
-        _, _, recall, false = self._points
-        return agreement_of_numbers(
+        rate, dwell, recall, false = self._points
+        rng = np.random.default_rng([seed, 4])
+        present = self.draws.present(panel.time)
+        of_reports = agreement_of_numbers(
             panel.reported,
-            self.draws.present(panel.time),
+            present,
             recall[:, panel.detector] * panel.clear,
             false[:, panel.detector] * panel.clear,
-            np.random.default_rng([seed, 4]),
+            rng,
         )
+        if self.fit.capacity is not None or len(panel.time) < 2:
+            return of_reports
+        month = np.searchsorted(month_borders(panel.origin, panel.days), panel.time[1:], "right")
+        places = self.fit.prior.places(self.fit.normal[self.chosen], self.fit.detectors, None)
+        of_moves = agreement_of_moves(
+            present,
+            np.diff(panel.time),
+            rate[:, None] * self.factors[:, month],
+            1 / dwell,
+            places,
+            rng,
+        )
+        return min(1.0, 2 * min(of_reports, of_moves))
 
     @property
     def _points(self) -> tuple[Floats, Floats, Floats, Floats]:

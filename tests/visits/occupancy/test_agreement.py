@@ -7,6 +7,7 @@ import pytest
 
 from jobs.visits.occupancy.agreement import (
     IMPROBABLE,
+    agreement_of_moves,
     agreement_of_numbers,
     agreement_of_sightings,
 )
@@ -44,6 +45,38 @@ def test_a_berth_never_empty_is_not_one_with_ships_half_the_time() -> None:
     present = np.tile([0, 1], (HISTORIES, LOOKS // 2))
     _, found, false = histories(1)
     assert agreement_of_sightings(np.ones(LOOKS, int), present, found, false, rng) < IMPROBABLE
+
+
+def moved(rng: np.random.Generator, places: float, rate: float, gaps: np.ndarray) -> np.ndarray:
+    """Numbers of ships at looks, of histories whose ships stay two days in the mean."""
+    numbers = np.zeros((HISTORIES, len(gaps) + 1), int)
+    numbers[:, 0] = rng.poisson(2 * rate, HISTORIES) if np.isinf(places) else places // 2
+    for look, gap in enumerate(gaps):
+        before = numbers[:, look]
+        come = 0.0 if np.isinf(places) else rate / places
+        stays = np.exp(-(come + 0.5) * gap)
+        taken = (1 - stays) * come / (come + 0.5)
+        new = rng.binomial(before, stays + taken)
+        if np.isinf(places):
+            new = new + rng.poisson(2 * rate * (1 - stays), HISTORIES)
+        else:
+            new = new + rng.binomial(int(places) - before, taken)
+        numbers[:, look + 1] = new
+    return numbers
+
+
+@pytest.mark.parametrize("places", [np.inf, 8.0])
+def test_numbers_of_ships_that_change_as_the_model_has_it_agree(places: float) -> None:
+    rng = np.random.default_rng(6)
+    gaps = rng.exponential(3.0, LOOKS)
+    args = (gaps, np.full((HISTORIES, LOOKS), 2.0), np.full(HISTORIES, 0.5))
+    ends = np.full(HISTORIES, places)
+    usual = agreement_of_moves(moved(rng, places, 2.0, gaps), *args, ends, rng)
+    assert usual == pytest.approx(0.5, abs=0.1)
+    odd = moved(rng, places, 2.0, gaps)
+    odd[:, 20] = 40 if np.isinf(places) else 8
+    odd[:, 21] = 0
+    assert agreement_of_moves(odd, *args, ends, rng) < usual - 0.1
 
 
 def test_two_reports_at_a_berth_for_one_are_one_sighting() -> None:
