@@ -15,9 +15,9 @@ TORCH_FLAGS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 REAL := ../shared/data/real-imagery
 PIP := $(BIN)/python -m pip install --quiet
 
-# Processes that share the tests: one per core is enough, each of them takes up to 3 GB. A file's
-# tests stay together, for they share clusters and servers.
-WORKERS ?= 2
+# Processes that share the tests, each of up to 3 GB: one more than two cores, for some tests wait
+# for clusters and servers. A file's tests stay together, for they share those.
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install demo docs test test-all test-faults check format bench train image image-gpu lock clean
@@ -47,7 +47,7 @@ docs: demo  ## Write the reference in docs/python.md and execute docs/notebooks 
 	$(BIN)/python -m tests.support.python_page
 	$(BIN)/python -m tests.support.notebooks
 
-test: $(STAMP)  ## Lint, types and the tests (10 to 15 minutes on two cores)
+test: $(STAMP)  ## Lint, types and the tests (10 to 13 minutes on two cores)
 	$(call checked,$(PYTEST) -m "not slow and not faults and not bench")
 
 test-all: $(STAMP)  ## The tests with the slow ones and the fault suite

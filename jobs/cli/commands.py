@@ -181,7 +181,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "verify": CommandEntry(
         "archive",
-        "Recompute overpasses from the pinned inputs and compare the bytes with the archive.",
+        "Recompute overpasses from the pinned inputs and compare them with the archive.",
         CommandGroup.LOOK,
         (
             ("verify job.yaml --sample 5", "five overpasses, from the files to the last byte"),

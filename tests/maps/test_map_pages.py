@@ -15,7 +15,11 @@ from jobs.maps import MapSource, map_app, write_map
 from jobs.serve import served
 from tests.support.browser import DESKTOP, PHONE, Browsed, browsing, needs_chromium
 
-pytestmark = needs_chromium
+pytestmark = [
+    needs_chromium,
+    # rasterio silences it for the moment of a call, which other threads of a server undo
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
+]
 
 
 @pytest.fixture(scope="module")
