@@ -173,8 +173,8 @@ def read_error(href: str, error: Exception) -> CatalogError:
     what = said if status is None else f"status {status}: {said}"
     if status in (401, 403):
         repair = (
-            "the catalog wants a login: name the headers that it asks for under `headers` of the "
-            "source, or renew the token that they hold"
+            "the catalog refuses whoever asks so: name the headers that it asks for under "
+            "`headers` of the source, or renew the token that they hold"
         )
     elif _is_web(href):
         repair = "check the URL and the network, or try again later"

@@ -152,7 +152,7 @@ def plan(
         ),
     ] = None,
     lost_workers: Annotated[
-        float,
+        int,
         typer.Option(
             "--lost-workers",
             min=0,
@@ -160,16 +160,16 @@ def plan(
             help="How many workers the costs expect to be lost over the run, such as spot nodes "
             "that are reclaimed: each starts anew and does half a batch again.",
         ),
-    ] = 0.0,
+    ] = 0,
     lost_runners: Annotated[
-        float,
+        int,
         typer.Option(
             "--lost-runners",
             min=0,
             metavar="N",
             help="And how many coordinators: on Kubernetes the workers stay.",
         ),
-    ] = 0.0,
+    ] = 0,
     as_json: AsJson = False,
     every: Every = False,
 ) -> None:
