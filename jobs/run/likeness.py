@@ -4,7 +4,7 @@
 those that made the archive, and for this likeness elsewhere; pixels it compares by bytes.
 
 Between torch in float32 and engines in bfloat16, 43 real scenes with 783 vessels gave at most
-(``python -m tests.bench.bench_inference --engines``): 5/255 of probability; positions 2.4 m, scores
+(``python -m tests.bench.bench_inference --engines``): 6/255 of probability; positions 2.4 m, scores
 .04 and lengths a tenth of their standard deviation apart; 7 vessels that one of the two alone
 reports, 2 of the 88 of a scene, most of them with a score within .01 of the least that is reported.
 Between AMX and AVX512 in bfloat16: 2/255, in .03 % of the pixels of a scene.
