@@ -58,16 +58,6 @@ def here(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- docstrings and the page made of them -------------------------------------------------------
 
 
-@pytest.fixture
-def routeless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The examples' clusters in this process take its loopback address.
-
-    Dask asks a route to the internet which address is its own, which no test may.
-    """
-    monkeypatch.setattr("distributed.comm.inproc.get_ip", lambda: "127.0.0.1")
-
-
-@pytest.mark.usefixtures("routeless")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_in_a_docstring_says_what_comes_out(name: str, here: Path) -> None:
     said: list[str] = []
