@@ -49,6 +49,8 @@ class ChipSettings:
     """Largest absolute logarithm of the scale factor of those."""
     paste: float = 0.6
     """Share of chips into which ships of other scenes are pasted."""
+    alongside: float = 0.5
+    """Share of those ships that are pasted parallel to a quay or another ship."""
 
 
 @dataclass(frozen=True)

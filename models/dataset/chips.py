@@ -20,10 +20,13 @@ from models.network import Image, normalise_planes
 _MARGIN_PX = 4.0
 """A hull that ends this far beyond a chip's edge still has its border in it."""
 
-_WEIGHT_BASE = 10.0
 _MOST_SHIPS = 40
 """A scene is sampled in proportion to its ships, within limits: otherwise two ports would be half
 of all chips."""
+_WEIGHT_BASE = 10.0
+_BASE_PX = 1e6
+"""Ships that the water and land of a scene of this many pixels count for; a smaller scene's count
+for less, or many small ones would be most of all chips."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Canvas:
     @property
     def weight(self) -> float:
         """How often it is sampled, relative to others."""
-        return min(len(self.ships), _MOST_SHIPS) + _WEIGHT_BASE
+        area = min(1.0, self.filled[0, 0].numel() / _BASE_PX)
+        return min(len(self.ships), _MOST_SHIPS) + _WEIGHT_BASE * area
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def draw_chip(
     labels = draw_labels(boxes, shape)
     if random.random() < settings.paste:
         cutouts = canvases[int(random.choice(len(canvases), p=chances))].cutouts
-        added = list(paste_ships(planes, labels, cutouts, random)) if cutouts else []
+        added = list(paste_ships(planes, labels, cutouts, random, settings.alongside))
         boxes = [*boxes, *added]
         labels = draw_labels(boxes, shape) if added else labels
     labels[TRUSTED] *= np.isfinite(planes[:3]).any(axis=0)
