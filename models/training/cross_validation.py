@@ -1,8 +1,8 @@
 """Cross-validation: evaluate each port with a network and a calibration from other ports."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -57,7 +57,7 @@ def cross_validate(
     parallel: how many are trained at once, each in its own process. Raises FoldsError.
     """
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
-    shares = split_groups({scene.group for scene in scenes}, folds)
+    shares = split_groups(_ships_by_group(scenes), folds)
     if len(shares) < 2:
         raise FoldsError(
             f"{len(shares)} fold of {', '.join(*shares) if shares else 'no port'}; expected two or "
@@ -152,12 +152,27 @@ def _not_one(group: str, fit: Sequence[Path], networks: Mapping[Path, tuple[str,
     )
 
 
-def split_groups(groups: Iterable[str], folds: int | None = None) -> list[tuple[str, ...]]:
-    """The groups in order, split into so many contiguous shares; None = each alone."""
-    ordered = sorted(groups)
-    folds = min(folds or len(ordered), len(ordered))
-    ends = [round(len(ordered) * k / folds) for k in range(folds + 1)]
-    return [tuple(ordered[first:last]) for first, last in pairwise(ends)]
+def _ships_by_group(scenes: Iterable[LabelledScene]) -> Counter[str]:
+    ships: Counter[str] = Counter()
+    for scene in scenes:
+        ships[scene.group] += len(scene.ships)
+    return ships
+
+
+def split_groups(ships: Mapping[str, int], folds: int | None = None) -> list[tuple[str, ...]]:
+    """The groups in shares of about as many ships, each share in order; None = each alone.
+
+    ships: number of each group. The group with most ships is dealt first, each to the share that
+    has fewest ships, then fewest groups.
+    """
+    shares: list[list[str]] = [[] for _ in range(min(folds or len(ships), len(ships)))]
+
+    def held(share: list[str]) -> tuple[int, int]:
+        return sum(ships[group] for group in share), len(share)
+
+    for group in sorted(ships, key=lambda group: (-ships[group], group)):
+        min(shares, key=held).append(group)
+    return sorted(tuple(sorted(share)) for share in shares)
 
 
 def predict_groups(

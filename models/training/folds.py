@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ from models.weights import load_weights, save_weights
 
 ProgressQueue: TypeAlias = "SimpleQueue[str | None]"
 """Progress lines of the training processes; None is the end."""
+
+_LONGEST_NAME = 100
 
 
 class FoldsError(ValueError):
@@ -38,7 +41,7 @@ def train_without(
     many networks are trained at once, each in its own process.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{'-'.join(groups)}.safetensors" for groups in shares]
+    paths = [folder / f"{_name(groups)}.safetensors" for groups in shares]
     missing = [
         (replace(config, held_out=groups), path)
         for groups, path in zip(shares, paths, strict=True)
@@ -53,6 +56,15 @@ def train_without(
         if missing:
             _train_all(pool, missing)
     return paths
+
+
+def _name(groups: Sequence[str]) -> str:
+    """The groups; where they are too many for a file's name, the first and a digest of all."""
+    every = "-".join(groups)
+    if len(every) <= _LONGEST_NAME:
+        return every
+    digest = hashlib.sha256(every.encode()).hexdigest()[:8]
+    return f"{groups[0]}-and-{len(groups) - 1}-more-{digest}"
 
 
 def _train_all(pool: ProcessPoolExecutor, missing: Sequence[tuple[TrainConfig, Path]]) -> None:

@@ -24,7 +24,12 @@ from models.evaluation.metrics import Rule
 from models.evaluation.text import report_lines
 from models.geometry import coverage
 from models.network.normalise import BANDS
-from models.training.cross_validation import cross_validate, split_groups, with_cross_validation
+from models.training.cross_validation import (
+    cross_validate,
+    held_out_by,
+    split_groups,
+    with_cross_validation,
+)
 from models.training.folds import FoldsError, train_without
 from models.training.losses import hull_loss
 from models.training.train import TrainConfig, TrainingError, _chances, train_network
@@ -220,11 +225,27 @@ def test_training_goes_on_from_other_weights(source: LabelSource, tmp_path: Path
 
 
 def test_splitting_keeps_every_group_once() -> None:
-    groups = list("abcdefg")
+    ships = dict.fromkeys("abcdefg", 1)
     for folds in (None, 1, 3, 7, 20):
-        shares = split_groups(groups, folds)
-        assert [group for share in shares for group in share] == groups
+        shares = split_groups(ships, folds)
+        assert sorted(group for share in shares for group in share) == list("abcdefg")
         assert all(shares)
+
+
+def test_shares_hold_about_as_many_ships_each() -> None:
+    ships = {"large": 90, "middle": 40, "other": 38, "small": 9, "one": 1, "none": 0, "empty": 0}
+    assert split_groups(ships, 3) == [
+        ("empty", "middle", "none", "one"),
+        ("large",),
+        ("other", "small"),
+    ]
+
+
+def test_many_groups_have_a_file_name(tmp_path: Path, source: LabelSource) -> None:
+    groups = tuple(f"port-{number:03}" for number in range(60))
+    (path,) = train_without(config(source, steps=1), [groups], tmp_path, silent)
+    assert path.name.startswith("port-000-and-59-more-")
+    assert held_out_by(tmp_path) == {path: groups}
 
 
 def test_labels_mark_seams_and_doubt() -> None:
