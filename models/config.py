@@ -17,6 +17,9 @@ class UNetConfig:
     """Channels at full resolution, before the last convolution."""
     outputs: int = 9
     """Output planes: ship, border, and the seven of targets.HULL_PLANES."""
+    mirrored: bool = False
+    """Where a ship may be, the maps are the mean of the image's and its three mirror images'; the
+    calibration is that of such maps."""
 
     @property
     def stride(self) -> int:

@@ -59,6 +59,14 @@ def train(
             help="bfloat16: faster on GPUs and on CPUs that support it, slower on others.",
         ),
     ] = True,
+    mirrored: Annotated[
+        bool,
+        typer.Option(
+            "--mirrored/--single",
+            help="Whether the network also looks at mirror images wherever a ship may be: finds "
+            "more ships, and takes more time to run, not to train.",
+        ),
+    ] = False,
     folds: Annotated[
         int,
         typer.Option(
@@ -96,6 +104,7 @@ def train(
     item or date_utc. Water without a label counts as water without a ship. The file holds the
     settings, the digests of the data and the scores; a job uses it by `model: FILE`.
     """
+    from models.config import UNetConfig
     from models.evaluation import report_lines
     from models.training import TrainConfig, cross_validate, train_network, with_cross_validation
     from models.weights import weights_content
@@ -109,6 +118,7 @@ def train(
         threads=threads,
         half=half,
         device=device,
+        network=UNetConfig(mirrored=mirrored),
     )
     measured = None
     if folds:

@@ -2,7 +2,7 @@
 
 An image of any size is divided into tiles with a halo wider than the network's receptive field: the
 result does not depend on where tiles begin, and memory hardly on the image. Open water without
-contrast is skipped.
+contrast is skipped; where a ship may be, mirror images are looked at too, if the weights say so.
 """
 
 import os
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from models.config import Calibration
 from models.inference.engine_choice import EngineName, require_engine
 from models.inference.instances import Prediction
-from models.inference.tiles import CELL_PX, HALO_PX, busy_cells, cover, cut, pixels_of
+from models.inference.tiles import CELL_PX, HALO_PX, Mask, busy_cells, cover, cut, pixels_of
 from models.inference.vessels import Detection, find_vessels
+from models.inference.views import MIRRORED, again, mean_maps, mirror, mirror_back
 from models.network import Image, normalise_planes
 from models.weights import Weights, WeightsError, load_weights, weights_digest
 
@@ -62,6 +63,7 @@ class Predictor:
         """sha256 of the weights' tensors and metadata, in hex"""
         self._calibration: Calibration = weights.calibration
         self._outputs = weights.network.outputs
+        self._mirrored = weights.network.mirrored
         network = unet_from_arrays(weights.network, weights.arrays)
         self._engine: Engine = engine_for(network, _device(prefer_gpu, engine), engine)
 
@@ -115,8 +117,22 @@ class Predictor:
             part[:] = found[:, : part.shape[1], : part.shape[2]]
             if not its_busy.all():  # it covers empty cells that another tiling would skip
                 part *= its_busy
+        if self._mirrored:
+            self._look_again(maps, planes, busy & again(maps[0]))
         maps[:2] = np.where(known, np.maximum(maps[:2], _LEAST_PROBABILITY), np.float32(0))
         return Prediction(maps[0], maps[1], maps[2:])
+
+    def _look_again(self, maps: Image, planes: Image, doubtful: Mask) -> None:
+        """Replace the maps of these cells by the mean of all views, in place."""
+        tiles = cover(doubtful, self._engine.cost)
+        is_doubtful = pixels_of(doubtful, maps.shape[1:])
+        views = (mirror(tile, axes) for tile in cut(planes, tiles) for axes in MIRRORED)
+        found = self._engine.maps(views)
+        for tile in tiles:
+            part = maps[:, *tile.place]
+            others = [mirror_back(next(found), axes) for axes in MIRRORED]
+            trimmed = [other[:, : part.shape[1], : part.shape[2]] for other in others]
+            np.copyto(part, mean_maps([part, *trimmed]), where=is_doubtful[tile.place])
 
     def detect(
         self,

@@ -66,14 +66,15 @@ def busy_cells(planes: Image) -> Mask:
     Dark contrasts count like bright ones: ships can be darker than hazy water.
     """
     contrast = np.fmax.reduce(np.abs(planes), axis=0)
-    strongest = _cells_max(np.where(np.isfinite(contrast), contrast, np.float32(0)))
+    strongest = cells_max(np.where(np.isfinite(contrast), contrast, np.float32(0)))
     around: NDArray[np.float32] = ndimage.maximum_filter(
         strongest, 2 * _NEIGHBOURS + 1, mode="constant"
     )
     return around >= FAINT
 
 
-def _cells_max(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def cells_max(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest value in each cell of an image (y, x)."""
     rows, cols = (-(-size // CELL_PX) for size in plane.shape)
     padding = ((0, rows * CELL_PX - plane.shape[0]), (0, cols * CELL_PX - plane.shape[1]))
     cells = np.pad(plane, padding).reshape(rows, CELL_PX, cols, CELL_PX)

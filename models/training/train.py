@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +129,8 @@ def _begin(config: TrainConfig, canvases: Sequence[Canvas]) -> UNet:
     """The network to train: a new one, or that of a weights file with its buffers."""
     if config.start is not None:
         start = load_weights(config.start)
-        return unet_from_arrays(start.network, start.arrays)
+        shape = replace(start.network, mirrored=config.network.mirrored)
+        return unet_from_arrays(shape, start.arrays)
     network = new_unet(config.network, config.seed)
     _set_constants(network, canvases)
     return network
@@ -242,6 +243,7 @@ def settings_of(config: TrainConfig) -> dict[str, object]:
     settings = asdict(config)
     for key in ("sources", "extra", "network", "calibration"):
         del settings[key]
+    settings["mirrored"] = config.network.mirrored
     settings["start"] = None if config.start is None else weights_digest(config.start)
     plain: dict[str, object] = json.loads(json.dumps(settings))
     return plain
