@@ -57,7 +57,7 @@ def cross_validate(
     parallel: how many are trained at once, each in its own process. Raises FoldsError.
     """
     scenes = [scene for source in config.sources for scene in read_scenes(source)]
-    shares = split_groups(_ships_by_group(scenes), folds)
+    shares = split_groups(ships_by_group(scenes), folds)
     if len(shares) < 2:
         raise FoldsError(
             f"{len(shares)} fold of {', '.join(*shares) if shares else 'no port'}; expected two or "
@@ -152,7 +152,8 @@ def _not_one(group: str, fit: Sequence[Path], networks: Mapping[Path, tuple[str,
     )
 
 
-def _ships_by_group(scenes: Iterable[LabelledScene]) -> Counter[str]:
+def ships_by_group(scenes: Iterable[LabelledScene]) -> Counter[str]:
+    """The number of ships of each group, also of those that have none."""
     ships: Counter[str] = Counter()
     for scene in scenes:
         ships[scene.group] += len(scene.ships)
