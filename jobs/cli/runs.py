@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
@@ -22,8 +24,9 @@ from jobs.cli.options import (
 from jobs.cli.output import err, out, say
 from jobs.cli.program import command_app
 from jobs.cli.run_view import run_table, run_values
-from jobs.errors import ClusterLostError, InputError, KubernetesLostError
+from jobs.errors import ClusterLostError, InputError, KubernetesLostError, LoginError
 from jobs.kubernetes import (
+    ABSENCE_LIMIT_S,
     Api,
     Cancellation,
     Line,
@@ -112,11 +115,14 @@ def logs(
     """What a run's pods wrote, also when they are gone: logs are kept in the archive."""
     if follow and archived:
         raise InputError("--follow and --archived exclude each other: what is kept does not grow")
+    if follow:
+        with _borne_at_first():
+            _, run = find_run(source, run_id, context, namespace, say, ABSENCE_LIMIT_S)
+            followed = api_of_run(run, context, namespace, say, ABSENCE_LIMIT_S)
+        _follow(followed, run, _chosen(run, component, partition, pod), output)
+        return
     storage, run = find_run(source, run_id, context, namespace, say)
     chosen = _chosen(run, component, partition, pod)
-    if follow:
-        _follow(api_of_run(run, context, namespace, say), run, chosen, output)
-        return
     api = None if archived else RunApis(context, namespace, say).of(run)
     found = read_logs(api, storage, run, chosen)
     if output is Form.JSON:
@@ -158,12 +164,32 @@ def _print_log(run: Run, log: Log) -> bool:
     return True
 
 
+@contextmanager
+def _borne_at_first() -> Iterator[None]:
+    """Requests before the first line; a login that was never accepted is refused."""
+    try:
+        yield
+    except LoginError:
+        raise
+    except KubernetesLostError as error:
+        raise _stopped_following(error) from error
+
+
+def _stopped_following(error: KubernetesLostError) -> typer.Exit:
+    """The end of a wait, not of the run."""
+    say(f"stopped following: {error}; the run goes on, and the same command follows it again")
+    return typer.Exit(ExitCode.INTERRUPTED)
+
+
 def _follow(api: Api, run: Run, chosen: PodFilter, output: Form) -> None:
     single = chosen.pod is not None or (
         chosen.component == "runner" and (chosen.index is not None or len(run.partitions) == 1)
     )
-    for line in follow(api, run, chosen, say=say):
-        typer.echo(_line(run, line, single, output))
+    try:
+        for line in follow(api, run, chosen, say=say):
+            typer.echo(_line(run, line, single, output))
+    except KubernetesLostError as error:
+        raise _stopped_following(error) from error
 
 
 def _line(run: Run, line: Line, single: bool, output: Form) -> str:

@@ -1,3 +1,4 @@
+from .absence import ABSENCE_LIMIT_S
 from .api import CONFIG_MAPS, DEFAULT_NAMESPACE, Api, api_for
 from .cancel import Cancellation, cancel_run, count_by_kind
 from .diagnosis import Trouble
@@ -20,6 +21,7 @@ from .unit_counts import PortStage
 from .wait import wait_for_run
 
 __all__ = [
+    "ABSENCE_LIMIT_S",
     "CONFIG_MAPS",
     "DEFAULT_NAMESPACE",
     "WHOLE",

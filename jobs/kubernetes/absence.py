@@ -9,7 +9,7 @@ from typing import TypeVar
 from jobs.errors import KubernetesError, KubernetesLostError, LoginError
 from jobs.kubernetes.failures import UntrustedError
 
-LIMIT_S = 1800.0
+ABSENCE_LIMIT_S = 1800.0
 """Of one absence: rolling control planes take minutes."""
 COMMAND_LIMIT_S = 300.0
 """The same for a command that a person waits for, and that may be called again."""
@@ -28,7 +28,7 @@ class Absence:
     def __init__(
         self,
         say: Callable[[str], None],
-        limit_s: float = LIMIT_S,
+        limit_s: float = ABSENCE_LIMIT_S,
         *,
         accepted: bool = False,
         whom: str = "",

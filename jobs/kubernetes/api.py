@@ -105,13 +105,13 @@ class Api:
         self._connection = Connection(made, renewed)
         self._absence: Absence | None = None
 
-    def patient(self, say: Callable[[str], None]) -> Self:
+    def patient(self, say: Callable[[str], None], limit_s: float = COMMAND_LIMIT_S) -> Self:
         """The same API for a command that a person waits for: each request bears an absence.
 
-        ``say`` hears of it once. After COMMAND_LIMIT_S, KubernetesLostError.
+        ``say`` hears of it once. After ``limit_s``, KubernetesLostError.
         """
         found = copy.copy(self)
-        found._absence = Absence(say, COMMAND_LIMIT_S)
+        found._absence = Absence(say, limit_s)
         return found
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from jobs.errors import KubernetesLostError
-from jobs.kubernetes.absence import LIMIT_S, Absence
+from jobs.kubernetes.absence import ABSENCE_LIMIT_S, Absence
 from jobs.kubernetes.api import JOBS, PODS, Api, Manifest
 from jobs.kubernetes.names import RUN
 from jobs.kubernetes.pods import containers, job_over, name_of, restarts
@@ -19,7 +19,7 @@ _Moment = tuple[datetime, str]
 """Time to microseconds, and the fraction of its second in digits: logs have nanoseconds."""
 
 
-def follow_log(api: Api, pod: Manifest, limit_s: float = LIMIT_S) -> Iterator[str]:
+def follow_log(api: Api, pod: Manifest, limit_s: float = ABSENCE_LIMIT_S) -> Iterator[str]:
     """Lines of a container's log as they are written, each once, until the container ends.
 
     A stream that breaks off, or ends while the container runs (an API server that is replaced ends

@@ -34,7 +34,7 @@ from jobs.errors import (
     KubernetesError,
     KubernetesLostError,
 )
-from jobs.kubernetes.absence import LIMIT_S, Absence
+from jobs.kubernetes.absence import ABSENCE_LIMIT_S, Absence
 from jobs.kubernetes.api import Api, api_for
 from jobs.kubernetes.attachments import Weights, uploaded_names, with_downloaded_files
 from jobs.kubernetes.cluster_startup import started_cluster
@@ -316,14 +316,24 @@ class _Runner:
         """The partition's cluster, created or adopted; removed unless another runner follows."""
         run, index = self.run, self.pod.index
         self._may_have_left_one = False
-        self._absence.limit_s = LIMIT_S
+        self._absence.limit_s = ABSENCE_LIMIT_S
         self._absence.bear(lambda: make_cluster(self.api, run, index, self.pod.job_uid))
         with started_cluster(self.api, run, index, self._say, self._absence) as client:
             self._share_weights(client, plan)
             yield client
             connected = client.status == "running"
         if connected and not self.stop.is_set():
+            self._leave_cluster()
+
+    def _leave_cluster(self) -> None:
+        """Remove it; what was done on it stays done where the API is away for too long."""
+        try:
             self._remove_cluster()
+        except KubernetesLostError as error:
+            self._say(
+                f"the work is done, and the Dask cluster is left: {error}; it goes once it has "
+                f"idled for {self.run.settings.idle_timeout_s} s, or with the run's Job"
+            )
 
     def _share_weights(self, client: Client, plan: Plan) -> None:
         """Have every worker download weights that the plan names by path."""

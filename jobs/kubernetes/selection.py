@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jobs.domain import read_job
 from jobs.errors import ClusterError, InputError
+from jobs.kubernetes.absence import COMMAND_LIMIT_S
 from jobs.kubernetes.api import JOBS, Api, api_for
 from jobs.kubernetes.names import ARCHIVE, JOB
 from jobs.kubernetes.records import list_runs, read_run
@@ -63,15 +64,16 @@ def find_run(
     context: str | None = None,
     namespace: str | None = None,
     say: Warn = warnings.warn,
+    limit_s: float = COMMAND_LIMIT_S,
 ) -> tuple[Storage, Run]:
     """A run and the archive with its records.
 
     ``source`` is a job file or a plan, of which the run ``run_id`` or else the newest run is meant;
-    or the id of a run whose Job Kubernetes still has; ``say`` hears where that is away for minutes.
-    Raises InputError where there is no such run.
+    or the id of a run whose Job Kubernetes still has; ``say`` hears where that is away for minutes,
+    which is borne for ``limit_s``. Raises InputError where there is no such run.
     """
     if not is_file(source):
-        return _find_by_id(str(source), api_for(context, namespace).patient(say))
+        return _find_by_id(str(source), api_for(context, namespace).patient(say, limit_s))
     storage, job = archive_of(Path(source))
     if run_id is not None:
         found = read_run(storage, job, run_id)
@@ -135,14 +137,18 @@ def archive_of(source: Path) -> tuple[Storage, str]:
 
 
 def api_of_run(
-    run: Run, context: str | None, namespace: str | None, say: Warn | None = None
+    run: Run,
+    context: str | None,
+    namespace: str | None,
+    say: Warn | None = None,
+    limit_s: float = COMMAND_LIMIT_S,
 ) -> Api:
     """The API of a run's namespace, after one request; ClusterError where it does not answer.
 
-    With ``say``, which hears of it, an absence of minutes is borne first.
+    With ``say``, which hears of it, an absence of ``limit_s`` is borne first.
     """
     api = api_for(context, namespace or run.namespace)
-    (api if say is None else api.patient(say)).find(JOBS, run.id)
+    (api if say is None else api.patient(say, limit_s)).find(JOBS, run.id)
     return api
 
 

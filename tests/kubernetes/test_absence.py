@@ -11,18 +11,25 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import Result
 from kubernetes import config
 from kubernetes.config import kube_config
+from typer.testing import CliRunner
 
+from jobs.cli import app
 from jobs.errors import KubernetesError, KubernetesLostError, LoginError
 from jobs.kubernetes import absence as absence_module
 from jobs.kubernetes import api as api_module
-from jobs.kubernetes.absence import LONGEST_TRY_S, Absence
+from jobs.kubernetes.absence import COMMAND_LIMIT_S, LONGEST_TRY_S, Absence
 from jobs.kubernetes.api import PODS, Api, api_for
 from jobs.kubernetes.cancel import cancel_run
 from jobs.kubernetes.records import was_cancelled
+from jobs.kubernetes.spec import Run
+from jobs.run import ExitCode
 from jobs.storage import LocalFolder
 from tests.support.kubernetes import values
+from tests.support.kubernetes.clocks import Clock
+from tests.support.kubernetes.recorded_runs import recorded_runs
 from tests.support.kubernetes.world import Away, Outage, Phase, World, kubernetes_world
 
 ACCOUNT = "ocean/berthwatch-submitter"
@@ -39,7 +46,7 @@ CAUSES = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with kubernetes_world(tmp_path_factory.mktemp("world")) as made:
-        made.create_role(ACCOUNT, ("", ["pods"], ["list"]))
+        made.create_role(ACCOUNT, ("", ["pods"], ["list"]), ("batch", ["jobs"], ["get"]))
         yield made
 
 
@@ -187,18 +194,27 @@ def test_without_any_login_the_advice_is_to_log_in(login: Path) -> None:
 # --- commands -------------------------------------------------------------------------------------
 
 
-def test_cancelling_bears_an_absence_longer_than_its_own_limit(
-    world: World, tmp_path: Path
-) -> None:
-    run = values.run(namespace=world.namespace)
-    labels = {"berthwatch/run": run.id}
+def job_of(run: Run, **about: Any) -> dict[str, Any]:
+    """Its Job, whose pod never starts."""
+    labels = {"berthwatch/run": run.id, "berthwatch/job": run.job}
     pods = {
         "metadata": {"labels": labels},
         "spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "none"}]},
     }
-    about = {"name": run.id, "labels": labels}
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": {"template": pods}}
-    world.apply(job)
+    metadata = {"name": run.id, "labels": labels, **about}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"template": pods},
+    }
+
+
+def test_cancelling_bears_an_absence_longer_than_its_own_limit(
+    world: World, tmp_path: Path
+) -> None:
+    run = values.run(namespace=world.namespace)
+    world.apply(job_of(run))
     world.wait_until(world.pods)
     said: list[str] = []
     api = Api(config.new_client_from_config(str(world.kubeconfig())), world.namespace)
@@ -209,6 +225,60 @@ def test_cancelling_bears_an_absence_longer_than_its_own_limit(
     assert f"Job/{run.id}" in done.gone
     assert len([text for text in said if "does not answer" in text]) == 1
     assert was_cancelled(LocalFolder(tmp_path), run)
+
+
+def following(world: World, source: Path | str) -> Result:
+    """What became of ``logs --follow``."""
+    command = ["logs", str(source), "--follow", "--namespace", world.namespace]
+    return CliRunner().invoke(app, command)
+
+
+def complete(job: dict[str, Any]) -> None:
+    """As the Job's controller does at its end."""
+    job["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize("by_id", [False, True])
+def test_a_log_is_followed_after_an_absence_that_other_commands_do_not_bear(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_id: bool
+) -> None:
+    runs = recorded_runs(tmp_path)
+    world.apply(job_of(runs.newer, annotations={"berthwatch/archive": runs.storage.url}))
+    world.wait_until(world.pods)
+    world.patch("jobs", runs.newer.id, complete, "status")
+    server = world.cluster.server
+    monkeypatch.setattr(absence_module, "time", Clock(3 * COMMAND_LIMIT_S, server.come_back))
+    monkeypatch.setattr(absence_module, "LONGEST_RETRY_S", 60.0)
+    monkeypatch.setattr(absence_module, "RETRY_S", 60.0)
+    with world.outage():
+        done = following(world, runs.newer.id if by_id else runs.plan)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stderr.split())
+    assert said.count("does not answer (503") == 1
+    assert "asked again for 30 minutes" in said
+    world.delete("jobs", runs.newer.id)
+    world.wait_until(lambda: world.find("jobs", runs.newer.id) is None)
+
+
+@pytest.mark.usefixtures("login")
+def test_a_log_that_cannot_be_followed_any_longer_ends_the_wait_and_not_the_run(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(absence_module, "time", Clock())
+    monkeypatch.setattr(absence_module, "RETRY_S", 60.0)
+    with world.outage():
+        done = following(world, recorded_runs(tmp_path).plan)
+    assert done.exit_code == ExitCode.INTERRUPTED, done.output
+    assert "the run goes on" in " ".join(done.stderr.split())
+
+
+def test_a_log_is_not_followed_with_a_login_that_was_never_accepted(
+    world: World, login: Path, tmp_path: Path
+) -> None:
+    changed(login, token="wrong")
+    done = following(world, recorded_runs(tmp_path).plan)
+    assert isinstance(done.exception, LoginError)
 
 
 # --- the limit ------------------------------------------------------------------------------------
@@ -246,19 +316,6 @@ def test_an_absence_of_several_kinds_is_told_once_for_each(
     words = ("does not answer", "no longer accepts the login", "answers again")
     assert len(said) == len(words)
     assert all(word in text for word, text in zip(words, said, strict=True)), said
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_the_time_that_a_laptop_sleeps_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

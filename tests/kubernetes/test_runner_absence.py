@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import pytest
+from distributed import Client
 from rich.console import Console
 
+from jobs.archive import pool
 from jobs.errors import KubernetesLostError
 from jobs.kubernetes import absence, cluster_startup
+from jobs.kubernetes import runner as runner_module
 from jobs.kubernetes.absence import Absence
-from jobs.kubernetes.api import CLUSTERS, PODS, Kind
+from jobs.kubernetes.api import CLUSTERS, KINDS, PODS, Kind, Manifest
 from jobs.kubernetes.cluster_startup import StartupMonitor, _wait_for_scheduler
 from jobs.kubernetes.records import log_names, write_cancellation
 from jobs.kubernetes.runner import WHOM, Pod, _Runner
 from jobs.run import ExitCode
 from jobs.storage import LocalFolder
+from tests.support.cluster_here import cluster_here
+from tests.support.kubernetes.clocks import Clock
 from tests.support.kubernetes.objects import Objects, cluster, job, pod, run
+from tests.support.small_runs import a_plan, go, root_of
 
 RUN = run(workers=1)
 WORKER = pod(RUN, "worker")
@@ -111,6 +120,47 @@ def test_logs_are_archived_once_the_api_is_back_and_before_the_cluster_goes(
     made(api, storage)._remove_cluster()
     assert log_names(storage, RUN) == [name]
     assert api.find(CLUSTERS, RUN.cluster_name(0)) is None
+
+
+class AwayAtTheEnd(Away):
+    """An API that answers until ``gone``, and never again."""
+
+    def __init__(self, *objects: Any) -> None:
+        super().__init__(0, *objects)
+
+    def create(self, manifest: Manifest) -> Manifest:
+        self._ask("create", KINDS[manifest["kind"]])
+        self.objects.append(manifest)
+        return manifest
+
+    def gone(self) -> None:
+        self.away = 1_000_000
+
+
+def test_what_was_verified_is_kept_although_its_cluster_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, said, api = a_plan(tmp_path, 1, 2), StringIO(), AwayAtTheEnd(job(RUN))
+    storage = root_of(plan)
+
+    @contextmanager
+    def started(*_: Any) -> Iterator[Client]:
+        yield client
+        api.gone()
+
+    monkeypatch.setattr(pool, "make_land_mask", lambda grid: np.zeros(grid.shape, bool))
+    monkeypatch.setattr(runner_module, "started_cluster", started)
+    monkeypatch.setattr(absence, "time", Clock())
+    with cluster_here() as here, Client(here) as client:
+        assert go(plan, client)[0].done == 2
+        ended = made(api, storage, said)._verify(plan, 2)
+    assert (ended.exit, ended.done) == (ExitCode.DONE, 2), ended.reason
+    rows = json.loads(storage.read(f"{RUN.folder}/verified.json"))
+    assert [row["result"] for row in rows] == ["equal", "equal"]
+    text = said.getvalue()
+    assert "asked again for 15 minutes" in text
+    assert "the Dask cluster is left: 503" in text
+    assert "DaskCluster" in [one["kind"] for one in api.objects]
 
 
 def test_what_is_not_known_when_a_runner_is_stopped_is_not_said(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ class Objects:
         self.asked: list[str] = []
         self.away_s = 0.0
 
-    def patient(self, say: Callable[[str], None]) -> Objects:
+    def patient(self, say: Callable[[str], None], limit_s: float = 0.0) -> Objects:
         return self
 
     def _ask(self, verb: str, kind: Kind) -> None:
