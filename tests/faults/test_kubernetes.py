@@ -6,9 +6,11 @@ Bytes are compared with those of an undisturbed run.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from kubernetes import config
 from jobs.domain import Overpass
 from jobs.kubernetes.api import JOBS, Api
 from jobs.plan import read_plan, write_plan
+from tests.support.kubernetes.counted import at_ports, kept_counts, scheduler_of
 from tests.support.kubernetes.runs import (
     CREDENTIALS,
     GPU_IMAGE,
@@ -116,6 +119,43 @@ def test_scheduler_lost(undisturbed: Site) -> None:
     recovered(
         "scheduler lost", undisturbed, run, "'the cluster was lost', exit 3 of that runner; another"
     )
+
+
+COUNTED = ("A", "B", "C", "D", "E")
+PATIENT = {"start_timeout_s": 600}
+
+
+@pytest.mark.timeout(3600)
+def test_scheduler_lost_while_visits_are_counted(undisturbed: Site, tmp_path: Path) -> None:
+    """The same runner goes on, with the ports that were counted, on the cluster made again."""
+    world = undisturbed.world
+    calm, found = (
+        at_ports(undisturbed.beside(name, **PATIENT), COUNTED, most=3)
+        for name in ("counting-undisturbed", "counting")
+    )
+    done = calm.submit("--wait", timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = waiting(found)
+    runner = world.wait_until(lambda: found.run_ids() and found.pods("runner"), 240)
+    runner_name = runner[0]["metadata"]["name"]
+    world.wait_until(lambda: begun_line(found) in world.pod_log(runner_name), 600)
+    (scheduler,) = found.pods("scheduler")
+    with scheduler_of(found, tmp_path) as client:
+        kept = world.wait_until(lambda: kept_counts(client), 600)
+        world.kill_pod(scheduler["metadata"]["name"], abrupt=True)
+    code, said = run.end(900)
+    assert code == 0, said + world.describe()
+    told = " ".join(said.split())
+    words = re.findall(r"the visits of (\d) of 5 ports are counted and kept", told)
+    assert len(words) == 1, said
+    assert len(kept) <= int(words[0]) < len(COUNTED)
+    runners = world.pods(f"app.kubernetes.io/component=runner,berthwatch/run={found.run_id()}")
+    assert [one["metadata"]["name"] for one in runners] == [runner_name]
+    world.wait_until(lambda: only_secret(found) == [], 60)
+    equal = found.published() == calm.published()
+    seen = f"'the visits of {words[0]} of 5 ports are counted and kept'; the same runner goes on"
+    row("scheduler lost while visits are counted", code, equal, only_secret(found), seen)
+    assert equal
 
 
 @pytest.mark.parametrize("seconds", [5, 30, 180])

@@ -13,22 +13,29 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.support.kubernetes.runs import Site
+from tests.support.kubernetes.daily import NAME, daily
+from tests.support.kubernetes.runs import CREDENTIALS, Site
 from tests.support.kubernetes.waiting import (
+    LIMIT_S,
+    Waiting,
+    cancelling,
     end_jobs,
     end_waiting,
     only_secret,
+    resuming,
     row,
     run_once,
     waiting,
 )
-from tests.support.servers.kubernetes.outages import Away, Outage, Phase
+from tests.support.kubernetes.world import World
+from tests.support.servers.kubernetes.outages import Away, Hold, Outage, Phase
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
-DAYS = (1, 3, 5)
-"""Few: most phases lie before the work and behind it."""
+DAYS = (1, 3, 33, 35)
+"""Few: most phases lie before the work and behind it. Two in each of two months."""
 SUBMITTER, RUNNER = "berthwatch-submitter", "berthwatch-runner"
 FIRST = Phase("GET", "/jobs/", SUBMITTER)
 MAKING_THE_JOB = Phase("POST", "/jobs$", SUBMITTER, done=True)
@@ -42,8 +49,6 @@ REMOVING_THE_CLUSTER = Phase("DELETE", "/daskclusters/", RUNNER)
 LAST_WORDS = Phase("GET", r"/pods/[\w-]+/log", RUNNER)
 PATIENT = {"start_timeout_s": 600}
 LONG_S = 180
-LIMIT_S = 1200.0
-"""For what may take long on a machine that is busy."""
 
 AWAY: dict[str, tuple[Any, ...]] = {
     "at every phase": (
@@ -165,6 +170,120 @@ def from_the_archive(found: Site) -> None:
         assert "from the archive alone" in done.stderr, command
 
 
+OF_A_PERSON = f"{SUBMITTER}~"
+"""Whose logins have issues; those of pods have none."""
+CANCELLING = Phase("DELETE", "/jobs/", OF_A_PERSON, done=True)
+RESUMING = Phase("POST", "/jobs$", OF_A_PERSON, done=True)
+DAILY = Phase("POST", "/jobs$", SUBMITTER, done=True)
+END_OF_A_PART = Phase("DELETE", r"/daskclusters/[\w-]+-0\b", RUNNER)
+PARTS = ("--backfill", "2024-05..2024-06", "--by", "month", "--parallel", "2")
+INTO_THE_ABSENCE_S = 30.0
+
+
+def test_api_away_for_long_from_several_at_once(undisturbed: Site) -> None:
+    """During `cancel`, `resume` and the CronJob's `submit`, none of which hears that its request
+    was carried out; and where one part of a backfill ends, while another is at work.
+    """
+    world = undisturbed.world
+    again, today = undisturbed.beside("again", **PATIENT), undisturbed.beside("today", **PATIENT)
+    cancelled_before(again)
+    end_of_a_part = world.hold(END_OF_A_PART)
+    parts = waiting(undisturbed.beside("parts", **PATIENT), *PARTS)
+    with world.held(worker_at_work(parts, 1)):
+        came(end_of_a_part, world)
+        run = waiting(undisturbed.beside("in-the-middle", **PATIENT))
+        world.wait_until(lambda: run.site.run_ids() and pod_of(run.site, "scheduler"), LIMIT_S)
+        holds = [world.hold(phase) for phase in (CANCELLING, RESUMING, DAILY)]
+        cancel, resume, submitter = cancelling(run.site), resuming(again), triggered(today)
+        for hold in holds:
+            came(hold, world)
+        world.cluster.server.go(Away.UNAVAILABLE)
+        time.sleep(INTO_THE_ABSENCE_S)
+    time.sleep(LONG_S - INTO_THE_ABSENCE_S)
+    world.cluster.server.come_back()
+
+    code, said = cancel.end(LIMIT_S)
+    assert (code, told(said)) == (0, 1), said
+    assert f"{run.site.run_id()} cancelled" in one_line(said)
+    code, said = run.end(LIMIT_S)
+    assert (code, told(said)) == (130, 1), said
+    row(f"API away for {LONG_S} s during cancel", code, False, left_of(run.site), "told once")
+    assert left_of(run.site) == []
+
+    code, said = resume.end(LIMIT_S)
+    assert told(said) == 1, said
+    finished_beside(f"API away for {LONG_S} s during resume", undisturbed, again, code, said)
+
+    world.wait_until(lambda: world.job(submitter)["status"].get("succeeded") == 1, LIMIT_S)
+    (pod,) = world.pods(f"job-name={submitter}")
+    said = world.pod_log(pod["metadata"]["name"])
+    assert told(said) == 1, said
+    ended = world.wait_until(today.ended, LIMIT_S)[0]
+    event = f"API away for {LONG_S} s during the CronJob's submit"
+    finished_beside(event, undisturbed, today, ended["exit"], said)
+
+    code, said = parts.end(LIMIT_S)
+    assert told(said) == 1, said
+    assert 1 <= one_line(said).count("does not answer the runner (") <= 2, said
+    event = f"API away for {LONG_S} s at the end of one part while another works"
+    finished_beside(event, undisturbed, parts.site, code, said)
+    assert only_secret(undisturbed) == []
+
+
+def cancelled_before(found: Site) -> None:
+    """Submit a run, and cancel it before it has done much."""
+    submitted = found.submit(timeout=LIMIT_S)
+    assert submitted.returncode == 0, submitted.stderr
+    cancelled = found.call("cancel", str(found.plan), "--yes", timeout=LIMIT_S)
+    assert cancelled.returncode == 0, cancelled.stdout + cancelled.stderr
+
+
+def came(hold: Hold, world: World) -> None:
+    """Wait until somebody is held."""
+    assert hold.came.wait(LIMIT_S), f"nobody came to {hold.phase}" + world.describe()
+
+
+def pod_of(found: Site, component: str, index: int = 0) -> str:
+    """Name of a partition's pod of a component; empty while there is none."""
+    run_id = found.run_id()
+    names = [str(pod["metadata"]["name"]) for pod in found.pods(component)]
+    mine = [name for name in names if name.startswith(f"{run_id}-{index}-")]
+    return next(iter(mine), "")
+
+
+def worker_at_work(run: Waiting, index: int) -> str:
+    """Name of the worker of a partition that has begun with its overpasses."""
+    found = run.site
+    world = found.world
+    runner = world.wait_until(lambda: found.run_ids() and pod_of(found, "runner", index), LIMIT_S)
+    world.wait_until(lambda: "overpasses to do" in world.pod_log(runner), LIMIT_S)
+    return pod_of(found, "worker", index)
+
+
+def triggered(found: Site) -> str:
+    """Let the CronJob's schedule come, for a plan; returns the name of the Job that submits it."""
+    world = found.world
+    world.add_secret(CREDENTIALS, found.s3.environment)  # with the endpoint, since it is not AWS
+    world.add_config("berthwatch", {"settings.yaml": yaml.safe_dump(found.settings)})
+    world.apply(*daily(found.plan.read_text(), file="plan.jsonl"))
+    world.trigger(NAME, "submits")
+    return "submits"
+
+
+def left_of(found: Site) -> list[str]:
+    """Objects of a site's run that are left, without a finished Job's Secret."""
+    return [name for name in only_secret(found) if found.run_id() in name]
+
+
+def finished_beside(event: str, undisturbed: Site, found: Site, code: int, said: str) -> None:
+    """As ``finished``, while other runs go on."""
+    assert code == 0, said + undisturbed.world.describe()
+    undisturbed.world.wait_until(lambda: left_of(found) == [], 90)
+    equal = found.published() == undisturbed.published()
+    row(event, code, equal, left_of(found), f"told {told(said)} times")
+    assert equal
+
+
 @pytest.mark.parametrize("how", [Away.SILENT, Away.REFUSED, Away.BUSY, Away.EXPIRED])
 def test_api_away_in_another_way(undisturbed: Site, how: Away) -> None:
     run = waiting(undisturbed.beside(f"how-{how.name.lower()}"))
@@ -176,9 +295,10 @@ def test_api_away_in_another_way(undisturbed: Site, how: Away) -> None:
         assert "Log in again as for kubectl" in said
 
 
-def test_api_away_at_the_end(undisturbed: Site) -> None:
+@pytest.mark.parametrize("seconds", [30, LONG_S])
+def test_api_away_at_the_end(undisturbed: Site, seconds: int) -> None:
     """From the moment at which the Job is complete, while the exit code is still to be read."""
-    run = waiting(undisturbed.beside("end"))
+    run = waiting(undisturbed.beside(f"end-{seconds}"))
     world = undisturbed.world
 
     def complete() -> bool:
@@ -189,9 +309,10 @@ def test_api_away_at_the_end(undisturbed: Site) -> None:
     world.wait_until(lambda: world.list("daskclusters"), 240)
     world.wait_until(complete, 400)
     with world.outage():
-        time.sleep(30)
+        time.sleep(seconds)
     code, said = run.end()
-    finished("API away for 30 s after the end", undisturbed, run.site, code, said)
+    finished(f"API away for {seconds} s after the end", undisturbed, run.site, code, said)
+    assert told(said) == 1, said
 
 
 def test_api_away_during_the_other_commands(undisturbed: Site) -> None:

@@ -6,21 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from jobs.storage import storage_at
-from tests.support.kubernetes.runs import (
-    CREDENTIALS,
-    IMAGE,
-    NAMESPACE,
-    ROOT,
-    Site,
-    seen_from_here,
-    site,
-)
+from tests.support.kubernetes.daily import NAME, daily
+from tests.support.kubernetes.runs import CREDENTIALS, Site, seen_from_here, site
 from tests.support.servers.files import file_server
 from tests.support.servers.s3 import BUCKET
 
@@ -32,19 +24,6 @@ ARCHIVE = f"s3://{BUCKET}/daily"
 def here(tmp_path: Path) -> Iterator[Site]:
     with site(tmp_path, days=(1,)) as made, seen_from_here(made.s3):
         yield made
-
-
-def daily(job: str) -> list[dict[str, Any]]:
-    """The CronJob and the ConfigMap with its job file; the image is the test's."""
-    text = (ROOT / "infra" / "kubernetes" / "base" / "daily.yaml").read_text()
-    cron = yaml.safe_load(text)
-    cron["metadata"]["namespace"] = NAMESPACE
-    (container,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    container["image"] = IMAGE
-    about = {"name": "berthwatch-jobs", "namespace": NAMESPACE}
-    files = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {}}
-    files["data"] = {"daily.yaml": job}
-    return [files, cron]
 
 
 def job_file(catalog: str, start: str) -> str:
@@ -70,7 +49,7 @@ def test_the_cron_job_submits_what_is_new(here: Site, tmp_path: Path) -> None:
         world.add_config("berthwatch", {"settings.yaml": yaml.safe_dump(here.settings)})
         world.apply(*daily(job_file(f"{files.url}/catalog.json", start)))
         for day in ("first", "second"):
-            world.trigger("berthwatch-daily", day)
+            world.trigger(NAME, day)
             world.wait_until(lambda name=day: world.job(name)["status"].get("succeeded") == 1, 120)
         storage = storage_at(ARCHIVE)
         names = world.wait_until(

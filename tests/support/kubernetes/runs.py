@@ -83,9 +83,13 @@ class Site:
 
     def run_id(self) -> str:
         """Id of the one run in the archive."""
-        names = self.storage.names(f"runs/{JOB}")
-        (found,) = {name.split("/")[2] for name in names if name.endswith("run.json")}
+        (found,) = self.run_ids()
         return found
+
+    def run_ids(self) -> set[str]:
+        """Ids of the runs in the archive."""
+        names = self.storage.names(f"runs/{JOB}")
+        return {name.split("/")[2] for name in names if name.endswith("run.json")}
 
     def ended(self) -> dict[int, dict[str, Any]]:
         """Records of the ends of partitions, by index."""

@@ -14,13 +14,15 @@ from tests.support.kubernetes.runs import NAMESPACE, Site, seen_from_here, site
 from tests.support.remote_worlds import COMMAND, environment
 
 INTO_THE_WORK_S = 2.0
+LIMIT_S = 1200.0
+"""For what may take long on a machine that is busy."""
 
 _STARTED: list[subprocess.Popen[str]] = []
 
 
 @dataclass
 class Waiting:
-    """``submit --wait`` of one site, in the background."""
+    """``submit --wait`` of one site, or another command on it, in the background."""
 
     site: Site
     process: subprocess.Popen[str]
@@ -63,6 +65,11 @@ def resuming(site: Site) -> Waiting:
     return _started(site, "resume", str(site.plan), "--settings", settings, "--wait")
 
 
+def cancelling(site: Site) -> Waiting:
+    """Cancel, and wait until all is gone."""
+    return _started(site, "cancel", str(site.plan), "--yes")
+
+
 def _started(site: Site, *arguments: str) -> Waiting:
     account = f"{NAMESPACE}/berthwatch-submitter"
     own = site.world.kubeconfig(account, issue=f"{len(_STARTED)}")
@@ -82,7 +89,7 @@ def _started(site: Site, *arguments: str) -> Waiting:
 def run_once(folder: Path, days: tuple[int, ...]) -> Iterator[Site]:
     """A site whose job was run once, undisturbed."""
     with site(folder, days, berths=False) as made, seen_from_here(made.s3):
-        done = made.submit("--wait")
+        done = made.submit("--wait", timeout=LIMIT_S)
         assert done.returncode == 0, done.stdout + done.stderr + made.world.describe()
         yield made
 
