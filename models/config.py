@@ -77,6 +77,20 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class ScoreError:
+    """Recall and false alarms of the reports with a score from this on, in the words of
+    ``DetectorError``.
+    """
+
+    from_score: float
+    recall: float
+    recall_sd: float
+    recall_slope: float
+    false_alarms: float
+    false_alarms_sd: float
+
+
+@dataclass(frozen=True)
 class DetectorError:
     """Recall and false alarms at one kind of place, fitted on held-out ports."""
 
@@ -99,6 +113,8 @@ class DetectorError:
     """Looks at ships from which the recall is estimated."""
     empty: float
     """Empty berths, or square kilometres, from which the false alarms are estimated."""
+    steps: tuple[ScoreError, ...] = ()
+    """By rising score, above that from which vessels are reported; empty where not measured."""
 
     @property
     def measured_at(self) -> str:

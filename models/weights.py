@@ -9,9 +9,9 @@ This module imports no torch, so that planning a run does not.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from models.config import PIXEL_M, Calibration, DetectorError, UNetConfig
+from models.config import PIXEL_M, Calibration, DetectorError, ScoreError, UNetConfig
 from models.network import BANDS
 
 CONTRACT = "berthwatch-ships-2"
@@ -86,12 +86,30 @@ def load_weights(path: str | Path | None = None) -> Weights:
     arrays, metadata = _read(path)
     _check(metadata, path)
     try:
-        return _weights(arrays, metadata)
+        return _with_packaged_steps(_weights(arrays, metadata), _digest(arrays, metadata))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"{path or default_path()}: its metadata are not what `berthwatch train` writes "
             f"({type(error).__name__}: {error}); train it again, or use another file"
         ) from error
+
+
+def _with_packaged_steps(weights: Weights, digest: str) -> Weights:
+    """The packaged weights with their errors by score, which were measured after they were made: in
+    the file they would change its digest, and with it every archive's.
+    """
+    found = json.loads(_packaged_steps())
+    if digest != found["weights"] or any(error.steps for error in weights.detector_errors):
+        return weights
+    errors = tuple(
+        replace(error, steps=_steps(found["steps"].get(error.place, [])))
+        for error in weights.detector_errors
+    )
+    return replace(weights, detector_errors=errors)
+
+
+def _packaged_steps() -> str:
+    return (resources.files("models") / "data" / "default.scores.json").read_text()
 
 
 def _weights(arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]) -> Weights:
@@ -102,9 +120,14 @@ def _weights(arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, s
         arrays=arrays,
         training=json.loads(metadata["training"]),
         detector_errors=tuple(
-            DetectorError(**error) for error in json.loads(metadata.get(_ERRORS, "[]"))
+            DetectorError(**{**error, "steps": _steps(error.get("steps", []))})
+            for error in json.loads(metadata.get(_ERRORS, "[]"))
         ),
     )
+
+
+def _steps(values: Iterable[dict[str, Any]]) -> tuple[ScoreError, ...]:
+    return tuple(ScoreError(**step) for step in values)
 
 
 def weights_digest(path: str | Path | None = None) -> str:
@@ -112,7 +135,10 @@ def weights_digest(path: str | Path | None = None) -> str:
 
     Independent of the order of tensors in the file. Raises WeightsError like load_weights.
     """
-    arrays, metadata = _read(path)
+    return _digest(*_read(path))
+
+
+def _digest(arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]) -> str:
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name]
@@ -126,7 +152,11 @@ def _calibration(values: dict[str, Any]) -> Calibration:
 
 
 def _metadata(weights: Weights) -> dict[str, str]:
-    errors = [asdict(error) for error in weights.detector_errors]
+    # a key that older files do not have is omitted where it would say nothing
+    errors = [
+        {name: value for name, value in asdict(error).items() if name != "steps" or value}
+        for error in weights.detector_errors
+    ]
     # omitted where there are none, so that older files keep their digest
     measured = {_ERRORS: json.dumps(errors)} if errors else {}
     return {

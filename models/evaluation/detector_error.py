@@ -1,12 +1,13 @@
 """Recall and false alarms of the detector at a new port, estimated from looks at labelled ports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import exp, hypot, log
 
 import numpy as np
 from scipy.special import expit
 
-from models.config import DetectorError
+from models.config import DetectorError, ScoreError
 from models.evaluation.hierarchical import (
     NewPort,
     Normal,
@@ -38,6 +39,10 @@ BETWEEN_BERTHS_SD = 1.7
 same structures. One date cannot show it: measured on the shore of English Bay on ten dates
 (tests/bench/bench_detector.py), where 2 of 39 stretches had 18 of the 39 reports."""
 
+STEPS = (0.5, 0.7)
+"""Scores from which errors are measured apart, where the scenes' reports have them: what a report
+that is so sure says of whether it is a ship."""
+
 _MOST_FALSE_ALARMS = 0.95
 
 
@@ -57,9 +62,7 @@ def detector_errors(looks: Sequence[Looks]) -> tuple[DetectorError, ...]:
 
 
 def _error(place: Place, ships: Sequence[ShipLook], empty: Sequence[EmptyLook]) -> DetectorError:
-    recall, alarms = _recall(ships), _false_alarms(place, empty)
-    if place is Place.BERTH:
-        alarms = _of_one_berth(alarms)
+    recall, alarms = _recall(ships), _of_place(place, empty)
     return DetectorError(
         place=place.value,
         recall=float(expit(recall.level.mean)),
@@ -70,7 +73,33 @@ def _error(place: Place, ships: Sequence[ShipLook], empty: Sequence[EmptyLook]) 
         ports=len({ship.group for ship in ships}),
         ships=len(ships),
         empty=float(sum(part.amount for part in empty)),
+        steps=tuple(_steps(place, ships, empty)),
     )
+
+
+def _steps(
+    place: Place, ships: Sequence[ShipLook], empty: Sequence[EmptyLook]
+) -> Iterator[ScoreError]:
+    """The errors from each of STEPS on; none where a report's score is not known."""
+    unknown = any(ship.seen and not ship.score for ship in ships)
+    if unknown or any(part.reported != len(part.scores) for part in empty):
+        return
+    for least in STEPS:
+        sure = [replace(ship, seen=ship.score >= least) for ship in ships]
+        alarms = _of_place(place, [_at_least(part, least) for part in empty])
+        recall = _recall(sure)
+        yield ScoreError(
+            from_score=least,
+            recall=float(expit(recall.level.mean)),
+            recall_sd=recall.level.sd,
+            recall_slope=recall.slope,
+            false_alarms=min(exp(alarms.mean), _MOST_FALSE_ALARMS),
+            false_alarms_sd=alarms.sd,
+        )
+
+
+def _at_least(part: EmptyLook, score: float) -> EmptyLook:
+    return replace(part, reported=sum(each >= score for each in part.scores))
 
 
 def _recall(ships: Sequence[ShipLook]) -> NewPort:
@@ -81,6 +110,12 @@ def _recall(ships: Sequence[ShipLook]) -> NewPort:
         offset=np.zeros(len(ships)),
     )
     return new_port(bernoulli, observations, RECALL_PRIOR, SLOPE_PRIOR)
+
+
+def _of_place(place: Place, empty: Sequence[EmptyLook]) -> Normal:
+    """The logarithm of false alarms at a single berth, or at a square kilometre."""
+    alarms = _false_alarms(place, empty)
+    return _of_one_berth(alarms) if place is Place.BERTH else alarms
 
 
 def _false_alarms(place: Place, empty: Sequence[EmptyLook]) -> Normal:

@@ -14,7 +14,7 @@ from skimage.filters import threshold_otsu
 
 from models.config import PIXEL_M
 from models.dataset import Box, LabelledScene, draw_labels
-from models.evaluation.metrics import MatchCriteria, detected
+from models.evaluation.metrics import MatchCriteria, detections_of
 from models.geometry import box_corners
 from models.inference import Detection
 from models.network import Image
@@ -68,6 +68,8 @@ class ShipLook:
     length_m: float
     seen: bool
     """A vessel was reported there."""
+    score: float = 0.0
+    """Of that report; 0 where there was none."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class EmptyLook:
     """Berths of BERTH_LENGTH_M, or square kilometres of open water."""
     reported: int
     """Vessels reported there: false alarms."""
+    scores: tuple[float, ...] = ()
+    """Of these; empty where they are not known."""
 
 
 @dataclass(frozen=True)
@@ -155,14 +159,15 @@ def _ship_looks(
     scene: LabelledScene, found: Sequence[Detection], match: MatchCriteria, shore_m: Image
 ) -> tuple[ShipLook, ...]:
     boxes = [box for box in scene.boxes if box.kind != "wrong"]
-    seen, crowded = detected(found, boxes), _crowded(boxes)
+    seen, crowded = detections_of(found, boxes), _crowded(boxes)
     looks = []
-    for box, is_seen, is_crowded in zip(boxes, seen, crowded, strict=True):
+    for box, report, is_crowded in zip(boxes, seen, crowded, strict=True):
         if not box.is_ship or box.length_m < match.least_length_m:
             continue
         place = _place(box, shore_m)
         if place is Place.ANCHORAGE or not is_crowded:
-            looks.append(ShipLook(scene.group, place, box.length_m, is_seen))
+            score = 0.0 if report is None else report.score
+            looks.append(ShipLook(scene.group, place, box.length_m, report is not None, score))
     return tuple(looks)
 
 
@@ -207,7 +212,7 @@ def _empty_berths(
     inland_m = distance_m(~ground)
     near = free & (shore_m <= STRIP_M + REACH_M) & (inland_m <= REACH_M + PIXEL_M)
     berths = length_m / (BERTH_LENGTH_M + 2 * REACH_M)
-    return EmptyLook(scene.group, Place.BERTH, berths, _centres_on(near, found))
+    return _empty_look(scene.group, Place.BERTH, berths, _scores_on(near, found))
 
 
 def _empty_water(
@@ -215,7 +220,11 @@ def _empty_water(
 ) -> EmptyLook:
     free = known & (_from_labels_m(scene, shore_m.shape) > _EMPTY_FROM_M) & (shore_m > OPEN_FROM_M)
     area_km2 = np.count_nonzero(free) * (PIXEL_M / 1000) ** 2
-    return EmptyLook(scene.group, Place.ANCHORAGE, area_km2, _centres_on(free, found))
+    return _empty_look(scene.group, Place.ANCHORAGE, area_km2, _scores_on(free, found))
+
+
+def _empty_look(group: str, place: Place, amount: float, scores: tuple[float, ...]) -> EmptyLook:
+    return EmptyLook(group, place, amount, len(scores), scores)
 
 
 def _from_labels_m(scene: LabelledScene, shape: tuple[int, ...]) -> Image:
@@ -225,10 +234,15 @@ def _from_labels_m(scene: LabelledScene, shape: tuple[int, ...]) -> Image:
     return distance_m((ships > 0) | (trusted == 0))
 
 
-def _centres_on(mask: Mask, found: Sequence[Detection]) -> int:
+def _scores_on(mask: Mask, found: Sequence[Detection]) -> tuple[float, ...]:
+    """Scores of the detections whose centres lie on the mask."""
     height, width = mask.shape
-    at = ((round(vessel.row), round(vessel.col)) for vessel in found)
-    return sum(bool(mask[row, col]) for row, col in at if 0 <= row < height and 0 <= col < width)
+    at = ((round(vessel.row), round(vessel.col), vessel.score) for vessel in found)
+    return tuple(
+        score
+        for row, col, score in at
+        if 0 <= row < height and 0 <= col < width and bool(mask[row, col])
+    )
 
 
 def distance_m(mask: Mask) -> Image:

@@ -137,15 +137,21 @@ def compare(
 
 
 def detected(found: Sequence[Detection], boxes: Sequence[Box]) -> list[bool]:
-    """For each labelled box, whether a vessel was detected there, of any size.
+    """For each labelled box, whether a vessel was detected there, as ``detections_of`` has it."""
+    return [one is not None for one in detections_of(found, boxes)]
+
+
+def detections_of(found: Sequence[Detection], boxes: Sequence[Box]) -> list[Detection | None]:
+    """For each labelled box the vessel that was detected there, of any size; None for none.
 
     The detection's centre must lie on the box or within 30 m of it. Detections are assigned one to
     one, to as many boxes as possible (small craft too) and then to the nearest.
     """
     real = np.array([box.kind != "wrong" for box in boxes], dtype=bool)
     nearness = 1 + 1 / (1 + _apart_m(found, boxes))
-    hit = {j for _, j in _match(np.where(_lies_on(found, boxes) & real, nearness, 0.0))}
-    return [j in hit for j in range(len(boxes))]
+    matched = _match(np.where(_lies_on(found, boxes) & real, nearness, 0.0))
+    of_box = {j: found[i] for i, j in matched}
+    return [of_box.get(j) for j in range(len(boxes))]
 
 
 def merge(comparisons: Iterable[Comparison]) -> Comparison:

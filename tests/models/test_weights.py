@@ -6,7 +6,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from models.config import Calibration, DetectorError, UNetConfig
+from models.config import Calibration, DetectorError, ScoreError, UNetConfig
 from models.network.unet import new_unet, unet_to_arrays
 from models.weights import (
     Weights,
@@ -52,6 +52,16 @@ def test_errors_travel_with_the_weights_and_older_files_have_none(tmp_path: Path
     assert "detector_errors" not in metadata_of(tmp_path / "older.safetensors")
     digests = [weights_digest(path) for path in sorted(tmp_path.iterdir())]
     assert len(set(digests)) == 2
+
+
+def test_errors_by_score_travel_too_and_add_nothing_where_there_are_none(tmp_path: Path) -> None:
+    step = ScoreError(0.5, 0.1, 0.8, 1.5, 0.01, 0.7)
+    error = DetectorError("berth", 0.2, 0.8, 1.2, 0.03, 0.6, 10, 180, 1193.5, (step,))
+    path = tmp_path / "scored.safetensors"
+    save_weights(replace(some_weights(), detector_errors=(error,)), path)
+    assert load_weights(path).detector_errors == (error,)
+    save_weights(replace(some_weights(), detector_errors=(replace(error, steps=()),)), path)
+    assert "steps" not in metadata_of(path)["detector_errors"]
 
 
 def test_the_digest_depends_on_tensors_and_metadata_only(tmp_path: Path) -> None:

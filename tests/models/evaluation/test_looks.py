@@ -1,11 +1,13 @@
 """Looks of a drawn port: berths and open water, ships detected and false alarms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.dataset.boxes import Box
 from models.dataset.scenes import LabelledScene
-from models.evaluation.detector_error import BETWEEN_BERTHS_SD, detector_errors
+from models.evaluation.detector_error import BETWEEN_BERTHS_SD, STEPS, detector_errors
 from models.evaluation.looks import (
     EmptyLook,
     Looks,
@@ -134,6 +136,25 @@ def test_errors_come_for_the_places_with_ships_and_count_what_they_rest_on() -> 
     assert 0 < error.false_alarms < 0.02
     assert error.false_alarms_sd > BETWEEN_BERTHS_SD
     assert detector_errors([]) == ()
+
+
+def test_errors_are_measured_from_higher_scores_on_too() -> None:
+    found = replace(detection(63, 60), score=0.6), replace(detection(63, 180), score=0.4)
+    one = looks(scene(ALONGSIDE), *found)
+    assert [ship.score for ship in one.ships] == [0.6]
+    assert one.empty[0].scores == (0.4,)
+    (error,) = detector_errors([one, one, one])
+    assert [step.from_score for step in error.steps] == list(STEPS)
+    half, most = error.steps
+    assert half.recall == pytest.approx(error.recall)
+    assert most.recall < 0.5 < half.recall
+    assert half.false_alarms == most.false_alarms < error.false_alarms
+
+
+def test_reports_without_a_score_give_no_errors_by_score() -> None:
+    ship = ShipLook("a", Place.BERTH, 150, True)
+    (error,) = detector_errors([Looks((ship,), (EmptyLook("a", Place.BERTH, 10, 0),))])
+    assert error.steps == ()
 
 
 def test_berths_differ_around_their_ports_mean() -> None:
