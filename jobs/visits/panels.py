@@ -14,7 +14,14 @@ from shapely.geometry.polygon import orient
 from jobs.domain import Berth, BerthKind, LookState, Period, geod
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import days_since
-from jobs.visits.occupancy.panel import Panel, PanelReview
+from jobs.visits.occupancy.panel import (
+    ACCEPTED,
+    REJECTED,
+    UNSAID,
+    Panel,
+    PanelReview,
+    Reports,
+)
 from jobs.visits.reviewed import HULL_SD_M, Verdict
 from jobs.visits.schema import PortTables
 
@@ -60,6 +67,7 @@ def panel_of(
         detectors=tuple(detector_at(berth, sensor, errors) for sensor in sensors),
         visit_ids=visit_ids,
         review=_review(tables, berth.id, looks),
+        reports=_reports(tables, berth.id, looks),
     )
 
 
@@ -81,6 +89,42 @@ def _with_hulls(best: pd.DataFrame) -> pd.DataFrame:
         length_m=best["review_length_m"].where(corrected, best["length_m"]),
         length_sd_m=best["length_sd_m"].where(~corrected, HULL_SD_M),
         truncated=best["truncated"] & ~corrected,
+    )
+
+
+def _network_reports(tables: PortTables, berth_id: str) -> pd.DataFrame:
+    """The vessels at a berth that the network reported, those rejected by reviewers too."""
+    here = pd.DataFrame(tables.vessels[tables.vessels["berth"] == berth_id])
+    # what the network reports as fixed is no report of a ship: its errors were measured without
+    here = here[here["counted"] | ~here["fixed"]]
+    return here[here["review"] != str(Verdict.DRAWN)]
+
+
+def _reports(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> Reports:
+    """The reports of these looks, the surest first."""
+    here = _network_reports(tables, berth_id)
+    row = here["overpass_id"].map(dict(zip(looks["overpass_id"], range(len(looks)), strict=True)))
+    here = here.assign(row=row)[row.notna()]
+    here = here.sort_values(["row", "score", "vessel_id"], ascending=[True, False, True])
+    rows, number = here["row"].to_numpy(np.intp), here.groupby("row").cumcount().to_numpy(np.intp)
+    shape = len(looks), int(number.max(initial=-1)) + 1
+    verdict = np.full(shape, UNSAID, np.int8)
+    review = here["review"].to_numpy(str)
+    verdict[rows[review == str(Verdict.SHIP)], number[review == str(Verdict.SHIP)]] = ACCEPTED
+    rejects = np.isin(review, [str(each) for each in Verdict if each.rejects])
+    verdict[rows[rejects], number[rejects]] = REJECTED
+    whole = here["truncated"].eq(False)
+
+    def placed(values: pd.Series) -> NDArray[np.float64]:
+        found = np.full(shape, np.nan)
+        found[rows, number] = values.to_numpy(np.float64)
+        return found
+
+    return Reports(
+        score=placed(here["score"]),
+        verdict=verdict,
+        length_m=placed(here["length_m"].where(whole)),
+        length_sd_m=placed(here["length_sd_m"].where(whole)),
     )
 
 

@@ -166,6 +166,8 @@ def as_points(point: Point) -> Points:
         mix=np.full((1, classes), 1 / classes),
         recall=np.full((1, 1, classes), point.recall),
         false_alarm=np.full((1, 1), point.false_alarms),
+        ships_least=np.array([1.0, 0.0])[None, None, :, None] * np.ones(classes),
+        false_least=np.array([[[1.0, 0.0]]]),
     )
 
 

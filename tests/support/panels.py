@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import nbinom
 
 from jobs.visits.occupancy.berth import BerthPosterior, sample_berth
 from jobs.visits.occupancy.detector import Detector
-from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
 from jobs.visits.occupancy.prior import BerthPrior
 from jobs.visits.occupancy.queue_model import QueuePosterior, QueuePrior, sample_queue
+from jobs.visits.occupancy.reports import FALSE_SHAPE
 
 ORIGIN = datetime(2024, 3, 1, tzinfo=UTC)
 GOOD = Detector("good", 0.9, 0.3, 0.0, 0.01, 0.3)
@@ -50,6 +53,24 @@ def make_panel(
         detectors=detectors,
         visit_ids=tuple(f"visit-{n}" for n in range(int(seen.sum()))),
     )
+
+
+NO_SCORES = (np.array([[[1.0, 0.0]]]), np.array([[[1.0, 0.0]]]))
+"""Least shares of ships and false alarms of one point and detector, whose scores say nothing."""
+
+
+def scored(panel: Panel, score: Sequence[Sequence[float]]) -> Panel:
+    """The panel with the scores of the reports of each look, the surest first."""
+    most = max(len(each) for each in score)
+    padded = np.array([[*each, *[np.nan] * (most - len(each))] for each in score])
+    unknown = np.full(padded.shape, np.nan)
+    unsaid = np.full(padded.shape, UNSAID, np.int8)
+    return replace(panel, reports=Reports(padded, unsaid, unknown, unknown))
+
+
+def false_chance(number: int, mean: float) -> float:
+    """Probability of so many false alarms at a place for several ships."""
+    return float(nbinom.pmf(number, FALSE_SHAPE, FALSE_SHAPE / (FALSE_SHAPE + mean)))
 
 
 def simulated_berth(

@@ -14,6 +14,7 @@ from jobs.visits.cargo import Cargo, CargoEntry
 from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.estimate_rows import sources_of
 from jobs.visits.occupancy.detector import ANCHORAGE, BERTH, UNKNOWN
+from jobs.visits.occupancy.panel import REJECTED, UNSAID
 from jobs.visits.panels import area_km2, detector_at, panel_of
 from jobs.visits.schema import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
 from jobs.visits.tables import port_tables
@@ -47,6 +48,7 @@ class Error:
     ships: int = 100
     sensor: str = ""
     measured_at: str = "ports the network had not seen"
+    steps: tuple[()] = ()
 
 
 ERRORS = (Error(BERTH), Error(ANCHORAGE, recall=0.9))
@@ -91,6 +93,26 @@ def test_of_two_vessels_at_a_berth_the_likelier_is_measured():
     assert panel.length_m.tolist() == [88.0]
 
 
+def test_reports_keep_their_scores_and_what_reviewers_said_of_them():
+    port = make_port(berths=(make_berth(),))
+    sure, doubtful = make_vessel(score=0.95), make_vessel(y=TOP - 1130, score=0.4)
+    fixed = replace(make_vessel(y=TOP - 1115, score=0.8), fixed=True)
+    both = make_record(vessels=(doubtful, sure, fixed))
+    alone = make_record(hours=72.0, vessels=(doubtful,))
+    tables = port_tables(port, [both, alone])
+    reports = panel_of(tables, port.berths[0], PERIOD, ()).reports
+    assert reports is not None
+    assert reports.score[:, 0].tolist() == [0.95, 0.4]
+    assert reports.score[0, 1] == 0.4
+    assert np.isnan(reports.score[1, 1])
+    assert (reports.verdict == UNSAID).all()
+    said = tables.vessels.assign(review=np.where(tables.vessels["score"] > 0.9, "not_ship", ""))
+    said["counted"] = ~said["fixed"] & (said["review"] == "")
+    reports = panel_of(replace(tables, vessels=said), port.berths[0], PERIOD, ()).reports
+    assert reports is not None
+    assert reports.verdict.tolist() == [[REJECTED, UNSAID], [UNSAID, UNSAID]]
+
+
 def test_the_length_of_a_ship_cut_off_is_not_known():
     port = make_port(berths=(make_berth(),))
     cut = make_vessel(length_m=50.0, truncated=True)
@@ -120,8 +142,8 @@ def test_each_sensor_has_the_errors_of_its_own_detector(tables):
     assert detector_at(oil, "sentinel-1-rtc", ERRORS).source == UNKNOWN[BERTH].source
     both = sources_of((by_radar, optical), 1)
     assert both == (
-        "of sentinel-2-l2a: 100 ships at 10 ports the network had not seen; "
-        "of sentinel-1-rtc: 100 ships at 10 simulated harbours"
+        "of sentinel-2-l2a: 100 ships at 10 ports the network had not seen, every score alike; "
+        "of sentinel-1-rtc: 100 ships at 10 simulated harbours, every score alike"
     )
     assert sources_of((optical, optical), 0) == optical.source
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.visits.occupancy.reports import FALSE_SHAPE
+
 Floats = NDArray[np.float64]
 
 IMPROBABLE = 0.005
@@ -33,8 +35,10 @@ def agreement_of_numbers(
     is reported, and the expected false alarms.
     """
     expected = present * found + false
-    variance = np.maximum(present * found * (1 - found) + false, LEAST_VARIANCE)
-    drawn = rng.binomial(present, found) + rng.poisson(false)
+    of_false = false + false**2 / FALSE_SHAPE
+    variance = np.maximum(present * found * (1 - found) + of_false, LEAST_VARIANCE)
+    drawn = rng.binomial(present, found)
+    drawn += rng.negative_binomial(FALSE_SHAPE, FALSE_SHAPE / (FALSE_SHAPE + false))
     return _share(vessels, drawn, expected, variance)
 
 

@@ -31,6 +31,7 @@ from jobs.visits.occupancy.rate_levels import (
     moved_from_first,
     with_borders,
 )
+from jobs.visits.occupancy.scores import score_names
 
 NO_DETECTOR = Detector("none", 0.5, 0.0, 0.0, 0.01, 0.0)
 """Placeholder of a panel without looks; its figures have no effect."""
@@ -81,7 +82,8 @@ class BerthFit:
         sensors = [detector.sensor for detector in self.detectors]
         recall = [f"recall {sensor} at quays" for sensor in sensors]
         false = [f"false_alarms {sensor} at quays" for sensor in sensors]
-        names = ("rate", "dwell", "length", "sd_of_length", *recall, *false)
+        scores = score_names(self.detectors, "at quays")
+        names = ("rate", "dwell", "length", "sd_of_length", *recall, *false, *scores)
         changes = NAMES[: self.sampled.normal.shape[1] - len(names)]
         return Member(replace(self.sampled, normal=self.normal), (*names, *changes))
 
@@ -176,7 +178,7 @@ def sample_berth(
         levels = _levels(prior, normal, kind, points)
         return likelier + at_points(looks, month, levels, points)
 
-    dimensions = prior.dimensions(len(detectors)) + (DIMENSIONS if kinds > 1 else 0)
+    dimensions = prior.dimensions(detectors) + (DIMENSIONS if kinds > 1 else 0)
     sampled = sample_posterior(
         log_likelihood,
         dimensions,

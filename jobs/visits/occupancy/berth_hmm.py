@@ -20,6 +20,7 @@ import math
 import numpy as np
 
 from jobs.visits.compiled import njit
+from jobs.visits.occupancy.reports import errors_at
 
 NOTHING, VESSEL, NO_LOOK, REJECTED, DRAWN, REPLACED = 0, 1, 2, 3, 4, 5
 """Kind of a look. NO_LOOK marks the two ends of the period. The last three are made by reviewers:
@@ -151,14 +152,33 @@ def stationary(empties, ships, rates, start, dwell, mix):
 
 
 @njit(cache=True)
-def look_likelihood(look, kind, clear, fits, false_fit, said, recall, false_alarm, emission):
+def score_range(score, classes):
+    """The first class of a report with that class of score, and the one after the last."""
+    return (score, score + 1) if score >= 0 else (0, classes - 1)
+
+
+@njit(cache=True)
+def false_report(false_alarms, least, first, after):
+    """Probability that the surest false alarm is of these classes of score; and that none is surer.
+
+    least: (class + 1,), share of the false alarms of each class or a higher one.
+    """
+    none_surer = math.exp(-false_alarms * least[after])
+    return none_surer - math.exp(-false_alarms * least[first]), none_surer
+
+
+@njit(cache=True)
+def look_likelihood(look, kind, clear, fits, false_fit, said, score, errors, emission):
     """Emission probability of a look at an empty berth; fills ``emission`` (class,) for ships.
 
-    It is the probability of the network's report, times that of what reviewers said of it.
+    It is the probability of the network's report, the surest of them with its score, times that of
+    what reviewers said of it. errors: recall (class,), false alarms, and the least shares by class
+    of score of ships (score class + 1, class) and of false alarms (score class + 1,).
     """
     if kind[look] == NO_LOOK:
         emission[:] = 1.0
         return 1.0
+    recall, false_alarm, ships_least, false_least = errors
     none = math.exp(-false_alarm * clear[look])
     drawn = kind[look] in (DRAWN, REPLACED)
     if kind[look] in (NOTHING, DRAWN):
@@ -167,12 +187,16 @@ def look_likelihood(look, kind, clear, fits, false_fit, said, recall, false_alar
             if drawn:
                 emission[c] *= fits[look, c]
         return none * said[look, EMPTY] * false_fit[look]
-    at_empty = (1.0 - none) * false_fit[look]
+    first, after = score_range(score[look], len(false_least))
+    false, none_surer = false_report(false_alarm * clear[look], false_least, first, after)
+    at_empty = false * false_fit[look]
     for c in range(len(emission)):
         found = recall[c] * clear[look]
-        missed = (1.0 - none) * fits[look, c] if drawn else at_empty
+        as_sure = found * (ships_least[first, c] - ships_least[after, c]) * none_surer
+        less_sure = 1.0 - found * ships_least[first, c]
+        other = false * fits[look, c] if drawn else at_empty
         emission[c] = (
-            found * fits[look, c] * said[look, REAL] + (1.0 - found) * missed * said[look, OTHER]
+            as_sure * fits[look, c] * said[look, REAL] + less_sure * other * said[look, OTHER]
         )
     return at_empty * said[look, EMPTY]
 
@@ -206,8 +230,8 @@ def forward_filter(looks, month, errors, traffic, dwell, mix, empties, ships):
     (level,); and the chance that it is where ``month`` (look,) changes, between two rows at the
     same time.
     """
-    time, detector, kind, clear, fits, false_fit, said = looks
-    recall, false_alarm = errors
+    time, detector, kind, clear, fits, false_fit, said, score = looks
+    recall, false_alarm, ships_least, false_least = errors
     rates, start, share, change = traffic
     rows, k, levels, classes = ships.shape
     emission = np.empty(classes)
@@ -222,8 +246,9 @@ def forward_filter(looks, month, errors, traffic, dwell, mix, empties, ships):
             step(empty, current, rates, k / dwell, time[i] - time[i - 1], mix, scratch)
         if kind[i] != NO_LOOK:
             d = detector[i]
+            of_look = (recall[d], false_alarm[d], ships_least[d], false_least[d])
             at_empty = look_likelihood(
-                i, kind, clear, fits, false_fit, said, recall[d], false_alarm[d], emission
+                i, kind, clear, fits, false_fit, said, score, of_look, emission
             )
             chance = update(empty, current, at_empty, emission)
             total += math.log(chance) if chance > 0.0 else -math.inf
@@ -241,14 +266,15 @@ def traffic_of(point, rate, levels):
 
 
 @njit(cache=True, nogil=True)
-def log_likelihoods(looks, month, levels, rate, dwell, stages, mix, recall, false_alarm):
+def log_likelihoods(looks, month, levels, rate, dwell, stages, mix, errors):
     """Log likelihood of all looks for each parameter point; (point,).
 
     looks: the arrays time, detector, kind, clear (look,), fits (look, class) and false_fit (look,):
-    density of the measured length for a ship of the class, and for a false alarm; and ``said``
-    (look, 3), 1 where no reviewer spoke. month: (look,), see ``forward_filter``. Points: levels
-    as in ``rate_levels``; rate, dwell, stages (point,), mix (point, class), recall (point,
-    detector, class), false_alarm (point, detector).
+    density of the measured length for a ship of the class, and for a false alarm; ``said``
+    (look, 3), 1 where no reviewer spoke; and the class of the report's score (look,), below 0 where
+    it is not known. month: (look,), see ``forward_filter``. Points: levels as in ``rate_levels``;
+    rate, dwell, stages (point,), mix (point, class); errors: recall (point, detector, class), false
+    alarms (point, detector), and the least shares of both as in ``Points``.
     """
     points, classes = mix.shape
     found = np.empty(points)
@@ -256,8 +282,9 @@ def log_likelihoods(looks, month, levels, rate, dwell, stages, mix, recall, fals
         traffic = traffic_of(p, rate, levels)
         empties = np.empty((1, levels[0][p]))
         ships = np.empty((1, stages[p], levels[0][p], classes))
-        errors = (recall[p], false_alarm[p])
-        found[p] = forward_filter(looks, month, errors, traffic, dwell[p], mix[p], empties, ships)
+        found[p] = forward_filter(
+            looks, month, errors_at(errors, p), traffic, dwell[p], mix[p], empties, ships
+        )
     return found
 
 
@@ -430,18 +457,22 @@ def following(state, k):
 
 
 @njit(cache=True)
-def true_sighting(look, looks, recall, false_alarm, class_, rng):
+def true_sighting(look, looks, errors, class_, rng):
     """Whether the vessel seen at an occupied berth was the ship itself; one draw.
 
     A hand-drawn ship at an occupied berth is.
     """
-    kind, clear, fits, false_fit, said = looks[2], looks[3], looks[4], looks[5], looks[6]
+    _, detector, kind, clear, fits, false_fit, said, score = looks
     if kind[look] != VESSEL:
         return True
-    found = recall[class_] * clear[look]
-    real = found * fits[look, class_] * said[look, REAL]
-    none = math.exp(-false_alarm * clear[look])
-    false = (1.0 - found) * (1.0 - none) * false_fit[look] * said[look, OTHER]
+    d = detector[look]
+    found, least, false_least = errors[0][d, class_] * clear[look], errors[2][d], errors[3][d]
+    first, after = score_range(score[look], len(false_least))
+    alarm, none_surer = false_report(errors[1][d] * clear[look], false_least, first, after)
+    as_sure = found * (least[first, class_] - least[after, class_]) * none_surer
+    real = as_sure * fits[look, class_] * said[look, REAL]
+    less_sure = 1.0 - found * least[first, class_]
+    false = less_sure * alarm * false_fit[look] * said[look, OTHER]
     return rng.random() * (real + false) < real
 
 
@@ -450,7 +481,7 @@ def stays(looks, month, errors, traffic, dwell, mix, empties, ships, rng):
     """The stays of one history: (stay, 4) arrival, departure, class and first true sighting or
     -1; and the level at every look.
     """
-    time, detector, kind = looks[0], looks[1], looks[2]
+    time, kind = looks[0], looks[2]
     k = ships.shape[1]
     move = k / dwell
     stage, class_, level, emptied = sample_states(
@@ -484,10 +515,9 @@ def stays(looks, month, errors, traffic, dwell, mix, empties, ships, rng):
                 n += 1
             if present:
                 ship[2] = class_[i]
-        if present and ship[3] < 0 and kind[i] in (VESSEL, DRAWN, REPLACED):
-            recall, false_alarm = errors[0][detector[i]], errors[1][detector[i]]
-            if true_sighting(i, looks, recall, false_alarm, class_[i], rng):
-                ship[3] = i
+        sighted = present and ship[3] < 0 and kind[i] in (VESSEL, DRAWN, REPLACED)
+        if sighted and true_sighting(i, looks, errors, class_[i], rng):
+            ship[3] = i
     if present:
         ship[1] = time[-1] + rng.standard_gamma(float(k - stage[-1])) / move
         rows = with_room(rows, n)
@@ -507,7 +537,7 @@ def with_room(rows, n):
 
 
 @njit(cache=True, nogil=True)
-def histories(looks, month, levels, rate, dwell, stages, mix, recall, false_alarm, times, rng):
+def histories(looks, month, levels, rate, dwell, stages, mix, errors, times, rng):
     """Histories of each parameter point: (stay, 5) history, arrival, departure, class, sighting;
     and (history, month), the factor of the rate.
 
@@ -525,11 +555,11 @@ def histories(looks, month, levels, rate, dwell, stages, mix, recall, false_alar
         traffic = traffic_of(p, rate, levels)
         empties = np.empty((number, levels[0][p]))
         ships = np.empty((number, stages[p], levels[0][p], classes))
-        errors = (recall[p], false_alarm[p])
-        forward_filter(looks, month, errors, traffic, dwell[p], mix[p], empties, ships)
+        of_point = errors_at(errors, p)
+        forward_filter(looks, month, of_point, traffic, dwell[p], mix[p], empties, ships)
         for _ in range(times[p]):
             found, level = stays(
-                looks, month, errors, traffic, dwell[p], mix[p], empties, ships, rng
+                looks, month, of_point, traffic, dwell[p], mix[p], empties, ships, rng
             )
             for stay in found:
                 rows = with_room(rows, n)

@@ -25,6 +25,7 @@ from jobs.visits.occupancy.berth_hmm import (
 )
 from jobs.visits.occupancy.bridges import stays
 from jobs.visits.occupancy.jumps import jump, jump_chances
+from jobs.visits.occupancy.reports import errors_at, of_reports, one_ship_more, with_false_alarms
 
 
 @njit(cache=True)
@@ -82,27 +83,28 @@ def renew_levels(mass, share, change):
 
 
 @njit(cache=True)
-def count_likelihood(vessels, chance, false_alarms, emission):
-    """Probability of the number of reported vessels by number of ships; fills emission (ship,)."""
-    reported = np.empty(vessels + 1)
-    reported[0] = math.exp(-false_alarms)
-    for v in range(1, vessels + 1):
-        reported[v] = reported[v - 1] * false_alarms / v
-    emission[0] = reported[vessels]
+def count_likelihood(chance, false_alarms, of_true, emission):
+    """Probability of the reports of a look by number of ships; fills emission (ship,).
+
+    of_true: (report + 1,), of their marks by how many of them are ships, as of ``of_reports``.
+    """
+    reported = of_true.copy()
+    with_false_alarms(reported, false_alarms)
+    emission[0] = reported[0]
     for s in range(1, len(emission)):
-        for v in range(vessels, 0, -1):
-            reported[v] = chance * reported[v - 1] + (1 - chance) * reported[v]
-        reported[0] *= 1 - chance
-        emission[s] = reported[vessels]
+        one_ship_more(reported, chance)
+        emission[s] = reported[0]
 
 
 @njit(cache=True)
-def reviewed_likelihood(vessels, chance, false_alarms, of_reports, of_missed, emission):
-    """As ``count_likelihood``, times the probability of what reviewers said of the reports.
+def reviewed_likelihood(chance, false_alarms, of_true, of_missed, emission):
+    """As ``count_likelihood``, times the probability of what reviewers said of the ships missed.
 
-    of_reports: by number of reports that are ships; of_missed: by number of ships not reported,
-    whose last entry is that of all greater numbers.
+    of_missed: by number of ships not reported, whose last entry is that of all greater numbers.
     """
+    reported = of_true.copy()
+    with_false_alarms(reported, false_alarms)
+    vessels = len(of_true) - 1
     for s in range(len(emission)):
         total = 0.0
         found = (1 - chance) ** s  # that none of s ships is reported
@@ -112,22 +114,20 @@ def reviewed_likelihood(vessels, chance, false_alarms, of_reports, of_missed, em
                     found = 1.0 if t == s else 0.0
                 else:
                     found *= chance / (1 - chance) * (s - t + 1) / t
-            false = math.exp(-false_alarms)
-            for v in range(1, vessels - t + 1):
-                false *= false_alarms / v
             missed = of_missed[min(s - t, len(of_missed) - 1)]
-            total += found * false * of_reports[t] * missed
+            total += found * reported[t] * missed
         emission[s] = total
 
 
 @njit(cache=True)
-def forward_filter(looks, month, traffic, leave, recall, false_alarm, masses):
+def forward_filter(looks, month, traffic, leave, errors, masses):
     """Forward filter: fills masses (look, ship, level), or keeps the last look's only, where it has
     one row; returns the log likelihood of all looks.
 
-    month and traffic as for the forward filter of ``berth_hmm``.
+    month and traffic as for the forward filter of ``berth_hmm``; errors those of a point.
     """
-    time, detector, kind, clear, vessels, reviewed, of_reports, of_missed = looks
+    time, detector, kind, clear, vessels, reviewed, marks, of_missed = looks
+    recall, false_alarm, ships_least, false_least = errors
     rates, start, share, change = traffic
     rows, states, levels = masses.shape
     mass, emission = np.empty((states, levels)), np.empty(states)
@@ -142,12 +142,11 @@ def forward_filter(looks, month, traffic, leave, recall, false_alarm, masses):
         if kind[i] != NO_LOOK:
             d = detector[i]
             chance, false = recall[d] * clear[i], false_alarm[d] * clear[i]
+            of_true = of_reports(marks[i], vessels[i], ships_least[d], false_least[d])
             if reviewed[i]:
-                reviewed_likelihood(
-                    vessels[i], chance, false, of_reports[i], of_missed[i], emission
-                )
+                reviewed_likelihood(chance, false, of_true, of_missed[i], emission)
             else:
-                count_likelihood(vessels[i], chance, false, emission)
+                count_likelihood(chance, false, of_true, emission)
             likelihood = 0.0
             for s in range(states):
                 for v in range(levels):
@@ -162,20 +161,19 @@ def forward_filter(looks, month, traffic, leave, recall, false_alarm, masses):
 
 
 @njit(cache=True, nogil=True)
-def log_likelihoods(looks, month, most, levels, rate, dwell, recall, false_alarm):
+def log_likelihoods(looks, month, most, levels, rate, dwell, errors):
     """Log likelihood of all looks for each parameter point; (point,).
 
-    looks: time, detector, kind, clear, vessels, reviewed (look,), and what reviewers said, as
-    ``reviews_of`` gives it. Points: levels as in ``rate_levels``; rate and dwell
-    (point,), recall and false_alarm (point, detector).
+    looks: time, detector, kind, clear, vessels, reviewed (look,), the marks of the reports (look,
+    report, 3) as of ``reports``, and what reviewers said of missed ships, as ``missed_of`` gives
+    it. Points: levels as in ``rate_levels``; rate and dwell (point,). errors: recall and false
+    alarms (point, detector), and the least shares of both (point, detector, class + 1).
     """
     found = np.empty(len(rate))
     for p in range(len(rate)):
         traffic = traffic_of(p, rate, levels)
         masses = np.empty((1, most + 1, len(traffic[0])))
-        found[p] = forward_filter(
-            looks, month, traffic, 1 / dwell[p], recall[p], false_alarm[p], masses
-        )
+        found[p] = forward_filter(looks, month, traffic, 1 / dwell[p], errors_at(errors, p), masses)
     return found
 
 
@@ -204,7 +202,7 @@ def sample_numbers(time, month, masses, traffic, leave, rng):
 
 
 @njit(cache=True, nogil=True)
-def histories(looks, month, most, levels, rate, dwell, recall, false_alarm, times, rng):
+def histories(looks, month, most, levels, rate, dwell, errors, times, rng):
     """Histories of each parameter point: (stay, 3) history, arrival, departure; and (history,
     month), the factor of the rate.
 
@@ -218,7 +216,7 @@ def histories(looks, month, most, levels, rate, dwell, recall, false_alarm, time
     for p in range(len(rate)):
         traffic = traffic_of(p, rate, levels)
         masses = np.empty((len(time), most + 1, len(traffic[0])))
-        forward_filter(looks, month, traffic, 1 / dwell[p], recall[p], false_alarm[p], masses)
+        forward_filter(looks, month, traffic, 1 / dwell[p], errors_at(errors, p), masses)
         for _ in range(times[p]):
             ships, level = sample_numbers(time, month, masses, traffic, 1 / dwell[p], rng)
             for stay in stays(time, ships, traffic[0][level], most, True, dwell[p], rng):

@@ -6,7 +6,7 @@ looks narrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +19,18 @@ from jobs.errors import InputError
 
 REFERENCE_LENGTH_M = 100.0
 """Length of the ship that ``recall`` is for."""
+
+
+@dataclass(frozen=True)
+class ScoreStep:
+    """The errors of the reports with a score from this on, in the words of ``Detector``."""
+
+    from_score: float
+    recall: float
+    recall_sd: float
+    recall_slope: float
+    false_share: float
+    """Of all false alarms, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +52,28 @@ class Detector:
     """Standard deviation of its logarithm from place to place."""
     source: str = ""
     """Source of the figures, as text for the report."""
+    steps: tuple[ScoreStep, ...] = ()
+    """By rising score; empty where scores say nothing."""
+
+    @property
+    def thresholds(self) -> tuple[Detector | ScoreStep, ...]:
+        """Of all reports, and of those from each step on."""
+        return (self, *self.steps)
 
     def recall_logit(self, length_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logit of the chance to find ships of these lengths in a clear look."""
-        longer = np.log(np.asarray(length_m) / REFERENCE_LENGTH_M)
-        found: NDArray[np.float64] = logit(self.recall) + self.recall_slope * longer
-        return found
+        return recall_logit(self, length_m)
+
+
+def recall_logit(
+    errors: Detector | ScoreStep, length_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Logit of the chance to report ships of these lengths in a clear look, with any score or from
+    a step on.
+    """
+    longer = np.log(np.asarray(length_m) / REFERENCE_LENGTH_M)
+    found: NDArray[np.float64] = logit(errors.recall) + errors.recall_slope * longer
+    return found
 
 
 BERTH, ANCHORAGE = "berth", "anchorage"
@@ -57,6 +85,21 @@ UNKNOWN = {
 }
 """Of a network without an evaluation: nine of ten places have a recall of .08 to .92 at 100 m,
 and .0004 to .3 false alarms per look at an empty berth. Wide, so that the looks decide."""
+
+
+class MeasuredStep(Protocol):
+    """Errors of the reports with a score from this on."""
+
+    @property
+    def from_score(self) -> float: ...
+    @property
+    def recall(self) -> float: ...
+    @property
+    def recall_sd(self) -> float: ...
+    @property
+    def recall_slope(self) -> float: ...
+    @property
+    def false_alarms(self) -> float: ...
 
 
 class MeasuredError(Protocol):
@@ -85,6 +128,8 @@ class MeasuredError(Protocol):
     def ports(self) -> int: ...
     @property
     def ships(self) -> int: ...
+    @property
+    def steps(self) -> Sequence[MeasuredStep]: ...
 
 
 def place_of(kind: BerthKind) -> str:
@@ -110,9 +155,27 @@ def detectors_for(errors: Iterable[MeasuredError], sensor: str, place: str) -> D
                 recall_slope=error.recall_slope,
                 false_alarms=error.false_alarms,
                 false_alarms_sd=error.false_alarms_sd,
-                source=f"{error.ships} ships at {error.ports} {error.measured_at}",
+                source=f"{error.ships} ships at {error.ports} {error.measured_at}, {_told(error)}",
+                steps=tuple(_step(step, error.false_alarms) for step in error.steps),
             )
     return replace(UNKNOWN[place], sensor=sensor)
+
+
+def _told(error: MeasuredError) -> str:
+    """Whether the score of a report counts, as text for the report."""
+    if not error.steps:
+        return "every score alike"
+    return "scores from " + ", ".join(f"{step.from_score:.1g}" for step in error.steps) + " apart"
+
+
+def _step(step: MeasuredStep, all_false_alarms: float) -> ScoreStep:
+    return ScoreStep(
+        from_score=step.from_score,
+        recall=step.recall,
+        recall_sd=step.recall_sd,
+        recall_slope=step.recall_slope,
+        false_share=step.false_alarms / all_false_alarms,
+    )
 
 
 def _is_of(error: MeasuredError, sensor: str) -> bool:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy.stats import lognorm, t
 
 from jobs.visits.occupancy import berth_hmm
-from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.panel import ACCEPTED, Panel
 from jobs.visits.occupancy.prior import LENGTH_STEP, Points, length_classes
 from jobs.visits.occupancy.rate_levels import Levels, one_rate
+from jobs.visits.occupancy.scores import UNKNOWN_SCORE, score_classes
 
 Looks: TypeAlias = tuple[NDArray[np.generic], ...]
-"""time, detector, kind, clear, fits, false_fit, said, the arguments of ``berth_hmm``."""
+"""time, detector, kind, clear, fits, false_fit, said, score, the arguments of ``berth_hmm``."""
 
 FREEDOM = 5.0
 """Degrees of freedom of measured lengths, with heavier tails than normal: wakes, tugs alongside,
@@ -34,7 +35,17 @@ def looks_of(panel: Panel) -> Looks:
     fits[1:-1], false_fit[1:-1] = length_fits(panel.length_m, panel.length_sd_m)
     whole = np.ones((number, 3))
     whole[1:-1] = said
-    return (time, _padded(panel.detector), kind, _padded(panel.clear), fits, false_fit, whole)
+    score = _padded(scores_of(panel))
+    return (
+        time,
+        _padded(panel.detector),
+        kind,
+        _padded(panel.clear),
+        fits,
+        false_fit,
+        whole,
+        score,
+    )
 
 
 def kinds_of(panel: Panel) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
@@ -61,6 +72,17 @@ def kinds_of(panel: Panel) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     empty = review.whole & (panel.vessels == 0)
     said[empty] *= (1, missed, 1 - invented)
     return kind, said
+
+
+def scores_of(panel: Panel) -> NDArray[np.int64]:
+    """The class of the surest report of each look, of those that a reviewer accepted if there are
+    any; (look,), UNKNOWN_SCORE where it is not known or there is none.
+    """
+    classes = score_classes(panel)
+    if panel.reports is None or not classes.shape[1]:
+        return np.full(len(panel), UNKNOWN_SCORE, np.int64)
+    first = np.argmax(panel.reports.verdict == ACCEPTED, axis=1)  # 0 where none is
+    return np.asarray(classes[np.arange(len(panel)), first])
 
 
 def length_fits(

@@ -29,11 +29,16 @@ from jobs.visits.occupancy.berth_hmm import (
 )
 from jobs.visits.occupancy.birth_death import renew_levels, reviewed_likelihood
 from jobs.visits.occupancy.bridges import stays
+from jobs.visits.occupancy.reports import errors_at, of_reports, one_ship_more, with_false_alarms
 
 NEGLIGIBLE = 1e-20
 """Share of the probability that adds nothing, at the upper end of a distribution."""
 SMALLEST = 1e-250
 """Below it, products of probabilities may underflow."""
+AFRESH = 8
+"""A binomial distribution with one place fewer follows from the one before, so many times: the next
+one would underflow where the first did.
+"""
 
 
 @njit(cache=True)
@@ -109,6 +114,23 @@ def thin(known, stay):
 
 
 @njit(cache=True)
+def beside_known(known, places, share):
+    """The distribution of known ships (ship,) and of others at the places beside them, of as many
+    places in all as there may be known ships.
+    """
+    size = len(known)
+    found = np.zeros(size)
+    found[0] = known[0]
+    for j in range(1, size):
+        if j <= places:  # Horner: one place more for every fewer known ship
+            for n in range(j, 0, -1):
+                found[n] = found[n] * (1.0 - share) + found[n - 1] * share
+            found[0] *= 1.0 - share
+        found[j] += known[j]
+    return found
+
+
+@njit(cache=True)
 def as_known(known, shares, base, places):
     """The same distributions (level, ship) with ``base`` for the share of the others, which is less
     than theirs; a level whose share is less is left out.
@@ -123,12 +145,15 @@ def as_known(known, shares, base, places):
     for v in range(levels):
         if more[v] < 0.0:
             continue
-        filled = fill_others(places, more[v], NEGLIGIBLE, chances)
+        if math.isinf(places):
+            spread, left = known[v], places
+        else:
+            # all but the known ships' places and those of as many as may be known at most
+            spread, left = beside_known(known[v], places, more[v]), max(places - size + 1.0, 0.0)
+        filled = fill_others(left, more[v], NEGLIGIBLE, chances)
         for j in range(size):
-            if not math.isinf(places):
-                filled = fill_others(places - j, more[v], NEGLIGIBLE, chances)
             for n in range(filled):
-                found[v, j + n] += known[v, j] * chances[n]
+                found[v, j + n] += spread[j] * chances[n]
     shares[:] = base
     return found
 
@@ -147,65 +172,74 @@ def across_border(known, shares, share, change, places):
 
 
 @njit(cache=True)
-def report_chances(vessels, size, chance, false_alarms):
-    """Probability of so many reports, true and false, by number of reports and of known ships."""
-    found = np.empty((vessels + 1, size))
-    found[0, 0] = math.exp(-false_alarms)
-    for n in range(1, vessels + 1):
-        found[n, 0] = found[n - 1, 0] * false_alarms / n
+def report_chances(size, chance, false_alarms, of_true):
+    """Probability of the reports of a look, by how many are of ships not known yet, and by number
+    of known ships: (report + 1, ship).
+    """
+    found = np.empty((len(of_true), size))
+    reported = of_true.copy()
+    with_false_alarms(reported, false_alarms)
+    found[:, 0] = reported
     for s in range(1, size):
-        found[0, s] = found[0, s - 1] * (1.0 - chance)
-        for n in range(1, vessels + 1):
-            found[n, s] = chance * found[n - 1, s - 1] + (1.0 - chance) * found[n, s - 1]
+        one_ship_more(reported, chance)
+        found[:, s] = reported
     return found
 
 
 @njit(cache=True)
-def after_look(known, shares, places, vessels, chance, false_alarms):
-    """The distributions after a look that reported vessels, times the probability that it did."""
+def after_look(known, shares, places, chance, false_alarms, of_true):
+    """The distributions after a look, times the probability of its reports.
+
+    of_true: (report + 1,), of their marks by how many of them are ships, as of ``of_reports``.
+    """
     levels, size = known.shape
+    vessels = len(of_true) - 1
     found, others = np.zeros((levels, size + vessels)), np.empty(vessels + 1)
-    reports = report_chances(vessels, size, chance, false_alarms)
+    reports = report_chances(size, chance, false_alarms, of_true)
     for v in range(levels):
         seen = shares[v] * chance
         filled = fill_others(places, seen, 0.0, others)
         if math.isinf(places):
             for n in range(filled):
                 for j in range(size):
-                    found[v, j + n] += known[v, j] * reports[vessels - n, j] * others[n]
+                    found[v, j + n] += known[v, j] * reports[n, j] * others[n]
             shares[v] *= 1.0 - chance
             continue
         for j in range(size):
-            filled = fill_others(places - j, seen, 0.0, others)
-            for n in range(filled):
-                found[v, j + n] += known[v, j] * reports[vessels - n, j] * others[n]
+            if j % AFRESH == 0:
+                others[:] = 0.0
+                fill_others(places - j, seen, 0.0, others)
+            for n in range(vessels + 1):
+                found[v, j + n] += known[v, j] * reports[n, j] * others[n]
+                # one place fewer
+                others[n] *= max(places - j - n, 0.0) / (max(places - j, 1.0) * (1.0 - seen))
         shares[v] *= (1.0 - chance) / (1.0 - seen)
     return found
 
 
 @njit(cache=True)
-def after_review(known, shares, places, vessels, chance, false_alarms, of_reports, of_missed):
-    """As ``after_look``, times the probability of what reviewers said, as ``reviews_of`` has it.
+def after_review(known, shares, places, chance, false_alarms, of_true, of_missed):
+    """As ``after_look``, times the probability of what reviewers said of the ships missed.
 
-    What they say of the ships that were missed depends on the number of all: all become known.
+    That depends on the number of all: all become known.
     """
     known = as_known(known, shares, 0.0, places)
     emission = np.empty(known.shape[1])
-    reviewed_likelihood(vessels, chance, false_alarms, of_reports, of_missed, emission)
+    reviewed_likelihood(chance, false_alarms, of_true, of_missed, emission)
     return known * emission
 
 
 @njit(cache=True)
-def at_look(looks, i, known, shares, places, recall, false_alarm):
+def at_look(looks, i, known, shares, places, errors):
     """The distributions after a look, times the probability of what it reported and was said."""
-    _, detector, _, clear, vessels, reviewed, of_reports, of_missed = looks
+    _, detector, _, clear, vessels, reviewed, marks, of_missed = looks
+    recall, false_alarm, ships_least, false_least = errors
     d = detector[i]
     chance, false = recall[d] * clear[i], false_alarm[d] * clear[i]
+    of_true = of_reports(marks[i], vessels[i], ships_least[d], false_least[d])
     if reviewed[i]:
-        return after_review(
-            known, shares, places, vessels[i], chance, false, of_reports[i], of_missed[i]
-        )
-    return after_look(known, shares, places, vessels[i], chance, false)
+        return after_review(known, shares, places, chance, false, of_true, of_missed[i])
+    return after_look(known, shares, places, chance, false, of_true)
 
 
 @njit(cache=True)
@@ -228,11 +262,11 @@ def without_tail(known):
 
 
 @njit(cache=True)
-def forward_filter(looks, month, traffic, places, leave, recall, false_alarm, keep):
+def forward_filter(looks, month, traffic, places, leave, errors, keep):
     """Forward filter: the log likelihood of all looks; and of each look, if they are to be kept,
     where its distributions (level, ship) end among all, these, and the shares (look, level).
 
-    month and traffic as for the forward filter of ``berth_hmm``.
+    month and traffic as for the forward filter of ``berth_hmm``; errors those of a point.
     """
     time, kind = looks[0], looks[2]
     rates, start, share, change = traffic
@@ -253,7 +287,7 @@ def forward_filter(looks, month, traffic, places, leave, recall, false_alarm, ke
                 thin(known[v], stay)
             known = without_tail(known)
         if kind[i] != NO_LOOK:
-            known = at_look(looks, i, known, shares, places, recall, false_alarm)
+            known = at_look(looks, i, known, shares, places, errors)
             likelihood = known.sum()
             if not likelihood > 0.0:
                 return -math.inf, ends, kept, kept_shares
@@ -267,17 +301,17 @@ def forward_filter(looks, month, traffic, places, leave, recall, false_alarm, ke
 
 
 @njit(cache=True, nogil=True)
-def log_likelihoods(looks, month, places, levels, rate, dwell, recall, false_alarm):
+def log_likelihoods(looks, month, places, levels, rate, dwell, errors):
     """Log likelihood of all looks for each parameter point; (point,).
 
-    looks and levels as of ``birth_death.log_likelihoods``. Points: places (infinite: without end),
-    rate and dwell (point,), recall and false_alarm (point, detector).
+    looks, levels and errors as of ``birth_death.log_likelihoods``. Points: places (infinite:
+    without end), rate and dwell (point,).
     """
     found = np.empty(len(rate))
     for p in range(len(rate)):
         traffic = traffic_of(p, rate, levels)
         found[p] = forward_filter(
-            looks, month, traffic, places[p], 1 / dwell[p], recall[p], false_alarm[p], False
+            looks, month, traffic, places[p], 1 / dwell[p], errors_at(errors, p), False
         )[0]
     return found
 
@@ -351,7 +385,7 @@ def sample_numbers(time, month, ends, kept, kept_shares, traffic, places, leave,
 
 
 @njit(cache=True, nogil=True)
-def histories(looks, month, places, levels, rate, dwell, recall, false_alarm, times, rng):
+def histories(looks, month, places, levels, rate, dwell, errors, times, rng):
     """Histories of each parameter point: (stay, 3) history, arrival, departure; and (history,
     month), the factor of the rate.
 
@@ -366,7 +400,7 @@ def histories(looks, month, places, levels, rate, dwell, recall, false_alarm, ti
         traffic = traffic_of(p, rate, levels)
         leave = 1 / dwell[p]
         _, ends, kept, shares = forward_filter(
-            looks, month, traffic, places[p], leave, recall[p], false_alarm[p], True
+            looks, month, traffic, places[p], leave, errors_at(errors, p), True
         )
         for _ in range(times[p]):
             ships, level = sample_numbers(

@@ -30,6 +30,24 @@ class PanelReview:
     whole look where there is none."""
 
 
+UNSAID, ACCEPTED, REJECTED = 0, 1, 2
+"""What reviewers said of a report."""
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The network's reports of each look, the surest first; all arrays are (look, report)."""
+
+    score: NDArray[np.float64]
+    """0..1; NaN where it is not known, and beyond the reports of a look."""
+    verdict: NDArray[np.int8]
+    """UNSAID, ACCEPTED or REJECTED."""
+    length_m: NDArray[np.float64]
+    """NaN where it is not known."""
+    length_sd_m: NDArray[np.float64]
+    """Of that length; NaN where it is."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """The usable looks at one berth, in time order; clouded and outside looks are not in it."""
@@ -58,6 +76,8 @@ class Panel:
     visit_ids: tuple[str, ...] = ()
     review: PanelReview | None = None
     """None where no reviewer has said anything of these looks."""
+    reports: Reports | None = None
+    """None where only their number is known."""
 
     @property
     def reported(self) -> NDArray[np.int32]:

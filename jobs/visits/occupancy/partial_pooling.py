@@ -26,6 +26,8 @@ SHARED: Mapping[str, float] = {
     "sd_of_length": 0.3,
     "recall": 0.8,
     "false_alarms": 0.5,
+    "true_scores": 0.8,
+    "false_scores": 0.5,
     "places": 0.3,
     "rate_levels": 0.3,
     "rate_changes": 0.3,

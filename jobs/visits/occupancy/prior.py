@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from jobs.errors import InputError
-from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.detector import Detector, recall_logit
 from jobs.visits.occupancy.rate_levels import CHANGES, ChangePrior
+from jobs.visits.occupancy.scores import (
+    least_of_false_alarms,
+    least_of_ships,
+    numbers_of,
+    steps_of,
+)
 
 LENGTH_STEP = 0.1
 """Width of a length class in ln: 9 m at 90 m, finer than one look measures."""
@@ -60,9 +67,9 @@ class BerthPrior:
         """A copy with every dwell longer by a factor."""
         return replace(self, dwell_median_days=self.dwell_median_days * factor)
 
-    def dimensions(self, detectors: int) -> int:
+    def dimensions(self, detectors: tuple[Detector, ...]) -> int:
         """Number of standard normal numbers of one parameter point."""
-        return 4 + 2 * detectors
+        return 4 + 2 * len(detectors) + numbers_of(detectors)
 
     def points(
         self, normal: NDArray[np.float64], choice: NDArray[np.intp], detectors: tuple[Detector, ...]
@@ -73,6 +80,9 @@ class BerthPrior:
         median = np.log(self.length_median_m) + self.length_median_sd * z[2]
         sd = self.length_sd * np.exp(self.length_sd_sd * z[3])
         g = len(detectors)
+        scores = np.zeros((2 * g, len(normal)))
+        if numbers_of(detectors):
+            scores = z[4 + 2 * g : 4 + 4 * g]
         return Points(
             rate=self.rate_median_per_day * np.exp(self.rate_sd * z[0]),
             dwell=self.dwell_median_days * np.exp(self.dwell_sd * z[1]),
@@ -80,6 +90,8 @@ class BerthPrior:
             mix=_mix(median, sd, np.log(classes)),
             recall=_recall(z[4 : 4 + g], detectors, classes),
             false_alarm=_false_alarm(z[4 + g : 4 + 2 * g], detectors),
+            ships_least=_ships_least(z[4 : 4 + g], scores[:g], detectors, classes),
+            false_least=_false_least(scores[g:], detectors),
         )
 
 
@@ -99,6 +111,11 @@ class Points:
     """(point, detector, class), in a clear look."""
     false_alarm: NDArray[np.float64]
     """(point, detector), expected number in a clear look at the empty berth."""
+    ships_least: NDArray[np.float64]
+    """(point, detector, score class + 1, class): share of the reported ships with a score of each
+    class or a higher one, as of ``scores``."""
+    false_least: NDArray[np.float64]
+    """(point, detector, score class + 1): the same of false alarms."""
 
     def take(self, index: NDArray[np.intp]) -> Points:
         """Some of the points, in that order."""
@@ -109,12 +126,15 @@ class Points:
             self.mix[index],
             self.recall[index],
             self.false_alarm[index],
+            self.ships_least[index],
+            self.false_least[index],
         )
 
     @property
-    def arrays(self) -> tuple[NDArray[np.generic], ...]:
-        """The fields, in order."""
-        return (self.rate, self.dwell, self.stages, self.mix, self.recall, self.false_alarm)
+    def arrays(self) -> tuple[Any, ...]:
+        """The fields, in order; those of the detectors' errors as a tuple of their own."""
+        errors = (self.recall, self.false_alarm, self.ships_least, self.false_least)
+        return (self.rate, self.dwell, self.stages, self.mix, errors)
 
 
 def length_classes() -> NDArray[np.float64]:
@@ -153,3 +173,32 @@ def _false_alarm(z: NDArray[np.float64], detectors: tuple[Detector, ...]) -> NDA
         for detector, shift in zip(detectors, z, strict=True)
     ]
     return np.stack(means, axis=1) if means else np.empty((z.shape[1], 0))
+
+
+def _ships_least(
+    z: NDArray[np.float64],
+    shifts: NDArray[np.float64],
+    detectors: tuple[Detector, ...],
+    classes: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(point, detector, score class + 1, class)."""
+    most = steps_of(detectors)
+    found = np.empty((z.shape[1], len(detectors), most + 2, len(classes)))
+    for number, (detector, level) in enumerate(zip(detectors, z, strict=True)):
+        recalls = [
+            expit(recall_logit(each, classes) + each.recall_sd * level[:, None])
+            for each in detector.thresholds
+        ]
+        found[:, number] = least_of_ships(recalls, shifts[number], most)
+    return found
+
+
+def _false_least(
+    shifts: NDArray[np.float64], detectors: tuple[Detector, ...]
+) -> NDArray[np.float64]:
+    """(point, detector, score class + 1)."""
+    most = steps_of(detectors)
+    found = np.empty((shifts.shape[1], len(detectors), most + 2))
+    for number, detector in enumerate(detectors):
+        found[:, number] = least_of_false_alarms(detector, shifts[number], most)
+    return found

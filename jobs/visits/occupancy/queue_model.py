@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,13 @@ from jobs.visits.occupancy import birth_death, open_road
 from jobs.visits.occupancy.agreement import agreement_of_moves, agreement_of_numbers
 from jobs.visits.occupancy.berth import NO_DETECTOR, in_order
 from jobs.visits.occupancy.berth_hmm import NO_LOOK, NOTHING
-from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.detector import Detector, ScoreStep, recall_logit
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterior
 from jobs.visits.occupancy.likelihood import Looks
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.partial_pooling import Member
+from jobs.visits.occupancy.prior import length_classes
 from jobs.visits.occupancy.rate_changes import PRIOR_POINTS, drawn_factors
 from jobs.visits.occupancy.rate_levels import (
     CHANGES,
@@ -45,9 +47,24 @@ from jobs.visits.occupancy.rate_levels import (
     moved_from_first,
     with_borders,
 )
-from jobs.visits.occupancy.reviewed_counts import is_reviewed, reviews_of
+from jobs.visits.occupancy.reviewed_counts import (
+    is_reviewed,
+    marks_of,
+    missed_of,
+    with_lengths,
+)
+from jobs.visits.occupancy.scores import (
+    least_of_false_alarms,
+    least_of_ships,
+    numbers_of,
+    score_names,
+    steps_of,
+)
 
 Floats = NDArray[np.float64]
+Errors: TypeAlias = tuple[Floats, Floats, Floats, Floats]
+"""Recall and false alarms, (point, detector), and the least shares of both by class of score,
+(point, detector, class + 1)."""
 TOO_MANY = 10
 """More vessels than this beyond what a quay holds are no evidence of ships at it; the polygon or
 the network is wrong, and the likelihood of a greater number would underflow."""
@@ -125,38 +142,59 @@ class QueuePrior:
         rate, dwell = self.points(normal, detectors)[:2]
         return np.where(each > ENDLESS, np.inf, np.maximum(np.round(each * rate * dwell), 1.0))
 
-    def _recall_logit(self, detector: Detector, normal: Floats) -> Floats:
+    def _recall_logit(self, detector: Detector | ScoreStep, normal: Floats) -> Floats:
         """Of the mean over a fleet, whose lengths differ and whose median is not known; (point,).
 
         Ships of little recall are missed more often than those of great recall are found beyond
         the median ship's: MacKay's approximation of the mean of a logistic function (1992, "The
         evidence framework applied to classification networks", Neural Computation 4).
         """
-        median = float(detector.recall_logit(np.array(self.length_median_m)))
+        median = float(recall_logit(detector, np.array(self.length_median_m)))
         sd = np.hypot(detector.recall_sd, detector.recall_slope * self.length_median_sd)
         within = detector.recall_slope * self.length_sd
         found = (median + sd * normal) / np.sqrt(1 + np.pi / 8 * within**2)
         return np.asarray(found, np.float64)
 
+    def reported_lengths(self, detector: Detector) -> Floats:
+        """How likely a reported ship is of each length class: of any fleet, the longer the more."""
+        classes = length_classes()
+        sd = np.hypot(self.length_median_sd, self.length_sd)
+        there = np.exp(-0.5 * (np.log(classes / self.length_median_m) / sd) ** 2)
+        reported = there * expit(detector.recall_logit(classes))
+        return np.asarray(reported / reported.sum(), np.float64)
+
     def _places_per_ship(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
-        numbers = normal[:, 2 + 2 * len(detectors)]
+        numbers = normal[:, 2 + 2 * len(detectors) + numbers_of(detectors)]
         return np.asarray(self.places_median * np.exp(self.places_sd * numbers), np.float64)
 
     def points(
         self, normal: Floats, detectors: tuple[Detector, ...]
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Rate, dwell (point,), recall and false alarms (point, detector) from normal numbers."""
-        g = len(detectors)
-        recall = [expit(self._recall_logit(d, normal[:, 2 + i])) for i, d in enumerate(detectors)]
-        false = [
-            d.false_alarms * np.exp(d.false_alarms_sd * normal[:, 2 + g + i])
-            for i, d in enumerate(detectors)
-        ]
+    ) -> tuple[Floats, Floats, Errors]:
+        """Rate, dwell (point,) and the detectors' errors, from normal numbers."""
         return (
             self.rate_median_per_day * np.exp(self.rate_sd * normal[:, 0]),
             self.dwell_median_days * np.exp(self.dwell_sd * normal[:, 1]),
+            self._errors(normal, detectors),
+        )
+
+    def _errors(self, normal: Floats, detectors: tuple[Detector, ...]) -> Errors:
+        g, most = len(detectors), steps_of(detectors)
+        scores = np.zeros((len(normal), 2 * g))
+        if most:
+            scores = normal[:, 2 + 2 * g : 2 + 4 * g]
+        recall, false, ships_least, false_least = [], [], [], []
+        for i, detector in enumerate(detectors):
+            each = [expit(self._recall_logit(one, normal[:, 2 + i])) for one in detector.thresholds]
+            recall.append(each[0])
+            ships_least.append(least_of_ships(each, scores[:, i], most))
+            rate = np.exp(detector.false_alarms_sd * normal[:, 2 + g + i])
+            false.append(detector.false_alarms * rate)
+            false_least.append(least_of_false_alarms(detector, scores[:, g + i], most))
+        return (
             np.stack(recall, axis=1),
             np.stack(false, axis=1),
+            np.stack(ships_least, axis=1),
+            np.stack(false_least, axis=1),
         )
 
 
@@ -181,7 +219,8 @@ class QueueFit:
         sensors = [detector.sensor for detector in self.detectors]
         recall = [f"recall {sensor} {place}" for sensor in sensors]
         false = [f"false_alarms {sensor} {place}" for sensor in sensors]
-        names = (f"rate of several {place}", f"dwell of several {place}", *recall, *false)
+        scores = score_names(self.detectors, place)
+        names = (f"rate of several {place}", f"dwell of several {place}", *recall, *false, *scores)
         if self.capacity is None:
             names = (*names, f"places {place}")
         changes = [f"{name} of several {place}" for name in NAMES]
@@ -227,7 +266,7 @@ class QueueFit:
         different, times = np.unique(chosen, return_counts=True)
         points = self.prior.points(self.normal[different], self.detectors)
         borders = month_borders(self.panel.origin, self.panel.days)
-        looks, month, _ = with_borders(counts_of(self.panel, self.capacity), borders)
+        looks, month, _ = with_borders(counts_of(self.panel, self.capacity, self.prior), borders)
         levels = self.levels(different)
         if self.capacity is not None:
             rows, by_month = birth_death.histories(
@@ -269,6 +308,11 @@ class QueuePosterior:
     @property
     def recall(self) -> Floats:
         """(draw, detector), probability to detect a ship that is there in a clear look."""
+        return self.errors[0]
+
+    @property
+    def errors(self) -> Errors:
+        """Of the detectors, by draw."""
         return self._points[2]
 
     def agreement(self, seed: int) -> float:
@@ -276,7 +320,7 @@ class QueuePosterior:
         also numbers of ships that change as oddly, if that is less probable.
         """
         panel = self.fit.panel
-        rate, dwell, recall, false = self._points
+        rate, dwell, (recall, false, *_) = self._points
         rng = np.random.default_rng([seed, 4])
         present = self.draws.present(panel.time)
         of_reports = agreement_of_numbers(
@@ -301,7 +345,7 @@ class QueuePosterior:
         return min(1.0, 2 * min(of_reports, of_moves))
 
     @property
-    def _points(self) -> tuple[Floats, Floats, Floats, Floats]:
+    def _points(self) -> tuple[Floats, Floats, Errors]:
         return self.fit.prior.points(self.fit.normal[self.chosen], self.fit.detectors)
 
 
@@ -318,7 +362,7 @@ def sample_queue(
         raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
     detectors = panel.detectors or (NO_DETECTOR,)
     borders = month_borders(panel.origin, panel.days)
-    looks, month, _ = with_borders(counts_of(panel, capacity), borders)
+    looks, month, _ = with_borders(counts_of(panel, capacity, prior), borders)
     kinds = kinds_of_traffic(prior.changes, borders)
 
     def log_likelihood(normal: Floats, kind: NDArray[np.intp]) -> Floats:
@@ -333,7 +377,7 @@ def sample_queue(
             found = open_road.log_likelihoods(looks, month, places, levels, *points)
         return likelier + found
 
-    dimensions = 2 + 2 * len(detectors) + (DIMENSIONS if kinds > 1 else 0)
+    dimensions = 2 + 2 * len(detectors) + numbers_of(detectors) + (DIMENSIONS if kinds > 1 else 0)
     dimensions += 1 if capacity is None else 0
     sampled = sample_posterior(
         log_likelihood,
@@ -351,7 +395,7 @@ def _levels(
     prior: QueuePrior,
     normal: Floats,
     kind: NDArray[np.intp],
-    points: tuple[Floats, ...],
+    points: tuple[Floats, Floats, Errors],
     limit: float,
 ) -> Levels:
     """The levels of the rate at points, none of which would bring more ships than the limit."""
@@ -365,9 +409,11 @@ def _limit(panel: Panel, capacity: int | None) -> float:
     return max(MOST_SHIPS, MOST_PER_SEEN * float(panel.reported.max(initial=0)))
 
 
-def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
+def counts_of(panel: Panel, capacity: int | None = None, prior: QueuePrior | None = None) -> Looks:
     """time, detector, kind, clear, vessels of the looks between two ends that saw nothing, whether
-    they were reviewed, and what reviewers said.
+    they were reviewed, the marks of the reports, and what reviewers said of missed ships.
+
+    prior: of the ships' lengths; None where these say nothing.
     """
     most = np.iinfo(np.int32).max if capacity is None else capacity + TOO_MANY
     kind = np.full(len(panel) + 2, NO_LOOK, np.int8)
@@ -375,10 +421,12 @@ def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
     reported = np.minimum(panel.reported, most)
     told = int(max(panel.vessels.max(initial=0), panel.reported.max(initial=0)))
     told = capacity if capacity is not None else 2 * told + MISSED_TOLD
-    said = reviews_of(panel, reported, told)
     reviewed = np.zeros(len(panel), np.bool_)
     if panel.review is not None:
         reviewed = is_reviewed(panel.review)
+    marks = marks_of(panel, most)
+    if prior is not None:
+        marks = with_lengths(marks, panel, [prior.reported_lengths(d) for d in panel.detectors])
     return (
         np.concatenate([[0.0], panel.time, [panel.days]]),
         np.concatenate([[0], panel.detector, [0]]),
@@ -386,7 +434,8 @@ def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
         np.concatenate([[1.0], panel.clear, [1.0]]),
         np.concatenate([[0], reported, [0]]),
         np.concatenate([[False], reviewed, [False]]),
-        *(np.pad(each, ((1, 1), (0, 0)), constant_values=1.0) for each in said),
+        np.pad(marks, ((1, 1), (0, 0), (0, 0)), constant_values=1.0),
+        np.pad(missed_of(panel, told), ((1, 1), (0, 0)), constant_values=1.0),
     )
 
 

@@ -1,64 +1,97 @@
-"""What reviewers said of counts: its probability, by how many of the reports are ships.
+"""What is known of each report of a count: its score, and what reviewers said.
 
 The network reports a number of vessels at a place for several ships. Reviewers accept some of them,
-reject some, and draw ships that were not reported. Given how many of the reports are ships, and how
+reject some, and draw ships that were not reported. Given which of the reports are ships, and how
 many ships were not reported, the probability of that follows from the reviewers' two errors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import comb, exp, factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.visits.occupancy.panel import Panel, PanelReview
+from jobs.visits.occupancy.likelihood import length_fits
+from jobs.visits.occupancy.panel import ACCEPTED, REJECTED, UNSAID, Panel, PanelReview
+from jobs.visits.occupancy.reports import CLASS, IF_NONE, IF_SHIP
+from jobs.visits.occupancy.scores import UNKNOWN_SCORE, score_classes
 
 Floats = NDArray[np.float64]
 
 
-def reviews_of(panel: Panel, reported: NDArray[np.integer], most: int) -> tuple[Floats, Floats]:
-    """Probability of what was said by number of true reports, and by number of ships missed.
+def marks_of(panel: Panel, most: int) -> Floats:
+    """The marks of the reports, (look, report, 3) as of ``reports``: classes of their scores, and
+    the probability of what reviewers said of each. Of the surest ones, where there are more than
+    ``most``.
+    """
+    width = min(int(panel.reported.max(initial=0)), most)
+    marks = np.ones((len(panel), width, 3))
+    marks[:, :, CLASS] = UNKNOWN_SCORE
+    classes = score_classes(panel)[:, :width]
+    marks[:, : classes.shape[1], CLASS] = classes
+    if panel.review is not None:
+        said = verdicts_of(panel, width)
+        missed, invented = panel.review.missed, panel.review.invented
+        marks[said == ACCEPTED, IF_SHIP], marks[said == ACCEPTED, IF_NONE] = 1 - missed, invented
+        marks[said == REJECTED, IF_SHIP], marks[said == REJECTED, IF_NONE] = missed, 1 - invented
+    return marks
 
-    (look, report + 1) and (look, ship + 1); both are 1 where nothing was said. ``reported`` (look,)
-    is the network's number, cut off where it is no evidence; ``most`` the greatest number of ships.
+
+def with_lengths(marks: Floats, panel: Panel, ships: Sequence[Floats]) -> Floats:
+    """The marks, times how likely the measured lengths are of ships and of false alarms.
+
+    ships: of each detector, how likely a reported ship is of each length class. Only their ratio
+    matters: the product of many densities would underflow.
+    """
+    if panel.reports is None or not marks.shape[1]:
+        return marks
+    width = min(marks.shape[1], panel.reports.length_m.shape[1])
+    for look, detector in enumerate(panel.detector):
+        reports = (panel.reports.length_m[look, :width], panel.reports.length_sd_m[look, :width])
+        fits, none = length_fits(*reports)
+        ship = fits @ ships[detector]
+        marks[look, :width, IF_SHIP] *= 2 * ship / (ship + none)
+        marks[look, :width, IF_NONE] *= 2 * none / (ship + none)
+    return marks
+
+
+def verdicts_of(panel: Panel, width: int) -> NDArray[np.int8]:
+    """(look, report), what reviewers said of each; of reports that are not told apart the first
+    are those accepted.
+    """
+    said = np.full((len(panel), width), UNSAID, np.int8)
+    if panel.reports is not None:
+        known = panel.reports.verdict[:, :width]
+        said[:, : known.shape[1]] = known
+    elif panel.review is not None:
+        number = np.arange(width)
+        accepted = panel.review.accepted[:, None]
+        said[number < accepted + panel.review.rejected[:, None]] = REJECTED
+        said[number < accepted] = ACCEPTED
+    return said
+
+
+def missed_of(panel: Panel, most: int) -> Floats:
+    """Probability of what was said by number of ships missed, (look, ship + 1); 1 where nothing
+    was. ``most``: the greatest number of ships.
     """
     review = panel.review
     if review is None:
-        return np.ones((len(panel), 1)), np.ones((len(panel), 1))
-    of_reports = np.ones((len(panel), int(reported.max(initial=0)) + 1))
+        return np.ones((len(panel), 1))
     of_missed = np.ones((len(panel), most + 1))
     for look in np.flatnonzero(is_reviewed(review)):
-        total = int(reported[look])
-        accepted = min(int(review.accepted[look]), total)
-        rejected = min(int(review.rejected[look]), total - accepted)
-        of_reports[look, : total + 1] = _of_reports(review, total, accepted, rejected)
         of_missed[look] = _of_missed(
             review, int(review.drawn[look]), bool(review.whole[look]), most
         )
-    return of_reports, of_missed
+    return of_missed
 
 
 def is_reviewed(review: PanelReview) -> NDArray[np.bool_]:
     """(look,), where reviewers said anything."""
     said = review.accepted + review.rejected + review.drawn
     return np.asarray((said > 0) | review.whole, np.bool_)
-
-
-def _of_reports(review: PanelReview, total: int, accepted: int, rejected: int) -> Floats:
-    """By number of true reports, 0..total: which of the reports are true is equally likely."""
-    right, wrong = (
-        _weights(accepted, 1 - review.missed, review.invented),
-        _weights(rejected, review.missed, 1 - review.invented),
-    )
-    unsaid = [float(comb(total - accepted - rejected, n)) for n in range(total + 1)]
-    ways = np.convolve(np.convolve(right, wrong), unsaid)[: total + 1]
-    return ways / [comb(total, n) for n in range(total + 1)]
-
-
-def _weights(number: int, if_ship: float, if_none: float) -> list[float]:
-    """By how many of the judged reports are ships: ways to choose them, times the verdicts."""
-    return [comb(number, n) * if_ship**n * if_none ** (number - n) for n in range(number + 1)]
 
 
 def _of_missed(review: PanelReview, drawn: int, whole: bool, most: int) -> Floats:

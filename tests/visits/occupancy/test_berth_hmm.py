@@ -52,6 +52,8 @@ def point(stages, recall=0.8, false_alarm=0.03, seed=0):
         mix[None],
         found[None, None],
         np.array([[false_alarm]]),
+        np.array([1.0, 0.0])[None, None, :, None] * np.ones(CLASSES),
+        np.array([[[1.0, 0.0]]]),
     )
 
 
@@ -101,7 +103,7 @@ def smoothed(stages, moments):
     """ln likelihood and the chance that the berth is occupied at the moments, all by expm."""
     p = point(stages)
     q = whole(stages, p.mix[0])
-    _, _, kind, clear, fits, false_fit, _ = looks_of(PANEL)
+    _, _, kind, clear, fits, false_fit, *_ = looks_of(PANEL)
     emissions = []
     for i in range(len(kind)):
         row = np.ones(1 + stages * CLASSES)
@@ -196,7 +198,7 @@ def test_a_long_gap_costs_no_precision():
 def test_the_default_prior_gives_lawful_points():
     prior = BerthPrior()
     rng = np.random.default_rng(0)
-    normal = 2.5 * rng.standard_normal((200, prior.dimensions(1)))
+    normal = 2.5 * rng.standard_normal((200, prior.dimensions(PANEL.detectors)))
     p = prior.points(normal, rng.integers(0, 4, 200), PANEL.detectors)
     assert p.mix.sum(axis=1) == pytest.approx(1)
     assert ((p.recall > 0) & (p.recall < 1)).all()
@@ -235,7 +237,7 @@ def dense_levels(stages):
     """ln likelihood and posterior of the level by month, over (level, empty, stage) by expm."""
     p = point(stages)
     looks, month, _ = with_borders(looks_of(PANEL), BORDERS)
-    time, _, kind, clear, fits, false_fit, _ = looks
+    time, _, kind, clear, fits, false_fit, *_ = looks
     size = 1 + stages * CLASSES
     moves = [whole(stages, p.mix[0], RATE * factor) for factor in FACTORS]
     turn = (1 - CHANGE) * np.eye(3) + CHANGE * np.tile(SHARE, (3, 1))

@@ -31,6 +31,7 @@ class Error:
     ships: int = 180
     sensor: str = ""
     measured_at: str = "ports the network had not seen"
+    steps: tuple[()] = ()
 
 
 def test_recall_at_the_reference_length_is_the_stated_one_and_grows() -> None:

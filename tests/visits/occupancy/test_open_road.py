@@ -9,11 +9,12 @@ from scipy.linalg import expm
 
 from jobs.visits.occupancy import birth_death, bridges, open_road
 from jobs.visits.occupancy.berth_hmm import NO_LOOK
-from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.detector import Detector, ScoreStep
 from jobs.visits.occupancy.panel import PanelReview
 from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
 from jobs.visits.occupancy.rate_levels import one_rate, with_borders
-from tests.support.panels import GOOD, fit_queue, make_panel
+from jobs.visits.occupancy.reports import of_reports
+from tests.support.panels import GOOD, NO_SCORES, fit_queue, make_panel, scored
 
 RATE, LEAVE, RECALL, FALSE = 2.0, 0.6, 0.8, 0.1
 KNOWN = Detector("any", RECALL, 0, 0, FALSE, 0)
@@ -26,7 +27,12 @@ LEVELS = (
     np.array([0.25]),
 )
 BORDERS = np.array([1.1, 6.0])
-POINT = (np.array([RATE]), np.array([1 / LEAVE]), np.array([[RECALL]]), np.array([[FALSE]]))
+LEAST = (np.array([[[1.0, 0.6, 0.0]]]), np.array([[[1.0, 0.1, 0.0]]]))
+POINT = (
+    np.array([RATE]),
+    np.array([1 / LEAVE]),
+    (np.array([[RECALL]]), np.array([[FALSE]]), *LEAST),
+)
 
 
 def generator(places, rate, most):
@@ -60,12 +66,11 @@ def dense(looks, month, places, levels):
         if looks[2][i] == NO_LOOK:
             continue
         chance, false = RECALL * looks[3][i], FALSE * looks[3][i]
+        of_true = of_reports(looks[6][i], looks[4][i], LEAST[0][0, 0], LEAST[1][0, 0])
         if looks[5][i]:
-            birth_death.reviewed_likelihood(
-                looks[4][i], chance, false, looks[6][i], looks[7][i], emission
-            )
+            birth_death.reviewed_likelihood(chance, false, of_true, looks[7][i], emission)
         else:
-            birth_death.count_likelihood(looks[4][i], chance, false, emission)
+            birth_death.count_likelihood(chance, false, of_true, emission)
         mass = mass * emission
     return mass
 
@@ -77,7 +82,16 @@ def reviewed(panel):
     return replace(panel, review=PanelReview(*number, whole, 0.05, 0.02))
 
 
-@pytest.mark.parametrize("panel", [COUNTS, reviewed(COUNTS)], ids=["counts", "reviewed"])
+STEPS = (ScoreStep(0.5, 0.5, 0.0, 0.0, 0.1),)
+SCORES = [[0.9, 0.6, 0.3], [0.4, 0.35], [0.9, 0.8, 0.7, 0.4, np.nan], []]
+SCORED = scored(replace(COUNTS, detectors=(replace(KNOWN, steps=STEPS),)), SCORES)
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [COUNTS, reviewed(COUNTS), SCORED, reviewed(SCORED)],
+    ids=["counts", "reviewed", "scored", "scored and reviewed"],
+)
 @pytest.mark.parametrize("places", [math.inf, 40.0, 9.0, 5.0])
 def test_the_likelihood_is_that_of_a_chain_with_as_many_states_as_it_needs(places, panel):
     looks, month, _ = with_borders(counts_of(panel), BORDERS)
@@ -92,7 +106,8 @@ def test_no_number_of_ships_is_too_great(load):
     panel = make_panel([10.0, 20.0, 30.0, 40.0], seen, detectors=(KNOWN,), days=50.0)
     looks, month, _ = with_borders(counts_of(panel), np.empty(0))
     dwell = 0.01
-    point = (np.array([load / dwell]), np.array([dwell]), np.array([[recall]]), np.zeros((1, 1)))
+    errors = (np.array([[recall]]), np.zeros((1, 1)), *NO_SCORES)
+    point = (np.array([load / dwell]), np.array([dwell]), errors)
     found = open_road.log_likelihoods(looks, month, np.array([math.inf]), one_rate(1), *point)[0]
     expected = sum(n * math.log(2.5) - 2.5 - math.lgamma(n + 1) for n in seen)
     assert found == pytest.approx(expected, abs=1e-9)
@@ -102,7 +117,8 @@ def test_more_ships_than_any_exponent_holds_are_counted():
     # exp(-load) is zero to a computer
     panel = make_panel([10.0, 20.0], [950, 1010], detectors=(KNOWN,), days=30.0)
     looks, month, _ = with_borders(counts_of(panel), np.empty(0))
-    point = (np.array([1e5]), np.array([0.01]), np.array([[0.98]]), np.zeros((1, 1)))
+    errors = (np.array([[0.98]]), np.zeros((1, 1)), *NO_SCORES)
+    point = (np.array([1e5]), np.array([0.01]), errors)
     found = open_road.log_likelihoods(looks, month, np.array([math.inf]), one_rate(1), *point)[0]
     expected = sum(n * math.log(980) - 980 - math.lgamma(n + 1) for n in (950, 1010))
     assert found == pytest.approx(expected, abs=1e-6)

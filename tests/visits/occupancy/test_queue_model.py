@@ -12,7 +12,7 @@ from jobs.visits.occupancy.berth_hmm import NOTHING
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
 from jobs.visits.occupancy.rate_levels import with_borders
-from tests.support.panels import GOOD, fit_queue, make_panel
+from tests.support.panels import GOOD, NO_SCORES, fit_queue, make_panel
 
 RATE, LEAVE = 2.0, 0.6
 
@@ -43,8 +43,7 @@ def points(number):
     return (
         np.full(number, RATE),
         np.full(number, 1 / LEAVE),
-        np.full((number, 1), 0.8),
-        np.full((number, 1), 0.1),
+        (np.full((number, 1), 0.8), np.full((number, 1), 0.1), *NO_SCORES),
     )
 
 
@@ -116,7 +115,7 @@ def test_levels_that_change_at_borders_are_those_of_the_dense_chain():
         gap = looks[0][i] - looks[0][i - 1]
         mass = np.array([mass[v] @ expm(generator(most, RATE * factors[v]) * gap) for v in (0, 1)])
         if kinds[i] == NOTHING:
-            birth_death.count_likelihood(looks[4][i], 0.8, 0.1, emission)
+            birth_death.count_likelihood(0.8, 0.1, np.ones(looks[4][i] + 1), emission)
             mass = mass * emission
     assert birth_death.log_likelihoods(*arguments)[0] == pytest.approx(np.log(mass.sum()), abs=1e-9)
     rng = np.random.default_rng(1)
@@ -131,7 +130,7 @@ def test_a_fleet_is_seen_as_often_as_its_ships_on_average(slope):
     prior, network = QueuePrior(), Detector("network", 0.8, 0.5, slope, 0.01, 0.3)
     normal = np.zeros((20_000, 5))
     normal[:, 2] = rng.standard_normal(len(normal))
-    recall = prior.points(normal, (network,))[2][:, 0]
+    recall = prior.points(normal, (network,))[2][0][:, 0]
     # each fleet has a median of its own, and each of its ships a length
     fleet = network.recall_sd * normal[:, 2] + slope * 0.4 * rng.standard_normal(len(normal))
     lengths = 120.0 * np.exp(0.4 * rng.standard_normal((40, len(normal))))

@@ -12,8 +12,9 @@ from jobs.visits.occupancy.likelihood import kinds_of, looks_of
 from jobs.visits.occupancy.panel import Panel, PanelReview
 from jobs.visits.occupancy.prior import BerthPrior
 from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
-from jobs.visits.occupancy.reviewed_counts import reviews_of
-from tests.support.panels import GOOD, fit_berth, fit_queue, make_panel
+from jobs.visits.occupancy.reports import of_reports
+from jobs.visits.occupancy.reviewed_counts import marks_of, missed_of
+from tests.support.panels import GOOD, NO_SCORES, false_chance, fit_berth, fit_queue, make_panel
 
 MISSED, INVENTED = 0.02, 0.01
 DOUBTFUL = replace(GOOD, recall=0.5, recall_sd=1.0, false_alarms=0.2, false_alarms_sd=1.0)
@@ -53,7 +54,8 @@ def emissions(panel: Panel, look: int, recall: float, false: float) -> tuple[flo
     """Probability of one look with a ship there, and at an empty berth."""
     looks = looks_of(panel)
     emission = np.empty(1)
-    none = berth_hmm.look_likelihood(look + 1, *looks[2:], np.array([recall]), false, emission)
+    errors = (np.array([recall]), false, np.array([[1.0], [0.0]]), np.array([1.0, 0.0]))
+    none = berth_hmm.look_likelihood(look + 1, *looks[2:], errors, emission)
     return emission[0], none
 
 
@@ -119,7 +121,7 @@ def by_hand(ships, vessels, chance, false, accepted, rejected, drawn, whole):
             continue
         reports = comb(ships, found) * chance**found * (1 - chance) ** (ships - found)
         alarms = vessels - found
-        reports *= exp(-false) * false**alarms / factorial(alarms) / comb(vessels, found)
+        reports *= false_chance(alarms, false) / comb(vessels, found)
         for number, is_ship in enumerate(true):
             if number < accepted:
                 reports *= 1 - MISSED if is_ship else INVENTED
@@ -163,19 +165,21 @@ def test_counts_are_as_likely_as_by_hand(vessels, accepted, rejected, drawn, who
     )
     looks = counts_of(panel, 6)
     emission = np.empty(7)
-    birth_death.reviewed_likelihood(vessels, 0.7, 0.4, looks[6][1], looks[7][1], emission)
     assert looks[4][1] == vessels
+    of_true = of_reports(looks[6][1], vessels, *(each[0, 0] for each in NO_SCORES))
+    birth_death.reviewed_likelihood(0.7, 0.4, of_true, looks[7][1], emission)
     expected = [by_hand(s, vessels, 0.7, 0.4, accepted, rejected, drawn, whole) for s in range(7)]
     assert emission == pytest.approx(expected, rel=1e-9)
 
 
 def test_without_a_word_a_count_is_as_likely_as_ever():
     plain, same = np.empty(9), np.empty(9)
-    birth_death.count_likelihood(3, 0.6, 0.5, plain)
-    birth_death.reviewed_likelihood(3, 0.6, 0.5, np.ones(4), np.ones(9), same)
+    birth_death.count_likelihood(0.6, 0.5, np.ones(4), plain)
+    birth_death.reviewed_likelihood(0.6, 0.5, np.ones(4), np.ones(9), same)
     assert same == pytest.approx(plain, rel=1e-12)
-    nothing = reviews_of(make_panel([1.0], [2]), np.array([2]), 5)
-    assert all((each == 1).all() for each in nothing)
+    panel = make_panel([1.0], [2])
+    assert marks_of(panel, 5).tolist() == [[[-1, 1, 1], [-1, 1, 1]]]
+    assert (missed_of(panel, 5) == 1).all()
 
 
 def test_an_anchorage_counts_what_reviewers_left_of_it():
