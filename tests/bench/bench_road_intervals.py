@@ -24,7 +24,7 @@ import pytest
 from jobs.visits.occupancy.draws import credible
 from jobs.visits.occupancy.queue_model import QueuePrior
 from tests.bench.visits.berth_years import YEAR_DAYS
-from tests.bench.visits.road_years import ROADS, simulate_road_of
+from tests.bench.visits.road_years import ROADS, only_numbers, simulate_road_of
 from tests.support.panels import fit_queue
 
 pytestmark = pytest.mark.bench
@@ -32,12 +32,13 @@ pytestmark = pytest.mark.bench
 SEED = 20250611
 
 
-def measure(name: str, year: int) -> dict[str, Any]:
-    """Simulate and estimate one road-year."""
+def measure(name: str, year: int, numbers: bool = False) -> dict[str, Any]:
+    """Simulate and estimate one road-year, by its reports or by their numbers alone."""
     rng = np.random.default_rng([SEED, list(ROADS).index(name), year])
     road = simulate_road_of(ROADS[name], rng)
+    panel = only_numbers(road.panel) if numbers else road.panel
     began = time.process_time()
-    found = fit_queue(road.panel, QueuePrior(), seed=year)
+    found = fit_queue(panel, QueuePrior(), seed=year)
     seconds = time.process_time() - began
     counts = found.draws.arrivals([0.0, YEAR_DAYS])[:, 0]
     low50, high50 = credible(counts, 0.5)
@@ -45,6 +46,7 @@ def measure(name: str, year: int) -> dict[str, Any]:
     return {
         "scenario": name,
         "year": year,
+        "model": "numbers" if numbers else "reports",
         "visits": road.visits,
         "looks": len(road.panel),
         "mean": float(counts.mean()),
@@ -65,9 +67,10 @@ def measure(name: str, year: int) -> dict[str, Any]:
 def summary(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """A row a scenario; shares and biases in per cent, width in visits."""
     found = []
-    for name, part in pd.DataFrame(rows).groupby("scenario", sort=False):
+    groups = pd.DataFrame(rows).groupby(["scenario", "model"], sort=False)
+    for (name, model), part in groups:
         error, truth = part["mean"] - part["visits"], part["visits"].mean()
-        row = {"scenario": name, "years": len(part), "visits": truth}
+        row = {"scenario": name, "model": model, "years": len(part), "visits": truth}
         for mass in (50, 90):
             held = part["visits"].between(part[f"low{mass}"], part[f"high{mass}"]).mean()
             row[f"held{mass}"] = 100 * held
@@ -85,17 +88,17 @@ def summary(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def measure_all(
-    tasks: Iterator[tuple[str, int]], kept: Path, until: float = np.inf
+    tasks: Iterator[tuple[str, int, bool]], kept: Path, until: float = np.inf
 ) -> list[dict[str, Any]]:
     """Every task that is not in ``kept`` yet, until a time; all rows."""
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    done = {(row["scenario"], row["year"]) for row in rows}
-    for name, year in tasks:
-        if (name, year) in done:
+    done = {(row["scenario"], row["year"], row["model"] == "numbers") for row in rows}
+    for task in tasks:
+        if task in done:
             continue
         if time.monotonic() > until:
             break
-        rows.append(measure(name, year))
+        rows.append(measure(*task))
         with kept.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
     return rows
@@ -104,7 +107,7 @@ def measure_all(
 @pytest.mark.timeout(1800)
 def test_a_roads_intervals_hold(tmp_path: Path) -> None:
     """A small run; the figures in the docs come from the long one."""
-    tasks = ((name, year) for year in range(15) for name in ("prior", "few places"))
+    tasks = ((name, year, False) for year in range(15) for name in ("prior", "few places"))
     rows = summary(measure_all(tasks, tmp_path / "years.jsonl"))
     print("\n" + rows.round(1).to_string())
     # three standard errors of 15 years
@@ -115,11 +118,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--years", type=int, default=100, help="years of each scenario")
     parser.add_argument("--scenarios", nargs="+", choices=list(ROADS), default=list(ROADS))
+    parser.add_argument("--numbers", action="store_true", help="without scores and lengths too")
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no year after these")
     parser.add_argument("--out", type=Path, default=Path("build/roads"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    tasks = ((name, year) for year in range(options.years) for name in options.scenarios)
+    tasks = (
+        (name, year, numbers)
+        for year in range(options.years)
+        for name in options.scenarios
+        for numbers in ([False, True] if options.numbers else [False])
+    )
     until = time.monotonic() + 60 * options.minutes
     rows = measure_all(tasks, options.out / "years.jsonl", until)
     print(summary(rows).round(1).to_string())

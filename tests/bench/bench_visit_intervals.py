@@ -4,8 +4,9 @@ scenarios.
 python -m tests.bench.bench_visit_intervals --years 1000 --others 250 --out build/visits
 
 Prints coverage of the 50 and 90 % intervals with its binomial error, bias and width of the berth
-model, of the oracle that knows rate, dwell and detector, and of naive counting, the snapshot law
-and Horvitz-Thompson; writes the same as JSON, a row a berth-year, and plots.
+model, of the same without the reports' scores, of the oracle that knows rate, dwell and detector,
+and of naive counting, the snapshot law and Horvitz-Thompson; writes the same as JSON, a row a
+berth-year, and plots.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ MASSES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 KNOWN = Known(DWELL_MEDIAN_DAYS, DWELL_SD, length_m=90.0)
 CERTAIN_SD = 0.01
 """Of a logarithm or logit that the oracle knows."""
-METHODS = ("model", "oracle", "naive", "snapshot", "horvitz_thompson")
+METHODS = ("model", "no_scores", "oracle", "naive", "snapshot", "horvitz_thompson")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def measure(task: tuple[int, int]) -> Measured:
         seconds=seconds,
         estimates={
             "model": summarised(counts),
+            "no_scores": summarised(model_counts(replace(panel, reports=None), year)),
             "oracle": summarised(oracle_counts(truth, panel, year)),
             "naive": naive(panel),
             "snapshot": snapshot(panel, KNOWN),

@@ -15,8 +15,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit, gamma, logit
 
-from jobs.visits.occupancy.detector import REFERENCE_LENGTH_M, Detector
-from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.detector import REFERENCE_LENGTH_M, Detector, ScoreStep
+from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
 
 Days = NDArray[np.float64]
 
@@ -242,12 +242,34 @@ def observe(
         detector=looks.eye,
         clear=looks.clear,
         vessels=(found + false).astype(np.int32),
-        length_m=np.where(told_of, np.clip(measured, 15.0, None), np.nan),
+        length_m=panel_lengths(told_of, measured),
         length_sd_m=np.where(told_of, sd_m, np.nan),
         visit=np.full(len(stay), -1, dtype=np.int32),
         detectors=believed,
+        reports=_report(found, false > 0, panel_lengths(told_of, measured), sd_m, rng.spawn(1)[0]),
     )
     return panel, np.where(found, stay, -1)
+
+
+def panel_lengths(told_of: NDArray[np.bool_], measured: Days) -> Days:
+    return np.where(told_of, np.clip(measured, 15.0, None), np.nan)
+
+
+def _report(
+    found: NDArray[np.bool_], false: NDArray[np.bool_], length_m: Days, sd_m: Days, rng: Generator
+) -> Reports:
+    """The score of the ship found or else of the false alarm, of a network of this berth's own."""
+    shares = [
+        expit(logit(middle) + SHARE_SD * rng.standard_normal())
+        for middle in (np.array(TRUE_SHARES), np.array(FALSE_SHARES))
+    ]
+    reach = np.where(found[:, None], *shares)
+    first = rng.random(len(found)) < reach[:, 0]
+    second = first & (rng.random(len(found)) < reach[:, 1])
+    score = np.where(found | false, 0.301 + 0.2 * first + 0.2 * second, np.nan)[:, None]
+    lengths = length_m[:, None]
+    sds = np.where(np.isnan(lengths), np.nan, sd_m[:, None])
+    return Reports(score, np.full(score.shape, UNSAID, np.int8), lengths, sds)
 
 
 # --- berth-years --------------------------------------------------------------------------------
@@ -261,7 +283,22 @@ FLEET = 15
 MONTHLY_SD = 0.6
 """Of the logarithm of the factor that one month's rate has on the year's."""
 
-BELIEVED = Detector("simulated", RECALL, RECALL_SD, RECALL_SLOPE, FALSE_ALARMS, FALSE_ALARMS_SD)
+STEPS = (
+    ScoreStep(0.5, 0.65, 0.6, RECALL_SLOPE, 0.3),
+    ScoreStep(0.7, 0.45, 0.7, RECALL_SLOPE, 0.1),
+)
+TRUE_SHARES, FALSE_SHARES, SHARE_SD = (0.81, 0.69), (0.3, 0.33), 0.7
+"""Of the reports that reach a step, those that reach the next one at the median berth; standard
+deviation of the logit from berth to berth."""
+BELIEVED = Detector(
+    "simulated",
+    RECALL,
+    RECALL_SD,
+    RECALL_SLOPE,
+    FALSE_ALARMS,
+    FALSE_ALARMS_SD,
+    steps=STEPS,
+)
 
 
 @dataclass(frozen=True)

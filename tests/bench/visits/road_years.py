@@ -5,15 +5,15 @@ Independent of the queue model: stays have shapes of their own, and each ship is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from jobs.visits.occupancy.detector import Detector
-from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.detector import Detector, ScoreStep
+from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
 from tests.bench.visits.berth_years import (
     DWELL_SHAPES,
     MONTH_DAYS,
@@ -34,7 +34,15 @@ RATE_MEDIAN_PER_DAY, RATE_SD = 0.5, 0.8
 DWELL_MEDIAN_DAYS, DWELL_SD = 2.0, 0.5
 RECALL, RECALL_SD = 0.8, 0.5
 FALSE_ALARMS, FALSE_ALARMS_SD = 0.2, 0.5
-BELIEVED = Detector("simulated", RECALL, RECALL_SD, 0.0, FALSE_ALARMS, FALSE_ALARMS_SD)
+STEPS = (ScoreStep(0.5, 0.65, 0.6, 0.0, 0.3), ScoreStep(0.7, 0.45, 0.7, 0.0, 0.1))
+TRUE_SHARES, FALSE_SHARES, SHARE_SD = (0.81, 0.69), (0.3, 0.33), 0.7
+"""Of the reports that reach a step, those that reach the next one at the median road; standard
+deviation of the logit from road to road."""
+BELIEVED = Detector("simulated", RECALL, RECALL_SD, 0.0, FALSE_ALARMS, FALSE_ALARMS_SD, steps=STEPS)
+FLEET_MEDIAN_M, FLEET_MEDIAN_SD, FLEET_SD = 120.0, 0.4, 0.4
+FALSE_MEDIAN_M, FALSE_SD = 70.0, 0.6
+LENGTH_SD = 0.12
+"""Of the logarithm of a measured length."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class Road:
     """Share by which arrivals are evenly spaced: 0 Poisson, 1 a timetable."""
     recall: float | None = None
     """None: drawn from the prior."""
+    false_alarms: float = 1.0
+    """Times as many as drawn."""
 
 
 ROADS = {
@@ -74,6 +84,7 @@ ROADS = {
     "regular arrivals": Road(regular=0.8),
     "recall .6, believed .8": Road(recall=0.6),
     "months that differ": Road(next(s for s in SCENARIOS if s.name == "monthly change")),
+    "three times the false alarms": Road(false_alarms=3.0),
 }
 
 
@@ -105,7 +116,8 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
     recall = recall if road.recall is None else road.recall
     false = FALSE_ALARMS * np.exp(FALSE_ALARMS_SD * rng.standard_normal())
     there = np.array([int(np.sum((arrival <= t) & (t < departure))) for t in time], np.int64)
-    seen = rng.binomial(there, recall * clear) + rng.poisson(false * clear)
+    found = rng.binomial(there, recall * clear)
+    wrong = rng.poisson(road.false_alarms * false * clear)
     nothing = np.full(len(time), np.nan)
     panel = Panel(
         port="SIM",
@@ -115,13 +127,56 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
         time=time,
         detector=np.zeros(len(time), np.int32),
         clear=clear,
-        vessels=seen.astype(np.int32),
+        vessels=(found + wrong).astype(np.int32),
         length_m=nothing,
         length_sd_m=nothing,
         visit=np.full(len(time), -1, np.int32),
         detectors=(BELIEVED,),
+        reports=_reports(found, wrong, rng.spawn(1)[0]),
     )
     return RoadYear(arrival, panel, factor, there, recall)
+
+
+def _reports(found: NDArray[np.int64], wrong: NDArray[np.int64], rng: Generator) -> Reports:
+    """Scores and lengths of each look's reports, of a network and a fleet of this road's own."""
+    shares = [
+        expit(logit(middle) + SHARE_SD * rng.standard_normal())
+        for middle in (np.array(TRUE_SHARES), np.array(FALSE_SHARES))
+    ]
+    fleet = FLEET_MEDIAN_M * np.exp(FLEET_MEDIAN_SD * rng.standard_normal())
+    shape = len(found), int((found + wrong).max(initial=0))
+    score, length = np.full(shape, np.nan), np.full(shape, np.nan)
+    for look, number in enumerate(zip(found, wrong, strict=True)):
+        parts = []
+        for each, reach, (median, sd) in zip(
+            number, shares, ((fleet, FLEET_SD), (FALSE_MEDIAN_M, FALSE_SD)), strict=True
+        ):
+            first = rng.random(each) < reach[0]
+            second = first & (rng.random(each) < reach[1])
+            spread = np.hypot(sd, LENGTH_SD)
+            parts.append(
+                (
+                    0.3 + 0.2 * first + 0.2 * second,
+                    median * np.exp(spread * rng.standard_normal(each)),
+                )
+            )
+        scores, lengths = (np.concatenate(one) for one in zip(*parts, strict=True))
+        order = np.argsort(-scores, kind="stable")
+        score[look, : len(order)], length[look, : len(order)] = scores[order], lengths[order]
+    return Reports(score + 1e-9, np.full(shape, UNSAID, np.int8), length, LENGTH_SD * length)
+
+
+def without_lengths(panel: Panel) -> Panel:
+    """The panel as the scores of its reports have it."""
+    assert panel.reports is not None
+    unknown = np.full(panel.reports.score.shape, np.nan)
+    return replace(panel, reports=replace(panel.reports, length_m=unknown, length_sd_m=unknown))
+
+
+def only_numbers(panel: Panel) -> Panel:
+    """The panel as only the number of its reports has it."""
+    without = tuple(replace(each, steps=()) for each in panel.detectors)
+    return replace(without_lengths(panel), detectors=without)
 
 
 def _admitted(
