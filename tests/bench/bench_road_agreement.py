@@ -42,12 +42,12 @@ from jobs.simulate.passes import passes
 from jobs.simulate.settings import SimulationConfig
 from jobs.simulate.traffic import Stay, schedule
 from jobs.storage import LocalFolder
+from jobs.visits.occupancy.agreement import FALSE_SHAPE
 from jobs.visits.occupancy.detector import Detector, ScoreStep, recall_logit
 from jobs.visits.occupancy.draws import credible, days_since
 from jobs.visits.occupancy.likelihood import FALSE_MEDIAN_M, FALSE_SD
 from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
 from jobs.visits.occupancy.queue_model import QueuePosterior, QueuePrior
-from jobs.visits.occupancy.reports import FALSE_SHAPE
 from jobs.visits.occupancy.scores import (
     least_of_false_alarms,
     least_of_ships,

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import nbinom
 
+from jobs.visits.occupancy.agreement import FALSE_SHAPE
 from jobs.visits.occupancy.berth import BerthPosterior, sample_berth
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
 from jobs.visits.occupancy.prior import BerthPrior
 from jobs.visits.occupancy.queue_model import QueuePosterior, QueuePrior, sample_queue
-from jobs.visits.occupancy.reports import FALSE_SHAPE
 
 ORIGIN = datetime(2024, 3, 1, tzinfo=UTC)
 GOOD = Detector("good", 0.9, 0.3, 0.0, 0.01, 0.3)

@@ -5,16 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from jobs.visits.compiled import njit
+from jobs.visits.occupancy.agreement import FALSE_SHAPE
 
 CLASS, IF_SHIP, IF_NONE = 0, 1, 2
 """Of the marks of a report: the class of its score, below 0 if not known; and the probability of
 what a reviewer said of it, if it is a ship and if it is none."""
-
-
-FALSE_SHAPE = 2.0
-"""Of the gamma distribution by which the false alarms of a place vary from look to look: their
-number has a variance of mean + mean^2 / 2. Judgement: on English Bay's ten dates, where six in the
-mean are no ships of 40 m, it is 1.5."""
 
 
 @njit(cache=True)
