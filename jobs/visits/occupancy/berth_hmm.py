@@ -9,8 +9,8 @@ The states are *empty* and (stage, class). Only emissions depend on the class, s
 moves by the Markov chain without classes ("lumped": empty, stage 1..k), and the part of ships that
 were there before keeps its classes.
 
-Over a gap the lumped Markov chain moves by uniformisation (Jensen 1953), and histories between
-looks are drawn by the same series, conditional on both ends (Hobolth and Stone 2009).
+Over a gap the lumped Markov chain moves as ``jumps`` says, and histories between looks are drawn by
+uniformisation, conditional on both ends (Hobolth and Stone 2009).
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ import math
 import numpy as np
 
 from jobs.visits.compiled import njit
+from jobs.visits.occupancy.jumps import (
+    advance,
+    at_level,
+    chain_of,
+    gaps_between,
+    most_jumps,
+    stage_jumps,
+)
 from jobs.visits.occupancy.reports import errors_at
 
 NOTHING, VESSEL, NO_LOOK, REJECTED, DRAWN, REPLACED = 0, 1, 2, 3, 4, 5
@@ -28,58 +36,19 @@ the network's report was rejected; it reported nothing, and a ship was drawn by 
 REAL, OTHER, EMPTY = 0, 1, 2
 """Columns of ``said``: the probability of what reviewers said of a look, given that the report is
 the ship at the berth; that a ship is there, but not reported; that the berth is empty."""
-TAIL = 1e-13
-"""Truncated mass of the uniformisation series."""
+LEAST, MOST = 1e-100, 1e100
+"""Masses are scaled anew where their sum leaves this range."""
 
 
 @njit(cache=True)
-def lumped_after(start, rates, move, gap, result, work):
-    """Distribution over (empty, stage 1..k) after a gap, of each level of the rate.
-
-    start, result: (k + 1, level); work: (2, k + 1, level).
-    """
-    states = len(start)
-    k, levels = states - 1, len(rates)
+def chain_at(stages, rates, move, time):
+    """The Markov chain of empty, stage 1..k at each level, for the gaps between looks."""
     fastest = max(rates.max(), move)
-    come, go = rates / fastest, move / fastest
-    pieces = in_pieces(fastest * gap)
-    mean = fastest * gap / pieces
-    now, after = work[0], work[1]
-    now[:] = start
-    for _ in range(pieces):
-        result[:] = 0.0
-        weight = math.exp(-mean)
-        covered = 0.0
-        n = 0
-        while covered < 1.0 - TAIL and n < most_jumps(mean):
-            covered += weight
-            for s in range(states):
-                for v in range(levels):
-                    result[s, v] += weight * now[s, v]
-            for s in range(2, states):
-                for v in range(levels):
-                    after[s, v] = now[s, v] + (now[s - 1, v] - now[s, v]) * go
-            for v in range(levels):
-                came = now[0, v] * come[v]
-                after[1, v] = now[1, v] + came - now[1, v] * go
-                after[0, v] = now[0, v] - came + now[k, v] * go
-            now, after = after, now
-            n += 1
-            weight *= mean / n
-        result /= covered
-        now[:] = result
-
-
-@njit(cache=True)
-def in_pieces(mean):
-    """Number of pieces of a gap with that mean number of jumps, so that e^-mean is above 0."""
-    return int(mean / 500.0) + 1
-
-
-@njit(cache=True)
-def most_jumps(mean):
-    """More jumps than this are less likely than TAIL."""
-    return mean + 12.0 * math.sqrt(mean) + 30.0
+    chances = np.empty((len(rates), 3, stages + 3))
+    for v in range(len(rates)):
+        chances[v] = stage_jumps(stages, rates[v], move, fastest)
+    number, longest = gaps_between(time)
+    return chain_of(chances, fastest, number, longest)
 
 
 @njit(cache=True)
@@ -91,64 +60,59 @@ def same_ship(move, gap, k, chance):
 
 
 @njit(cache=True)
-def step(empties, ships, rates, move, gap, mix, scratch):
-    """Moves the distribution by a gap, in place: empties (level,), ships (stage, level, class)."""
+def step(lumped, ships, chain, move, gap, mix, scratch):
+    """Moves the distribution by a gap, in place: lumped (level, k + 1), ships (stage, level,
+    class), whose sums over classes are the former's stages. scratch: (level, k + 1), (k,),
+    (2, k + 3).
+    """
     k, levels, classes = ships.shape
-    lumped, after, stayed = scratch[0, : k + 1], scratch[1, : k + 1], scratch[2, :k]
-    chance = np.empty(k)
-    lumped[0] = empties
-    for j in range(k):
-        for v in range(levels):
-            total = 0.0
-            for c in range(classes):
-                total += ships[j, v, c]
-            lumped[j + 1, v] = total
-    lumped_after(lumped, rates, move, gap, after, scratch[3:5, : k + 1])
+    after, chance, work = scratch
     same_ship(move, gap, k, chance)
+    after[:] = lumped
+    advance(after, chain, gap, False, work)
     flat = ships.reshape(k, levels * classes)  # one long loop, for the compiler to vectorise
     for j in range(k - 1, -1, -1):  # downwards, so that ships[i < j] are still those before the gap
         flat[j] *= chance[0]
-        stayed[j] = lumped[j + 1] * chance[0]
         for i in range(j):
             here, before, share = flat[j], flat[i], chance[j - i]
             for x in range(levels * classes):
                 here[x] += before[x] * share
-            for v in range(levels):
-                stayed[j, v] += lumped[i + 1, v] * share
         for v in range(levels):
-            new = max(after[j + 1, v] - stayed[j, v], 0.0)
+            stayed = 0.0
+            for i in range(j + 1):
+                stayed += lumped[v, i + 1] * chance[j - i]
+            new = max(after[v, j + 1] - stayed, 0.0)
             for c in range(classes):
                 ships[j, v, c] += mix[c] * new
-    empties[:] = after[0]
+    lumped[:] = after
 
 
 @njit(cache=True)
-def renew_levels(empties, ships, share, change):
+def renew_levels(lumped, ships, share, change):
     """A month's border: with chance ``change`` the level is drawn anew, as likely as its share."""
     k, levels, classes = ships.shape
-    new = change * share
-    total = empties.sum()
-    for v in range(levels):
-        empties[v] = (1.0 - change) * empties[v] + new[v] * total
+    for s in range(k + 1):
+        total = lumped[:, s].sum()
+        for v in range(levels):
+            lumped[v, s] = (1.0 - change) * lumped[v, s] + change * share[v] * total
     for j in range(k):
         for c in range(classes):
-            total = 0.0
+            total = ships[j, :, c].sum()
             for v in range(levels):
-                total += ships[j, v, c]
-            for v in range(levels):
-                ships[j, v, c] = (1.0 - change) * ships[j, v, c] + new[v] * total
+                ships[j, v, c] = (1.0 - change) * ships[j, v, c] + change * share[v] * total
 
 
 @njit(cache=True)
-def stationary(empties, ships, rates, start, dwell, mix):
+def stationary(lumped, ships, rates, start, dwell, mix):
     """Stationary distribution at each level, of levels as likely as ``start`` says; in place."""
     k, levels, classes = ships.shape
     for v in range(levels):
         occupied = rates[v] * dwell / (1.0 + rates[v] * dwell)
-        empties[v] = (1.0 - occupied) * start[v]
+        lumped[v, 0] = (1.0 - occupied) * start[v]
         for j in range(k):
+            lumped[v, j + 1] = occupied * start[v] / k
             for c in range(classes):
-                ships[j, v, c] = occupied * start[v] / k * mix[c]
+                ships[j, v, c] = lumped[v, j + 1] * mix[c]
 
 
 @njit(cache=True)
@@ -202,29 +166,41 @@ def look_likelihood(look, kind, clear, fits, false_fit, said, score, errors, emi
 
 
 @njit(cache=True)
-def update(empties, ships, at_empty, emission):
-    """Bayes update with the emissions, normalised, in place; returns the look's probability."""
+def weighted(masses, emission):
+    """Multiplies the masses of the classes, in place; returns their sum."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0  # four sums that need not wait for each other
+    whole = len(masses) // 4 * 4
+    for x in range(len(masses)):
+        masses[x] *= emission[x]
+    for x in range(0, whole, 4):
+        a += masses[x]
+        b += masses[x + 1]
+        c += masses[x + 2]
+        d += masses[x + 3]
+    for x in range(whole, len(masses)):
+        a += masses[x]
+    return (a + b) + (c + d)
+
+
+@njit(cache=True)
+def update(lumped, ships, at_empty, emission):
+    """Multiplies by the emissions of a look, in place; returns the sum of all masses."""
+    k, levels, _ = ships.shape
     total = 0.0
-    k, levels, classes = ships.shape
     for v in range(levels):
-        empties[v] *= at_empty
-        total += empties[v]
-    for j in range(k):
-        for v in range(levels):
-            for c in range(classes):
-                ships[j, v, c] *= emission[c]
-                total += ships[j, v, c]
-    if total <= 0.0:
-        return 0.0
-    empties /= total
-    ships /= total
+        lumped[v, 0] *= at_empty
+        total += lumped[v, 0]
+        for j in range(k):
+            lumped[v, j + 1] = weighted(ships[j, v], emission)
+            total += lumped[v, j + 1]
     return total
 
 
 @njit(cache=True)
-def forward_filter(looks, month, errors, traffic, dwell, mix, empties, ships):
-    """Forward filter: fills empties (look, level) and ships (look, stage, level, class), or keeps
-    the last look's only, where they have one row; returns the log likelihood of all looks.
+def forward_filter(looks, month, errors, traffic, chain, dwell, mix, masses, ships):
+    """Forward filter: fills masses (look, level, k + 1) of empty and the stages, and ships (look,
+    stage, level, class), or keeps the last look's only, where they have one row. Those of a look
+    have any sum. Returns the log likelihood of all looks.
 
     traffic: the rate of each level, its chance at the start, and where a new one is drawn, all of
     (level,); and the chance that it is where ``month`` (look,) changes, between two rows at the
@@ -235,26 +211,32 @@ def forward_filter(looks, month, errors, traffic, dwell, mix, empties, ships):
     rates, start, share, change = traffic
     rows, k, levels, classes = ships.shape
     emission = np.empty(classes)
-    scratch = np.empty((5, k + 1, levels))
-    empty, current = np.empty(levels), np.empty((k, levels, classes))
-    stationary(empty, current, rates, start, dwell, mix)
-    total = 0.0
+    scratch = np.empty((levels, k + 1)), np.empty(k), np.empty((2, k + 3))
+    lumped, current = np.empty((levels, k + 1)), np.empty((k, levels, classes))
+    stationary(lumped, current, rates, start, dwell, mix)
+    scaled, total = 0.0, 1.0
     for i in range(len(time)):
         if i > 0 and month[i] != month[i - 1]:
-            renew_levels(empty, current, share, change)
+            renew_levels(lumped, current, share, change)
         elif i > 0 and time[i] > time[i - 1]:
-            step(empty, current, rates, k / dwell, time[i] - time[i - 1], mix, scratch)
+            step(lumped, current, chain, k / dwell, time[i] - time[i - 1], mix, scratch)
         if kind[i] != NO_LOOK:
             d = detector[i]
             of_look = (recall[d], false_alarm[d], ships_least[d], false_least[d])
             at_empty = look_likelihood(
                 i, kind, clear, fits, false_fit, said, score, of_look, emission
             )
-            chance = update(empty, current, at_empty, emission)
-            total += math.log(chance) if chance > 0.0 else -math.inf
-        empties[i % rows] = empty
+            total = update(lumped, current, at_empty, emission)
+            if not total > 0.0:
+                return -math.inf
+            if not LEAST < total < MOST:
+                scaled += math.log(total)
+                lumped /= total
+                current /= total
+                total = 1.0
+        masses[i % rows] = lumped
         ships[i % rows] = current
-    return total
+    return scaled + math.log(total)
 
 
 @njit(cache=True)
@@ -280,10 +262,11 @@ def log_likelihoods(looks, month, levels, rate, dwell, stages, mix, errors):
     found = np.empty(points)
     for p in range(points):
         traffic = traffic_of(p, rate, levels)
-        empties = np.empty((1, levels[0][p]))
+        chain = chain_at(stages[p], traffic[0], stages[p] / dwell[p], looks[0])
+        masses = np.empty((1, levels[0][p], stages[p] + 1))
         ships = np.empty((1, stages[p], levels[0][p], classes))
         found[p] = forward_filter(
-            looks, month, errors_at(errors, p), traffic, dwell[p], mix[p], empties, ships
+            looks, month, errors_at(errors, p), traffic, chain, dwell[p], mix[p], masses, ships
         )
     return found
 
@@ -306,52 +289,26 @@ def sample_index(weights, uniform):
 
 
 @njit(cache=True)
-def lumped_towards(target, k, rate, move, gap):
-    """Probability of the target state (0 empty, 1..k) after the gap, by state before; (k + 1,)."""
-    fastest = max(rate, move)
-    come, go = rate / fastest, move / fastest
-    pieces = in_pieces(fastest * gap)
-    mean = fastest * gap / pieces
-    work = np.zeros(k + 1)
-    work[target] = 1.0
-    result = np.zeros(k + 1)
-    for _ in range(pieces):
-        result[:] = 0.0
-        weight = math.exp(-mean)
-        covered = 0.0
-        n = 0
-        while covered < 1.0 - TAIL and n < most_jumps(mean):
-            covered += weight
-            result += weight * work
-            first = work[0]
-            work[0] += (work[1] - work[0]) * come
-            for s in range(1, k):
-                work[s] += (work[s + 1] - work[s]) * go
-            work[k] += (first - work[k]) * go
-            n += 1
-            weight *= mean / n
-        result /= covered
-        work[:] = result
-    return result
-
-
-@njit(cache=True)
-def previous_state_weights(empty, ships, stage, class_, rate, move, gap, mix):
+def previous_state_weights(masses, ships, stage, class_, chain, level, move, gap, mix):
     """Weights of the states at a look, given the state at the next one; (2 k + 1,).
 
-    ``stage`` is -1 for empty. [0] the berth was empty; [1..k] a ship was in that stage and left;
+    masses: (k + 1,), of empty and the stages; ships: (stage, class), both of the level. ``stage``
+    is -1 for empty. [0] the berth was empty; [1..k] a ship was in that stage and left;
     [k + 1..2 k] the ship that is there next was in that stage.
     """
     k = ships.shape[0]
     weights = np.zeros(2 * k + 1)
     chance = np.empty(k)
     same_ship(move, gap, k, chance)
-    towards = lumped_towards(stage + 1, k, rate, move, gap)
+    reach = np.zeros((1, k + 1))
+    reach[0, stage + 1] = 1.0
+    advance(reach, at_level(chain, level), gap, True, np.empty((2, k + 3)))
+    towards = reach[0]
     share = mix[class_] if stage >= 0 else 1.0
-    weights[0] = empty * towards[0] * share
+    weights[0] = masses[0] * towards[0] * share
     for j in range(k):
         stayed = chance[stage - j] if j <= stage else 0.0
-        weights[1 + j] = ships[j].sum() * max(towards[1 + j] - stayed, 0.0) * share
+        weights[1 + j] = masses[1 + j] * max(towards[1 + j] - stayed, 0.0) * share
         if stage >= 0:
             weights[1 + k + j] = ships[j, class_] * stayed
     return weights
@@ -366,19 +323,19 @@ def sample_level(masses, after, share, change, rng):
 
 
 @njit(cache=True)
-def sample_states(time, month, empties, ships, traffic, move, mix, rng):
+def sample_states(time, month, masses, ships, traffic, chain, move, mix, rng):
     """Backward sampling: one draw of the states at the looks given all of them.
 
     Returns (look,): stage (-1 for empty), class, level, and whether the berth was empty at some
     moment since the look before.
     """
-    rates, _, share, change = traffic
+    _, _, share, change = traffic
     looks, k, levels, classes = ships.shape
     stage = np.full(looks, -1, np.int32)
     class_ = np.zeros(looks, np.int32)
     level = np.zeros(looks, np.int32)
     emptied = np.zeros(looks, np.bool_)
-    last = np.concatenate((empties[-1], ships[-1].copy().reshape(k * levels * classes)))
+    last = np.concatenate((masses[-1, :, 0], ships[-1].copy().reshape(k * levels * classes)))
     chosen = sample_index(last, rng.random())
     if chosen < levels:
         level[-1] = chosen
@@ -388,15 +345,15 @@ def sample_states(time, month, empties, ships, traffic, move, mix, rng):
     for i in range(looks - 2, -1, -1):
         stage[i], class_[i], level[i] = stage[i + 1], class_[i + 1], level[i + 1]
         if month[i + 1] != month[i]:
-            masses = ships[i, stage[i], :, class_[i]] if stage[i] >= 0 else empties[i]
-            level[i] = sample_level(masses, level[i + 1], share, change, rng)
+            of_state = ships[i, stage[i], :, class_[i]] if stage[i] >= 0 else masses[i, :, 0]
+            level[i] = sample_level(of_state, level[i + 1], share, change, rng)
             continue
         gap = time[i + 1] - time[i]
         if gap <= 0.0:
             continue
         v = level[i]
         weights = previous_state_weights(
-            empties[i, v], ships[i, :, v], stage[i + 1], class_[i + 1], rates[v], move, gap, mix
+            masses[i, v], ships[i, :, v], stage[i + 1], class_[i + 1], chain, v, move, gap, mix
         )
         chosen = sample_index(weights, rng.random())
         emptied[i + 1] = chosen <= k
@@ -477,7 +434,7 @@ def true_sighting(look, looks, errors, class_, rng):
 
 
 @njit(cache=True)
-def stays(looks, month, errors, traffic, dwell, mix, empties, ships, rng):
+def stays(looks, month, errors, traffic, chain, dwell, mix, masses, ships, rng):
     """The stays of one history: (stay, 4) arrival, departure, class and first true sighting or
     -1; and the level at every look.
     """
@@ -485,7 +442,7 @@ def stays(looks, month, errors, traffic, dwell, mix, empties, ships, rng):
     k = ships.shape[1]
     move = k / dwell
     stage, class_, level, emptied = sample_states(
-        time, month, empties, ships, traffic, move, mix, rng
+        time, month, masses, ships, traffic, chain, move, mix, rng
     )
     rows = np.empty((64, 4))
     n = 0
@@ -553,13 +510,14 @@ def histories(looks, month, levels, rate, dwell, stages, mix, errors, times, rng
     history = 0
     for p in range(points):
         traffic = traffic_of(p, rate, levels)
-        empties = np.empty((number, levels[0][p]))
+        chain = chain_at(stages[p], traffic[0], stages[p] / dwell[p], looks[0])
+        masses = np.empty((number, levels[0][p], stages[p] + 1))
         ships = np.empty((number, stages[p], levels[0][p], classes))
         of_point = errors_at(errors, p)
-        forward_filter(looks, month, of_point, traffic, dwell[p], mix[p], empties, ships)
+        forward_filter(looks, month, of_point, traffic, chain, dwell[p], mix[p], masses, ships)
         for _ in range(times[p]):
             found, level = stays(
-                looks, month, of_point, traffic, dwell[p], mix[p], empties, ships, rng
+                looks, month, of_point, traffic, chain, dwell[p], mix[p], masses, ships, rng
             )
             for stay in found:
                 rows = with_room(rows, n)

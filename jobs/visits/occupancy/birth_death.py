@@ -15,71 +15,55 @@ import numpy as np
 from jobs.visits.compiled import njit
 from jobs.visits.occupancy.berth_hmm import (
     NO_LOOK,
-    TAIL,
-    in_pieces,
-    most_jumps,
     sample_index,
     sample_level,
     traffic_of,
     with_room,
 )
 from jobs.visits.occupancy.bridges import stays
-from jobs.visits.occupancy.jumps import jump, jump_chances
+from jobs.visits.occupancy.jumps import (
+    advance,
+    at_level,
+    chain_of,
+    gaps_between,
+    limited_jumps,
+)
 from jobs.visits.occupancy.reports import errors_at, of_reports, one_ship_more, with_false_alarms
 
 
 @njit(cache=True)
-def advance(mass, rates, leave, gap, backwards):
-    """Distributions (ship, level) after a gap, in place, by uniformisation.
-
-    Backwards: the probability to reach a target.
-    """
-    most, levels = len(mass) - 1, len(rates)
-    chances, fastest = jump_chances(most, rates, leave)
-    pieces = in_pieces(fastest * gap)
-    mean = fastest * gap / pieces
-    now, after = np.zeros((most + 3, levels)), np.zeros((most + 3, levels))
-    now[1:-1] = mass
-    for _ in range(pieces):
-        mass[:] = 0.0
-        weight = math.exp(-mean)
-        covered = 0.0
-        n = 0
-        while covered < 1.0 - TAIL and n < most_jumps(mean):
-            covered += weight
-            for s in range(most + 1):
-                for v in range(levels):
-                    mass[s, v] += weight * now[s + 1, v]
-            jump(now, chances, backwards, after)
-            now, after = after, now
-            n += 1
-            weight *= mean / n
-        mass /= covered
-        now[1:-1] = mass
+def chain_at(most, rates, leave, time):
+    """The Markov chain of the number of ships at each level, for the gaps between looks."""
+    fastest = rates.max() + most * leave
+    chances = np.empty((len(rates), 3, most + 3))
+    for v in range(len(rates)):
+        chances[v] = limited_jumps(most, rates[v], leave, fastest)
+    number, longest = gaps_between(time)
+    return chain_of(chances, fastest, number, longest)
 
 
 @njit(cache=True)
 def stationary(mass, rates, start, leave):
     """Stationary distribution of the number of ships at each level, of levels as likely as
-    ``start`` says: Poisson, truncated at the limit; fills mass (ship, level).
+    ``start`` says: Poisson, truncated at the limit; fills mass (level, ship).
     """
     for v in range(len(rates)):
         # by logarithms: a busy level's first term would underflow
         load = math.log(rates[v] / leave)
-        logs = np.zeros(len(mass))
-        for s in range(1, len(mass)):
+        logs = np.zeros(mass.shape[1])
+        for s in range(1, len(logs)):
             logs[s] = logs[s - 1] + load - math.log(s)
         found = np.exp(logs - logs.max())
-        mass[:, v] = start[v] * found / found.sum()
+        mass[v] = start[v] * found / found.sum()
 
 
 @njit(cache=True)
 def renew_levels(mass, share, change):
-    """A month's border: with chance ``change`` the level is drawn anew; mass (ship, level)."""
-    for s in range(len(mass)):
-        total = mass[s].sum()
+    """A month's border: with chance ``change`` the level is drawn anew; mass (level, ship)."""
+    for s in range(mass.shape[1]):
+        total = mass[:, s].sum()
         for v in range(len(share)):
-            mass[s, v] = (1.0 - change) * mass[s, v] + change * share[v] * total
+            mass[v, s] = (1.0 - change) * mass[v, s] + change * share[v] * total
 
 
 @njit(cache=True)
@@ -120,8 +104,8 @@ def reviewed_likelihood(chance, false_alarms, of_true, of_missed, emission):
 
 
 @njit(cache=True)
-def forward_filter(looks, month, traffic, leave, errors, masses):
-    """Forward filter: fills masses (look, ship, level), or keeps the last look's only, where it has
+def forward_filter(looks, month, traffic, chain, leave, errors, masses):
+    """Forward filter: fills masses (look, level, ship), or keeps the last look's only, where it has
     one row; returns the log likelihood of all looks.
 
     month and traffic as for the forward filter of ``berth_hmm``; errors those of a point.
@@ -129,16 +113,15 @@ def forward_filter(looks, month, traffic, leave, errors, masses):
     time, detector, kind, clear, vessels, reviewed, marks, of_missed = looks
     recall, false_alarm, ships_least, false_least = errors
     rates, start, share, change = traffic
-    rows, states, levels = masses.shape
-    mass, emission = np.empty((states, levels)), np.empty(states)
+    rows, levels, states = masses.shape
+    mass, emission, work = np.empty((levels, states)), np.empty(states), np.empty((2, states + 2))
     stationary(mass, rates, start, leave)
     total = 0.0
     for i in range(len(time)):
         if i > 0 and month[i] != month[i - 1]:
             renew_levels(mass, share, change)
         elif i > 0 and time[i] > time[i - 1]:
-            gap = time[i] - time[i - 1]
-            advance(mass, rates, leave, gap, False)
+            advance(mass, chain, time[i] - time[i - 1], False, work)
         if kind[i] != NO_LOOK:
             d = detector[i]
             chance, false = recall[d] * clear[i], false_alarm[d] * clear[i]
@@ -148,10 +131,10 @@ def forward_filter(looks, month, traffic, leave, errors, masses):
             else:
                 count_likelihood(chance, false, of_true, emission)
             likelihood = 0.0
-            for s in range(states):
-                for v in range(levels):
-                    mass[s, v] *= emission[s]
-                    likelihood += mass[s, v]
+            for v in range(levels):
+                for s in range(states):
+                    mass[v, s] *= emission[s]
+                    likelihood += mass[v, s]
             if not likelihood > 0.0:
                 return -math.inf
             total += math.log(likelihood)
@@ -171,33 +154,35 @@ def log_likelihoods(looks, month, most, levels, rate, dwell, errors):
     """
     found = np.empty(len(rate))
     for p in range(len(rate)):
-        traffic = traffic_of(p, rate, levels)
-        masses = np.empty((1, most + 1, len(traffic[0])))
-        found[p] = forward_filter(looks, month, traffic, 1 / dwell[p], errors_at(errors, p), masses)
+        traffic, leave = traffic_of(p, rate, levels), 1 / dwell[p]
+        chain = chain_at(most, traffic[0], leave, looks[0])
+        masses = np.empty((1, len(traffic[0]), most + 1))
+        found[p] = forward_filter(looks, month, traffic, chain, leave, errors_at(errors, p), masses)
     return found
 
 
 @njit(cache=True)
-def sample_numbers(time, month, masses, traffic, leave, rng):
+def sample_numbers(time, month, masses, traffic, chain, rng):
     """Backward sampling: one draw of the number of ships and of the level at the looks given all;
     two of (look,).
     """
-    rates, _, share, change = traffic
-    looks, states, levels = masses.shape
+    _, _, share, change = traffic
+    looks, levels, states = masses.shape
     ships, level = np.empty(looks, np.int64), np.empty(looks, np.int64)
-    last = sample_index(masses[-1].copy().reshape(states * levels), rng.random())
-    ships[-1], level[-1] = divmod(last, levels)
+    chance, work = np.empty((1, states)), np.empty((2, states + 2))
+    last = sample_index(masses[-1].copy().reshape(levels * states), rng.random())
+    level[-1], ships[-1] = divmod(last, states)
     for i in range(looks - 2, -1, -1):
         ships[i], level[i] = ships[i + 1], level[i + 1]
         if month[i + 1] != month[i]:
-            level[i] = sample_level(masses[i, ships[i]], level[i + 1], share, change, rng)
+            level[i] = sample_level(masses[i, :, ships[i]], level[i + 1], share, change, rng)
             continue
         gap = time[i + 1] - time[i]
         if gap > 0.0:
-            chance = np.zeros((states, 1))
-            chance[ships[i + 1]] = 1.0
-            advance(chance, rates[level[i] : level[i] + 1], leave, gap, True)
-            ships[i] = sample_index(masses[i, :, level[i]] * chance[:, 0], rng.random())
+            chance[:] = 0.0
+            chance[0, ships[i + 1]] = 1.0
+            advance(chance, at_level(chain, level[i]), gap, True, work)
+            ships[i] = sample_index(masses[i, level[i]] * chance[0], rng.random())
     return ships, level
 
 
@@ -214,11 +199,12 @@ def histories(looks, month, most, levels, rate, dwell, errors, times, rng):
     n = 0
     history = 0
     for p in range(len(rate)):
-        traffic = traffic_of(p, rate, levels)
-        masses = np.empty((len(time), most + 1, len(traffic[0])))
-        forward_filter(looks, month, traffic, 1 / dwell[p], errors_at(errors, p), masses)
+        traffic, leave = traffic_of(p, rate, levels), 1 / dwell[p]
+        chain = chain_at(most, traffic[0], leave, time)
+        masses = np.empty((len(time), len(traffic[0]), most + 1))
+        forward_filter(looks, month, traffic, chain, leave, errors_at(errors, p), masses)
         for _ in range(times[p]):
-            ships, level = sample_numbers(time, month, masses, traffic, 1 / dwell[p], rng)
+            ships, level = sample_numbers(time, month, masses, traffic, chain, rng)
             for stay in stays(time, ships, traffic[0][level], most, True, dwell[p], rng):
                 rows = with_room(rows, n)
                 rows[n, 0], rows[n, 1], rows[n, 2] = history, stay[0], stay[1]

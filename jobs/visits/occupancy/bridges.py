@@ -9,35 +9,37 @@ import math
 import numpy as np
 
 from jobs.visits.compiled import njit
-from jobs.visits.occupancy.berth_hmm import most_jumps, sample_index, with_room
-from jobs.visits.occupancy.jumps import jump, jump_chances
+from jobs.visits.occupancy.berth_hmm import sample_index, with_room
+from jobs.visits.occupancy.jumps import jump, limited_jumps, most_jumps
 
 
 @njit(cache=True)
 def bridge_limited(origin, target, most, rate, leave, gap, rng):
     """As ``bridge``, with a limit to the number, and no fewer ships that come below it."""
-    chances, fastest = jump_chances(most, np.array([rate]), leave)
+    fastest = rate + most * leave
+    every = limited_jumps(most, rate, leave, fastest)[None]
+    chances = every[0]
     mean = fastest * gap
     limit = int(most_jumps(mean))
     # reach[n, 1 + s]: probability to reach the target from s ships by n jumps
-    reach = np.zeros((limit + 1, most + 3, 1))
+    reach = np.zeros((limit + 1, most + 3))
     reach[0, 1 + target] = 1.0
     weights = np.empty(limit + 1)
     log_weight = -mean
     for n in range(limit + 1):
         if n > 0:
             log_weight += math.log(mean / n)
-            jump(reach[n - 1], chances, True, reach[n])
-        weights[n] = math.exp(log_weight) * reach[n, 1 + origin, 0]
+            jump(reach, n - 1, n, every, 0, True)
+        weights[n] = math.exp(log_weight) * reach[n, 1 + origin]
     jumps = sample_index(weights, rng.random())
     clock = np.sort(rng.random(jumps)) * gap
     moments, changes = np.empty(jumps), np.empty(jumps, np.int8)
     found = 0
     s = 1 + origin
     for n in range(jumps):
-        left = reach[jumps - n - 1, :, 0]
-        up, down = chances[1, s, 0] * left[s + 1], chances[2, s, 0] * left[s - 1]
-        at = rng.random() * (up + down + chances[0, s, 0] * left[s])
+        left = reach[jumps - n - 1]
+        up, down = chances[1, s] * left[s + 1], chances[2, s] * left[s - 1]
+        at = rng.random() * (up + down + chances[0, s] * left[s])
         if at < up + down:
             moments[found], changes[found] = clock[n], 1 if at < up else -1
             s += changes[found]

@@ -10,11 +10,12 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 Floats = NDArray[np.float64]
 Part: TypeAlias = tuple[float, Floats, Floats]
 """Share, mean (dimension,) and covariance (dimension, dimension)."""
+Parts: TypeAlias = tuple[Floats, Floats, Floats]
+"""The same of all parts: (part,), (part, dimension), (part, dimension, dimension)."""
 
 TRIED, STEPS = 2, 6
 """Steps of expectation and maximisation: from each start, and from the likeliest end of these."""
@@ -33,7 +34,7 @@ def fitted_mixture(at: Floats, weight: Floats, most: int) -> list[Part]:
     the points cut into slices along each dimension in turn; the likeliest is improved further.
     """
     dimensions = at.shape[1]
-    _, middle, whole = _moments(at, weight)
+    (_,), (middle,), (whole,) = _moments(at, weight[:, None])
     effective = 1 / float(np.sum(weight**2))
     number = min(most, int(effective / (POINTS_PER_PART * dimensions)))
     if number < 2:
@@ -43,7 +44,10 @@ def fitted_mixture(at: Floats, weight: Floats, most: int) -> list[Part]:
         for axis in range(dimensions)
     ]
     _, _, member = max(tried, key=lambda end: end[0])
-    return _improved(at, weight, member, whole, STEPS)[1]
+    _, parts, _ = _improved(at, weight, member, whole, STEPS)
+    return [
+        (float(share), mean, covariance) for share, mean, covariance in zip(*parts, strict=True)
+    ]
 
 
 def _slices(values: Floats, weight: Floats, number: int) -> Floats:
@@ -56,36 +60,33 @@ def _slices(values: Floats, weight: Floats, number: int) -> Floats:
 
 def _improved(
     at: Floats, weight: Floats, member: Floats, whole: Floats, steps: int
-) -> tuple[float, list[Part], Floats]:
+) -> tuple[float, Parts, Floats]:
     """The mean log likelihood, the parts and the memberships (point, part) after some steps."""
     effective, extra = 1 / np.sum(weight**2), SHRUNK * at.shape[1]
-    value, parts = -np.inf, list[Part]()
     for _ in range(steps):
-        parts = []
-        for each in member.T:
-            # no part loses all its points
-            share, middle, own = _moments(at, weight * (each + 1e-9))
-            points = share * effective
-            parts.append((share, middle, (points * own + extra * whole) / (points + extra)))
-        density = np.stack([np.log(share) + _log_normal(at, *rest) for share, *rest in parts])
-        total = logsumexp(density, axis=0)
-        member = np.exp(density - total).T
-        value = float(weight @ total)
-    return value, parts, member
+        # no part loses all its points
+        share, mean, own = _moments(at, weight[:, None] * (member + 1e-9))
+        points = (share * effective)[:, None, None]
+        covariance = (points * own + extra * whole) / (points + extra)
+        density = np.log(share) + _log_normals(at, mean, covariance)
+        total = np.logaddexp.reduce(density, axis=1)
+        member = np.exp(density - total[:, None])
+    return float(weight @ total), (share, mean, covariance), member
 
 
-def _log_normal(at: Floats, mean: Floats, covariance: Floats) -> Floats:
-    """Logarithm of the normal density, but for a constant; (point,)."""
+def _log_normals(at: Floats, mean: Floats, covariance: Floats) -> Floats:
+    """Logarithm of the normal densities, but for a constant; (point, part)."""
     root = np.linalg.cholesky(covariance)
-    apart = np.linalg.solve(root, (at - mean).T)
-    density: Floats = -0.5 * np.sum(apart**2, axis=0) - np.log(np.diag(root)).sum()
+    apart = (at - mean[:, None]) @ np.linalg.inv(root).transpose(0, 2, 1)
+    sizes = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+    density: Floats = -0.5 * np.einsum("kpd,kpd->pk", apart, apart) - sizes
     return density
 
 
-def _moments(at: Floats, weight: Floats) -> Part:
-    """Total weight, mean and covariance."""
-    total = float(weight.sum())
-    mean = weight @ at / total
-    apart = at - mean
-    covariance = (apart.T * weight) @ apart / total
+def _moments(at: Floats, weight: Floats) -> Parts:
+    """Of each part, total weight, mean and covariance; weight: (point, part)."""
+    total = weight.sum(axis=0)
+    mean = weight.T @ at / total[:, None]
+    apart = at - mean[:, None]
+    covariance = (apart * weight.T[:, :, None]).transpose(0, 2, 1) @ apart / total[:, None, None]
     return total, mean, covariance + LEAST_VARIANCE * np.eye(at.shape[1])

@@ -21,7 +21,6 @@ import numpy as np
 from jobs.visits.compiled import njit
 from jobs.visits.occupancy.berth_hmm import (
     NO_LOOK,
-    most_jumps,
     sample_index,
     sample_level,
     traffic_of,
@@ -29,6 +28,7 @@ from jobs.visits.occupancy.berth_hmm import (
 )
 from jobs.visits.occupancy.birth_death import renew_levels, reviewed_likelihood
 from jobs.visits.occupancy.bridges import stays
+from jobs.visits.occupancy.jumps import most_jumps
 from jobs.visits.occupancy.reports import errors_at, of_reports, one_ship_more, with_false_alarms
 
 NEGLIGIBLE = 1e-20
@@ -167,7 +167,7 @@ def across_border(known, shares, share, change, places):
         if known[v].sum() > NEGLIGIBLE * total:
             base = min(base, shares[v])
     known = as_known(known, shares, base, places)
-    renew_levels(known.T, share, change)
+    renew_levels(known, share, change)
     return known
 
 

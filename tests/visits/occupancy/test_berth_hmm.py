@@ -4,8 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from jobs.visits.occupancy import berth_hmm
@@ -18,15 +16,6 @@ from tests.support.panels import make_panel
 
 RATE, DWELL = 0.35, 1.4
 CLASSES = len(length_classes())
-
-
-def lumped(stages, rate=RATE, dwell=DWELL):
-    """Generator over empty and the stages."""
-    q = np.zeros((stages + 1, stages + 1))
-    q[0, 1] = rate
-    for j in range(1, stages + 1):
-        q[j, (j + 1) % (stages + 1)] = stages / dwell
-    return q - np.diag(q.sum(axis=1))
 
 
 def whole(stages, mix, rate=RATE):
@@ -68,25 +57,6 @@ def histories(panel, points, times, seed):
     rng = np.random.default_rng(seed)
     rows, _ = berth_hmm.histories(looks_of(panel), month, levels, *points.arrays, times, rng)
     return rows
-
-
-@given(
-    st.integers(1, 8), st.floats(0.01, 20), st.floats(0.1, 20), st.floats(0.001, 60), st.randoms()
-)
-@settings(max_examples=60)
-def test_mass_moves_as_the_matrix_exponential_says(stages, rate, dwell, gap, random):
-    start = np.array([random.random() + 1e-3 for _ in range(stages + 1)])
-    start /= start.sum()
-    exact = expm(lumped(stages, rate, dwell) * gap)
-    other = expm(lumped(stages, rate / 3, dwell) * gap)
-    result, work = np.empty((stages + 1, 2)), np.empty((2, stages + 1, 2))
-    both, rates = np.stack([start, start[::-1]], axis=1), np.array([rate, rate / 3])
-    berth_hmm.lumped_after(both, rates, stages / dwell, gap, result, work)
-    assert result[:, 0] == pytest.approx(start @ exact, abs=1e-10)
-    assert result[:, 1] == pytest.approx(start[::-1] @ other, abs=1e-10)
-    for target in (0, stages):
-        back = berth_hmm.lumped_towards(target, stages, rate, stages / dwell, gap)
-        assert back == pytest.approx(exact[:, target], abs=1e-10)
 
 
 PANEL = make_panel(
@@ -185,14 +155,6 @@ def test_the_same_seed_gives_the_same_histories():
     one, two, other = (sampled_histories(PANEL, points, seed) for seed in (1, 1, 2))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
-
-
-def test_a_long_gap_costs_no_precision():
-    result, work = np.empty((3, 1)), np.empty((2, 3, 1))
-    start = np.array([[1.0], [0], [0]])
-    berth_hmm.lumped_after(start, np.array([2.0]), 3.0, 5_000.0, result, work)
-    empty = (1 / 2.0) / (1 / 2.0 + 2 / 3.0)
-    assert result[:, 0] == pytest.approx([empty, (1 - empty) / 2, (1 - empty) / 2], abs=1e-9)
 
 
 def test_the_default_prior_gives_lawful_points():

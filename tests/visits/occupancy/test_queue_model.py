@@ -27,18 +27,6 @@ def generator(most, rate=RATE):
     return q - np.diag(q.sum(axis=1))
 
 
-@pytest.mark.parametrize("gap", [0.01, 0.7, 4.0, 60.0])
-def test_a_place_with_a_limit_moves_as_the_matrix_exponential_says(gap):
-    exact = expm(generator(5) * gap)
-    mass = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.1])
-    moved, back = np.stack([mass, mass], axis=1), np.eye(6)[:, [2]]
-    birth_death.advance(moved, np.array([RATE, 3 * RATE]), LEAVE, gap, False)
-    birth_death.advance(back, np.array([RATE]), LEAVE, gap, True)
-    assert moved[:, 0] == pytest.approx(mass @ exact, abs=1e-10)
-    assert moved[:, 1] == pytest.approx(mass @ expm(generator(5, 3 * RATE) * gap), abs=1e-10)
-    assert back[:, 0] == pytest.approx(exact[:, 2], abs=1e-10)
-
-
 def points(number):
     return (
         np.full(number, RATE),
