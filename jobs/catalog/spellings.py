@@ -107,6 +107,11 @@ TILE_PARTS = (
 )
 """The tile's zone, band and square, where its name is given in three."""
 
+ASSET_KIND = (
+    Spelling("pl:asset_type", "Planet's STAC extension (its examples), orders delivered as STAC"),
+)
+"""What an asset is, where its key is the name of a file."""
+
 OFFSET_APPLIED = (
     Spelling("earthsearch:boa_offset_applied", "Earth Search v1 (recorded item)"),
     Spelling("sentinel:boa_offset_applied", _V0),

@@ -22,6 +22,7 @@ from shapely.errors import ShapelyError
 from jobs.catalog.baseline import baseline_key, stated_baseline
 from jobs.catalog.footprint import footprint
 from jobs.catalog.spellings import (
+    ASSET_KIND,
     CHECKSUM,
     DATASTRIP,
     ETAG,
@@ -152,6 +153,17 @@ def cloud_cover(item: Item) -> float | None:
     return None if number is None or not 0 <= number <= MOST_CLOUD else number
 
 
+def needed_assets(item: Item, sensor: Sensor) -> list[str]:
+    """Names of the item's assets that are read of it, as far as it has them: bands, then mask."""
+    if sensor.one_file:
+        found = [_one_file_of(item, sensor)[1][0]]
+    else:
+        bands = (_find_band(item, sensor, band) for band in sensor.bands)
+        found = [band.asset_name for band in bands if band is not None]
+    mask = None if sensor.mask is None else _asset_of(item, sensor.mask.assets)
+    return list(dict.fromkeys(found if mask is None else [*found, mask[0]]))
+
+
 def raster_of(item: Item) -> Raster | None:
     """The item's own raster, or its first asset's that gives all; None where none does."""
     for name, asset in [("", {}), *_assets(item).items()]:
@@ -165,11 +177,11 @@ def raster_of(item: Item) -> Raster | None:
 def _looks_like(sensor: Sensor, item: Item) -> bool:
     """Whether platform and assets of an item of an unknown collection identify this sensor."""
     properties = _mapping(item.get("properties"))
-    origin = str(properties.get("platform") or properties.get("constellation") or "")
-    if sensor.only_platforms or not sensor.is_platform(origin):
+    origins = (str(properties.get(key) or "") for key in ("platform", "constellation"))
+    if sensor.only_platforms or not any(map(sensor.is_platform, origins)):
         return False
-    if sensor.one_file is not None:
-        return _asset_of(item, sensor.one_file.assets) is not None
+    if sensor.one_file:
+        return any(_asset_of(item, file.assets) is not None for file in sensor.one_file)
     return all(_find_band(item, sensor, band) is not None for band in sensor.bands)
 
 
@@ -202,11 +214,16 @@ def _check_platform(item: Item, sensor: Sensor) -> None:
 
 
 def _platform(item: Item) -> str:
-    """The satellite as ``sentinel-2b``; of its constellation's name alone where nothing tells."""
+    """The satellite as ``sentinel-2b``; of its constellation's name alone where nothing tells.
+
+    One that is called by four hexadecimal digits has its constellation's name before them.
+    """
     properties = _mapping(item.get("properties"))
     named = [str(properties[k]) for k in ("platform", "constellation") if properties.get(k)]
     if not named:
         raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
+    if len(named) == 2 and re.fullmatch(r"[0-9a-f]{4}", named[0].lower()):
+        named = [f"{named[1]}-{named[0]}"]
     platform = named[0].lower().replace(" ", "-")
     unit = re.fullmatch(rf"(?:copernicus[-_])?{_SENTINEL_2}[-_]?([a-d])", platform)
     if re.fullmatch(_SENTINEL_2, platform):
@@ -228,8 +245,8 @@ class _Band:
 
 
 def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
-    if sensor.one_file is not None:
-        yield from _sources_in_one_file(item, sensor, sensor.one_file)
+    if sensor.one_file:
+        yield from _sources_in_one_file(item, sensor)
         return
     for band in sensor.bands:
         found = _find_band(item, sensor, band)
@@ -289,32 +306,59 @@ def _is_picture(band: _Band) -> bool:
     return eight_bit or bool(roles & {"visual", "overview", "thumbnail"})
 
 
-def _sources_in_one_file(item: Item, sensor: Sensor, file: OneFile) -> Iterator[tuple[str, Source]]:
-    found = _asset_of(item, file.assets)
-    if found is None:
-        raise InputError(
-            f"item {item.get('id')!r} has no asset `{file.assets[0]}` for {sensor.name}"
-        )
-    bands = _asset_bands(*found)
-    index = {band.common_name: band.index for band in bands if band.common_name is not None}
+def _sources_in_one_file(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
+    file, asset = _one_file_of(item, sensor)
+    bands = _asset_bands(*asset)
+    index = _places_by_common_name(bands)
     if not set(sensor.bands) <= index.keys():
         index = {name: number for number, name in enumerate(file.bands, start=1)}
-        _check_band_count(item, *found, len(index))
+        _check_band_count(item, *asset, len(index))
     for name in sensor.bands:
-        band = _Band(found[0], found[1], index[name], name, bands[0].facts)
+        own = bands[index[name] - 1] if index[name] <= len(bands) else bands[0]
+        band = _Band(*asset, index[name], name, own.facts)
         yield name, _source(item, band, _numbers(item, band, sensor))
 
 
+def _one_file_of(item: Item, sensor: Sensor) -> tuple[OneFile, tuple[str, Item]]:
+    """The first of the sensor's files that the item has, with its asset."""
+    for file in sensor.one_file:
+        found = _asset_of(item, file.assets)
+        if found is not None:
+            return file, found
+    names = " or ".join(f"`{file.assets[0]}`" for file in sensor.one_file)
+    raise InputError(
+        f"item {item.get('id')!r} has no asset {names} for {sensor.name}; found assets "
+        f"{', '.join(sorted(_assets(item))) or 'none'}"
+    )
+
+
+def _places_by_common_name(bands: list[_Band]) -> dict[str, int]:
+    """Bands of a file by a common name that one of them has alone."""
+    names = [band.common_name for band in bands]
+    return {
+        band.common_name: band.index
+        for band in bands
+        if band.common_name is not None and names.count(band.common_name) == 1
+    }
+
+
 def _asset_of(item: Item, names: tuple[str, ...]) -> tuple[str, Item] | None:
-    """Name and asset of the first of these that the item has."""
+    """Name and asset of the first of these that the item has, by its key or as its kind."""
     assets = _assets(item)
-    return next(((name, assets[name]) for name in names if name in assets), None)
+    kinds = {kind: name for name in reversed(assets) for kind in stated(assets[name], ASSET_KIND)}
+    for name in names:
+        found = name if name in assets else kinds.get(name)
+        if found is not None:
+            return found, assets[found]
+    return None
 
 
 def _mask_source(item: Item, sensor: Sensor) -> Source | None:
     found = None if sensor.mask is None else _asset_of(item, sensor.mask.assets)
     if found is None or sensor.mask is None:
         return None
+    if sensor.mask.bands:
+        _check_band_count(item, *found, max(band.number for band in sensor.mask.bands))
     band = _asset_bands(*found)[0]
     return _source(item, band, _numbers_of_mask(band, sensor.mask))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ from jobs.cli.output import say, show
 from jobs.cli.program import command_app
 from jobs.domain import (
     SENSORS,
+    Scene,
+    Source,
     bundled_ports,
     json_value,
     load_port,
@@ -105,7 +108,9 @@ def _read_of(path: Path, names: list[str]) -> list[dict[str, Any]]:
     if not isinstance(content, dict) or content.get("type") != "Feature":
         raise InputError(f"{path}: not a STAC item; expected a JSON object of type Feature")
     scene = scene_from_item(content, str(path), sensor_for(content, *names))
-    sources = {**scene.bands, **({} if scene.mask is None else {"mask": scene.mask})}
+    sources = {**scene.bands, **_mask_bands(scene)}
+    if scene.mask is None and SENSORS[scene.sensor].mask is not None:
+        say(f"the item has no mask that {scene.sensor} knows: its pixels would be unscreened")
     return [
         {
             "sensor": scene.sensor,
@@ -120,3 +125,16 @@ def _read_of(path: Path, names: list[str]) -> list[dict[str, Any]]:
         }
         for name, source in sources.items()
     ]
+
+
+def _mask_bands(scene: Scene) -> dict[str, Source]:
+    """The mask; of one of many bands, each with what it tells of a pixel."""
+    mask = SENSORS[scene.sensor].mask
+    if scene.mask is None or mask is None:
+        return {}
+    if not mask.bands:
+        return {"mask": scene.mask}
+    return {
+        f"mask {band.number}: {' '.join(band.words)}": replace(scene.mask, index=band.number)
+        for band in mask.bands
+    }

@@ -19,7 +19,7 @@ from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .orbit import Orbit
 from .ports import bundled_ports, load_port, port_geojson, read_port
-from .sensor import BACKSCATTER, NUMBERS, Mask, OneFile, Sensor
+from .sensor import BACKSCATTER, NUMBERS, TOLD, Mask, OneFile, Sensor
 from .sensor_file import read_sensor, sensor_of_definition
 from .sensors import BUNDLED, SENSORS, own_sensor, sensor_named, use_sensors, using_definitions
 from .swapped_axes import looks_swapped
@@ -76,6 +76,7 @@ __all__ = [
     "NUMBERS",
     "OPAQUE",
     "SENSORS",
+    "TOLD",
     "WGS84",
     "Access",
     "Berth",

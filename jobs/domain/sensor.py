@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,43 +65,88 @@ class BitField:
     flag: Quality
 
 
+Classes: TypeAlias = tuple[tuple[int, Quality], ...]
+"""Flags by number of a file."""
+Bits: TypeAlias = tuple[BitField, ...]
+
+TOLD = 256
+"""The bit above those of Quality: a mask tells something of the pixel."""
+
+
+@dataclass(frozen=True)
+class MaskBand:
+    """What the numbers of one band of a mask of many bands say: classes, or bits.
+
+    A number that is not listed, and bits of other values, tell nothing of the pixel.
+    """
+
+    number: int
+    """In the file, from 1."""
+    classes: Classes = ()
+    bits: Bits = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it may tell of a pixel, as a sensor's file spells it, each once."""
+        flags = (*(flag for _, flag in self.classes), *(field.flag for field in self.bits))
+        return tuple(dict.fromkeys((flag.name or "clear").lower() for flag in flags))
+
+
 @dataclass(frozen=True)
 class Mask:
-    """What the numbers of a mask's file say of its pixels: classes, or bits."""
+    """What the numbers of a mask's file say of its pixels: classes, or bits, or band by band."""
 
     assets: tuple[str, ...]
     """Names of its asset, the most common first."""
-    classes: tuple[tuple[int, Quality], ...] = ()
+    classes: Classes = ()
     """Flags by class; Quality(0) is a clear pixel. Of a number that is not listed nothing is known:
     its pixel is unscreened."""
-    bits: tuple[BitField, ...] = ()
+    bits: Bits = ()
     """In place of classes; a pixel has the flags of all fields that tell of something."""
+    bands: tuple[MaskBand, ...] = ()
+    """In place of both, where the file has many bands; a pixel has the flags of all bands that tell
+    something, and is unscreened where none does."""
     dtypes: tuple[str, ...] = ("uint8", "uint16")
     """Sample types that its file may have."""
 
     @property
     def flags(self) -> NDArray[np.uint8]:
-        """Bits of Quality by number, (NUMBERS,)."""
-        return _flags(self)
+        """Bits of Quality by number, (NUMBERS,), of a mask of one band."""
+        return _flags(self.classes, self.bits)
 
     @property
     def zero_is_nodata(self) -> bool:
-        """Whether the number 0 says that there is no pixel."""
-        return bool(self.flags[0] & np.uint8(Quality.NODATA))
+        """Whether the number 0 of a mask of one band says that there is no pixel."""
+        return not self.bands and bool(self.flags[0] & np.uint8(Quality.NODATA))
+
+    def told(self, index: int) -> Mapping[int, NDArray[np.uint16]]:
+        """By band of the file, what each number tells, (NUMBERS,): TOLD with bits of Quality, or 0.
+
+        ``index``: the band of a mask of one.
+        """
+        if not self.bands:
+            return {index: self.flags | np.uint16(TOLD)}
+        return {band.number: _told(band.classes, band.bits) for band in self.bands}
 
 
 @lru_cache(maxsize=32)
-def _flags(mask: Mask) -> NDArray[np.uint8]:
+def _flags(classes: Classes, bits: Bits) -> NDArray[np.uint8]:
+    told = _told(classes, bits)
+    rest = 0 if bits else int(Quality.UNSCREENED)
+    found = np.where(told > 0, told & 255, rest).astype(np.uint8)
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=32)
+def _told(classes: Classes, bits: Bits) -> NDArray[np.uint16]:
     numbers = np.arange(NUMBERS)
-    if mask.bits:
-        found = np.zeros(NUMBERS, np.uint8)
-        for each in mask.bits:
-            values = (numbers >> each.first) & (2**each.width - 1)
-            found[np.isin(values, each.values)] |= np.uint8(each.flag)
-    else:
-        found = np.full(NUMBERS, int(Quality.UNSCREENED), np.uint8)
-        for number, flag in mask.classes:
-            found[number] = int(flag)
+    found = np.zeros(NUMBERS, np.uint16)
+    for each in bits:
+        values = (numbers >> each.first) & (2**each.width - 1)
+        found[np.isin(values, each.values)] |= np.uint16(TOLD | int(each.flag))
+    for number, flag in classes:
+        found[number] = TOLD | int(flag)
     found.setflags(write=False)
     return found
 
@@ -165,8 +211,9 @@ class Sensor:
     used where a source names it, for the platform says nothing of the product's level."""
     assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of assets by band, the most common first."""
-    one_file: OneFile | None = None
-    """The file of all bands; None where each has its own."""
+    one_file: tuple[OneFile, ...] = ()
+    """Files that have all bands, of which the first that an item has is read; none where each band
+    has its own."""
     dtypes: tuple[str, ...] = ("uint16",)
     """Sample types that its files may have."""
     scale: float = 1.0

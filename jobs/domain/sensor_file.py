@@ -20,7 +20,10 @@ from jobs.domain.sensor import (
     POLARISATIONS,
     QUANTITIES,
     BitField,
+    Bits,
+    Classes,
     Mask,
+    MaskBand,
     OneFile,
     Sensor,
     SensorErrors,
@@ -119,12 +122,21 @@ class _SensorReader(YamlReader):
         node = fields["bands"]
         if "one_file" in fields:
             bands = self._texts(node, "bands")
-            return {"bands": bands, "one_file": self._one_file(fields["one_file"], bands)}
+            return {"bands": bands, "one_file": self._one_files(fields["one_file"], bands)}
         pairs = self.mapping(node, "bands")
         if not pairs:
             raise self.error(node, "bands is empty; expected names, each with those of its asset")
         assets = {name: self._texts(value, f"band {name}") for name, value in pairs.items()}
         return {"bands": tuple(assets), "assets": assets}
+
+    def _one_files(self, node: yaml.Node, bands: tuple[str, ...]) -> tuple[OneFile, ...]:
+        """One file, or a list of those that an item may have."""
+        if not isinstance(node, yaml.SequenceNode):
+            return (self._one_file(node, bands),)
+        nodes = self.entries(node, "one_file")
+        if not nodes:
+            raise self.error(node, "one_file is empty; expected one file at least")
+        return tuple(self._one_file(entry, bands) for entry in nodes)
 
     def _one_file(self, node: yaml.Node, bands: tuple[str, ...]) -> OneFile:
         fields = self.fields(node, "one_file", required=("assets", "bands"))
@@ -188,11 +200,44 @@ class _SensorReader(YamlReader):
         return {"offset": float(self.number(node, "offset", "a number", math.isfinite))}
 
     def _mask(self, node: yaml.Node, what: str) -> Mask:
-        fields = self.fields(node, what, required=("assets",), optional=("classes", "bits"))
-        if ("classes" in fields) == ("bits" in fields):
-            raise self.error(node, f"{what} has classes and bits, or neither; expected one of them")
+        kinds = ("classes", "bits", "bands")
+        fields = self.fields(node, what, required=("assets",), optional=kinds)
+        self._check_one_of(node, what, fields, kinds)
         return Mask(
             assets=self._texts(fields["assets"], "assets"),
+            **self.given(fields, ("classes",), self._classes),
+            **self.given(fields, ("bits",), self._bits),
+            **self.given(fields, ("bands",), self._mask_bands),
+        )
+
+    def _check_one_of(
+        self, node: yaml.Node, what: str, fields: Fields, kinds: tuple[str, ...]
+    ) -> None:
+        found = [kind for kind in kinds if kind in fields]
+        if len(found) != 1:
+            raise self.error(
+                node,
+                f"{what} has {' and '.join(found) or 'none'} of {', '.join(kinds)}; expected one "
+                "of them",
+            )
+
+    def _mask_bands(self, node: yaml.Node, what: str) -> tuple[MaskBand, ...]:
+        """Bands as ``1: {classes: {clear: [1]}}``, by their number in the file."""
+        found = [self._mask_band(node, *pair) for pair in self.mapping(node, what).items()]
+        if not found:
+            raise self.error(node, f"{what} is empty; expected bands, each with classes or bits")
+        return tuple(sorted(found, key=lambda band: band.number))
+
+    def _mask_band(self, at: yaml.Node, number: str, node: yaml.Node) -> MaskBand:
+        if not re.fullmatch(r"[1-9]\d?", number):
+            raise self.error(
+                at, f"bands of the mask has {number!r}; expected a band of the file from 1 to 99"
+            )
+        what, kinds = f"band {number} of the mask", ("classes", "bits")
+        fields = self.fields(node, what, optional=kinds)
+        self._check_one_of(node, what, fields, kinds)
+        return MaskBand(
+            int(number),
             **self.given(fields, ("classes",), self._classes),
             **self.given(fields, ("bits",), self._bits),
         )
@@ -219,7 +264,7 @@ class _SensorReader(YamlReader):
         found["measured_at"] = self.text(fields["measured_at"], "measured_at")
         return SensorErrors(sensor, place, **found)
 
-    def _classes(self, node: yaml.Node, what: str) -> tuple[tuple[int, Quality], ...]:
+    def _classes(self, node: yaml.Node, what: str) -> Classes:
         found: dict[int, Quality] = {}
         for word, value in self._by_word(node, what).items():
             for entry in self.entries(value, f"classes of {word}"):
@@ -231,7 +276,7 @@ class _SensorReader(YamlReader):
             raise self.error(node, f"{what} is empty; expected words, each with its numbers")
         return tuple(sorted(found.items()))
 
-    def _bits(self, node: yaml.Node, what: str) -> tuple[BitField, ...]:
+    def _bits(self, node: yaml.Node, what: str) -> Bits:
         """Fields as ``cloud: {3: [1], 8-9: [3]}``: bits, and the values that tell of cloud."""
         found = [
             self._bit_field(word, place, values, value)

@@ -217,8 +217,9 @@ def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
     sample = SENSORS[scene.sensor].sample_bytes
     for source in scene.bands.values():
         files[source.href] = _window(source, grid, sample, files[source.href].bytes)
-    if scene.mask is not None:
-        files[scene.mask.href] = _window(scene.mask, grid, 1, 0.0)
+    mask = SENSORS[scene.sensor].mask
+    if scene.mask is not None and mask is not None:
+        files[scene.mask.href] = _window(scene.mask, grid, max(1, len(mask.bands)), 0.0)
     return files
 
 

@@ -26,15 +26,16 @@ from jobs.plan.header import PlanHeader
 from jobs.plan.nothing_found import EmptyPort, SourceFindings, reasons, refusal
 from jobs.plan.plan import Plan
 from jobs.plan.port_files import port_of
+from jobs.plan.unscreened import unscreened
 
 
 def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | None = None) -> Plan:
     """The plan of a job, in memory: what its catalogs hold of each of its ports.
 
-    ``tell`` is called with lines on ports without any overpass, on ports whose axes look swapped,
-    and on berths that two ports have in common. Raises InputError for a port that cannot be read,
-    PlanError, with the reasons, where no port has an overpass, and CatalogError for a catalog that
-    fails.
+    ``tell`` is called with lines on ports without any overpass, on scenes without a mask, on ports
+    whose axes look swapped, and on berths that two ports have in common. Raises InputError for a
+    port that cannot be read, PlanError, with the reasons, where no port has an overpass, and
+    CatalogError for a catalog that fails.
     """
     ports = _ports(job)
     findings = list(_findings(job, ports, progress, tell))
@@ -76,9 +77,9 @@ def _header(job: Job, ports: tuple[Port, ...]) -> PlanHeader:
 def _findings(
     job: Job, ports: tuple[Port, ...], progress: Progress | None, tell: Progress | None
 ) -> Iterator[PortFindings]:
-    if tell is not None:
-        for line in chain(_swapped_ports(job, ports), _shared_berths(ports)):
-            tell(line)
+    tell = tell or (lambda _: None)
+    for line in chain(_swapped_ports(job, ports), _shared_berths(ports)):
+        tell(line)
     empty: list[EmptyPort] = []
     files = SilentFiles()
     for number, port in enumerate(ports, start=1):
@@ -88,14 +89,15 @@ def _findings(
         scenes = tuple(chain.from_iterable(found.scenes for found in sources))
         rejected = tuple(chain.from_iterable(found.rejected for found in sources))
         overpasses = group_overpasses(port, files.asked(scenes))
+        for line in unscreened(port, overpasses):
+            tell(line)
         if not overpasses:
             empty.append(EmptyPort(port, sources))
         yield PortFindings(port.id, overpasses, rejected)
     if len(empty) == len(ports):
         raise refusal(job, empty)
-    if tell is not None:
-        for line in reasons(empty, job.period):
-            tell(f"no overpass of {line}")
+    for line in reasons(empty, job.period):
+        tell(f"no overpass of {line}")
 
 
 def _search(job: Job, source: SourceSpec, port: Port, progress: Progress | None) -> SourceFindings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jobs.domain import Settings, Unit, content_id, own_sensor
+from jobs.tile.pixel_size import is_finer
 
 VERSION = 4
 """Increase it when the same inputs give other numbers: stored results then become stale."""
@@ -24,11 +25,22 @@ def key(unit: Unit, settings: Settings) -> str:
 def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) -> str:
     """Why a stored key differs from the current one, in words."""
     version = next((v for v in range(VERSION + NEWER) if _key(unit, v) == stored), None)
+    if version is None and stored == _key(unit, VERSION, how=()):
+        return "pixels finer than the grid are averaged now; they were interpolated"
     if version is None and own_sensor(unit.overpass):
         return f"the file of the sensor {unit.overpass.sensor} is another"
     was = "another one" if version is None else f"{version}"
     return f"the tile stage is version {VERSION}, was {was}"
 
 
-def _key(unit: Unit, version: int) -> str:
-    return content_id(["tile", version, unit.overpass.id, *own_sensor(unit.overpass)])
+def _key(unit: Unit, version: int, how: tuple[str, ...] | None = None) -> str:
+    own = own_sensor(unit.overpass)
+    how = _how(unit) if how is None else how
+    return content_id(["tile", version, unit.overpass.id, *own, *how])
+
+
+def _how(unit: Unit) -> tuple[str, ...]:
+    """How finer pixels are put on the grid; empty where there are none, as in older keys."""
+    files = ((*scene.bands.values(), scene.mask) for scene in unit.overpass.scenes)
+    sources = (source for scene in files for source in scene if source is not None)
+    return ("averaged",) if any(is_finer(source, unit.port.grid) for source in sources) else ()

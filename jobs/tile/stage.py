@@ -31,7 +31,9 @@ from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
 from jobs.tile.cloud_mask import without_ships
 from jobs.tile.encoding import Classes, Layer, encoder_of
+from jobs.tile.mask_flags import FlagLayer, quality_of_flags, read_flags
 from jobs.tile.measured import has_data
+from jobs.tile.pixel_size import is_finer
 from jobs.tile.radar_quality import radar_quality
 from jobs.tile.raster import copies_made
 
@@ -68,11 +70,12 @@ def read_overpass(
     """
     image = np.zeros((len(sensor.bands), *grid.shape), np.uint16)
     mask = _screened_by(scenes, sensor)
-    classes = None if mask is None else np.zeros(grid.shape, np.uint16)
+    as_flags = mask is not None and _is_read_as_flags(mask, scenes, grid)
+    told = None if mask is None else np.zeros(grid.shape, np.uint16)
     for number, scene in enumerate(scenes, start=1):
-        gaps = dict(_with_gaps(scene, sensor, image))
-        if mask is not None and classes is not None and scene.mask is not None:
-            gaps |= _mask_gaps(scene.mask, mask, classes)
+        gaps: dict[str, Layer | FlagLayer] = dict(_with_gaps(scene, sensor, image))
+        if mask is not None and told is not None and scene.mask is not None and not told.all():
+            gaps["mask"] = _mask_layer(scene.mask, mask, told, as_flags)
         digests = _fill(gaps, grid, scene.access)
         if read is not None:
             read.update({f"{number}/{name}": digest for name, digest in digests.items()})
@@ -81,7 +84,9 @@ def read_overpass(
             "no pixel of the port has data in any band; expected the scenes to cover part of it: "
             "their footprint in the catalog is larger than what they hold"
         )
-    flags = None if mask is None or classes is None else Classes(mask).quality(classes)
+    flags = None
+    if mask is not None and told is not None:
+        flags = quality_of_flags(told) if as_flags else Classes(mask).quality(told)
     if sensor.is_radar:
         return Pixels(image, radar_quality(image, sensor.encoding))
     return Pixels(image, _quality(flags, grid, image))
@@ -108,14 +113,27 @@ def _with_gaps(
             )
 
 
-def _mask_gaps(source: Source, mask: Mask, classes: NDArray[np.uint16]) -> dict[str, Layer]:
-    """The layer of a scene's mask; none where every pixel has its class."""
-    if classes.all():
-        return {}
-    return {"mask": Layer(source, Classes(mask), mask.dtypes, classes, categorical=True)}
+def _is_read_as_flags(mask: Mask, scenes: Sequence[Scene], grid: Grid) -> bool:
+    """Whether masks are read as flags: of many bands, or finer than the grid in one of the scenes.
+
+    Others keep the file's numbers, by whose digests archives know what was read.
+    """
+    sources = (scene.mask for scene in scenes if scene.mask is not None)
+    return bool(mask.bands) or any(is_finer(source, grid) for source in sources)
 
 
-def _fill(gaps: Mapping[str, Layer], grid: Grid, access: Access | None) -> dict[str, str]:
+def _mask_layer(
+    source: Source, mask: Mask, out: NDArray[np.uint16], as_flags: bool
+) -> Layer | FlagLayer:
+    """The layer of a scene's mask."""
+    if as_flags:
+        return FlagLayer(source, mask, out)
+    return Layer(source, Classes(mask), mask.dtypes, out, categorical=True)
+
+
+def _fill(
+    gaps: Mapping[str, Layer | FlagLayer], grid: Grid, access: Access | None
+) -> dict[str, str]:
     """Fill the pixels without data of the layers' targets from a scene; digests of what was read.
 
     They are those of the scene's own pixels on the grid, as the archive encodes them, before they
@@ -126,12 +144,14 @@ def _fill(gaps: Mapping[str, Layer], grid: Grid, access: Access | None) -> dict[
         name: replace(gap, out=np.zeros_like(gap.out)) if gap.out.any() else gap
         for name, gap in gaps.items()
     }
-    read_windows([one for one in layers.values() if is_aligned(one.source, grid)], grid, access)
-    warped = [one for one in layers.values() if not is_aligned(one.source, grid)]
+    images = [one for one in layers.values() if isinstance(one, Layer)]
+    read_windows([one for one in images if is_aligned(one.source, grid)], grid, access)
+    warped = [one for one in images if not is_aligned(one.source, grid)]
     if warped:
         from jobs.tile.warped import read_warped  # stackstac and xarray: a second of CPU
 
         read_warped(warped, grid, access)
+    read_flags([one for one in layers.values() if isinstance(one, FlagLayer)], grid, access)
     digests = {name: _digest(layer.out) for name, layer in layers.items()}
     for name, gap in gaps.items():
         if layers[name] is not gap:

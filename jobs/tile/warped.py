@@ -20,19 +20,15 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from jobs.domain import Access, Grid, Source
 from jobs.errors import SceneError
 from jobs.tile.encoding import Layer, physical
+from jobs.tile.pixel_size import is_finer
 from jobs.tile.raster import Place, sharing_files, use, with_nodata
+from jobs.tile.read_range import read_range
 from jobs.tile.validity import existing, has_mask
-
-REACH_PX = 3
-"""Pixels beyond the grid's edge that a warp may read: bilinear resampling needs one, the rest
-covers GDAL's tolerance."""
-
 
 COPY_MARGIN_PX = 16
 """Grid pixels around what a warp may read that a copy of it has: GDAL widens its kernel where a
@@ -42,7 +38,8 @@ raster ends close to that."""
 def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> None:
     """Fill the layers from files of one scene that lie on another grid than the port's."""
     reads = tuple(
-        BandRead(layer.source, layer.categorical, layer.dtypes, layer.measured) for layer in layers
+        BandRead(layer.source, _resampling(layer, grid), layer.dtypes, layer.measured)
+        for layer in layers
     )
     with sharing_files():  # several bands may lie in one file
         stack = _stack(reads, grid, access)
@@ -55,6 +52,15 @@ def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> N
         if str(number) in found:
             numbers = found[str(number)].to_numpy()
             layer.out[...] = layer.encoder.encode(physical(layer.source, numbers))
+
+
+def _resampling(layer: Layer, grid: Grid) -> Resampling:
+    """Classes are taken from the nearest pixel; finer pixels are averaged, by the area that each
+    has in the grid's, over those with data; others are interpolated.
+    """
+    if layer.categorical:
+        return Resampling.nearest
+    return Resampling.average if is_finer(layer.source, grid) else Resampling.bilinear
 
 
 def _stack(reads: Sequence[BandRead], grid: Grid, access: Access | None) -> xr.DataArray:
@@ -120,7 +126,7 @@ class BandRead:
     """One band that stackstac reads through BandReader."""
 
     source: Source
-    categorical: bool
+    resampling: Resampling
     dtypes: Sequence[str]
     measured: frozenset[int] = frozenset()
 
@@ -202,7 +208,7 @@ class BandReader:
     ) -> NDArray[np.float32]:
         with WarpedVRT(
             file,
-            resampling=Resampling.nearest if self.wanted.categorical else Resampling.bilinear,
+            resampling=self.wanted.resampling,
             dtype="float32",
             **nodata,
             **self.spec.vrt_params,
@@ -222,7 +228,7 @@ class BandReader:
 
 def _has_no_holes(file: DatasetReader, source: Source, spec: Spec) -> bool:
     """Whether the file has data at every pixel that the warp may read."""
-    rows, columns = _read_range(file, spec)
+    rows, columns = read_range(file, spec.epsg, spec.bounds)
     inside = 0 <= rows[0] < rows[1] <= file.height and 0 <= columns[0] < columns[1] <= file.width
     if not inside or source.nodata is None:
         return bool(inside)
@@ -233,7 +239,7 @@ def _has_no_holes(file: DatasetReader, source: Source, spec: Spec) -> bool:
 
 def _clipped(file: DatasetReader, spec: Spec) -> Window | None:
     """The part of the file that the warp may read, with a margin; None where none is inside."""
-    rows, columns = _read_range(file, spec)
+    rows, columns = read_range(file, spec.epsg, spec.bounds)
     margin = COPY_MARGIN_PX * max(1, round(spec.transform.a / abs(file.transform.a)))
     top, bottom = max(rows[0] - margin, 0), min(rows[1] + margin, file.height)
     left, right = max(columns[0] - margin, 0), min(columns[1] + margin, file.width)
@@ -255,16 +261,3 @@ def _with_holes(
     if valid is not None:
         values[~valid] = np.nan
     return values
-
-
-def _read_range(file: DatasetReader, spec: Spec) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The file's rows and columns that the warp may read; may extend beyond the file."""
-    left, bottom, right, top = transform_bounds(
-        f"EPSG:{spec.epsg}", file.crs, *spec.bounds, densify_pts=21
-    )
-    corners = [~file.transform * (x, y) for x in (left, right) for y in (bottom, top)]
-    columns, rows = zip(*corners, strict=True)
-    return (
-        (int(np.floor(min(rows))) - REACH_PX, int(np.ceil(max(rows))) + REACH_PX),
-        (int(np.floor(min(columns))) - REACH_PX, int(np.ceil(max(columns))) + REACH_PX),
-    )

@@ -21,6 +21,7 @@ ROWS = {
     "checksum of a file": spellings.CHECKSUM,
     "ETag of a file": spellings.ETAG,
     "MGRS tile": (*spellings.TILE, *(part for parts in spellings.TILE_PARTS for part in parts)),
+    "kind of an asset": spellings.ASSET_KIND,
     "offset already applied": spellings.OFFSET_APPLIED,
 }
 

@@ -25,6 +25,7 @@ from jobs.errors import InputError
 from jobs.plan import write_plan
 from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
+from tests.catalog.test_planet_items import reflectance
 from tests.support.own_sensor import make_world as make_own_sensor
 from tests.support.remote_worlds import plan_on
 from tests.support.small_catalogs import items_on, write_job
@@ -278,6 +279,26 @@ def test_exit_codes_tell_what_happened() -> None:
     assert exit_code(Summary(done=3, failed=1)) == 1
     assert exit_code(Summary(done=3, failed=1, lost="the cluster was lost")) == 3
     assert exit_code(Summary(done=3, failed=1, interrupted=True)) == 130
+
+
+def test_each_band_of_a_mask_of_many_is_listed_with_what_it_tells(tmp_path: Path) -> None:
+    item = reflectance(8)
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    rows = json.loads(call("sensors", "--item", str(tmp_path / "item.json"), "--json"))
+    told = {row["index"]: row["band"] for row in rows if row["band"].startswith("mask")}
+    assert told == {
+        1: "mask 1: clear",
+        2: "mask 2: snow_ice",
+        3: "mask 3: cloud_shadow",
+        4: "mask 4: thin_cloud",
+        5: "mask 5: cloud",
+        6: "mask 6: cloud",
+        8: "mask 8: nodata defective",
+    }
+    item["assets"] = {n: a for n, a in item["assets"].items() if "udm2" not in n}
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    result = CliRunner().invoke(cli.app, ["sensors", "--item", str(tmp_path / "item.json")])
+    assert "has no mask that planetscope-sr knows: its pixels would be unscreened" in result.stderr
 
 
 @pytest.mark.real_data

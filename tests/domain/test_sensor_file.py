@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.domain import Quality, Sensor
+from jobs.domain import TOLD, Quality, Sensor
 from jobs.domain.sensor_file import read_sensor, sensor_of_definition
 from jobs.errors import InputError
 
@@ -83,7 +83,7 @@ def test_bits_are_read_alone_and_in_groups(tmp_path: Path) -> None:
         (5, "files: {type: uint8, scale: 0.1, nodata: 300}", "line 5: nodata is '300'.* 0 to 255"),
         (5, "files: {type: uint8, scale: 0}", "line 5: scale is '0'; expected a number above zero"),
         (5, "files: {type: uint8, scale: 1, offset: by processing baseline}", "offset is"),
-        (6, "mask: {assets: [m]}", "line 6: mask has classes and bits, or neither"),
+        (6, "mask: {assets: [m]}", "line 6: mask has none of classes, bits, bands; expected one"),
         (6, "mask: {assets: [m], classes: {clouds: [1]}}", "did you mean 'cloud'"),
         (6, "mask: {assets: [m], classes: {cloud: [1], clear: [1]}}", "class 1 is listed twice"),
         (6, "mask: {assets: [m], classes: {cloud: [70000]}}", "from 0 to 65535"),
@@ -112,8 +112,7 @@ one_file: {assets: [rgb], bands: [red, green, blue]}
 files: {type: uint8, nodata: 0}
 """
     found = read(tmp_path, text)
-    assert found.one_file is not None
-    assert found.one_file.bands == ("red", "green", "blue")
+    assert [file.bands for file in found.one_file] == [("red", "green", "blue")]
     assert (found.scale, found.encoding.dtype, found.mask) == (1 / 255, "uint8", None)
     with pytest.raises(InputError, match="bands of one_file lacks blue"):
         read(tmp_path, text.replace("green, blue]}", "green]}"))
@@ -135,3 +134,57 @@ def test_error_rates_may_be_told_of_ones_own_sensor(tmp_path: Path) -> None:
         read(tmp_path, f"{MINE}errors: {{berth: {{{RATES}}}}}\n")
     with pytest.raises(InputError, match="errors is 'of the weights'"):
         read(tmp_path, MINE + "errors: of the weights\n")
+
+
+def test_a_mask_of_many_bands_has_the_flags_of_all_that_tell(tmp_path: Path) -> None:
+    bands = (
+        "bands: {1: {classes: {clear: [1]}}, 6: {classes: {cloud: [1]}}, "
+        "8: {bits: {nodata: {0: [1]}, defective: {2-3: [1, 2, 3]}}}}"
+    )
+    found = read(tmp_path, f"{MINE.rpartition('mask')[0]}mask: {{assets: [udm2], {bands}}}\n")
+    assert found.mask is not None
+    told = found.mask.told(1)
+    assert list(told) == [1, 6, 8]
+    assert told[1][:3].tolist() == [0, TOLD, 0]
+    assert told[6][:3].tolist() == [0, TOLD | Quality.CLOUD, 0]
+    assert told[8][[0, 1, 2, 4, 13]].tolist() == [
+        0,
+        TOLD | Quality.NODATA,
+        0,
+        TOLD | Quality.DEFECTIVE,
+        TOLD | Quality.NODATA | Quality.DEFECTIVE,
+    ]
+    assert sensor_of_definition(found.definition) == found
+
+
+@pytest.mark.parametrize(
+    ("bands", "words"),
+    [
+        ("{}", "bands is empty; expected bands, each with classes or bits"),
+        ("{0: {classes: {clear: [1]}}}", "bands of the mask has '0'; expected a band of the file"),
+        ("{1: {}}", "band 1 of the mask has none of classes, bits; expected one of them"),
+        ("{1: {clear: [1]}}", "unknown key 'clear' in band 1 of the mask"),
+        ("{1: {classes: {clear: [1]}}, 1: {classes: {cloud: [1]}}}", "'1'"),
+    ],
+)
+def test_a_mask_of_many_bands_that_cannot_be_used_is_refused(
+    tmp_path: Path, bands: str, words: str
+) -> None:
+    text = f"{MINE.rpartition('mask')[0]}mask: {{assets: [udm2], bands: {bands}}}\n"
+    with pytest.raises(InputError, match=r"mine\.yaml, line 6: ") as refusal:
+        read(tmp_path, text)
+    assert words in str(refusal.value)
+
+
+def test_one_of_several_files_may_hold_all_bands(tmp_path: Path) -> None:
+    text = MINE.replace(
+        "bands: {blue: [B1], green: [B2], red: [B3, red], nir: [B4]}",
+        "bands: [red]\n"
+        "one_file:\n- {assets: [a], bands: [red]}\n- {assets: [b], bands: [blue, red]}",
+    )
+    found = read(tmp_path, text)
+    assert [file.assets for file in found.one_file] == [("a",), ("b",)]
+    with pytest.raises(InputError, match="bands of one_file lacks red"):
+        read(tmp_path, text.replace("[blue, red]", "[blue]"))
+    with pytest.raises(InputError, match="one_file is empty"):
+        read(tmp_path, text.split("one_file")[0] + "one_file: []\n" + MINE.split("]}\n")[1])

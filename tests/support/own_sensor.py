@@ -36,7 +36,7 @@ WEST, SOUTH, EAST, NORTH = 132.02, 42.70, 132.04, 42.715
 
 def make_world(folder: Path, days: tuple[int, ...] = (1, 2)) -> Path:
     """Write all of it; gives the job's file. The north of every look is under cloud."""
-    (folder / "port.geojson").write_text(json.dumps(_port()))
+    (folder / "port.geojson").write_text(json.dumps(port_geojson()))
     (folder / "eyes").mkdir()
     (folder / "eyes/my-camera.yaml").write_text(SENSOR)
     items = [_item(folder, day) for day in days]
@@ -73,7 +73,7 @@ def _item(folder: Path, day: int) -> dict[str, Any]:
         "stac_version": "1.0.0",
         "id": f"photo-{day}",
         "collection": "photos",
-        "geometry": _rectangle(),
+        "geometry": rectangle(),
         "bbox": [WEST, SOUTH, EAST, NORTH],
         "properties": {
             "datetime": f"2024-05-{day:02d}T02:10:00Z",
@@ -87,18 +87,18 @@ def _item(folder: Path, day: int) -> dict[str, Any]:
     }
 
 
-def _rectangle() -> dict[str, Any]:
+def rectangle() -> dict[str, Any]:
     ring = [[WEST, SOUTH], [EAST, SOUTH], [EAST, NORTH], [WEST, NORTH], [WEST, SOUTH]]
     return {"type": "Polygon", "coordinates": [ring]}
 
 
-def _port() -> dict[str, Any]:
+def port_geojson() -> dict[str, Any]:
     port = {"role": "port", "id": "mine", "name": "Mine", "country": "XX"}
     berth = {"role": "berth", "id": "quay", "name": "Quay", "kind": "bulk", "capacity": 1}
     quay = [[132.03, 42.702], [132.035, 42.702], [132.035, 42.704], [132.03, 42.704]]
     shape = {"type": "Polygon", "coordinates": [[*quay, quay[0]]]}
     features = [
-        {"type": "Feature", "properties": port, "geometry": _rectangle()},
+        {"type": "Feature", "properties": port, "geometry": rectangle()},
         {"type": "Feature", "properties": berth, "geometry": shape},
     ]
     return {"type": "FeatureCollection", "features": features}

@@ -1,0 +1,34 @@
+"""Whether a file's pixels are smaller than the grid's: then several make one."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jobs.domain import Grid, Source
+
+FINER_BELOW = 0.95
+"""A pixel of less than this share of the grid's is finer; of other zones or shifted ones, which
+differ by less, none is: they are interpolated. It is GDAL's own bound."""
+
+UTM = (326, 327)
+"""Hundreds of the codes of its zones, on WGS 84, north and south."""
+
+EARTH_RADIUS_M = 6_371_000.0
+
+
+def is_finer(source: Source, grid: Grid) -> bool:
+    """Whether the source's pixels are finer than the grid's, by their height."""
+    height_m = abs(source.transform[4]) * _unit_m(source.epsg)
+    return height_m < FINER_BELOW * grid.resolution_m
+
+
+@cache
+def _unit_m(epsg: int) -> float:
+    """Metres of one unit of a projection; of a degree, those along a meridian."""
+    if epsg // 100 in UTM:
+        return 1.0
+    from pyproj import CRS  # takes longer to load than most of what `status` does
+
+    crs = CRS.from_epsg(epsg)
+    factor = float(crs.axis_info[0].unit_conversion_factor)
+    return factor * EARTH_RADIUS_M if crs.is_geographic else factor
