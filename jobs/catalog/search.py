@@ -1,8 +1,9 @@
 """Searches one source for scenes of an area and a period.
 
-Three kinds of catalog behind one function: a STAC API (pystac-client), a static catalog (plain JSON
-files on disk, on the web or on S3) and items in stac-geoparquet. Every item is checked again here
-against the query: servers ignore parameters, repeat items and give malformed ones.
+Four kinds of catalog behind one function: a STAC API (pystac-client), a static catalog (plain JSON
+files on disk, on the web or on S3), items in stac-geoparquet, and orders as Planet delivers them.
+Every item is checked again here against the query: servers ignore parameters, repeat items and give
+malformed ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from shapely.geometry import Polygon
 
 from jobs.catalog.geoparquet import parquet_items
+from jobs.catalog.planet_order import is_manifest, manifests_in, order_items
 from jobs.catalog.query import ItemFilter, Progress, Rejected, SearchResult, item_name
 from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api, refuse_saved_api
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
@@ -67,11 +69,16 @@ def _items(
     path = urlsplit(source.catalog).path
     if path.lower().endswith((".parquet", ".geoparquet")):
         return parquet_items(source, area, period, reader)
+    orders = manifests_in(source.catalog)
+    if orders:
+        return order_items(source, area, period, orders, reader, report)
     address, root = reader.json_at(source.catalog)
     found = replace(source, catalog=address)
     if is_api(root):
         refuse_saved_api(source, address, root)
         return api_items(found, area, period, root, reader, report)
+    if is_manifest(root):
+        return order_items(found, area, period, [address], reader, report)
     refuse_part_of_api(found, address, root, reader)
     return static_items(found, root, reader, report)
 

@@ -1,7 +1,8 @@
-from .address import address_fault, path_beside, path_of_file_uri, web_address
+from .address import address_fault, path_beside, path_of_file_uri, scheme_of, web_address
 from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
 from .days import check_days, today_utc
+from .gdal_options import gdal_settings
 from .geometry import WGS84, geod, project, to_wgs84, transformer
 from .job import (
     Job,
@@ -123,6 +124,7 @@ __all__ = [
     "content_id",
     "did_you_mean",
     "estimate_settings",
+    "gdal_settings",
     "geod",
     "item_names",
     "job_digest",
@@ -145,6 +147,7 @@ __all__ = [
     "read_port",
     "read_sensor",
     "read_text",
+    "scheme_of",
     "sensor_named",
     "sensor_of_definition",
     "source_json",

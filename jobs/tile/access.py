@@ -1,4 +1,4 @@
-"""Access to files that are not public: GDAL options, and addresses signed with SAS tokens.
+"""Access to files that are not public: addresses signed with SAS tokens.
 
 Tokens are kept only in this module's memory. They are part of addresses that are opened at once,
 and never part of a scene, a plan, a message or a pickle.
@@ -12,7 +12,6 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,35 +23,6 @@ from urllib3.util import Retry
 
 from jobs.domain import Access
 from jobs.errors import SceneError, UnreachableError
-
-# --- GDAL ---------------------------------------------------------------------------------------
-
-
-def gdal_settings(access: Access | None) -> dict[str, str]:
-    """GDAL's options for this access, and for the S3 endpoint of the environment.
-
-    AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL are the standard variables for the endpoint; GDAL reads
-    neither. Where its own AWS_S3_ENDPOINT is set, that one is used.
-    """
-    own: dict[Access | None, dict[str, str]] = {
-        Access.REQUESTER_PAYS: {"AWS_REQUEST_PAYER": "requester"},
-        Access.ANONYMOUS: {"AWS_NO_SIGN_REQUEST": "YES"},
-    }
-    return _endpoint_settings(os.environ) | own.get(access, {})
-
-
-def _endpoint_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    if not url or environment.get("AWS_S3_ENDPOINT"):
-        return {}
-    scheme, _, place = url.rpartition("://")
-    return {
-        "AWS_S3_ENDPOINT": place.rstrip("/"),
-        "AWS_HTTPS": "NO" if scheme == "http" else "YES",
-        # Buckets as part of the path: every server supports it, and it needs no names in DNS.
-        "AWS_VIRTUAL_HOSTING": environment.get("AWS_VIRTUAL_HOSTING", "FALSE"),
-    }
-
 
 # --- addresses ----------------------------------------------------------------------------------
 

@@ -22,9 +22,9 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
-from jobs.domain import Access, Source, address_fault, web_address
+from jobs.domain import Access, Source, address_fault, gdal_settings, web_address
 from jobs.errors import SceneError, SetupError, UnreachableError
-from jobs.tile.access import address, gdal_settings, without_query
+from jobs.tile.access import address, without_query
 from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes
 from jobs.tile.gdal_c import reaches_gdal
 from jobs.tile.geotiff import BLOCK_LIMIT_BYTES, layout_of

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rasterio
 
 from jobs.catalog import search as search_module
 from jobs.catalog.search import search_catalog
 from jobs.catalog.transport import RequestSettings
-from jobs.domain import Access
+from jobs.domain import Access, Period, load_port
 from jobs.domain.job import SourceSpec
 from jobs.errors import CatalogError
 from tests.catalog.test_search import (
@@ -24,6 +26,7 @@ from tests.catalog.test_search import (
     item_on,
     month,
 )
+from tests.support.planet_order import SCENES, make_order, make_port
 from tests.support.servers.faults import answers
 from tests.support.servers.s3 import S3, Proxy, environment, faulty_proxy, s3_server
 
@@ -73,6 +76,24 @@ def test_relative_hrefs_stay_in_the_bucket(s3: S3, proxy: Proxy, tmp_path: Path)
     assert found.scenes[0].bands["red"].href == f"{folder}/red.tif"
     assert found.scenes[0].access is Access.REQUESTER_PAYS
     assert {r.headers.get("x-amz-request-payer") for r in proxy.requests} == {"requester"}
+
+
+def test_an_order_of_planet_is_read_from_a_bucket(s3: S3, proxy: Proxy, tmp_path: Path) -> None:
+    """Of its images, whose digests are not compared there, the headers alone."""
+    make_order(tmp_path / "order", make_port(tmp_path))
+    s3.put(tmp_path / "order", "order")
+    source = SourceSpec("s3://berthwatch/order/manifest.json", "PSScene")
+    area = load_port(tmp_path / "port.geojson").area
+    found = search_catalog(source, area, Period(date(2024, 5, 1), date(2024, 5, 31)))
+    assert [scene.item_id for scene in found.scenes] == [scene.id for scene in SCENES]
+    assert found.rejected == ()
+    image = found.scenes[0].bands["red"]
+    assert image.href.startswith("s3://berthwatch/order/PSScene/20240502")
+    (local,) = tmp_path.glob(f"order/PSScene/{SCENES[0].id}*SR_8b_clip.tif")
+    with rasterio.open(local) as file:
+        assert image.transform == tuple(file.transform)[:6]
+        assert image.shape == file.shape
+    assert image.size_bytes == local.stat().st_size
 
 
 def test_anonymous_access_signs_nothing(proxy: Proxy) -> None:

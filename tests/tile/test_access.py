@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 import rasterio
 
-from jobs.domain import Access
+from jobs.domain import Access, gdal_settings
 from jobs.errors import SceneError, UnreachableError
 from jobs.tile import access
-from jobs.tile.access import address, gdal_settings, without_query
+from jobs.tile.access import address, without_query
 from tests.support.scenes import noise, write_band
 from tests.support.servers.faults import answers, resets
 from tests.support.servers.s3 import S3, environment, faulty_proxy, s3_server
