@@ -59,8 +59,9 @@ def simulate(
         list[str] | None,
         typer.Option(
             "--sensor",
-            help="Whose images: sentinel-2-l2a unless said, landsat-c2-l2 every eight days, or "
-            "sentinel-1-rtc; radar may stand beside another: both see the same ships.",
+            help="Whose images: sentinel-2-l2a unless said, landsat-c2-l2 every eight days, "
+            "planetscope-sr, or sentinel-1-rtc; radar may stand beside another: both see the same "
+            "ships.",
         ),
     ] = None,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,

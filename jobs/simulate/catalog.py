@@ -161,7 +161,7 @@ def write_cog(
     step_m: float,
     overviews: str,
     *,
-    nodata: int = 0,
+    nodata: int | None = 0,
     is_point: bool = False,
 ) -> None:
     """Write pixels (band, y, x) from the grid's corner on, ``step_m`` apart, with overviews.

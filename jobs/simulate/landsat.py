@@ -21,6 +21,7 @@ from jobs.simulate.catalog import utc, write_cog, write_json
 from jobs.simulate.moorings import Harbour
 from jobs.simulate.passes import Pass, Tile, deliver
 from jobs.simulate.settings import SimulationConfig
+from jobs.simulate.shot import Shot
 
 COLLECTION = "landsat-c2-l2"
 SCALE, OFFSET = 2.75e-5, -0.2
@@ -74,28 +75,18 @@ def _grid(window: Grid) -> Grid:
     return Grid(window.epsg, west, north, width, height, PIXEL_M)
 
 
-def write_item(
-    folder: Path,
-    port: str,
-    tile: Tile,
-    reflectance: NDArray[np.float32],
-    scl: NDArray[np.uint8],
-    window: Grid,
-) -> dict[str, Any]:
-    """Write a scene's files and its STAC item under the collection's folder; returns the item.
-
-    ``reflectance`` (band, y, x) and the scene classification of 20 m lie on the window.
-    """
+def write_item(folder: Path, port: str, tile: Tile, shot: Shot) -> dict[str, Any]:
+    """Write a scene's files and its STAC item under the collection's folder; returns the item."""
     home = folder / tile.item_id
     home.mkdir(parents=True, exist_ok=True)
     imaged = _imaged(tile)
     assets: dict[str, Any] = {}
-    for plane, (name, (end, *_)) in zip(reflectance, BANDS.items(), strict=True):
-        numbers = np.where(imaged, _numbers(plane, window, tile.grid), 0).astype(np.uint16)
+    for plane, (name, (end, *_)) in zip(shot.view.reflectance, BANDS.items(), strict=True):
+        numbers = np.where(imaged, _numbers(plane, shot.window, tile.grid), 0).astype(np.uint16)
         path = home / f"{tile.item_id}_{end}.TIF"
         write_cog(path, numbers[None], tile.grid, PIXEL_M, "AVERAGE", is_point=True)
         assets[name] = _asset(path, name)
-    qa = np.where(imaged, _qa(scl, window, tile.grid), FILL).astype(np.uint16)
+    qa = np.where(imaged, _qa(shot.scl, shot.window, tile.grid), FILL).astype(np.uint16)
     path = home / f"{tile.item_id}_QA_PIXEL.TIF"
     write_cog(path, qa[None], tile.grid, PIXEL_M, "NEAREST", nodata=FILL, is_point=True)
     assets["qa_pixel"] = _asset(path, "qa_pixel")

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from jobs.domain import Grid
-from jobs.simulate import catalog, landsat
+from jobs.simulate import catalog, landsat, planetscope
 from jobs.simulate.moorings import Harbour
 from jobs.simulate.passes import Pass, Tile, deliver
 from jobs.simulate.settings import SimulationConfig
+from jobs.simulate.shot import Shot
 
 
 @dataclass(frozen=True)
@@ -27,21 +24,12 @@ class Product:
     """Of a pass's satellite, ``a`` or ``b``."""
     tiles: Callable[[SimulationConfig, int, Harbour, Pass], tuple[Tile, ...]]
     """Those of one pass over the config's port of that index."""
-    write_item: Callable[
-        [Path, str, Tile, NDArray[np.float32], NDArray[np.uint8], Grid], dict[str, Any]
-    ]
-    """Writes a tile of reflectance (band, y, x) and scene classification on a grid."""
+    write_item: Callable[[Path, str, Tile, Shot], dict[str, Any]]
+    """Writes a tile of a pass over a port's files and item to a folder."""
 
 
-def _write_sentinel_2(
-    folder: Path,
-    port: str,
-    tile: Tile,
-    reflectance: NDArray[np.float32],
-    scl: NDArray[np.uint8],
-    window: Grid,
-) -> dict[str, Any]:
-    whole = catalog.encode(reflectance, scl, window, tile.baseline)
+def _write_sentinel_2(folder: Path, port: str, tile: Tile, shot: Shot) -> dict[str, Any]:
+    whole = catalog.encode(shot.view.reflectance, shot.scl, shot.window, tile.baseline)
     return catalog.write_item(folder, port, tile, catalog.cut(whole, tile))
 
 
@@ -59,6 +47,13 @@ PRODUCTS: Mapping[str, Product] = {
         landsat.platform,
         landsat.tiles,
         landsat.write_item,
+    ),
+    "planetscope-sr": Product(
+        planetscope.COLLECTION,
+        "PlanetScope surface reflectance",
+        planetscope.platform,
+        planetscope.tiles,
+        planetscope.write_item,
     ),
 }
 """By sensor."""

@@ -127,9 +127,32 @@ class _Canvas:
         return (rows, cols), rasterize(listed, out_shape=shape, transform=corner).astype(bool)
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What of a scenery does not change from look to look, (y, x), as in Scenery."""
+
+    ground: Plane
+    dry: Plane
+    vegetated: Plane
+
+
 def draw_scenery(harbour: Harbour, seed: int) -> Scenery:
     """The static scenery of a harbour; equal seeds give equal sceneries."""
     rng = rng_for(seed, "scenery", harbour.port.id)
+    return _rendered(_painted(harbour, rng), harbour, rng)
+
+
+def draw_ground(harbour: Harbour, seed: int, psf_m: float) -> Ground:
+    """The same scenery's ground on sub-pixels of 5 m, blurred by that deviation of a Gaussian."""
+    canvas = _painted(harbour, rng_for(seed, "scenery", harbour.port.id))
+    dry = canvas.dry.astype(np.float32)
+    planes = [*(band * dry for band in canvas.colour), dry, canvas.vegetated * dry]
+    blur_px = psf_m / (harbour.window.resolution_m / FINE)
+    *ground, dry, vegetated = (gaussian_filter(p, blur_px, mode="nearest") for p in planes)
+    return Ground(np.stack(ground), dry, vegetated)
+
+
+def _painted(harbour: Harbour, rng: np.random.Generator) -> _Canvas:
     canvas = _land(harbour, rng)
     canvas.build(harbour.breakwaters, SHORE)
     canvas.build(harbour.piers, CONCRETE)
@@ -137,7 +160,7 @@ def draw_scenery(harbour: Harbour, seed: int) -> Scenery:
     for mooring in harbour.moorings:
         if not mooring.is_anchorage:
             _terminal(canvas, mooring, rng)
-    return _rendered(canvas, harbour, rng)
+    return canvas
 
 
 def _rendered(canvas: _Canvas, harbour: Harbour, rng: np.random.Generator) -> Scenery:

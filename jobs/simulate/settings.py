@@ -11,7 +11,7 @@ from jobs.domain import Period, check_days, content_id, today_utc
 from jobs.errors import InputError
 
 RADAR = "sentinel-1-rtc"
-SENSORS = ("sentinel-2-l2a", "landsat-c2-l2", RADAR)
+SENSORS = ("sentinel-2-l2a", "landsat-c2-l2", "planetscope-sr", RADAR)
 """Sensors whose images can be made."""
 
 

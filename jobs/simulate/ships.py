@@ -1,4 +1,4 @@
-"""Ships at 10 m: hull, deck and wake, drawn on sub-pixels, blurred, and composited on a scene."""
+"""Ships: hull, deck and wake, drawn on sub-pixels, blurred, and composited on a scene."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from jobs.simulate.traffic import Pose, Ship, ShipType
 Plane = NDArray[np.float32]
 """(y, x), or (band, y, x)."""
 
-FINE = 5
-"""Sub-pixels across a pixel: 2 m."""
+SUB_PIXEL_M = 2.0
+"""About the size of sub-pixels; a whole number of them makes a pixel."""
 PSF_M = 4.5
-"""Standard deviation of the point spread without the pixel's square: full width at half maximum
-1 pixel."""
+"""Standard deviation of Sentinel-2's point spread without the pixel's square: full width at half
+maximum 1 pixel."""
 
 # Reflectance in blue, green, red, nir, near the medians of labelled ships in real scenes.
 RED_LEAD = (0.055, 0.060, 0.150, 0.170)
@@ -60,9 +60,13 @@ Deck = Callable[[Hull, np.random.Generator], Plane]
 """Draws the reflectance (band, y, x) of a deck."""
 
 
-def stamp(scene: Plane, grid: Grid, pose: Pose) -> Stamp | None:
-    """Draw one ship onto a scene (band, y, x), in place; None when it lies outside."""
-    window = _window(grid, pose)
+def stamp(scene: Plane, grid: Grid, pose: Pose, psf_m: float = PSF_M) -> Stamp | None:
+    """Draw one ship onto a scene (band, y, x), in place; None when it lies outside.
+
+    ``psf_m``: standard deviation of the sensor's point spread.
+    """
+    fine = max(1, round(grid.resolution_m / SUB_PIXEL_M))
+    window = _window(grid, pose, fine)
     if window is None:
         return None
     rows, cols, east, north = window
@@ -72,15 +76,19 @@ def stamp(scene: Plane, grid: Grid, pose: Pose) -> Stamp | None:
     colour = np.where(inside, _deck(hull, pose.ship), 0)
     wake = _wake(ahead, starboard, pose) * ~inside
     colour = colour + wake * np.array(FOAM, np.float32)[:, None, None]
-    cover, foam = _coarse(inside.astype(np.float32)), _coarse(wake)
+    blur_px = psf_m / (grid.resolution_m / fine)
+    cover = _coarse(inside.astype(np.float32), fine, blur_px)
+    foam = _coarse(wake, fine, blur_px)
     target = scene[:, rows, cols]
     target *= 1 - np.clip(cover + foam, 0, 1)
-    target += np.stack([_coarse(band) for band in colour])
+    target += np.stack([_coarse(band, fine, blur_px) for band in colour])
     return Stamp(rows, cols, cover)
 
 
-def _window(grid: Grid, pose: Pose) -> tuple[slice, slice, Plane, Plane] | None:
-    """Pixels that ship and wake may cover, and their sub-pixels, metres from the ship's centre."""
+def _window(grid: Grid, pose: Pose, fine: int) -> tuple[slice, slice, Plane, Plane] | None:
+    """Pixels that ship and wake may cover, and their sub-pixels, ``fine`` across a pixel, in metres
+    from the ship's centre.
+    """
     reach = math.ceil((pose.ship.length_m / 2 + _wake_length_m(pose)) / grid.resolution_m) + 4
     col = int((pose.x - grid.left) // grid.resolution_m)
     row = int((grid.top - pose.y) // grid.resolution_m)
@@ -88,9 +96,9 @@ def _window(grid: Grid, pose: Pose) -> tuple[slice, slice, Plane, Plane] | None:
     upper, lower = max(row - reach, 0), min(row + reach + 1, grid.height)
     if left >= right or upper >= lower:
         return None
-    step = grid.resolution_m / FINE
-    x = grid.left + (np.arange(left * FINE, right * FINE) + 0.5) * step - pose.x
-    y = grid.top - (np.arange(upper * FINE, lower * FINE) + 0.5) * step - pose.y
+    step = grid.resolution_m / fine
+    x = grid.left + (np.arange(left * fine, right * fine) + 0.5) * step - pose.x
+    y = grid.top - (np.arange(upper * fine, lower * fine) + 0.5) * step - pose.y
     east, north = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
     return slice(upper, lower), slice(left, right), east, north
 
@@ -110,11 +118,11 @@ def _outline(hull: Hull, kind: ShipType) -> NDArray[np.bool_]:
     return inside
 
 
-def _coarse(fine: Plane) -> Plane:
-    """Blurred and averaged to whole pixels."""
-    blurred = gaussian_filter(fine, PSF_M / (10 / FINE), mode="nearest")
-    rows, cols = fine.shape[0] // FINE, fine.shape[1] // FINE
-    mean: Plane = blurred.reshape(rows, FINE, cols, FINE).mean(axis=(1, 3))
+def _coarse(plane: Plane, fine: int, blur_px: float) -> Plane:
+    """Blurred, by sub-pixels, and averaged to whole pixels of ``fine`` of them."""
+    blurred = gaussian_filter(plane, blur_px, mode="nearest")
+    rows, cols = plane.shape[0] // fine, plane.shape[1] // fine
+    mean: Plane = blurred.reshape(rows, fine, cols, fine).mean(axis=(1, 3))
     return mean
 
 

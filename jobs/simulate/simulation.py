@@ -19,6 +19,7 @@ from jobs.simulate.radar.items import COLLECTION as RADAR_COLLECTION
 from jobs.simulate.radar.port_images import image_by_radar
 from jobs.simulate.scenery import Scenery, draw_scenery
 from jobs.simulate.settings import SimulationConfig, rng_for
+from jobs.simulate.shot import Shot
 from jobs.simulate.traffic import Stay, poses, schedule, under_way
 from jobs.simulate.truth import (
     LabelRow,
@@ -137,9 +138,8 @@ def _image_pass(
     # the first port's pass comes as two tiles; a random harbour's as one
     tiles = product.tiles(config, index + bool(config.harbours), where, each)
     folder = out / product.collection
-    items = tuple(
-        product.write_item(folder, port, tile, seen.reflectance, scl, grid) for tile in tiles
-    )
+    shot = Shot(config.seed, where, weather, tuple(ships), each.moment, seen, scl)
+    items = tuple(product.write_item(folder, port, tile, shot) for tile in tiles)
     current = tiles[:2]  # a superseded product shows the same as its successor
     labels = (row for tile in current for row in label_rows(port, grid, tile, ships, seen))
     return _PassOutput(

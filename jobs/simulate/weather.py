@@ -13,7 +13,7 @@ from scipy.fft import fftfreq, irfft2, rfft2, rfftfreq
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from jobs.domain import Grid
-from jobs.simulate.scenery import WINTER, Scenery, cloudy_noise
+from jobs.simulate.scenery import WINTER, Ground, Scenery, cloudy_noise
 from jobs.simulate.ships import Plane, Stamp, stamp
 from jobs.simulate.traffic import Pose
 
@@ -69,6 +69,8 @@ class View:
     """Bright hulls that the scene classification marks as cloud."""
     stamps: tuple[Stamp | None, ...]
     """One per pose."""
+    water: Plane
+    """(band, y, x) of the water alone, without weather."""
 
 
 def draw_weather(rng: np.random.Generator, cloud_share: float, wind_deg: float) -> Weather:
@@ -93,16 +95,17 @@ def view(
     rng: np.random.Generator,
 ) -> View:
     """Render the window with scenery, water, ships and weather."""
-    scene = _ground(scenery, moment) + (1 - scenery.dry) * _water(scenery, weather, rng)
+    water = _water(scenery, weather, rng)
+    scene = land_in_season(scenery, moment) + (1 - scenery.dry) * water
     stamps = tuple(stamp(scene, grid, pose) for pose in poses)
     ships = _hulls(grid.shape, stamps)
     mistaken = _mistaken(grid.shape, stamps, rng)
     opacity, shadow = _clouds(grid.shape, weather.cloud_cover, rng)
-    scene = _through_air(scene, weather, opacity, shadow, rng)
-    return View(scene, opacity, shadow, ships, mistaken, stamps)
+    scene = through_air(scene, weather, opacity, shadow, rng)
+    return View(scene, opacity, shadow, ships, mistaken, stamps, water)
 
 
-def _ground(scenery: Scenery, moment: datetime) -> Plane:
+def land_in_season(scenery: Scenery | Ground, moment: datetime) -> Plane:
     """Land in its season: green in July, brown in January; (band, y, x)."""
     day = moment.timetuple().tm_yday
     winter = np.float32((0.5 + 0.5 * math.cos(2 * math.pi * (day - 20) / 365)) ** 0.7)
@@ -177,15 +180,20 @@ def _clouds(shape: tuple[int, int], cover: float, rng: np.random.Generator) -> t
     return here, shadow
 
 
-def _through_air(
-    scene: Plane, weather: Weather, opacity: Plane, shadow: Plane, rng: np.random.Generator
+def through_air(
+    scene: Plane,
+    weather: Weather,
+    opacity: Plane,
+    shadow: Plane,
+    rng: np.random.Generator,
+    noise_sd: float = NOISE,
 ) -> Plane:
-    """The scene with shadow, haze, cloud and sensor noise."""
+    """The scene with shadow, haze, cloud and the sensor's noise, whose deviation is reflectance."""
     haze = weather.haze * np.array(HAZE, np.float32)[:, None, None]
     lit = scene * (1 - 0.6 * shadow) + haze
     billows = 0.42 + 0.33 * opacity + 0.05 * cloudy_noise(opacity.shape, rng, 1.4, 40)
     seen = lit * (1 - opacity) + billows * opacity
-    noise = NOISE * rng.standard_normal(scene.shape, dtype=np.float32)
+    noise = np.float32(noise_sd) * rng.standard_normal(scene.shape, dtype=np.float32)
     measured: Plane = (seen + noise).astype(np.float32)
     return measured
 

@@ -58,6 +58,10 @@ def make_order(folder: Path, grid: Grid, scenes: tuple[Ordered, ...] = SCENES) -
     files: list[dict[str, Any]] = []
     for number, scene in enumerate(scenes):
         files += _scene(folder, grid, scene, number)
+    return write_manifest(folder, files)
+
+
+def write_manifest(folder: Path, files: list[dict[str, Any]]) -> Path:
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({"name": "", "files": files}))
     return manifest
@@ -72,14 +76,14 @@ def _scene(folder: Path, grid: Grid, scene: Ordered, seed: int) -> list[dict[str
     kind, end = (f"ortho_analytic_{scene.bands}b_sr", "_8b" if scene.bands == 8 else "")
     image = f"{stem}_3B_AnalyticMS_SR{end}_clip.tif"
     write_band(folder / image, pixels // 4, **where)
-    files = [_entry(folder, image, scene.id, kind)]
+    files = [entry(folder, image, scene.id, kind)]
     if scene.has_udm2:
         mask = f"{stem}_3B_udm2_clip.tif"
         write_band(folder / mask, _udm2(shape), nodata=None, **where)
-        files.append(_entry(folder, mask, scene.id, "ortho_udm2"))
+        files.append(entry(folder, mask, scene.id, "ortho_udm2"))
     metadata = f"{stem}_metadata.json"
     (folder / metadata).write_text(json.dumps(_metadata(scene)))
-    return [*files, _entry(folder, metadata, scene.id, None)]
+    return [*files, entry(folder, metadata, scene.id, None)]
 
 
 def _udm2(shape: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -114,7 +118,8 @@ def _metadata(scene: Ordered) -> dict[str, Any]:
     }
 
 
-def _entry(folder: Path, path: str, id: str, kind: str | None) -> dict[str, Any]:
+def entry(folder: Path, path: str, id: str, kind: str | None) -> dict[str, Any]:
+    """The manifest's entry of a file, of an asset of that kind or of none."""
     content = (folder / path).read_bytes()
     told = {"planet/item_id": id, "planet/item_type": "PSScene"}
     if kind is not None:
