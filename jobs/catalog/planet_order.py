@@ -171,6 +171,7 @@ def _properties(told: Item) -> dict[str, Any]:
         "eo:cloud_cover": cover,
         "created": told.get("published"),
         "updated": told.get("updated"),
+        "pl:ground_control": told.get("ground_control"),
     }
 
 

@@ -112,6 +112,9 @@ ASSET_KIND = (
 )
 """What an asset is, where its key is the name of a file."""
 
+GROUND_CONTROL = (Spelling("pl:ground_control", "Planet's STAC extension (its examples)"),)
+"""False where the product's position is uncertain."""
+
 OFFSET_APPLIED = (
     Spelling("earthsearch:boa_offset_applied", "Earth Search v1 (recorded item)"),
     Spelling("sentinel:boa_offset_applied", _V0),

@@ -27,6 +27,7 @@ from jobs.catalog.spellings import (
     DATASTRIP,
     ETAG,
     GENERATED,
+    GROUND_CONTROL,
     OFFSET_APPLIED,
     PRODUCED,
     PRODUCT,
@@ -176,9 +177,7 @@ def raster_of(item: Item) -> Raster | None:
 
 def _looks_like(sensor: Sensor, item: Item) -> bool:
     """Whether platform and assets of an item of an unknown collection identify this sensor."""
-    properties = _mapping(item.get("properties"))
-    origins = (str(properties.get(key) or "") for key in ("platform", "constellation"))
-    if sensor.only_platforms or not any(map(sensor.is_platform, origins)):
+    if sensor.only_platforms or not sensor.is_platform(_origin(item)):
         return False
     if sensor.one_file:
         return any(_asset_of(item, file.assets) is not None for file in sensor.one_file)
@@ -187,6 +186,7 @@ def _looks_like(sensor: Sensor, item: Item) -> bool:
 
 def _scene(item: Item, catalog: str, sensor: Sensor) -> Scene:
     _check_platform(item, sensor)
+    _check_position(item)
     geometry = item.get("geometry")
     return Scene(
         item_id=str(item["id"]),
@@ -213,23 +213,40 @@ def _check_platform(item: Item, sensor: Sensor) -> None:
         )
 
 
-def _platform(item: Item) -> str:
-    """The satellite as ``sentinel-2b``; of its constellation's name alone where nothing tells.
-
-    One that is called by four hexadecimal digits has its constellation's name before them.
-    """
+def _check_position(item: Item) -> None:
+    """Refuse an item whose producer could not place it: its ships would lie at other berths."""
     properties = _mapping(item.get("properties"))
-    named = [str(properties[k]) for k in ("platform", "constellation") if properties.get(k)]
-    if not named:
+    for spelling in GROUND_CONTROL:
+        if properties.get(spelling.key) is False:
+            raise InputError(
+                f"item {item.get('id')!r} has {spelling.key} false: where it lies is uncertain by "
+                "its producer's own account"
+            )
+
+
+def _platform(item: Item) -> str:
+    """The satellite as ``sentinel-2b``; of its constellation's name alone where nothing tells."""
+    properties = _mapping(item.get("properties"))
+    platform = _origin(item).lower().replace(" ", "-")
+    if not platform:
         raise InputError(f"item {item.get('id')!r} names no platform; overpasses need one")
-    if len(named) == 2 and re.fullmatch(r"[0-9a-f]{4}", named[0].lower()):
-        named = [f"{named[1]}-{named[0]}"]
-    platform = named[0].lower().replace(" ", "-")
     unit = re.fullmatch(rf"(?:copernicus[-_])?{_SENTINEL_2}[-_]?([a-d])", platform)
     if re.fullmatch(_SENTINEL_2, platform):
         products = (*stated(properties, PRODUCT), str(item.get("id", "")))
         unit = next(filter(None, (re.match(r"S2([A-D])_", name) for name in products)), None)
     return platform if unit is None else f"sentinel-2{unit[1].lower()}"
+
+
+def _origin(item: Item) -> str:
+    """The satellite as the item spells it, else its constellation; empty where it names neither.
+
+    One that is called by four hexadecimal digits has its constellation's name before them.
+    """
+    properties = _mapping(item.get("properties"))
+    named = [str(properties[k]) for k in ("platform", "constellation") if properties.get(k)]
+    if len(named) == 2 and re.fullmatch(r"[0-9a-f]{4}", named[0].lower()):
+        return f"{named[1]}-{named[0]}"
+    return named[0] if named else ""
 
 
 @dataclass(frozen=True)

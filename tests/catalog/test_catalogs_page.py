@@ -22,6 +22,7 @@ ROWS = {
     "ETag of a file": spellings.ETAG,
     "MGRS tile": (*spellings.TILE, *(part for parts in spellings.TILE_PARTS for part in parts)),
     "kind of an asset": spellings.ASSET_KIND,
+    "position, left out where it is uncertain": spellings.GROUND_CONTROL,
     "offset already applied": spellings.OFFSET_APPLIED,
 }
 

@@ -109,6 +109,13 @@ def test_a_udm2_described_with_too_few_bands_is_refused() -> None:
         scene_from_item(item, "c", PLANETSCOPE)
 
 
+def test_a_scene_whose_position_is_uncertain_is_left_out() -> None:
+    item = reflectance(4)
+    item["properties"]["pl:ground_control"] = False
+    with pytest.raises(InputError, match="has pl:ground_control false: where it lies is uncertain"):
+        scene_from_item(item, "c", PLANETSCOPE)
+
+
 def test_skysat_is_known_by_its_satellites() -> None:
     item = copy.deepcopy(reflectance(4))
     item["properties"] |= {"platform": "SSC2", "constellation": "skysat"}

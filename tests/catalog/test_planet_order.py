@@ -154,6 +154,14 @@ def test_a_scene_without_metadata_or_with_anothers_is_left_out(tmp_path: Path, g
     assert f"is of the scene {SCENES[1].id}; expected 20240502_9" in reasons["20240502_9"]
 
 
+def test_a_scene_that_planet_could_not_place_is_left_out(tmp_path: Path, grid: Grid) -> None:
+    lost = Ordered("20240504_021011_03_24aa", "2024-05-04T02:10:11Z", is_placed=False)
+    found = search(tmp_path, make_order(tmp_path / "order", grid, (*SCENES, lost)))
+    assert len(found.scenes) == 2
+    (left_out,) = found.rejected
+    assert "ground_control false" in left_out.reason
+
+
 def test_another_product_is_left_out_by_name(tmp_path: Path, grid: Grid) -> None:
     manifest = make_order(tmp_path / "order", grid)
 

@@ -214,7 +214,7 @@ def test_an_unknown_sensor_name_is_refused_with_the_nearest() -> None:
 def test_another_satellite_is_not_taken_for_sentinel_2() -> None:
     another = generic()
     another["properties"]["platform"] = "my-sat"
-    with pytest.raises(InputError, match=r"sentinel-2-l2a, sentinel-2-visual"):
+    with pytest.raises(InputError, match=r"sentinel-2-l2a, .*sentinel-2-visual"):
         sensor_for(another)
     disguised = generic()
     disguised["properties"]["platform"] = "landsat-8"

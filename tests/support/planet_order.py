@@ -36,6 +36,7 @@ class Ordered:
     acquired: str = "2024-05-02T02:10:11.035748Z"
     bands: int = 8
     has_udm2: bool = True
+    is_placed: bool = True
 
 
 SCENES = (Ordered("20240502_021011_03_24ee"), Ordered("20240503_020155_71_2405", "2024-05-03"))
@@ -104,6 +105,7 @@ def _metadata(scene: Ordered) -> dict[str, Any]:
             "acquired": scene.acquired,
             "cloud_cover": 0.2,
             "cloud_percent": 20,
+            "ground_control": scene.is_placed,
             "instrument": "PSB.SD",
             "item_type": "PSScene",
             "pixel_resolution": 3,
