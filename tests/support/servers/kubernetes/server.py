@@ -155,12 +155,13 @@ class Handler(BaseHTTPRequestHandler):
         if held is not None:
             self._hold(held)
             return
-        outage = self.server.outages.met_by(request)
+        away = self.server.outages.now is not None
+        outage = None if away else self.server.outages.met_by(request)
         if outage is not None:
             self._begin(outage)
             return
         try:
-            if self.server.outages.now is not None and not self._answers_when_away():
+            if away and not self._answers_when_away():
                 return
             self._answer()
         except ProblemError as problem:
