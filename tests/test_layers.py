@@ -50,7 +50,7 @@ OWNERS = {
     "backports": {"jobs.tile"},
     "icechunk": {"jobs.archive"},
     "numcodecs": {"jobs.archive"},
-    "zarr": {"jobs.archive"},
+    "zarr": {"jobs.archive", "jobs.tile"},  # tile reads imagery that is kept as Zarr
     "torch": {"models"},
     "openvino": {"models.inference"},
     "safetensors": {"models.weights"},

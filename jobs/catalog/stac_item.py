@@ -45,6 +45,7 @@ from jobs.domain import (
     Sensor,
     Source,
     address_fault,
+    is_zarr_array,
     sensor_named,
 )
 from jobs.errors import InputError
@@ -411,15 +412,6 @@ def _check_data_type(item: Item, band: _Band, dtypes: tuple[str, ...]) -> None:
         )
 
 
-def _check_format(item: Item, band: _Band) -> None:
-    """Refuse a Zarr store, whose groups cannot be opened as a raster file."""
-    if "zarr" in str(band.asset.get("type") or "").lower():
-        raise InputError(
-            f"asset {band.asset_name!r} of item {item.get('id')!r} is a Zarr store; expected files "
-            "such as GeoTIFF or JPEG 2000, which other collections of the same imagery have"
-        )
-
-
 @dataclass(frozen=True)
 class _Numbers:
     """What the numbers of a band's file mean."""
@@ -453,13 +445,15 @@ def _numbers_of_mask(band: _Band, mask: Mask) -> _Numbers:
 
 def _source(item: Item, band: _Band, numbers: _Numbers) -> Source:
     epsg, transform, shape = _projection(item, band)
-    _check_format(item, band)
     _check_data_type(item, band, numbers.dtypes)
     _check_nodata(item, band, numbers.nodata, numbers.dtypes)
     size = band.asset.get("file:size")
+    href, index = _href(item, band), band.index
+    if "zarr" in str(band.asset.get("type") or "").lower():
+        href, index = _array_address(item, band, href), 1
     return Source(
-        href=_href(item, band),
-        index=band.index,
+        href=href,
+        index=index,
         epsg=epsg,
         transform=transform,
         shape=shape,
@@ -487,6 +481,20 @@ def _href(item: Item, band: _Band) -> str:
     fault = band.asset.get(UNRESOLVED) or address_fault(href)
     if fault:
         raise InputError(f"{where} has the address {href!r}, where no file can be read: {fault}")
+    return href
+
+
+def _array_address(item: Item, band: _Band, href: str) -> str:
+    """Of a band's array; in a group it is named as the band is, or the asset, in small letters."""
+    name = str(band.facts.get("name") or band.asset_name).partition("_")[0].lower()
+    if "dataset" in (band.asset.get("roles") or ()):
+        href = f"{href.rstrip('/')}/{name}"
+    if not is_zarr_array(href):
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} is Zarr at the address "
+            f"{band.asset.get('href')!r}; expected an array of a store whose name ends in .zarr, "
+            "as in store.zarr/measurements/reflectance/r10m/b02"
+        )
     return href
 
 

@@ -1,4 +1,11 @@
-from .address import address_fault, path_beside, path_of_file_uri, scheme_of, web_address
+from .address import (
+    address_fault,
+    is_zarr_array,
+    path_beside,
+    path_of_file_uri,
+    scheme_of,
+    web_address,
+)
 from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
 from .days import check_days, today_utc
@@ -126,6 +133,7 @@ __all__ = [
     "estimate_settings",
     "gdal_settings",
     "geod",
+    "is_zarr_array",
     "item_names",
     "job_digest",
     "json_value",

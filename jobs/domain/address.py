@@ -21,6 +21,7 @@ _WITH_HOST = ("http", "https", "s3", "gs", "ftp")
 _OF_URIS = "%/:?#[]@!$&'()*+,;=~"
 """Characters that a URI may hold beside letters and digits."""
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_IN_STORE = re.compile(r"\.zarr/[^?#]*[^/?#]")
 _FILE_URI = re.compile(r"file:(?://([^/]*))?(/.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -28,6 +29,11 @@ def scheme_of(href: str) -> str:
     """The scheme in lower case; empty for a path."""
     match = _SCHEME.match(href)
     return match[1].lower() if match else ""
+
+
+def is_zarr_array(href: str) -> bool:
+    """Whether an address is that of an array, or a group, within a Zarr store."""
+    return _IN_STORE.search(href) is not None
 
 
 def address_fault(href: str) -> str:

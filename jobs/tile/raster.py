@@ -316,7 +316,8 @@ def _settings_to_open(name: str) -> rasterio.Env:
         # Masks and no-data values may lie in files beside it (.msk, .aux.xml); looking is cheap.
         return rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE")
     # A list of extensions in the environment, meant for other programs, would hide other files.
-    allowed = ",".join({_suffix(name), PurePosixPath(name).suffix, "{noext}"})
+    ending = "." + name.rpartition("/")[2].rpartition(".")[2]  # of .zarray too, as GDAL takes it
+    allowed = ",".join({_suffix(name), PurePosixPath(name).suffix, ending, "{noext}"})
     return rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=allowed)
 
 
@@ -341,6 +342,27 @@ def _has_sidecar(name: str) -> bool:
 
 
 _openings = count()
+
+
+def whole_file(place: Place, most: int) -> bytes | None:
+    """All bytes of a file; None where its server says that there is none.
+
+    Raises OSError where it cannot be read, or has more bytes than ``most``.
+    """
+    name = _gdal_name(address(place.href, place.access))
+    with settings_of(place.access), _settings_to_open(name):
+        try:
+            file = _bytes_of(name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if _MISSING.search(_QUOTED.sub("", str(error))):
+                return None
+            raise
+        with closing(file):
+            if file.size > most:
+                raise OSError(f"it has {file.size} bytes, expected at most {most}")
+            return bytes(file.ranges([(0, file.size)])[0])
 
 
 # --- checks against the catalog -----------------------------------------------------------------

@@ -26,6 +26,7 @@ from jobs.domain import (
     Unit,
     UnitResult,
     UnitState,
+    is_zarr_array,
 )
 from jobs.errors import SceneError
 from jobs.tile.aligned import is_aligned, read_windows
@@ -131,6 +132,18 @@ def _mask_layer(
     return Layer(source, Classes(mask), mask.dtypes, out, categorical=True)
 
 
+def _read(layers: Sequence[Layer | FlagLayer], grid: Grid, access: Access | None) -> None:
+    """Fill layers from files."""
+    images = [one for one in layers if isinstance(one, Layer)]
+    read_windows([one for one in images if is_aligned(one.source, grid)], grid, access)
+    warped = [one for one in images if not is_aligned(one.source, grid)]
+    if warped:
+        from jobs.tile.warped import read_warped  # stackstac and xarray: a second of CPU
+
+        read_warped(warped, grid, access)
+    read_flags([one for one in layers if isinstance(one, FlagLayer)], grid, access)
+
+
 def _fill(
     gaps: Mapping[str, Layer | FlagLayer], grid: Grid, access: Access | None
 ) -> dict[str, str]:
@@ -144,14 +157,13 @@ def _fill(
         name: replace(gap, out=np.zeros_like(gap.out)) if gap.out.any() else gap
         for name, gap in gaps.items()
     }
-    images = [one for one in layers.values() if isinstance(one, Layer)]
-    read_windows([one for one in images if is_aligned(one.source, grid)], grid, access)
-    warped = [one for one in images if not is_aligned(one.source, grid)]
-    if warped:
-        from jobs.tile.warped import read_warped  # stackstac and xarray: a second of CPU
+    if any(is_zarr_array(layer.source.href) for layer in layers.values()):
+        from jobs.tile.zarr_array import arrays_as_files  # zarr: for the few that need it
 
-        read_warped(warped, grid, access)
-    read_flags([one for one in layers.values() if isinstance(one, FlagLayer)], grid, access)
+        with arrays_as_files(list(layers.values()), grid, access) as files:
+            _read(files, grid, access)
+    else:
+        _read(list(layers.values()), grid, access)
     digests = {name: _digest(layer.out) for name, layer in layers.items()}
     for name, gap in gaps.items():
         if layers[name] is not gap:

@@ -658,11 +658,58 @@ def test_an_item_in_the_form_of_the_copernicus_catalog_is_read() -> None:
     )
 
 
-def test_a_zarr_store_is_refused_when_the_plan_is_made() -> None:
+STORE = "https://objects.example/S2C_MSIL2A_20260501T021701.zarr"
+
+
+def eopf_samples() -> dict[str, Any]:
+    """An item in the form of the EOPF sample service: bands are arrays, a mask lies in a group."""
     item = copernicus()
-    for asset in item["assets"].values():
-        asset["type"] = "application/vnd.zarr; version=3; profile=multiscales"
-    with pytest.raises(InputError, match="is a Zarr store; expected files"):
+    for name, asset in item["assets"].items():
+        kind, gsd = name.split("_")
+        asset["type"] = "application/vnd+zarr"
+        asset["href"] = f"{STORE}/measurements/reflectance/r{gsd}/{kind.lower()}"
+        asset["roles"] = ["data", "reflectance"]
+    mask = {
+        "href": f"{STORE}/conditions/mask/l2a_classification/r20m",
+        "roles": ["data", "dataset"],
+    }
+    item["assets"]["SCL_20m"] |= mask
+    return item
+
+
+def test_an_item_whose_bands_are_zarr_arrays_is_read() -> None:
+    found = scene(eopf_samples())
+    assert found.bands["nir"].href == f"{STORE}/measurements/reflectance/r10m/b08"
+    assert (found.bands["nir"].scale, found.bands["nir"].offset) == (1e-4, -0.1)
+    assert found.mask is not None
+    assert found.mask.href == f"{STORE}/conditions/mask/l2a_classification/r20m/scl"
+
+
+def test_bands_of_one_zarr_group_are_its_arrays() -> None:
+    item = eopf_samples()
+    bands = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir"}
+    group = item["assets"]["B02_10m"] | {
+        "href": f"{STORE}/measurements/reflectance/r10m/",
+        "roles": ["data", "dataset"],
+        "bands": [{"name": name, "eo:common_name": common} for name, common in bands.items()],
+    }
+    item["assets"] = {"SR_10m": group, "SCL_20m": item["assets"]["SCL_20m"]}
+    found = scene(item)
+    addresses = {
+        name: (each.href.rpartition("/")[2], each.index) for name, each in found.bands.items()
+    }
+    assert addresses == {
+        "blue": ("b02", 1),
+        "green": ("b03", 1),
+        "red": ("b04", 1),
+        "nir": ("b08", 1),
+    }
+
+
+def test_a_zarr_asset_that_is_no_array_of_a_store_is_refused() -> None:
+    item = eopf_samples()
+    item["assets"]["B04_10m"]["href"] = "https://objects.example/product/b04"
+    with pytest.raises(InputError, match="expected an array of a store whose name ends in"):
         scene(item)
 
 
