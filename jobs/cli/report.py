@@ -12,7 +12,7 @@ from jobs.cli.destinations import FileOrFolder, file_or_folder
 from jobs.cli.options import JobOrPlan
 from jobs.cli.output import err, say
 from jobs.cli.program import command_app
-from jobs.publish import newest_results, published_doubts
+from jobs.publish import newest_results, published_contributions, published_doubts
 from jobs.storage import Storage, write_new_file
 
 app = command_app()
@@ -36,10 +36,14 @@ def report(
 ) -> None:
     """Where the HTML report of the newest results lies, or a copy of it elsewhere.
 
+    Where several sensors looked, says of every place how many visits there would be without each.
+
     berthwatch report job.yaml -o report.html
     """
     storage, folder = newest_results(source)
     for line in published_doubts(storage, folder):
+        say(line)
+    for line in published_contributions(storage, folder):
         say(line)
     page = storage.url_of(f"{folder}/report.html")
     if output is not None and output.is_folder:

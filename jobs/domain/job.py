@@ -299,7 +299,12 @@ class _JobReader(YamlReader):
 
     def _estimates(self, node: yaml.Node, what: str) -> EstimateSettings:
         fields = self.fields(
-            node, what, optional=("dwell", "waiting", "draws", "seed", "cap_barrels", "cargo")
+            node,
+            what,
+            optional=(
+                *("dwell", "waiting", "draws", "seed", "cap_barrels", "cargo"),
+                "without_each_sensor",
+            ),
         )
         return EstimateSettings(
             **self.given(fields, ("dwell", "waiting"), self._dwell),
@@ -307,6 +312,7 @@ class _JobReader(YamlReader):
             **self.given(fields, ("seed",), lambda found, name: self.whole(found, name, 0)),
             **self.given(fields, ("cap_barrels",), self._barrels),
             **self.given(fields, ("cargo",), self._cargo),
+            **self.given(fields, ("without_each_sensor",), self.flag),
         )
 
     def _reviews(self, node: yaml.Node, what: str) -> ReviewSettings:

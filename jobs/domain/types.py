@@ -521,6 +521,8 @@ class EstimateSettings:
     """Barrels per calendar year that are allowed; UNSCR 2397 (2017), paragraph 5."""
     cargo: str | None = None
     """Absolute path of a CSV of analysts' entries on the cargo of visits; None for none."""
+    without_each_sensor: bool = True
+    """Whether places seen by several sensors are estimated again without each of them."""
 
 
 DEFAULT_ESTIMATES = EstimateSettings()

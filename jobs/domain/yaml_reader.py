@@ -121,6 +121,12 @@ class YamlReader:
             self.number(node, what, expected, lambda n: float(n).is_integer() and n >= least)
         )
 
+    def flag(self, node: yaml.Node, what: str) -> bool:
+        """True or false."""
+        if _is_tagged(node, "bool"):
+            return bool(yaml.safe_load(node.value))
+        raise self.error(node, f"{what} is {shown(node)}; expected true or false")
+
     def one_of(self, node: yaml.Node, what: str, known: tuple[str, ...]) -> str:
         """One of some words."""
         found = self.text(node, what)

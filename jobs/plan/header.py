@@ -114,7 +114,12 @@ def _original(plan: PlanHeader, path: str | None) -> str | None:
 
 def _estimates_json(plan: PlanHeader) -> dict[str, Json]:
     settings = replace(plan.estimates, cargo=_original(plan, plan.estimates.cargo))
-    return {} if settings == DEFAULT_ESTIMATES else {"estimates": asdict(settings)}
+    if settings == DEFAULT_ESTIMATES:
+        return {}
+    values = asdict(settings)
+    if settings.without_each_sensor:
+        del values["without_each_sensor"]
+    return {"estimates": values}
 
 
 def _fixed_structure_json(choice: FixedStructure) -> dict[str, Json]:

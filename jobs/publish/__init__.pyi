@@ -1,4 +1,5 @@
 from .citation import citation_text
+from .contributions import published_contributions
 from .dictionary import Section, data_dictionary, dictionary_json, dictionary_page, table_section
 from .doubts import published_doubts
 from .html import pages
@@ -42,6 +43,7 @@ __all__ = [
     "pages",
     "port_flows",
     "publish",
+    "published_contributions",
     "published_doubts",
     "published_model",
     "published_units",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import floor, log10
+from math import floor, isnan, log10
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    # only for types: its import would take longer than a line of text
+    import pandas as pd
 
 NONE = "—"
 """Stands where there is no number."""
@@ -53,7 +56,7 @@ def percent_of(row: pd.Series, name: str, whole: float = 1.0) -> str:
 
 def share_text(value: float) -> str:
     """A share as per cent, never 0 or 100 where it is not just that; empty where there is none."""
-    if pd.isna(value):
+    if isnan(value):
         return ""
     if 0 < value < 0.01:
         return "< 1 %"
@@ -67,7 +70,7 @@ def share_of_histories(share: float) -> str:
 
 def probability_text(probability: float) -> str:
     """Two decimals, never 0 or 1; a dash for NaN."""
-    if pd.isna(probability):
+    if isnan(probability):
         return NONE
     if probability > 0.995:
         return "> 0.99"
@@ -75,7 +78,7 @@ def probability_text(probability: float) -> str:
 
 
 def plus_minus(value: float, sd: float) -> str:
-    return NONE if pd.isna(value) else f"{value:.0f} ± {sd:.0f}"
+    return NONE if isnan(value) else f"{value:.0f} ± {sd:.0f}"
 
 
 def utc(time: datetime) -> str:

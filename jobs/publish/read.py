@@ -36,7 +36,7 @@ from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws,
 TABLES = tuple(name for name in PUBLISHED if name not in PLACES)
 """The tables that are read; those of places follow from the ports, also in results of early
 versions, which have no file of them."""
-LATER = ("traffic",)
+LATER = ("traffic", "sensors")
 """Tables that results of earlier versions lack; they are read as empty."""
 
 
@@ -58,6 +58,8 @@ class PublishedResult:
     estimates: gpd.GeoDataFrame
     traffic: gpd.GeoDataFrame
     """TRAFFIC_COLUMNS; empty in results of versions whose rates did not change."""
+    sensors: gpd.GeoDataFrame
+    """SENSOR_COLUMNS; empty in results of versions that did not compare sensors."""
     voyages: gpd.GeoDataFrame
     stays: tuple[StayDraws, ...]
     """The histories of every berth, by port and in the port's order; draw i of all is one."""

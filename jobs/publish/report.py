@@ -39,6 +39,7 @@ from jobs.publish.report_rows import (
     visits_at_berths,
     voyage_rows,
 )
+from jobs.publish.sensor_places import SensorPlace, sensor_places
 from jobs.publish.traffic_chart import TrafficChart, traffic_of
 from jobs.visits import (
     FIT_LENGTH_M,
@@ -77,6 +78,8 @@ class PortPage:
     berths: tuple[BerthRow, ...]
     crowded: tuple[CrowdedBerth, ...]
     bases: tuple[Basis, ...]
+    sensors: tuple[SensorPlace, ...]
+    """Empty where one sensor alone looked."""
     sources: tuple[str, ...]
     caps: tuple[CapReading, ...]
     outside_fit: str
@@ -147,6 +150,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         berths=berth_rows(tables, estimate),
         crowded=tuple(crowded_berths([port], tables.looks)),
         bases=tuple(basis(berth, row, sources, estimate) for berth, row in rows),
+        sensors=sensor_places(port, estimate.sensors),
         sources=sources,
         caps=cap_readings(estimate.volumes, publication.settings),
         outside_fit=share_text(outside_fit_share(estimate.volumes)),

@@ -50,8 +50,8 @@ def whole_table(publication: Publication, name: str) -> gpd.GeoDataFrame:
         return publication.voyages
     if name == "estimates":
         parts = [publication.estimates[port.id].berths for port in publication.ports]
-    elif name == "traffic":
-        parts = [publication.estimates[port.id].traffic for port in publication.ports]
+    elif name in ("traffic", "sensors"):
+        parts = [getattr(publication.estimates[port.id], name) for port in publication.ports]
     else:
         parts = [getattr(publication.tables[port.id], name) for port in publication.ports]
     filled = [part for part in parts if len(part)]

@@ -14,7 +14,7 @@ from uuid import uuid4
 from distributed import Client, get_worker
 
 from jobs.run.events import Event, EventName, Observer
-from jobs.visits import FITTING, HISTORIES, OTHER_DWELLS
+from jobs.visits import FITTING, HISTORIES, OTHER_DWELLS, WITHOUT_EACH
 
 READING = "reading looks"
 STRUCTURE = "fixed structure"
@@ -24,9 +24,11 @@ STEPS: Mapping[str, float] = {
     STRUCTURE: 1.0,
     FITTING: 3.0,
     HISTORIES: 1.0,
+    WITHOUT_EACH: 3.0,
     OTHER_DWELLS: 4.0,
 }
-"""The steps of a port's count in their order, and about how long each takes beside the others."""
+"""The steps of a port's count in their order, and about how long each takes beside the others;
+that without each sensor takes no time with one sensor, and with three twice as long as with two."""
 
 TELL_EVERY_S = 1.0
 """Between two messages about one step."""

@@ -6,6 +6,7 @@ import time
 
 from jobs.run.counting import READING, STEPS, STRUCTURE
 from jobs.run.events import Event, EventName
+from jobs.visits import WITHOUT_EACH
 
 OVERPASSES = "overpasses"
 """The stage in which overpasses are tiled and segmented."""
@@ -140,7 +141,8 @@ def _doing(event: Event) -> str:
     facts = event.facts
     if event.name is EventName.COUNTED:
         return f"{facts['port']}: {plural(int(facts['berths_done']), 'berth', 'berths')} done"
-    things = "looks" if facts["step"] in (READING, STRUCTURE) else "berths"
+    of_step = {READING: "looks", STRUCTURE: "looks", WITHOUT_EACH: "fits"}
+    things = of_step.get(str(facts["step"]), "berths")
     return f"{facts['port']}: {facts['step']}, {facts['done']} of {facts['of']} {things}"
 
 

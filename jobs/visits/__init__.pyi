@@ -37,6 +37,7 @@ from .schema import (
     PortEstimate,
     PortTables,
 )
+from .sensor_recall import RECALLS
 from .series import joined_series, port_series
 from .series_meanings import SERIES
 from .stays import MAX_GAP, Stay, misfit
@@ -50,6 +51,7 @@ from .voyages.sea_routes import SeaRoute, sea_routes
 from .voyages.seen_visits import seen_visits
 from .voyages.transit import KNOT_KMH
 from .voyages.voyage_table import voyage_table
+from .without_sensor import WITHOUT_EACH
 
 __all__ = [
     "CATEGORY",
@@ -71,6 +73,7 @@ __all__ = [
     "OPTIONAL_WHOLE",
     "OTHER_DWELLS",
     "PUBLISHED",
+    "RECALLS",
     "REVIEW_COLUMNS",
     "SERIES",
     "SHIPS_PER_VISIT",
@@ -79,6 +82,7 @@ __all__ = [
     "TIME",
     "VOYAGE_COLUMNS",
     "WHOLE",
+    "WITHOUT_EACH",
     "CapYear",
     "CaptureRecapture",
     "Cargo",

@@ -48,6 +48,11 @@ def _interval(text: str, unit: str, middle: str, missing: str = "") -> tuple[Mea
     )
 
 
+def _triple(name: str, meanings: tuple[Meaning, ...]) -> dict[str, Meaning]:
+    """By column: a number, and the ends of its interval."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), meanings, strict=True))
+
+
 _VISITS = _interval("stays that began in the period, seen or not", "1", "mean of the histories")
 _OCCUPANCY = _interval("mean number of ships at the berth", "1", "mean of the histories")
 _DWELL = _interval("length of stay", "d", "posterior mean")
@@ -62,6 +67,8 @@ _HALF = _interval(
 _DOUBLE = _interval(
     "visits, were stays believed twice as long", "1", "mean of at most 200 histories made for it"
 )
+_NOT_USABLE = "clouded or outside: no observation of the berth"
+_PRIOR_ERRORS = "the detector's errors as measured elsewhere, or a broad guess (`recall_source`)"
 _NO_OIL = "the berth is no oil terminal"
 _BARRELS = _interval("barrels of the ships that came", "barrel", "mean of the histories", _NO_OIL)
 _NOT_IDENTIFIED = "the berth holds several ships, so that the histories name no single one"
@@ -208,6 +215,22 @@ LOOK_MEANINGS: Meanings = {
     ),
     "screened": Meaning("whether all of the berth came with a cloud mask"),
     "reviewed": Meaning("whether a reviewer checked the whole look: nothing in it was missed"),
+    **_triple(
+        "recall",
+        _interval(
+            "chance that this look finds a ship that is there",
+            "1",
+            "posterior mean of a clear look of its sensor at the berth, times the clear share",
+            _NOT_USABLE,
+        ),
+    ),
+    "recall_prior": Meaning(
+        "mean of recall as believed before any look",
+        "1",
+        values=PROBABILITY,
+        source=_PRIOR_ERRORS,
+        missing=_NOT_USABLE,
+    ),
     "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
 }
 
@@ -407,6 +430,64 @@ TRAFFIC_MEANINGS: Meanings = {
     "factor_low": Meaning("the same: 5 % of them are below", "1", missing="as of `factor`"),
     "factor_high": Meaning("the same: 5 % of them are above", "1", missing="as of `factor`"),
     "geometry": Meaning("a point inside the berth", source=SHAPE_SOURCE),
+}
+
+_ALONE = (
+    "no other sensor has usable looks at the port, or the job says `without_each_sensor: false`"
+)
+_WITHOUT = "without the looks of this sensor"
+_WHOLE_PORT = "of all berths together"
+
+SENSOR_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": Meaning(
+        "id of the berth", values=BERTH.values, missing="all berths but anchorages together"
+    ),
+    "sensor": SENSOR,
+    "usable_looks": Meaning("its looks that say something of the berth", "1", values="0 or more"),
+    "visits_seen": Meaning("seen stays of which it has a sighting", "1", values="0 or more"),
+    "visits_seen_alone": Meaning("those of them that no other sensor saw", "1", values="0 or more"),
+    **_triple(
+        "recall",
+        _interval(
+            "share of the ships there that a clear look of it finds",
+            "1",
+            "posterior mean",
+            _WHOLE_PORT,
+        ),
+    ),
+    "recall_prior": Meaning(
+        "mean of recall before any look", "1", source=_PRIOR_ERRORS, missing=_WHOLE_PORT
+    ),
+    "recall_prior_low": Meaning(
+        "recall before any look: 5 % are below", "1", source=_PRIOR_ERRORS, missing=_WHOLE_PORT
+    ),
+    "recall_prior_high": Meaning(
+        "recall before any look: 5 % are above", "1", source=_PRIOR_ERRORS, missing=_WHOLE_PORT
+    ),
+    **_triple("visits", _VISITS),
+    **_triple(
+        "visits_without", _interval(f"visits, {_WITHOUT}", "1", "mean of the histories", _ALONE)
+    ),
+    **_triple("occupancy", _OCCUPANCY),
+    **_triple(
+        "occupancy_without",
+        _interval(f"occupancy, {_WITHOUT}", "1", "mean of the histories", _ALONE),
+    ),
+    **_triple("barrels", _BARRELS),
+    **_triple(
+        "barrels_without",
+        _interval(
+            f"barrels, {_WITHOUT}", "barrel", "mean of the histories", f"{_NO_OIL}, or {_ALONE}"
+        ),
+    ),
+    "effective_points_without": Meaning(
+        "effective sample size of the parameters without it, of the berth with the fewest",
+        "1",
+        source="adaptive importance sampling",
+        missing=_ALONE,
+    ),
+    "geometry": Meaning("a point inside the berth, or inside the port", source=SHAPE_SOURCE),
 }
 
 VOYAGE_MEANINGS: Meanings = {

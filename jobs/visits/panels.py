@@ -47,7 +47,6 @@ def panel_of(
     best = _likeliest(tables, berth.id).reindex(looks["overpass_id"])
     visit_ids = tuple(tables.visits.loc[tables.visits["berth"] == berth.id, "visit_id"])
     vessels = looks["vessels"].to_numpy(np.int32)
-    clear = looks["clear_fraction"].to_numpy(np.float64)
     whole = best["truncated"].eq(False).to_numpy(bool)
     return Panel(
         port=tables.port.id,
@@ -56,7 +55,7 @@ def panel_of(
         days=days,
         time=at,
         detector=looks["sensor"].map(sensors.index).to_numpy(np.int32),
-        clear=np.where(vessels > 0, np.maximum(clear, LEAST_CLEAR), clear),
+        clear=clear_share(looks).to_numpy(np.float64),
         vessels=vessels,
         length_m=np.where(whole, best["length_m"].to_numpy(np.float64), np.nan),
         length_sd_m=np.where(whole, best["length_sd_m"].to_numpy(np.float64), np.nan),
@@ -69,6 +68,12 @@ def panel_of(
         review=_review(tables, berth.id, looks),
         reports=_reports(tables, berth.id, looks),
     )
+
+
+def clear_share(looks: pd.DataFrame) -> pd.Series:
+    """The clear share of the berth in each look, 0..1, as the models take it."""
+    clear = looks["clear_fraction"]
+    return clear.where(looks["vessels"] == 0, clear.clip(lower=LEAST_CLEAR))
 
 
 def _likeliest(tables: PortTables, berth_id: str) -> pd.DataFrame:

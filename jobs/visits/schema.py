@@ -28,6 +28,7 @@ from jobs.visits.meanings import (
     HISTORY_MEANINGS,
     LOOK_MEANINGS,
     PORT_MEANINGS,
+    SENSOR_MEANINGS,
     TRAFFIC_MEANINGS,
     VESSEL_MEANINGS,
     VISIT_MEANINGS,
@@ -101,6 +102,17 @@ LOOK_COLUMNS: Columns = {
 }
 """A row is one overpass over one berth; geometry is a point inside the berth. ``reviewed``: a
 reviewer checked the whole look, and nothing in it was missed."""
+
+FULL_LOOK_COLUMNS: Columns = {
+    **{name: kind for name, kind in LOOK_COLUMNS.items() if kind != SHAPE},
+    "recall": NUMBER,
+    "recall_low": NUMBER,
+    "recall_high": NUMBER,
+    "recall_prior": NUMBER,
+    "geometry": SHAPE,
+}
+"""The looks table as published: ``recall`` is the chance that this look finds a ship that is
+there, with 90 %, and before any look."""
 
 VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
@@ -189,6 +201,45 @@ TRAFFIC_COLUMNS: Columns = {
 """A row is one calendar month of a berth: the rate of its traffic with 90 %, and the probability
 that it changed, began or ended with that month, with that of before any look."""
 
+SENSOR_COLUMNS: Columns = {
+    "port": TEXT,
+    "berth": TEXT,
+    "sensor": TEXT,
+    "usable_looks": COUNT,
+    "visits_seen": COUNT,
+    "visits_seen_alone": COUNT,
+    "recall": NUMBER,
+    "recall_low": NUMBER,
+    "recall_high": NUMBER,
+    "recall_prior": NUMBER,
+    "recall_prior_low": NUMBER,
+    "recall_prior_high": NUMBER,
+    "visits": NUMBER,
+    "visits_low": NUMBER,
+    "visits_high": NUMBER,
+    "visits_without": NUMBER,
+    "visits_without_low": NUMBER,
+    "visits_without_high": NUMBER,
+    "occupancy": NUMBER,
+    "occupancy_low": NUMBER,
+    "occupancy_high": NUMBER,
+    "occupancy_without": NUMBER,
+    "occupancy_without_low": NUMBER,
+    "occupancy_without_high": NUMBER,
+    "barrels": NUMBER,
+    "barrels_low": NUMBER,
+    "barrels_high": NUMBER,
+    "barrels_without": NUMBER,
+    "barrels_without_low": NUMBER,
+    "barrels_without_high": NUMBER,
+    "effective_points_without": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is one sensor at one berth over the whole period, or, with an empty berth, at all berths
+of a port but anchorages; low and high hold 90 %. ``recall`` is that of a clear look, ``_prior``
+before any look; ``_without`` is the same estimate without the looks of this sensor, missing where
+no other looked."""
+
 ESTIMATED_VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
     "probability": NUMBER,
@@ -272,7 +323,7 @@ PORT_COLUMNS: Columns = {
 PUBLISHED: Mapping[str, PublishedTable] = {
     "vessels": PublishedTable(VESSEL_COLUMNS, "one vessel in one overpass", VESSEL_MEANINGS),
     "looks": PublishedTable(
-        LOOK_COLUMNS, "what one overpass could see of one berth", LOOK_MEANINGS
+        FULL_LOOK_COLUMNS, "what one overpass could see of one berth", LOOK_MEANINGS
     ),
     "visits": PublishedTable(
         FULL_VISIT_COLUMNS,
@@ -288,6 +339,11 @@ PUBLISHED: Mapping[str, PublishedTable] = {
         TRAFFIC_COLUMNS,
         "one calendar month of a berth: its rate, and whether traffic changed with it",
         TRAFFIC_MEANINGS,
+    ),
+    "sensors": PublishedTable(
+        SENSOR_COLUMNS,
+        "one sensor at one berth: its recall, and the estimates with and without its looks",
+        SENSOR_MEANINGS,
     ),
     "voyages": PublishedTable(
         VOYAGE_COLUMNS,
@@ -322,6 +378,8 @@ class PortEstimate:
     """Of those of oil terminals."""
     traffic: gpd.GeoDataFrame = field(default_factory=lambda: table(TRAFFIC_COLUMNS, []))
     """TRAFFIC_COLUMNS, by berth in the port's order and month."""
+    sensors: gpd.GeoDataFrame = field(default_factory=lambda: table(SENSOR_COLUMNS, []))
+    """SENSOR_COLUMNS, by berth in the port's order and sensor; those of the whole port last."""
 
 
 @dataclass(frozen=True)
@@ -332,7 +390,7 @@ class PortTables:
     vessels: gpd.GeoDataFrame
     """VESSEL_COLUMNS."""
     looks: gpd.GeoDataFrame
-    """LOOK_COLUMNS."""
+    """LOOK_COLUMNS, or FULL_LOOK_COLUMNS once the port is estimated."""
     visits: gpd.GeoDataFrame
     """VISIT_COLUMNS, or FULL_VISIT_COLUMNS once the port is estimated."""
     missed: float = 0.0

@@ -33,14 +33,22 @@ YEARS, PORTS = 10, 12
 REVISIT_DAYS, USABLE = 2.5, 0.5
 
 
-def make_tables(port: Port, days: int, seed: int) -> PortTables:
-    """Looks every few days, half of them clouded, a ship a week at each berth; no visits table."""
+SENSORS = ("sentinel-2-l2a", "sentinel-1-rtc", "landsat-c2-l2")
+
+
+def make_tables(
+    port: Port, days: int, seed: int, sensors: tuple[str, ...] = SENSORS[:1]
+) -> PortTables:
+    """Looks of each sensor in turn every few days, half of them clouded, a ship a week at each
+    berth; no visits table.
+    """
     rng = np.random.default_rng(seed)
     start = datetime(2014, 1, 1, 2, 10, tzinfo=UTC)
     moments = [start + timedelta(days=float(d)) for d in np.arange(0.5, days, REVISIT_DAYS)]
     looks = []
     vessels = []
     for number, moment in enumerate(moments):
+        sensor = sensors[number % len(sensors)]
         state = "clear" if rng.random() < USABLE else "clouded"
         for berth in port.berths:
             most = berth.capacity or 6
@@ -52,7 +60,7 @@ def make_tables(port: Port, days: int, seed: int) -> PortTables:
                     "berth": berth.id,
                     "overpass_id": f"o{number}",
                     "time": moment,
-                    "sensor": "sentinel-2-l2a",
+                    "sensor": sensor,
                     "platform": "sentinel-2a",
                     "clear_fraction": 1.0 if state == "clear" else 0.0,
                     "state": state,
@@ -71,7 +79,7 @@ def make_tables(port: Port, days: int, seed: int) -> PortTables:
                     "berth": berth.id,
                     "overpass_id": f"o{number}",
                     "time": moment,
-                    "sensor": "sentinel-2-l2a",
+                    "sensor": sensor,
                     "platform": "sentinel-2a",
                     "length_m": float(rng.normal(90, 18)),
                     "length_sd_m": 12.0,
@@ -124,6 +132,24 @@ def test_ten_years_of_one_port() -> None:
     print(f"  and months {done - fitted:.1f} s; peak memory of the process {peak_mb:.0f} MB")
     print(estimate.berths[["berth", "usable_looks", "visits", "effective_points"]].to_string())
     assert (estimate.berths["effective_points"] >= 300).all()
+
+
+def test_what_it_costs_to_leave_out_each_sensor() -> None:
+    """CPU seconds of a port-year, with the estimates without each sensor and without these."""
+    port = make_port()
+    period = Period(date(2014, 1, 1), date(2014, 12, 31))
+    short = make_tables(port, 60, 1, SENSORS)
+    whole_port(short, Period(date(2014, 1, 1), date(2014, 3, 1)))  # compiles, where it must
+    print(f"\nA year of one port, {len(port.berths)} berths, CPU seconds:")
+    for number in (1, 2, 3):
+        tables = make_tables(port, 365, 2, SENSORS[:number])
+        spent = []
+        for settings in (EstimateSettings(), EstimateSettings(without_each_sensor=False)):
+            began = time.process_time()
+            found = estimate_port(tables, period, settings, ())
+            spent.append(time.process_time() - began)
+        print(f"  {number} sensors: {spent[0]:.1f}, without the comparison {spent[1]:.1f}")
+        assert found.sensors["sensor"].nunique() == number
 
 
 def test_many_ports_are_one_task_each() -> None:

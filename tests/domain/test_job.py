@@ -220,6 +220,17 @@ def test_estimates_are_read_and_ask_no_catalog_anew(tmp_path: Path) -> None:
     assert job_digest(job) == job_digest(plain)
 
 
+def test_the_comparison_of_sensors_is_left_out_by_a_word(tmp_path: Path) -> None:
+    def read(word: str) -> str:
+        return JOB + f"estimates: {{without_each_sensor: {word}}}\n"
+
+    assert not read_job(write(tmp_path, read("false"))).estimates.without_each_sensor
+    assert read_job(write(tmp_path, read("true"))).estimates == EstimateSettings()
+    assert "without_each_sensor is 'never'; expected true or false" in refusal(
+        tmp_path, read("never")
+    )
+
+
 def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
     text = JOB + "estimates: {cargo: entries.csv}\n"
     assert "entries.csv is no file" in refusal(tmp_path, text)

@@ -48,6 +48,7 @@ def cases(
         visits=visits,
         estimates=pd.DataFrame([{"port": port.id, "berth": port.berths[0].id, **known}]),
         traffic=table(PUBLISHED["traffic"].columns, []),
+        sensors=table(PUBLISHED["sensors"].columns, []),
         voyages=table(VOYAGE_COLUMNS, []),
         stays=(),
         provenance={},

@@ -186,6 +186,17 @@ def test_a_plan_from_before_there_was_a_choice_still_stands(tmp_path: Path) -> N
     assert read_plan(tmp_path / "plan.jsonl").estimates == EstimateSettings()
 
 
+def test_a_plan_whose_sensors_are_compared_does_not_say_so(tmp_path: Path) -> None:
+    apart = dataclasses.replace(ESTIMATES, without_each_sensor=False)
+    for chosen, said in ((ESTIMATES, False), (apart, True)):
+        plan = dataclasses.replace(make(), estimates=chosen)
+        write_plan(plan, tmp_path / "plan.jsonl")
+        header = json.loads((tmp_path / "plan.jsonl").read_text().splitlines()[0])
+        # as in plans from before there was a choice, whose hashes rest on it
+        assert ("without_each_sensor" in header["estimates"]) == said
+        assert read_plan(tmp_path / "plan.jsonl") == plan
+
+
 # --- one port at a time -------------------------------------------------------------------------
 
 

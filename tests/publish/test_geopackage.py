@@ -29,6 +29,7 @@ LAYERS = {
     "visits": "Point",
     "estimates": "Point",
     "traffic": "Point",
+    "sensors": "Point",
     "voyages": "LineString",
     "berths": "Polygon",
     "ports": "Polygon",

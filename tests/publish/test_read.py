@@ -179,12 +179,15 @@ def test_all_vessels_of_results_without_a_fixed_column_are_ships(folder, tmp_pat
     assert len(old.ships) == len(old.vessels) > 0
 
 
-def test_results_of_before_there_was_a_table_of_traffic_have_an_empty_one(folder, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "column"), [("traffic", "changed_prior"), ("sensors", "visits_without")]
+)
+def test_results_of_before_there_was_a_table_have_an_empty_one(folder, tmp_path, name, column):
     shutil.copytree(folder, tmp_path / "old")
-    (tmp_path / "old" / "traffic.parquet").unlink()
-    found = read_published(tmp_path / "old").traffic
+    (tmp_path / "old" / f"{name}.parquet").unlink()
+    found = getattr(read_published(tmp_path / "old"), name)
     assert len(found) == 0
-    assert "changed_prior" in found
+    assert column in found
 
 
 def test_a_ports_tables_hold_its_rows_alone(result):

@@ -62,7 +62,10 @@ from tests.support.factories import (
 FILES = {
     *(
         f"{name}.{kind}"
-        for name in ("visits", "looks", "vessels", "estimates", "voyages", "berths", "ports")
+        for name in (
+            *("visits", "looks", "vessels", "estimates", "sensors", "voyages", "berths"),
+            "ports",
+        )
         for kind in ("csv", "parquet")
     ),
     "README.txt",

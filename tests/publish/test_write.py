@@ -24,10 +24,11 @@ from jobs.storage import LocalFolder
 from jobs.visits.schema import (
     BERTH_COLUMNS,
     ESTIMATE_COLUMNS,
+    FULL_LOOK_COLUMNS,
     FULL_VISIT_COLUMNS,
     HISTORY_COLUMNS,
-    LOOK_COLUMNS,
     PORT_COLUMNS,
+    SENSOR_COLUMNS,
     TRAFFIC_COLUMNS,
     VESSEL_COLUMNS,
     VOYAGE_COLUMNS,
@@ -37,10 +38,11 @@ from tests.support.places import ROOT
 
 TABLES = {
     "vessels": VESSEL_COLUMNS,
-    "looks": LOOK_COLUMNS,
+    "looks": FULL_LOOK_COLUMNS,
     "visits": FULL_VISIT_COLUMNS,
     "estimates": ESTIMATE_COLUMNS,
     "traffic": TRAFFIC_COLUMNS,
+    "sensors": SENSOR_COLUMNS,
     "voyages": VOYAGE_COLUMNS,
     "berths": BERTH_COLUMNS,
     "ports": PORT_COLUMNS,

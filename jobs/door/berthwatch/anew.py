@@ -19,6 +19,7 @@ from jobs.review import What
 from jobs.run import PortResult, errors_behind, voyages_between
 from jobs.visits import (
     DAY_S,
+    RECALLS,
     CargoEntry,
     MeasuredError,
     PortTables,
@@ -62,7 +63,9 @@ def estimated_anew(
         tag=result.tag.partition("+")[0] + ANEW,
         visits=_joined([one.tables.visits for one in found]),
         estimates=_joined([one.estimate.berths for one in found]),
+        looks=_joined([one.tables.looks for one in found]),
         traffic=_joined([one.estimate.traffic for one in found]),
+        sensors=_joined([one.estimate.sensors for one in found]),
         voyages=voyages_between(_in_order(result, found), settings.seed),
         stays=tuple(_first(stays, kept) for one in found for stays in one.estimate.stays),
         provenance={**result.provenance, "estimates": asdict(settings)},
@@ -105,7 +108,7 @@ def _as_seen(tables: PortTables, reviews: Mapping[str, Any] | None) -> PortTable
     far as then.
     """
     believed = {} if reviews is None else {name: reviews[name] for name in ("missed", "invented")}
-    looks = tables.looks
+    looks = tables.looks.drop(columns=list(RECALLS), errors="ignore")
     return replace(
         tables,
         visits=tables.visits.drop(columns=list(ESTIMATED)),

@@ -191,6 +191,18 @@ class Result:
         return self.published.traffic.copy()
 
     @property
+    def sensors(self) -> gpd.GeoDataFrame:
+        """A row a sensor and berth: its recall, and the estimates with and without its looks.
+
+        ``visits_without`` is missing where no other sensor looked at the port; an empty berth
+        stands for all berths but anchorages together. Empty in results of earlier versions.
+
+        >>> bool(bw.open_result("demo/job.yaml").sensors.recall.between(0, 1).all())
+        True
+        """
+        return self.published.sensors.copy()
+
+    @property
     def voyages(self) -> gpd.GeoDataFrame:
         """A row a pair of visits at two ports that may be one ship's, with its probability.
 
