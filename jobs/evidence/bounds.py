@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from jobs.domain import Json, LookState
 from jobs.evidence.cases import Case, CaseLook, Part
 from jobs.evidence.objections import like_ships, weak_look
 from jobs.evidence.text import counted, moment, percent
+from jobs.visits import NEAR
 
 NOBODY_SAW = {
     LookState.CLOUDED: "clouded",
@@ -74,14 +76,25 @@ def _never_before(case: Case, since: Sequence[CaseLook]) -> str:
     return (
         f"Open. The period begins {case.result.period.start}, and no look before this ship was "
         f"first found shows all of the berth clear: {_states(since)}. It may have been there "
-        "already when the period began."
+        f"already when the period began.{_missed(since)}"
     )
 
 
 def _never_after(case: Case, until: Sequence[CaseLook]) -> str:
     return (
         f"Open. No look after this ship was last found shows that it had left: {_states(until)}. "
-        f"The period ends {case.result.period.end}; it may have been there still."
+        f"The period ends {case.result.period.end}; it may have been there still.{_missed(until)}"
+    )
+
+
+def _missed(looks: Sequence[CaseLook]) -> str:
+    """Why clear looks among undecided ones decide nothing; empty without any."""
+    if not any(look.state is LookState.CLEAR for look in looks):
+        return ""
+    minutes = NEAR // timedelta(minutes=1)
+    return (
+        f" A clear look within {minutes} minutes of a sighting that does not find the ship has "
+        "missed it: it settles nothing."
     )
 
 
@@ -104,7 +117,7 @@ def _between(looks: Sequence[CaseLook]) -> str:
         return "No look between."
     first, last = looks[0].number, looks[-1].number
     numbers = f"look {first}" if first == last else f"looks {first} to {last}"
-    return f"Settled by none of the looks between ({numbers}): {_states(looks)}."
+    return f"Settled by none of the looks between ({numbers}): {_states(looks)}.{_missed(looks)}"
 
 
 def _estimated(visit: pd.Series, end: str) -> dict[str, Json] | None:

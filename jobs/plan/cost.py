@@ -30,6 +30,7 @@ from jobs.plan.rates import (
     MOST_IN_BATCH,
     PORT_CPU_S,
     READS,
+    REFIT_SHARE,
     RUN_CPU_S,
     VESSELS_OBJECT_MEGAPIXELS,
     WORKER_CPU_S,
@@ -260,7 +261,8 @@ def _count_s(counted: Estimate, prices: Prices) -> float:
     """CPU seconds of workers between the last overpass and the publication."""
     pixels = COUNT_CPU_S.of(counted.units, counted.background_pixels / 1e6)
     ports = counted.ports * COUNT_PORT_CPU_S
-    berths = counted.berths * BERTH_CPU_S + counted.looks * LOOK_CPU_S
+    berths = (counted.berths + REFIT_SHARE * counted.refitted_berths) * BERTH_CPU_S
+    berths += (counted.looks + REFIT_SHARE * counted.refitted_looks) * LOOK_CPU_S
     return (pixels + ports + berths) * prices.cpu_factor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from jobs.domain import CHUNK, SENSORS, Grid, Json, Overpass, Port, Scene, Source
@@ -16,7 +16,7 @@ from jobs.plan.plan import ByPort, Plan
 BASE_MEMORY = 600 * 2**20
 """Bytes of an idle worker with torch, GDAL and the model loaded."""
 
-VERSION = 3
+VERSION = 4
 """Of the notes in plan files. To be raised when the same overpasses give another estimate: notes
 of other versions are ignored."""
 
@@ -71,6 +71,9 @@ class Estimate:
     berths: int = 0
     looks: int = 0
     """Overpasses over berths, each berth counted: what visits are counted from."""
+    refitted_berths: int = 0
+    refitted_looks: int = 0
+    """The same of the estimates without each sensor, added up over the sensors."""
     background_pixels: int = 0
     """Pixels of overpasses that are read again to find fixed structure."""
     reread_chunks: int = 0
@@ -92,6 +95,8 @@ class Estimate:
             ports=self.ports + other.ports,
             berths=self.berths + other.berths,
             looks=self.looks + other.looks,
+            refitted_berths=self.refitted_berths + other.refitted_berths,
+            refitted_looks=self.refitted_looks + other.refitted_looks,
             background_pixels=self.background_pixels + other.background_pixels,
             reread_chunks=self.reread_chunks + other.reread_chunks,
         )
@@ -103,6 +108,13 @@ def estimate_plan(plan: Plan) -> Estimate:
 
 
 def _of_port(plan: Plan, port: Port) -> Estimate:
+    found = _by_overpasses(plan, port)
+    if plan.estimates.without_each_sensor:
+        return found
+    return replace(found, refitted_berths=0, refitted_looks=0)
+
+
+def _by_overpasses(plan: Plan, port: Port) -> Estimate:
     note: dict[str, Any] = {}
     if isinstance(plan.overpasses, ByPort):
         note = dict(plan.overpasses.note(port.id))
@@ -146,14 +158,17 @@ def _at_the_end(port: Port, overpasses: Mapping[str, int]) -> Estimate:
     grid = port.grid
     background = sum(min(n, BACKGROUND[1]) for n in overpasses.values() if n >= BACKGROUND[0])
     looked_at, rendered = (sum(min(n, m) for n in overpasses.values()) for m in RENDERED)
-    shown = min(sum(overpasses.values()), PICTURES if port.berths else 0)
+    looks, refits = sum(overpasses.values()), len(overpasses) if len(overpasses) > 1 else 0
+    shown = min(looks, PICTURES if port.berths else 0)
     masks = _mask_chunks(grid)
     images = _chunks(grid) - MASKS * masks
     read = (background + rendered) * (images + masks) + looked_at * masks + shown * images
     return Estimate(
         ports=1,
         berths=len(port.berths),
-        looks=len(port.berths) * sum(overpasses.values()),
+        looks=len(port.berths) * looks,
+        refitted_berths=len(port.berths) * refits,
+        refitted_looks=len(port.berths) * max(refits - 1, 0) * looks,
         background_pixels=background * grid.width * grid.height,
         reread_chunks=read,
     )

@@ -42,6 +42,10 @@ LOOK_CPU_S = 0.012
 """CPU seconds of a worker for each berth and each look at one: half and double that where a history
 is short or long, see tests/bench/bench_estimate.py."""
 
+REFIT_SHARE = 0.45
+"""Of that, for each berth and look of an estimate without a sensor, which is not made again with
+half and double the length of stay: .48 for two sensors, .44 for three."""
+
 WORKER_CPU_S = 5.2
 """CPU seconds to start a worker, with the imports and the network that its first task waits for."""
 

@@ -36,7 +36,7 @@ from jobs.visits import DAY_S, PUBLISHED, REVIEW_COLUMNS, PortTables, StayDraws,
 TABLES = tuple(name for name in PUBLISHED if name not in PLACES)
 """The tables that are read; those of places follow from the ports, also in results of early
 versions, which have no file of them."""
-LATER = ("traffic", "sensors")
+LATER = ("traffic", "sensors", "pairs")
 """Tables that results of earlier versions lack; they are read as empty."""
 
 
@@ -60,6 +60,8 @@ class PublishedResult:
     """TRAFFIC_COLUMNS; empty in results of versions whose rates did not change."""
     sensors: gpd.GeoDataFrame
     """SENSOR_COLUMNS; empty in results of versions that did not compare sensors."""
+    pairs: gpd.GeoDataFrame
+    """PAIR_COLUMNS; empty in results of versions that did not compare sensors."""
     voyages: gpd.GeoDataFrame
     stays: tuple[StayDraws, ...]
     """The histories of every berth, by port and in the port's order; draw i of all is one."""
@@ -96,7 +98,7 @@ class PublishedResult:
         ports = {port.id: port for port in self.ports}
         if port_id not in ports:
             raise InputError(f"no port {port_id!r} in {self.folder}; it has {', '.join(ports)}")
-        names = ("vessels", "looks", "visits")
+        names = ("vessels", "looks", "visits", "pairs")
         tables = {name: _of(getattr(self, name), port_id) for name in names}
         return PortTables(port=ports[port_id], **tables)
 

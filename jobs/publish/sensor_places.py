@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from scipy.stats import beta
 
 from jobs.domain import Port
 from jobs.publish.contributions import contribution_words
@@ -23,6 +24,8 @@ class SensorRow:
     believed: str
     """Recall before any look, per cent; empty of all berths together."""
     recall: str
+    found: str
+    """How many of the others' reports minutes from its clear looks it found; empty without any."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,17 @@ def _rows(rows: Sequence[pd.Series]) -> tuple[SensorRow, ...]:
             seen=f"{row['visits_seen']} ({row['visits_seen_alone']})",
             believed="" if pd.isna(row["recall"]) else percent_of(row, "recall_prior"),
             recall="" if pd.isna(row["recall"]) else percent_of(row, "recall"),
+            found=found_text(int(row["found_of_these"]), int(row["others_reports"])),
         )
         for row in rows
     )
+
+
+def found_text(found: int, of: int) -> str:
+    """Such as "12 of 20, 42 to 76 %", with the 90 % interval of the share (Jeffreys 1946); empty of
+    none.
+    """
+    if not of:
+        return ""
+    low, high = beta.ppf([0.05, 0.95], found + 0.5, of - found + 0.5)
+    return f"{found} of {of}, {100 * low:.0f} to {100 * high:.0f} %"

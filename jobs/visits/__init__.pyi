@@ -28,6 +28,7 @@ from .occupancy.detector import MeasuredError
 from .occupancy.draws import DAY_S, StayDraws, credible, days_since
 from .places import berth_table, port_table
 from .reviewed import HULL_SD_M, DrawnShip, PortReview, Verdict, VesselReview
+from .same_ship import NEAR
 from .schema import (
     HISTORIES_TABLE,
     HISTORY_COLUMNS,
@@ -68,6 +69,7 @@ __all__ = [
     "HULL_SD_M",
     "KNOT_KMH",
     "MAX_GAP",
+    "NEAR",
     "NUMBER",
     "OFFICIAL_LOADS",
     "OPTIONAL_WHOLE",

@@ -288,6 +288,60 @@ VISIT_MEANINGS: Meanings = {
     "geometry": Meaning("mean of the hull's centres, a point", source=SHAPE_SOURCE),
 }
 
+_IN_BOTH = "seen in one look alone"
+_NOT_SEEN = "this look did not report it"
+
+PAIR_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": Meaning(
+        "id of the berth at which the first look saw it, or the second alone",
+        values=BERTH.values,
+        missing="at no berth; then it is here only if both looks saw it",
+    ),
+    "seen": Meaning("looks that reported it", values="both, first, second"),
+    "both_clear": Meaning("whether both looks saw all of the berth; false at no berth"),
+    **{
+        f"{which}_{name}": meaning
+        for which in ("first", "second")
+        for name, meaning in {
+            "overpass_id": OVERPASS,
+            "time": Meaning(f"moment of the {which} look, UTC"),
+            "sensor": SENSOR,
+            "vessel_id": Meaning(
+                f"its report in the {which} look", values="one of `vessels`", missing=_NOT_SEEN
+            ),
+        }.items()
+    },
+    "moved_m": Meaning(
+        "distance of the two centres; radar shows ships under way beside their place",
+        "m",
+        missing=_IN_BOTH,
+    ),
+    "speed_kn": Meaning(
+        "speed over ground that this would be, most of it error where minutes are few",
+        "knot",
+        missing=f"{_IN_BOTH}, or both at one instant",
+    ),
+    "length_difference_m": Meaning(
+        "second length less the first; 0 where one that is cut may be longer",
+        "m",
+        missing=_IN_BOTH,
+    ),
+    "heading_difference_deg": Meaning(
+        "angle between the headings", "degree", values="0 to 90", missing=_IN_BOTH
+    ),
+    "probability": Meaning(
+        "that both are one ship, by place, heading and length",
+        "1",
+        values="0.5 to 1",
+        source="densities assumed for one ship and for two (docs/visits.md), not calibrated",
+        missing=_IN_BOTH,
+    ),
+    "geometry": Meaning(
+        "centre of the hull in the first look, or the second alone, a point", source=SHAPE_SOURCE
+    ),
+}
+
 ESTIMATE_MEANINGS: Meanings = {
     "port": PORT,
     "berth": BERTH,
@@ -464,6 +518,19 @@ SENSOR_MEANINGS: Meanings = {
     ),
     "recall_prior_high": Meaning(
         "recall before any look: 5 % are above", "1", source=_PRIOR_ERRORS, missing=_WHOLE_PORT
+    ),
+    "others_reports": Meaning(
+        "reports of other sensors within half an hour of one of its looks, both looks clear",
+        "1",
+        values="0 or more",
+        source="`pairs` with both_clear",
+    ),
+    "found_of_these": Meaning(
+        "those of them that are ships it reported too: a check of recall, in which false alarms of "
+        "the others count as missed, and ships that are easily seen count more",
+        "1",
+        values="0 or more",
+        source="`pairs` with both_clear, seen in both",
     ),
     **_triple("visits", _VISITS),
     **_triple(

@@ -27,6 +27,7 @@ from jobs.visits.meanings import (
     ESTIMATE_MEANINGS,
     HISTORY_MEANINGS,
     LOOK_MEANINGS,
+    PAIR_MEANINGS,
     PORT_MEANINGS,
     SENSOR_MEANINGS,
     TRAFFIC_MEANINGS,
@@ -133,6 +134,29 @@ VISIT_COLUMNS: Columns = {
 }
 """A row is one seen stay; overpass_ids are parted by blanks, geometry is the mean position."""
 
+PAIR_COLUMNS: Columns = {
+    "port": TEXT,
+    "berth": TEXT,
+    "seen": TEXT,
+    "both_clear": FLAG,
+    "first_overpass_id": TEXT,
+    "first_time": TIME,
+    "first_sensor": TEXT,
+    "first_vessel_id": TEXT,
+    "second_overpass_id": TEXT,
+    "second_time": TIME,
+    "second_sensor": TEXT,
+    "second_vessel_id": TEXT,
+    "moved_m": NUMBER,
+    "speed_kn": NUMBER,
+    "length_difference_m": NUMBER,
+    "heading_difference_deg": NUMBER,
+    "probability": NUMBER,
+    "geometry": SHAPE,
+}
+"""A row is one ship in two overpasses of different sensors at most half an hour apart, seen in both
+or in one alone."""
+
 ESTIMATE_COLUMNS: Columns = {
     "port": TEXT,
     "berth": TEXT,
@@ -214,6 +238,8 @@ SENSOR_COLUMNS: Columns = {
     "recall_prior": NUMBER,
     "recall_prior_low": NUMBER,
     "recall_prior_high": NUMBER,
+    "others_reports": COUNT,
+    "found_of_these": COUNT,
     "visits": NUMBER,
     "visits_low": NUMBER,
     "visits_high": NUMBER,
@@ -238,7 +264,7 @@ SENSOR_COLUMNS: Columns = {
 """A row is one sensor at one berth over the whole period, or, with an empty berth, at all berths
 of a port but anchorages; low and high hold 90 %. ``recall`` is that of a clear look, ``_prior``
 before any look; ``_without`` is the same estimate without the looks of this sensor, missing where
-no other looked."""
+no other looked. ``others_reports`` are those of other sensors minutes from its clear looks."""
 
 ESTIMATED_VISIT_COLUMNS: Columns = {
     "visit_id": TEXT,
@@ -330,6 +356,11 @@ PUBLISHED: Mapping[str, PublishedTable] = {
         "one seen stay of one ship, with bounds for arrival and departure",
         VISIT_MEANINGS,
     ),
+    "pairs": PublishedTable(
+        PAIR_COLUMNS,
+        "one ship in two looks of different sensors minutes apart: seen in both, or in one alone",
+        PAIR_MEANINGS,
+    ),
     "estimates": PublishedTable(
         ESTIMATE_COLUMNS,
         "one berth over the whole period: visits seen or not, with intervals",
@@ -393,6 +424,8 @@ class PortTables:
     """LOOK_COLUMNS, or FULL_LOOK_COLUMNS once the port is estimated."""
     visits: gpd.GeoDataFrame
     """VISIT_COLUMNS, or FULL_VISIT_COLUMNS once the port is estimated."""
+    pairs: gpd.GeoDataFrame = field(default_factory=lambda: table(PAIR_COLUMNS, []))
+    """PAIR_COLUMNS, by the time of the first look."""
     missed: float = 0.0
     """Reviewers' chance to overlook or reject a ship; without effect where nothing was reviewed."""
     invented: float = 0.0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
 from jobs.domain import BerthKind, EstimateSettings
 from jobs.visits.berth_models import PlacePosterior
 from jobs.visits.cargo import StayVolumes, barrels_in
 from jobs.visits.estimate_rows import Row, mean_and_interval, period_edges
 from jobs.visits.occupancy.draws import StayDraws
+from jobs.visits.pairs import BOTH, FIRST, SECOND
 from jobs.visits.schema import PortTables
 from jobs.visits.sensor_recall import prior_recall
 from jobs.visits.without_sensor import WithoutSensor, sensors_at
@@ -39,6 +41,7 @@ def sensor_rows(
                 "sensor": sensor,
                 "usable_looks": _looks_of(one, sensor),
                 **_visits_seen(tables, [berth.id], sensor),
+                **_beside_others(tables.pairs, [berth.id], sensor),
                 **mean_and_interval("recall", one.recall[:, index]),
                 **mean_and_interval("recall_prior", prior_recall(one.fit, settings.seed)[:, index]),
                 **together,
@@ -52,6 +55,7 @@ def sensor_rows(
     ]
     if not quays:
         return
+    names = [tables.port.berths[number].id for number in quays]
     together = _numbers("", [found[number].draws for number in quays], volumes)
     for apart in without:
         yield {
@@ -59,7 +63,8 @@ def sensor_rows(
             "berth": "",
             "sensor": apart.sensor,
             "usable_looks": sum(_looks_of(found[number], apart.sensor) for number in quays),
-            **_visits_seen(tables, [tables.port.berths[n].id for n in quays], apart.sensor),
+            **_visits_seen(tables, names, apart.sensor),
+            **_beside_others(tables.pairs, names, apart.sensor),
             **_unknown("recall"),
             **_unknown("recall_prior"),
             **together,
@@ -120,4 +125,18 @@ def _visits_seen(tables: PortTables, berths: Sequence[str], sensor: str) -> Row:
     return {
         "visits_seen": sum(sensor in seen for seen in seen_by),
         "visits_seen_alone": sum(seen == {sensor} for seen in seen_by),
+    }
+
+
+def _beside_others(pairs: pd.DataFrame, berths: Sequence[str], sensor: str) -> Row:
+    """Reports of other sensors minutes from clear looks of this one, and how many it made too."""
+    here = pairs[pairs["berth"].isin(berths) & pairs["both_clear"]]
+    both = here["seen"] == BOTH
+    reported = np.zeros(len(here), bool)
+    for own, other in ((FIRST, SECOND), (SECOND, FIRST)):
+        mine = here[f"{own}_sensor"] == sensor
+        reported |= (mine & (both | (here["seen"] == other))).to_numpy(bool)
+    return {
+        "others_reports": int(reported.sum()),
+        "found_of_these": int((reported & both.to_numpy(bool)).sum()),
     }

@@ -6,7 +6,7 @@ Only seen stays: ships that came and left between two looks or under cloud are e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import hypot, prod, sqrt
@@ -22,8 +22,11 @@ from jobs.domain import (
     Vessel,
 )
 from jobs.visits.looks import Look, Sighting
+from jobs.visits.same_ship import NEAR
 
 Row: TypeAlias = dict[str, object]
+OneShip: TypeAlias = tuple[str, str]
+"""Ids of two vessels minutes apart that are one ship, the earlier first."""
 
 MAX_GAP = timedelta(days=4)
 """Longest time between two sightings of one stay: twice the usual dwell of 1.5 to 2 days, so that
@@ -71,23 +74,30 @@ class Stay:
         return all(sighting.vessel.truncated for sighting in self.sightings)
 
 
-def stays_at(berth: Berth, looks: Iterable[Look]) -> tuple[Stay, ...]:
-    """The seen stays at one berth, by first sighting; looks are in time order, of any berths."""
+def stays_at(
+    berth: Berth, looks: Iterable[Look], one_ship: Collection[OneShip] = ()
+) -> tuple[Stay, ...]:
+    """The seen stays at one berth, by first sighting; looks are in time order, of any berths.
+
+    one_ship: sightings minutes apart that are one ship, wherever it went meanwhile.
+    """
     ended: list[Stay] = []
     present: list[Stay] = []
     for look in looks:
         if look.berth_id != berth.id:
             continue
-        present, gone = _after(berth, present, look)
+        present, gone = _after(berth, present, look, one_ship)
         ended += gone
     return tuple(
         sorted(ended + present, key=lambda stay: (stay.first, stay.sightings[0].vessel_id))
     )
 
 
-def _after(berth: Berth, present: list[Stay], look: Look) -> tuple[list[Stay], list[Stay]]:
+def _after(
+    berth: Berth, present: list[Stay], look: Look, one_ship: Collection[OneShip]
+) -> tuple[list[Stay], list[Stay]]:
     """The stays that go on after one more look, and those that it ended."""
-    seen = assign(berth, present, look.sightings)
+    seen = assign(berth, present, look.sightings, one_ship)
     continued = [
         replace(stay, sightings=(*stay.sightings, look.sightings[seen[index]]))
         for index, stay in enumerate(present)
@@ -103,15 +113,23 @@ def _after(berth: Berth, present: list[Stay], look: Look) -> tuple[list[Stay], l
 def _proves_gone(berth: Berth, stay: Stay, look: Look) -> bool:
     """Whether a look without the ship proves it gone: all clear, or the berth full of others."""
     full = berth.capacity is not None and len(look.sightings) >= berth.capacity
-    # two sensors of one instant may disagree; then the one that found the ship counts
-    return look.time > stay.last and (look.state is LookState.CLEAR or full)
+    # minutes after a sighting a ship is missed far more often than it is gone
+    clear = look.state is LookState.CLEAR and look.time - stay.last > NEAR
+    return look.time > stay.last and (clear or full)
 
 
-def assign(berth: Berth, stays: Sequence[Stay], sightings: Sequence[Sighting]) -> dict[int, int]:
+def assign(
+    berth: Berth,
+    stays: Sequence[Stay],
+    sightings: Sequence[Sighting],
+    one_ship: Collection[OneShip] = (),
+) -> dict[int, int]:
     """Index of the sighting that continues each stay: most pairs first, then least mismatch."""
     if not stays or not sightings:
         return {}
-    cost = np.array([[mismatch(berth, stay, sighting) for sighting in sightings] for stay in stays])
+    cost = np.array(
+        [[mismatch(berth, stay, each, one_ship) for each in sightings] for stay in stays]
+    )
     possible = np.isfinite(cost)
     # one forbidden pair must cost more than any number of allowed ones
     forbidden = 1.0 + cost[possible].sum()
@@ -123,8 +141,12 @@ def assign(berth: Berth, stays: Sequence[Stay], sightings: Sequence[Sighting]) -
     }
 
 
-def mismatch(berth: Berth, stay: Stay, sighting: Sighting) -> float:
+def mismatch(
+    berth: Berth, stay: Stay, sighting: Sighting, one_ship: Collection[OneShip] = ()
+) -> float:
     """Squared distance in sd between a stay and a sighting; infinite where not one ship."""
+    if (stay.sightings[-1].vessel_id, sighting.vessel_id) in one_ship:
+        return 0.0
     if sighting.time - stay.last > MAX_GAP:
         return np.inf
     return misfit(berth, stay, sighting.vessel)

@@ -32,9 +32,19 @@ from jobs.visits.looks import (
     place_vessels,
     ships,
 )
+from jobs.visits.pairs import (
+    Overpass,
+    near_overpasses,
+    one_ship,
+    overpass_of,
+    pair_rows,
+    ship_pairs,
+)
 from jobs.visits.reviewed import NO_REVIEW, PortReview
+from jobs.visits.same_ship import NEAR
 from jobs.visits.schema import (
     LOOK_COLUMNS,
+    PAIR_COLUMNS,
     VESSEL_COLUMNS,
     VISIT_COLUMNS,
     PortTables,
@@ -52,19 +62,24 @@ def port_tables(
     areas = berth_areas(port)
     looks: list[Look] = []
     vessels: list[Row] = []
+    overpasses: list[Overpass] = []
     for record in records:
         sightings = place_vessels(record, areas, review)
         looks += [look_at(record, area, ships(sightings[area.berth.id]), review) for area in areas]
         vessels += vessel_rows(port, record, sightings, areas)
+        overpasses.append(overpass_of(record, sightings))
     looks.sort(key=lambda look: (look.time, look.overpass_id))
     vessels.sort(key=lambda row: (row["time"], row["vessel_id"]))
-    stays = {area.berth.id: stays_at(area.berth, looks) for area in areas}
+    pairs = [pair for near in near_overpasses(overpasses) for pair in ship_pairs(port, near)]
+    same = one_ship(pairs)
+    stays = {area.berth.id: stays_at(area.berth, looks, same) for area in areas}
     visits, visit_of = visit_rows(port, stays, looks)
     return PortTables(
         port=port,
         vessels=_vessel_table(port.grid, vessels, visit_of),
         looks=table(LOOK_COLUMNS, (look_row(port, look) for look in looks)),
         visits=_visit_table(port.grid, visits),
+        pairs=_pair_table(port.grid, list(pair_rows(port, pairs, looks))),
         missed=review.missed,
         invented=review.invented,
     )
@@ -198,9 +213,11 @@ def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequ
 
 
 def _last_clear(looks: Sequence[Look], before: datetime) -> datetime | None:
-    """Time of the last clear look before that moment, in which the ship was not there."""
+    """Time of the last clear look before that moment, in which the ship was not there; one minutes
+    before it more probably missed the ship.
+    """
     times = [look.time for look in looks if look.state is LookState.CLEAR]
-    index = bisect_left(times, before)
+    index = bisect_left(times, before - NEAR)
     return times[index - 1] if index else None
 
 
@@ -211,6 +228,10 @@ def _vessel_table(grid: Grid, rows: Sequence[Row], visit_of: Mapping[str, str]) 
 
 def _visit_table(grid: Grid, rows: Sequence[Row]) -> gpd.GeoDataFrame:
     return table(VISIT_COLUMNS, _rows_in_wgs84(grid, rows, ("geometry",)))
+
+
+def _pair_table(grid: Grid, rows: Sequence[Row]) -> gpd.GeoDataFrame:
+    return table(PAIR_COLUMNS, _rows_in_wgs84(grid, rows, ("geometry",)))
 
 
 def _rows_in_wgs84(grid: Grid, rows: Sequence[Row], names: tuple[str, ...]) -> list[Row]:

@@ -49,6 +49,7 @@ def cases(
         estimates=pd.DataFrame([{"port": port.id, "berth": port.berths[0].id, **known}]),
         traffic=table(PUBLISHED["traffic"].columns, []),
         sensors=table(PUBLISHED["sensors"].columns, []),
+        pairs=tables.pairs,
         voyages=table(VOYAGE_COLUMNS, []),
         stays=(),
         provenance={},
@@ -79,6 +80,16 @@ def test_a_full_berth_shows_that_a_ship_left_though_cloud_hid_half_of_it() -> No
         "Look 3 saw 46\u00a0% of the berth and found 1 other ship there: the berth holds 1, so "
         "this one had left."
     )
+
+
+def test_a_clear_look_minutes_from_a_sighting_has_missed_the_ship_and_bounds_nothing() -> None:
+    minutes = 10 / (24 * 60)
+    (only,) = cases([look(0), look(2 - minutes), look(2, ship()), look(2 + minutes), look(4)])
+    arrival, departure = arrival_json(only), departure_json(only)
+    assert arrival["not_before_look"] == 1
+    assert departure["not_after_look"] == 5
+    for said in (arrival["between"], departure["between"]):
+        assert "of 1 look 1 clear. A clear look within 30 minutes of a sighting" in str(said)
 
 
 def test_looks_that_settle_nothing_are_counted_by_what_they_saw() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.domain import Grid, StageName
+from jobs.domain import EstimateSettings, Grid, StageName
 from jobs.errors import InputError
 from jobs.plan import Estimate, Running, estimate_plan, rates
 from jobs.plan import cost as bills
@@ -39,6 +39,8 @@ COUNTED = Estimate(
     ports=10,
     berths=20,
     looks=3000,
+    refitted_berths=40,
+    refitted_looks=3000,
     background_pixels=10**9,
     reread_chunks=2000,
 )
@@ -183,6 +185,22 @@ def test_more_work_adds_to_the_bill_in_proportion(times: int) -> None:
         added = two.amount - one.amount
         assert added > 0
         assert more.amount - one.amount == pytest.approx(times * added)
+
+
+def test_the_estimates_without_each_sensor_are_paid_for_where_there_are_several() -> None:
+    two = make(scene("a"), scene("b", 86400.0))
+    first, second = two.overpasses
+    several = dataclasses.replace(
+        two, overpasses=(first, dataclasses.replace(second, sensor="landsat-c2-l2"))
+    )
+    apart = EstimateSettings(without_each_sensor=False)
+    berths = len(PORT.berths)
+    assert berths > 0
+    counted = estimate_plan(several)
+    assert (counted.refitted_berths, counted.refitted_looks) == (2 * berths, 2 * berths)
+    for none in (estimate_plan(two), estimate_plan(dataclasses.replace(several, estimates=apart))):
+        assert (none.refitted_berths, none.refitted_looks) == (0, 0)
+        assert bill(none)["count visits"].amount < bill(counted)["count visits"].amount
 
 
 def test_prices_are_read_by_name() -> None:

@@ -13,7 +13,7 @@ from jobs import cli
 from jobs.publish.contributions import contribution_words, published_contributions
 from jobs.publish.publication import Publication
 from jobs.publish.report import render
-from jobs.publish.sensor_places import sensor_places
+from jobs.publish.sensor_places import found_text, sensor_places
 from jobs.publish.write import publish
 from jobs.storage import LocalFolder
 from tests.support.factories import FakeImagery, make_port, make_publication
@@ -53,6 +53,12 @@ def test_a_place_is_one_line(rows, words):
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_what_was_not_estimated_is_not_told(missing):
     assert contribution_words([row("radar", (12, 41)) | {"visits_without": missing}]) == ""
+
+
+def test_what_was_found_of_others_reports_has_its_interval():
+    assert found_text(0, 0) == ""
+    assert found_text(12, 20) == "12 of 20, 42 to 76 %"
+    assert found_text(0, 3) == "0 of 3, 0 to 44 %"
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ LAYERS = {
     "estimates": "Point",
     "traffic": "Point",
     "sensors": "Point",
+    "pairs": "Point",
     "voyages": "LineString",
     "berths": "Polygon",
     "ports": "Polygon",

@@ -180,7 +180,8 @@ def test_all_vessels_of_results_without_a_fixed_column_are_ships(folder, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("name", "column"), [("traffic", "changed_prior"), ("sensors", "visits_without")]
+    ("name", "column"),
+    [("traffic", "changed_prior"), ("sensors", "visits_without"), ("pairs", "seen")],
 )
 def test_results_of_before_there_was_a_table_have_an_empty_one(folder, tmp_path, name, column):
     shutil.copytree(folder, tmp_path / "old")

@@ -63,8 +63,8 @@ FILES = {
     *(
         f"{name}.{kind}"
         for name in (
-            *("visits", "looks", "vessels", "estimates", "sensors", "voyages", "berths"),
-            "ports",
+            *("visits", "looks", "vessels", "estimates", "sensors", "pairs", "voyages"),
+            *("berths", "ports"),
         )
         for kind in ("csv", "parquet")
     ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -329,6 +329,8 @@ def make_publication(
     settings = EstimateSettings(draws=DRAWS, seed=seed)
     estimates = {id: estimate_port(found, period, settings, ()) for id, found in seen.items()}
     tables = {id: with_estimates(found, estimates[id]) for id, found in seen.items()}
+    if not empty:
+        tables = {id: replace(each, pairs=make_pairs(each.port)) for id, each in tables.items()}
     items = {r.overpass_id: r.item_ids for found in records.values() for r in found}
     return Publication(
         job="vostochny-2024",
@@ -353,6 +355,22 @@ def make_publication(
         imagery=FakeImagery(tables),
         failures=() if empty else make_failures(),
     )
+
+
+def make_pairs(port: Port) -> gpd.GeoDataFrame:
+    """A ship that two sensors saw within minutes, and one that one of them saw alone; of looks of
+    their own.
+    """
+    ship = make_vessel()
+    looks = [(0.0, "sentinel-2-l2a", (ship,)), (0.2, "landsat-c2-l2", (ship,))]
+    looks += [(240.0, "landsat-c2-l2", ()), (240.1, "sentinel-2-l2a", (ship,))]
+    return port_tables(
+        port,
+        [
+            make_record(hours=hours, sensor=sensor, vessels=vessels, port_id=port.id)
+            for hours, sensor, vessels in looks
+        ],
+    ).pairs
 
 
 def make_sources(

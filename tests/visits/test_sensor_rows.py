@@ -6,14 +6,20 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from jobs.domain import EstimateSettings, Period
+from jobs.domain import EstimateSettings, Period, Quality
 from jobs.visits.columns import table
 from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.occupancy.detector import UNKNOWN
 from jobs.visits.schema import FULL_LOOK_COLUMNS, SENSOR_COLUMNS
 from jobs.visits.tables import port_tables
 from jobs.visits.without_sensor import WITHOUT_EACH
-from tests.support.factories import make_berth, make_port, make_records
+from tests.support.factories import (
+    make_berth,
+    make_port,
+    make_record,
+    make_records,
+    make_vessel,
+)
 
 DAYS = 60
 PERIOD = Period(date(2024, 3, 1), date(2024, 3, 1) + timedelta(days=DAYS - 1))
@@ -107,6 +113,33 @@ def test_visits_are_counted_by_who_saw_them(tables, rows):
             assert row["visits_seen"] - row["visits_seen_alone"] == both
         alone = rows.loc[berth.id]["visits_seen_alone"].sum()
         assert alone + both == len(visits) > 0
+
+
+def test_reports_of_other_sensors_minutes_apart_are_counted_where_both_looks_were_clear():
+    port = make_port(berths=(make_berth(),))
+    ship = make_vessel()
+    hidden = np.full((420, 420), np.uint8(Quality.CLOUD))
+    looks = [
+        (0.0, OPTICAL, (ship,), None),
+        (0.2, OTHER, (ship,), None),
+        (72.0, OTHER, (), None),
+        (72.3, OPTICAL, (ship,), None),
+        (144.0, OPTICAL, (ship,), None),
+        (144.2, OTHER, (), hidden),
+        (300.0, OTHER, (ship,), None),
+    ]
+    tables = port_tables(
+        port,
+        [
+            make_record(hours=hours, sensor=sensor, vessels=vessels, quality=quality)
+            for hours, sensor, vessels, quality in looks
+        ],
+    )
+    quick = replace(QUICK, without_each_sensor=False)
+    rows = estimate_port(tables, PERIOD, quick, ()).sensors.set_index("sensor")
+    counts = rows[["others_reports", "found_of_these"]]
+    assert counts.loc[OTHER].tolist() == [2, 1]
+    assert counts.loc[OPTICAL].tolist() == [1, 1]
 
 
 def test_the_step_is_told_fit_by_fit(told, port):

@@ -203,6 +203,17 @@ class Result:
         return self.published.sensors.copy()
 
     @property
+    def pairs(self) -> gpd.GeoDataFrame:
+        """A row a ship in two looks of different sensors minutes apart: seen in both, or in one.
+
+        Empty where no two sensors looked within half an hour, and in results of earlier versions.
+
+        >>> set(bw.open_result("demo/job.yaml").pairs.seen) <= {"both", "first", "second"}
+        True
+        """
+        return self.published.pairs.copy()
+
+    @property
     def voyages(self) -> gpd.GeoDataFrame:
         """A row a pair of visits at two ports that may be one ship's, with its probability.
 
