@@ -197,7 +197,7 @@ class Result:
         ``visits_without`` is missing where no other sensor looked at the port; an empty berth
         stands for all berths but anchorages together. Empty in results of earlier versions.
 
-        >>> bool(bw.open_result("demo/job.yaml").sensors.recall.between(0, 1).all())
+        >>> bool(bw.open_result("demo/job.yaml").sensors.recall.dropna().between(0, 1).all())
         True
         """
         return self.published.sensors.copy()
