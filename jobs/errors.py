@@ -8,6 +8,7 @@
     ├── SceneError                  one scene cannot be used: an asset is missing, cut off or wrong
     │   └── UnreachableError        a file could not be read just now; another attempt may do
     ├── ArchiveError                a port archive cannot be used: another grid, no such tag
+    │   ├── ArchiveUnreachableError its bucket does not answer, or breaks off, just now
     │   ├── ArchiveInUseError       another run is at work in it
     │   └── ArchiveTakenOverError   another run took it over from this one
     └── ClusterError                the Dask cluster cannot run this: no workers, other versions
@@ -55,6 +56,10 @@ class UnreachableError(SceneError):
 
 class ArchiveError(BerthwatchError):
     """A port archive cannot be used: it is locked, has another grid, or lacks the tag."""
+
+
+class ArchiveUnreachableError(ArchiveError):
+    """Its bucket cannot be reached just now; the same command may go on later."""
 
 
 class ArchiveInUseError(ArchiveError):

@@ -28,6 +28,7 @@ from jobs.domain import UnitState, code_version
 from jobs.errors import (
     ArchiveInUseError,
     ArchiveTakenOverError,
+    ArchiveUnreachableError,
     BerthwatchError,
     ClusterLostError,
     InputError,
@@ -210,7 +211,7 @@ class _Runner:
                 return self._do(Path(folder))
         except KeyboardInterrupt:
             return self._stopped(counts=(0, 0, 0))
-        except ClusterLostError as error:
+        except (ClusterLostError, ArchiveUnreachableError) as error:  # another attempt may do
             return self._ended(ExitCode.LOST, reason=str(error))
         except ArchiveTakenOverError as error:  # the cluster and the record are the other runner's
             return self._ended(ExitCode.TERMINATED, reason=str(error))

@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     REFUSED = 2
     """An input, the archive or the cluster does not allow the run."""
     LOST = 3
-    """The cluster was lost; the same command continues."""
+    """The cluster was lost, or, to a runner, the archive's bucket; the same command may go on."""
     INTERNAL_ERROR = 70
     """An exception that is not one of ``jobs.errors``."""
     INTERRUPTED = 130

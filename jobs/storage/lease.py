@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.errors import ArchiveTakenOverError
 from jobs.storage.local import archive_in_use
+from jobs.storage.reading import whole
 
 RENEW_S = 10.0
 DEAD_S = 45.0
@@ -103,11 +104,14 @@ class Lease:
     def read(self) -> tuple[str | None, dict[str, Any]]:
         """The ETag and the content of the object; (None, {}) where there is none."""
         try:
-            answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
+            return whole(self._read)
         except ClientError as error:
             if _code(error) in CONDITION_FAILED:
                 return None, {}
             raise
+
+    def _read(self) -> tuple[str, dict[str, Any]]:
+        answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
         return str(answer["ETag"]), json.loads(answer["Body"].read() or b"{}")
 
     def delete_dead(self, etag: str) -> None:

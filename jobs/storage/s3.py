@@ -19,7 +19,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.errors import ArchiveError
+from jobs.errors import ArchiveError, ArchiveUnreachableError
 
 if TYPE_CHECKING:
     from jobs.storage.lease import Lease
@@ -41,6 +41,9 @@ REFUSALS = {
     "SignatureDoesNotMatch": "the secret key is wrong; check the credentials in the environment",
     "ExpiredToken": "the session token has run out; get new credentials",
 }
+
+PASSING = ("InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "500", "502", "503")
+"""Error codes that may be gone later, even if not within ATTEMPTS."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,15 @@ class Bucket:
 
     def read(self, name: str) -> bytes:
         """The content of an object."""
-        with self._errors(name):
-            content = BytesIO()  # by the transfer manager, which reads again what broke off
+        from jobs.storage.reading import whole
+
+        def read() -> bytes:
+            content = BytesIO()  # by the transfer manager, which fetches large ones in parts
             self._client().download_fileobj(self.bucket, self.key(name), content)
             return content.getvalue()
+
+        with self._errors(name):
+            return whole(read)
 
     def write(self, name: str, content: bytes) -> None:
         """One PUT: S3 shows the old object or the new one."""
@@ -126,10 +134,13 @@ class Bucket:
         return target
 
     def _download(self, names: Sequence[str]) -> None:
+        from jobs.storage.reading import whole
+
         def fetch(name: str) -> None:
-            path = _copies() / self.bucket / self.key(name)
+            key = self.key(name)
+            path = _copies() / self.bucket / key
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._client().download_file(self.bucket, self.key(name), str(path))
+            whole(lambda: self._client().download_file(self.bucket, key, str(path)))
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(fetch, names))
@@ -199,15 +210,21 @@ class Bucket:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
+        from jobs.storage.reading import GIVEN_UP
+
         try:
             yield
+        except GIVEN_UP as error:
+            raise self._error(name, error.last_exception) from error
         except Boto3Error as error:  # an upload in parts; its context is the server's error
             raise self._error(name, error.__context__ or error) from error
         except (ClientError, BotoCoreError) as error:
             raise self._error(name, error) from error
 
     def _error(self, name: str, error: BaseException) -> Exception:
-        from botocore.exceptions import ClientError, NoCredentialsError
+        from botocore.exceptions import ClientError, ConnectionError, NoCredentialsError
+
+        from jobs.storage.reading import BROKEN_OFF
 
         if isinstance(error, NoCredentialsError):
             return ArchiveError(
@@ -215,7 +232,8 @@ class Bucket:
                 "AWS_SECRET_ACCESS_KEY, a profile, or a role of this machine"
             )
         if not isinstance(error, ClientError):
-            return ArchiveError(
+            lost = isinstance(error, (*BROKEN_OFF, ConnectionError))
+            return (ArchiveUnreachableError if lost else ArchiveError)(
                 f"{self.url} cannot be reached: {error}; check the network and AWS_ENDPOINT_URL, "
                 "and run the same command again"
             )
@@ -223,7 +241,8 @@ class Bucket:
         if code in ("NoSuchKey", "404"):
             return FileNotFoundError(self.url_of(name))
         said = REFUSALS.get(code, f"the server says {code}: {error}")
-        return ArchiveError(f"{self.url_of(name)}: {said}")
+        kind = ArchiveUnreachableError if code in PASSING else ArchiveError
+        return kind(f"{self.url_of(name)}: {said}")
 
 
 def endpoint() -> str | None:

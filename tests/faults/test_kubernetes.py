@@ -19,6 +19,7 @@ from kubernetes import config
 from jobs.domain import Overpass
 from jobs.kubernetes.api import JOBS, Api
 from jobs.plan import read_plan, write_plan
+from jobs.storage.s3 import ATTEMPTS
 from tests.support.kubernetes.counted import at_ports, kept_counts, scheduler_of
 from tests.support.kubernetes.runs import (
     CREDENTIALS,
@@ -463,6 +464,16 @@ def test_no_right_to_write_at_all(undisturbed: Site) -> None:
         proxy.faults.add(answers(403, times=None))
         found = undisturbed.beside("shut", environment=_through(undisturbed, proxy.url))
         refused("S3 denied to pods, not to the submitter", found, "access is denied")
+
+
+def test_the_bucket_is_out_of_reach_as_a_runner_starts(undisturbed: Site) -> None:
+    """For as long as one runner asks for the archive's lease; the next one gets it."""
+    with faulty_proxy(undisturbed.s3.url) as proxy:
+        fault = proxy.faults.add(answers(503, path="*.lock*", method="PUT", times=ATTEMPTS))
+        environment = _through(undisturbed, proxy.url)
+        run = waiting(undisturbed.beside("out-of-reach", environment=environment))
+        recovered("bucket out of reach", undisturbed, run, "'the server says ...', exit 3; another")
+        assert fault.hits == ATTEMPTS
 
 
 def _through(undisturbed: Site, url: str) -> dict[str, str]:

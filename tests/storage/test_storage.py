@@ -12,7 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.errors import ArchiveError, ArchiveInUseError, ArchiveTakenOverError, InputError
+from jobs.errors import (
+    ArchiveError,
+    ArchiveInUseError,
+    ArchiveTakenOverError,
+    ArchiveUnreachableError,
+    InputError,
+)
 from jobs.storage import Bucket, LocalFolder, Storage, storage_at
 from jobs.storage.lease import Lease
 from jobs.storage.s3 import s3_client
@@ -124,11 +130,43 @@ def test_errors_of_the_server_that_pass_are_borne(
     with faulty_proxy(s3.url) as proxy:
         use(monkeypatch, environment(proxy.url))
         storage = Bucket(BUCKET, tmp_path.name)
-        for kind in (Kind.STATUS, Kind.RESET, Kind.TRUNCATE):
+        for kind in (Kind.STATUS, Kind.RESET, Kind.TRUNCATE, Kind.EMPTY):
             proxy.faults.add(Fault(kind, path="*/a", method="GET"))
         proxy.faults.add(Fault(Kind.STATUS, path="*/a", method="PUT"))
         storage.write("a", b"content")
         assert storage.read("a") == b"content"
+
+
+@pytest.mark.parametrize("kind", [Kind.TRUNCATE, Kind.EMPTY])
+def test_a_lease_whose_answer_breaks_off_is_read_again(
+    s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: Kind
+) -> None:
+    with faulty_proxy(s3.url) as proxy:
+        use(monkeypatch, environment(proxy.url))
+        storage = Bucket(BUCKET, f"lease/{tmp_path.name}")
+        with lease(storage).held():
+            fault = proxy.faults.add(Fault(kind, path="*.lock", method="GET", times=2))
+            etag, content = lease(storage).read()
+            assert etag is not None
+            assert content["run"]
+            assert fault.hits == 2
+
+
+@pytest.mark.parametrize("kind", [Kind.TRUNCATE, Kind.EMPTY, Kind.RESET, Kind.STATUS])
+def test_an_object_that_always_breaks_off_may_be_read_later(
+    s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: Kind
+) -> None:
+    monkeypatch.setattr("jobs.storage.s3.ATTEMPTS", 1)
+    monkeypatch.setattr("jobs.storage.reading.WAIT_S", 0.01)
+    with faulty_proxy(s3.url) as proxy:
+        use(monkeypatch, environment(proxy.url))
+        storage = Bucket(BUCKET, tmp_path.name)
+        storage.write("a", b"content")
+        proxy.faults.add(Fault(kind, path="*/a", method="GET", times=None))
+        with pytest.raises(ArchiveUnreachableError):
+            storage.read("a")
+        with pytest.raises(ArchiveUnreachableError):
+            storage.local("a")
 
 
 def test_a_server_out_of_reach_is_named(aws: S3, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     """Nothing comes, then the connection is closed."""
     TRUNCATE = "truncate"
     """Half of the body comes, then the connection is closed."""
+    EMPTY = "empty"
+    """The whole answer, with nothing for its body: its checksum is another's."""
     RESET = "reset"
     """The connection is broken off before an answer."""
 

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -149,11 +149,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _fail(self, fault: Fault, headers: Mapping[str, str], body: bytes) -> None:
         answer = refusal(fault.status, fault.headers)
-        if fault.late or fault.kind is Kind.TRUNCATE:
+        if fault.late or fault.kind in (Kind.TRUNCATE, Kind.EMPTY):
             done = self.server.answer(self.command, self.path, headers, body)
             answer = answer if fault.kind is Kind.STATUS else done
         if fault.kind is Kind.STATUS:
             self._send(answer)
+            return
+        if fault.kind is Kind.EMPTY:
+            self._send(replace(answer, body=b""))
             return
         if fault.kind is Kind.TRUNCATE:
             self._send(answer, len(answer.body) // 2)
