@@ -9,29 +9,10 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from jobs.visits.occupancy import berth_hmm, birth_death, jumps
+from tests.support.generators import ships_generator, stages_generator
 
 SERIES, MATRICES = 2, 60
 """Numbers of looks for which the series alone is used, and transition matrices too."""
-
-
-def stages_generator(stages, rate, move):
-    """Generator over empty and the stages of a stay."""
-    q = np.zeros((stages + 1, stages + 1))
-    q[0, 1] = rate
-    for j in range(1, stages + 1):
-        q[j, (j + 1) % (stages + 1)] = move
-    return q - np.diag(q.sum(axis=1))
-
-
-def ships_generator(most, rate, leave):
-    """Generator over the number of ships at a place with a limit."""
-    q = np.zeros((most + 1, most + 1))
-    for s in range(most + 1):
-        if s < most:
-            q[s, s + 1] = rate
-        if s > 0:
-            q[s, s - 1] = s * leave
-    return q - np.diag(q.sum(axis=1))
 
 
 def assert_moves(chain, generators, gap, random):

@@ -12,19 +12,10 @@ from jobs.visits.occupancy.berth_hmm import NOTHING
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.queue_model import QueuePrior, counts_of
 from jobs.visits.occupancy.rate_levels import with_borders
+from tests.support.generators import ships_generator
 from tests.support.panels import GOOD, NO_SCORES, fit_queue, make_panel
 
 RATE, LEAVE = 2.0, 0.6
-
-
-def generator(most, rate=RATE):
-    q = np.zeros((most + 1, most + 1))
-    for s in range(most + 1):
-        if s < most:
-            q[s, s + 1] = rate
-        if s > 0:
-            q[s, s - 1] = s * LEAVE
-    return q - np.diag(q.sum(axis=1))
 
 
 def points(number):
@@ -101,7 +92,9 @@ def test_levels_that_change_at_borders_are_those_of_the_dense_chain():
         if month[i] != month[i - 1]:
             mass = turn.T @ mass
         gap = looks[0][i] - looks[0][i - 1]
-        mass = np.array([mass[v] @ expm(generator(most, RATE * factors[v]) * gap) for v in (0, 1)])
+        mass = np.array(
+            [mass[v] @ expm(ships_generator(most, RATE * factors[v], LEAVE) * gap) for v in (0, 1)]
+        )
         if kinds[i] == NOTHING:
             birth_death.count_likelihood(0.8, 0.1, np.ones(looks[4][i] + 1), emission)
             mass = mass * emission
