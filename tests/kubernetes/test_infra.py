@@ -578,7 +578,7 @@ def locked(*names: str) -> dict[str, str]:
 def test_locked_versions_satisfy_the_package(torch: str) -> None:
     versions = locked("constraints.txt", torch)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for text in project["dependencies"]:
+    for text in (*project["dependencies"], *project["optional-dependencies"]["openvino"]):
         wanted = Requirement(text)
         found = versions[canonicalize_name(wanted.name)]
         assert wanted.specifier.contains(found.split("+")[0]), f"{text}: {found} is locked"
