@@ -118,19 +118,9 @@ def _reports(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> Reports:
     verdict[rows[review == str(Verdict.SHIP)], number[review == str(Verdict.SHIP)]] = ACCEPTED
     rejects = np.isin(review, [str(each) for each in Verdict if each.rejects])
     verdict[rows[rejects], number[rejects]] = REJECTED
-    whole = here["truncated"].eq(False)
-
-    def placed(values: pd.Series) -> NDArray[np.float64]:
-        found = np.full(shape, np.nan)
-        found[rows, number] = values.to_numpy(np.float64)
-        return found
-
-    return Reports(
-        score=placed(here["score"]),
-        verdict=verdict,
-        length_m=placed(here["length_m"].where(whole)),
-        length_sd_m=placed(here["length_sd_m"].where(whole)),
-    )
+    score = np.full(shape, np.nan)
+    score[rows, number] = here["score"].to_numpy(np.float64)
+    return Reports(score, verdict)
 
 
 def _review(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> PanelReview | None:

@@ -1,4 +1,4 @@
-"""Roads whose truth is known: what their estimates say by numbers, scores, and scores and lengths.
+"""Roads whose truth is known: what their estimates say by numbers, and by scores.
 
 python -m tests.bench.bench_road_agreement bay PLAN [--one-rate]
 python -m tests.bench.bench_road_agreement demo --seeds 20 --out build/demo-roads
@@ -45,7 +45,6 @@ from jobs.storage import LocalFolder
 from jobs.visits.occupancy.agreement import FALSE_SHAPE
 from jobs.visits.occupancy.detector import Detector, ScoreStep, recall_logit
 from jobs.visits.occupancy.draws import credible, days_since
-from jobs.visits.occupancy.likelihood import FALSE_MEDIAN_M, FALSE_SD
 from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
 from jobs.visits.occupancy.queue_model import QueuePosterior, QueuePrior
 from jobs.visits.occupancy.scores import (
@@ -56,7 +55,7 @@ from jobs.visits.occupancy.scores import (
 )
 from jobs.visits.panels import detector_at, panel_of
 from jobs.visits.tables import port_tables
-from tests.bench.visits.road_years import only_numbers, without_lengths
+from tests.bench.visits.road_years import only_numbers
 from tests.support.panels import fit_queue
 
 pytestmark = pytest.mark.bench
@@ -68,8 +67,6 @@ DAYS = 24
 ELSEWHERE = (ScoreStep(0.5, 0.51, 1.0, 2.6, 0.26), ScoreStep(0.7, 0.22, 0.94, 1.9, 0.11))
 """The packaged network's errors by score in open water without English Bay: 38 ships of three ports
 and the AIS chips; the shares of false alarms, of which there was none, are the packaged ones."""
-LENGTH_SD = 0.1
-"""Of the logarithm of measured lengths."""
 CERTAIN_SD = 0.01
 
 
@@ -172,9 +169,8 @@ def bay(path: Path, one_rate: bool, draws: int, seed: int) -> pd.DataFrame:
     print(f"{panel.reported.mean():.1f} reports a look, {(panel.reports.score >= SURE).sum()} sure")
     elsewhere = tuple(replace(each, steps=ELSEWHERE) for each in panel.detectors)
     models = {
-        "both": panel,
-        "both, measured elsewhere": replace(panel, detectors=elsewhere),
-        "scores": without_lengths(panel),
+        "scores": panel,
+        "scores, measured elsewhere": replace(panel, detectors=elsewhere),
         "numbers": only_numbers(panel),
     }
     rows = [bay_row(name, each, prior, draws, seed) for name, each in models.items()]
@@ -250,8 +246,8 @@ def _there(stays: Sequence[Stay], moment: Any) -> int:
 
 def _reported(
     stays: Sequence[Stay], moment: Any, truth: Detector, shifts: Floats, rng: np.random.Generator
-) -> list[tuple[float, float]]:
-    """Scores and lengths of the reports of one clear look, the surest first."""
+) -> list[float]:
+    """Scores of the reports of one clear look, the surest first."""
     length = np.array([s.ship.length_m for s in stays if s.arrival <= moment < s.departure])
     most = steps_of([truth])
     recalls = [expit(recall_logit(each, length))[None] for each in truth.thresholds]
@@ -263,10 +259,7 @@ def _reported(
     every = np.concatenate([least, of_false], axis=1)
     classes = (rng.random(every.shape[1]) < every[1:]).sum(axis=0)
     edges = [0.3, *(step.from_score for step in truth.steps)]
-    of_any = FALSE_MEDIAN_M * np.exp(FALSE_SD * rng.standard_normal(of_false.shape[1]))
-    lengths = np.concatenate([length[found], of_any])
-    lengths *= np.exp(LENGTH_SD * rng.standard_normal(len(lengths)))
-    return sorted(((edges[c], m) for c, m in zip(classes, lengths, strict=True)), reverse=True)
+    return sorted((edges[each] for each in classes), reverse=True)
 
 
 def _panel(
@@ -275,13 +268,13 @@ def _panel(
     period: Period,
     config: SimulationConfig,
     seen: Sequence[Any],
-    looks: Sequence[Sequence[tuple[float, float]]],
+    looks: Sequence[Sequence[float]],
     believed: Detector,
 ) -> Panel:
     number, nothing = len(seen), np.full(len(seen), np.nan)
     most = max((len(each) for each in looks), default=0)
-    padded = np.array([[*each, *[(np.nan, np.nan)] * (most - len(each))] for each in looks])
-    score, length = np.moveaxis(padded.reshape(number, most, 2), 2, 0)
+    padded = [[*each, *[np.nan] * (most - len(each))] for each in looks]
+    score = np.array(padded, np.float64).reshape(number, most)
     return Panel(
         port=port,
         berth=berth,
@@ -295,7 +288,7 @@ def _panel(
         length_sd_m=nothing,
         visit=np.full(number, -1, np.int32),
         detectors=(believed,),
-        reports=Reports(score, np.full(score.shape, UNSAID, np.int8), length, LENGTH_SD * length),
+        reports=Reports(score, np.full(score.shape, UNSAID, np.int8)),
     )
 
 
@@ -311,11 +304,10 @@ def models(road: DemoRoad) -> dict[str, tuple[Panel, QueuePrior]]:
     dwell = replace(prior, dwell_median_days=road.dwell_days, dwell_sd=CERTAIN_SD)
     return {
         "numbers": (only_numbers(panel), prior),
-        "scores": (without_lengths(panel), prior),
-        "both": (panel, prior),
-        "both, detector known": (replace(panel, detectors=(certain,)), prior),
-        "both, dwell known": (panel, dwell),
-        "both, 1.5 a day believed": (panel, replace(prior, rate_median_per_day=1.5)),
+        "scores": (panel, prior),
+        "scores, detector known": (replace(panel, detectors=(certain,)), prior),
+        "scores, dwell known": (panel, dwell),
+        "scores, 1.5 a day believed": (panel, replace(prior, rate_median_per_day=1.5)),
     }
 
 

@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--years", type=int, default=100, help="years of each scenario")
     parser.add_argument("--scenarios", nargs="+", choices=list(ROADS), default=list(ROADS))
-    parser.add_argument("--numbers", action="store_true", help="without scores and lengths too")
+    parser.add_argument("--numbers", action="store_true", help="without scores too")
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no year after these")
     parser.add_argument("--out", type=Path, default=Path("build/roads"))
     options = parser.parse_args()

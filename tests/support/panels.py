@@ -63,9 +63,7 @@ def scored(panel: Panel, score: Sequence[Sequence[float]]) -> Panel:
     """The panel with the scores of the reports of each look, the surest first."""
     most = max(len(each) for each in score)
     padded = np.array([[*each, *[np.nan] * (most - len(each))] for each in score])
-    unknown = np.full(padded.shape, np.nan)
-    unsaid = np.full(padded.shape, UNSAID, np.int8)
-    return replace(panel, reports=Reports(padded, unsaid, unknown, unknown))
+    return replace(panel, reports=Reports(padded, np.full(padded.shape, UNSAID, np.int8)))
 
 
 def false_chance(number: int, mean: float) -> float:

@@ -42,10 +42,6 @@ class Reports:
     """0..1; NaN where it is not known, and beyond the reports of a look."""
     verdict: NDArray[np.int8]
     """UNSAID, ACCEPTED or REJECTED."""
-    length_m: NDArray[np.float64]
-    """NaN where it is not known."""
-    length_sd_m: NDArray[np.float64]
-    """Of that length; NaN where it is."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from jobs.visits.occupancy.importance_sampling import Posterior, sample_posterio
 from jobs.visits.occupancy.likelihood import Looks
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.partial_pooling import Member
-from jobs.visits.occupancy.prior import length_classes
 from jobs.visits.occupancy.rate_changes import PRIOR_POINTS, drawn_factors
 from jobs.visits.occupancy.rate_levels import (
     CHANGES,
@@ -51,7 +50,6 @@ from jobs.visits.occupancy.reviewed_counts import (
     is_reviewed,
     marks_of,
     missed_of,
-    with_lengths,
 )
 from jobs.visits.occupancy.scores import (
     least_of_false_alarms,
@@ -154,14 +152,6 @@ class QueuePrior:
         within = detector.recall_slope * self.length_sd
         found = (median + sd * normal) / np.sqrt(1 + np.pi / 8 * within**2)
         return np.asarray(found, np.float64)
-
-    def reported_lengths(self, detector: Detector) -> Floats:
-        """How likely a reported ship is of each length class: of any fleet, the longer the more."""
-        classes = length_classes()
-        sd = np.hypot(self.length_median_sd, self.length_sd)
-        there = np.exp(-0.5 * (np.log(classes / self.length_median_m) / sd) ** 2)
-        reported = there * expit(detector.recall_logit(classes))
-        return np.asarray(reported / reported.sum(), np.float64)
 
     def _places_per_ship(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
         numbers = normal[:, 2 + 2 * len(detectors) + numbers_of(detectors)]
@@ -266,7 +256,7 @@ class QueueFit:
         different, times = np.unique(chosen, return_counts=True)
         points = self.prior.points(self.normal[different], self.detectors)
         borders = month_borders(self.panel.origin, self.panel.days)
-        looks, month, _ = with_borders(counts_of(self.panel, self.capacity, self.prior), borders)
+        looks, month, _ = with_borders(counts_of(self.panel, self.capacity), borders)
         levels = self.levels(different)
         if self.capacity is not None:
             rows, by_month = birth_death.histories(
@@ -362,7 +352,7 @@ def sample_queue(
         raise InputError(f"a place with capacity {capacity} holds no ship; expected 1 or more")
     detectors = panel.detectors or (NO_DETECTOR,)
     borders = month_borders(panel.origin, panel.days)
-    looks, month, _ = with_borders(counts_of(panel, capacity, prior), borders)
+    looks, month, _ = with_borders(counts_of(panel, capacity), borders)
     kinds = kinds_of_traffic(prior.changes, borders)
 
     def log_likelihood(normal: Floats, kind: NDArray[np.intp]) -> Floats:
@@ -409,11 +399,9 @@ def _limit(panel: Panel, capacity: int | None) -> float:
     return max(MOST_SHIPS, MOST_PER_SEEN * float(panel.reported.max(initial=0)))
 
 
-def counts_of(panel: Panel, capacity: int | None = None, prior: QueuePrior | None = None) -> Looks:
+def counts_of(panel: Panel, capacity: int | None = None) -> Looks:
     """time, detector, kind, clear, vessels of the looks between two ends that saw nothing, whether
     they were reviewed, the marks of the reports, and what reviewers said of missed ships.
-
-    prior: of the ships' lengths; None where these say nothing.
     """
     most = np.iinfo(np.int32).max if capacity is None else capacity + TOO_MANY
     kind = np.full(len(panel) + 2, NO_LOOK, np.int8)
@@ -425,8 +413,6 @@ def counts_of(panel: Panel, capacity: int | None = None, prior: QueuePrior | Non
     if panel.review is not None:
         reviewed = is_reviewed(panel.review)
     marks = marks_of(panel, most)
-    if prior is not None:
-        marks = with_lengths(marks, panel, [prior.reported_lengths(d) for d in panel.detectors])
     return (
         np.concatenate([[0.0], panel.time, [panel.days]]),
         np.concatenate([[0], panel.detector, [0]]),

@@ -7,13 +7,11 @@ many ships were not reported, the probability of that follows from the reviewers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import comb, exp, factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.visits.occupancy.likelihood import length_fits
 from jobs.visits.occupancy.panel import ACCEPTED, REJECTED, UNSAID, Panel, PanelReview
 from jobs.visits.occupancy.reports import CLASS, IF_NONE, IF_SHIP
 from jobs.visits.occupancy.scores import UNKNOWN_SCORE, score_classes
@@ -36,24 +34,6 @@ def marks_of(panel: Panel, most: int) -> Floats:
         missed, invented = panel.review.missed, panel.review.invented
         marks[said == ACCEPTED, IF_SHIP], marks[said == ACCEPTED, IF_NONE] = 1 - missed, invented
         marks[said == REJECTED, IF_SHIP], marks[said == REJECTED, IF_NONE] = missed, 1 - invented
-    return marks
-
-
-def with_lengths(marks: Floats, panel: Panel, ships: Sequence[Floats]) -> Floats:
-    """The marks, times how likely the measured lengths are of ships and of false alarms.
-
-    ships: of each detector, how likely a reported ship is of each length class. Only their ratio
-    matters: the product of many densities would underflow.
-    """
-    if panel.reports is None or not marks.shape[1]:
-        return marks
-    width = min(marks.shape[1], panel.reports.length_m.shape[1])
-    for look, detector in enumerate(panel.detector):
-        reports = (panel.reports.length_m[look, :width], panel.reports.length_sd_m[look, :width])
-        fits, none = length_fits(*reports)
-        ship = fits @ ships[detector]
-        marks[look, :width, IF_SHIP] *= 2 * ship / (ship + none)
-        marks[look, :width, IF_NONE] *= 2 * none / (ship + none)
     return marks
 
 

@@ -246,7 +246,7 @@ def observe(
         length_sd_m=np.where(told_of, sd_m, np.nan),
         visit=np.full(len(stay), -1, dtype=np.int32),
         detectors=believed,
-        reports=_report(found, false > 0, panel_lengths(told_of, measured), sd_m, rng.spawn(1)[0]),
+        reports=_report(found, false > 0, rng.spawn(1)[0]),
     )
     return panel, np.where(found, stay, -1)
 
@@ -255,9 +255,7 @@ def panel_lengths(told_of: NDArray[np.bool_], measured: Days) -> Days:
     return np.where(told_of, np.clip(measured, 15.0, None), np.nan)
 
 
-def _report(
-    found: NDArray[np.bool_], false: NDArray[np.bool_], length_m: Days, sd_m: Days, rng: Generator
-) -> Reports:
+def _report(found: NDArray[np.bool_], false: NDArray[np.bool_], rng: Generator) -> Reports:
     """The score of the ship found or else of the false alarm, of a network of this berth's own."""
     shares = [
         expit(logit(middle) + SHARE_SD * rng.standard_normal())
@@ -267,9 +265,7 @@ def _report(
     first = rng.random(len(found)) < reach[:, 0]
     second = first & (rng.random(len(found)) < reach[:, 1])
     score = np.where(found | false, 0.301 + 0.2 * first + 0.2 * second, np.nan)[:, None]
-    lengths = length_m[:, None]
-    sds = np.where(np.isnan(lengths), np.nan, sd_m[:, None])
-    return Reports(score, np.full(score.shape, UNSAID, np.int8), lengths, sds)
+    return Reports(score, np.full(score.shape, UNSAID, np.int8))
 
 
 # --- berth-years --------------------------------------------------------------------------------

@@ -39,10 +39,6 @@ TRUE_SHARES, FALSE_SHARES, SHARE_SD = (0.81, 0.69), (0.3, 0.33), 0.7
 """Of the reports that reach a step, those that reach the next one at the median road; standard
 deviation of the logit from road to road."""
 BELIEVED = Detector("simulated", RECALL, RECALL_SD, 0.0, FALSE_ALARMS, FALSE_ALARMS_SD, steps=STEPS)
-FLEET_MEDIAN_M, FLEET_MEDIAN_SD, FLEET_SD = 120.0, 0.4, 0.4
-FALSE_MEDIAN_M, FALSE_SD = 70.0, 0.6
-LENGTH_SD = 0.12
-"""Of the logarithm of a measured length."""
 
 
 @dataclass(frozen=True)
@@ -138,45 +134,28 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
 
 
 def _reports(found: NDArray[np.int64], wrong: NDArray[np.int64], rng: Generator) -> Reports:
-    """Scores and lengths of each look's reports, of a network and a fleet of this road's own."""
+    """Scores of each look's reports, of a network of this road's own."""
     shares = [
         expit(logit(middle) + SHARE_SD * rng.standard_normal())
         for middle in (np.array(TRUE_SHARES), np.array(FALSE_SHARES))
     ]
-    fleet = FLEET_MEDIAN_M * np.exp(FLEET_MEDIAN_SD * rng.standard_normal())
     shape = len(found), int((found + wrong).max(initial=0))
-    score, length = np.full(shape, np.nan), np.full(shape, np.nan)
+    score = np.full(shape, np.nan)
     for look, number in enumerate(zip(found, wrong, strict=True)):
         parts = []
-        for each, reach, (median, sd) in zip(
-            number, shares, ((fleet, FLEET_SD), (FALSE_MEDIAN_M, FALSE_SD)), strict=True
-        ):
+        for each, reach in zip(number, shares, strict=True):
             first = rng.random(each) < reach[0]
             second = first & (rng.random(each) < reach[1])
-            spread = np.hypot(sd, LENGTH_SD)
-            parts.append(
-                (
-                    0.3 + 0.2 * first + 0.2 * second,
-                    median * np.exp(spread * rng.standard_normal(each)),
-                )
-            )
-        scores, lengths = (np.concatenate(one) for one in zip(*parts, strict=True))
-        order = np.argsort(-scores, kind="stable")
-        score[look, : len(order)], length[look, : len(order)] = scores[order], lengths[order]
-    return Reports(score + 1e-9, np.full(shape, UNSAID, np.int8), length, LENGTH_SD * length)
-
-
-def without_lengths(panel: Panel) -> Panel:
-    """The panel as the scores of its reports have it."""
-    assert panel.reports is not None
-    unknown = np.full(panel.reports.score.shape, np.nan)
-    return replace(panel, reports=replace(panel.reports, length_m=unknown, length_sd_m=unknown))
+            parts.append(0.3 + 0.2 * first + 0.2 * second)
+        scores = np.sort(np.concatenate(parts))[::-1]
+        score[look, : len(scores)] = scores
+    return Reports(score + 1e-9, np.full(shape, UNSAID, np.int8))
 
 
 def only_numbers(panel: Panel) -> Panel:
     """The panel as only the number of its reports has it."""
     without = tuple(replace(each, steps=()) for each in panel.detectors)
-    return replace(without_lengths(panel), detectors=without)
+    return replace(panel, detectors=without)
 
 
 def _admitted(
