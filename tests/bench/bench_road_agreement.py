@@ -374,17 +374,16 @@ def summary(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 MODELS = (
     "numbers",
     "scores",
-    "both",
-    "both, detector known",
-    "both, dwell known",
-    "both, 1.5 a day believed",
+    "scores, detector known",
+    "scores, dwell known",
+    "scores, 1.5 a day believed",
 )
 
 
 @pytest.mark.timeout(1800)
 def test_the_demos_roads_hold(tmp_path: Path) -> None:
     """A small run; the figures in the docs come from the long one."""
-    rows = demo(4, ["both"], tmp_path / "roads.jsonl", np.inf)
+    rows = demo(4, ["scores"], tmp_path / "roads.jsonl", np.inf)
     print("\n" + rows.round(1).to_string())
     # of eight roads; fewer than five are one in 200 where nine of ten hold
     assert rows["held"].iloc[0] >= 5
