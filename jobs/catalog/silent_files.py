@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from jobs.domain import Scene, Source
+from jobs.domain import Scene, Source, is_zarr_array
 
 AT_ONCE = 16
 """Requests at the same time."""
@@ -39,7 +39,7 @@ class SilentFiles:
         """The scenes, those that are silent with the sizes and ETags of their files as far as these
         can be had: of local files and of those on the open web.
         """
-        hrefs = {href for scene in scenes if _is_silent(scene) for href in _hrefs(scene)}
+        hrefs = {href for scene in scenes if _is_silent(scene) for href in _files(scene)}
         wanted = sorted(hrefs - self._known.keys())
         if wanted:
             with requests.Session() as session, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -53,7 +53,7 @@ class SilentFiles:
         return replace(scene, bands=bands, mask=mask)
 
     def _with_facts(self, source: Source) -> Source:
-        size, etag = self._known[source.href]
+        size, etag = self._known.get(source.href, (None, None))
         return replace(source, size_bytes=size, etag=etag)
 
     def _ask(self, session: requests.Session, href: str) -> tuple[int | None, str | None]:
@@ -90,8 +90,9 @@ def _sources(scene: Scene) -> Iterator[Source]:
         yield scene.mask
 
 
-def _hrefs(scene: Scene) -> Iterable[str]:
-    return (source.href for source in _sources(scene))
+def _files(scene: Scene) -> Iterable[str]:
+    """Addresses of the scene's files; an array of a Zarr store is many."""
+    return (each.href for each in _sources(scene) if not is_zarr_array(each.href))
 
 
 def _size_on_disk(href: str) -> int | None:

@@ -447,10 +447,10 @@ def _source(item: Item, band: _Band, numbers: _Numbers) -> Source:
     epsg, transform, shape = _projection(item, band)
     _check_data_type(item, band, numbers.dtypes)
     _check_nodata(item, band, numbers.nodata, numbers.dtypes)
-    size = band.asset.get("file:size")
-    href, index = _href(item, band), band.index
+    href, index, facts = _href(item, band), band.index, _facts_of_file(band.asset)
     if "zarr" in str(band.asset.get("type") or "").lower():
-        href, index = _array_address(item, band, href), 1
+        # what an item says of a store is of no single file
+        href, index, facts = _array_address(item, band, href), 1, {}
     return Source(
         href=href,
         index=index,
@@ -461,10 +461,18 @@ def _source(item: Item, band: _Band, numbers: _Numbers) -> Source:
         offset=numbers.offset,
         nodata=numbers.nodata,
         nodata_assumed=numbers.nodata_assumed,
-        checksum=next(stated(band.asset, CHECKSUM), None),
-        size_bytes=None if size is None else int(size),
-        etag=_etag(band.asset),
+        **facts,
     )
+
+
+def _facts_of_file(asset: Item) -> dict[str, Any]:
+    """Checksum, size and ETag of the whole file, None where the asset does not say it."""
+    size = asset.get("file:size")
+    return {
+        "checksum": next(stated(asset, CHECKSUM), None),
+        "size_bytes": None if size is None else int(size),
+        "etag": _etag(asset),
+    }
 
 
 def _etag(asset: Item) -> str | None:

@@ -222,9 +222,9 @@ class Bucket:
             raise self._error(name, error) from error
 
     def _error(self, name: str, error: BaseException) -> Exception:
-        from botocore.exceptions import ClientError, ConnectionError, NoCredentialsError
+        from botocore.exceptions import ClientError, NoCredentialsError
 
-        from jobs.storage.reading import BROKEN_OFF
+        from jobs.storage.reading import OUT_OF_REACH
 
         if isinstance(error, NoCredentialsError):
             return ArchiveError(
@@ -232,7 +232,7 @@ class Bucket:
                 "AWS_SECRET_ACCESS_KEY, a profile, or a role of this machine"
             )
         if not isinstance(error, ClientError):
-            lost = isinstance(error, (*BROKEN_OFF, ConnectionError))
+            lost = isinstance(error, OUT_OF_REACH)
             return (ArchiveUnreachableError if lost else ArchiveError)(
                 f"{self.url} cannot be reached: {error}; check the network and AWS_ENDPOINT_URL, "
                 "and run the same command again"

@@ -53,6 +53,18 @@ def test_files_on_the_web_tell_sizes_and_strong_etags_once(files: Path) -> None:
         assert found.bands["red"].etag is not None
 
 
+def test_zarr_arrays_are_no_files_and_not_asked(files: Path) -> None:
+    (files / "s.zarr" / "b02").mkdir(parents=True)
+    with file_server(files) as server:
+        for place in (str(files), server.url):
+            made = at(place)
+            bands = made.bands | {"blue": source(f"{place}/s.zarr/b02")}
+            (found,) = SilentFiles().asked([replace(made, bands=bands)])
+            assert (found.bands["blue"].size_bytes, found.bands["blue"].etag) == (None, None)
+            assert found.bands["red"].size_bytes == 7
+        assert not [path for path in server.counts() if "zarr" in path]
+
+
 def test_a_weak_etag_is_passed_over(files: Path) -> None:
     class Weak(FileServer):
         def answer(

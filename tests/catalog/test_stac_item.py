@@ -669,6 +669,7 @@ def eopf_samples() -> dict[str, Any]:
         asset["type"] = "application/vnd+zarr"
         asset["href"] = f"{STORE}/measurements/reflectance/r{gsd}/{kind.lower()}"
         asset["roles"] = ["data", "reflectance"]
+        asset |= {"file:size": 240_000_000, "file:checksum": "1220" + 64 * "a"}  # of no one file
     mask = {
         "href": f"{STORE}/conditions/mask/l2a_classification/r20m",
         "roles": ["data", "dataset"],
@@ -681,6 +682,7 @@ def test_an_item_whose_bands_are_zarr_arrays_is_read() -> None:
     found = scene(eopf_samples())
     assert found.bands["nir"].href == f"{STORE}/measurements/reflectance/r10m/b08"
     assert (found.bands["nir"].scale, found.bands["nir"].offset) == (1e-4, -0.1)
+    assert (found.bands["nir"].checksum, found.bands["nir"].size_bytes) == (None, None)
     assert found.mask is not None
     assert found.mask.href == f"{STORE}/conditions/mask/l2a_classification/r20m/scl"
 
