@@ -69,6 +69,21 @@ def berth(tables, id):
     return next(each for each in tables.port.berths if each.id == id)
 
 
+def test_a_fleet_of_short_ships_on_a_road_is_a_fleet(tables):
+    """Lengths tell ships from false alarms only where the fleet's are known."""
+    several = tuple(each for each in tables.port.berths if each.capacity != 1)
+    assert "roads" in [each.id for each in several]
+    here = replace(tables, port=replace(tables.port, berths=several))
+    shorter = tables.vessels.assign(length_m=0.3 * tables.vessels["length_m"])
+    one, other = (
+        estimate_port(each, PERIOD, QUICK, ERRORS).berths
+        for each in (here, replace(here, vessels=shorter))
+    )
+    assert (one["visits"] > 0).all()
+    assert one["visits"].tolist() == other["visits"].tolist()
+    assert one["occupancy"].tolist() == other["occupancy"].tolist()
+
+
 def test_a_panel_holds_the_usable_looks_and_no_other(tables):
     panel = panel_of(tables, berth(tables, "oil-1"), PERIOD, ERRORS)
     looks = tables.looks[tables.looks["berth"] == "oil-1"]
