@@ -31,7 +31,7 @@ def published_contributions(storage: Storage, folder: str) -> list[str]:
     # by the reader that does without pandas, whose import would take longer than all of this
     rows = pq.ParquetFile(io.BytesIO(storage.read(name))).read().drop_columns("geometry")
     return [
-        f"{port} {berth or 'all berths'}, {period.start} to {period.end}: {words}"
+        f"{port} {berth or 'all berths but anchorages'}, {period.start} to {period.end}: {words}"
         for port, berth, words in contributions(rows.to_pylist())
     ]
 

@@ -79,7 +79,7 @@ def test_report_says_it_of_every_place(job: Path) -> None:
     found = CliRunner().invoke(cli.app, ["report", str(job)])
     assert found.exit_code == 0
     said = [line for line in found.stderr.splitlines() if "without landsat-c2-l2" in line]
-    places = ["oil-1", "oil-2", "coal", "boxes", "roads", "all berths"]
+    places = ["oil-1", "oil-2", "coal", "boxes", "roads", "all berths but anchorages"]
     assert [line.split(",")[0] for line in said] == [f"ceara {name}" for name in places]
     assert all("2024-03-01 to 2024-04-29: without " in line for line in said)
     assert found.stdout.strip().endswith("report.html")
