@@ -12,8 +12,11 @@ Row: TypeAlias = Any
 
 
 def is_doubted(row: Row) -> bool:
-    """Whether a berth's row of estimates disagrees with its looks; not where it was not checked."""
-    return bool(row.get("agreement", float("nan")) < IMPROBABLE)
+    """Whether a berth's row of estimates disagrees with its looks; not where it was not checked:
+    results of early versions, and berths without a look (NaN, or None as Parquet has it).
+    """
+    agreement = row.get("agreement")
+    return agreement is not None and bool(agreement < IMPROBABLE)
 
 
 def disagreement_text(row: Row) -> str:

@@ -6,6 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import geopandas as gpd
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -48,6 +50,16 @@ def job(capacity: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("job")
     publish(published(capacity), LocalFolder(folder / "archive"))
     return write_job(folder, items_on(3))
+
+
+def test_a_berth_without_a_look_is_no_doubt_on_the_results(tmp_path: Path) -> None:
+    storage = LocalFolder(tmp_path / "archive")
+    folder = publish(published(2), storage)
+    path = storage.local(folder) / "estimates.parquet"
+    estimates = gpd.read_parquet(path)
+    estimates.loc[0, "agreement"] = np.nan
+    estimates.to_parquet(path)
+    assert published_doubts(storage, folder) == []
 
 
 def test_the_report_says_it(capacity: int) -> None:
