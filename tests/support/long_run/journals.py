@@ -10,7 +10,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from tests.support.servers.s3 import S3
+from jobs.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Work:
     """CPU seconds of overpasses for one of the plan's rates: the median of the runners'."""
 
 
-def work_of(s3: S3, root: str) -> Work:
-    """From the journals under a root in the bucket."""
+def work_of(storage: Storage) -> Work:
+    """From the journals of an archive."""
     times: dict[str, list[datetime]] = defaultdict(list)
     factors = []
-    for name, event in _events(s3, root.removeprefix(f"s3://{s3.bucket}/")):
+    for name, event in _events(storage):
         if event["event"] == "unit":
             times[name].append(datetime.fromisoformat(event["time"]))
         if event.get("cpu_factor"):
@@ -36,13 +36,8 @@ def work_of(s3: S3, root: str) -> Work:
     return Work(sum(each), median(factors))
 
 
-def _events(s3: S3, root: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _events(storage: Storage) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every event with the name of its runner's journal, which is kept in several objects."""
-    client = s3.client()
-    for page in client.get_paginator("list_objects_v2").paginate(
-        Bucket=s3.bucket, Prefix=f"{root}/journal/"
-    ):
-        for found in page.get("Contents", ()):
-            text = client.get_object(Bucket=s3.bucket, Key=found["Key"])["Body"].read().decode()
-            for line in text.splitlines():
-                yield found["Key"].rpartition("-")[0], json.loads(line)
+    for name in storage.names("journal"):
+        for line in storage.read(name).decode().splitlines():
+            yield name.rpartition("-")[0], json.loads(line)

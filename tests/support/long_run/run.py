@@ -131,7 +131,7 @@ def submitted(place: Place, out: Path, entries: Sequence[Entry] = (), limit_s: f
         seconds=seconds,
         samples=sampler.samples,
         archive=site.archive,
-        work=work_of(place.behind, site.archive),
+        work=work_of(storage_at(site.archive)),
         left=[name for name in site.left() if not name.endswith("-tls")],
         happened=sorted(happening.happened, key=lambda one: one.at_s),
         refused=happening.refused,
@@ -148,7 +148,7 @@ def run_here(place: Place, out: Path, workers: int, limit_s: float = 3600) -> Se
         command = [*COMMAND, "run", str(plan), f"--workers={workers}"]
         access = S3(place.aside.url).environment
         code, said, seconds = _followed(command, access, sampler, "local worker", limit_s, out)
-    return Seen(code, said, seconds, sampler.samples, root, work_of(place.behind, root))
+    return Seen(code, said, seconds, sampler.samples, root, work_of(storage_at(root)))
 
 
 def _followed(
