@@ -1,5 +1,5 @@
 from .backlog import RunOptions, work_items
-from .cluster import WORKER_ENVIRONMENT, WorkerCount, checked, connect, count_workers
+from .cluster import WORKER_ENVIRONMENT, WorkerCount, checked, closing, connect, count_workers
 from .enough_workers import workers_needed
 from .exit_codes import FINAL, ExitCode
 from .kept_inputs import keep_inputs
@@ -26,6 +26,7 @@ __all__ = [
     "Summary",
     "WorkerCount",
     "checked",
+    "closing",
     "connect",
     "count_states",
     "count_workers",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client
+from distributed.core import ConnectionPool
 from rich.console import Console
 
 from jobs.archive import pool
@@ -83,6 +84,18 @@ def test_a_scheduler_lost_while_connecting_is_a_lost_cluster(
         monkeypatch.setattr(cluster, "_wait_for_workers", then_gone)
         with pytest.raises(ClusterLostError, match="is gone"), connect(remote.address):
             pass
+
+
+def test_a_client_that_cannot_be_closed_hides_nothing(tmp_path: Path) -> None:
+    async def raced(pool: ConnectionPool) -> None:
+        raise RuntimeError("Cannot change state of expiring Timeout")
+
+    with remote_cluster(tmp_path) as remote, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConnectionPool, "close", raced)
+        with pytest.raises(ClusterLostError, match="gone"), connect(remote.address) as client:
+            raise ClusterLostError("gone")
+        patch.undo()
+        client.close()
 
 
 def test_a_cluster_lost_when_all_is_done_changes_nothing(
