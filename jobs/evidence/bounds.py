@@ -11,7 +11,7 @@ from jobs.domain import Json, LookState
 from jobs.evidence.cases import Case, CaseLook, Part
 from jobs.evidence.objections import like_ships, weak_look
 from jobs.evidence.text import counted, moment, percent
-from jobs.visits import NEAR
+from jobs.visits import NEAR, OVERLOOKED
 
 NOBODY_SAW = {
     LookState.CLOUDED: "clouded",
@@ -94,7 +94,8 @@ def _missed(looks: Sequence[CaseLook]) -> str:
     minutes = NEAR // timedelta(minutes=1)
     return (
         f" A clear look within {minutes} minutes of a sighting that does not find the ship has "
-        "missed it: it settles nothing."
+        "missed it: it settles nothing. Nor do others where, by the detector's measured errors, "
+        f"they would all overlook a ship of this length with more than {percent(OVERLOOKED)}."
     )
 
 

@@ -162,7 +162,7 @@ def _like_ship(case: Case, other: pd.Series, before: bool) -> str:
     why = (
         f"sightings more than {days:.0f} days apart are never joined into one stay"
         if gap > MAX_GAP
-        else "another pair of sightings fitted better, or a clear look lay between"
+        else "another pair of sightings fitted better, or a clear look without it lay between"
     )
     which = "last found" if before else "first found"
     return (

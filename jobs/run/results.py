@@ -177,7 +177,7 @@ def _count(
     reviewed: Resolved,
     tell: Tell = tell_nobody,
 ) -> PortResult:
-    seen = port_tables(port, records, reviewed.review)
+    seen = port_tables(port, records, reviewed.review, basis.errors)
     entries, reviewed = with_cargo(reviewed, seen, basis.entries)
     found = estimate_port(seen, basis.period, basis.settings, basis.errors, entries, tell)
     counted = with_estimates(seen, found)

@@ -1,3 +1,4 @@
+from .absence import OVERLOOKED
 from .cargo.barrels import StayVolumes, band, outside_fit_share, scenario_in
 from .cargo.cap import CapYear, cap_years, year_to_date
 from .cargo.deadweight import FIT_LENGTH_M
@@ -74,6 +75,7 @@ __all__ = [
     "OFFICIAL_LOADS",
     "OPTIONAL_WHOLE",
     "OTHER_DWELLS",
+    "OVERLOOKED",
     "PUBLISHED",
     "RECALLS",
     "REVIEW_COLUMNS",

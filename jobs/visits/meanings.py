@@ -69,6 +69,10 @@ _DOUBLE = _interval(
 )
 _NOT_USABLE = "clouded or outside: no observation of the berth"
 _PRIOR_ERRORS = "the detector's errors as measured elsewhere, or a broad guess (`recall_source`)"
+_PROOF = (
+    "clear looks that would all have overlooked a ship of its length with a probability of at most "
+    "60 %, by the detector's errors as measured elsewhere; none within half an hour of a sighting"
+)
 _NO_OIL = "the berth is no oil terminal"
 _BARRELS = _interval("barrels of the ships that came", "barrel", "mean of the histories", _NO_OIL)
 _NOT_IDENTIFIED = "the berth holds several ships, so that the histories name no single one"
@@ -239,13 +243,16 @@ VISIT_MEANINGS: Meanings = {
     "port": PORT,
     "berth": BERTH,
     "arrival_after": Meaning(
-        "last clear look before, in which the ship was not there, UTC",
-        missing="no clear look before it, so no bound",
+        "last look before from which on clear ones show that the ship had not come, UTC",
+        source=_PROOF,
+        missing="no looks before it show that, so no bound",
     ),
     "arrival_before": Meaning("first sighting, UTC: the ship had come by then"),
     "departure_after": Meaning("last sighting, UTC: the ship was still there"),
     "departure_before": Meaning(
-        "look that found it gone, UTC", missing="no look found it gone, so no bound"
+        "look by which it was found gone, UTC",
+        source=f"{_PROOF}; or one with all places taken by others",
+        missing="no look found it gone, so no bound",
     ),
     "looks": Meaning(
         "looks from first to last sighting that were clear or partly clear", "1", values="1 or more"

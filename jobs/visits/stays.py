@@ -15,14 +15,11 @@ from typing import TypeAlias
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from jobs.domain import (
-    Berth,
-    BerthKind,
-    LookState,
-    Vessel,
-)
+from jobs.domain import Berth, BerthKind, Vessel
+from jobs.visits import absence
+from jobs.visits.absence import Overlooks, overlooks_at, tells
 from jobs.visits.looks import Look, Sighting
-from jobs.visits.same_ship import NEAR
+from jobs.visits.occupancy.detector import MeasuredError
 
 Row: TypeAlias = dict[str, object]
 OneShip: TypeAlias = tuple[str, str]
@@ -31,6 +28,9 @@ OneShip: TypeAlias = tuple[str, str]
 MAX_GAP = timedelta(days=4)
 """Longest time between two sightings of one stay: twice the usual dwell of 1.5 to 2 days, so that
 two ships of one size in a row are not taken for one that never left."""
+MISSED_GAP = timedelta(days=1)
+"""The same where a clear look between them missed the ship, if it is one: with two days fewer stays
+are parted, but more ships taken for others (``tests/bench/bench_seen_visits.py``)."""
 LENGTH_GATE_SD = 3.0
 LENGTH_GATE_M = 10.0
 """One pixel on top of 3 sd: part of a length's error is shared by all looks (sun, wake, blur)."""
@@ -52,7 +52,10 @@ class Stay:
 
     sightings: tuple[Sighting, ...]
     departure_before: datetime | None = None
-    """Time of the look that found it gone; None without such a look."""
+    """Time of the look that proved it gone; None without such a look."""
+    overlooked: float = 1.0
+    """Chance that the clear looks since its last sighting would all have overlooked it, were it
+    there."""
 
     @property
     def first(self) -> datetime:
@@ -75,18 +78,23 @@ class Stay:
 
 
 def stays_at(
-    berth: Berth, looks: Iterable[Look], one_ship: Collection[OneShip] = ()
+    berth: Berth,
+    looks: Iterable[Look],
+    one_ship: Collection[OneShip] = (),
+    errors: Sequence[MeasuredError] = (),
 ) -> tuple[Stay, ...]:
     """The seen stays at one berth, by first sighting; looks are in time order, of any berths.
 
-    one_ship: sightings minutes apart that are one ship, wherever it went meanwhile.
+    one_ship: sightings minutes apart that are one ship, wherever it went meanwhile; errors: of the
+    network, which say what an empty look proves.
     """
     ended: list[Stay] = []
     present: list[Stay] = []
+    overlooks = overlooks_at(berth, errors)
     for look in looks:
         if look.berth_id != berth.id:
             continue
-        present, gone = _after(berth, present, look, one_ship)
+        present, gone = _after(berth, present, look, one_ship, overlooks)
         ended += gone
     return tuple(
         sorted(ended + present, key=lambda stay: (stay.first, stay.sightings[0].vessel_id))
@@ -94,28 +102,43 @@ def stays_at(
 
 
 def _after(
-    berth: Berth, present: list[Stay], look: Look, one_ship: Collection[OneShip]
+    berth: Berth,
+    present: list[Stay],
+    look: Look,
+    one_ship: Collection[OneShip],
+    overlooks: Overlooks,
 ) -> tuple[list[Stay], list[Stay]]:
     """The stays that go on after one more look, and those that it ended."""
-    seen = assign(berth, present, look.sightings, one_ship)
+    recent = [stay for stay in present if look.time - stay.last <= MAX_GAP]
+    seen = assign(berth, recent, look.sightings, one_ship)
     continued = [
-        replace(stay, sightings=(*stay.sightings, look.sightings[seen[index]]))
-        for index, stay in enumerate(present)
+        replace(stay, sightings=(*stay.sightings, look.sightings[seen[index]]), overlooked=1.0)
+        for index, stay in enumerate(recent)
         if index in seen
     ]
-    missing = [stay for index, stay in enumerate(present) if index not in seen]
+    missing = [stay for stay in present if look.time - stay.last > MAX_GAP]
+    missing += [stay for index, stay in enumerate(recent) if index not in seen]
+    missing = [_without(stay, look, overlooks) for stay in missing]
     new = [Stay((s,)) for index, s in enumerate(look.sightings) if index not in seen.values()]
-    gone = [stay for stay in missing if _proves_gone(berth, stay, look)]
-    waiting = [stay for stay in missing if stay not in gone]
+    gone = [stay for stay in missing if _is_gone(berth, stay, look)]
+    waiting = [stay for stay in missing if not _is_gone(berth, stay, look)]
     return continued + waiting + new, [replace(stay, departure_before=look.time) for stay in gone]
 
 
-def _proves_gone(berth: Berth, stay: Stay, look: Look) -> bool:
-    """Whether a look without the ship proves it gone: all clear, or the berth full of others."""
+def _without(stay: Stay, look: Look, overlooks: Overlooks) -> Stay:
+    """The stay after a look that does not show the ship."""
+    if not tells(look, stay.last):
+        return stay
+    length_m, _ = pooled_length(stay.measured)
+    return replace(stay, overlooked=stay.overlooked * overlooks(look, length_m))
+
+
+def _is_gone(berth: Berth, stay: Stay, look: Look) -> bool:
+    """Whether the looks without the ship prove it gone: one that would hardly have been overlooked
+    in all of them, or one whose place is taken.
+    """
     full = berth.capacity is not None and len(look.sightings) >= berth.capacity
-    # minutes after a sighting a ship is missed far more often than it is gone
-    clear = look.state is LookState.CLEAR and look.time - stay.last > NEAR
-    return look.time > stay.last and (clear or full)
+    return look.time > stay.last and (full or stay.overlooked <= absence.OVERLOOKED)
 
 
 def assign(
@@ -147,7 +170,7 @@ def mismatch(
     """Squared distance in sd between a stay and a sighting; infinite where not one ship."""
     if (stay.sightings[-1].vessel_id, sighting.vessel_id) in one_ship:
         return 0.0
-    if sighting.time - stay.last > MAX_GAP:
+    if sighting.time - stay.last > (MAX_GAP if stay.overlooked == 1.0 else MISSED_GAP):
         return np.inf
     return misfit(berth, stay, sighting.vessel)
 

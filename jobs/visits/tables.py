@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,6 +19,7 @@ from jobs.domain import (
     Port,
     to_wgs84,
 )
+from jobs.visits.absence import Overlooks, not_there_before, overlooks_at
 from jobs.visits.columns import table
 from jobs.visits.degrees import DEGREE_DECIMALS
 from jobs.visits.looks import (
@@ -32,6 +32,7 @@ from jobs.visits.looks import (
     place_vessels,
     ships,
 )
+from jobs.visits.occupancy.detector import MeasuredError
 from jobs.visits.pairs import (
     Overpass,
     near_overpasses,
@@ -41,7 +42,6 @@ from jobs.visits.pairs import (
     ship_pairs,
 )
 from jobs.visits.reviewed import NO_REVIEW, PortReview
-from jobs.visits.same_ship import NEAR
 from jobs.visits.schema import (
     LOOK_COLUMNS,
     PAIR_COLUMNS,
@@ -53,11 +53,15 @@ from jobs.visits.stays import Row, Stay, confidence, pooled_length, stays_at
 
 
 def port_tables(
-    port: Port, records: Iterable[OverpassRecord], review: PortReview = NO_REVIEW
+    port: Port,
+    records: Iterable[OverpassRecord],
+    review: PortReview = NO_REVIEW,
+    errors: Sequence[MeasuredError] = (),
 ) -> PortTables:
     """Vessels, looks and seen visits of one port; records are read once and not kept.
 
     Vessels that are fixed structure, or that reviewers rejected, are in the vessels table only.
+    errors: of the network, as its evaluation measured them: they say what an empty look proves.
     """
     areas = berth_areas(port)
     looks: list[Look] = []
@@ -72,8 +76,8 @@ def port_tables(
     vessels.sort(key=lambda row: (row["time"], row["vessel_id"]))
     pairs = [pair for near in near_overpasses(overpasses) for pair in ship_pairs(port, near)]
     same = one_ship(pairs)
-    stays = {area.berth.id: stays_at(area.berth, looks, same) for area in areas}
-    visits, visit_of = visit_rows(port, stays, looks)
+    stays = {area.berth.id: stays_at(area.berth, looks, same, errors) for area in areas}
+    visits, visit_of = visit_rows(port, stays, looks, errors)
     return PortTables(
         port=port,
         vessels=_vessel_table(port.grid, vessels, visit_of),
@@ -166,15 +170,19 @@ def look_row(port: Port, look: Look) -> Row:
 
 
 def visit_rows(
-    port: Port, stays: Mapping[str, Sequence[Stay]], looks: Sequence[Look]
+    port: Port,
+    stays: Mapping[str, Sequence[Stay]],
+    looks: Sequence[Look],
+    errors: Sequence[MeasuredError] = (),
 ) -> tuple[list[Row], dict[str, str]]:
     """Rows of the visits table by first sighting, and the visit id of every vessel id."""
     rows: list[Row] = []
     visit_of: dict[str, str] = {}
-    for berth_id in sorted(stays):
-        here = [look for look in looks if look.berth_id == berth_id]
-        for stay, visit_id in _with_ids(port, berth_id, stays[berth_id]):
-            rows.append(_visit_row(port, berth_id, visit_id, stay, here))
+    for berth in sorted((one for one in port.berths if one.id in stays), key=lambda one: one.id):
+        here = [look for look in looks if look.berth_id == berth.id]
+        overlooks = overlooks_at(berth, errors)
+        for stay, visit_id in _with_ids(port, berth.id, stays[berth.id]):
+            rows.append(_visit_row(port, berth.id, visit_id, stay, here, overlooks))
             visit_of |= {sighting.vessel_id: visit_id for sighting in stay.sightings}
     return sorted(rows, key=lambda row: (row["arrival_before"], row["visit_id"])), visit_of
 
@@ -189,7 +197,14 @@ def _with_ids(port: Port, berth_id: str, stays: Sequence[Stay]) -> list[tuple[St
     return found
 
 
-def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequence[Look]) -> Row:
+def _visit_row(
+    port: Port,
+    berth_id: str,
+    visit_id: str,
+    stay: Stay,
+    looks: Sequence[Look],
+    overlooks: Overlooks,
+) -> Row:
     length_m, length_sd_m = pooled_length(stay.measured)
     usable = (LookState.CLEAR, LookState.PARTLY)
     vessels = [sighting.vessel for sighting in stay.sightings]
@@ -197,7 +212,7 @@ def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequ
         "visit_id": visit_id,
         "port": port.id,
         "berth": berth_id,
-        "arrival_after": _last_clear(looks, stay.first),
+        "arrival_after": not_there_before(looks, stay.first, length_m, overlooks),
         "arrival_before": stay.first,
         "departure_after": stay.last,
         "departure_before": stay.departure_before,
@@ -210,15 +225,6 @@ def _visit_row(port: Port, berth_id: str, visit_id: str, stay: Stay, looks: Sequ
         "overpass_ids": " ".join(sighting.overpass_id for sighting in stay.sightings),
         "geometry": Point(np.mean([(vessel.x, vessel.y) for vessel in vessels], axis=0)),
     }
-
-
-def _last_clear(looks: Sequence[Look], before: datetime) -> datetime | None:
-    """Time of the last clear look before that moment, in which the ship was not there; one minutes
-    before it more probably missed the ship.
-    """
-    times = [look.time for look in looks if look.state is LookState.CLEAR]
-    index = bisect_left(times, before - NEAR)
-    return times[index - 1] if index else None
 
 
 def _vessel_table(grid: Grid, rows: Sequence[Row], visit_of: Mapping[str, str]) -> gpd.GeoDataFrame:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.domain import Berth, BerthKind, LookState, OverpassRecord, Quality
+from jobs.domain.sensor import SensorErrors
 from jobs.visits.looks import Look, Sighting, berth_areas, look_state
 from jobs.visits.schema import LOOK_COLUMNS, VESSEL_COLUMNS, VISIT_COLUMNS, PortTables
 from jobs.visits.stays import MAX_GAP, Stay, assign, confidence, mismatch, pooled_length, stays_at
@@ -164,9 +165,16 @@ berth_histories = st.sampled_from([OIL, ROADS]).flatmap(
 )
 
 
+SEES_ALL = tuple(
+    SensorErrors("s2", place, "here", 0.95, 0.5, 0.0, 0.01, 1.0, 20, 200)
+    for place in ("berth", "anchorage")
+)
+
+
 def rows_of(berth: Berth, looks: list[Look]) -> list[dict[str, object]]:
     port = make_port(berths=(berth,))
-    return visit_rows(port, {berth.id: stays_at(berth, looks)}, looks)[0]
+    stays = {berth.id: stays_at(berth, looks, errors=SEES_ALL)}
+    return visit_rows(port, stays, looks, SEES_ALL)[0]
 
 
 @given(berth_histories)
