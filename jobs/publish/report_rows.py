@@ -255,12 +255,24 @@ def basis_words(row: pd.Series, days: float) -> str:
         words += "chance, recall and the few looks."
     else:
         words += "most of the interval comes from chance, recall and the few looks."
+    words += seen_again_words(row)
     if row["effective_points"] < FEW_POINTS:
         words += f" Computed from {row['effective_points']:.0f} effective points only: the ends of "
         words += "the interval are rough."
     if is_doubted(row):
         words += f" In doubt: {disagreement_text(row)}."
     return words
+
+
+def seen_again_words(row: pd.Series) -> str:
+    """What ships of a road that were seen again tell of their stays, as text; empty for berths."""
+    compared = row["compared_again"]
+    if not compared:
+        return ""
+    return (
+        f" Of {compared:,.0f} sure reports {row['seen_again']:,.0f} were there again at the next "
+        "look: that tells how fast ships change."
+    )
 
 
 def cap_readings(

@@ -47,6 +47,8 @@ def berth_row(
         "dwell_prior_source": posterior.fit.prior.source,
         "dwell_learned": learned(posterior.fit),
         "dwell_share": explained(posterior.dwell, visits),
+        "compared_again": 0 if panel.again is None else int(panel.again.sure.sum()),
+        "seen_again": 0 if panel.again is None else int(panel.again.again.sum()),
         "recall_source": sources_of(posterior.fit.detectors, busiest),
         "effective_points": posterior.fit.sampled.effective,
         "agreement": posterior.agreement(settings.seed) if len(panel) else np.nan,

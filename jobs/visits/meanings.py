@@ -389,6 +389,16 @@ ESTIMATE_MEANINGS: Meanings = {
         values=SHARE,
         source="squared correlation of their logarithms in the histories",
     ),
+    "compared_again": Meaning(
+        "sure reports of ships that were looked for at the next look, up to 12 days later",
+        "1",
+        values="0 or more; 0 at berths, where ships follow each other at one place",
+    ),
+    "seen_again": Meaning(
+        "those of `compared_again` that were there again, by place and length",
+        "1",
+        values="0 or more; some of them by chance, another ship lying there",
+    ),
     **dict(
         zip(
             ("visits_half_dwell", "visits_half_dwell_low", "visits_half_dwell_high"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shapely.geometry.polygon import orient
 
 from jobs.domain import Berth, BerthKind, LookState, Period, geod
+from jobs.visits.found_again import Sighted, seen_again
 from jobs.visits.occupancy.detector import Detector, MeasuredError, detectors_for, place_of
 from jobs.visits.occupancy.draws import days_since
 from jobs.visits.occupancy.panel import (
@@ -22,6 +23,8 @@ from jobs.visits.occupancy.panel import (
     PanelReview,
     Reports,
 )
+from jobs.visits.occupancy.scores import sure_from
+from jobs.visits.occupancy.seen_again import SeenAgain
 from jobs.visits.reviewed import HULL_SD_M, Verdict
 from jobs.visits.schema import PortTables
 
@@ -48,13 +51,16 @@ def panel_of(
     visit_ids = tuple(tables.visits.loc[tables.visits["berth"] == berth.id, "visit_id"])
     vessels = looks["vessels"].to_numpy(np.int32)
     whole = best["truncated"].eq(False).to_numpy(bool)
+    detector = looks["sensor"].map(sensors.index).to_numpy(np.int32)
+    detectors = tuple(detector_at(berth, sensor, errors) for sensor in sensors)
+    road = berth.kind is BerthKind.ANCHORAGE and berth.capacity is None
     return Panel(
         port=tables.port.id,
         berth=berth.id,
         origin=origin,
         days=days,
         time=at,
-        detector=looks["sensor"].map(sensors.index).to_numpy(np.int32),
+        detector=detector,
         clear=clear_share(looks).to_numpy(np.float64),
         vessels=vessels,
         length_m=np.where(whole, best["length_m"].to_numpy(np.float64), np.nan),
@@ -63,10 +69,11 @@ def panel_of(
         .map(dict(zip(visit_ids, range(len(visit_ids)), strict=True)))
         .fillna(-1)
         .to_numpy(np.int32),
-        detectors=tuple(detector_at(berth, sensor, errors) for sensor in sensors),
+        detectors=detectors,
         visit_ids=visit_ids,
         review=_review(tables, berth.id, looks),
         reports=_reports(tables, berth.id, looks),
+        again=_again(tables, berth, looks, at, detector, detectors) if road else None,
     )
 
 
@@ -121,6 +128,35 @@ def _reports(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> Reports:
     score = np.full(shape, np.nan)
     score[rows, number] = here["score"].to_numpy(np.float64)
     return Reports(score, verdict)
+
+
+def _again(
+    tables: PortTables,
+    berth: Berth,
+    looks: pd.DataFrame,
+    at: NDArray[np.float64],
+    detector: NDArray[np.int32],
+    detectors: Sequence[Detector],
+) -> SeenAgain:
+    """What was seen again in these looks, of the reports that count as ships."""
+    here = tables.ships[tables.ships["berth"] == berth.id]
+    here = here[here["review"] != str(Verdict.DRAWN)]
+    here = _with_hulls(here).to_crs(tables.port.grid.epsg)
+    rows = here["overpass_id"].map(dict(zip(looks["overpass_id"], range(len(looks)), strict=True)))
+    here = here.assign(row=rows)[rows.notna()].sort_values(["row", "vessel_id"], kind="stable")
+    row = here["row"].to_numpy(np.intp)
+    from_score = np.array([sure_from(each) for each in detectors])
+    sighted = Sighted(
+        look=row,
+        x=here.geometry.x.to_numpy(np.float64),
+        y=here.geometry.y.to_numpy(np.float64),
+        length_m=here["length_m"].to_numpy(np.float64),
+        length_sd_m=here["length_sd_m"].to_numpy(np.float64),
+        truncated=here["truncated"].to_numpy(bool),
+        sure=here["score"].to_numpy(np.float64) >= from_score[detector[row]],
+    )
+    clear = clear_share(looks).to_numpy(np.float64)
+    return seen_again(sighted, at, detector, clear, detectors, area_km2(berth))
 
 
 def _review(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> PanelReview | None:

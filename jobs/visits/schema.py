@@ -181,6 +181,8 @@ ESTIMATE_COLUMNS: Columns = {
     "dwell_prior_source": TEXT,
     "dwell_learned": NUMBER,
     "dwell_share": NUMBER,
+    "compared_again": COUNT,
+    "seen_again": COUNT,
     "visits_half_dwell": NUMBER,
     "visits_half_dwell_low": NUMBER,
     "visits_half_dwell_high": NUMBER,
@@ -201,7 +203,8 @@ ESTIMATE_COLUMNS: Columns = {
 the stays that began in the period, ``occupancy`` the mean number of ships there, ``recall`` that of
 a clear look of the sensor with the most looks. ``dwell_learned`` is how far the looks narrowed the
 dwell (0 not at all, 1 known), ``dwell_share`` the share of the variance of visits that is explained
-by it; ``agreement`` is how probable looks as odd as these are under the model (near 0: it does not
+by it; of ``compared_again`` sure reports at a road ``seen_again`` were there at the next look too;
+``agreement`` is how probable looks as odd as these are under the model (near 0: it does not
 explain them); half and double are the visits under a prior dwell of half or twice the length.
 Barrels only at oil terminals."""
 

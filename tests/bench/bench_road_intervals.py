@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ import pandas as pd
 import pytest
 
 from jobs.visits.occupancy.draws import credible
+from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.queue_model import QueuePrior
 from tests.bench.visits.berth_years import YEAR_DAYS
-from tests.bench.visits.road_years import ROADS, only_numbers, simulate_road_of
+from tests.bench.visits.road_years import ROADS, only_numbers, simulate_road_of, without_places
 from tests.support.panels import fit_queue
 
 pytestmark = pytest.mark.bench
@@ -32,11 +33,19 @@ pytestmark = pytest.mark.bench
 SEED = 20250611
 
 
-def measure(name: str, year: int, numbers: bool = False) -> dict[str, Any]:
-    """Simulate and estimate one road-year, by its reports or by their numbers alone."""
+MODELS: dict[str, Callable[[Panel], Panel]] = {
+    "again": lambda panel: panel,
+    "reports": without_places,
+    "numbers": only_numbers,
+}
+"""What the model may know: all, also what was seen again; scores; the numbers of reports alone."""
+
+
+def measure(name: str, year: int, model: str = "again") -> dict[str, Any]:
+    """Simulate and estimate one road-year."""
     rng = np.random.default_rng([SEED, list(ROADS).index(name), year])
     road = simulate_road_of(ROADS[name], rng)
-    panel = only_numbers(road.panel) if numbers else road.panel
+    panel = MODELS[model](road.panel)
     began = time.process_time()
     found = fit_queue(panel, QueuePrior(), seed=year)
     seconds = time.process_time() - began
@@ -46,7 +55,7 @@ def measure(name: str, year: int, numbers: bool = False) -> dict[str, Any]:
     return {
         "scenario": name,
         "year": year,
-        "model": "numbers" if numbers else "reports",
+        "model": model,
         "visits": road.visits,
         "looks": len(road.panel),
         "mean": float(counts.mean()),
@@ -88,11 +97,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def measure_all(
-    tasks: Iterator[tuple[str, int, bool]], kept: Path, until: float = np.inf
+    tasks: Iterator[tuple[str, int, str]], kept: Path, until: float = np.inf
 ) -> list[dict[str, Any]]:
     """Every task that is not in ``kept`` yet, until a time; all rows."""
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    done = {(row["scenario"], row["year"], row["model"] == "numbers") for row in rows}
+    done = {(row["scenario"], row["year"], row["model"]) for row in rows}
     for task in tasks:
         if task in done:
             continue
@@ -107,7 +116,7 @@ def measure_all(
 @pytest.mark.timeout(1800)
 def test_a_roads_intervals_hold(tmp_path: Path) -> None:
     """A small run; the figures in the docs come from the long one."""
-    tasks = ((name, year, False) for year in range(15) for name in ("prior", "few places"))
+    tasks = ((name, year, "again") for year in range(15) for name in ("prior", "few places"))
     rows = summary(measure_all(tasks, tmp_path / "years.jsonl"))
     print("\n" + rows.round(1).to_string())
     # three standard errors of 15 years
@@ -118,16 +127,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--years", type=int, default=100, help="years of each scenario")
     parser.add_argument("--scenarios", nargs="+", choices=list(ROADS), default=list(ROADS))
-    parser.add_argument("--numbers", action="store_true", help="without scores too")
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=["again"])
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no year after these")
     parser.add_argument("--out", type=Path, default=Path("build/roads"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     tasks = (
-        (name, year, numbers)
+        (name, year, model)
         for year in range(options.years)
         for name in options.scenarios
-        for numbers in ([False, True] if options.numbers else [False])
+        for model in options.models
     )
     until = time.monotonic() + 60 * options.minutes
     rows = measure_all(tasks, options.out / "years.jsonl", until)

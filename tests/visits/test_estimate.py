@@ -19,6 +19,7 @@ from jobs.visits.panels import area_km2, detector_at, panel_of
 from jobs.visits.schema import ESTIMATE_COLUMNS, FULL_VISIT_COLUMNS
 from jobs.visits.tables import port_tables
 from tests.support.factories import (
+    LEFT,
     TOP,
     make_berth,
     make_port,
@@ -70,7 +71,9 @@ def berth(tables, id):
 
 
 def test_a_fleet_of_short_ships_on_a_road_is_a_fleet(tables):
-    """Lengths tell ships from false alarms only where the fleet's are known."""
+    """Lengths tell ships from false alarms only where the fleet's are known; what they change is
+    which ships are taken for those of the look before.
+    """
     several = tuple(each for each in tables.port.berths if each.capacity != 1)
     assert "roads" in [each.id for each in several]
     here = replace(tables, port=replace(tables.port, berths=several))
@@ -80,8 +83,8 @@ def test_a_fleet_of_short_ships_on_a_road_is_a_fleet(tables):
         for each in (here, replace(here, vessels=shorter))
     )
     assert (one["visits"] > 0).all()
-    assert one["visits"].tolist() == other["visits"].tolist()
-    assert one["occupancy"].tolist() == other["occupancy"].tolist()
+    assert one["visits"].to_numpy() == pytest.approx(other["visits"].to_numpy(), rel=0.15)
+    assert one["occupancy"].to_numpy() == pytest.approx(other["occupancy"].to_numpy(), rel=0.05)
 
 
 def test_a_panel_holds_the_usable_looks_and_no_other(tables):
@@ -96,6 +99,29 @@ def test_a_panel_holds_the_usable_looks_and_no_other(tables):
     assert (panel.visit[seen] >= 0).all()
     assert (panel.visit[~seen] == -1).all()
     assert np.isnan(panel.length_m[~seen]).all()
+
+
+def test_ships_of_a_road_are_found_again_at_the_next_look():
+    port = make_port()
+    stays = make_vessel(x=LEFT + 3000, y=TOP - 3000, length_m=180)
+    swung = make_vessel(x=LEFT + 3150, y=TOP - 2900, length_m=190)
+    other = make_vessel(x=LEFT + 2500, y=TOP - 3600, length_m=90)
+    records = [
+        make_record(vessels=(stays, other)),
+        make_record(hours=48, vessels=(swung,)),
+        make_record(hours=96, vessels=(other,)),
+    ]
+    found = port_tables(port, records)
+    road = panel_of(found, berth(found, "roads"), PERIOD, ERRORS).again
+    assert road is not None
+    assert road.gap == pytest.approx([2.0, 2.0])
+    assert road.sure.tolist() == [2, 1]
+    assert road.again.tolist() == [1, 0]
+    assert road.second_reports.tolist() == [1, 1]
+    assert 0 < road.stranger < 0.5
+    assert panel_of(found, berth(found, "oil-1"), PERIOD, ERRORS).again is None
+    row = estimate_port(found, PERIOD, QUICK, ERRORS).berths.set_index("berth").loc["roads"]
+    assert (row["compared_again"], row["seen_again"]) == (3, 1)
 
 
 def test_of_two_vessels_at_a_berth_the_likelier_is_measured():

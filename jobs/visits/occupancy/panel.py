@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.seen_again import SeenAgain
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Panel:
     """None where no reviewer has said anything of these looks."""
     reports: Reports | None = None
     """None where only their number is known."""
+    again: SeenAgain | None = None
+    """Of a road: what was seen again. None elsewhere, or where places are not known."""
 
     @property
     def reported(self) -> NDArray[np.int32]:

@@ -58,6 +58,8 @@ from jobs.visits.occupancy.scores import (
     score_names,
     steps_of,
 )
+from jobs.visits.occupancy.seen_again import SeenAgain, detected_again
+from jobs.visits.occupancy.seen_again import log_likelihoods as log_likelihoods_again
 
 Floats = NDArray[np.float64]
 Errors: TypeAlias = tuple[Floats, Floats, Floats, Floats]
@@ -147,11 +149,21 @@ class QueuePrior:
         the median ship's: MacKay's approximation of the mean of a logistic function (1992, "The
         evidence framework applied to classification networks", Neural Computation 4).
         """
+        within = detector.recall_slope * self.length_sd
+        found = self._median_ships_logit(detector, normal) / np.sqrt(1 + np.pi / 8 * within**2)
+        return np.asarray(found, np.float64)
+
+    def _median_ships_logit(self, detector: Detector | ScoreStep, normal: Floats) -> Floats:
+        """Of the fleet's median ship; (point,)."""
         median = float(recall_logit(detector, np.array(self.length_median_m)))
         sd = np.hypot(detector.recall_sd, detector.recall_slope * self.length_median_sd)
-        within = detector.recall_slope * self.length_sd
-        found = (median + sd * normal) / np.sqrt(1 + np.pi / 8 * within**2)
-        return np.asarray(found, np.float64)
+        return np.asarray(median + sd * normal, np.float64)
+
+    def detected_again(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
+        """As of ``seen_again``, from normal numbers."""
+        logits = [self._median_ships_logit(d, normal[:, 2 + i]) for i, d in enumerate(detectors)]
+        within = np.array([detector.recall_slope * self.length_sd for detector in detectors])
+        return detected_again(np.stack(logits, axis=1), within)
 
     def _places_per_ship(self, normal: Floats, detectors: tuple[Detector, ...]) -> Floats:
         numbers = normal[:, 2 + 2 * len(detectors) + numbers_of(detectors)]
@@ -365,6 +377,8 @@ def sample_queue(
         else:
             places = prior.places(normal, detectors, None)
             found = open_road.log_likelihoods(looks, month, places, levels, *points)
+            if panel.again is not None:
+                found = found + _of_seen_again(panel.again, prior, normal, points, detectors)
         return likelier + found
 
     dimensions = 2 + 2 * len(detectors) + numbers_of(detectors) + (DIMENSIONS if kinds > 1 else 0)
@@ -391,6 +405,21 @@ def _levels(
     """The levels of the rate at points, none of which would bring more ships than the limit."""
     rate, dwell = points[:2]
     return capped(levels_of(prior.changes, normal, kind), limit / (rate * dwell))
+
+
+def _of_seen_again(
+    again: SeenAgain,
+    prior: QueuePrior,
+    normal: Floats,
+    points: tuple[Floats, Floats, Errors],
+    detectors: tuple[Detector, ...],
+) -> Floats:
+    """Log likelihood of what was seen again at points; (point,)."""
+    _, dwell, (_, false, _, false_least) = points
+    sure = false * false_least[:, np.arange(len(detectors)), again.steps]
+    detected = prior.detected_again(normal, detectors)
+    found: Floats = log_likelihoods_again(again.arrays, dwell, sure, detected)
+    return found
 
 
 def _limit(panel: Panel, capacity: int | None) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.detector import Detector, ScoreStep
 from jobs.visits.occupancy.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -27,6 +27,7 @@ LEAST_SHARE = 1e-4
 """No share is surer than this: what was never measured may yet happen."""
 UNKNOWN_SCORE = -1
 """The class of a report whose score is not known; it is as probable of a ship as of none."""
+SURE_SHARE = 0.5
 NUMBERS = 2
 """Standard normal numbers of each detector: of the shares of ships, and of false alarms."""
 
@@ -39,6 +40,25 @@ def steps_of(detectors: Sequence[Detector]) -> int:
 def numbers_of(detectors: Sequence[Detector]) -> int:
     """How many standard normal numbers the shares of the detectors take."""
     return NUMBERS * len(detectors) if steps_of(detectors) else 0
+
+
+def sure_step(detector: Detector) -> int:
+    """The highest step that half of the ships reach whose length is REFERENCE_LENGTH_M; 0 for none.
+
+    From there on false alarms are fewest beside what is left of the ships.
+    """
+    reach = [number for number, step in enumerate(detector.steps, 1) if _half(step, detector)]
+    return max(reach, default=0)
+
+
+def sure_from(detector: Detector) -> float:
+    """The score from which a report is sure by ``sure_step``."""
+    step = sure_step(detector)
+    return detector.steps[step - 1].from_score if step else 0.0
+
+
+def _half(step: ScoreStep, detector: Detector) -> bool:
+    return step.recall >= SURE_SHARE * detector.recall
 
 
 def score_names(detectors: Sequence[Detector], place: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Independent of the queue model: stays have shapes of their own, and each ship is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +13,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from jobs.visits.found_again import Sighted, seen_again
 from jobs.visits.occupancy.detector import Detector, ScoreStep
 from jobs.visits.occupancy.panel import UNSAID, Panel, Reports
+from jobs.visits.occupancy.scores import sure_from
 from tests.bench.visits.berth_years import (
     DWELL_SHAPES,
     MONTH_DAYS,
@@ -39,6 +42,13 @@ TRUE_SHARES, FALSE_SHARES, SHARE_SD = (0.81, 0.69), (0.3, 0.33), 0.7
 """Of the reports that reach a step, those that reach the next one at the median road; standard
 deviation of the logit from road to road."""
 BELIEVED = Detector("simulated", RECALL, RECALL_SD, 0.0, FALSE_ALARMS, FALSE_ALARMS_SD, steps=STEPS)
+
+
+FLEET_MEDIAN_M, FLEET_MEDIAN_SD, FLEET_SD = 120.0, 0.4, 0.4
+FALSE_LENGTH_M = 60.0
+LENGTH_SD_M, LENGTH_SD_SHARE = 8.0, 0.05
+CHAIN_M = 150.0
+"""From the anchor to the bow, at the most."""
 
 
 @dataclass(frozen=True)
@@ -115,47 +125,124 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
     found = rng.binomial(there, recall * clear)
     wrong = rng.poisson(road.false_alarms * false * clear)
     nothing = np.full(len(time), np.nan)
+    detector = np.zeros(len(time), np.int32)
+    of_reports, of_places = rng.spawn(1)[0], rng.spawn(1)[0]
+    scores = _scores(found, wrong, of_reports)
+    sighted, area_km2 = sighted_at((arrival, departure), time, found, wrong, scores, of_places)
     panel = Panel(
         port="SIM",
         berth="road",
         origin=ORIGIN,
         days=YEAR_DAYS,
         time=time,
-        detector=np.zeros(len(time), np.int32),
+        detector=detector,
         clear=clear,
         vessels=(found + wrong).astype(np.int32),
         length_m=nothing,
         length_sd_m=nothing,
         visit=np.full(len(time), -1, np.int32),
         detectors=(BELIEVED,),
-        reports=_reports(found, wrong, rng.spawn(1)[0]),
+        reports=_reports(scores),
+        again=seen_again(sighted, time, detector, clear, (BELIEVED,), area_km2),
     )
     return RoadYear(arrival, panel, factor, there, recall)
 
 
-def _reports(found: NDArray[np.int64], wrong: NDArray[np.int64], rng: Generator) -> Reports:
-    """Scores of each look's reports, of a network of this road's own."""
+def sighted_at(
+    stays: tuple[NDArray[np.float64], NDArray[np.float64]],
+    time: NDArray[np.float64],
+    found: NDArray[np.int64],
+    wrong: NDArray[np.int64],
+    scores: Sequence[NDArray[np.float64]],
+    rng: Generator,
+) -> tuple[Sighted, float]:
+    """The reports with places and lengths, and the area of the road in km2.
+
+    So many of the ships there as were found, any of them. On half of the roads ships lie anywhere,
+    on the others at fixed places, half as many again as ships lie there at most.
+    """
+    arrival, departure = stays
+    area_km2 = float(np.exp(rng.uniform(np.log(5), np.log(40))))
+    side_m = 1000 * np.sqrt(area_km2)
+    anchor = rng.uniform(0, side_m, (len(arrival), 2))
+    if rng.random() < 0.5:
+        anchor = _fixed_places(arrival, departure, side_m, rng)
+    median_m = FLEET_MEDIAN_M * np.exp(FLEET_MEDIAN_SD * rng.standard_normal())
+    length = median_m * np.exp(FLEET_SD * rng.standard_normal(len(arrival)))
+    rows = []
+    for look, at in enumerate(time):
+        there = np.flatnonzero((arrival <= at) & (at < departure))
+        seen = rng.choice(there, found[look], replace=False)
+        turned = rng.uniform(0, 2 * np.pi, len(seen))
+        circle_m = rng.uniform(0.3, 1.0, len(seen)) * CHAIN_M + length[seen] / 2
+        place = anchor[seen] + circle_m[:, None] * np.stack([np.cos(turned), np.sin(turned)], 1)
+        sd = LENGTH_SD_M + LENGTH_SD_SHARE * length[seen]
+        measured = np.maximum(length[seen] + sd * rng.standard_normal(len(seen)), 15.0)
+        rows += [(look, *p, m, s) for p, m, s in zip(place, measured, sd, strict=True)]
+        for _ in range(wrong[look]):
+            false_m = FALSE_LENGTH_M * np.exp(FLEET_SD * rng.standard_normal())
+            rows.append((look, *rng.uniform(0, side_m, 2), false_m, LENGTH_SD_M))
+    columns = np.array(rows, np.float64).reshape(-1, 5).T
+    whole = np.zeros(columns.shape[1], np.bool_)
+    sure = np.concatenate([*scores, []]) >= sure_from(BELIEVED)
+    return Sighted(columns[0].astype(np.intp), *columns[1:], whole, sure), area_km2
+
+
+def _fixed_places(
+    arrival: NDArray[np.float64],
+    departure: NDArray[np.float64],
+    side_m: float,
+    rng: Generator,
+) -> NDArray[np.float64]:
+    """(ship, 2): each lies at a place that no other has, any of those that are free."""
+    most = max(int(np.sum((arrival <= t) & (t < departure))) for t in arrival)
+    places = rng.uniform(0, side_m, (most + most // 2 + 1, 2))
+    free_from = np.full(len(places), -np.inf)
+    chosen = np.empty((len(arrival), 2))
+    for ship, (begin, end) in enumerate(zip(arrival, departure, strict=True)):
+        place = rng.choice(np.flatnonzero(free_from <= begin))
+        free_from[place], chosen[ship] = end, places[place]
+    return chosen
+
+
+def _scores(
+    found: NDArray[np.int64], wrong: NDArray[np.int64], rng: Generator
+) -> list[NDArray[np.float64]]:
+    """Scores of each look's reports, of its ships before its false alarms, of a network of this
+    road's own.
+    """
     shares = [
         expit(logit(middle) + SHARE_SD * rng.standard_normal())
         for middle in (np.array(TRUE_SHARES), np.array(FALSE_SHARES))
     ]
-    shape = len(found), int((found + wrong).max(initial=0))
-    score = np.full(shape, np.nan)
-    for look, number in enumerate(zip(found, wrong, strict=True)):
+    scores = []
+    for number in zip(found, wrong, strict=True):
         parts = []
         for each, reach in zip(number, shares, strict=True):
             first = rng.random(each) < reach[0]
             second = first & (rng.random(each) < reach[1])
-            parts.append(0.3 + 0.2 * first + 0.2 * second)
-        scores = np.sort(np.concatenate(parts))[::-1]
-        score[look, : len(scores)] = scores
-    return Reports(score + 1e-9, np.full(shape, UNSAID, np.int8))
+            parts.append(0.3 + 0.2 * first + 0.2 * second + 1e-9)
+        scores.append(np.concatenate(parts))
+    return scores
+
+
+def _reports(scores: Sequence[NDArray[np.float64]]) -> Reports:
+    shape = len(scores), max((len(each) for each in scores), default=0)
+    score = np.full(shape, np.nan)
+    for look, each in enumerate(scores):
+        score[look, : len(each)] = np.sort(each)[::-1]
+    return Reports(score, np.full(shape, UNSAID, np.int8))
+
+
+def without_places(panel: Panel) -> Panel:
+    """The panel as one that does not know what was seen again."""
+    return replace(panel, again=None)
 
 
 def only_numbers(panel: Panel) -> Panel:
     """The panel as only the number of its reports has it."""
     without = tuple(replace(each, steps=()) for each in panel.detectors)
-    return replace(panel, detectors=without)
+    return replace(panel, detectors=without, again=None)
 
 
 def _admitted(
