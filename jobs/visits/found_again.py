@@ -109,7 +109,7 @@ def seen_again(
         second_clear=clear[first + 1],
         reports=number[first],
         sure=sure[first],
-        again=np.array([sighted.again(i, i + 1) for i in first], np.int32),
+        again=np.array([sighted.again(i, i + 1) for i in first.tolist()], np.int32),
         second_reports=number[first + 1],
         steps=np.array([sure_step(each) for each in detectors], np.intp),
         stranger=_stranger(sighted, time, area_km2),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
 from jobs.errors import InputError
-from jobs.visits.occupancy import birth_death, open_road
+from jobs.visits.occupancy import birth_death, open_road, seen_again_likelihood
 from jobs.visits.occupancy.agreement import agreement_of_moves, agreement_of_numbers
 from jobs.visits.occupancy.berth import NO_DETECTOR, in_order
 from jobs.visits.occupancy.berth_hmm import NO_LOOK, NOTHING
@@ -59,7 +59,6 @@ from jobs.visits.occupancy.scores import (
     steps_of,
 )
 from jobs.visits.occupancy.seen_again import SeenAgain, detected_again
-from jobs.visits.occupancy.seen_again import log_likelihoods as log_likelihoods_again
 
 Floats = NDArray[np.float64]
 Errors: TypeAlias = tuple[Floats, Floats, Floats, Floats]
@@ -418,7 +417,7 @@ def _of_seen_again(
     _, dwell, (_, false, _, false_least) = points
     sure = false * false_least[:, np.arange(len(detectors)), again.steps]
     detected = prior.detected_again(normal, detectors)
-    found: Floats = log_likelihoods_again(again.arrays, dwell, sure, detected)
+    found: Floats = seen_again_likelihood.log_likelihoods(again.arrays, dwell, sure, detected)
     return found
 
 

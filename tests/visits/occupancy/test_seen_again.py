@@ -15,17 +15,14 @@ from jobs.visits.found_again import Sighted, seen_again
 from jobs.visits.occupancy.detector import Detector
 from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.queue_model import QueuePrior
-from jobs.visits.occupancy.seen_again import (
-    AGAIN_SD,
+from jobs.visits.occupancy.seen_again import AGAIN_SD, UNRECOGNISED, SeenAgain, detected_again
+from jobs.visits.occupancy.seen_again_likelihood import (
     LAWS,
     SHORT,
     SPREAD,
     SPREAD_WEIGHT,
     STAGES,
     TOGETHER,
-    UNRECOGNISED,
-    SeenAgain,
-    detected_again,
     log_beta_binomial,
     log_likelihoods,
     share_left,
