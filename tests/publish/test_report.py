@@ -351,10 +351,17 @@ def test_sources_are_listed_once(publication, html):
         ({"effective_points": 40.0}, "40 effective points only", "no finding"),
         ({"agreement": 0.001}, "have probability 0.001 under the model", "rough"),
         ({"agreement": 0.2}, "part of the interval", "no finding"),
+        ({"dwell_share": 0.3}, "part of the interval", "there again"),
+        (
+            {"compared_again": 1034, "seen_again": 312},
+            "Of 1,034 sure reports 312 were there again at the next look",
+            "no finding",
+        ),
     ],
 )
 def test_what_limits_a_berth_is_said_in_words(changed, said, unsaid):
     row = {"usable_looks": 20, "dwell_share": 0.3, "dwell_days": 1.5, "effective_points": 300.0}
+    row |= {"compared_again": 0, "seen_again": 0}
     found = basis_words(pd.Series(row | changed, dtype=object), 100.0)
     assert said in found
     assert unsaid not in found

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jobs.plan import Plan, Running
+from jobs.plan import Plan, Prices, Running
 from tests.support.long_run.growth import growth
 from tests.support.long_run.planned import planned_costs, starts
 from tests.support.long_run.run import Seen
@@ -106,6 +106,7 @@ def lines(summary: Summary) -> Iterator[str]:
     yield f"{'planned, spent':<28}{'alone':>20}{'ratio':>7}{'disturbed':>22}{'ratio':>7}"
     for what, line, spent in COSTS:
         yield f"{what:<28}" + "".join(_compared(seen, line, spent) for seen in (alone, run))
+    yield "money, .001 dollars".ljust(28) + "".join(map(_money, (alone, run)))
     for role in ("worker", "nanny", "runner", "scheduler", "submit"):
         yield f"{role} CPU seconds: {run['cpu_s'].get(role, 0.0):,.0f}"
     for name, found in run["growth"].items():
@@ -120,7 +121,17 @@ def lines(summary: Summary) -> Iterator[str]:
 
 
 def _compared(seen: Summary, line: str, spent: Callable[[Summary], float]) -> str:
-    planned, actual = seen["planned"][line], spent(seen)
+    return _beside(seen["planned"][line], spent(seen))
+
+
+def _money(seen: Summary) -> str:
+    """All of that at the plan's usual prices."""
+    amounts = [(seen["planned"][line], spent(seen), PRICES[line]) for _, line, spent in COSTS]
+    planned, actual = (1000 * sum(each[k] * each[2] for each in amounts) for k in (0, 1))
+    return _beside(planned, actual)
+
+
+def _beside(planned: float, actual: float) -> str:
     return f"{planned:>12,.5g}{actual:>10,.5g}{actual / planned:>7.2f}"
 
 
@@ -148,3 +159,15 @@ COSTS: tuple[tuple[str, str, Callable[[Summary], float]], ...] = (
     ("CPU seconds", "CPU-s", _cpu),
 )
 """What is compared, with the plan's name for it and what was spent."""
+
+USUAL = Prices()
+PRICES = {
+    "read requests": USUAL.get_1000 / 1000,
+    "bytes read": USUAL.gb_out,
+    "write requests": USUAL.put_1000 / 1000,
+    "bytes written": 0.0,
+    "requests to read the archive": USUAL.get_1000 / 1000,
+    "requests to list the archive": USUAL.put_1000 / 1000,
+    "CPU-s": USUAL.cpu_hour / 3600,
+}
+"""US dollars of one, by the plan's name for it."""
