@@ -23,7 +23,7 @@ from jobs.visits.stays import (
 Floats = NDArray[np.float64]
 
 LONGEST_GAP = 12.0
-"""Days between two looks, beyond which few ships are there still: under the prior one in twenty."""
+"""Days between two looks, beyond which few ships are there still: under the prior one in fifty."""
 STRANGERS_AFTER = 90.0
 """Days after which what is found again is taken for other ships, or for no ships at all."""
 SHARE_OF_LENGTHS = 0.6

@@ -8,6 +8,10 @@ import numpy as np
 
 from jobs.visits.compiled import njit
 
+WORTH = 0.5
+"""Of what pairs of looks would tell were they independent: a ship that stays is in several of them,
+and their numbers are in the counts already. With 1, intervals of simulated roads are too narrow
+(docs/visits.md)."""
 TOGETHER = 20.0
 """Concentration of the beta-binomial numbers: ships of one look are not independent, nor are those
 that lie there for weeks in look after look."""
@@ -72,7 +76,7 @@ def _add_pair(by_case, pairs, i, dwell, false_alarms, detected):
             strangers = max(others[i] - known * reports[i], 0.0)
             by_chance = min(1.0 - math.exp(nobody * strangers), MOST_BY_CHANCE)
             chance = known + (1.0 - known) * by_chance
-            by_case[law * spread + z] += log_beta_binomial(again[i], sure[i], chance)
+            by_case[law * spread + z] += WORTH * log_beta_binomial(again[i], sure[i], chance)
 
 
 @njit(cache=True, nogil=True)

@@ -23,6 +23,7 @@ from jobs.visits.occupancy.seen_again_likelihood import (
     SPREAD_WEIGHT,
     STAGES,
     TOGETHER,
+    WORTH,
     log_beta_binomial,
     log_likelihoods,
     share_left,
@@ -148,5 +149,5 @@ def _plain(
                 known = real * two * detected[p, z, d, e] * stays
                 strange = 1 - (1 - pairs.stranger) ** max(others - known * n, 0)
                 each.append(log_beta_binomial(m, sure, known + (1 - known) * strange))
-            total += weight / LAWS * np.exp(sum(each))
+            total += weight / LAWS * np.exp(WORTH * sum(each))
     return float(np.log(total))
