@@ -271,7 +271,7 @@ def seen_again_words(row: pd.Series) -> str:
         return ""
     return (
         f" Of {compared:,.0f} sure reports {row['seen_again']:,.0f} were there again at the next "
-        "look: that tells how fast ships change."
+        "look, some perhaps by chance: the more they are, the longer ships stay."
     )
 
 
