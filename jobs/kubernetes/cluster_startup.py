@@ -21,7 +21,7 @@ from jobs.kubernetes.diagnosis import Trouble, events_of, troubles
 from jobs.kubernetes.grace_period import GracePeriod, StartLimit, summarise
 from jobs.kubernetes.manifests import scheduler_address
 from jobs.kubernetes.spec import Run
-from jobs.run import WorkerCount, closing, connect, count_workers
+from jobs.run import WorkerCount, closing_client, connect, count_workers
 
 POLL_S = 2.0
 """Between two polls of the scheduler."""
@@ -97,7 +97,7 @@ def _client(address: str, security: Security) -> Iterator[Client]:
         client = Client(address, security=security, timeout=RESPONSE_LIMIT_S)
     except (OSError, TimeoutError) as error:
         raise ClusterLostError(f"cannot connect to the scheduler at {address}: {error}") from error
-    with closing(client):
+    with closing_client(client):
         yield client
 
 

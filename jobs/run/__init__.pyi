@@ -1,5 +1,12 @@
 from .backlog import RunOptions, work_items
-from .cluster import WORKER_ENVIRONMENT, WorkerCount, checked, closing, connect, count_workers
+from .cluster import (
+    WORKER_ENVIRONMENT,
+    WorkerCount,
+    checked,
+    closing_client,
+    connect,
+    count_workers,
+)
 from .enough_workers import workers_needed
 from .exit_codes import FINAL, ExitCode
 from .kept_inputs import keep_inputs
@@ -26,7 +33,7 @@ __all__ = [
     "Summary",
     "WorkerCount",
     "checked",
-    "closing",
+    "closing_client",
     "connect",
     "count_states",
     "count_workers",

@@ -77,7 +77,7 @@ def connect(
     """
     wait_s = WAIT_FOR_WORKERS_S if wait_for_workers_s is None else wait_for_workers_s
     if cluster == LOCAL:
-        with _local(workers) as made, closing(Client(made)) as client:
+        with _local(workers) as made, closing_client(Client(made)) as client:
             _check(client, wait_s, needs, tell)
             yield client
     else:
@@ -123,12 +123,12 @@ def _remote(address: str, security: Security | None) -> Iterator[Client]:
             client = Client(address, timeout=CONNECT_TIMEOUT, security=security)
     except (OSError, TimeoutError) as error:
         raise _no_scheduler(address, str(error)) from error
-    with _quiet(), closing(client):
+    with _quiet(), closing_client(client):
         yield client
 
 
 @contextmanager
-def closing(client: Client) -> Iterator[Client]:
+def closing_client(client: Client) -> Iterator[Client]:
     """Close a client at the end, and let no failure of that stand in for what ended the block.
 
     A client whose scheduler is gone also closes itself, and of two closings at the same time one

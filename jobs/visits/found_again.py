@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, linear_sum_assignment
+from scipy.optimize import brentq
 
-from jobs.visits.occupancy.detector import Detector
+from jobs.visits.occupancy.panel import Panel
 from jobs.visits.occupancy.scores import sure_step
 from jobs.visits.occupancy.seen_again import SeenAgain
+from jobs.visits.one_to_one import one_to_one
 from jobs.visits.stays import (
     LENGTH_GATE_M,
     LENGTH_GATE_SD,
@@ -31,6 +32,7 @@ SHARE_OF_LENGTHS = 0.6
 GUESSED_REPORTS = 20.0
 """What that is worth, as reports of looks far apart."""
 CERTAIN = 0.999
+"""Of a chance, at the most."""
 FAR_PAIRS = 400
 """Pairs of looks far apart that are compared, at the most."""
 
@@ -66,10 +68,8 @@ class Sighted:
         apart = self._length_difference_m(a, b)
         possible = (away <= SWING_GATE_M) & (apart <= LENGTH_GATE_SD * sd + LENGTH_GATE_M)
         cost = (away / SWING_SD_M) ** 2 + (apart / sd) ** 2
-        # one forbidden pair must cost more than any number of allowed ones
-        forbidden = 1.0 + cost[possible].sum()
-        rows, columns = linear_sum_assignment(np.where(possible, cost, forbidden))
-        return int((possible[rows, columns] & self.sure[a][rows]).sum())
+        rows, _ = one_to_one(np.where(possible, cost, np.inf))
+        return int(self.sure[a][rows].sum())
 
     def number(self, looks: int) -> NDArray[np.int32]:
         """(look,), of all reports."""
@@ -87,31 +87,22 @@ class Sighted:
         return np.where(excess > 0, longer, shorter)
 
 
-def seen_again(
-    sighted: Sighted,
-    time: Floats,
-    detector: NDArray[np.int32],
-    clear: Floats,
-    detectors: Sequence[Detector],
-    area_km2: float,
-) -> SeenAgain:
-    """Of each look with sure reports, how many of these were there again at the next one.
-
-    time (look,), days, ascending; detector and clear (look,), and detectors, as of a panel.
-    """
-    number, sure = sighted.number(len(time)), sighted.number_sure(len(time))
+def seen_again(sighted: Sighted, panel: Panel, area_km2: float) -> SeenAgain:
+    """Of each look of a panel with sure reports, how many of these were there again at the next."""
+    time, looks = panel.time, len(panel)
+    number, sure = sighted.number(looks), sighted.number_sure(looks)
     first = np.flatnonzero((sure[:-1] > 0) & (np.diff(time) <= LONGEST_GAP))
     return SeenAgain(
         gap=np.diff(time)[first],
-        first=detector[first],
-        second=detector[first + 1],
-        first_clear=clear[first],
-        second_clear=clear[first + 1],
+        first=panel.detector[first],
+        second=panel.detector[first + 1],
+        first_clear=panel.clear[first],
+        second_clear=panel.clear[first + 1],
         reports=number[first],
         sure=sure[first],
         again=np.array([sighted.again(i, i + 1) for i in first.tolist()], np.int32),
         second_reports=number[first + 1],
-        steps=np.array([sure_step(each) for each in detectors], np.intp),
+        steps=np.array([sure_step(each) for each in panel.detectors], np.intp),
         stranger=_stranger(sighted, time, area_km2),
     )
 

@@ -51,16 +51,13 @@ def panel_of(
     visit_ids = tuple(tables.visits.loc[tables.visits["berth"] == berth.id, "visit_id"])
     vessels = looks["vessels"].to_numpy(np.int32)
     whole = best["truncated"].eq(False).to_numpy(bool)
-    detector = looks["sensor"].map(sensors.index).to_numpy(np.int32)
-    detectors = tuple(detector_at(berth, sensor, errors) for sensor in sensors)
-    road = berth.kind is BerthKind.ANCHORAGE and berth.capacity is None
-    return Panel(
+    panel = Panel(
         port=tables.port.id,
         berth=berth.id,
         origin=origin,
         days=days,
         time=at,
-        detector=detector,
+        detector=looks["sensor"].map(sensors.index).to_numpy(np.int32),
         clear=clear_share(looks).to_numpy(np.float64),
         vessels=vessels,
         length_m=np.where(whole, best["length_m"].to_numpy(np.float64), np.nan),
@@ -69,12 +66,14 @@ def panel_of(
         .map(dict(zip(visit_ids, range(len(visit_ids)), strict=True)))
         .fillna(-1)
         .to_numpy(np.int32),
-        detectors=detectors,
+        detectors=tuple(detector_at(berth, sensor, errors) for sensor in sensors),
         visit_ids=visit_ids,
         review=_review(tables, berth.id, looks),
         reports=_reports(tables, berth.id, looks),
-        again=_again(tables, berth, looks, at, detector, detectors) if road else None,
     )
+    if berth.kind is BerthKind.ANCHORAGE and berth.capacity is None:
+        return replace(panel, again=_again(tables, berth, looks, panel))
+    return panel
 
 
 def clear_share(looks: pd.DataFrame) -> pd.Series:
@@ -115,8 +114,7 @@ def _network_reports(tables: PortTables, berth_id: str) -> pd.DataFrame:
 def _reports(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> Reports:
     """The reports of these looks, the surest first."""
     here = _network_reports(tables, berth_id)
-    row = here["overpass_id"].map(dict(zip(looks["overpass_id"], range(len(looks)), strict=True)))
-    here = here.assign(row=row)[row.notna()]
+    here = _with_rows(here, looks)
     here = here.sort_values(["row", "score", "vessel_id"], ascending=[True, False, True])
     rows, number = here["row"].to_numpy(np.intp), here.groupby("row").cumcount().to_numpy(np.intp)
     shape = len(looks), int(number.max(initial=-1)) + 1
@@ -130,22 +128,14 @@ def _reports(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> Reports:
     return Reports(score, verdict)
 
 
-def _again(
-    tables: PortTables,
-    berth: Berth,
-    looks: pd.DataFrame,
-    at: NDArray[np.float64],
-    detector: NDArray[np.int32],
-    detectors: Sequence[Detector],
-) -> SeenAgain:
+def _again(tables: PortTables, berth: Berth, looks: pd.DataFrame, panel: Panel) -> SeenAgain:
     """What was seen again in these looks, of the reports that count as ships."""
     here = tables.ships[tables.ships["berth"] == berth.id]
     here = here[here["review"] != str(Verdict.DRAWN)]
     here = _with_hulls(here).to_crs(tables.port.grid.epsg)
-    rows = here["overpass_id"].map(dict(zip(looks["overpass_id"], range(len(looks)), strict=True)))
-    here = here.assign(row=rows)[rows.notna()].sort_values(["row", "vessel_id"], kind="stable")
+    here = _with_rows(here, looks).sort_values(["row", "vessel_id"], kind="stable")
     row = here["row"].to_numpy(np.intp)
-    from_score = np.array([sure_from(each) for each in detectors])
+    from_score = np.array([sure_from(each) for each in panel.detectors])
     sighted = Sighted(
         look=row,
         x=here.geometry.x.to_numpy(np.float64),
@@ -153,10 +143,15 @@ def _again(
         length_m=here["length_m"].to_numpy(np.float64),
         length_sd_m=here["length_sd_m"].to_numpy(np.float64),
         truncated=here["truncated"].to_numpy(bool),
-        sure=here["score"].to_numpy(np.float64) >= from_score[detector[row]],
+        sure=here["score"].to_numpy(np.float64) >= from_score[panel.detector[row]],
     )
-    clear = clear_share(looks).to_numpy(np.float64)
-    return seen_again(sighted, at, detector, clear, detectors, area_km2(berth))
+    return seen_again(sighted, panel, area_km2(berth))
+
+
+def _with_rows(here: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
+    """The vessels of these looks, with the number of their look as ``row``."""
+    row = here["overpass_id"].map(dict(zip(looks["overpass_id"], range(len(looks)), strict=True)))
+    return here.assign(row=row)[row.notna()]
 
 
 def _review(tables: PortTables, berth_id: str, looks: pd.DataFrame) -> PanelReview | None:

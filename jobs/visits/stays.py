@@ -13,13 +13,13 @@ from math import hypot, prod, sqrt
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from jobs.domain import Berth, BerthKind, Vessel
 from jobs.visits import absence
 from jobs.visits.absence import Overlooks, overlooks_at, tells
 from jobs.visits.looks import Look, Sighting
 from jobs.visits.occupancy.detector import MeasuredError
+from jobs.visits.one_to_one import one_to_one
 
 Row: TypeAlias = dict[str, object]
 OneShip: TypeAlias = tuple[str, str]
@@ -153,15 +153,8 @@ def assign(
     cost = np.array(
         [[mismatch(berth, stay, each, one_ship) for each in sightings] for stay in stays]
     )
-    possible = np.isfinite(cost)
-    # one forbidden pair must cost more than any number of allowed ones
-    forbidden = 1.0 + cost[possible].sum()
-    rows, columns = linear_sum_assignment(np.where(possible, cost, forbidden))
-    return {
-        int(row): int(column)
-        for row, column in zip(rows, columns, strict=True)
-        if possible[row, column]
-    }
+    rows, columns = one_to_one(cost)
+    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def mismatch(

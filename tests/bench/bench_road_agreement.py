@@ -340,7 +340,7 @@ def _again(panel: Panel, looks: Sequence[Sequence[Report]], area: float) -> Seen
         truncated=np.zeros(len(look), np.bool_),
         sure=score >= sure_from(panel.detectors[0]),
     )
-    return seen_again(sighted, panel.time, panel.detector, panel.clear, panel.detectors, area)
+    return seen_again(sighted, panel, area)
 
 
 def models(road: DemoRoad) -> dict[str, tuple[Panel, QueuePrior]]:

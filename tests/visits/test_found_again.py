@@ -9,6 +9,7 @@ import numpy as np
 from jobs.visits.found_again import LONGEST_GAP, Sighted, seen_again
 from jobs.visits.occupancy.detector import Detector, ScoreStep
 from jobs.visits.occupancy.seen_again import SeenAgain
+from tests.support.panels import make_panel
 
 DETECTOR = Detector("x", 0.8, 0.5, 0.0, 0.1, 0.5, steps=(ScoreStep(0.7, 0.5, 0.5, 0.0, 0.2),))
 Ship = tuple[int, float, float, float]
@@ -95,6 +96,6 @@ def _sighted(ships: Sequence[Ship], cut: Sequence[int] = (), unsure: Sequence[in
 
 
 def _found(ships: Sequence[Ship], time: Sequence[float], area_km2: float) -> SeenAgain:
-    looks = len(time)
-    at, clear = np.array(time, np.float64), np.ones(looks)
-    return seen_again(_sighted(ships), at, np.zeros(looks, np.int32), clear, (DETECTOR,), area_km2)
+    sighted = _sighted(ships)
+    panel = make_panel(time, sighted.number(len(time)), days=400.0, detectors=(DETECTOR,))
+    return seen_again(sighted, panel, area_km2)

@@ -1,8 +1,9 @@
-"""The queue model: anchorages and berths that hold several ships, of which only the number is used.
+"""The queue model: anchorages and berths that hold several ships, by their number.
 
-Ships are not identified: at 10 m the length of one among thirty at anchor has little information.
 The counts give the ship-days, the arrivals, the queue and, by Little's law, the wait; recall is
-learned where looks follow each other faster than ships change.
+learned where looks follow each other faster than ships change. Ships are not followed: at 10 m the
+length of one among thirty at anchor has little information. But how many of a road's ships are
+there again at the next look tells how fast they change (``seen_again``).
 
 Quays hold what is known of them (``birth_death``). What a road holds is not known: it has places
 (``open_road``), whose number is learned, since where they are few the number of ships varies less

@@ -125,7 +125,6 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
     found = rng.binomial(there, recall * clear)
     wrong = rng.poisson(road.false_alarms * false * clear)
     nothing = np.full(len(time), np.nan)
-    detector = np.zeros(len(time), np.int32)
     of_reports, of_places = rng.spawn(1)[0], rng.spawn(1)[0]
     scores = _scores(found, wrong, of_reports)
     sighted, area_km2 = sighted_at((arrival, departure), time, found, wrong, scores, of_places)
@@ -135,7 +134,7 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
         origin=ORIGIN,
         days=YEAR_DAYS,
         time=time,
-        detector=detector,
+        detector=np.zeros(len(time), np.int32),
         clear=clear,
         vessels=(found + wrong).astype(np.int32),
         length_m=nothing,
@@ -143,8 +142,8 @@ def simulate_road_of(road: Road, rng: Generator) -> RoadYear:
         visit=np.full(len(time), -1, np.int32),
         detectors=(BELIEVED,),
         reports=_reports(scores),
-        again=seen_again(sighted, time, detector, clear, (BELIEVED,), area_km2),
     )
+    panel = replace(panel, again=seen_again(sighted, panel, area_km2))
     return RoadYear(arrival, panel, factor, there, recall)
 
 

@@ -112,9 +112,7 @@ def _full_road(stay_days: float) -> Panel:
     sighted = Sighted(look.astype(np.intp), x, y, length_m, np.full(len(look), 8.0), no, yes)
     detector = Detector("good", 0.97, 0.3, 0.0, 0.05, 0.3)
     panel = make_panel(time, np.full(len(time), 6), days=130.0, detectors=(detector,))
-    clear, number = panel.clear, panel.detector
-    again = seen_again(sighted, time, number, clear, panel.detectors, 144.0)
-    return replace(panel, again=again)
+    return replace(panel, again=seen_again(sighted, panel, 144.0))
 
 
 def _pairs(rng: Generator, number: int) -> SeenAgain:
