@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.ais.contradiction import STRAY, put_right, rejoined
 from jobs.ais.geodesy import KNOT_MS, offsets_m, wrapped
 from jobs.ais.legs import LegSettings, Messages, credible, credible_m, detours, possible, way_m
 
@@ -31,8 +32,6 @@ QUIET_S = 12 * 3600.0
 """A piece not heard for longer takes no message that another piece leads on to."""
 CONFIRMED = 2
 """More messages than this from elsewhere make a pause."""
-STRAY = 0
-"""The hull number of stray positions; hulls count from 1, the one with most messages first."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ def hull_numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     """(message,), STRAY or the number of the message's hull."""
     order = _likelier_first(messages)
     numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = _numbers(messages.at(order), rules)
+    in_order = messages.at(order)
+    numbers[order] = put_right(in_order, _numbers(in_order, rules), rules.legs)
     return numbers
 
 
@@ -78,9 +78,8 @@ def _numbers(messages: Messages, rules: PieceSettings) -> NDArray[np.int64]:
     if onward(messages, rules).all():
         return np.ones(count, dtype=np.int64)
     messages = _believed(messages, rules)
-    pieces = [
-        spell for piece in _pieces(messages, rules) for spell in _spells(messages, piece, rules)
-    ]
+    whole = rejoined(messages, _pieces(messages, rules), rules.legs)
+    pieces = [spell for piece in whole for spell in _spells(messages, piece, rules)]
     solid = _solid(messages, pieces, rules)
     lasting = [rows for rows, is_solid in zip(pieces, solid, strict=True) if is_solid]
     short = [rows for rows, is_solid in zip(pieces, solid, strict=True) if not is_solid]

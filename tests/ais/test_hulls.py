@@ -220,6 +220,23 @@ def test_a_stray_anywhere_changes_nothing(minute: int, east: float, lat: float, 
     assert what_is_found(positions(whole, stray)) == FOUND
 
 
+@pytest.mark.parametrize(
+    ("minute", "east_m", "north_m"),
+    [(99, 366, -827), (99, 0, 0), (109, 444, 1443), (849, 2258, -299), (869, 0, 0)]
+    # where the piece of track before ends with it, and the ship's goes on as another
+    + [(879, 0, 0), (879, -46, 97), (119, -984, -2749), (119, -583, -2276)],
+)
+def test_a_stray_a_minute_before_the_ship_does_not_take_its_place(
+    minute: int, east_m: float, north_m: float
+) -> None:
+    """Credible from the message before, it contradicts the next one alone."""
+    lat = OIL[1] + north_m / DEGREE_M
+    lon = OIL[0] + east_m / (DEGREE_M * np.cos(np.radians(lat)))
+    both = positions(WHOLE, ship(SHIP, (minute,), lon, lat))
+    assert what_is_found(both) == FOUND
+    assert reasons(both) == {"stray": 1}
+
+
 # --- two hulls ----------------------------------------------------------------------------------
 
 
