@@ -6,6 +6,7 @@ from .crosscheck_files import (
     refuse_other_folder,
     write_cross_check,
 )
+from .dwell import dwell_lines
 from .gaps import GapSettings, ais_gaps, visit_gaps
 from .hulls import hulls_of
 from .match import match_ais
@@ -47,6 +48,7 @@ __all__ = [
     "compare_visits",
     "cross_check",
     "cross_check_summary",
+    "dwell_lines",
     "file_lines",
     "hulls_of",
     "keep_cross_check",

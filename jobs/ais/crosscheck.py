@@ -24,6 +24,7 @@ import pandas as pd
 
 from jobs.ais.compare import compare_visits
 from jobs.ais.counts import ReadSummary
+from jobs.ais.dwell import dwell_table
 from jobs.ais.gaps import ais_gaps, visit_gaps
 from jobs.ais.geodesy import DEGREE_M, east_of
 from jobs.ais.hulls import Hulls, hulls_of
@@ -97,6 +98,7 @@ def _tables(port: PortCrossCheck) -> dict[str, pd.DataFrame]:
         "ais_visits": port.visits.visits,
         "ais_stays": port.visits.stays,
         "ais_comparison": port.comparison,
+        "ais_dwell": dwell_table(port.visits, port.port),
     }
 
 

@@ -61,6 +61,7 @@ def cross_check_summary(check: CrossCheck, result: PublishedResult) -> dict[str,
         "files": [_file(path) for path in check.files],
         "read": read,
         "hulls": check.hulls.counts(),
+        "dwell": [_plain(row) for row in _records(check.table("ais_dwell"))],
         "flags": [_plain(row) for row in _dated(check.hulls.flags)],
         "tables": {name: published.description for name, published in AIS_TABLES.items()},
         "ports": [_plain({**vessel_counts(p), **visit_counts(p, result)}) for p in check.ports],
@@ -71,6 +72,10 @@ def _file(path: Path) -> dict[str, Json]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"name": path.name, "size_bytes": path.stat().st_size, "sha256": digest}
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, str | int | float]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _dated(flags: pd.DataFrame) -> list[dict[str, str | int | float]]:

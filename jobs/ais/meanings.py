@@ -218,6 +218,31 @@ COMPARISON_MEANINGS: Meanings = {
     "days_heard": Meaning("days of it on which any message was received around the port", "1"),
 }
 
+_NO_MEAN = "fewer than 8 whole stays or 4 ships, or more than a quarter cut"
+AIS_DWELL_MEANINGS: Meanings = {
+    "port": PORT,
+    "berth": BERTH,
+    "stays_whole": Meaning(
+        "stays of ships of 40 m and more of which begin and end were heard", "1"
+    ),
+    "stays_cut": Meaning("those whose end was not heard: the ship is not heard after", "1"),
+    "begin_unheard": Meaning("stays left out, as the ship was not heard before", "1"),
+    "small_or_unknown": Meaning("stays left out, of ships below 40 m or of unknown length", "1"),
+    "ships": Meaning("ships that made the stays whole or cut", "1"),
+    "mean_days": Meaning(
+        "mean length of stay",
+        "d",
+        source="days at the berth, of stays whole and cut, divided by the whole ones",
+        missing=_NO_MEAN,
+    ),
+    "low_days": Meaning(
+        "low end of the mean's 95 % interval", "d", source="ships drawn anew", missing=_NO_MEAN
+    ),
+    "high_days": Meaning(
+        "high end of the mean's 95 % interval", "d", source="ships drawn anew", missing=_NO_MEAN
+    ),
+}
+
 FLAG_MEANINGS: Meanings = {
     "mmsi": MMSI,
     "reason": Meaning(

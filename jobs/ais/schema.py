@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobs.ais.meanings import (
+    AIS_DWELL_MEANINGS,
     AIS_STAY_MEANINGS,
     AIS_VISIT_MEANINGS,
     COMPARISON_MEANINGS,
@@ -188,6 +189,21 @@ AIS_COMPARISON_COLUMNS: Columns = {
 visits with confidence 3 or 4; visits: mean of the draws, with their central interval;
 excess_probability: that there were more visits than AIS has, the sign of dark ships."""
 
+AIS_DWELL_COLUMNS: Columns = {
+    "port": TEXT,
+    "berth": TEXT,
+    "stays_whole": COUNT,
+    "stays_cut": COUNT,
+    "begin_unheard": COUNT,
+    "small_or_unknown": COUNT,
+    "ships": COUNT,
+    "mean_days": NUMBER,
+    "low_days": NUMBER,
+    "high_days": NUMBER,
+}
+"""A row is one berth. The mean stay, with its 95 % interval, is of stays whole and cut; empty where
+they are too few, of too few ships, or too often cut."""
+
 AIS_FLAG_COLUMNS: Columns = {
     "mmsi": WHOLE,
     "reason": TEXT,
@@ -230,6 +246,11 @@ AIS_TABLES: Mapping[str, PublishedTable] = {
         MONTH_COMPARISON_COLUMNS,
         "one berth in one month: visits heard and visits estimated",
         COMPARISON_MEANINGS,
+    ),
+    "ais_dwell": PublishedTable(
+        AIS_DWELL_COLUMNS,
+        "one berth, and how long ships with AIS stay there",
+        AIS_DWELL_MEANINGS,
     ),
     "ais_flags": PublishedTable(
         AIS_FLAG_COLUMNS,

@@ -52,13 +52,15 @@ def ais(
     One MMSI is not one ship: stray positions are left out and two ships under one number told apart
     (hull 1, 2, ...) before anything is counted; both are counted, and listed in ais_flags.
 
-    Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays, ais_comparison and ais_flags
-    (Parquet and CSV) and ais_summary.json; a folder of an earlier call is replaced. Exit code 0:
-    done; 2: refused.
+    Writes ais_matches, ais_gaps, visit_gaps, ais_visits, ais_stays, ais_comparison, ais_dwell and
+    ais_flags (Parquet and CSV) and ais_summary.json; a folder of an earlier call is replaced. Where
+    AIS shows how long ships stay, prints it as lines for the job file. Exit code 0: done; 2:
+    refused.
     """
     from jobs.ais import (
         cross_check,
         cross_check_summary,
+        dwell_lines,
         file_lines,
         keep_cross_check,
         refuse_nothing,
@@ -90,6 +92,7 @@ def ais(
         return
     print_lines(file_lines(check.summary))
     _show_cross_check(facts)
+    _show_dwell(list(dwell_lines(check.table("ais_dwell"))))
     out.print(f"tables {folder}", soft_wrap=True, highlight=False)
 
 
@@ -139,6 +142,13 @@ def _show_cross_check(facts: Mapping[str, Any]) -> None:
             *_unheard_lines(facts["ports"]),
         ]
     )
+
+
+def _show_dwell(lines: Sequence[str]) -> None:
+    """Print what the job file may say of stays, where AIS shows them."""
+    if lines:
+        said = "how long ships of 40 m and more stay there, with 95 %, for the job file, if those "
+        print_lines([f"{said}without AIS are believed to stay as long:", *lines])
 
 
 def _unheard_lines(ports: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ from .address import (
 from .berth_overlap import overlap_text, overlaps
 from .checksum import read_checksum
 from .days import check_days, today_utc
+from .dwell_at import refuse_unknown_berths
 from .gdal_options import gdal_settings
 from .geometry import WGS84, geod, project, to_wgs84, transformer
 from .job import (
@@ -155,6 +156,7 @@ __all__ = [
     "read_port",
     "read_sensor",
     "read_text",
+    "refuse_unknown_berths",
     "scheme_of",
     "sensor_named",
     "sensor_of_definition",

@@ -302,12 +302,13 @@ class _JobReader(YamlReader):
             node,
             what,
             optional=(
-                *("dwell", "waiting", "draws", "seed", "cap_barrels", "cargo"),
+                *("dwell", "waiting", "dwell_at", "draws", "seed", "cap_barrels", "cargo"),
                 "without_each_sensor",
             ),
         )
         return EstimateSettings(
             **self.given(fields, ("dwell", "waiting"), self._dwell),
+            **self.given(fields, ("dwell_at",), self._dwell_at),
             **self.given(fields, ("draws",), lambda found, name: self.whole(found, name, 100)),
             **self.given(fields, ("seed",), lambda found, name: self.whole(found, name, 0)),
             **self.given(fields, ("cap_barrels",), self._barrels),
@@ -336,6 +337,16 @@ class _JobReader(YamlReader):
                 "expected low < median < high, the mean stay lying between them with 95 %",
             )
         return Dwell(median, low, high, self.text(fields["source"], "source"))
+
+    def _dwell_at(self, node: yaml.Node, what: str) -> dict[str, Dwell]:
+        found = {}
+        for name, value in self.mapping(node, what).items():
+            if not all(name.partition("/")):
+                raise self.error(
+                    node, f"{what} names {name!r}; expected PORT/BERTH, such as RUVYP/kozmino"
+                )
+            found[name] = self._dwell(value, f"{what} {name}")
+        return found
 
     # values
 

@@ -513,6 +513,8 @@ class EstimateSettings:
     """At berths for one ship; None for the built-in prior."""
     waiting: Dwell | None = None
     """At anchorages and berths for several ships; None for the built-in prior."""
+    dwell_at: Mapping[str, Dwell] = field(default_factory=dict)
+    """At single berths, by PORT/BERTH: wins over both."""
     draws: int = 1000
     """Number of posterior draws."""
     seed: int = 0

@@ -119,6 +119,8 @@ def _estimates_json(plan: PlanHeader) -> dict[str, Json]:
     values = asdict(settings)
     if settings.without_each_sensor:
         del values["without_each_sensor"]
+    if not settings.dwell_at:
+        del values["dwell_at"]
     return {"estimates": values}
 
 
@@ -145,9 +147,10 @@ def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:
         name: None if content[name] is None else Dwell(**content[name])
         for name in ("dwell", "waiting")
     }
+    at = {name: Dwell(**value) for name, value in content.get("dwell_at", {}).items()}
     if content["cargo"] is not None:
         text_of(content["cargo"])
-    return EstimateSettings(**{**content, **dwells})
+    return EstimateSettings(**{**content, **dwells, "dwell_at": at})
 
 
 def _source(content: Mapping[str, Any]) -> SourceSpec:

@@ -18,6 +18,7 @@ from jobs.domain import (
     SourceSpec,
     looks_swapped,
     overlaps,
+    refuse_unknown_berths,
 )
 from jobs.errors import InputError
 from jobs.plan.file import PortFindings, read_plan, write_findings
@@ -120,6 +121,7 @@ def _ports(job: Job) -> tuple[Port, ...]:
     twice = [name for name, count in Counter(port.id for port in ports).items() if count > 1]
     if twice:
         raise InputError(f"port {twice[0]!r} is listed twice in the job; list it once")
+    refuse_unknown_berths(job.estimates, ports)
     return ports
 
 

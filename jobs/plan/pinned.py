@@ -15,6 +15,7 @@ from jobs.domain import (
     overlap_text,
     overlaps,
     read_job,
+    refuse_unknown_berths,
     today_utc,
 )
 from jobs.errors import PlanError
@@ -118,6 +119,7 @@ def _found(job: Job, storage: Storage) -> Plan | None:
     found = read_plan(storage.local(name))
     if not found.overpasses:
         return None  # of an earlier version: by now there may be some
+    refuse_unknown_berths(job.estimates, found.ports)
     return replace(
         found,
         estimates=job.estimates,

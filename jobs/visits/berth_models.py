@@ -5,6 +5,7 @@ A berth for one ship gets the berth model, a place for several ships the queue m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 from typing import TypeAlias
 
@@ -27,9 +28,12 @@ VAGUE_SD = 0.6
 def fit(panel: Panel, berth: Berth, settings: EstimateSettings) -> Fit:
     """The posterior of a berth's parameters given its looks."""
     seed = seed_of(settings, panel.port, panel.berth, "parameters")
+    own = settings.dwell_at.get(f"{panel.port}/{panel.berth}")
     if berth.capacity == 1:
-        return sample_berth(panel, berth_prior(berth.kind, settings.dwell), seed)
-    return sample_queue(panel, queue_prior(settings.waiting), berth.capacity, seed)
+        prior = berth_prior(berth.kind, own or settings.dwell)
+        return sample_berth(panel, replace(prior, dwell_is_own=own is not None), seed)
+    several = replace(queue_prior(own or settings.waiting), dwell_is_own=own is not None)
+    return sample_queue(panel, several, berth.capacity, seed)
 
 
 def refit(found: Fit, factor: float, seed: int) -> Fit:

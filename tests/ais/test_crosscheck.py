@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jobs import cli
 from jobs.ais import Window, crosscheck, crosscheck_files
 from jobs.ais.schema import AIS_TABLES
+from jobs.domain import estimate_settings
 from jobs.errors import ArchiveError, InputError
 from jobs.publish.read import PublishedResult, read_published
 from tests.publish.test_read import call, publish_job, two_ports
@@ -343,3 +345,42 @@ def test_members_of_a_zip_that_are_not_read_are_said_but_not_those_of_a_mac(case
     assert "x.zip/notes.txt: is not read" in done.stderr
     assert "MACOSX" not in done.stderr
     assert "x.zip/__MACOSX/._x.csv" in done.stdout
+
+
+# --- how long ships stay ------------------------------------------------------------------------
+
+
+def calls(result: PublishedResult) -> pd.DataFrame:
+    """Ten ships that come to the first berth one after the other, for three to eight hours."""
+    berth = result.of_port("KPCHO").port.berths[0].polygon.centroid
+    parts = []
+    for number in range(10):
+        come, leave = 10 * number + 1, 10 * number + 4 + number / 2
+        every = np.arange(10 * number, leave + 1, 0.05)
+        off = np.maximum(come - every, np.maximum(every - leave, 0))
+        ship = messages(CALLER + 100 + number, every, berth.x, berth.y - 0.1 * off, length_m=90.0)
+        parts.append(ship.assign(sog_kn=np.where(off > 0, 6.0, 0.0)))
+    return pd.concat(parts)
+
+
+def test_how_long_ships_stay_is_printed_for_the_job_file(case: Case, tmp_path: Path) -> None:
+    table = tmp_path / "calls.csv"
+    calls(case.result).to_csv(table, index=False)
+    options = ["ais", str(case.job), "--ais", str(table), "-o", str(tmp_path / "checked")]
+    ran = CliRunner().invoke(cli.app, options)
+    assert ran.exit_code == 0, ran.output
+    kept = pd.read_parquet(tmp_path / "checked" / "ais_dwell.parquet")
+    kept = kept[kept["port"] == "KPCHO"].set_index("berth")
+    port = case.result.of_port("KPCHO").port
+    row = kept.loc[port.berths[0].id]
+    assert (row["stays_whole"], row["ships"], row["stays_cut"]) == (10, 10, 0)
+    assert row["mean_days"] == pytest.approx(np.mean(3 + np.arange(10) / 2) / 24, rel=0.05)
+    lines = ran.output[ran.output.index("estimates:") :].split("tables ")[0]
+    said = yaml.safe_load(lines)["estimates"]
+    (name, dwell), *rest = estimate_settings(said).dwell_at.items()
+    assert (name, rest) == (f"KPCHO/{port.berths[0].id}", [])
+    assert dwell.source == "AIS: 10 whole stays of 10 ships"
+    facts = json.loads((tmp_path / "checked" / "ais_summary.json").read_text())
+    told = {f"{one['port']}/{one['berth']}": one["mean_days"] for one in facts["dwell"]}
+    assert told[name] == pytest.approx(row["mean_days"])
+    assert told[f"RUVYP/{port.berths[0].id}"] is None

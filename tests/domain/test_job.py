@@ -231,6 +231,36 @@ def test_the_comparison_of_sensors_is_left_out_by_a_word(tmp_path: Path) -> None
     )
 
 
+DWELL_AT = """\
+estimates:
+  dwell_at:
+    RUVYP/kozmino: {median_days: 1.6, low_days: 1.4, high_days: 1.9, source: "AIS, 20 stays"}
+"""
+
+
+def test_a_berth_may_have_a_length_of_stay_of_its_own(tmp_path: Path) -> None:
+    job = read_job(write(tmp_path, JOB + DWELL_AT))
+    assert job.estimates.dwell_at == {"RUVYP/kozmino": Dwell(1.6, 1.4, 1.9, "AIS, 20 stays")}
+    assert job.estimates.dwell is None
+    assert job_digest(job) == job_digest(read_job(write(tmp_path, JOB)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("RUVYP/kozmino:", "kozmino:", ["'kozmino'", "expected PORT/BERTH"]),
+        ("RUVYP/kozmino:", "/kozmino:", ["expected PORT/BERTH"]),
+        ("low_days: 1.4", "low_days: 2", ["dwell_at RUVYP/kozmino", "low < median < high"]),
+    ],
+)
+def test_impossible_stays_at_a_berth_are_refused(
+    tmp_path: Path, old: str, new: str, words: list[str]
+) -> None:
+    said = refusal(tmp_path, JOB + DWELL_AT.replace(old, new))
+    assert "line 1" in said
+    assert all(word in said for word in words)
+
+
 def test_analysts_entries_are_looked_for_beside_the_job(tmp_path: Path) -> None:
     text = JOB + "estimates: {cargo: entries.csv}\n"
     assert "entries.csv is no file" in refusal(tmp_path, text)

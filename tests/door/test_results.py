@@ -225,6 +225,9 @@ def test_other_weights_than_those_of_the_result_are_refused(result) -> None:
         result.estimate_again()
     with pytest.raises(bw.InputError, match="unknown key 'dwel'"):
         result.estimate_again(dwel=3)
+    stay = {"median_days": 2, "low_days": 1, "high_days": 3, "source": "me"}
+    with pytest.raises(bw.InputError, match="dwell_at names 'RUVYP/nowhere-at-all'"):
+        result.estimate_again(dwell_at={"RUVYP/nowhere-at-all": stay})
 
 
 # --- opening ------------------------------------------------------------------------------------

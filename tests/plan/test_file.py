@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from jobs.catalog import Rejected
 from jobs.domain import (
     Access,
+    Dwell,
     Engine,
     EstimateSettings,
     FixedStructure,
@@ -194,6 +195,17 @@ def test_a_plan_whose_sensors_are_compared_does_not_say_so(tmp_path: Path) -> No
         header = json.loads((tmp_path / "plan.jsonl").read_text().splitlines()[0])
         # as in plans from before there was a choice, whose hashes rest on it
         assert ("without_each_sensor" in header["estimates"]) == said
+        assert read_plan(tmp_path / "plan.jsonl") == plan
+
+
+def test_a_plan_says_lengths_of_stay_at_berths_where_there_are_some(tmp_path: Path) -> None:
+    at = {"RUVYP/kozmino": Dwell(1.6, 1.4, 1.9, "AIS")}
+    for chosen in (ESTIMATES, dataclasses.replace(ESTIMATES, dwell_at=at)):
+        plan = dataclasses.replace(make(), estimates=chosen)
+        write_plan(plan, tmp_path / "plan.jsonl")
+        header = json.loads((tmp_path / "plan.jsonl").read_text().splitlines()[0])
+        # hashes of plans from before there was a choice rest on its absence
+        assert ("dwell_at" in header["estimates"]) == bool(chosen.dwell_at)
         assert read_plan(tmp_path / "plan.jsonl") == plan
 
 

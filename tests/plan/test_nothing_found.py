@@ -103,6 +103,22 @@ def test_a_catalog_that_lost_its_items_leaves_the_plan_that_is_pinned(tmp_path: 
     assert len(pinned_plan(job, replan=True).plan.overpasses) == 2
 
 
+def test_a_stay_at_no_berth_of_the_ports_is_refused_before_and_after_the_search(
+    tmp_path: Path,
+) -> None:
+    job = write_job(tmp_path, items_on(3))
+    plain = job.read_text()
+    stay = "{median_days: 2, low_days: 1, high_days: 3, source: me}"
+    wrong = f"{plain}estimates: {{dwell_at: {{ceara/nowhere: {stay}}}}}\n"
+    for pinned in (False, True):
+        if pinned:
+            job.write_text(plain)
+            pinned_plan(job)
+        job.write_text(wrong)
+        with pytest.raises(InputError, match="dwell_at names 'ceara/nowhere', no berth of the job"):
+            pinned_plan(job)
+
+
 def two_ports(tmp_path: Path, second: Any) -> Path:
     """A job of the port and of one more, whose file ``second`` makes of the first's."""
     job = write_job(tmp_path, items_on(3))

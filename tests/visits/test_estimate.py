@@ -279,6 +279,29 @@ def test_a_dwell_of_ones_own_is_believed_and_named():
     assert vague[0] < vague[1]
 
 
+def test_a_dwell_of_one_berth_is_believed_there_alone(tables, estimate):
+    """Named, as sharp as it is believed, and not pooled: other berths keep their histories."""
+    names = [each.id for each in tables.port.berths if each.capacity == 1]
+    assert len(names) > 1
+    mine = Dwell(0.9, 0.85, 0.95, "port agent")
+    key = f"{tables.port.id}/{names[0]}"
+    found = estimate_port(tables, PERIOD, replace(QUICK, dwell_at={key: mine}), ERRORS).berths
+    rows, before = found.set_index("berth"), estimate.berths.set_index("berth")
+    here = rows.loc[names[0]]
+    assert here["dwell_prior_source"] == "port agent"
+    assert here["dwell_prior_days"] == 0.9
+    assert 0.8 < here["dwell_low_days"] < here["dwell_high_days"] < 1.0
+    assert (rows["dwell_prior_source"] == before["dwell_prior_source"]).drop(names[0]).all()
+
+
+def test_a_wait_of_one_road_is_believed_there(tables):
+    road = next(each for each in tables.port.berths if each.kind is BerthKind.ANCHORAGE)
+    at = {f"{tables.port.id}/{road.id}": Dwell(5.0, 4.5, 5.5, "pilots")}
+    found = estimate_port(tables, PERIOD, replace(QUICK, dwell_at=at), ERRORS).berths
+    row = found.set_index("berth").loc[road.id]
+    assert (row["dwell_prior_days"], row["dwell_prior_source"]) == (5.0, "pilots")
+
+
 def test_rows_are_in_order_within_each_history(estimate):
     for stays in estimate.stays:
         rows = list(zip(stays.draw.tolist(), stays.arrival.tolist(), strict=True))

@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jobs.domain import EstimateSettings, code_version, estimate_settings
+from jobs.domain import (
+    EstimateSettings,
+    code_version,
+    estimate_settings,
+    refuse_unknown_berths,
+)
 from jobs.errors import InputError
 from jobs.publish import HISTORIES_KEPT, PublishedResult
 from jobs.review import What
@@ -50,6 +55,7 @@ def estimated_anew(
     """The result with changed settings, and its series; InputError for settings of no use."""
     _refuse_lost_entries(result, changes)
     settings = changed_settings(result.provenance["estimates"], changes)
+    refuse_unknown_berths(settings, result.ports)
     errors = errors_behind(str(result.provenance["model_digest"]), model)
     seen = set(result.visits["visit_id"])
     entries = () if settings.cargo is None else read_entries(Path(settings.cargo), seen)
@@ -81,8 +87,10 @@ def changed_settings(before: Mapping[str, Any], changes: Mapping[str, Any]) -> E
 
 def told(before: PublishedResult, after: PublishedResult) -> str:
     """What was changed, as a sentence for the citation."""
-    old, new = before.provenance["estimates"], after.provenance["estimates"]
-    changed = [name for name in new if new[name] != old.get(name)]
+    # a result from before there was a choice does not say it
+    old = {**asdict(EstimateSettings()), **before.provenance["estimates"]}
+    new = after.provenance["estimates"]
+    changed = [name for name in new if new[name] != old[name]]
     what = f"with another {' and '.join(changed)}" if changed else "with the same settings"
     return (
         f"Estimated anew from the published looks of {before.tag} {what}, by code "

@@ -37,11 +37,13 @@ def _looks(units: Mapping[str, int]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
+    beliefs = {name: settings.get(name) for name in ("dwell", "waiting")}
+    beliefs |= {f"dwell at {name}": kept for name, kept in settings.get("dwell_at", {}).items()}
     dwell = {
         name: f"{kept['median_days']:g} days ({kept['low_days']:g} to {kept['high_days']:g}; "
         f"{kept['source']})"
-        for name in ("dwell", "waiting")
-        if (kept := settings.get(name)) is not None
+        for name, kept in beliefs.items()
+        if kept is not None
     }
     believed = [f"{name} {text}" for name, text in dwell.items()] or ["built-in lengths of stay"]
     return ", ".join([*believed, f"{settings['draws']} draws, seed {settings['seed']}"])

@@ -344,11 +344,11 @@ class Result:
     def estimate_again(self, model: str | None = None, **settings: Any) -> Result:
         """The same looks, counted with other beliefs; archive and published files stay as they are.
 
-        Settings are those under ``estimates:`` in a job file (``dwell``, ``waiting``, ``draws``,
-        ``seed``, ``cap_barrels``, ``cargo``); one that is left out stays as it was, None is the
-        built-in one. ``model`` is the weights file where the job did not use the packaged one. The
-        result is a whole one, with tables, series and histories. With nothing changed the estimates
-        are the published ones, to the last digit; voyages are drawn by lot anew.
+        Settings are those under ``estimates:`` in a job file (``dwell``, ``waiting``, ``dwell_at``,
+        ``draws``, ``seed``, ``cap_barrels``, ``cargo``); one that is left out stays as it was, None
+        is the built-in one. ``model`` is the weights file where the job did not use the packaged
+        one. The result is a whole one, with tables, series and histories. With nothing changed the
+        estimates are the published ones, to the last digit; voyages are drawn by lot anew.
 
         >>> result = bw.open_result("demo/job.yaml")
         >>> slow = result.estimate_again(

@@ -83,7 +83,8 @@ class BerthFit:
         recall = [f"recall {sensor} at quays" for sensor in sensors]
         false = [f"false_alarms {sensor} at quays" for sensor in sensors]
         scores = score_names(self.detectors, "at quays")
-        names = ("rate", "dwell", "length", "sd_of_length", *recall, *false, *scores)
+        dwell = f"dwell of {self.panel.berth}" if self.prior.dwell_is_own else "dwell"
+        names = ("rate", dwell, "length", "sd_of_length", *recall, *false, *scores)
         changes = NAMES[: self.sampled.normal.shape[1] - len(names)]
         return Member(replace(self.sampled, normal=self.normal), (*names, *changes))
 

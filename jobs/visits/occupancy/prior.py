@@ -50,6 +50,8 @@ class BerthPrior:
     length_sd_sd: float = 0.4
     changes: ChangePrior | None = CHANGES
     """How the rate changes; None: one rate holds."""
+    dwell_is_own: bool = False
+    """Whether the dwell is believed of this berth alone: it is then not pooled with others'."""
     source: str = "1.5 to 1.9 days at Vostochny, mean 41 h of tankers in US ports"
     """Source of the dwell, as text for the report."""
 

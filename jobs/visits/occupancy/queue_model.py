@@ -101,6 +101,8 @@ class QueuePrior:
     """Within the fleet."""
     changes: ChangePrior | None = CHANGES
     """How the rate changes; None: one rate holds."""
+    dwell_is_own: bool = False
+    """Whether the dwell is believed of this berth alone: it is then not pooled with others'."""
     source: str = "a wide guess: waiting times at anchor are not published for these ports"
 
     def __post_init__(self) -> None:
@@ -222,7 +224,10 @@ class QueueFit:
         recall = [f"recall {sensor} {place}" for sensor in sensors]
         false = [f"false_alarms {sensor} {place}" for sensor in sensors]
         scores = score_names(self.detectors, place)
-        names = (f"rate of several {place}", f"dwell of several {place}", *recall, *false, *scores)
+        dwell = f"dwell of several {place}"
+        if self.prior.dwell_is_own:
+            dwell = f"dwell of {self.panel.berth}"
+        names = (f"rate of several {place}", dwell, *recall, *false, *scores)
         if self.capacity is None:
             names = (*names, f"places {place}")
         changes = [f"{name} of several {place}" for name in NAMES]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from jobs.visits.occupancy.detector import Detector
-from jobs.visits.occupancy.panel import Panel
+from jobs.visits.occupancy.panel import Panel, Reports
 from tests.bench.visits.berth_years import (
     DWELL_SHAPES,
     Days,
@@ -241,17 +241,24 @@ WEATHER_DAYS = 2.0
 
 @dataclass(frozen=True)
 class Watched:
-    """What all sensors saw of one berth, and the stay that each sighting truly was (-1: none)."""
+    """What all sensors saw of one berth."""
 
     panel: Panel
     stay: NDArray[np.int64]
+    """The stay that each sighting truly was, -1: none."""
+    true_errors: tuple[Detector, ...] = ()
+    """Of the panel's detectors, as they are at this berth."""
 
     def by(self, sensors: Sequence[int]) -> Watched:
         """The same with some of the sensors only."""
         kept = np.isin(self.panel.detector, sensors)
         columns = ("time", "detector", "clear", "vessels", "length_m", "length_sd_m", "visit")
         fewer = {name: getattr(self.panel, name)[kept] for name in columns}
-        return Watched(replace(self.panel, **fewer), self.stay[kept])
+        reports = self.panel.reports
+        if reports is not None:
+            reports = Reports(reports.score[kept], reports.verdict[kept])
+        panel = replace(self.panel, **fewer, reports=reports)
+        return replace(self, panel=panel, stay=self.stay[kept])
 
 
 def watch(rng: Generator, twin: Twin, port: str) -> Watched:
@@ -269,7 +276,12 @@ def watch(rng: Generator, twin: Twin, port: str) -> Watched:
     eyes = tuple(true_eye(rng, each) for each in SENSORS)
     history = twin.calls[port].history
     looks = Looks(time, sensor, clear)
-    return Watched(*observe(rng, history, looks, eyes, believed, DAYS, port, ORIGIN))
+    panel, stay = observe(rng, history, looks, eyes, believed, DAYS, port, ORIGIN)
+    true = (
+        replace(each, recall=eye.recall, false_alarms=eye.false_alarms)
+        for each, eye in zip(believed, eyes, strict=True)
+    )
+    return Watched(panel, stay, tuple(true))
 
 
 def passes_of(rng: Generator, sensor: Sensor, port: str) -> Days:
