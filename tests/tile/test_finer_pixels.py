@@ -13,6 +13,8 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
 from jobs.domain import SENSORS, TOLD, Grid, Quality, Sensor, Settings, Source, Unit
@@ -109,6 +111,48 @@ def test_pixels_lie_where_odc_stac_puts_them(tmp_path: Path, epsg: int) -> None:
     assert same.mean() == 1.0 if epsg == GRID.epsg else same.mean() > 0.99
     assert (np.abs(found - np.roll(theirs, 1, axis=1)) < 0.6).mean() < 0.1
     assert values.std() > 2 * found.std() > 0  # they are means
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("holes", [False, True])
+def test_bands_read_together_are_those_that_gdal_gives_one_by_one(
+    tmp_path: Path, count: int, holes: bool
+) -> None:
+    """To the last bit, in the next zone, where it matters which pixels GDAL warps at once."""
+    grid = replace(GRID, width=700, height=300)
+    values, source = in_zone(tmp_path, 32652, grid)
+    stack = np.stack([np.roll(values, n, axis=1) for n in range(count)])
+    if holes:
+        stack[:, 200:400, 300:900] = 0
+    with rasterio.open(source.href, "w", **profile(source, count)) as file:
+        file.write(stack)
+    names = PLANET.bands[:count]
+    bands = {name: replace(source, index=n) for n, name in enumerate(names, start=1)}
+    found = read_overpass([planet_scene(bands)], PLANET, grid).image
+    for number, name in enumerate(names, start=1):
+        with (
+            rasterio.open(source.href) as file,
+            WarpedVRT(
+                file,
+                crs=f"EPSG:{grid.epsg}",
+                transform=rasterio.Affine(*grid.transform),
+                width=grid.width,
+                height=grid.height,
+                resampling=Resampling.average,
+                dtype="float32",
+                src_nodata=0 if holes else None,
+                nodata=np.nan if holes else None,
+            ) as warped,
+        ):
+            alone = PLANET.encoding.encode(warped.read(number) * np.float32(1e-4))
+        np.testing.assert_array_equal(found[PLANET.bands.index(name)], alone)
+        assert (alone == 0).any() == holes
+
+
+def profile(source: Source, count: int) -> dict[str, Any]:
+    """Of a file on the same pixels with so many bands."""
+    with rasterio.open(source.href) as file:
+        return {**file.profile, "count": count}
 
 
 def in_zone(tmp_path: Path, epsg: int, grid: Grid) -> tuple[NDArray[np.uint16], Source]:
