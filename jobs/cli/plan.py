@@ -24,6 +24,7 @@ from jobs.plan import (
     cost_rows,
     costs,
     estimate_plan,
+    estimate_sensors,
     is_job,
     left_out_json,
     left_out_lines,
@@ -31,6 +32,8 @@ from jobs.plan import (
     ports_together,
     read_plan,
     read_prices,
+    sensor_costs,
+    sensor_rows,
     summarise,
     write_plan,
 )
@@ -199,11 +202,13 @@ def plan(
 
 def _show_plan(found: Plan, prices: Prices, running: Running, measured: str, as_json: bool) -> None:
     counted = estimate_plan(found)
+    sensors = sensor_costs(estimate_sensors(found), prices)
     if as_json:
         facts = {
             "hash": found.hash,
             "estimate": asdict(counted),
             "cost": [asdict(cost) for cost in costs(counted, prices, running)],
+            "sensors": [asdict(sensor) for sensor in sensors],
             "cpu_factor": prices.cpu_factor,
             **left_out_json(found),
             "units": [_overpass_row(overpass) for overpass in found.overpasses],
@@ -216,6 +221,8 @@ def _show_plan(found: Plan, prices: Prices, running: Running, measured: str, as_
         out.print(f"... and {len(found.overpasses) - len(rows):,} more; --json gives them all")
     out.print()
     show(cost_rows(counted, prices, running), False, "")
+    if len(sensors) > 1:
+        show(sensor_rows(sensors), False, "")
     for line in (measured, *COST_NOTES):
         out.print(line, style="dim")
 

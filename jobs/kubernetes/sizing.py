@@ -38,7 +38,7 @@ def workers_for(estimate: Estimate, settings: ClusterSettings, partitions: int) 
 
 def _cpu_s(estimate: Estimate, settings: ClusterSettings) -> float:
     stages = [StageName.TILE] if settings.gpu.count else list(StageName)
-    return sum(stage_cpu_s(stage, estimate.units, estimate.pixels / 1e6) for stage in stages)
+    return sum(stage_cpu_s(stage, estimate) for stage in stages)
 
 
 def memory_limit(group: Group) -> int:

@@ -1,6 +1,14 @@
+from .by_sensor import sensor_costs, sensor_rows
 from .cost import Prices, Running, cost_rows, costs, read_prices
 from .cpu_factor import keep_cpu_factor, kept_cpu_factor
-from .estimate import BASE_MEMORY, Estimate, estimate_plan, summarise
+from .estimate import (
+    BASE_MEMORY,
+    Estimate,
+    estimate_overpass,
+    estimate_plan,
+    estimate_sensors,
+    summarise,
+)
 from .file import read_plan, write_plan
 from .inputs import Inputs, items_of
 from .left_out import left_out_json, left_out_lines
@@ -21,7 +29,9 @@ __all__ = [
     "Running",
     "cost_rows",
     "costs",
+    "estimate_overpass",
     "estimate_plan",
+    "estimate_sensors",
     "is_job",
     "items_of",
     "keep_cpu_factor",
@@ -35,6 +45,8 @@ __all__ = [
     "ports_together",
     "read_plan",
     "read_prices",
+    "sensor_costs",
+    "sensor_rows",
     "stage_cpu_s",
     "summarise",
     "write_plan",

@@ -226,7 +226,7 @@ def _hours(counted: Estimate, prices: Prices, running: Running) -> tuple[Cost, .
     again = 1 + _done_twice(counted, running)
     tile = _stage_s(StageName.TILE, counted, prices) / 3600 * again
     if prices.gpu_megapixels_s > 0:
-        hours = counted.pixels / 1e6 / prices.gpu_megapixels_s / 3600 * again
+        hours = _gpu_s(counted, prices) / 3600 * again
         segment = Cost("segment", hours, "GPU hours", hours * prices.gpu_hour)
     else:
         hours = _stage_s(StageName.SEGMENT, counted, prices) / 3600 * again
@@ -247,14 +247,25 @@ def _done_twice(counted: Estimate, running: Running) -> float:
     """
     if not counted.units:
         return 0.0
-    megapixels = counted.pixels / 1e6
-    busy_s = sum(stage_cpu_s(stage, counted.units, megapixels) for stage in StageName)
+    busy_s = sum(stage_cpu_s(stage, counted) for stage in StageName)
     in_hand = min(max(running.together, BATCH_S * counted.units / busy_s), MOST_IN_BATCH)
     return running.lost_workers * in_hand / 2 / counted.units
 
 
 def _stage_s(stage: StageName, counted: Estimate, prices: Prices) -> float:
-    return stage_cpu_s(stage, counted.units, counted.pixels / 1e6) * prices.cpu_factor
+    return stage_cpu_s(stage, counted) * prices.cpu_factor
+
+
+def _gpu_s(counted: Estimate, prices: Prices) -> float:
+    """Seconds of a GPU worker in segment; radar, which has no use for the GPU, keeps one too."""
+    optical = (counted.pixels - counted.radar_pixels) / 1e6
+    radar = Estimate(
+        units=counted.radar_units,
+        pixels=counted.radar_pixels,
+        radar_units=counted.radar_units,
+        radar_pixels=counted.radar_pixels,
+    )
+    return optical / prices.gpu_megapixels_s + _stage_s(StageName.SEGMENT, radar, prices)
 
 
 def _count_s(counted: Estimate, prices: Prices) -> float:
@@ -277,12 +288,12 @@ def _around_s(counted: Estimate, prices: Prices, running: Running) -> float:
 
 def _row(line: Cost) -> dict[str, str]:
     usd = "" if line.usd is None else f"{line.usd:,.2f}"
-    amount = "" if line.unit == "USD" else f"{_readable(line.amount)} {line.unit}".strip()
+    amount = "" if line.unit == "USD" else f"{readable(line.amount)} {line.unit}".strip()
     return {"estimate": line.what, "amount": amount, "usd": usd}
 
 
-def _readable(amount: float) -> str:
-    """Three significant digits; whole numbers whole."""
+def readable(amount: float) -> str:
+    """An amount as text: three significant digits; whole numbers whole."""
     if amount == int(amount) or amount >= 100:
         return f"{amount:,.0f}"
     return f"{amount:.3g}"

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from jobs.domain import Json
-from jobs.plan.rates import STAGE_CPU_S
+from jobs.plan.rates import RADAR_CPU_S, RESAMPLING_CPU_S, STAGE_CPU_S
 from jobs.storage import Storage
 
 LEAST_MEASURED = 10
@@ -41,4 +41,6 @@ def _name(job: str) -> str:
 
 
 def _rates() -> dict[str, Json]:
-    return {str(stage): asdict(rate) for stage, rate in STAGE_CPU_S.items()}
+    found: dict[str, Json] = {str(stage): asdict(rate) for stage, rate in STAGE_CPU_S.items()}
+    found |= {f"{stage} of radar": asdict(rate) for stage, rate in RADAR_CPU_S.items()}
+    return found | {"resampling": asdict(RESAMPLING_CPU_S)}

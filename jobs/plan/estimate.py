@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ from jobs.domain import CHUNK, SENSORS, Grid, Json, Overpass, Port, Scene, Sourc
 from jobs.errors import PlanError
 from jobs.plan.overlap import Span, window
 from jobs.plan.plan import ByPort, Plan
+from jobs.plan.resampled import resampled
 
 BASE_MEMORY = 600 * 2**20
 """Bytes of an idle worker with torch, GDAL and the model loaded."""
 
-VERSION = 4
+VERSION = 5
 """Of the notes in plan files. To be raised when the same overpasses give another estimate: notes
 of other versions are ignored."""
 
@@ -78,6 +79,20 @@ class Estimate:
     """Pixels of overpasses that are read again to find fixed structure."""
     reread_chunks: int = 0
     """Objects with pixels that are read again at the end of a run, for that and for pictures."""
+    radar_units: int = 0
+    """Of the units, those of a radar."""
+    radar_pixels: int = 0
+    """Of the pixels, those of a radar."""
+    resampled_files: int = 0
+    """Of the files, those whose pixels are not the grid's own."""
+    warped_samples: int = 0
+    """Pixels of the grids to which such files are interpolated, counted for each band."""
+    turned_samples: int = 0
+    """Pixels of files of another projection, no more than of the grids, counted for each band."""
+    finer_samples: int = 0
+    """Pixels under the ports, counted for each band, of files that are averaged to the grid."""
+    flag_pixels: int = 0
+    """Pixels under the ports of masks that are finer than the grid, or of many bands."""
 
     def __add__(self, other: Estimate) -> Estimate:
         return Estimate(
@@ -99,6 +114,13 @@ class Estimate:
             refitted_looks=self.refitted_looks + other.refitted_looks,
             background_pixels=self.background_pixels + other.background_pixels,
             reread_chunks=self.reread_chunks + other.reread_chunks,
+            radar_units=self.radar_units + other.radar_units,
+            radar_pixels=self.radar_pixels + other.radar_pixels,
+            resampled_files=self.resampled_files + other.resampled_files,
+            warped_samples=self.warped_samples + other.warped_samples,
+            turned_samples=self.turned_samples + other.turned_samples,
+            finer_samples=self.finer_samples + other.finer_samples,
+            flag_pixels=self.flag_pixels + other.flag_pixels,
         )
 
 
@@ -107,30 +129,49 @@ def estimate_plan(plan: Plan) -> Estimate:
     return sum((_of_port(plan, port) for port in plan.ports), start=Estimate())
 
 
+def estimate_sensors(plan: Plan) -> dict[str, Estimate]:
+    """The estimates of the overpasses of each sensor, by its name."""
+    found: dict[str, Estimate] = defaultdict(Estimate)
+    for port in plan.ports:
+        for sensor, estimate in _by_sensor(plan, port).items():
+            found[sensor] += estimate
+    return dict(sorted(found.items()))
+
+
 def _of_port(plan: Plan, port: Port) -> Estimate:
-    found = _by_overpasses(plan, port)
+    found = _whole(port, _by_sensor(plan, port))
     if plan.estimates.without_each_sensor:
         return found
     return replace(found, refitted_berths=0, refitted_looks=0)
 
 
-def _by_overpasses(plan: Plan, port: Port) -> Estimate:
+def _by_sensor(plan: Plan, port: Port) -> dict[str, Estimate]:
     note: dict[str, Any] = {}
     if isinstance(plan.overpasses, ByPort):
         note = dict(plan.overpasses.note(port.id))
     if note.pop("version", None) == VERSION:
         return _of_note(note, port)
-    return estimate_port(port, plan.of(port.id))
+    return _of_overpasses(port, plan.of(port.id))
 
 
-def _of_note(note: dict[str, Any], port: Port) -> Estimate:
-    names = {field.name for field in fields(Estimate)}
-    if note.keys() != names or not all(_is_number(n, note[n]) for n in names):
+def _of_note(note: dict[str, Any], port: Port) -> dict[str, Estimate]:
+    sensors = note.get("sensors")
+    found = list(sensors.values()) if isinstance(sensors, dict) else []
+    if note.keys() != {"sensors"} or not all(map(_is_estimate, found)) or sensors is None:
         raise PlanError(
             f"the plan's index has another estimate of {port.id} than was written: {note}; make "
             "the plan again with `berthwatch plan`"
         )
-    return Estimate(**note)
+    return {str(sensor): Estimate(**each) for sensor, each in sensors.items()}
+
+
+def _is_estimate(note: object) -> bool:
+    names = {field.name for field in fields(Estimate)}
+    return (
+        isinstance(note, dict)
+        and note.keys() == names
+        and all(_is_number(name, note[name]) for name in names)
+    )
 
 
 def _is_number(name: str, value: object) -> bool:
@@ -138,17 +179,28 @@ def _is_number(name: str, value: object) -> bool:
 
 
 def estimate_note(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Json]:
-    """A port's estimate as the note in the index of a plan file."""
-    return {"version": VERSION, **asdict(estimate_port(port, overpasses))}
+    """A port's estimates by sensor as the note in the index of a plan file."""
+    found = _of_overpasses(port, overpasses)
+    return {"version": VERSION, "sensors": {name: asdict(each) for name, each in found.items()}}
 
 
 def estimate_port(port: Port, overpasses: Iterable[Overpass]) -> Estimate:
     """The estimate of one port's overpasses, and of what the end of a run does with the port."""
-    found, sensors = Estimate(), Counter[str]()
+    return _whole(port, _of_overpasses(port, overpasses))
+
+
+def _of_overpasses(port: Port, overpasses: Iterable[Overpass]) -> dict[str, Estimate]:
+    """By sensor."""
+    found: dict[str, Estimate] = defaultdict(Estimate)
     for overpass in overpasses:
-        found += _estimate(overpass, port.grid)
-        sensors[overpass.sensor] += 1
-    return found + _at_the_end(port, sensors)
+        found[overpass.sensor] += estimate_overpass(overpass, port.grid)
+    return dict(sorted(found.items()))
+
+
+def _whole(port: Port, sensors: Mapping[str, Estimate]) -> Estimate:
+    """With what the end of a run does with the port."""
+    units = {sensor: found.units for sensor, found in sensors.items()}
+    return sum(sensors.values(), start=_at_the_end(port, units))
 
 
 def _at_the_end(port: Port, overpasses: Mapping[str, int]) -> Estimate:
@@ -174,21 +226,31 @@ def _at_the_end(port: Port, overpasses: Mapping[str, int]) -> Estimate:
     )
 
 
-def _estimate(overpass: Overpass, grid: Grid) -> Estimate:
+def estimate_overpass(overpass: Overpass, grid: Grid) -> Estimate:
+    """The estimate of one overpass, without what the end of a run does with it."""
     scenes = [_windows(scene, grid) for scene in overpass.scenes]
     files = [file for windows in scenes for file in windows.values()]
+    rasters = [resampled(scene, grid) for scene in overpass.scenes]
+    is_radar = SENSORS[overpass.sensor].is_radar
     return Estimate(
         units=1,
         tasks=STAGES,
         bytes_in=sum(_total(windows) for windows in scenes),
         bytes_out=_bytes_out(overpass, grid),
-        peak_memory=_peak_memory(overpass, grid),
+        peak_memory=_peak_memory(overpass, grid) + max(each.memory for each in rasters),
         scenes=len(scenes),
         files=sum(file.bytes > 0 for file in files),
         pixels=grid.width * grid.height,
         bytes_fetched=round(sum(file.bytes * file.touched for file in files)),
         requests=sum(file.requests for file in files if file.bytes > 0),
         chunks=_chunks(grid),
+        radar_units=int(is_radar),
+        radar_pixels=grid.width * grid.height if is_radar else 0,
+        resampled_files=sum(each.files for each in rasters),
+        warped_samples=sum(each.warped for each in rasters),
+        turned_samples=sum(each.turned for each in rasters),
+        finer_samples=sum(each.finer for each in rasters),
+        flag_pixels=sum(each.flags for each in rasters),
     )
 
 

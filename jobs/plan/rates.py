@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.domain import StageName
+from jobs.plan.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,34 @@ STAGE_CPU_S = {
     StageName.TILE: PerOverpass(overpass=0.071, megapixel=0.078),
     StageName.SEGMENT: PerOverpass(overpass=0.047, megapixel=0.78),
 }
-"""CPU seconds of a worker: four bands and the mask; the network on a CPU; a bucket."""
+"""CPU seconds of a worker: four bands and the mask on the grid's own pixels; the network on a CPU;
+a bucket."""
+
+RADAR_CPU_S = {
+    StageName.TILE: PerOverpass(overpass=0.07, megapixel=0.05),
+    StageName.SEGMENT: PerOverpass(overpass=0.049, megapixel=0.49),
+}
+"""The same of a radar: two bands, and a detector that is no network."""
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """CPU seconds of tile, beside those of files on the grid's own pixels."""
+
+    file: float
+    """For each file."""
+    warped: float
+    """For a million of ``Estimate.warped_samples``."""
+    turned: float
+    """For a million of ``Estimate.turned_samples``."""
+    finer: float
+    """For a million of ``Estimate.finer_samples``."""
+    flags: float
+    """For a million of ``Estimate.flag_pixels``."""
+
+
+RESAMPLING_CPU_S = Resampling(file=0.003, warped=0.004, turned=0.022, finer=0.0134, flags=0.0124)
+"""By tests/bench/bench_sensor_costs.py, as are those of radar."""
 
 COUNT_CPU_S = PerOverpass(overpass=0.064, megapixel=0.2)
 """CPU seconds of a worker to count visits, before it comes to the berths; the megapixels are those
@@ -62,9 +90,23 @@ ARCHIVE_RATIO = 2.3
 """Uncompressed bytes of an archive to its bytes on disk; tests/bench/bench_costs.py."""
 
 
-def stage_cpu_s(stage: StageName, overpasses: float, megapixels: float) -> float:
-    """CPU seconds of a stage for so many overpasses that have so many megapixels together."""
-    return STAGE_CPU_S[stage].of(overpasses, megapixels)
+def stage_cpu_s(stage: StageName, counted: Estimate) -> float:
+    """CPU seconds of a stage for what an estimate counts."""
+    optical = counted.units - counted.radar_units, counted.pixels - counted.radar_pixels
+    found = STAGE_CPU_S[stage].of(optical[0], optical[1] / 1e6)
+    found += RADAR_CPU_S[stage].of(counted.radar_units, counted.radar_pixels / 1e6)
+    return found + _resampling_s(counted) if stage is StageName.TILE else found
+
+
+def _resampling_s(counted: Estimate) -> float:
+    each = RESAMPLING_CPU_S
+    samples = (
+        counted.warped_samples * each.warped
+        + counted.turned_samples * each.turned
+        + counted.finer_samples * each.finer
+        + counted.flag_pixels * each.flags
+    )
+    return counted.resampled_files * each.file + samples / 1e6
 
 
 @dataclass(frozen=True)

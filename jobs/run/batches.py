@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from jobs.domain import StageName, Unit, UnitState
-from jobs.plan import BATCH_S, MOST_IN_BATCH, stage_cpu_s
+from jobs.plan import BATCH_S, MOST_IN_BATCH, estimate_overpass, stage_cpu_s
 
 BATCHES_A_SECOND = 50
 """That a scheduler is to be asked for; it can do twice as many (tests/bench/bench_scheduler.py)."""
@@ -34,11 +35,11 @@ class WorkItem:
     because: str = ""
     """Why its pixels are stale, in words; empty where they are not."""
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """What it takes by the measured rates, on a CPU."""
-        megapixels = self.unit.port.grid.width * self.unit.port.grid.height / 1e6
-        return sum(stage_cpu_s(stage, 1, megapixels) for stage in self.stages)
+        counted = estimate_overpass(self.unit.overpass, self.unit.port.grid)
+        return sum(stage_cpu_s(stage, counted) for stage in self.stages)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from jobs.archive import Archives, MergeRefusedError, with_retries
 from jobs.domain import Settings, StageName, UnitResult, UnitState
-from jobs.plan import Inputs, stage_cpu_s
+from jobs.plan import Inputs, estimate_overpass, stage_cpu_s
 from jobs.run import task
 from jobs.run.batches import WorkItem
 from jobs.run.events import Event, EventName, Facts, Observer, warner
@@ -185,9 +185,8 @@ class Committer:
     def _measure(self, item: WorkItem, progress: UnitProgress) -> None:
         measured = [each for each in progress.results if each and each.cpu_seconds > 0]
         if len(measured) == len(task.STAGES) and len(self.tally.cpu_factors) < MOST_FACTORS:
-            grid = item.unit.port.grid
-            megapixels = grid.width * grid.height / 1e6
-            planned = sum(stage_cpu_s(each.stage, 1, megapixels) for each in measured)
+            counted = estimate_overpass(item.unit.overpass, item.unit.port.grid)
+            planned = sum(stage_cpu_s(each.stage, counted) for each in measured)
             self.tally.cpu_factors.append(sum(each.cpu_seconds for each in measured) / planned)
 
     def _report(self, item: WorkItem, result: UnitResult) -> None:

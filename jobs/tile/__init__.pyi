@@ -1,4 +1,5 @@
 from .digest import changed, key
+from .pixel_size import height_m, is_aligned, is_finer
 from .raster import by_gdal_alone, sharing_files
 from .setup import check_setup
 from .stage import run
@@ -9,6 +10,9 @@ __all__ = [
     "changed",
     "check_setup",
     "file_facts",
+    "height_m",
+    "is_aligned",
+    "is_finer",
     "key",
     "run",
     "sharing_files",

@@ -19,21 +19,6 @@ from jobs.tile.tiled_file import Numbers, TiledFile
 from jobs.tile.validity import existing, has_mask
 
 
-def is_aligned(source: Source, grid: Grid) -> bool:
-    """Whether the source's pixels are the grid's or whole multiples of them, with common edges."""
-    a, b, c, d, e, f = source.transform
-    factor = a / grid.resolution_m
-    return (
-        source.epsg == grid.epsg
-        and b == d == 0
-        and a == -e
-        and factor >= 1
-        and factor.is_integer()
-        and ((grid.left - c) / grid.resolution_m).is_integer()
-        and ((f - grid.top) / grid.resolution_m).is_integer()
-    )
-
-
 def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> None:
     """Fill the layers from aligned files; each file is opened once for all of its bands."""
     by_file: dict[tuple[Place, bool], list[Layer]] = {}

@@ -1,4 +1,4 @@
-"""Whether a file's pixels are smaller than the grid's: then several make one."""
+"""How a file's pixels lie to the grid's: they are its own, or finer, or neither."""
 
 from __future__ import annotations
 
@@ -16,10 +16,29 @@ UTM = (326, 327)
 EARTH_RADIUS_M = 6_371_000.0
 
 
+def is_aligned(source: Source, grid: Grid) -> bool:
+    """Whether the source's pixels are the grid's or whole multiples of them, with common edges."""
+    a, b, c, d, e, f = source.transform
+    factor = a / grid.resolution_m
+    return (
+        source.epsg == grid.epsg
+        and b == d == 0
+        and a == -e
+        and factor >= 1
+        and factor.is_integer()
+        and ((grid.left - c) / grid.resolution_m).is_integer()
+        and ((f - grid.top) / grid.resolution_m).is_integer()
+    )
+
+
 def is_finer(source: Source, grid: Grid) -> bool:
     """Whether the source's pixels are finer than the grid's, by their height."""
-    height_m = abs(source.transform[4]) * _unit_m(source.epsg)
-    return height_m < FINER_BELOW * grid.resolution_m
+    return height_m(source) < FINER_BELOW * grid.resolution_m
+
+
+def height_m(source: Source) -> float:
+    """The height of a source's pixels in metres."""
+    return abs(source.transform[4]) * _unit_m(source.epsg)
 
 
 @cache

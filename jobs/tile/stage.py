@@ -29,12 +29,12 @@ from jobs.domain import (
     is_zarr_array,
 )
 from jobs.errors import SceneError
-from jobs.tile.aligned import is_aligned, read_windows
+from jobs.tile.aligned import read_windows
 from jobs.tile.cloud_mask import without_ships
 from jobs.tile.encoding import Classes, Layer, encoder_of
 from jobs.tile.mask_flags import FlagLayer, quality_of_flags, read_flags
 from jobs.tile.measured import has_data
-from jobs.tile.pixel_size import is_finer
+from jobs.tile.pixel_size import is_aligned, is_finer
 from jobs.tile.radar_quality import radar_quality
 from jobs.tile.raster import copies_made
 

@@ -154,7 +154,8 @@ class BandReader:
 
     def read(self, window: Window, **_: object) -> Warped:
         """One window of the spec's grid, (y, x)."""
-        return self.files.take(self.number, self.spec)[window.toslices()]
+        band: Warped = self.files.take(self.number, self.spec)[window.toslices()]
+        return band
 
     def close(self) -> None:
         """Nothing to close: each read opens and closes its file."""

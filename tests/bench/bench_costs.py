@@ -34,7 +34,7 @@ from scipy.optimize import nnls
 
 from jobs import segment, tile
 from jobs.archive import PortArchive
-from jobs.domain import Grid, Overpass, Settings, Source, StageName, Unit
+from jobs.domain import SENSORS, Grid, Overpass, Scene, Settings, Source, StageName, Unit
 from jobs.plan.rates import PerOverpass
 from jobs.storage import storage_at
 from models.weights import weights_digest
@@ -63,7 +63,8 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=chosen.work) as folder:
         sources = scene_files(Path(folder))
-        ports = [Filled(Path(folder), sources, side, chosen.passes) for side in SIDES]
+        one = scene_of(sources)
+        ports = [Filled(Path(folder), one, side, chosen.passes) for side in SIDES]
         for _ in range(chosen.passes + 1):
             for port in ports:
                 port.take_one()
@@ -88,7 +89,7 @@ def scene_files(folder: Path) -> dict[str, Source]:
     random = np.random.default_rng(1)
     sources = {}
     for band in BANDS:
-        values = _ground(random) + random.normal(0, 18, (FILE_SIDE, FILE_SIDE))
+        values = ground(random) + random.normal(0, 18, (FILE_SIDE, FILE_SIDE))
         sources[band] = _write(folder / f"{band}.tif", np.clip(values, 1, 65535).astype("u2"), 10.0)
     classes = np.full((FILE_SIDE // 2, FILE_SIDE // 2), 6, np.uint8)
     classes[:, ::97] = 9
@@ -102,7 +103,7 @@ def _write(path: Path, values: NDArray[np.generic], metres: float) -> Source:
     return found if metres == 10 else replace(found, scale=1.0, offset=0.0)
 
 
-def _ground(random: np.random.Generator) -> NDArray[np.floating]:
+def ground(random: np.random.Generator) -> NDArray[np.floating]:
     coarse = random.normal(0, 1, (FILE_SIDE // 64, FILE_SIDE // 64))
     return 1300 + 400 * np.clip(ndimage.zoom(coarse, 64, order=1), 0, 3)
 
@@ -110,14 +111,15 @@ def _ground(random: np.random.Generator) -> NDArray[np.floating]:
 class Filled:
     """An archive on this disk that is filled overpass by overpass, each in a commit of its own."""
 
-    def __init__(self, folder: Path, sources: dict[str, Source], side: int, passes: int) -> None:
+    def __init__(self, folder: Path, one: Scene, side: int, passes: int, name: str = "") -> None:
         self.side = side
-        self.root = folder / f"archive-{side}"
+        self.bands = len(SENSORS[one.sensor].bands)
+        self.root = folder / f"archive-{name}{side}"
         grid = replace(GRID, width=side, height=side)
         self.archive = PortArchive.create_or_open(
             storage_at(str(self.root)), small_port(grid=grid), np.zeros(grid.shape, bool)
         )
-        taken = [_overpass(sources, day) for day in range(passes + 1)]
+        taken = [_overpass(one, day) for day in range(passes + 1)]
         self.archive.ensure(taken)
         self.begun = Counter(_kinds(self.root))
         self.units = _units(self.archive, taken, grid)
@@ -148,7 +150,7 @@ class Filled:
         commits = len(self.spent)
         files = ", ".join(f"{count / commits:.2f} {kind}" for kind, count in sorted(added.items()))
         size = sum(path.stat().st_size for path in self.root.rglob("chunks/*")) / commits
-        ratio = self.side**2 * (len(BANDS) * 2 + 2) / size
+        ratio = self.side**2 * (self.bands * 2 + 2) / size
         return (
             f"{self.side} x {self.side}: tile {tiled:.3f} CPU-s/Mpx, segment {segmented:.3f} "
             f"CPU-s/Mpx, {size / 1e6:.2f} MB, ratio {ratio:.2f}; objects of a port "
@@ -182,7 +184,7 @@ def calibrating(folder: Path, sources: dict[str, Source]) -> Iterator[Callable[[
 
 def _calibrate(folder: Path, sources: dict[str, Source], over: Event, spent: Queue[Any]) -> None:
     torch.set_num_threads(1)
-    port = Filled(folder, sources, CALIBRATED, MOST_CALIBRATED)
+    port = Filled(folder, scene_of(sources), CALIBRATED, MOST_CALIBRATED)
     while not over.is_set() and len(port.spent) < MOST_CALIBRATED:
         port.take_one()
         over.wait(CALIBRATE_EVERY_S)
@@ -191,9 +193,14 @@ def _calibrate(folder: Path, sources: dict[str, Source], over: Event, spent: Que
         spent.put(each)
 
 
-def _overpass(sources: dict[str, Source], day: int) -> Overpass:
+def scene_of(sources: dict[str, Source], sensor: str = "sentinel-2-l2a") -> Scene:
+    """The scene of a sensor with these files."""
     bands = {name: source for name, source in sources.items() if name != "mask"}
-    found = overpass(scene(bands, mask=sources["mask"], id=f"item-{day}"))
+    return replace(scene(bands, mask=sources.get("mask")), sensor=sensor)
+
+
+def _overpass(one: Scene, day: int) -> Overpass:
+    found = overpass(replace(one, item_id=f"item-{day}"))
     return replace(found, id=f"TESTP-{day:03d}", acquired=NOON + timedelta(days=day))
 
 

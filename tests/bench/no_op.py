@@ -24,7 +24,7 @@ from jobs.domain import (
     UnitResult,
     UnitState,
 )
-from jobs.plan import stage_cpu_s
+from jobs.plan import Estimate, stage_cpu_s
 from jobs.plan.grouping import group_overpasses
 from jobs.run import task
 from jobs.run.batches import Batch, WorkItem
@@ -38,7 +38,7 @@ def do_nothing(for_s: float = 0.0) -> None:
     """From here on the stages of this process do nothing, well, and take that long for a unit: each
     its share by the measured rates.
     """
-    shares = {stage.name: stage_cpu_s(stage.name, 0, 1) for stage in task.STAGES}
+    shares = {stage.name: stage_cpu_s(stage.name, Estimate(pixels=10**6)) for stage in task.STAGES}
     whole = sum(shares.values())
     task.STAGES = tuple(
         replace(stage, run=_stage(stage.name, for_s * shares[stage.name] / whole))

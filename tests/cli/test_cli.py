@@ -27,6 +27,7 @@ from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
 from tests.catalog.test_planet_items import reflectance
 from tests.support.own_sensor import make_world as make_own_sensor
+from tests.support.plans import of_two_sensors
 from tests.support.remote_worlds import plan_on
 from tests.support.small_catalogs import items_on, write_job
 
@@ -271,6 +272,23 @@ def test_a_plan_says_what_it_will_cost_at_ones_own_prices(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "cpu_hour" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_plan_of_several_sensors_says_what_each_costs(tmp_path: Path) -> None:
+    path = tmp_path / "plan.jsonl"
+    write_plan(of_two_sensors(), path)
+    found = json.loads(call("plan", str(path), "--show", "--json"))["sensors"]
+    assert [(each["sensor"], each["overpasses"]) for each in found] == [
+        ("sentinel-1-rtc", 1),
+        ("sentinel-2-l2a", 2),
+    ]
+    assert all(0 < each["gb_needed"] <= each["gb_read"] for each in found)
+    shown = call("plan", str(path), "--show")
+    assert "GB needed" in shown
+    assert "sentinel-1-rtc" in shown
+    one = plan_on(tmp_path, "s3://bucket", "archive", (1, 2), "alone")
+    write_plan(one, path)
+    assert "GB needed" not in call("plan", str(path), "--show")
 
 
 def test_exit_codes_tell_what_happened() -> None:

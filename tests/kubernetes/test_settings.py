@@ -203,7 +203,7 @@ def sized(**change: int) -> Estimate:
 
 def test_workers_do_a_partition_in_about_an_hour() -> None:
     many = ClusterSettings(IMAGE, workers=Workers(at_most=1000))
-    hours = sum(stage_cpu_s(stage, 1000, 10_000) for stage in StageName) / TARGET_S
+    hours = sum(stage_cpu_s(stage, sized()) for stage in StageName) / TARGET_S
     assert 2 < hours < 3  # 10,000 Mpx at some .9 s
     assert workers_for(sized(), many, 1) == 3
     assert workers_for(sized(), many, 5) == 1
@@ -227,10 +227,11 @@ def test_workers_are_at_least_one_and_within_the_limits(
     pixels: int, units: int, partitions: int, at_most: int
 ) -> None:
     settings = ClusterSettings(IMAGE, workers=Workers(at_most=at_most))
-    workers = workers_for(sized(pixels=pixels, units=units), settings, partitions)
+    counted = sized(pixels=pixels, units=units)
+    workers = workers_for(counted, settings, partitions)
     assert 1 <= workers <= at_most
     assert workers <= max(1, -(-units // partitions))
-    cpu_s = sum(stage_cpu_s(stage, units, pixels / 1e6) for stage in StageName)
+    cpu_s = sum(stage_cpu_s(stage, counted) for stage in StageName)
     busy_s = cpu_s / partitions / workers
     assert busy_s <= TARGET_S * 1.001 or workers in (at_most, -(-units // partitions)) or not units
 

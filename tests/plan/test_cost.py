@@ -97,7 +97,7 @@ def test_bytes_and_requests_are_those_of_the_estimate() -> None:
     assert lines["read requests"].amount == 20_000
     assert lines["bytes read"].amount == 50
     assert lines["archive kept, a month"].amount == pytest.approx(1000 / rates.ARCHIVE_RATIO)
-    tile = rates.stage_cpu_s(StageName.TILE, 1000, 3600)
+    tile = rates.stage_cpu_s(StageName.TILE, COUNTED)
     assert lines["tile"].amount == pytest.approx(tile / 3600)
 
 
@@ -142,7 +142,7 @@ def test_each_lost_worker_starts_again_and_does_half_a_batch_once_more() -> None
     whole = bill(running=Running(work_s=1))
     lossy = bill(running=Running(work_s=1, lost_workers=10))
     again = lossy["read requests"].amount / whole["read requests"].amount - 1
-    each_s = sum(rates.stage_cpu_s(stage, 1, 3.6) for stage in StageName)
+    each_s = sum(rates.stage_cpu_s(stage, COUNTED) for stage in StageName) / COUNTED.units
     assert again == pytest.approx(10 * max(1, rates.BATCH_S / each_s) / 2 / COUNTED.units)
     for what in ("bytes read", "tile", "segment"):
         assert lossy[what].amount == pytest.approx(whole[what].amount * (1 + again))

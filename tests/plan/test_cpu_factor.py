@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,17 @@ def test_too_few_overpasses_leave_what_was_there(tmp_path: Path) -> None:
 def test_a_factor_to_other_rates_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = storage_at(str(tmp_path))
     keep_cpu_factor(storage, "job", 1.5, 40)
-    others = {stage: PerOverpass(1.0, 1.0) for stage in cpu_factor.STAGE_CPU_S}
-    monkeypatch.setattr(cpu_factor, "STAGE_CPU_S", others)
-    assert kept_cpu_factor(storage, "job") is None
+    rates = {stage: PerOverpass(1.0, 1.0) for stage in cpu_factor.STAGE_CPU_S}
+    others = {
+        "STAGE_CPU_S": rates,
+        "RADAR_CPU_S": rates,
+        "RESAMPLING_CPU_S": replace(cpu_factor.RESAMPLING_CPU_S, finer=1.0),
+    }
+    for name, other in others.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(cpu_factor, name, other)
+            assert kept_cpu_factor(storage, "job") is None
+    assert kept_cpu_factor(storage, "job") == (1.5, 40)
 
 
 def test_a_file_that_is_cut_off_is_none(tmp_path: Path) -> None:

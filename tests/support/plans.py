@@ -141,3 +141,14 @@ overpasses = st.builds(
     scenes=st.lists(scenes, max_size=3).map(tuple),
     superseded=st.lists(st.builds(Superseded, words, words, words), max_size=2).map(tuple),
 )
+
+
+def of_two_sensors() -> Plan:
+    """Two overpasses of Sentinel-2 and one of a radar."""
+    plan = make(*(scene(str(day), day * 86400.0) for day in range(3)))
+    *optical, last = plan.overpasses
+    (one,) = last.scenes
+    bands = dict(zip(("vv", "vh"), one.bands.values(), strict=False))
+    radar = dataclasses.replace(one, sensor="sentinel-1-rtc", bands=bands, mask=None)
+    passes = (*optical, dataclasses.replace(last, sensor="sentinel-1-rtc", scenes=(radar,)))
+    return dataclasses.replace(plan, overpasses=passes)

@@ -23,9 +23,10 @@ from jobs.domain.sensors import SENSORS
 from jobs.domain.types import Encoding
 from jobs.errors import SceneError
 from jobs.tile import raster
-from jobs.tile.aligned import is_aligned, read_windows
+from jobs.tile.aligned import read_windows
 from jobs.tile.cloud_mask import grown, opened, without_ships
 from jobs.tile.encoding import Classes, Layer, encoded, physical
+from jobs.tile.pixel_size import is_aligned
 from jobs.tile.raster import unreadable
 from jobs.tile.stage import read_overpass
 from jobs.tile.warped import read_warped

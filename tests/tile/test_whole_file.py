@@ -15,7 +15,7 @@ from jobs.domain import Access, Scene
 from jobs.domain.sensors import SENSORS
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile import access, raster, whole_file
-from jobs.tile.aligned import is_aligned
+from jobs.tile.pixel_size import is_aligned
 from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, scene, write_band
 from tests.support.servers.faults import EVERY_FAULT
