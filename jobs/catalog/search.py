@@ -27,6 +27,7 @@ from jobs.catalog.transport import CatalogReader, RequestSettings
 from jobs.domain import Access, Period, Scene, SourceSpec
 from jobs.errors import InputError
 
+PAYS = "storage:requester_pays"
 REQUEST_PAYER = "AWS_REQUEST_PAYER"
 """The environment variable by which GDAL pays for every read."""
 
@@ -116,7 +117,13 @@ def _unless_another(scene: Scene, first: Scene) -> Rejected | None:
 
 def _content(scene: Scene) -> object:
     bands = {
-        name: replace(band, href=urlsplit(band.href).path) for name, band in scene.bands.items()
+        name: replace(
+            band,
+            href=urlsplit(band.href).path,
+            calibration=urlsplit(band.calibration).path,
+            noise=urlsplit(band.noise).path,
+        )
+        for name, band in scene.bands.items()
     }
     return (scene.acquired, scene.platform, bands, scene.facts)
 
@@ -126,13 +133,14 @@ def _check_who_pays(item: Item, scene: Scene, access: Access | None) -> None:
     if access is not None or os.environ.get(REQUEST_PAYER):
         return
     wanted = {source.href for source in scene.bands.values() if source.href.startswith("s3://")}
+    of_all = item["properties"].get(PAYS) is True  # Earth Search's Sentinel-1 says it so
     for name, asset in item["assets"].items():
         if not isinstance(asset, Mapping) or asset.get("href") not in wanted:
             continue  # stac-geoparquet has nulls for names that only other items have
-        if asset.get("storage:requester_pays") is True:
+        if of_all or asset.get(PAYS) is True:
             raise InputError(
                 f"asset {name!r} of item {scene.item_id!r} is in a bucket whose reader pays "
-                "(storage:requester_pays); add `access: requester-pays` to the job's source to pay "
+                f"({PAYS}); add `access: requester-pays` to the job's source to pay "
                 "for the transfer with your AWS credentials, or take another catalog"
             )
 

@@ -29,6 +29,7 @@ _GRID = (
 )
 _MGRS = "STAC MGRS extension: Earth Search v1 (recorded item), EOPF sample service (its template)"
 _LANDSAT = "Earth Search v1, landsat-c2-l2 (recorded item)"
+_GRD = "Earth Search v1, sentinel-1-grd (recorded item)"
 _DEA = "Digital Earth Australia, eo-datasets 3 (public record)"
 
 BASELINE = (
@@ -56,6 +57,7 @@ GENERATED = (
     Spelling("s2:generation_time", _S2),
     Spelling("processing:datetime", f"{_CDSE}; {_PROCESSING}"),
     Spelling("landsat:product_generated", _LANDSAT),
+    Spelling("s1:processing_datetime", _GRD),
     Spelling("created", "STAC common metadata"),
 )
 """When the product was made."""
@@ -64,6 +66,7 @@ PRODUCED = (
     Spelling("s2:generation_time", _S2),
     Spelling("processing:datetime", f"{_CDSE}; {_PROCESSING}"),
     Spelling("landsat:product_generated", _LANDSAT),
+    Spelling("s1:processing_datetime", _GRD),
 )
 """When the pixels were made: another time, other pixels."""
 

@@ -21,6 +21,7 @@ from shapely.errors import ShapelyError
 
 from jobs.catalog.baseline import baseline_key, stated_baseline
 from jobs.catalog.footprint import footprint
+from jobs.catalog.ground_range import box_around, check_ground_range, shape_on_points
 from jobs.catalog.spellings import (
     ASSET_KIND,
     CHECKSUM,
@@ -38,6 +39,8 @@ from jobs.catalog.spellings import (
 )
 from jobs.domain import (
     SENSORS,
+    WGS84,
+    GroundRange,
     Mask,
     OneFile,
     Orbit,
@@ -266,6 +269,8 @@ def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
     if sensor.one_file:
         yield from _sources_in_one_file(item, sensor)
         return
+    if sensor.ground_range is not None:
+        check_ground_range(item, sensor, sensor.ground_range)
     for band in sensor.bands:
         found = _find_band(item, sensor, band)
         if found is None:
@@ -274,7 +279,10 @@ def _band_sources(item: Item, sensor: Sensor) -> Iterator[tuple[str, Source]]:
                 f"{', '.join(sorted(_assets(item))) or 'none'}"
             )
         _check_is_described(item, found)
-        yield band, _source(item, found, _numbers(item, found, sensor))
+        if sensor.ground_range is None:
+            yield band, _source(item, found, _numbers(item, found, sensor))
+        else:
+            yield band, _source_on_points(item, found, sensor, sensor.ground_range)
 
 
 def _find_band(item: Item, sensor: Sensor, band: str) -> _Band | None:
@@ -463,6 +471,41 @@ def _source(item: Item, band: _Band, numbers: _Numbers) -> Source:
         nodata_assumed=numbers.nodata_assumed,
         **facts,
     )
+
+
+def _source_on_points(item: Item, band: _Band, sensor: Sensor, product: GroundRange) -> Source:
+    """A file on ground control points, whose numbers are a radar's amplitudes."""
+    numbers = _Numbers(sensor.dtypes, 1.0, 0.0, *_nodata(band, 0.0, sensor))
+    _check_data_type(item, band, numbers.dtypes)
+    if numbers.nodata != sensor.nodata:
+        raise InputError(
+            f"asset {band.asset_name!r} of item {item.get('id')!r} declares the no-data value "
+            f"{numbers.nodata}; expected {sensor.nodata:g}, as products in ground range have it"
+        )
+    shape = shape_on_points(item, band.asset)
+    return Source(
+        href=_href(item, band),
+        index=band.index,
+        epsg=WGS84,
+        transform=box_around(item, shape),
+        shape=shape,
+        nodata=numbers.nodata,
+        nodata_assumed=numbers.nodata_assumed,
+        calibration=_table(item, product.calibration, band),
+        noise=_table(item, product.noise, band),
+        **_facts_of_file(band.asset),
+    )
+
+
+def _table(item: Item, pattern: str, band: _Band) -> str:
+    """Address of the table of a band, in the asset that the pattern names."""
+    name, assets = pattern.format(band=band.asset_name.lower()), _assets(item)
+    if name not in assets:
+        raise InputError(
+            f"item {item.get('id')!r} has no asset {name!r}, without which its numbers are no "
+            f"backscatter; found assets {', '.join(sorted(assets)) or 'none'}"
+        )
+    return _href(item, _Band(name, assets[name], 1, None, {}))
 
 
 def _facts_of_file(asset: Item) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from jobs.cli.options import AsJson
 from jobs.cli.output import say, show
 from jobs.cli.program import command_app
 from jobs.domain import (
+    POINTS_PIXEL_M,
     SENSORS,
     Scene,
     Source,
@@ -111,6 +112,11 @@ def _read_of(path: Path, names: list[str]) -> list[dict[str, Any]]:
     sources = {**scene.bands, **_mask_bands(scene)}
     if scene.mask is None and SENSORS[scene.sensor].mask is not None:
         say(f"the item has no mask that {scene.sensor} knows: its pixels would be unscreened")
+    if any(source.on_points for source in scene.bands.values()):
+        say(
+            "where its pixels lie is in the file's own ground control points, and each band is "
+            "calibrated by two tables: see docs/radar.md"
+        )
     return [
         {
             "sensor": scene.sensor,
@@ -120,7 +126,7 @@ def _read_of(path: Path, names: list[str]) -> list[dict[str, Any]]:
             "scale": source.scale,
             "offset": source.offset,
             "nodata": source.nodata,
-            "pixel_m": source.transform[0],
+            "pixel_m": POINTS_PIXEL_M if source.on_points else source.transform[0],
             "epsg": source.epsg,
         }
         for name, source in sources.items()

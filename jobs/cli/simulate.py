@@ -18,7 +18,7 @@ from jobs.run import ExitCode, RunOptions
 
 app = command_app()
 
-RADAR = "sentinel-1-rtc"
+RADARS = ("sentinel-1-rtc", "sentinel-1-grd")
 
 
 def _day(text: str) -> date:
@@ -60,8 +60,8 @@ def simulate(
         typer.Option(
             "--sensor",
             help="Whose images: sentinel-2-l2a unless said, landsat-c2-l2 every eight days, "
-            "planetscope-sr, or sentinel-1-rtc; radar may stand beside another: both see the same "
-            "ships.",
+            "planetscope-sr, sentinel-1-rtc or sentinel-1-grd; one of the two of radar may stand "
+            "beside another: both see the same ships.",
         ),
     ] = None,
     cloud: Annotated[float, typer.Option("--cloud", help="Mean cloudy share, 0 to 1.")] = 0.35,
@@ -70,11 +70,12 @@ def simulate(
     from jobs.simulate import SimulationConfig
 
     defaults = SimulationConfig()
-    first, with_radar = _sensors(sensor or [defaults.sensor])
+    first, beside = _sensors(sensor or [defaults.sensor])
     config = SimulationConfig(
         seed=seed,
         sensor=first,
-        with_radar=with_radar,
+        with_radar=beside is not None,
+        beside=beside or defaults.beside,
         revisit_days=(8,) if first == "landsat-c2-l2" else defaults.revisit_days,
         ports=tuple(port) if port else defaults.ports,
         harbours=harbours,
@@ -86,14 +87,15 @@ def simulate(
     out.print(f"now: berthwatch run {output / 'job.yaml'}", highlight=False)
 
 
-def _sensors(names: list[str]) -> tuple[str, bool]:
-    """The sensor, and whether radar looks beside it."""
-    others = [name for name in names if name != RADAR]
-    if len(others) > 1 or len(set(names)) < len(names):
+def _sensors(names: list[str]) -> tuple[str, str | None]:
+    """The sensor, and the radar's product that is made beside it."""
+    others = [name for name in names if name not in RADARS]
+    radars = [name for name in names if name in RADARS]
+    if len(others) > 1 or len(radars) > 1:
         raise typer.BadParameter(
-            f"--sensor {', '.join(names)}; expected one, or one and {RADAR} beside it"
+            f"--sensor {', '.join(names)}; expected one, or one and {' or '.join(RADARS)} beside it"
         )
-    return (others or names)[0], RADAR in names and bool(others)
+    return (others or radars)[0], radars[0] if others and radars else None
 
 
 def _simulate(config: Any, output: Path) -> None:

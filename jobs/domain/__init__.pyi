@@ -28,7 +28,7 @@ from .naming import item_names
 from .nearest import did_you_mean, nearest_word
 from .orbit import Orbit
 from .ports import bundled_ports, load_port, port_geojson, read_port
-from .sensor import BACKSCATTER, NUMBERS, TOLD, Mask, OneFile, Sensor
+from .sensor import BACKSCATTER, NUMBERS, TOLD, GroundRange, Mask, OneFile, Sensor
 from .sensor_file import read_sensor, sensor_of_definition
 from .sensors import BUNDLED, SENSORS, own_sensor, sensor_named, use_sensors, using_definitions
 from .swapped_axes import looks_swapped
@@ -40,6 +40,7 @@ from .types import (
     DEFAULT_REVIEWS,
     GPU,
     OPAQUE,
+    POINTS_PIXEL_M,
     Access,
     Berth,
     BerthKind,
@@ -84,6 +85,7 @@ __all__ = [
     "GPU",
     "NUMBERS",
     "OPAQUE",
+    "POINTS_PIXEL_M",
     "SENSORS",
     "TOLD",
     "WGS84",
@@ -97,6 +99,7 @@ __all__ = [
     "Fields",
     "FixedStructure",
     "Grid",
+    "GroundRange",
     "Job",
     "Json",
     "LookState",

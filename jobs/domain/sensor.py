@@ -162,6 +162,18 @@ class OneFile:
 
 
 @dataclass(frozen=True)
+class GroundRange:
+    """What makes a radar's images: products in ground range, on control points, not calibrated."""
+
+    mode: str
+    """The instrument's mode, as items have it."""
+    calibration: str
+    """Name of the asset with a band's table of calibration; ``{band}`` stands for the band."""
+    noise: str
+    """Name of the asset with a band's table of thermal noise, in the same manner."""
+
+
+@dataclass(frozen=True)
 class SensorErrors:
     """Errors of the detector on a sensor's images at one kind of place, as measured; the
     words are those of ``models.config.DetectorError``.
@@ -223,6 +235,8 @@ class Sensor:
     """Number of pixels without data, where the item does not tell; None where there is none."""
     by_baseline: bool = False
     """Sentinel-2's rules: the offset depends on the processing baseline."""
+    ground_range: GroundRange | None = None
+    """Of a radar whose files are no calibrated power on a grid; None for all others."""
     errors: tuple[SensorErrors, ...] | None = ()
     """Of the packaged network on its images, or of the radar detector; none where nobody measured
     them. None: those that each weights file holds are of such images."""

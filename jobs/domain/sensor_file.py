@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from jobs.domain.sensor import (
     BitField,
     Bits,
     Classes,
+    GroundRange,
     Mask,
     MaskBand,
     OneFile,
@@ -37,6 +39,9 @@ BY_BASELINE = "by processing baseline"
 
 OF_THE_WEIGHTS = "of the weights"
 """In place of error rates: a network is measured on this sensor."""
+
+ON_THE_ELLIPSOID = "radar backscatter gamma nought on the ellipsoid, in decibels"
+"""What an archive holds of a product in ground range, which knows no terrain."""
 
 TYPES = ("uint8", "uint16")
 """Sample types of files that are read."""
@@ -93,6 +98,8 @@ class _SensorReader(YamlReader):
         encoding = QUANTITIES["reflectance"]
         if "values" in fields:
             encoding = QUANTITIES[self.one_of(fields["values"], "values", tuple(QUANTITIES))]
+        if "ground_range" in fields:
+            encoding = replace(encoding, long_name=ON_THE_ELLIPSOID)
         return Sensor(
             name=name,
             family=self._word(fields["group"], "group") if "group" in fields else name,
@@ -109,8 +116,11 @@ class _SensorReader(YamlReader):
         )
 
     def _of_ours(self) -> tuple[str, ...]:
-        """Keys by which items are known: one's own sensor is named in the job's source."""
-        return () if self.is_own else ("collections", "platforms", "only_platforms")
+        """Keys by which items are known: one's own sensor is named in the job's source; and that of
+        products whose tables and control points are read.
+        """
+        known = ("collections", "platforms", "only_platforms", "ground_range")
+        return () if self.is_own else known
 
     def _definition(self, text: str) -> str:
         """Of files that say the same; the order of the bands is that of the archive."""
@@ -158,12 +168,24 @@ class _SensorReader(YamlReader):
             raise self.error(
                 root, f"a radar has the bands {' and '.join(POLARISATIONS)} in this order, no mask"
             )
-        return self._radar_files(fields["files"], "files")
+        if "ground_range" not in fields:
+            return self._radar_files(fields["files"], "files", "float32")
+        return {
+            **self._radar_files(fields["files"], "files", "uint16"),
+            "ground_range": self._ground_range(fields["ground_range"], "ground_range"),
+        }
 
-    def _radar_files(self, node: yaml.Node, what: str) -> dict[str, Any]:
-        """Linear power as it is: neither scale nor offset, and any number for no data."""
+    def _ground_range(self, node: yaml.Node, what: str) -> GroundRange:
+        names = ("mode", "calibration", "noise")
+        fields = self.fields(node, what, required=names)
+        return GroundRange(**{name: self.text(fields[name], name) for name in names})
+
+    def _radar_files(self, node: yaml.Node, what: str, dtype: str) -> dict[str, Any]:
+        """Linear power as it is, or amplitudes to be calibrated: neither scale nor offset, and any
+        number for no data.
+        """
         fields = self.fields(node, what, required=("type",), optional=("nodata",))
-        found: dict[str, Any] = {"dtypes": (self.one_of(fields["type"], "type", ("float32",)),)}
+        found: dict[str, Any] = {"dtypes": (self.one_of(fields["type"], "type", (dtype,)),)}
         if "nodata" in fields:
             given = self.number(fields["nodata"], "nodata", "a number", math.isfinite)
             found["nodata"] = float(given)

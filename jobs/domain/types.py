@@ -225,6 +225,21 @@ class Source:
     """The catalog says nothing of no data: ``nodata`` is the product's, and a file's tag wins."""
     etag: str | None = None
     """The file's ETag, as the catalog says."""
+    calibration: str = ""
+    """Address of the table that calibrates a radar's ground-range image, empty for all others."""
+    noise: str = ""
+    """Address of its table of thermal noise."""
+
+    @property
+    def on_points(self) -> bool:
+        """Whether the file lies on ground control points of its own: ``transform`` is that of a
+        box around it, and pixels are of ``POINTS_PIXEL_M``.
+        """
+        return bool(self.calibration)
+
+
+POINTS_PIXEL_M = 10.0
+"""Size of the pixels of files on ground control points."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,12 @@ pictures, and of which the pixels are."""
 PICTURES = 12
 """Overpasses of a port with berths that the report shows."""
 
+TABLE_BYTES = 700_000
+"""Of a table of calibration or noise beside a ground-range image, in the mean: those of a product
+of Planetary Computer had 0.96 and 0.42 MB."""
+TABLE_REQUESTS = 2.0
+"""For its size, and for its content."""
+
 STAGES = 2
 """Tasks per overpass: tile, segment."""
 
@@ -294,6 +300,9 @@ def _windows(scene: Scene, grid: Grid) -> Mapping[str, _Window]:
     sample = SENSORS[scene.sensor].sample_bytes
     for source in scene.bands.values():
         files[source.href] = _window(source, grid, sample, files[source.href].bytes)
+        if source.on_points and files[source.href].bytes:
+            for table in (source.calibration, source.noise):
+                files[table] = _Window(TABLE_BYTES, 1.0, TABLE_REQUESTS)
     mask = SENSORS[scene.sensor].mask
     if scene.mask is not None and mask is not None:
         files[scene.mask.href] = _window(scene.mask, grid, max(1, len(mask.bands)), 0.0)

@@ -35,8 +35,9 @@ def group_overpasses(port: Port, scenes: Sequence[Scene]) -> tuple[Overpass, ...
     scenes whose raster does not overlap the port's grid are dropped.
 
     Two scenes of an overpass are the same acquisition when platform, pixel grid (epsg, transform
-    and shape of the first band) and start of the data strip (to the second) are equal. Where one of
-    them names no data strip, an equal footprint takes its place. Of these one is kept: the one with
+    and shape of the first band; of files on ground control points there is none) and start of the
+    data strip (to the second) are equal. Where one of them names no data strip, an equal footprint
+    takes its place. Of these one is kept: the one with
     the highest processing baseline, then of the earlier source in the job, then generated last,
     then with the greatest id. Tiles that share a grid code and a time stay, having other pixel
     grids; so do the parts of a tile that was cut into two data strips.
@@ -108,6 +109,8 @@ def _without_duplicates(
 def _pixel_grid(scene: Scene) -> object:
     """To the millimetre, as a grid computed from its corners differs in the last digits."""
     band = _first_band(scene)
+    if band.on_points:
+        return "on ground control points"
     return (band.epsg, tuple(round(value, 3) for value in band.transform), band.shape)
 
 
@@ -205,7 +208,13 @@ def _pinned(scene: Scene) -> Json:
 
 def _pinned_source(source: Source) -> Json:
     settled = replace(
-        source, href=without_query(source.href), size_bytes=None, nodata_assumed=False, etag=None
+        source,
+        href=without_query(source.href),
+        size_bytes=None,
+        nodata_assumed=False,
+        etag=None,
+        calibration=without_query(source.calibration),
+        noise=without_query(source.noise),
     )
     return source_to_json(settled)
 

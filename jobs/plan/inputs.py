@@ -125,10 +125,16 @@ def _facts(scene: Scene) -> ItemFacts:
         "checksum": {name: file.checksum for name, file in files if file.checksum},
         "etag": {name: file.etag for name, file in files if file.etag},
         "size": {name: file.size_bytes for name, file in files if file.size_bytes is not None},
-        "at": _digest([(name, without_query(file.href)) for name, file in files]),
+        "at": _digest([(name, *_addresses(file)) for name, file in files]),
         "read": _digest([(name, *_reading(file)) for name, file in files]),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _addresses(file: Source) -> tuple[str, ...]:
+    """Of the file and the tables that it is read with."""
+    tables = (file.calibration, file.noise) if file.on_points else ()
+    return tuple(map(without_query, (file.href, *tables)))
 
 
 def _produced(scene: Scene) -> str | None:

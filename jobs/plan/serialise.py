@@ -93,7 +93,7 @@ def _scene(content: Mapping[str, Any]) -> Scene:
 
 
 def source_to_json(source: Source) -> dict[str, Json]:
-    """A source as plain JSON values; ``nodata_assumed`` and ``etag`` only where they are given."""
+    """A source as plain JSON values; what most sources lack, only where it is given."""
     content = {
         **fields_of(source),
         "transform": list(source.transform),
@@ -103,6 +103,8 @@ def source_to_json(source: Source) -> dict[str, Json]:
         del content["nodata_assumed"]
     if source.etag is None:
         del content["etag"]
+    if not source.on_points:
+        del content["calibration"], content["noise"]
     return content
 
 

@@ -58,5 +58,8 @@ PRODUCTS: Mapping[str, Product] = {
 }
 """By sensor."""
 
-RADAR_TITLE = "Sentinel-1, radiometrically terrain-corrected"
-"""Of the radar's collection."""
+RADAR_TITLES: Mapping[str, str] = {
+    "sentinel-1-rtc": "Sentinel-1, radiometrically terrain-corrected",
+    "sentinel-1-grd": "Sentinel-1, ground range",
+}
+"""Of the radar's collections."""

@@ -10,8 +10,9 @@ import numpy as np
 from jobs.domain import Period, check_days, content_id, today_utc
 from jobs.errors import InputError
 
-RADAR = "sentinel-1-rtc"
-SENSORS = ("sentinel-2-l2a", "landsat-c2-l2", "planetscope-sr", RADAR)
+RADARS = ("sentinel-1-rtc", "sentinel-1-grd")
+"""Products of the radar."""
+SENSORS = ("sentinel-2-l2a", "landsat-c2-l2", "planetscope-sr", *RADARS)
 """Sensors whose images can be made."""
 
 
@@ -46,6 +47,8 @@ class SimulationConfig:
     """Margin of the images around the port's area."""
     with_radar: bool = False
     """Make Sentinel-1's images of the same ships too."""
+    beside: str = RADARS[0]
+    """Which product of it, beside an optical sensor."""
     neighbour_zone: bool = False
     """Deliver the second tile of the first port's first pass in the next UTM zone."""
 
@@ -54,6 +57,8 @@ class SimulationConfig:
             raise InputError("a simulation needs a port, at least one day and revisits of 1 day up")
         if self.sensor not in SENSORS:
             raise InputError(f"sensor {self.sensor!r}; expected one of {', '.join(SENSORS)}")
+        if self.beside not in RADARS:
+            raise InputError(f"beside {self.beside!r}; expected one of {', '.join(RADARS)}")
         if not 0 <= self.cloud_share < 1:
             raise InputError(f"cloud_share {self.cloud_share}; expected 0 up to, not including, 1")
         if self.visits_per_week <= 0 or self.median_dwell_days <= 0 or self.margin_m < 0:
@@ -65,12 +70,17 @@ class SimulationConfig:
     @property
     def optical(self) -> str | None:
         """The optical sensor; None where radar alone looks."""
-        return None if self.sensor == RADAR else self.sensor
+        return None if self.sensor in RADARS else self.sensor
 
     @property
     def radar(self) -> bool:
         """Whether radar looks."""
-        return self.with_radar or self.sensor == RADAR
+        return self.with_radar or self.sensor in RADARS
+
+    @property
+    def radar_product(self) -> str:
+        """The product that radar's images are written as, where it looks."""
+        return self.sensor if self.sensor in RADARS else self.beside
 
     @property
     def period(self) -> Period:

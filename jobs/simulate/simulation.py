@@ -14,8 +14,7 @@ from jobs.simulate.catalog import write_catalog
 from jobs.simulate.layouts import lay_out
 from jobs.simulate.moorings import Harbour, harbour
 from jobs.simulate.passes import Pass, passes
-from jobs.simulate.products import PRODUCTS, RADAR_TITLE, Product
-from jobs.simulate.radar.items import COLLECTION as RADAR_COLLECTION
+from jobs.simulate.products import PRODUCTS, RADAR_TITLES, Product
 from jobs.simulate.radar.port_images import image_by_radar
 from jobs.simulate.scenery import Scenery, draw_scenery
 from jobs.simulate.settings import SimulationConfig, rng_for
@@ -178,8 +177,10 @@ def _finish(
 def _titles(config: SimulationConfig) -> dict[str, str]:
     """Titles of the collections, by id."""
     product = None if config.optical is None else PRODUCTS[config.optical]
-    found = {} if product is None else {product.collection: product.title}
-    return {**found, **({RADAR_COLLECTION: RADAR_TITLE} if config.radar else {})}
+    found: dict[str, str] = {} if product is None else {product.collection: product.title}
+    if config.radar:
+        found = {**found, config.radar_product: RADAR_TITLES[config.radar_product]}
+    return found
 
 
 def _write_job(

@@ -140,3 +140,5 @@ class Layer:
     """Classes, which cannot be interpolated: resampled by nearest neighbour."""
     measured: frozenset[int] = frozenset()
     """Bands of the file that the scene reads: none of them is an alpha band."""
+    band: str = ""
+    """Its name."""

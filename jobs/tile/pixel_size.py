@@ -32,8 +32,10 @@ def is_aligned(source: Source, grid: Grid) -> bool:
 
 
 def is_finer(source: Source, grid: Grid) -> bool:
-    """Whether the source's pixels are finer than the grid's, by their height."""
-    return height_m(source) < FINER_BELOW * grid.resolution_m
+    """Whether the source's pixels are finer than the grid's, by their height; those of files on
+    ground control points, which have about its size, are not.
+    """
+    return not source.on_points and height_m(source) < FINER_BELOW * grid.resolution_m
 
 
 def height_m(source: Source) -> float:

@@ -347,9 +347,19 @@ _openings = count()
 def whole_file(place: Place, most: int) -> bytes | None:
     """All bytes of a file; None where its server says that there is none.
 
-    Raises OSError where it cannot be read, or has more bytes than ``most``.
+    A signed address that fails is signed again and retried once, as in `use`. Raises OSError where
+    the file cannot be read, or has more bytes than ``most``.
     """
-    name = _gdal_name(address(place.href, place.access))
+    try:
+        return _whole_file(address(place.href, place.access), place, most)
+    except OSError:
+        if not _is_signed(place):
+            raise
+        return _whole_file(address(place.href, place.access, renew=True), place, most)
+
+
+def _whole_file(href: str, place: Place, most: int) -> bytes | None:
+    name = _gdal_name(href)
     with settings_of(place.access), _settings_to_open(name):
         try:
             file = _bytes_of(name)
@@ -393,6 +403,36 @@ def _is_transform(transform: Sequence[float], source: Source) -> bool:
 
 def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
     """Raise SceneError for a file that differs from its declaration."""
+    if source.on_points:
+        _check_points(file, source)
+    else:
+        _check_grid(file, source)
+    if source.index > file.count:
+        raise SceneError(
+            f"{without_query(source.href)} has {file.count} bands, expected at least "
+            f"{source.index}: the job's source names another sensor than the catalog's files are of"
+        )
+    _check_nodata(file, source)
+    _check_samples(file, source, dtypes)
+
+
+def _check_points(file: DatasetReader, source: Source) -> None:
+    """Of a file without a grid; items differ in which of rows and columns they name first."""
+    name, (points, crs) = without_query(source.href), file.gcps
+    if sorted(file.shape) != sorted(source.shape):
+        raise SceneError(
+            f"{name} has shape {file.shape}, the catalog declares {tuple(source.shape)}: report it "
+            "to the catalog's keeper"
+        )
+    if not points or not _is_crs(crs, source.epsg):
+        raise SceneError(
+            f"{name} has {len(points)} ground control points in {_crs_name(crs)}; expected those "
+            f"of a product in ground range, in EPSG:{source.epsg}: the job's source names another "
+            "sensor than the catalog's files are of"
+        )
+
+
+def _check_grid(file: DatasetReader, source: Source) -> None:
     name = without_query(source.href)
     transform = tuple(file.transform)[:6]
     if file.shape != tuple(source.shape) or not _is_transform(transform, source):
@@ -405,13 +445,6 @@ def _check(file: DatasetReader, source: Source, dtypes: Sequence[str]) -> None:
             f"{name} has the projection {_crs_name(file.crs)}, the catalog declares "
             f"EPSG:{source.epsg}: report it to the catalog's keeper"
         )
-    if source.index > file.count:
-        raise SceneError(
-            f"{name} has {file.count} bands, expected at least {source.index}: "
-            "the job's source names another sensor than the catalog's files are of"
-        )
-    _check_nodata(file, source)
-    _check_samples(file, source, dtypes)
 
 
 def _check_nodata(file: DatasetReader, source: Source) -> None:

@@ -110,7 +110,7 @@ def _with_gaps(
             )
             yield (
                 band,
-                Layer(source, encoder_of(sensor), sensor.dtypes, target, measured=measured),
+                Layer(source, encoder_of(sensor), sensor.dtypes, target, False, measured, band),
             )
 
 
@@ -134,7 +134,12 @@ def _mask_layer(
 
 def _read(layers: Sequence[Layer | FlagLayer], grid: Grid, access: Access | None) -> None:
     """Fill layers from files."""
-    images = [one for one in layers if isinstance(one, Layer)]
+    on_points = [one for one in layers if isinstance(one, Layer) and one.source.on_points]
+    if on_points:
+        from jobs.tile.ground_range import read_ground_range  # scipy's splines, for radar alone
+
+        read_ground_range(on_points, grid, access)
+    images = [one for one in layers if isinstance(one, Layer) and not one.source.on_points]
     read_windows([one for one in images if is_aligned(one.source, grid)], grid, access)
     warped = [one for one in images if not is_aligned(one.source, grid)]
     if warped:

@@ -27,6 +27,7 @@ from jobs.run.exit_codes import exit_code
 from jobs.run.summary import Summary
 from tests.catalog.test_planet_items import reflectance
 from tests.support.own_sensor import make_world as make_own_sensor
+from tests.support.places import STAC_ITEMS
 from tests.support.plans import of_two_sensors
 from tests.support.remote_worlds import plan_on
 from tests.support.small_catalogs import items_on, write_job
@@ -317,6 +318,18 @@ def test_each_band_of_a_mask_of_many_is_listed_with_what_it_tells(tmp_path: Path
     (tmp_path / "item.json").write_text(json.dumps(item))
     result = CliRunner().invoke(cli.app, ["sensors", "--item", str(tmp_path / "item.json")])
     assert "has no mask that planetscope-sr knows: its pixels would be unscreened" in result.stderr
+
+
+def test_of_an_item_on_control_points_it_is_said_where_its_place_is(tmp_path: Path) -> None:
+    recorded = STAC_ITEMS / "planetary-computer__sentinel-1-grd.json"
+    item = json.loads(recorded.read_text(encoding="utf-8"))["features"][1]
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    result = CliRunner().invoke(
+        cli.app, ["sensors", "--item", str(tmp_path / "item.json"), "--json"]
+    )
+    rows = json.loads(result.stdout)
+    assert [(row["band"], row["pixel_m"]) for row in rows] == [("vv", 10.0), ("vh", 10.0)]
+    assert "in the file's own ground control points" in result.stderr
 
 
 @pytest.mark.real_data

@@ -33,15 +33,15 @@ def write_radar_item(
     """Write the files of one pass, (VV and VH, y, x) in linear power, NaN without data, and its
     item under the collection's folder; returns the item.
     """
-    name = _item_id(each, port)
-    home = folder / name
+    item = radar_item(each, port, grid, imaged, COLLECTION)
+    home = folder / item["id"]
     home.mkdir(parents=True, exist_ok=True)
-    assets = {
+    item["properties"] |= _projection(grid)
+    item["assets"] = {
         polarisation: _write_asset(home, polarisation, plane, grid)
         for polarisation, plane in zip(POLARISATIONS, image, strict=True)
     }
-    item = _item(name, port, each, grid, imaged, assets)
-    write_json(home / f"{name}.json", item)
+    write_json(home / f"{item['id']}.json", item)
     return item
 
 
@@ -62,11 +62,12 @@ def _write_asset(home: Path, polarisation: str, plane: Plane, grid: Grid) -> dic
     }
 
 
-def _item_id(each: RadarPass, port: str) -> str:
+def _item_id(each: RadarPass, port: str, collection: str) -> str:
     """As of products; the last part is the datatake's, and the port's."""
     start, end = (f"{each.moment + timedelta(seconds=s):%Y%m%dT%H%M%S}" for s in (-12, 13))
     letter = each.satellite.upper()
-    return f"S1{letter}_IW_GRDH_1SDV_{start}_{end}_{_absolute_orbit(each):06d}_{port}_rtc"
+    end_of_id = "_rtc" if collection == COLLECTION else ""
+    return f"S1{letter}_IW_GRDH_1SDV_{start}_{end}_{_absolute_orbit(each):06d}_{port}{end_of_id}"
 
 
 def _absolute_orbit(each: RadarPass) -> int:
@@ -76,9 +77,20 @@ def _absolute_orbit(each: RadarPass) -> int:
     return cycle * 175 + each.orbit.relative
 
 
-def _item(
-    name: str, port: str, each: RadarPass, grid: Grid, imaged: Polygon, assets: dict[str, Any]
+def _projection(grid: Grid) -> dict[str, Any]:
+    left, bottom, right, top = grid.bounds
+    return {
+        "proj:epsg": grid.epsg,
+        "proj:shape": list(grid.shape),
+        "proj:bbox": [left, bottom, right, top],
+        "proj:transform": [10.0, 0.0, left, 0.0, -10.0, top, 0.0, 0.0, 1.0],
+    }
+
+
+def radar_item(
+    each: RadarPass, port: str, grid: Grid, imaged: Polygon, collection: str
 ) -> dict[str, Any]:
+    """The item of a pass in a collection, without assets and without a projection."""
     inverse = transformer(grid.epsg, WGS84)
     footprint = shapely.transform(imaged, inverse.transform, interleaved=False)
     links = [
@@ -89,15 +101,10 @@ def _item(
             ("collection", "../collection.json"),
         )
     ]
-    left, bottom, right, top = grid.bounds
     properties = {
         "datetime": utc(each.moment),
         "platform": f"SENTINEL-1{each.satellite.upper()}",
         "constellation": "Sentinel-1",
-        "proj:epsg": grid.epsg,
-        "proj:shape": list(grid.shape),
-        "proj:bbox": [left, bottom, right, top],
-        "proj:transform": [10.0, 0.0, left, 0.0, -10.0, top, 0.0, 0.0, 1.0],
         "sar:product_type": "GRD",
         "sar:polarizations": ["VV", "VH"],
         "sar:frequency_band": "C",
@@ -116,11 +123,11 @@ def _item(
         "type": "Feature",
         "stac_version": "1.0.0",
         "stac_extensions": EXTENSIONS,
-        "id": name,
-        "collection": COLLECTION,
+        "id": _item_id(each, port, collection),
+        "collection": collection,
         "geometry": mapping(footprint),
         "bbox": [round(edge, 6) for edge in footprint.bounds],
         "properties": properties,
         "links": links,
-        "assets": assets,
+        "assets": {},
     }

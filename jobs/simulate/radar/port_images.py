@@ -14,6 +14,8 @@ from shapely.geometry import Polygon, box
 from jobs.domain import Grid, Orbit
 from jobs.simulate.moorings import Harbour
 from jobs.simulate.radar.ground import Works, draw_works
+from jobs.simulate.radar.ground_range import COLLECTION as GROUND_RANGE
+from jobs.simulate.radar.ground_range import write_ground_range_item
 from jobs.simulate.radar.hulls import shift_of
 from jobs.simulate.radar.image import draw_sea, radar_image
 from jobs.simulate.radar.items import COLLECTION, write_radar_item
@@ -63,9 +65,12 @@ def _image_pass(
         scenery, works, grid, each.orbit, latitude, each.subswath, draw_sea(rng), ships, rng
     )
     imaged = _swath(grid) if each.ends_here else box(*grid.bounds)
-    item = write_radar_item(
-        out / COLLECTION, port, each, _within(image, grid, imaged), grid, imaged
-    )
+    image = _within(image, grid, imaged)
+    if config.radar_product == GROUND_RANGE:
+        folder = out / GROUND_RANGE
+        item = write_ground_range_item(folder, port, each, image, grid, imaged, config.seed)
+    else:
+        item = write_radar_item(out / COLLECTION, port, each, image, grid, imaged)
     rows = [_row(port, each, grid, item["id"], imaged, pose, latitude) for pose in ships]
     return item, rows
 
