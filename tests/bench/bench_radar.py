@@ -1,11 +1,12 @@
 """The radar detector on simulated harbours that nothing was fitted to.
 
-    python -m tests.bench.bench_radar [--harbours 24] [--over-time 6]
+    python -m tests.bench.bench_radar [--harbours 24] [--over-time 6] [--ground-range]
 
 First single looks, one of each harbour: precision, and recall by length, of ships of 40 m and more,
 by quays and in open water; lengths and headings. Then a few harbours in twelve looks of one orbit,
 with ships that come and go: the same by quays before and after the port's own background, and
 reports at empty berths. At last the errors as the estimates of visits take them.
+With ``--ground-range`` each look goes through files on ground control points (sentinel-1-grd).
 Simulated, not real: what real quays do from look to look is not in it.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -30,7 +31,11 @@ from jobs.segment.shore import near_quays
 from jobs.visits.looks import berth_areas, berth_of
 from models.evaluation.detector_error import detector_errors
 from models.evaluation.looks import EmptyLook, Looks, Place, ShipLook
+from tests.bench.ground_range import as_ground_range
 from tests.bench.radar_worlds import MEASURED_ON, RadarWorld, TrueShip, looks_of_one_orbit, worlds
+
+Product = Callable[[Iterable[RadarWorld]], Iterable[RadarWorld]]
+"""What looks become on their way to the detector."""
 
 MATCH_M = 60.0
 SHORTEST_M = 40.0
@@ -80,9 +85,9 @@ def found_in(world: RadarWorld) -> tuple[tuple[Vessel, ...], int]:
     return tuple(in_metres(ship, world.grid) for ship in found.ships), found.ghosts
 
 
-def over_time(number: int, looks: int = 12) -> tuple[list[Scored], list[Scored]]:
+def over_time(number: int, product: Product, looks: int = 12) -> tuple[list[Scored], list[Scored]]:
     """One harbour's looks before and after its background."""
-    seen = list(looks_of_one_orbit(MEASURED_ON, number, looks, days_apart=6))
+    seen = list(product(looks_of_one_orbit(MEASURED_ON, number, looks, days_apart=6)))
     bright = {str(n): brightness(world.image) for n, world in enumerate(seen)}
     things = RadarStructure(seen[0].grid, background_of(bright.values()), bright.__getitem__)
     before, after = [], []
@@ -187,14 +192,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--harbours", type=int, default=24)
     parser.add_argument("--over-time", type=int, default=6)
+    parser.add_argument("--ground-range", action="store_true")
     asked = parser.parse_args()
-    single = [scored(w, *found_in(w)) for w in worlds(MEASURED_ON, asked.harbours)]
+    product: Product = as_ground_range if asked.ground_range else iter
+    single = [scored(w, *found_in(w)) for w in product(worlds(MEASURED_ON, asked.harbours))]
     print(f"{len(single)} single looks, {sum(each.ghosts for each in single)} ghosts left out")
     for quay, name in ((False, "open water"), (True, "by quays")):
         print(f"  {name}: {at_quay(single, quay)}")
         by_length(single, quay)
         sizes(single, quay)
-    pairs = [over_time(number) for number in range(asked.over_time)]
+    pairs = [over_time(number, product) for number in range(asked.over_time)]
     before = [each for one, _ in pairs for each in one]
     after = [each for _, other in pairs for each in other]
     print(f"{len(after)} looks of {asked.over_time} harbours over time, by quays")
