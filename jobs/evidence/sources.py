@@ -66,4 +66,6 @@ def _file(source: Source) -> dict[str, Json]:
         "offset": source.offset,
         "nodata": source.nodata,
     }
+    if source.on_points:
+        facts |= {"calibration": source.calibration, "noise": source.noise}
     return facts

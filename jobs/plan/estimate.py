@@ -45,6 +45,10 @@ of Planetary Computer had 0.96 and 0.42 MB."""
 TABLE_REQUESTS = 2.0
 """For its size, and for its content."""
 
+ON_POINTS = 64
+"""Bytes of memory per pixel of the grid for places, noise and table of one band's image in ground
+range; 90 with all else, measured."""
+
 STAGES = 2
 """Tasks per overpass: tile, segment."""
 
@@ -342,9 +346,13 @@ def _bytes_out(overpass: Overpass, grid: Grid) -> int:
 
 
 def _peak_memory(overpass: Overpass, grid: Grid) -> int:
-    """Bytes: per pixel and band encoded (2), as float (4) and warped (4); 16 of masks a pixel."""
-    bands = len(SENSORS[overpass.sensor].bands)
-    return BASE_MEMORY + grid.width * grid.height * (bands * (2 + 4 + 4) + 16)
+    """Bytes: per pixel and band encoded (2), as float (4) and warped (4); 16 of masks a pixel, and
+    of one band after the other what ``ON_POINTS`` says.
+    """
+    sensor = SENSORS[overpass.sensor]
+    more = 0 if sensor.ground_range is None else ON_POINTS
+    pixel = len(sensor.bands) * (2 + 4 + 4) + 16 + more
+    return BASE_MEMORY + grid.width * grid.height * pixel
 
 
 def summarise(plan: Plan) -> list[dict[str, Json]]:

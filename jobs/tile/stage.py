@@ -108,10 +108,9 @@ def _with_gaps(
             measured = frozenset(
                 each.index for each in scene.bands.values() if each.href == source.href
             )
-            yield (
-                band,
-                Layer(source, encoder_of(sensor), sensor.dtypes, target, False, measured, band),
-            )
+            encoder = encoder_of(sensor)
+            layer = Layer(source, encoder, sensor.dtypes, target, measured=measured, band=band)
+            yield band, layer
 
 
 def _is_read_as_flags(mask: Mask, scenes: Sequence[Scene], grid: Grid) -> bool:

@@ -17,6 +17,7 @@ from jobs.archive import open_tree, pool
 from jobs.archive.stored import stored_port
 from jobs.catalog.stac_item import scene_from_item, sensor_for
 from jobs.domain import Orbit, Quality
+from jobs.evidence import EvidenceOptions, make_evidence
 from jobs.plan import pinned_plan
 from jobs.plan.estimate import estimate_plan
 from jobs.run import EQUAL, verify_sample
@@ -24,8 +25,6 @@ from jobs.simulate import SimulationConfig, score_results, simulate_archive
 from jobs.storage import storage_at
 from tests.support.cluster_here import cluster_here
 from tests.support.small_ports import flat_coast, port_file
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +111,15 @@ def test_all_of_it_is_verified_equal(world):
     rows = verify_sample(plan, storage_at(plan.archive), 100, 0)
     assert len(rows) > 8
     assert {row["result"] for row in rows} == {EQUAL}
+
+
+def test_the_evidence_of_a_visit_names_the_tables_that_it_rests_on(world, published):
+    vessels = pd.read_csv(published / "vessels.csv")
+    visit = vessels["visit_id"].dropna().iloc[0]
+    made = make_evidence(world / "job.yaml", EvidenceOptions(visits=(str(visit),)))
+    record = b"".join(text for name, text in made.files.items() if name.endswith(".json"))
+    assert b"calibration-iw-vv.xml" in record
+    assert b"noise-iw-vh.xml" in record
 
 
 def test_the_plan_s_bytes_are_of_the_order_of_those_read(world):
