@@ -25,6 +25,7 @@ from jobs.plan.file import PortFindings, read_plan, write_findings
 from jobs.plan.grouping import group_overpasses, on_grid
 from jobs.plan.header import PlanHeader
 from jobs.plan.nothing_found import EmptyPort, SourceFindings, reasons, refusal
+from jobs.plan.passes_twice import passes_twice
 from jobs.plan.plan import Plan
 from jobs.plan.port_files import port_of
 from jobs.plan.unscreened import unscreened
@@ -33,8 +34,9 @@ from jobs.plan.unscreened import unscreened
 def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | None = None) -> Plan:
     """The plan of a job, in memory: what its catalogs hold of each of its ports.
 
-    ``tell`` is called with lines on ports without any overpass, on scenes without a mask, on ports
-    whose axes look swapped, and on berths that two ports have in common. Raises InputError for a
+    ``tell`` is called with lines on ports without any overpass, on scenes without a mask, on
+    passes that are read as two products, on ports whose axes look swapped, and on berths that two
+    ports have in common. Raises InputError for a
     port that cannot be read, PlanError, with the reasons, where no port has an overpass, and
     CatalogError for a catalog that fails.
     """
@@ -90,7 +92,7 @@ def _findings(
         scenes = tuple(chain.from_iterable(found.scenes for found in sources))
         rejected = tuple(chain.from_iterable(found.rejected for found in sources))
         overpasses = group_overpasses(port, files.asked(scenes))
-        for line in unscreened(port, overpasses):
+        for line in chain(unscreened(port, overpasses), passes_twice(port, overpasses)):
             tell(line)
         if not overpasses:
             empty.append(EmptyPort(port, sources))
