@@ -55,11 +55,16 @@ class Table:
         return found
 
     def covers(self, rows: Floats, columns: Floats) -> bool:
-        """Whether it says something of all of these, to a vector's distance."""
+        """Whether it says something of all of these, to a vector's distance: the vectors around
+        these rows reach over these columns.
+        """
         lines = self.lines
         apart = float(np.diff(lines).max()) if len(lines) > 1 else np.inf
-        first, last = max(each[0] for each in self.pixels), min(each[-1] for each in self.pixels)
-        step = max(float(np.diff(each).max()) for each in self.pixels)
+        above = max(int(np.searchsorted(lines, rows.min(), "right")) - 1, 0)
+        below = min(int(np.searchsorted(lines, rows.max())), len(lines) - 1)
+        near = self.pixels[min(above, below) : below + 1]
+        first, last = max(each[0] for each in near), min(each[-1] for each in near)
+        step = max(float(np.diff(each).max()) for each in near)
         return bool(
             lines[0] - apart <= rows.min()
             and rows.max() <= lines[-1] + apart

@@ -51,6 +51,20 @@ def test_values_between_vectors_are_bilinear(tmp_path):
     assert not gamma.covers(np.array([0.0, 9.0]), np.array([0.0, 30.0]))
 
 
+def test_a_vector_elsewhere_may_be_shorter(tmp_path):
+    """Those that the bursts of one sub-swath alone have, at the ends of an image."""
+    whole = np.arange(0.0, 1300.0, 40.0)
+    pixels = (whole, whole, whole[whole >= 400])
+    lines = np.array([0.0, 700.0, 1400.0])
+    table = product_tables.Table(lines, pixels, tuple(map(np.ones_like, pixels)))
+    near, far = np.arange(100.0, 300.0), np.arange(900.0, 1000.0)
+    assert table.covers(near, np.arange(100.0, 300.0))
+    assert not table.covers(far, np.arange(100.0, 300.0))
+    assert table.covers(far, np.arange(500.0, 700.0))
+    assert not table.covers(np.arange(2000.0, 2200.0), np.arange(500.0, 700.0))
+    assert table.covers(np.arange(-300.0, -100.0), np.arange(100.0, 300.0))
+
+
 def test_the_simulated_tables_come_back_with_the_incidence_in_them(tmp_path):
     found = read_calibration(tmp_path, calibration_xml("vv", SHAPE))
     assert found.gamma.over(ROWS, COLUMNS) == pytest.approx(
