@@ -222,9 +222,11 @@ def test_a_stray_anywhere_changes_nothing(minute: int, east: float, lat: float, 
 
 @pytest.mark.parametrize(
     ("minute", "east_m", "north_m"),
-    [(99, 366, -827), (99, 0, 0), (109, 444, 1443), (849, 2258, -299), (869, 0, 0)]
-    # where the piece of track before ends with it, and the ship's goes on as another
-    + [(879, 0, 0), (879, -46, 97), (119, -984, -2749), (119, -583, -2276)],
+    [
+        *[(99, 366, -827), (99, 0, 0), (109, 444, 1443), (849, 2258, -299), (869, 0, 0)],
+        # where the piece of track before ends with it, and the ship's goes on as another
+        *[(879, 0, 0), (879, -46, 97), (119, -984, -2749), (119, -583, -2276)],
+    ],
 )
 def test_a_stray_a_minute_before_the_ship_does_not_take_its_place(
     minute: int, east_m: float, north_m: float
