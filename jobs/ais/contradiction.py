@@ -23,7 +23,9 @@ def put_right(
     """
     found = numbers.copy()
     strays = np.flatnonzero(numbers == STRAY)
-    hulls = np.unique(numbers[numbers != STRAY]) if len(strays) else []
+    if not len(strays):
+        return found
+    hulls = np.unique(numbers[numbers != STRAY])
     rows_of = [np.flatnonzero(numbers == hull) for hull in hulls]
     for row in strays.tolist():
         for rows in rows_of:

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jobs.ais.contradiction import STRAY
 from jobs.ais.geodesy import offsets_m
 from jobs.ais.legs import messages_of
 from jobs.ais.schema import AIS_FLAG_COLUMNS
-from jobs.ais.segments import STRAY, PieceSettings, hull_numbers, onward
+from jobs.ais.segments import PieceSettings, hull_numbers, onward
 from jobs.domain import Json
 from jobs.visits import typed
 
