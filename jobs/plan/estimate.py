@@ -17,7 +17,7 @@ from jobs.plan.resampled import resampled
 BASE_MEMORY = 600 * 2**20
 """Bytes of an idle worker with torch, GDAL and the model loaded."""
 
-VERSION = 5
+VERSION = 6
 """Of the notes in plan files. To be raised when the same overpasses give another estimate: notes
 of other versions are ignored."""
 
@@ -103,6 +103,10 @@ class Estimate:
     """Pixels under the ports, counted for each band, of files that are averaged to the grid."""
     flag_pixels: int = 0
     """Pixels under the ports of masks that are finer than the grid, or of many bands."""
+    point_files: int = 0
+    """Of the files, those on ground control points, each with two tables."""
+    point_samples: int = 0
+    """Their pixels under the ports."""
 
     def __add__(self, other: Estimate) -> Estimate:
         return Estimate(
@@ -131,6 +135,8 @@ class Estimate:
             turned_samples=self.turned_samples + other.turned_samples,
             finer_samples=self.finer_samples + other.finer_samples,
             flag_pixels=self.flag_pixels + other.flag_pixels,
+            point_files=self.point_files + other.point_files,
+            point_samples=self.point_samples + other.point_samples,
         )
 
 
@@ -261,6 +267,8 @@ def estimate_overpass(overpass: Overpass, grid: Grid) -> Estimate:
         turned_samples=sum(each.turned for each in rasters),
         finer_samples=sum(each.finer for each in rasters),
         flag_pixels=sum(each.flags for each in rasters),
+        point_files=sum(each.on_points for each in rasters),
+        point_samples=sum(each.placed for each in rasters),
     )
 
 

@@ -53,9 +53,21 @@ class Resampling:
     """For a million of ``Estimate.finer_samples``."""
     flags: float
     """For a million of ``Estimate.flag_pixels``."""
+    point_file: float
+    """For each of ``Estimate.point_files``: its tables."""
+    point: float
+    """For a million of ``Estimate.point_samples``."""
 
 
-RESAMPLING_CPU_S = Resampling(file=0.003, warped=0.004, turned=0.022, finer=0.0134, flags=0.0124)
+RESAMPLING_CPU_S = Resampling(
+    file=0.003,
+    warped=0.004,
+    turned=0.022,
+    finer=0.0134,
+    flags=0.0124,
+    point_file=0.017,
+    point=0.053,
+)
 """By tests/bench/bench_sensor_costs.py, as are those of radar."""
 
 COUNT_CPU_S = PerOverpass(overpass=0.064, megapixel=0.2)
@@ -105,8 +117,10 @@ def _resampling_s(counted: Estimate) -> float:
         + counted.turned_samples * each.turned
         + counted.finer_samples * each.finer
         + counted.flag_pixels * each.flags
+        + counted.point_samples * each.point
     )
-    return counted.resampled_files * each.file + samples / 1e6
+    files = counted.resampled_files * each.file + counted.point_files * each.point_file
+    return files + samples / 1e6
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class Resampled(NamedTuple):
     turned: int = 0
     finer: int = 0
     flags: int = 0
+    on_points: int = 0
+    placed: int = 0
     memory: int = 0
     """Bytes that a worker needs more for it."""
 
@@ -63,6 +65,8 @@ def _memory(scene: Scene, whole: Resampled, grid: Grid) -> int:
 def _of_bands(last: Source, grid: Grid) -> Resampled:
     """Of a file with bands up to this one."""
     pixels = _pixels(last, grid)
+    if pixels and last.on_points:
+        return Resampled(on_points=1, placed=pixels)
     if not pixels or is_aligned(last, grid):
         return Resampled()
     samples = _on_grid(last, grid, pixels) * last.index

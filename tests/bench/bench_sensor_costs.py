@@ -41,12 +41,15 @@ from tests.bench.bench_costs import (
     scene_files,
     scene_of,
 )
+from tests.support.ground_range import ground_range_scene
 from tests.support.scenes import GRID, overpass, write_band
 
 MARGIN_M = 600.0
 """From the files' edges to the port's."""
 NEXT_ZONE = 32652
 LANDSAT_M = 30.0
+WHOLE_SWATH = (16_700, 25_000)
+"""Rows and columns of a product in ground range."""
 SIDES = (256, 768)
 GDAL_CACHE_MB = "128"
 """As infra/docker/Dockerfile sets it."""
@@ -153,6 +156,13 @@ def _radar(folder: Path, epsg: int = GRID.epsg) -> dict[str, Source]:
     return found
 
 
+def _ground_range(folder: Path) -> Scene:
+    """Sea in both polarisations, with tables as long as those of a whole product."""
+    grid = replace(GRID, width=COARSE, height=COARSE)
+    planes = {band: np.full(grid.shape, level) for band, level in (("vv", 0.02), ("vh", 0.004))}
+    return ground_range_scene(folder, planes, grid=grid, tables_of=WHOLE_SWATH)
+
+
 def _colour(folder: Path) -> dict[str, Source]:
     """Sentinel-2's picture of three bands, in the next zone, with its classification."""
     transform, shape = _raster(10.0, NEXT_ZONE, max(SIDES))
@@ -185,6 +195,7 @@ KINDS = (
     ),
     Kind("Sentinel-1", lambda f: scene_of(_radar(f), S1)),
     Kind("its next zone (radar)", lambda f: scene_of(_radar(f, NEXT_ZONE), S1)),
+    Kind("in ground range", _ground_range),
     Kind("PlanetScope, 4 bands", lambda f: scene_of(_one_file(f, 3, COARSE, 4), PLANET)),
     Kind("4 bands, cut", lambda f: scene_of(_one_file(f, 3, COARSE, 4, cut=True), PLANET)),
     Kind(
@@ -201,6 +212,8 @@ PER = {
     "turned_samples": 1e6,
     "finer_samples": 1e6,
     "flag_pixels": 1e6,
+    "point_files": 1,
+    "point_samples": 1e6,
 }
 """What the rates of resampling are of, and for how many."""
 
@@ -290,7 +303,7 @@ def _fitted_resampling(tiled: Mapping[Row, float]) -> dict[str, float]:
     terms, beside = [], []
     for row, seconds in tiled.items():
         base = stage_cpu_s(StageName.TILE, replace(row.counted, **plain))
-        if row.counted.resampled_files:
+        if row.counted.resampled_files or row.counted.point_files:
             counts = [getattr(row.counted, name) / each for name, each in PER.items()]
             terms.append([count / seconds for count in counts])
             beside.append((seconds - base) / seconds)

@@ -10,7 +10,8 @@ import pytest
 import shapely
 from shapely.geometry import Polygon
 
-from jobs.domain import Overpass, Scene, Source
+from jobs.domain import Overpass, Scene, Source, StageName
+from jobs.plan import stage_cpu_s
 from jobs.plan.estimate import BASE_MEMORY, TABLE_BYTES, estimate_port
 from jobs.plan.grouping import group_overpasses
 from jobs.plan.inputs import Inputs
@@ -80,6 +81,16 @@ def test_files_requests_and_bytes_count_the_tables_too():
     rows, columns = (b - a for a, b in window(GRID, on_points().bands["vv"]))
     assert found.bytes_in == pytest.approx(2 * rows * columns * 2 + 4 * TABLE_BYTES)
     assert found.requests >= 2 * 2 + 4 * 2
+
+
+def test_its_pixels_and_tables_take_longer_to_read_but_not_to_segment():
+    found = estimate_port(PORT, [only(on_points())])
+    rows, columns = (b - a for a, b in window(GRID, on_points().bands["vv"]))
+    assert (found.point_files, found.point_samples) == (2, 2 * rows * columns)
+    assert (found.resampled_files, found.warped_samples, found.turned_samples) == (0, 0, 0)
+    plain = replace(found, point_files=0, point_samples=0)
+    assert stage_cpu_s(StageName.TILE, found) > stage_cpu_s(StageName.TILE, plain)
+    assert stage_cpu_s(StageName.SEGMENT, found) == stage_cpu_s(StageName.SEGMENT, plain)
 
 
 def test_memory_is_that_of_places_and_tables_too():

@@ -106,6 +106,8 @@ def test_each_kind_of_work_adds_by_its_own_rate() -> None:
         "turned_samples": rates.RESAMPLING_CPU_S.turned / 1e6,
         "finer_samples": rates.RESAMPLING_CPU_S.finer / 1e6,
         "flag_pixels": rates.RESAMPLING_CPU_S.flags / 1e6,
+        "point_files": rates.RESAMPLING_CPU_S.point_file,
+        "point_samples": rates.RESAMPLING_CPU_S.point / 1e6,
     }
     for name, rate in names.items():
         more = Estimate(**{name: 7})
