@@ -77,10 +77,10 @@ that are read again to find fixed structure."""
 COUNT_PORT_CPU_S = 0.12
 """And for each port."""
 
-BERTH_CPU_S = 0.25
-LOOK_CPU_S = 0.012
-"""CPU seconds of a worker for each berth and each look at one: half and double that where a history
-is short or long, see tests/bench/bench_estimate.py."""
+BERTH_CPU_S = 0.1
+LOOK_CPU_S = 0.0095
+"""CPU seconds of a worker for each berth and each look at one: a fifth less for a year of a port
+with five, a fifth more for ten years; tests/bench/bench_estimate.py."""
 
 REFIT_SHARE = 0.45
 """Of that, for each berth and look of an estimate without a sensor, which is not made again with

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from scipy.optimize import nnls
 
 from jobs.domain import EstimateSettings, Period, Port
+from jobs.plan.rates import BERTH_CPU_S, LOOK_CPU_S
 from jobs.visits.columns import table
 from jobs.visits.estimate import estimate_port, with_estimates
 from jobs.visits.schema import (
@@ -26,10 +30,13 @@ from jobs.visits.schema import (
     PortTables,
 )
 from jobs.visits.series import port_series
+from tests.bench.bench_costs import calibrating, scene_files
 from tests.support.factories import make_port
 
 pytestmark = pytest.mark.bench
 YEARS, PORTS = 10, 12
+LENGTHS_DAYS = (60, 180, 365, 3 * 365, YEARS * 365)
+"""Periods whose costs tell what a berth and each look take."""
 REVISIT_DAYS, USABLE = 2.5, 0.5
 
 
@@ -132,6 +139,35 @@ def test_ten_years_of_one_port() -> None:
     print(f"  and months {done - fitted:.1f} s; peak memory of the process {peak_mb:.0f} MB")
     print(estimate.berths[["berth", "usable_looks", "visits", "effective_points"]].to_string())
     assert (estimate.berths["effective_points"] >= 300).all()
+
+
+def test_what_a_berth_and_each_look_cost(tmp_path: Path) -> None:
+    """The rates of ``jobs/plan/rates.py``, in seconds of the core that they are counted in."""
+    port, first = make_port(), date(2014, 1, 1)
+    whole_port(make_tables(port, 60, 1), Period(first, date(2014, 3, 1)))  # compiles, where it must
+    spent: dict[tuple[int, int], float] = {}
+    with calibrating(tmp_path, scene_files(tmp_path)) as measured:
+        for days in LENGTHS_DAYS:
+            tables = make_tables(port, days, 2)
+            period = Period(first, first + timedelta(days=days - 1))
+            began = time.process_time()
+            whole_port(tables, period)
+            spent[len(port.berths), len(tables.looks)] = time.process_time() - began
+        factor = measured()
+    found = berth_and_look({count: seconds / factor for count, seconds in spent.items()})
+    print(f"\nthis machine takes {factor:.2f} times the rates' seconds; CPU seconds of")
+    print("  a berth {:.3f}, each look at one {:.4f}".format(*found))
+    for (berths, looks), seconds in spent.items():
+        planned = berths * BERTH_CPU_S + looks * LOOK_CPU_S
+        print(f"  {looks:6} looks: {seconds / factor:6.2f}, planned {planned:6.2f}")
+    assert min(found) >= 0
+
+
+def berth_and_look(spent: Mapping[tuple[int, int], float]) -> tuple[float, float]:
+    """By least relative errors, from CPU seconds by the numbers of berths and of looks at them."""
+    terms = np.array([np.array(count) / seconds for count, seconds in spent.items()])
+    (berth, look), _ = nnls(terms, np.ones(len(terms)))
+    return float(berth), float(look)
 
 
 def test_what_it_costs_to_leave_out_each_sensor() -> None:
