@@ -37,6 +37,7 @@ def test_reviewers_are_believed_as_far_as_when_it_was_published(port: ReviewedPo
     port.run()
     result = bw.open_result(port.job)
     assert result.provenance["reviews"]["used"] == 2
+    assert "decisions of reviewers" in repr(result)
     assert not result.estimates.equals(machine.estimates)
     again = result.estimate_again()
     assert_frame_equal(DataFrame(again.estimates), DataFrame(result.estimates))
@@ -45,6 +46,7 @@ def test_reviewers_are_believed_as_far_as_when_it_was_published(port: ReviewedPo
 
 
 def test_what_reviewers_say_of_cargoes_is_not_lost_without_a_word(port: ReviewedPort) -> None:
+    port.run()
     result = bw.open_result(port.job)
     visit = result.vessels[result.vessels["visit_id"] != ""].iloc[0]
     said = {"what": "cargo", "vessel": visit["vessel_id"], "overpass": visit["overpass_id"]}
@@ -55,7 +57,3 @@ def test_what_reviewers_say_of_cargoes_is_not_lost_without_a_word(port: Reviewed
     with pytest.raises(bw.InputError, match="use 1 decisions of reviewers on what ships carried"):
         result.estimate_again()
     assert result.estimate_again(cargo=None).tag == f"{result.tag}+anew"
-
-
-def test_a_result_says_that_reviewers_had_a_part_in_it(port: ReviewedPort) -> None:
-    assert "decisions of reviewers" in repr(bw.open_result(port.job))
