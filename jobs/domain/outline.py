@@ -53,13 +53,19 @@ def outline_of(feature: Mapping[str, Any], place: str) -> Polygon:
     return polygon
 
 
+def in_one_line(value: Any) -> str:
+    """A value as messages show it: as it is, or quoted where it is empty or holds line breaks."""
+    text = str(value)
+    return text if text and text.isprintable() else repr(value)
+
+
 def _coordinates(geometry: Mapping[str, Any], place: str) -> Any:
     """Rings of the geometry's only polygon."""
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     if kind == "Polygon":
         return coordinates
     if kind != "MultiPolygon":
-        raise InputError(f"{place}: geometry is a {kind}; expected a Polygon")
+        raise InputError(f"{place}: geometry is a {in_one_line(kind)}; expected a Polygon")
     if isinstance(coordinates, list) and len(coordinates) == 1:
         return coordinates[0]
     raise InputError(

@@ -18,7 +18,7 @@ from shapely.geometry.polygon import orient
 from jobs.domain.berth_overlap import overlap_text, overlaps
 from jobs.domain.geometry import geod, local_grid
 from jobs.domain.nearest import did_you_mean, nearest_word
-from jobs.domain.outline import outline_of, refuse_other_crs, swapped
+from jobs.domain.outline import in_one_line, outline_of, refuse_other_crs, swapped
 from jobs.domain.port_keys import check_keys, meant_key
 from jobs.domain.text_file import json_value, read_text
 from jobs.domain.types import Berth, BerthKind, Grid, Port
@@ -95,7 +95,9 @@ def _features(text: str, where: str) -> list[Feature]:
     document = json_value(text, where, "a GeoJSON FeatureCollection", of_pairs=_once)
     kind = document.get("type") if isinstance(document, dict) else type(document).__name__
     if kind != "FeatureCollection" or not isinstance(document.get("features"), list):
-        raise InputError(f"{where}: a {kind}; expected a GeoJSON FeatureCollection with features")
+        raise InputError(
+            f"{where}: a {in_one_line(kind)}; expected a GeoJSON FeatureCollection with features"
+        )
     refuse_other_crs(document, where)
     return list(document["features"])
 

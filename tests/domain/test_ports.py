@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from pyproj import Transformer
 from shapely.geometry import box
 
@@ -138,6 +138,14 @@ WRONG = {
     "a point": (
         change((*SECOND, "geometry"), {"type": "Point", "coordinates": [20.01, 40.01]}),
         "berth oil: geometry is a Point; expected a Polygon",
+    ),
+    "a geometry of a line break": (
+        change((*SECOND, "geometry", "type"), "\n"),
+        r"berth oil: geometry is a '\\n'; expected a Polygon",
+    ),
+    "a collection of a line break": (
+        {"type": "a\nb", "features": []},
+        r"a 'a\\nb'; expected a GeoJSON FeatureCollection",
     ),
     "no geometry": (change((*SECOND, "geometry"), None), "geometry is a None; expected a Polygon"),
     "a multipolygon": (
@@ -276,6 +284,7 @@ def test_a_wrong_file_is_refused_with_what_and_where(read, tmp_path, name):
     with pytest.raises(InputError, match=message) as caught:
         read(value)
     assert str(caught.value).startswith(str(tmp_path / "port.geojson"))
+    assert "\n" not in str(caught.value)
 
 
 def test_two_berths_of_one_id_are_refused(read):
@@ -313,6 +322,8 @@ ODD = st.one_of(
         max_size=3,
     )
 )
+@example([((*SECOND, "geometry", "type"), "\n")])
+@example([(("type",), "a\nb")])
 @settings(deadline=None, max_examples=300)
 def test_whatever_stands_in_a_file_it_is_read_or_refused_in_one_line(tmp_path_factory, changes):
     value = document()
