@@ -110,6 +110,7 @@ def _warped(
         dtype="float32",
         src_nodata=nodata.value,
         nodata=np.nan if nodata.fills else None,
+        UNIFIED_SRC_NODATA="NO",  # each band by itself; else numbers of no data count as data
         **spec.vrt_params,
     ) as warped:
         for window in _windows(warped):

@@ -79,6 +79,38 @@ def test_parts_without_data_do_not_count(tmp_path: Path) -> None:
     np.testing.assert_allclose(decoded(found), exact, atol=0.55)
 
 
+@pytest.mark.parametrize("pixel_m", [3.0, 10.0])
+def test_what_one_band_alone_lacks_is_no_number_of_it(tmp_path: Path, pixel_m: float) -> None:
+    """Averaged (3 m) or interpolated (10 m, half a pixel aside)."""
+    values = np.full((4, *FINE_SHAPE), 3000, np.uint16)
+    values[0, np.random.default_rng(1).random(FINE_SHAPE) < 0.3] = 0
+    values[0, 100:180, 120:240] = 0
+    values[0, 10:50, 10:50] = 0
+    aside = (pixel_m, 0.0, GRID.left - pixel_m / 2, 0.0, -pixel_m, GRID.top + pixel_m / 2)
+    source = replace(write_fine(tmp_path / "i.tif", values), offset=0.0, transform=aside)
+    with rasterio.open(source.href, "r+") as file:
+        file.transform = rasterio.Affine(*aside)
+    bands = {name: replace(source, index=n) for n, name in enumerate(PLANET.bands, start=1)}
+    blue, *others = read_overpass([planet_scene(bands)], PLANET, GRID).image
+    assert (blue == 0).any()
+    np.testing.assert_allclose(decoded(blue[blue != 0]), 3000, atol=0.55)
+    for other in others:
+        np.testing.assert_allclose(decoded(other[blue != 0]), 3000, atol=0.55)
+        assert (other[blue == 0] != 0).any()
+
+
+def test_means_leave_out_what_one_band_alone_lacks(tmp_path: Path) -> None:
+    values = np.stack([noise(shape=FINE_SHAPE) + 1] * 4)
+    holes = np.random.default_rng(1).random(FINE_SHAPE) < 0.3
+    values[0, holes] = 0
+    source = replace(write_fine(tmp_path / "i.tif", values), offset=0.0)
+    bands = {name: replace(source, index=n) for n, name in enumerate(PLANET.bands, start=1)}
+    found = read_overpass([planet_scene(bands)], PLANET, GRID).image
+    for band, valid in zip(found[:2], (~holes, np.ones_like(holes)), strict=True):
+        exact = overlap(source).mean(values[1], valid)
+        np.testing.assert_allclose(decoded(band), exact, atol=0.55)
+
+
 def test_files_of_whole_fractions_of_the_grid_are_averaged_too(tmp_path: Path) -> None:
     values = noise(shape=(2 * GRID.height, 2 * GRID.width))
     half = (5.0, 0.0, GRID.left, 0.0, -5.0, GRID.top)
