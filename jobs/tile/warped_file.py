@@ -62,18 +62,22 @@ def warp_bands(file: DatasetReader, reads: Sequence[BandRead], spec: Spec) -> li
     """The bands on the grid, in their order, NaN without data; all lie in this file and are
     resampled alike.
     """
-    found: dict[int, Warped] = {}
+    how = reads[0].resampling
+    alone: dict[int, Source] = {}
     plain: dict[int, Source] = {}
     for number, read in enumerate(reads):
         source = with_nodata(file, read.source)
-        if has_mask(file, source.index, read.measured):
-            found[number] = _warped_with_mask(file, replace(read, source=source), spec)
-        else:
-            plain[number] = source
-    how = reads[0].resampling
+        masked = has_mask(file, source.index, read.measured)
+        (alone if masked else plain)[number] = source
+    found: dict[int, Warped] = {}
     for nodata, numbers in _alike(file, plain, spec).items():
+        if nodata.fills and file.count > 1 and how is Resampling.bilinear:
+            alone |= {number: plain[number] for number in numbers}
+            continue
         bands = [plain[number].index for number in numbers]
         found.update(zip(numbers, _warped(file, bands, how, spec, nodata), strict=True))
+    for number, source in alone.items():
+        found[number] = _warped_alone(file, replace(reads[number], source=source), spec)
     return [found[number] for number in range(len(reads))]
 
 
@@ -156,10 +160,12 @@ def _strips(file: DatasetReader, rows: Span) -> Iterator[Span]:
         start = stop
 
 
-def _warped_with_mask(file: DatasetReader, read: BandRead, spec: Spec) -> Warped:
+def _warped_alone(file: DatasetReader, read: BandRead, spec: Spec) -> Warped:
     """A band from a copy of what the warp may read, NaN where a pixel does not exist.
 
-    GDAL takes a mask, an alpha band or a no-data value into account, never two of them.
+    GDAL takes a mask, an alpha band or a no-data value into account, never two of them. And where
+    several bands have no data of their own it interpolates over the edges of holes, not so in a
+    file of one band (GDAL 3.10.3).
     """
     part = _clipped(file, spec)
     if part is None:

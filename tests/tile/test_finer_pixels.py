@@ -17,8 +17,20 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
-from jobs.domain import SENSORS, TOLD, Grid, Quality, Sensor, Settings, Source, Unit
+from jobs.domain import (
+    SENSORS,
+    TOLD,
+    Grid,
+    Quality,
+    Scene,
+    Sensor,
+    Settings,
+    Source,
+    Unit,
+    content_id,
+)
 from jobs.tile import changed, key
+from jobs.tile.digest import VERSION
 from jobs.tile.pixel_size import is_finer
 from jobs.tile.stage import read_overpass
 from tests.support.finer import FINE_SHAPE, PLANET, overlap, planet_scene, write_fine
@@ -109,6 +121,29 @@ def test_means_leave_out_what_one_band_alone_lacks(tmp_path: Path) -> None:
     for band, valid in zip(found[:2], (~holes, np.ones_like(holes)), strict=True):
         exact = overlap(source).mean(values[1], valid)
         np.testing.assert_allclose(decoded(band), exact, atol=0.55)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("pixel_m", [3.0, 10.0])
+def test_bands_of_one_file_are_as_in_files_of_their_own(
+    tmp_path: Path, pixel_m: float, shared: bool
+) -> None:
+    """Their holes too, of one band alone or of all: averaged, or half a pixel aside."""
+    values = np.stack([noise(shape=FINE_SHAPE) + n for n in range(1, 5)])
+    holes = np.random.default_rng(1).random(FINE_SHAPE) < 0.3
+    holes[100:180, 120:240] = holes[10:50, 10:50] = True
+    values[slice(None) if shared else 1, holes] = 0
+    aside = (pixel_m, 0.0, GRID.left - pixel_m / 2, 0.0, -pixel_m, GRID.top + pixel_m / 2)
+    whole = write_band(tmp_path / "i.tif", values, transform=aside)
+    together = {name: replace(whole, index=n) for n, name in enumerate(PLANET.bands, start=1)}
+    apart = {
+        name: write_band(tmp_path / f"{name}.tif", band, transform=aside)
+        for name, band in zip(PLANET.bands, values, strict=True)
+    }
+    one, other = (read_overpass([planet_scene(b)], PLANET, GRID).image for b in (together, apart))
+    np.testing.assert_array_equal(one, other)
+    assert (one[1] == 0).any()
+    assert (one[0] == 0).any() == shared
 
 
 def test_files_of_whole_fractions_of_the_grid_are_averaged_too(tmp_path: Path) -> None:
@@ -354,23 +389,30 @@ def test_a_udm2_with_fewer_bands_than_are_read_is_refused_by_name(tmp_path: Path
 # --- what is stale ------------------------------------------------------------------------------
 
 
-def test_only_overpasses_with_finer_pixels_have_another_key(tmp_path: Path) -> None:
+def stale(one: Scene, *how: str) -> str:
+    """Why what was stored under an older key is stale; empty where it is not."""
     settings = Settings(code_version="1", model=None, model_digest="m")
-    fine = planet_scene(image(tmp_path / "i.tif", noise(shape=FINE_SHAPE)))
-    coarse = scene({"blue": write_band(tmp_path / "b.tif", noise())})
-    units = [Unit(small_port(), overpass(one), 0) for one in (fine, coarse)]
-    as_before = [key(replace(unit, port=coarse_port()), settings) for unit in units]
-    assert [key(unit, settings) == old for unit, old in zip(units, as_before, strict=True)] == [
-        False,
-        True,
-    ]
-    why = changed(units[0], settings, as_before[0], [])
-    assert why == "pixels finer than the grid are averaged now; they were interpolated"
+    unit = Unit(small_port(), overpass(one), 0)
+    stored = content_id(["tile", VERSION, unit.overpass.id, *how])
+    return "" if stored == key(unit, settings) else changed(unit, settings, stored, [])
 
 
-def coarse_port() -> Any:
-    """A port on whose grid nothing is finer."""
-    return small_port(grid=replace(GRID, resolution_m=1.0))
+def test_only_finer_pixels_and_warped_files_of_several_bands_have_another_key(
+    tmp_path: Path,
+) -> None:
+    interpolated = "pixels finer than the grid are averaged now; they were interpolated"
+    counted = "what one band of a file lacks no longer counts as numbers of it"
+    fine = image(tmp_path / "i.tif", noise(shape=FINE_SHAPE))
+    apart = {"blue": fine["blue"], "red": replace(fine["red"], href="other.tif")}
+    assert stale(planet_scene(fine)) == interpolated
+    assert stale(planet_scene(fine), "averaged") == counted
+    assert stale(planet_scene(apart)) == interpolated
+    assert not stale(planet_scene(apart), "averaged")
+    on_grid = write_band(tmp_path / "b.tif", noise())
+    beside = replace(on_grid, transform=(10.0, 0.0, GRID.left - 5, 0.0, -10.0, GRID.top))
+    for source, why in ((on_grid, ""), (beside, counted)):
+        assert not stale(scene({"blue": source}))
+        assert stale(scene({"blue": source, "red": replace(source, index=2)})) == why
 
 
 @pytest.mark.parametrize(
