@@ -15,6 +15,7 @@ from tests.support.places import ROOT
 FLOORS = (
     ("jobs.errors", "models.config", "models.geometry"),
     ("jobs.domain", "jobs.storage", "jobs.serve", "models.network"),
+    ("jobs.login",),
     (
         "jobs.catalog",
         "jobs.archive",

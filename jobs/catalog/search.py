@@ -24,7 +24,7 @@ from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api, refuse_
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
 from jobs.catalog.static import static_items
 from jobs.catalog.transport import CatalogReader, RequestSettings
-from jobs.domain import Access, Period, Scene, SourceSpec
+from jobs.domain import Access, FileAccess, Period, Scene, SourceSpec
 from jobs.errors import InputError
 
 PAYS = "storage:requester_pays"
@@ -96,7 +96,7 @@ def _scene(item: Any, source: SourceSpec, wanted: ItemFilter) -> Scene | Rejecte
             return None
         scene = scene_from_item(item, source.catalog, sensor_for(item, source.sensor))
         _check_who_pays(item, scene, source.access)
-        return replace(scene, access=source.access or _usual_access(source.catalog))
+        return replace(scene, access=_access(source))
     except InputError as error:
         return Rejected(item_name(item), source.catalog, source.collection, str(error))
 
@@ -143,6 +143,10 @@ def _check_who_pays(item: Item, scene: Scene, access: Access | None) -> None:
                 f"({PAYS}); add `access: requester-pays` to the job's source to pay "
                 "for the transfer with your AWS credentials, or take another catalog"
             )
+
+
+def _access(source: SourceSpec) -> FileAccess | None:
+    return source.access or source.file_login or _usual_access(source.catalog)
 
 
 def _usual_access(catalog: str) -> Access | None:

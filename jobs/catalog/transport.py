@@ -19,7 +19,7 @@ from jobs.catalog.broken_json import loads
 from jobs.catalog.own_headers import send_own_headers
 from jobs.catalog.stac_item import UNRESOLVED, Item
 from jobs.domain import Access, SourceSpec, path_beside, path_of_file_uri
-from jobs.errors import CatalogError, InputError
+from jobs.errors import BerthwatchError, CatalogError, InputError, UnreachableError
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -59,9 +59,20 @@ class TolerantIO(StacApiIO):
         return self._address or href
 
     def request(self, *args: Any, **kwargs: Any) -> str:
-        """The text of an answer; APIError for every other status than success."""
+        """The text of an answer; APIError for every other status than success.
+
+        Raises InputError where the login has no token, CatalogError where its server is away.
+        """
         self._address = None
-        return str(super().request(*args, **kwargs))
+        try:
+            return str(super().request(*args, **kwargs))
+        except APIError as error:
+            cause = error.__context__  # pystac turns each into one of its own
+            if isinstance(cause, UnreachableError):
+                raise CatalogError(str(cause)) from None
+            if isinstance(cause, InputError):
+                raise cause from None
+            raise
 
     def _note_address(self, answer: Response, **_: Any) -> None:
         if answer.is_redirect:
@@ -113,6 +124,8 @@ class CatalogReader:
                 content = loads(self._object(href))
             else:
                 content = loads(Path(href).read_bytes())
+        except BerthwatchError:  # of a login
+            raise
         except (OSError, APIError, ValueError, RecursionError) as error:
             raise read_error(href, error) from error
         if not isinstance(content, Mapping):
@@ -128,6 +141,8 @@ class CatalogReader:
         try:
             answer = self.io.session.get(href, timeout=self.io.timeout)
             answer.raise_for_status()
+        except UnreachableError as error:  # the token server, not the catalog
+            raise CatalogError(str(error)) from None
         except RequestException as error:
             raise read_error(href, error) from error
         return BytesIO(answer.content)
@@ -162,6 +177,8 @@ class CatalogReader:
         """The pages of a search; an error while they are read becomes a CatalogError."""
         try:
             yield from pages
+        except BerthwatchError:  # of a login
+            raise
         except (APIError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise read_error(url, error) from error
 
@@ -174,7 +191,8 @@ def read_error(href: str, error: Exception) -> CatalogError:
     if status in (401, 403):
         repair = (
             "the catalog refuses whoever asks so: name the headers that it asks for under "
-            "`headers` of the source, or renew the token that they hold"
+            "`headers` of the source, or its token server under `oauth`, or renew the token or "
+            "secret that the variables hold"
         )
     elif _is_web(href):
         repair = "check the URL and the network, or try again later"

@@ -23,6 +23,7 @@ from .job import (
     source_json,
 )
 from .land_mask import make_land_mask
+from .login import Login, OAuth, login_from_json, login_json, origin_of
 from .meaning import Meaning
 from .naming import item_names
 from .nearest import did_you_mean, nearest_word
@@ -48,6 +49,7 @@ from .types import (
     Encoding,
     Engine,
     EstimateSettings,
+    FileAccess,
     FixedStructure,
     Grid,
     Json,
@@ -97,14 +99,17 @@ __all__ = [
     "Engine",
     "EstimateSettings",
     "Fields",
+    "FileAccess",
     "FixedStructure",
     "Grid",
     "GroundRange",
     "Job",
     "Json",
+    "Login",
     "LookState",
     "Mask",
     "Meaning",
+    "OAuth",
     "OneFile",
     "Orbit",
     "Overpass",
@@ -142,10 +147,13 @@ __all__ = [
     "job_digest",
     "json_value",
     "load_port",
+    "login_from_json",
+    "login_json",
     "looks_swapped",
     "make_land_mask",
     "model_id",
     "nearest_word",
+    "origin_of",
     "overlap_text",
     "overlaps",
     "own_sensor",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from jobs.domain.types import Access
+from jobs.domain.types import Access, FileAccess
 
 
-def gdal_settings(access: Access | None) -> dict[str, str]:
+def gdal_settings(access: FileAccess | None) -> dict[str, str]:
     """GDAL's options for this access, and for the S3 endpoint of the environment.
 
     AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL are the standard variables for the endpoint; GDAL reads
     neither. Where its own AWS_S3_ENDPOINT is set, that one is used.
     """
-    own: dict[Access | None, dict[str, str]] = {
+    own: dict[FileAccess | None, dict[str, str]] = {
         Access.REQUESTER_PAYS: {"AWS_REQUEST_PAYER": "requester"},
         Access.ANONYMOUS: {"AWS_NO_SIGN_REQUEST": "YES"},
     }

@@ -18,6 +18,8 @@ from typing import TypeVar
 import yaml
 
 from jobs.domain.days import check_days, today_utc
+from jobs.domain.login import Login, OAuth, login_json
+from jobs.domain.login_reader import LoginReader
 from jobs.domain.sensor import Sensor
 from jobs.domain.sensor_file import read_sensor
 from jobs.domain.sensors import sensor_named, use_sensors
@@ -35,13 +37,10 @@ from jobs.domain.types import (
     ReviewSettings,
     content_id,
 )
-from jobs.domain.yaml_reader import YamlReader, shown
+from jobs.domain.yaml_reader import shown
 from jobs.errors import InputError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,52}")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
-"""Of an environment variable; in capitals, so that a token is not taken for one."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 LEAST_CAP_BARRELS = 1000.0
@@ -74,7 +73,17 @@ class SourceSpec:
     """How the files are reached; None for the usual access of the catalog."""
     headers: tuple[tuple[str, str], ...] = ()
     """Names of headers that the catalog asks for, and of the environment variables that hold their
-    values. Not part of ``job_digest``: they decide who may search, not what is found."""
+    values. Not part of ``job_digest`` without ``files``: they decide who may search, not what is
+    found."""
+    oauth: OAuth | None = None
+    """How a token for the catalog is had; as ``headers`` no part of the digest."""
+    files: tuple[str, ...] = ()
+    """Origins whose files get ``headers`` and the token of ``oauth`` too; part of the digest."""
+
+    @property
+    def file_login(self) -> Login | None:
+        """The login with which files are read; None where they get none."""
+        return Login(self.files, self.headers, self.oauth) if self.files else None
 
 
 @dataclass(frozen=True)
@@ -142,10 +151,11 @@ def period_json(period: Period) -> dict[str, Json]:
 
 
 def source_json(source: SourceSpec) -> dict[str, Json]:
-    """A source as plain JSON values; ``access`` is left out where it is None.
+    """A source as plain JSON values; ``access`` and the login of files are left out where there is
+    none.
 
-    Digests of jobs and hashes of plans rest on this: they were computed without the key before
-    there was a choice of access.
+    Digests of jobs and hashes of plans rest on this: they were computed without the keys before
+    there was a choice.
     """
     values: dict[str, Json] = {
         "catalog": source.catalog,
@@ -153,10 +163,12 @@ def source_json(source: SourceSpec) -> dict[str, Json]:
         "sensor": source.sensor,
         "max_cloud_cover": source.max_cloud_cover,
     }
-    return values if source.access is None else values | {"access": source.access.value}
+    if source.access is not None:
+        values["access"] = source.access.value
+    return values if source.file_login is None else values | login_json(source.file_login)
 
 
-class _JobReader(YamlReader):
+class _JobReader(LoginReader):
     """Reads the parts of one job file."""
 
     def __init__(self, path: Path) -> None:
@@ -204,7 +216,7 @@ class _JobReader(YamlReader):
         return name
 
     def _ports(self, node: yaml.Node) -> tuple[PortRef, ...]:
-        nodes = self._filled(node, "ports")
+        nodes = self.filled(node, "ports")
         ports = tuple(self._port(entry) for entry in nodes)
         seen: set[str] = set()
         for entry, port in zip(nodes, ports, strict=True):
@@ -230,7 +242,7 @@ class _JobReader(YamlReader):
         return period
 
     def _sources(self, node: yaml.Node) -> tuple[SourceSpec, ...]:
-        nodes = self._filled(node, "sources")
+        nodes = self.filled(node, "sources")
         sources = tuple(self._source(entry) for entry in nodes)
         seen: set[tuple[str, str, str | None]] = set()
         for entry, source in zip(nodes, sources, strict=True):
@@ -249,39 +261,24 @@ class _JobReader(YamlReader):
             node,
             "a source",
             required=("catalog", "collection"),
-            optional=("sensor", "max_cloud_cover", "access", "headers"),
+            optional=("sensor", "max_cloud_cover", "access", "headers", "oauth", "files"),
         )
+        self.check_login(fields)
         return SourceSpec(
             catalog=self._place(fields["catalog"], "catalog"),
             collection=self.text(fields["collection"], "collection"),
             **self.given(fields, ("sensor",), self._sensor),
             **self.given(fields, ("max_cloud_cover",), self._per_cent),
             **self.given(fields, ("access",), self._access),
-            **self.given(fields, ("headers",), self._headers),
+            **self.given(fields, ("headers",), self.headers),
+            **self.given(fields, ("oauth",), self.oauth),
+            **self.given(fields, ("files",), self.origins),
         )
-
-    def _headers(self, node: yaml.Node, what: str) -> tuple[tuple[str, str], ...]:
-        """Never quotes a value: somebody may have written the secret itself."""
-        expected = "expected `Name: VARIABLE`, the environment variable that holds its value"
-        found = []
-        for name, value in self.mapping(node, what).items():
-            if not _HEADER.fullmatch(name):
-                raise self.error(node, f"{name!r} can be no header's name; {expected}")
-            if not isinstance(value, yaml.ScalarNode) or not _VARIABLE.fullmatch(value.value):
-                raise self.error(
-                    value,
-                    f"what stands at the header {name} is no variable's name in capitals; "
-                    f"{expected}: secrets do not belong into a job file",
-                )
-            found.append((name, value.value))
-        if not found:
-            raise self.error(node, f"{what} is empty; {expected}, or leave it out")
-        return tuple(found)
 
     def _own_sensors(self, node: yaml.Node, what: str) -> tuple[Sensor, ...]:
         """Sensors of files beside the job, entered into the registry."""
         found: list[Sensor] = []
-        for entry in self._filled(node, what):
+        for entry in self.filled(node, what):
             sensor = read_sensor(self.folder / self.text(entry, "a sensor's file"))
             for other in found:
                 if sensor.name == other.name or sensor.family == other.family:
@@ -349,12 +346,6 @@ class _JobReader(YamlReader):
         return found
 
     # values
-
-    def _filled(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        entries = self.entries(node, what)
-        if not entries:
-            raise self.error(node, f"{what} is empty; expected one entry at least")
-        return entries
 
     def _sensor(self, node: yaml.Node, what: str) -> str:
         name = self.text(node, what)

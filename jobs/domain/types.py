@@ -1,4 +1,4 @@
-"""The nouns of Berthwatch, as frozen values; this module imports nothing of ours.
+"""The nouns of Berthwatch, as frozen values; this module imports nothing of ours but logins.
 
 Conventions: distances in metres, times in UTC (timezone-aware ``datetime``), geometries in WGS 84
 (lon, lat) unless a name says ``x``/``y`` (metres in the port's UTM zone), headings in degrees
@@ -18,6 +18,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
+
+from jobs.domain.login import Login
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -197,6 +199,10 @@ class Access(StrEnum):
     """S3 without a signature, even where credentials are present."""
 
 
+FileAccess: TypeAlias = Access | Login
+"""How files are reached, where that needs to be said."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One band of one file: address, pixel grid, and scale of its digital numbers."""
@@ -266,7 +272,7 @@ class Scene:
     """By which duplicates are ranked: processing_baseline, generated, sensing_start, tile; and by
     which a scene that was processed again is known: produced, or updated where nothing else tells.
     """
-    access: Access | None = None
+    access: FileAccess | None = None
     """How its files are reached; never a token."""
 
 

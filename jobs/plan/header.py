@@ -22,6 +22,7 @@ from jobs.domain import (
     ReviewSettings,
     Sensor,
     SourceSpec,
+    login_from_json,
     period_json,
     sensor_of_definition,
     source_json,
@@ -154,6 +155,11 @@ def _estimates(content: Mapping[str, Any] | None) -> EstimateSettings:
 
 
 def _source(content: Mapping[str, Any]) -> SourceSpec:
-    if "access" not in content:  # source_json leaves it out where there is none
-        return SourceSpec(**content)
-    return SourceSpec(**{**content, "access": Access(content["access"])})
+    """The source of ``source_json``, which leaves out what there is none of."""
+    values = dict(content)
+    if "access" in values:
+        values["access"] = Access(values["access"])
+    if "files" in values:
+        login = login_from_json(values)
+        values |= {"files": login.origins, "headers": login.headers, "oauth": login.oauth}
+    return SourceSpec(**values)

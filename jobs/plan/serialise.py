@@ -18,13 +18,17 @@ from jobs.domain import (
     Access,
     Berth,
     BerthKind,
+    FileAccess,
     Grid,
     Json,
+    Login,
     Overpass,
     Port,
     Scene,
     Source,
     Superseded,
+    login_from_json,
+    login_json,
     port_geojson,
 )
 from jobs.errors import PlanError
@@ -65,8 +69,9 @@ def overpass_from_json(content: Mapping[str, Any]) -> Overpass:
 
 def _scene_json(scene: Scene) -> dict[str, Json]:
     content = fields_of(scene)
-    if scene.access is None:  # hashes from before there was a choice of access rest on this
-        del content["access"]
+    del content["access"]
+    # Hashes from before there was a choice of access rest on its being left out.
+    access = {} if scene.access is None else {"access": _access_json(scene.access)}
     return {
         **content,
         "acquired": scene.acquired.isoformat(),
@@ -74,6 +79,7 @@ def _scene_json(scene: Scene) -> dict[str, Json]:
         "mask": None if scene.mask is None else source_to_json(scene.mask),
         "geometry": None if scene.geometry is None else _rings(scene.geometry),
         "facts": dict(scene.facts),
+        **access,
     }
 
 
@@ -87,9 +93,17 @@ def _scene(content: Mapping[str, Any]) -> Scene:
             "bands": {name: _source(source) for name, source in content["bands"].items()},
             "mask": None if mask is None else _source(mask),
             "geometry": None if geometry is None else _polygon(geometry),
-            "access": Access(content["access"]) if "access" in content else None,
+            "access": _access(content["access"]) if "access" in content else None,
         },
     )
+
+
+def _access_json(access: FileAccess) -> Json:
+    return login_json(access) if isinstance(access, Login) else access.value
+
+
+def _access(content: Any) -> FileAccess:
+    return login_from_json(content) if isinstance(content, Mapping) else Access(content)
 
 
 def source_to_json(source: Source) -> dict[str, Json]:

@@ -21,13 +21,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from jobs.domain import Access
+from jobs.domain import Access, FileAccess
 from jobs.errors import SceneError, UnreachableError
 
 # --- addresses ----------------------------------------------------------------------------------
 
 
-def address(href: str, access: Access | None, *, renew: bool = False) -> str:
+def address(href: str, access: FileAccess | None, *, renew: bool = False) -> str:
     """The address to open now: signed where the access requires it, else the href itself.
 
     ``renew`` requests a new token, after the last one was refused. Raises UnreachableError when

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from jobs.domain import Access, Grid, Source
+from jobs.domain import FileAccess, Grid, Source
 from jobs.tile.encoding import Layer, encoded, keeps_numbers
 from jobs.tile.raster import Place, use, with_nodata
 from jobs.tile.tiled_file import Numbers, TiledFile
 from jobs.tile.validity import existing, has_mask
 
 
-def read_windows(layers: Iterable[Layer], grid: Grid, access: Access | None) -> None:
+def read_windows(layers: Iterable[Layer], grid: Grid, access: FileAccess | None) -> None:
     """Fill the layers from aligned files; each file is opened once for all of its bands."""
     by_file: dict[tuple[Place, bool], list[Layer]] = {}
     for layer in layers:

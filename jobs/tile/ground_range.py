@@ -15,7 +15,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from scipy import ndimage
 
-from jobs.domain import Access, Grid
+from jobs.domain import FileAccess, Grid
 from jobs.errors import SceneError
 from jobs.tile.access import without_query
 from jobs.tile.control_points import PointLattice
@@ -38,7 +38,7 @@ state it in other units."""
 Plane = NDArray[np.float32]
 
 
-def read_ground_range(layers: Sequence[Layer], grid: Grid, access: Access | None) -> None:
+def read_ground_range(layers: Sequence[Layer], grid: Grid, access: FileAccess | None) -> None:
     """Fill the layers from files on ground control points and the tables beside them."""
     with sharing_files():
         for layer in layers:

@@ -18,7 +18,7 @@ from rasterio.transform import Affine
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from jobs.domain import TOLD, Access, Grid, Mask, Quality, Source
+from jobs.domain import TOLD, FileAccess, Grid, Mask, Quality, Source
 from jobs.tile.pixel_size import is_finer
 from jobs.tile.raster import Place, sharing_files, use, with_nodata
 from jobs.tile.read_range import Span, read_range
@@ -46,7 +46,7 @@ class FlagLayer:
     """(y, x) on the grid, initially zero; TOLD with bits of Quality, 0 where there is no pixel."""
 
 
-def read_flags(layers: Sequence[FlagLayer], grid: Grid, access: Access | None) -> None:
+def read_flags(layers: Sequence[FlagLayer], grid: Grid, access: FileAccess | None) -> None:
     """Fill the layers from masks of any projection and pixel size."""
     with sharing_files():
         for layer in layers:

@@ -22,13 +22,14 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
-from jobs.domain import Access, Source, address_fault, gdal_settings, web_address
+from jobs.domain import FileAccess, Login, Source, address_fault, gdal_settings, web_address
 from jobs.errors import SceneError, SetupError, UnreachableError
 from jobs.tile.access import address, without_query
 from jobs.tile.file_bytes import DiskBytes, FileBytes, GdalBytes
 from jobs.tile.gdal_c import reaches_gdal
 from jobs.tile.geotiff import BLOCK_LIMIT_BYTES, layout_of
 from jobs.tile.http_bytes import HttpBytes
+from jobs.tile.login_bytes import GdalReads, LoginBytes
 from jobs.tile.setup import local_fault
 from jobs.tile.tiled_file import TiledFile
 from jobs.tile.whole_file import copied, ignores_range
@@ -76,10 +77,10 @@ class Place:
     """A file and its access, the key of open files."""
 
     href: str
-    access: Access | None = None
+    access: FileAccess | None = None
 
 
-def settings_of(access: Access | None) -> rasterio.Env:
+def settings_of(access: FileAccess | None) -> rasterio.Env:
     """The GDAL environment in which files of this access are opened and read."""
     # Without a session rasterio creates one of boto3 (17 ms each) where there are AWS credentials;
     # GDAL finds these itself.
@@ -133,7 +134,7 @@ def _attempt(
                 tiled = file.tiled()
                 if tiled is not None and _agrees(tiled, sources, dtypes):
                     return read_tiled(tiled)
-        with settings_of(place.access):
+        with settings_of(place.access), file.reads():
             dataset = file.dataset()
             for source in sources:
                 _check(dataset, source, dtypes)
@@ -223,7 +224,16 @@ def _opened(place: Place, way: Way) -> Iterator[_OpenFile]:
 
 
 def _open(place: Place) -> _OpenFile:
+    login = _login_of(place)
+    if login is not None:
+        return _LoginFile(web_address(place.href), login)
     return _OpenFile(_gdal_name(address(place.href, place.access)))
+
+
+def _login_of(place: Place) -> Login | None:
+    """The login of a file on the web; None where it has none."""
+    is_web = re.match(r"https?://", place.href, re.I) is not None
+    return place.access if is_web and isinstance(place.access, Login) else None
 
 
 def _open_signed_anew(place: Place) -> _OpenFile:
@@ -231,7 +241,8 @@ def _open_signed_anew(place: Place) -> _OpenFile:
 
 
 def _open_copy(place: Place) -> _OpenFile:
-    with settings_of(place.access), copied(web_address(address(place.href, place.access))) as path:
+    url = web_address(address(place.href, place.access))
+    with settings_of(place.access), copied(url, place.access) as path:
         _shared.copies += 1
         # The name is removed at once; the bytes stay until the dataset is closed.
         return _OpenFile(str(path), rasterio.open(path, sharing=False))
@@ -264,7 +275,7 @@ class _OpenFile:
 
     def _open_bytes(self) -> None:
         try:
-            self._bytes = _bytes_of(self._name)
+            self._bytes = self._new_bytes()
             layout = layout_of(self._bytes)
         except OSError:
             if self.is_local:
@@ -272,6 +283,14 @@ class _OpenFile:
             raise
         if layout is not None:
             self._tiled = TiledFile(layout, self._bytes)
+
+    def _new_bytes(self) -> FileBytes:
+        return _bytes_of(self._name)
+
+    @contextmanager
+    def reads(self) -> Iterator[None]:
+        """A context of reading by GDAL."""
+        yield
 
     def dataset(self) -> DatasetReader:
         """The file open by GDAL."""
@@ -288,6 +307,40 @@ class _OpenFile:
         for one in (self._dataset, self._bytes):
             if one is not None:
                 one.close()
+
+
+class _LoginFile(_OpenFile):
+    """A file on a server that wants a login, which GDAL is not given."""
+
+    def __init__(self, href: str, login: Login) -> None:
+        super().__init__(_gdal_name(href))
+        self._href, self._login = href, login
+        self._by_gdal: GdalReads | None = None
+
+    def _new_bytes(self) -> FileBytes:
+        return LoginBytes(self._href, self._login)
+
+    @contextmanager
+    def reads(self) -> Iterator[None]:
+        """A context of reading by GDAL, at whose end is raised what failed meanwhile."""
+        # Threads of GDAL's own find no file of rasterio's opener, and JPEG 2000 is then read as
+        # zeros without a word (seen in GDAL 3.10.3).
+        with rasterio.Env(GDAL_NUM_THREADS="1"):
+            try:
+                yield
+            finally:
+                if self._by_gdal is not None:
+                    self._by_gdal.raise_failure()
+
+    def dataset(self) -> DatasetReader:
+        """The file open by GDAL."""
+        if self._dataset is None:
+            if self._bytes is None:
+                self._bytes = self._new_bytes()
+            name = f"{next(_openings)}{_suffix(self._href)}"
+            self._by_gdal = GdalReads(self._bytes, name)
+            self._dataset = rasterio.open(name, sharing=False, opener=self._by_gdal.open)
+        return self._dataset
 
 
 def _gdal_name(href: str) -> str:
@@ -362,7 +415,8 @@ def _whole_file(href: str, place: Place, most: int) -> bytes | None:
     name = _gdal_name(href)
     with settings_of(place.access), _settings_to_open(name):
         try:
-            file = _bytes_of(name)
+            login = _login_of(place)
+            file = _bytes_of(name) if login is None else LoginBytes(web_address(href), login)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -553,7 +607,10 @@ def unreadable(href: str, error: Exception) -> SceneError | SetupError:
     if not _REMOTE.match(href):
         return SceneError(f"{message}; expected a whole, readable raster: fetch it again")
     if _REFUSED.search(text):
-        return SceneError(f"{message}; expected to be let in: check the credentials and `access`")
+        return SceneError(
+            f"{message}; expected to be let in: check the credentials, and "
+            "`access` or `files` of the source"
+        )
     if _MISSING.search(text):
         return SceneError(f"{message}; expected the file the catalog names: plan again")
     if _LASTING.search(text):

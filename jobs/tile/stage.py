@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.domain import (
     SENSORS,
-    Access,
+    FileAccess,
     Grid,
     Mask,
     OverpassStore,
@@ -131,7 +131,7 @@ def _mask_layer(
     return Layer(source, Classes(mask), mask.dtypes, out, categorical=True)
 
 
-def _read(layers: Sequence[Layer | FlagLayer], grid: Grid, access: Access | None) -> None:
+def _read(layers: Sequence[Layer | FlagLayer], grid: Grid, access: FileAccess | None) -> None:
     """Fill layers from files."""
     on_points = [one for one in layers if isinstance(one, Layer) and one.source.on_points]
     if on_points:
@@ -149,7 +149,7 @@ def _read(layers: Sequence[Layer | FlagLayer], grid: Grid, access: Access | None
 
 
 def _fill(
-    gaps: Mapping[str, Layer | FlagLayer], grid: Grid, access: Access | None
+    gaps: Mapping[str, Layer | FlagLayer], grid: Grid, access: FileAccess | None
 ) -> dict[str, str]:
     """Fill the pixels without data of the layers' targets from a scene; digests of what was read.
 

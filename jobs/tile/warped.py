@@ -17,7 +17,7 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from jobs.domain import Access, Grid, Source
+from jobs.domain import FileAccess, Grid, Source
 from jobs.errors import SceneError
 from jobs.tile.encoding import Layer, physical
 from jobs.tile.pixel_size import is_finer
@@ -25,7 +25,7 @@ from jobs.tile.raster import Place, sharing_files, use
 from jobs.tile.warped_file import BandRead, Spec, Warped, warp_bands
 
 
-def read_warped(layers: Sequence[Layer], grid: Grid, access: Access | None) -> None:
+def read_warped(layers: Sequence[Layer], grid: Grid, access: FileAccess | None) -> None:
     """Fill the layers from files of one scene that lie on another grid than the port's."""
     reads = tuple(
         BandRead(layer.source, _resampling(layer, grid), layer.dtypes, layer.measured)
@@ -53,7 +53,7 @@ def _resampling(layer: Layer, grid: Grid) -> Resampling:
     return Resampling.average if is_finer(layer.source, grid) else Resampling.bilinear
 
 
-def _stack(reads: Sequence[BandRead], grid: Grid, access: Access | None) -> xr.DataArray:
+def _stack(reads: Sequence[BandRead], grid: Grid, access: FileAccess | None) -> xr.DataArray:
     """The scene's bands on the grid, lazy: (time 1, band, y, x), float32, NaN without data."""
     stack: xr.DataArray = stackstac.stack(
         [_stac_item([read.source for read in reads])],
@@ -116,7 +116,7 @@ class FileReads:
     that are read with it.
     """
 
-    def __init__(self, reads: Sequence[BandRead], access: Access | None) -> None:
+    def __init__(self, reads: Sequence[BandRead], access: FileAccess | None) -> None:
         self._reads = reads
         self._access = access
         self._found: dict[int, Warped] = {}

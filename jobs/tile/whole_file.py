@@ -16,10 +16,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from jobs.domain import FileAccess
 from jobs.errors import SceneError, SetupError, UnreachableError
-from jobs.tile.access import RETRY, without_query
+from jobs.tile.access import without_query
+from jobs.tile.web_session import web_session
 
 LIMIT_BYTES = 512 * 2**20
 """Larger files are refused; a band of Sentinel-2 at 10 m has 100 to 250 MB."""
@@ -36,7 +37,7 @@ def ignores_range(message: str) -> bool:
 
 
 @contextmanager
-def copied(address: str) -> Iterator[Path]:
+def copied(address: str, access: FileAccess | None = None) -> Iterator[Path]:
     """A copy of a file on the web, in the temporary folder for as long as the context lasts.
 
     Raises SceneError for a file above the limit or one that the server does not give,
@@ -44,7 +45,7 @@ def copied(address: str) -> Iterator[Path]:
     """
     path = _empty_file(PurePosixPath(urlsplit(address).path).suffix)
     try:
-        _copy(address, path)
+        _copy(address, access, path)
         yield path
     finally:
         path.unlink(missing_ok=True)
@@ -59,11 +60,9 @@ def _empty_file(suffix: str) -> Path:
     return Path(name)
 
 
-def _copy(address: str, path: Path) -> None:
+def _copy(address: str, access: FileAccess | None, path: Path) -> None:
     name = without_query(address)
-    with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=RETRY))
-        session.mount("https://", HTTPAdapter(max_retries=RETRY))
+    with web_session(access) as session:
         try:
             with session.get(address, stream=True, timeout=_TIMEOUT_S) as answer:
                 _check_status(answer.status_code, name)

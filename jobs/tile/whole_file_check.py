@@ -13,10 +13,11 @@ import requests
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
-from jobs.domain import Access, Source, read_checksum
+from jobs.domain import FileAccess, Source, read_checksum
 from jobs.errors import SceneError, UnreachableError
 from jobs.tile.access import address, without_query
 from jobs.tile.raster import settings_of, unreadable
+from jobs.tile.web_session import web_session
 
 _PIECE_BYTES = 2**20
 _TIMEOUT_S = (20.0, 60.0)
@@ -44,7 +45,7 @@ class FileFact:
         return self.stated == self.found
 
 
-def file_facts(source: Source, access: Access | None) -> tuple[FileFact, ...]:
+def file_facts(source: Source, access: FileAccess | None) -> tuple[FileFact, ...]:
     """The facts that the catalog states of a file, beside what the file has.
 
     The whole file is read where a checksum of a known algorithm is stated; else only its size and
@@ -67,10 +68,12 @@ def file_facts(source: Source, access: Access | None) -> tuple[FileFact, ...]:
     return tuple(facts)
 
 
-def _look(href: str, access: Access | None, update: Update | None) -> tuple[int | None, str | None]:
+def _look(
+    href: str, access: FileAccess | None, update: Update | None
+) -> tuple[int | None, str | None]:
     """Size and ETag of a file, None where unknown; its bytes go to ``update``."""
     if _WEB.match(href):
-        return _on_the_web(address(href, access), update)
+        return _on_the_web(address(href, access), access, update)
     if _STORE.match(href):
         return (None, None) if update is None else (_in_a_store(href, access, update), None)
     return _on_disk(href, update), None
@@ -92,14 +95,24 @@ def _take_up(path: Path, update: Update) -> None:
             update(piece)
 
 
-def _on_the_web(url: str, update: Update | None) -> tuple[int | None, str | None]:
+def _on_the_web(
+    url: str, access: FileAccess | None, update: Update | None
+) -> tuple[int | None, str | None]:
     name = without_query(url)
     method = "HEAD" if update is None else "GET"
     as_stored = {"Accept-Encoding": "identity"}
     try:
-        with requests.request(
-            method, url, stream=True, headers=as_stored, timeout=_TIMEOUT_S, allow_redirects=True
-        ) as answer:
+        with (
+            web_session(access) as session,
+            session.request(
+                method,
+                url,
+                stream=True,
+                headers=as_stored,
+                timeout=_TIMEOUT_S,
+                allow_redirects=True,
+            ) as answer,
+        ):
             _check_status(answer.status_code, name)
             length = answer.headers.get("Content-Length")
             size = None if length is None else int(length)
@@ -132,7 +145,7 @@ def _check_status(status: int, name: str) -> None:
     raise SceneError(f"{name} answers {status}; expected the file the catalog names: plan again")
 
 
-def _in_a_store(href: str, access: Access | None, update: Update) -> int:
+def _in_a_store(href: str, access: FileAccess | None, update: Update) -> int:
     """Size of a file that GDAL alone can reach: copied, as GDAL gives no bytes to Python."""
     with tempfile.TemporaryDirectory(prefix="berthwatch-") as folder:
         copy = Path(folder) / "copy"

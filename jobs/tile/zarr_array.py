@@ -27,8 +27,8 @@ from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.metadata import ArrayV2Metadata
 
-from jobs.domain import Access, Grid, Source, is_zarr_array
-from jobs.errors import SceneError
+from jobs.domain import FileAccess, Grid, Source, is_zarr_array
+from jobs.errors import SceneError, SetupError
 from jobs.tile.access import without_query
 from jobs.tile.encoding import Layer
 from jobs.tile.geotiff import BLOCK_LIMIT_BYTES
@@ -42,7 +42,7 @@ _BLOCK_PX = 256
 
 @contextmanager
 def arrays_as_files(
-    layers: Iterable[Layer | FlagLayer], grid: Grid, access: Access | None
+    layers: Iterable[Layer | FlagLayer], grid: Grid, access: FileAccess | None
 ) -> Iterator[list[Layer | FlagLayer]]:
     """The layers with files in place of arrays; one whose array lies nowhere under the grid is left
     out.
@@ -56,7 +56,7 @@ def arrays_as_files(
 
 
 def _as_file(
-    layer: Layer | FlagLayer, grid: Grid, access: Access | None, files: ExitStack
+    layer: Layer | FlagLayer, grid: Grid, access: FileAccess | None, files: ExitStack
 ) -> Layer | FlagLayer | None:
     source = layer.source
     if not is_zarr_array(source.href):
@@ -70,6 +70,8 @@ def _as_file(
         _check(array, source, dtypes)
         rows, columns = part.toslices()
         numbers = np.asarray(array[rows, columns])
+    except SetupError:  # a ValueError, and no fault of the array
+        raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise unreadable(source.href, error) from None
     copied = files.enter_context(_file_of(numbers, array.fill_value, source, part))

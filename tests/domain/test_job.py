@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from jobs.domain import Access, Dwell, Engine, EstimateSettings, FixedStructure, Period
+from jobs.domain import (
+    Access,
+    Dwell,
+    Engine,
+    EstimateSettings,
+    FixedStructure,
+    OAuth,
+    Period,
+    login_from_json,
+)
 from jobs.domain import job as config
 from jobs.domain.job import PortRef, SourceSpec, job_digest, read_job, source_json
 from jobs.errors import InputError
@@ -201,6 +211,90 @@ def test_a_secret_in_the_job_file_is_refused_and_not_shown(
     assert words in said
     assert "s3cret" not in said
     assert "12345" not in said
+
+
+OAUTH = "oauth: {token_url: https://id.example/token, client_id: OUR_ID, client_secret: OUR_SECRET}"
+PERSON = (
+    "oauth: {token_url: https://id.example/token, client_id: OUR_ID, username: ME, password: MINE}"
+)
+
+
+def source_with(keys: str) -> str:
+    return JOB.replace("cover: 80}", f"cover: 80, {keys}}}")
+
+
+def test_oauth_names_variables_and_asks_no_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    job = read_job(write(tmp_path, source_with(OAUTH)))
+    assert job.sources[0].oauth == OAuth("https://id.example/token", "OUR_ID", "OUR_SECRET")
+    assert job.sources[0].file_login is None
+    assert job_digest(job) == job_digest(plain)
+    person = OAuth("https://id.example/token", "OUR_ID", username="ME", password="MINE")
+    assert read_job(write(tmp_path, source_with(PERSON))).sources[0].oauth == person
+    words = read_job(write(tmp_path, source_with(OAUTH.replace("}", ", scope: a b, audience: c}"))))
+    by_secret = OAuth("https://id.example/token", "OUR_ID", "OUR_SECRET")
+    assert words.sources[0].oauth == replace(by_secret, scope="a b", audience="c")
+
+
+def test_files_name_origins_and_ask_the_catalog_anew(tmp_path: Path) -> None:
+    plain = read_job(write(tmp_path, JOB))
+    files = "files: [https://Files.example:443/, http://127.0.0.1:8000], headers: {X-Key: OUR_KEY}"
+    job = read_job(write(tmp_path, source_with(f"{files}, {OAUTH}")))
+    login = job.sources[0].file_login
+    assert login is not None
+    assert login.origins == ("https://files.example", "http://127.0.0.1:8000")
+    assert (login.headers, login.oauth) == (job.sources[0].headers, job.sources[0].oauth)
+    assert job_digest(job) != job_digest(plain)
+    values = source_json(job.sources[0])
+    assert login_from_json(values) == login
+    assert values["oauth"] == {
+        "token_url": "https://id.example/token",
+        "client_id": "OUR_ID",
+        "client_secret": "OUR_SECRET",
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("files: [https://a.example]", "neither headers nor oauth say what they get"),
+        (f"files: [], {OAUTH}", "files is empty"),
+        (f"files: [https://a.example/path], {OAUTH}", "scheme, host and port alone"),
+        (f"files: ['https://u:s3cret@a.example'], {OAUTH}", "scheme, host and port alone"),
+        (f"files: [a.example], {OAUTH}", "scheme, host and port alone"),
+        (f"files: ['https://a.example:99999'], {OAUTH}", "Port out of range"),
+        (f"files: [http://a.example], {OAUTH}", "without https: others on the way could read"),
+        (f"files: [https://a.example, https://A.example/], {OAUTH}", "example twice"),
+        (f"files: [https://a.example], access: anonymous, {OAUTH}", "both files and access"),
+        (f"headers: {{authorization: OUR_TOKEN}}, {OAUTH}", "which headers name too"),
+        (OAUTH.replace("https:", "http:"), "token_url is at id.example, without https"),
+        (OAUTH.replace("id.example", "me:s3cret@id.example"), "not shown here"),
+        (
+            OAUTH.replace("https://id.example/token", "'https://id.example/token?key=s3cret'"),
+            "not shown",
+        ),
+        (OAUTH.replace("https://id.example/token", "id"), "it is no address on the web"),
+        (OAUTH.replace("https://id.example/token", "https:///token"), "names no host"),
+        (OAUTH.replace("OUR_SECRET", "s3cret"), "client_secret is no variable's name"),
+        (OAUTH.replace("OUR_ID", "[s3cret]"), "client_id is no variable's name"),
+        (OAUTH.replace(", client_secret: OUR_SECRET", ""), "names no secret"),
+        (PERSON.replace(", password: MINE", ""), "one of username and password"),
+        (OAUTH.replace("client_id", "clientid"), "did you mean 'client_id'"),
+        ("oauth: OUR_TOKEN", "oauth"),
+    ],
+)
+def test_a_login_that_cannot_be_is_refused_and_not_shown(
+    tmp_path: Path, keys: str, words: str
+) -> None:
+    said = refusal(tmp_path, source_with(keys))
+    assert "line 5" in said
+    assert words in said
+    assert "s3cret" not in said
+
+
+def test_a_catalog_without_https_gets_no_token(tmp_path: Path) -> None:
+    job = source_with(OAUTH).replace("https://earth.example/v1", "http://earth.example/v1")
+    assert "catalog is at earth.example, without https" in refusal(tmp_path, job)
 
 
 def test_an_unknown_access_is_refused_with_the_known_ones(tmp_path: Path) -> None:

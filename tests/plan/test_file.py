@@ -24,6 +24,7 @@ from jobs.domain import (
     EstimateSettings,
     FixedStructure,
     Grid,
+    OAuth,
     Overpass,
     Period,
     Superseded,
@@ -107,6 +108,23 @@ def test_how_files_are_reached_is_kept_and_left_out_where_it_is_not_said(tmp_pat
     assert back.overpasses[0].scenes[0].access is Access.PLANETARY_COMPUTER
     assert signed.hash != bare.hash
     assert signed.overpasses[0].id == bare.overpasses[0].id
+
+
+@either_name
+def test_the_login_of_files_is_kept_and_changes_no_overpass(tmp_path: Path, name: str) -> None:
+    oauth = OAuth("https://id.example/token", "OUR_ID", "OUR_SECRET", scope="read")
+    headers = (("X-Key", "OUR_KEY"), ("X-Other", "OTHER"))
+    spec = SourceSpec(
+        "https://a.example/v1", "c", headers=headers, oauth=oauth, files=("https://b.example",)
+    )
+    bare, private = make(scene()), make(scene(access=spec.file_login), sources=(spec,))
+    write_plan(private, tmp_path / name)
+    back = read_plan(tmp_path / name)
+    assert back == private
+    assert back.sources == (spec,)
+    assert back.overpasses[0].scenes[0].access == spec.file_login
+    assert private.hash != bare.hash
+    assert private.overpasses[0].id == bare.overpasses[0].id
 
 
 @either_name

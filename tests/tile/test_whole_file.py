@@ -14,7 +14,7 @@ from jobs import tile
 from jobs.domain import Access, Scene
 from jobs.domain.sensors import SENSORS
 from jobs.errors import SceneError, SetupError, UnreachableError
-from jobs.tile import access, raster, whole_file
+from jobs.tile import access, raster, web_session, whole_file
 from jobs.tile.pixel_size import is_aligned
 from jobs.tile.stage import read_overpass
 from tests.support.scenes import GRID, noise, scene, write_band
@@ -53,7 +53,7 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The temporary folder of this process, empty."""
-    monkeypatch.setattr(whole_file, "RETRY", whole_file.RETRY.new(total=0))
+    monkeypatch.setattr(web_session, "RETRY", web_session.RETRY.new(total=0))
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -1,0 +1,6 @@
+from .session import login_session, send_login
+
+__all__ = [
+    "login_session",
+    "send_login",
+]
