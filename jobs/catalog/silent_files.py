@@ -15,8 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.util import Retry
 
-from jobs.domain import Scene, Source, is_zarr_array
+from jobs.domain import Access, FileAccess, Login, Scene, Source, is_zarr_array
+from jobs.errors import InputError, UnreachableError
+from jobs.login import login_session
 
 AT_ONCE = 16
 """Requests at the same time."""
@@ -25,6 +28,7 @@ MOST_FAILURES = 3
 """A server that fails so often is not asked again."""
 
 _TIMEOUT_S = (5.0, 10.0)
+_ONCE = Retry(0, read=False)
 
 
 class SilentFiles:
@@ -37,13 +41,14 @@ class SilentFiles:
 
     def asked(self, scenes: Sequence[Scene]) -> list[Scene]:
         """The scenes, those that are silent with the sizes and ETags of their files as far as these
-        can be had: of local files and of those on the open web.
+        can be had: of local files, of those on the open web, and with their login of private ones.
         """
-        hrefs = {href for scene in scenes if _is_silent(scene) for href in _files(scene)}
-        wanted = sorted(hrefs - self._known.keys())
+        silent = [scene for scene in scenes if _is_silent(scene)]
+        access = {href: scene.access for scene in silent for href in _files(scene)}
+        wanted = sorted(access.keys() - self._known.keys())
         if wanted:
             with requests.Session() as session, ThreadPoolExecutor(AT_ONCE) as pool:
-                found = pool.map(lambda href: self._ask(session, href), wanted)
+                found = pool.map(lambda href: self._ask(session, href, access[href]), wanted)
                 self._known.update(zip(wanted, found, strict=True))
         return [self._told(scene) if _is_silent(scene) else scene for scene in scenes]
 
@@ -56,7 +61,9 @@ class SilentFiles:
         size, etag = self._known.get(source.href, (None, None))
         return replace(source, size_bytes=size, etag=etag)
 
-    def _ask(self, session: requests.Session, href: str) -> tuple[int | None, str | None]:
+    def _ask(
+        self, session: requests.Session, href: str, access: FileAccess | None
+    ) -> tuple[int | None, str | None]:
         """Size and strong ETag of a file; None for what is unknown."""
         if not href.startswith(("http://", "https://")):
             return _size_on_disk(href), None
@@ -64,12 +71,15 @@ class SilentFiles:
         if self._failures[host] >= MOST_FAILURES:
             return None, None
         try:
+            if isinstance(access, Login):
+                session = login_session(access, _ONCE)
             headers = {"Accept-Encoding": "identity"}
             answer = session.head(href, headers=headers, timeout=_TIMEOUT_S, allow_redirects=True)
             answer.raise_for_status()
             size = answer.headers.get("Content-Length", "")
             etag = answer.headers.get("ETag", "")
-        except requests.RequestException:
+        # This machine may lack the variables of a login that workers have.
+        except (requests.RequestException, InputError, UnreachableError):
             with self._lock:
                 self._failures[host] += 1
             return None, None
@@ -79,7 +89,7 @@ class SilentFiles:
 
 def _is_silent(scene: Scene) -> bool:
     """Whether neither the item nor its assets say anything that a replaced file would change."""
-    if "produced" in scene.facts or scene.access is not None:
+    if "produced" in scene.facts or isinstance(scene.access, Access):
         return False
     return not any(s.checksum or s.etag or s.size_bytes is not None for s in _sources(scene))
 

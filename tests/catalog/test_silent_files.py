@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from jobs.catalog import SilentFiles
-from jobs.domain import Access, Scene
+from jobs.domain import Access, Login, Scene
 from tests.support.plans import scene, source
 from tests.support.servers.files import FileServer, file_server
+from tests.support.servers.login import LoginFiles
 from tests.support.servers.server import Answer, running
 
 
@@ -88,6 +89,21 @@ def test_what_says_its_version_is_not_asked(files: Path) -> None:
         ]
         assert SilentFiles().asked(loud) == loud
         assert server.requests == []
+
+
+def test_private_files_are_asked_with_their_login(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(LoginFiles(files, None, key="k3y")) as server:
+        login = Login((server.url,), (("X-Key", "OUR_KEY"),))
+        one = replace(at(server.url), access=login)
+        monkeypatch.delenv("OUR_KEY", raising=False)
+        assert SilentFiles().asked([one]) == [one]  # the variable may be the workers' alone
+        assert not server.requests
+        monkeypatch.setenv("OUR_KEY", "k3y")
+        (found,) = SilentFiles().asked([one])
+    assert (found.bands["blue"].size_bytes, found.bands["red"].size_bytes) == (5, 7)
+    assert found.bands["blue"].etag
 
 
 def test_what_cannot_be_had_stays_unknown(files: Path) -> None:
