@@ -32,7 +32,7 @@ RETRY = Retry(
     raise_on_status=False,  # the last answer is more specific than "too many retries"
 )
 RENEW_BEFORE_S = 60.0
-"""A token is renewed this long before it expires, at half its life at the latest."""
+"""A token is renewed this long before it expires, or at half its life, whichever is later."""
 _MOST_SAID = 200
 
 
