@@ -55,7 +55,8 @@ class ForkStore:
         values: dict[str, NDArray[Any]] = {"ship_probability": ship_probability}
         for name in VESSEL_FIELDS:
             row = np.full(VESSELS, np.nan, np.float32 if name not in "xy" else np.float64)
-            row[: len(vessels)] = [float(getattr(vessel, name)) for vessel in vessels]
+            known = [getattr(vessel, name) for vessel in vessels]
+            row[: len(vessels)] = [np.nan if n is None else float(n) for n in known]
             values[f"vessel_{name}"] = row
         corners = np.full((VESSELS, 4, 2), np.nan)
         corners[: len(vessels)] = np.array([v.corners for v in vessels]).reshape(-1, 4, 2)

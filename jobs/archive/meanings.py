@@ -67,6 +67,11 @@ VESSELS_TABLE: Mapping[str, Meaning] = {
     "beam_m": Meaning(
         "beam", "m", source=_NETWORK, missing=f"{_NO_VESSEL}; of a radar's vessel: not measured"
     ),
+    "beam_sd_m": Meaning(
+        "standard deviation of a beam measured at the file's own pixels",
+        "m",
+        missing=f"{_NO_VESSEL}; or its beam is not measured so",
+    ),
     "heading_deg": Meaning(
         "heading clockwise from grid north, modulo 180",
         "degree",

@@ -88,6 +88,12 @@ CONFIG = icechunk.RepositoryConfig(
 icechunk.set_logs_filter("error")
 
 
+def _changes(added: int, redefined: bool) -> str:
+    if added:
+        return f"Add {added} overpasses"
+    return "Redefine sensors" if redefined else "Add variables of a newer version"
+
+
 def port_name(port_id: str) -> str:
     """Name of one port's repository inside an archive."""
     return f"ports/{port_id}"
@@ -251,10 +257,11 @@ class PortArchive:
         with archive_errors(self.storage, self.port):
             session = self.repository.writable_session("main")
             root = zarr.open_group(session.store, mode="a")
+            lacking = [create_missing(group) for _, group in root.groups()]
             added = self._append(root, overpasses)
             redefined = self._redefine(root, overpasses)
-            if added or redefined:
-                session.commit(f"Add {added} overpasses" if added else "Redefine sensors")
+            if added or redefined or any(lacking):
+                session.commit(_changes(added, redefined))
 
     def _append(self, root: zarr.Group, overpasses: Iterable[Overpass]) -> int:
         by_family: dict[str, list[Overpass]] = {}

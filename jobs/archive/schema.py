@@ -49,6 +49,9 @@ INPUT_TEXTS = ("inputs", "read")
 LATER_TEXTS = (*INPUT_TEXTS, "orbit")
 """Text variables that archives of early versions lack until something is committed."""
 
+LATER = (*LATER_TEXTS, "vessel_beam_sd_m")
+"""All variables of which that is so."""
+
 STEP_TEXTS = tuple(name for name in TEXTS if name not in LATER_TEXTS)
 """The other text variables."""
 
@@ -81,6 +84,8 @@ class Arrays(Protocol):
         """Of the group in its store."""
 
     def __getitem__(self, name: str) -> Any: ...
+
+    def __contains__(self, name: str, /) -> bool: ...
 
 
 def array(group: Arrays, name: str) -> zarr.Array[Any]:
@@ -264,16 +269,7 @@ def _create_pixel_arrays(group: zarr.Group, sensor: Sensor, grid: Grid) -> None:
 
 def _create_vessel_arrays(group: zarr.Group) -> None:
     for name in VESSEL_FIELDS:
-        group.create_array(
-            f"vessel_{name}",
-            shape=(0, VESSELS),
-            chunks=(1, VESSELS),
-            dtype="float64" if name in "xy" else "float32",
-            fill_value=np.nan,
-            compressors=CODECS,
-            dimension_names=("time", "vessel"),
-            attributes=dict(DESCRIPTIONS[f"vessel_{name}"]),
-        )
+        _create_vessel_array(group, name, length=0)
     group.create_array(
         "vessel_corners",
         shape=(0, VESSELS, 4, 2),
@@ -283,6 +279,19 @@ def _create_vessel_arrays(group: zarr.Group) -> None:
         compressors=CODECS,
         dimension_names=("time", "vessel", "corner", "xy"),
         attributes=dict(DESCRIPTIONS["vessel_corners"]),
+    )
+
+
+def _create_vessel_array(group: zarr.Group, name: str, length: int) -> None:
+    group.create_array(
+        f"vessel_{name}",
+        shape=(length, VESSELS),
+        chunks=(1, VESSELS),
+        dtype="float64" if name in "xy" else "float32",
+        fill_value=np.nan,
+        compressors=CODECS,
+        dimension_names=("time", "vessel"),
+        attributes=dict(DESCRIPTIONS[f"vessel_{name}"]),
     )
 
 
@@ -319,12 +328,16 @@ def _create_step_arrays(group: zarr.Group) -> None:
         )
 
 
-def create_missing(group: zarr.Group) -> None:
-    """Create the later text variables where a family lacks them, empty."""
-    for name in LATER_TEXTS:
-        if name not in group:
-            steps = array(group, "overpass_id").shape[0]
+def create_missing(group: zarr.Group) -> bool:
+    """Create the later variables where a family lacks them, empty; whether one was lacking."""
+    lacking = [name for name in LATER if name not in group]
+    steps = array(group, "overpass_id").shape[0] if lacking else 0
+    for name in lacking:
+        if name in LATER_TEXTS:
             _create_text(group, name, length=steps, chunk=INPUTS)
+        else:
+            _create_vessel_array(group, name.removeprefix("vessel_"), length=steps)
+    return bool(lacking)
 
 
 def _create_text(group: zarr.Group, name: str, length: int, chunk: int) -> None:

@@ -43,6 +43,9 @@ class StepArrays:
         self.path = path
         self._metadata = _metadata_of(session, path)
 
+    def __contains__(self, name: str, /) -> bool:
+        return name in self._metadata
+
     def __getitem__(self, name: str) -> zarr.Array[Any]:
         place = StorePath(self.store, f"{self.path}/{name}".lstrip("/"))
         return zarr.Array(zarr.AsyncArray(self._metadata[name], place))

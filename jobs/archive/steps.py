@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan
 from typing import Any
 
 import numpy as np
 import zarr
 
-from jobs.archive.schema import STATES, STEP_TEXTS, VESSEL_FIELDS, Arrays, array
+from jobs.archive.schema import LATER, STATES, STEP_TEXTS, VESSEL_FIELDS, Arrays, array
 from jobs.domain import (
     SENSORS,
     Overpass,
@@ -184,7 +185,11 @@ def read_record(group: zarr.Group, step: Step) -> OverpassRecord:
 
 def read_vessels(group: Arrays, index: int) -> tuple[Vessel, ...]:
     """The vessels of one step; in the padded arrays x is NaN beyond the last."""
-    rows = {name: np.asarray(array(group, f"vessel_{name}")[index]) for name in VESSEL_FIELDS}
+    rows = {
+        name: np.asarray(array(group, f"vessel_{name}")[index])
+        for name in VESSEL_FIELDS
+        if f"vessel_{name}" not in LATER or f"vessel_{name}" in group
+    }
     corners = np.asarray(array(group, "vessel_corners")[index])
     count = int(np.count_nonzero(~np.isnan(rows["x"])))
     return tuple(
@@ -198,6 +203,12 @@ def read_vessels(group: Arrays, index: int) -> tuple[Vessel, ...]:
             score=float(rows["score"][i]),
             truncated=bool(rows["truncated"][i]),
             corners=tuple((float(x), float(y)) for x, y in corners[i]),
+            beam_sd_m=_known(rows["beam_sd_m"][i]) if "beam_sd_m" in rows else None,
         )
         for i in range(count)
     )
+
+
+def _known(value: float) -> float | None:
+    """A number of a vessel; None for NaN."""
+    return None if isnan(value) else float(value)

@@ -322,6 +322,7 @@ class Vessel:
     length_sd_m: float
     """Standard deviation of the length's error."""
     beam_m: float
+    """As the detector reports it; measured where ``beam_sd_m`` is known."""
     heading_deg: float
     """0 <= heading < 180, clockwise from grid north: bow and stern are not distinguished."""
     score: float
@@ -330,6 +331,9 @@ class Vessel:
     """Cut off by the image's edge or by cloud: length is a lower bound."""
     corners: tuple[tuple[float, float], ...]
     """The rotated box, four (x, y) in metres."""
+    beam_sd_m: float | None = None
+    """Standard deviation of the error of a beam measured at the file's own pixels; None where the
+    beam is not measured."""
     background: float | None = None
     """Ship probability of the static background at this place, 0..1; None if unknown. This and what
     follows are estimated from many looks together and are not stored in archives."""

@@ -45,7 +45,7 @@ def _tile(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool
 
 
 def _segment(unit: Unit, settings: Settings, store: OverpassStore, prefer_gpu: bool) -> UnitResult:
-    return segment.run(unit, settings, store, prefer_gpu)
+    return segment.run(unit, settings, store, prefer_gpu, tile.read_overpass)
 
 
 STAGES = (

@@ -289,7 +289,7 @@ def _as_stored(vessels: tuple[Vessel, ...]) -> list[tuple[float, ...]]:
             v.y,
             *(
                 float(np.float32(n))
-                for n in (v.length_m, v.length_sd_m, _known(v.beam_m), v.heading_deg, v.score)
+                for n in (v.length_m, v.length_sd_m, *_beam(v), v.heading_deg, v.score)
             ),
             float(v.truncated),
         )
@@ -297,6 +297,8 @@ def _as_stored(vessels: tuple[Vessel, ...]) -> list[tuple[float, ...]]:
     ]
 
 
-def _known(beam_m: float) -> float:
-    """A radar measures no beam: NaN is unequal to itself, and -1 stands for it."""
-    return -1.0 if isnan(beam_m) else beam_m
+def _beam(vessel: Vessel) -> tuple[float, ...]:
+    """Beam and its deviation. What is not measured is NaN in the archive and unequal to itself: -1
+    stands for it.
+    """
+    return tuple(-1.0 if n is None or isnan(n) else n for n in (vessel.beam_m, vessel.beam_sd_m))

@@ -9,9 +9,14 @@ from collections.abc import Iterable, Iterator
 
 from jobs.domain import SENSORS, Engine, Settings, Unit, content_id, own_sensor
 from jobs.segment.radar.version import RADAR_VERSION
+from jobs.segment.shows_beams import pixels_of
 
 VERSION = 1
 """Increase it when the same pixels give other vessels: stored results then become stale."""
+
+BEAMS_VERSION = 1
+"""Of the measuring of beams: part of the digest of those overpasses that show them, and no others.
+"""
 
 NEWER = 20
 """Versions beyond VERSION that ``changed`` tries, which a newer Berthwatch may have written."""
@@ -31,11 +36,28 @@ def changed(unit: Unit, settings: Settings, stored: str, models: Iterable[str]) 
     if _is_radar(unit):
         return _radar_changed(unit, stored)
     for model in (settings.model_id, *models):
-        for version in range(VERSION + NEWER):
-            if _key(unit, version, model) == stored:
-                return " and ".join(_differences(settings.model_id, model, version))
+        for version, beams in _versions():
+            if _key(unit, version, model, beams) == stored:
+                changes = _differences(settings.model_id, model, version)
+                return " and ".join([*changes, *_beams_changed(beams)])
     others = "berths, or the sensor's file," if own_sensor(unit.overpass) else "berths"
     return f"the {others} were others, or the archive's history no longer names its model"
+
+
+def _versions() -> Iterator[tuple[int, int]]:
+    """Versions of the stage and of the measuring of beams that are tried, the present one first of
+    each.
+    """
+    yield from ((version, BEAMS_VERSION) for version in range(VERSION + NEWER))
+    yield from ((version, 0) for version in range(VERSION + NEWER))
+    yield from ((VERSION, beams) for beams in range(1, BEAMS_VERSION + NEWER))
+
+
+def _beams_changed(then: int) -> Iterator[str]:
+    if not then:
+        yield "beams are measured now at the files' own pixels"
+    elif then != BEAMS_VERSION:
+        yield f"the measuring of beams is version {BEAMS_VERSION}, was {then}"
 
 
 def _radar_changed(unit: Unit, stored: str) -> str:
@@ -71,8 +93,9 @@ def _parts(model: str) -> tuple[str, str]:
     return digest, engine or Engine.TORCH
 
 
-def _key(unit: Unit, version: int, model: str) -> str:
+def _key(unit: Unit, version: int, model: str, beams: int = BEAMS_VERSION) -> str:
+    """``beams``: version of their measuring; 0 for none, as in older keys."""
+    measured = [f"beams {beams}"] if beams and pixels_of(unit.overpass) else []
+    own = own_sensor(unit.overpass)
     berths = [berth.polygon.wkt for berth in unit.port.berths]
-    return content_id(
-        ["segment", version, unit.overpass.id, berths, model, *own_sensor(unit.overpass)]
-    )
+    return content_id(["segment", version, unit.overpass.id, berths, model, *own, *measured])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -10,10 +10,13 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.domain import Grid, Orbit, OverpassRecord, Pixels, Port, Sensor, Vessel
+from jobs.domain import Grid, Orbit, OverpassRecord, Pixels, Port, Scene, Sensor, Vessel
 
 PixelsOf: TypeAlias = Callable[[str], Pixels]
 """The pixels of an overpass, by its id."""
+
+ReadWindow: TypeAlias = Callable[[Sequence[Scene], Sensor, Grid], Pixels]
+"""Reads the scenes of an overpass on any grid; the task hands it to the stage."""
 
 
 @dataclass(frozen=True)

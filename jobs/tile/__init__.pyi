@@ -2,7 +2,7 @@ from .digest import changed, key
 from .pixel_size import height_m, is_aligned, is_finer
 from .raster import by_gdal_alone, sharing_files
 from .setup import check_setup
-from .stage import run
+from .stage import read_overpass, run
 from .whole_file_check import file_facts
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "is_aligned",
     "is_finer",
     "key",
+    "read_overpass",
     "run",
     "sharing_files",
 ]

@@ -103,8 +103,15 @@ VESSEL_MEANINGS: Meanings = {
     "beam_m": Meaning(
         "beam of the hull",
         "m",
-        source=f"{_DETECTOR}; at 10 m pixels blurred and too wide",
+        source="where `beam_sd_m` is known measured at the file's own pixels; else "
+        f"{_DETECTOR}, at 10 m pixels blurred and too wide",
         missing="found by radar, which does not measure it",
+    ),
+    "beam_sd_m": Meaning(
+        "standard deviation of the error of a measured beam",
+        "m",
+        source="scatter of the hull's sides, and what simulated harbours show besides",
+        missing="not measured: pixels above 5 m, or no water on both sides of the hull",
     ),
     "heading_deg": Meaning(
         "direction of the hull, clockwise from grid north",
@@ -264,6 +271,19 @@ VISIT_MEANINGS: Meanings = {
         source="its sightings weighted by inverse variance; those seen whole, where there are any",
     ),
     "length_sd_m": LENGTH_SD,
+    "beam_m": Meaning(
+        "beam of the hull as measured at the files' own pixels",
+        "m",
+        source="its sightings with a measured beam weighted by inverse variance",
+        missing="no sighting has one",
+    ),
+    "beam_sd_m": Meaning(
+        "standard deviation of the beam's error", "m", missing="no sighting has a measured beam"
+    ),
+    "deadweight_from": Meaning(
+        "what the deadweight of the stay is drawn from, where it is a tanker's at an oil terminal",
+        values="length, length and beam",
+    ),
     "confidence": Meaning(
         "probability that any of its sightings is a ship",
         "1",

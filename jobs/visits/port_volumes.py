@@ -12,6 +12,7 @@ from jobs.visits.cargo import (
     counted_stays,
     volumes_of,
 )
+from jobs.visits.measured_beams import beams_of_visits
 from jobs.visits.occupancy.draws import StayDraws
 from jobs.visits.schema import PortTables
 
@@ -21,10 +22,15 @@ def volumes_at(
     stays: Sequence[StayDraws],
     settings: EstimateSettings,
     entries: Sequence[CargoEntry],
+    without: str = "",
 ) -> tuple[StayVolumes, ...]:
-    """Deadweight and barrels of the stays at the port's oil terminals."""
+    """Deadweight and barrels of the stays at the port's oil terminals.
+
+    ``without``: a sensor whose measured beams are not used.
+    """
     believed = VolumeSettings(cap_barrels=settings.cap_barrels, seed=settings.seed)
     here = set(tables.visits["visit_id"])
     mine = [entry for entry in entries if entry.visit_id in here]
     counted = counted_stays(stays, [tables.port], believed)
-    return volumes_of(counted, believed, mine) if counted else ()
+    beams = beams_of_visits(tables.vessels, without)
+    return volumes_of(counted, believed, mine, beams) if counted else ()

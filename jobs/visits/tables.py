@@ -20,6 +20,7 @@ from jobs.domain import (
     to_wgs84,
 )
 from jobs.visits.absence import Overlooks, not_there_before, overlooks_at
+from jobs.visits.cargo import BeamMeasure
 from jobs.visits.columns import table
 from jobs.visits.degrees import DEGREE_DECIMALS
 from jobs.visits.looks import (
@@ -32,6 +33,7 @@ from jobs.visits.looks import (
     place_vessels,
     ships,
 )
+from jobs.visits.measured_beams import pooled_beam
 from jobs.visits.occupancy.detector import MeasuredError
 from jobs.visits.pairs import (
     Overpass,
@@ -119,6 +121,7 @@ def _vessel_row(port: Port, record: OverpassRecord, berth_id: str, sighting: Sig
         "length_m": vessel.length_m,
         "length_sd_m": vessel.length_sd_m,
         "beam_m": vessel.beam_m,
+        "beam_sd_m": vessel.beam_sd_m,
         "heading_deg": vessel.heading_deg,
         "score": vessel.score,
         "truncated": vessel.truncated,
@@ -206,6 +209,7 @@ def _visit_row(
     overlooks: Overlooks,
 ) -> Row:
     length_m, length_sd_m = pooled_length(stay.measured)
+    beam = pooled_beam(_measured_beams(stay))
     usable = (LookState.CLEAR, LookState.PARTLY)
     vessels = [sighting.vessel for sighting in stay.sightings]
     return {
@@ -220,11 +224,19 @@ def _visit_row(
         "vessels": len(vessels),
         "length_m": length_m,
         "length_sd_m": length_sd_m,
+        "beam_m": None if beam is None else beam.beam_m,
+        "beam_sd_m": None if beam is None else beam.sd_m,
+        "deadweight_from": "length" if beam is None else "length and beam",
         "confidence": confidence(stay),
         "truncated": stay.truncated,
         "overpass_ids": " ".join(sighting.overpass_id for sighting in stay.sightings),
         "geometry": Point(np.mean([(vessel.x, vessel.y) for vessel in vessels], axis=0)),
     }
+
+
+def _measured_beams(stay: Stay) -> list[BeamMeasure]:
+    vessels = (sighting.vessel for sighting in stay.sightings)
+    return [BeamMeasure(v.beam_m, v.beam_sd_m) for v in vessels if v.beam_sd_m is not None]
 
 
 def _vessel_table(grid: Grid, rows: Sequence[Row], visit_of: Mapping[str, str]) -> gpd.GeoDataFrame:

@@ -72,5 +72,5 @@ def _histories(
     entries: Sequence[CargoEntry],
 ) -> WithoutSensor:
     berths = tuple(pooled_histories(fits, settings, WITHOUT_EACH))
-    volumes = volumes_at(tables, [one.draws for one in berths], settings, entries)
+    volumes = volumes_at(tables, [one.draws for one in berths], settings, entries, sensor)
     return WithoutSensor(sensor, berths, volumes)

@@ -131,7 +131,7 @@ class Filled:
         results = []
         times = [time.process_time()]
         settings = Settings("bench", None, weights_digest(None))
-        for run in (tile.run, partial(segment.run, prefer_gpu=False)):
+        for run in (tile.run, partial(segment.run, prefer_gpu=False, read=tile.read_overpass)):
             results.append((run(unit, settings, fork), "0" * 16))
             times.append(time.process_time())
         self.archive.commit(results, [fork], "bench", {})

@@ -75,8 +75,17 @@ def test_the_formulas_errors(ships: pd.DataFrame) -> None:
         assert trimmed == pytest.approx(sd, rel=0.12)
 
 
-def drawn(ships: pd.DataFrame, *, beam_sd_m: float | None) -> NDArray[np.float64]:
-    """Deadweight draws (draw, ship) of registry ships whose length is known."""
+def drawn(
+    ships: pd.DataFrame, *, beam_sd_m: float | None, length_sd_m: float = 0.0
+) -> NDArray[np.float64]:
+    """Deadweight draws (draw, ship) of registry ships whose length and beam are measured with these
+    errors.
+    """
+    random = np.random.default_rng(7)
+    length_m = ships["length"].to_numpy(np.float64)
+    share = length_sd_m / length_m
+    measured = length_m * np.exp(share * random.standard_normal(len(ships)))
+    lengths = measured * np.exp(share * random.standard_normal((DRAWS, len(ships))))
     count = len(ships)
     names = tuple(f"ship-{n}" for n in range(count))
     stays = StayDraws(
@@ -88,13 +97,14 @@ def drawn(ships: pd.DataFrame, *, beam_sd_m: float | None) -> NDArray[np.float64
         draw=np.repeat(np.arange(DRAWS), count).astype(np.int32),
         arrival=np.zeros(DRAWS * count),
         departure=np.ones(DRAWS * count),
-        length_m=np.tile(ships["length"].to_numpy(np.float64), DRAWS),
+        length_m=lengths.ravel(),
         visit=np.tile(np.arange(count), DRAWS).astype(np.int32),
         visit_ids=names,
     )
     beams = {}
     if beam_sd_m is not None:
-        beams = {n: BeamMeasure(b, beam_sd_m) for n, b in zip(names, ships["beam"], strict=True)}
+        found = ships["beam"].to_numpy(np.float64) + beam_sd_m * random.standard_normal(count)
+        beams = {n: BeamMeasure(b, beam_sd_m) for n, b in zip(names, found, strict=True)}
     old_share = float((ships["built"] < 2000).mean())
     settings = VolumeSettings(built_before_2000_share=old_share)
     (volumes,) = volumes_of([stays], settings, beams=beams)
@@ -122,3 +132,22 @@ def test_coverage_of_the_drawn_deadweight(ships: pd.DataFrame, beam_sd_m: float 
     # tails heavier than normal: the middle half holds too often, the outer tenth too seldom
     assert found["60-130 m"][0] == pytest.approx(0.5, abs=0.07)
     assert found["60-130 m"][1] == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_beam_of_3_m_pixels_narrows_the_deadweight_and_holds(ships: pd.DataFrame) -> None:
+    """Length as a look at 10 m tells it (domain page, section 4), beam as bench_hulls has it."""
+    rows = within(ships, 60, 130)
+    truth, widths = rows["DWT"].to_numpy(np.float64), {}
+    for name, beam_sd_m in (("L", None), ("L and B", 1.2)):
+        draws = drawn(rows, beam_sd_m=beam_sd_m, length_sd_m=15.4)
+        low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+        held = [coverage(draws, truth, mass) for mass in (0.5, 0.9)]
+        error = np.median(np.abs(np.median(draws, axis=0) / truth - 1))
+        widths[name] = float(np.median(high / low))
+        print(
+            f"\n{name}, {len(rows)} ships: 90 % from 1 to {widths[name]:.2f}; holds {held[0]:.3f} "
+            f"of 50 % and {held[1]:.3f} of 90 %; median error {error:.3f}"
+        )
+        assert held[0] == pytest.approx(0.5, abs=0.07)
+        assert held[1] == pytest.approx(0.9, abs=0.04)
+    assert np.log(widths["L and B"]) < 0.7 * np.log(widths["L"])

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from jobs.archive import PortArchive, pool
 from jobs.catalog import scene_from_item, sensor_for
-from jobs.domain import SENSORS, Grid, Quality, Scene
+from jobs.domain import SENSORS, Grid, Quality, Scene, geod
 from jobs.plan import pinned_plan
 from jobs.run.backlog import RunOptions
 from jobs.run.pipeline import run_plan
@@ -153,6 +153,22 @@ def as_order(world: Path, folder: Path) -> None:
     write_manifest(folder, files)
 
 
+def assert_beams_are_measured(found: pd.DataFrame, truth: pd.DataFrame) -> None:
+    """Of some vessels, and near the ships' own; of the rest no error is claimed."""
+    measured = found[found["beam_sd_m"].notna()]
+    assert 0 < len(measured) < len(found)
+    off = []
+    for row in measured.itertuples():
+        there = truth[truth["overpass_utc"].str[:10] == row.time[:10]]
+        _, _, apart = geod().inv(
+            np.full(len(there), row.lon), np.full(len(there), row.lat), there["lon"], there["lat"]
+        )
+        if apart.min() < 30:
+            off.append((row.beam_m - there["beam_m"].iloc[int(apart.argmin())]) / row.beam_sd_m)
+    assert len(off) > 0.8 * len(measured)
+    assert np.median(np.abs(off)) < 1.2
+
+
 def test_a_whole_run_on_an_order(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +197,7 @@ def test_a_whole_run_on_an_order(
     assert set(found["sensor"]) == {PLANET.name}
     truth = pd.read_csv(world / "truth" / "vessels.csv")
     assert len(found) > 0.2 * len(truth)
+    assert_beams_are_measured(found, truth)
     looks = pd.read_csv(published / "looks.csv")
     assert (looks["state"] == "clear").any()
     assert looks["screened"].all()

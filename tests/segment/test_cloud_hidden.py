@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jobs import segment
+from jobs import segment, tile
 from jobs.archive import ForkStore, PortArchive
 from jobs.domain import Grid, Pixels, Quality, Unit, Vessel
 from jobs.domain.sensors import SENSORS
@@ -50,7 +50,8 @@ def segmented(folder: Path, pixels: Pixels) -> tuple[tuple[Vessel, ...], NDArray
     store: ForkStore = archive.fork()
     step = archive.steps()[taken.id].index
     store.write_pixels(SENSOR.name, step, pixels)
-    segment.run(Unit(port, taken, step), settings_for(a_plan(folder)), store, prefer_gpu=False)
+    unit = Unit(port, taken, step)
+    segment.run(unit, settings_for(a_plan(folder)), store, False, tile.read_overpass)
     return store.read_vessels(SENSOR.name, step)
 
 

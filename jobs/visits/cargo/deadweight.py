@@ -53,8 +53,7 @@ BEAM_FACTOR, BEAM_POWER, BEAM_SD = 0.2736, 0.8793, 0.099
 class BeamMeasure:
     """A ship's beam as measured over all her looks.
 
-    At 10 m a beam is little more than a pixel and has no information; take it from 3 m imagery, AIS
-    or a register.
+    At 10 m a beam is little more than a pixel and has no information; it is measured at 3 m.
     """
 
     beam_m: float
@@ -81,7 +80,8 @@ def draw_deadweight(
     settings: VolumeSettings,
     beams: Mapping[str, BeamMeasure],
 ) -> Numbers:
-    """Tonnes (row,): length as drawn, beam where measured, one residual per ship and draw.
+    """Tonnes (row,): length as drawn, beam where measured, which tells of the length too, and one
+    residual per ship and draw.
 
     The residual belongs to the ship: it is the same however often she is looked at.
     """
@@ -89,8 +89,9 @@ def draw_deadweight(
     ship, ships = _ships(rng, stays, settings.ships)
     old = (rng.random(ships) < settings.built_before_2000_share)[ship]
     residual = rng.standard_normal(ships)[ship]
-    beam_m = draw_beam(rng, stays, beams)
-    return deadweight_of(stays.length_m, beam_m, old, residual)
+    length_m = with_beam_known(stays, beams)
+    beam_m = draw_beam(rng, stays, length_m, beams)
+    return deadweight_of(length_m, beam_m, old, residual)
 
 
 def _check_lengths(stays: StayDraws) -> None:
@@ -134,17 +135,45 @@ def _logarithmic(formula: Formula) -> tuple[float, float, float, float]:
     return constant, formula.length_power, formula.beam_power, formula.residual_sd
 
 
+def with_beam_known(stays: StayDraws, beams: Mapping[str, BeamMeasure]) -> Numbers:
+    """Lengths (row,) in metres, those of visits with a measured beam as beam and length together
+    tell.
+
+    A beam tells of the length too, more than a length at 10 m does of itself: with all normal in
+    the logarithm, the draws of such a visit are moved and drawn together.
+    """
+    length_m = stays.length_m.copy()
+    for number, visit in enumerate(stays.visit_ids):
+        mine = stays.visit == number
+        if visit in beams and mine.sum() > 1:
+            length_m[mine] = _given_beam(length_m[mine], beams[visit])
+    return length_m
+
+
+def _given_beam(length_m: Numbers, beam: BeamMeasure) -> Numbers:
+    """Draws of a length, given also that the ship's beam was measured: Bayes' rule for normals."""
+    ln = np.log(length_m)
+    mean, var = float(ln.mean()), float(ln.var())
+    by_beam = (np.log(beam.beam_m) - np.log(BEAM_FACTOR)) / BEAM_POWER
+    by_beam_var = (BEAM_SD**2 + (beam.sd_m / beam.beam_m) ** 2) / BEAM_POWER**2
+    weight = var / (var + by_beam_var)
+    return np.asarray(np.exp(mean + weight * (by_beam - mean) + (ln - mean) * np.sqrt(1 - weight)))
+
+
 def draw_beam(
-    rng: np.random.Generator, stays: StayDraws, beams: Mapping[str, BeamMeasure]
+    rng: np.random.Generator,
+    stays: StayDraws,
+    length_m: Numbers,
+    beams: Mapping[str, BeamMeasure],
 ) -> Numbers:
-    """Metres (row,), NaN for stays without a measured beam.
+    """Metres (row,), NaN for stays without a measured beam; ``length_m``: of each row.
 
     The measurement is weighed against what the drawn length leads to expect, both normal in ln B:
     a beam with a large error falls back to the length, and no threshold is needed.
     """
     measured = by_visit(stays, {visit: beam.beam_m for visit, beam in beams.items()})
     error = by_visit(stays, {visit: beam.sd_m / beam.beam_m for visit, beam in beams.items()})
-    expected = np.log(BEAM_FACTOR) + BEAM_POWER * np.log(stays.length_m)
+    expected = np.log(BEAM_FACTOR) + BEAM_POWER * np.log(length_m)
     weight = BEAM_SD**2 / (BEAM_SD**2 + error**2)
     mean = expected + weight * (np.log(measured) - expected)
     sd = BEAM_SD * np.sqrt(1 - weight)

@@ -136,6 +136,24 @@ def test_a_measured_beam_narrows_the_deadweight_and_a_poor_one_does_nothing() ->
     assert 0.163 < median_and_sd(1.0)[1] < 0.239
 
 
+def test_a_beam_tells_of_a_length_that_is_poorly_known() -> None:
+    """As importance sampling has it: lengths weighted by how well they fit the beam."""
+    length = 85 * np.exp(np.random.default_rng(2).normal(0, 0.18, 20_000))
+    stays = make_stays(draws=20_000, length_m=length, seen=1)
+    (volumes,) = volumes_of([stays], PLAIN, beams={"v0": BeamMeasure(17.0, 0.8)})
+    expected = np.log(0.2736) + 0.8793 * np.log(length)
+    weight = np.exp(-((np.log(17.0) - expected) ** 2) / 2 / (0.099**2 + (0.8 / 17) ** 2))
+    weight /= weight.sum()
+    mean = float(weight @ np.log(length))
+    sd = float(np.sqrt(weight @ (np.log(length) - mean) ** 2))
+    middle = np.log(0.0566836) + 1.4752 * mean + 1.6809 * np.log(17.0)
+    ln = np.log(volumes.deadweight_t)
+    assert ln.mean() == pytest.approx(middle, abs=0.03)
+    assert 1.4752 * sd < ln.std() < np.hypot(1.4752 * sd, 0.3)
+    (without,) = volumes_of([stays], PLAIN)
+    assert ln.std() < 0.6 * np.log(without.deadweight_t).std()
+
+
 def test_a_beam_belongs_to_its_visit_alone() -> None:
     stays = make_stays(draws=5000, per_draw=2, seen=1)
     (volumes,) = volumes_of([stays], PLAIN, beams={"v0": BeamMeasure(25.0, 0.1)})
