@@ -88,7 +88,7 @@ def _shares(image: Plane, grid: Grid, vessel: Vessel, others: Sequence[Vessel]) 
         return None
     deck = bands[:, *pixels_under(_box(vessel, 0.6, 0.5), grid)]
     deck = deck[:, np.isfinite(deck).all(axis=0)]
-    free: NDArray[np.bool_] = np.isfinite(bands).all(axis=0)
+    free = np.asarray(np.isfinite(bands).all(axis=0), bool)
     for each in (vessel, *others):
         free[pixels_under(_box(each, 1.0, 1.0, 15.0), grid)] = False
     around = bands[:, free]

@@ -14,6 +14,7 @@ import icechunk
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from jobs.archive import PortArchive
 from jobs.archive.schema import VESSELS
@@ -162,6 +163,28 @@ def test_records_give_back_what_was_written(tmp_path: Path) -> None:
     assert record.item_ids == ("S2_A",)
     assert record.vessels == (vessel(),)
     np.testing.assert_array_equal(record.quality, pixels(0).quality)
+
+
+def test_a_measured_beam_is_kept_and_an_unmeasured_one_is_unknown(tmp_path: Path) -> None:
+    found = archive(tmp_path)
+    found.ensure(passes(0))
+    fork, step = found.fork(), found.steps()["pass-0"].index
+    vessels = (replace(vessel(), beam_sd_m=1.25), vessel())
+    fork.write_vessels(SENSOR, step, vessels, np.zeros(GRID.shape, np.uint8))
+    assert fork.read_vessels(SENSOR, step)[0] == vessels
+
+
+def test_an_archive_from_before_beams_were_measured_is_read_and_completed(tmp_path: Path) -> None:
+    found = archive(tmp_path)
+    found.ensure(passes(0))
+    fill(found, "pass-0")
+    session = found.repository.writable_session("main")
+    del zarr.open_group(session.store, mode="r+")["sentinel-2/vessel_beam_sd_m"]
+    session.commit("as an early version left it")
+    assert next(iter(found.records(["pass-0"]))).vessels == (vessel(),)
+    found.ensure(passes(0))
+    fill(found, "pass-0", seed=1)
+    assert next(iter(found.records(["pass-0"]))).vessels == (vessel(),)
 
 
 def test_items_of_one_id_in_two_collections_have_distinct_names(tmp_path: Path) -> None:
