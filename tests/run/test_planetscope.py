@@ -25,6 +25,7 @@ from jobs.domain import SENSORS, Grid, Quality, Scene, geod
 from jobs.plan import pinned_plan
 from jobs.run.backlog import RunOptions
 from jobs.run.pipeline import run_plan
+from jobs.run.verify import EQUAL, verify_sample
 from jobs.simulate import SimulationConfig, simulate_archive
 from jobs.storage import storage_at
 from jobs.tile.cloud_mask import without_ships
@@ -202,3 +203,5 @@ def test_a_whole_run_on_an_order(
     assert (looks["state"] == "clear").any()
     assert looks["screened"].all()
     assert len(pd.read_csv(published / "visits.csv")) > 0
+    rows = verify_sample(plan, storage, 2, 0)  # beams and their errors are the same bytes
+    assert [row["result"] for row in rows] == [EQUAL, EQUAL]
