@@ -15,6 +15,7 @@ from typing import Any
 from shapely.geometry import Polygon
 
 from jobs.catalog.order_files import checksum_of, file_fault, grid_of
+from jobs.catalog.planet_metadata import stac_properties
 from jobs.catalog.query import ItemFilter, Progress, Rejected, item_name, unknown_collection
 from jobs.catalog.stac_item import MALFORMED, Item, needed_assets, sensor_for
 from jobs.catalog.transport import CatalogReader, absolute_href
@@ -153,25 +154,9 @@ def _item(
         "id": id,
         "collection": source.collection,
         "geometry": content.get("geometry"),
-        "properties": _properties(content["properties"]),
+        "properties": stac_properties(content["properties"]),
         "assets": {kind: _asset(manifest, file) for kind, file in scene.assets.items()},
         "links": [],
-    }
-
-
-def _properties(told: Item) -> dict[str, Any]:
-    """Planet's names as those of STAC items, by Planet's own STAC extension."""
-    cover = told.get("cloud_percent")
-    if cover is None and told.get("cloud_cover") is not None:
-        cover = 100 * float(told["cloud_cover"])
-    return {
-        "datetime": told["acquired"],
-        "constellation": told.get("provider"),
-        "platform": told.get("satellite_id"),
-        "eo:cloud_cover": cover,
-        "created": told.get("published"),
-        "updated": told.get("updated"),
-        "pl:ground_control": told.get("ground_control"),
     }
 
 

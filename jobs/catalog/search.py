@@ -1,7 +1,8 @@
 """Searches one source for scenes of an area and a period.
 
-Four kinds of catalog behind one function: a STAC API (pystac-client), a static catalog (plain JSON
-files on disk, on the web or on S3), items in stac-geoparquet, and orders as Planet delivers them.
+Five kinds of catalog behind one function: a STAC API (pystac-client), a static catalog (plain JSON
+files on disk, on the web or on S3), items in stac-geoparquet, orders as Planet delivers them, and
+Planet's Data API, of which they are ordered.
 Every item is checked again here against the query: servers ignore parameters, repeat items and give
 malformed ones.
 """
@@ -18,7 +19,9 @@ from urllib.parse import urlsplit
 from shapely.geometry import Polygon
 
 from jobs.catalog.geoparquet import parquet_items
+from jobs.catalog.planet_data import data_items
 from jobs.catalog.planet_order import is_manifest, manifests_in, order_items
+from jobs.catalog.planet_scenes import is_data_api
 from jobs.catalog.query import ItemFilter, Progress, Rejected, SearchResult, item_name
 from jobs.catalog.stac_api import api_items, is_api, refuse_part_of_api, refuse_saved_api
 from jobs.catalog.stac_item import Item, scene_from_item, sensor_for
@@ -70,6 +73,8 @@ def _items(
     path = urlsplit(source.catalog).path
     if path.lower().endswith((".parquet", ".geoparquet")):
         return parquet_items(source, area, period, reader)
+    if is_data_api(source.catalog):
+        return data_items(source, area, period, reader, report)
     orders = manifests_in(source.catalog)
     if orders:
         return order_items(source, area, period, orders, reader, report)

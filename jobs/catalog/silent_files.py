@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.util import Retry
 
+from jobs.catalog.planet_scenes import is_data_api
 from jobs.domain import Access, FileAccess, Login, Scene, Source, is_zarr_array
 from jobs.errors import InputError, UnreachableError
 from jobs.login import login_session
@@ -89,7 +90,7 @@ class SilentFiles:
 
 def _is_silent(scene: Scene) -> bool:
     """Whether neither the item nor its assets say anything that a replaced file would change."""
-    if "produced" in scene.facts or isinstance(scene.access, Access):
+    if "produced" in scene.facts or isinstance(scene.access, Access) or is_data_api(scene.catalog):
         return False
     return not any(s.checksum or s.etag or s.size_bytes is not None for s in _sources(scene))
 

@@ -102,6 +102,7 @@ class CatalogReader:
             allowed_methods=None,  # a search by POST changes nothing on the server
             raise_on_status=False,  # the last answer is more specific than "too many retries"
         )
+        self.retry = retry
         self.io = TolerantIO(timeout=(settings.connect_s, settings.read_s), max_retries=retry)
         send_own_headers(self.io.session, source, retry)
 

@@ -73,6 +73,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         (
             ("search job.yaml", "before anything is read: is there enough to look at?"),
             ("search job.yaml --all", "with every item that is left out, and why"),
+            ("search job.yaml --order requests", "of Planet's Data API: what to order, unsent"),
         ),
     ),
     "plan": CommandEntry(

@@ -52,12 +52,17 @@ def file_or_folder(text: str | Path) -> FileOrFolder:
     """
     if not str(text).endswith(os.sep) and not _is_folder(Path(text)):
         return FileOrFolder(file_to_write(text), is_folder=False)
+    return FileOrFolder(empty_folder(text), is_folder=True)
+
+
+def empty_folder(text: str | Path) -> Path:
+    """The path of a folder that holds nothing or can be made; DestinationError else."""
     path = folder_to_make(text)
     if path.exists() and any(path.iterdir()):
         raise DestinationError(
             f"{path} holds files already; expected a folder to make, or an empty one: name another"
         )
-    return FileOrFolder(path, is_folder=True)
+    return path
 
 
 def _is_folder(path: Path) -> bool:

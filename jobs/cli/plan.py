@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.destinations import file_to_write
+from jobs.cli.destinations import empty_folder, file_to_write, folder_to_make
 from jobs.cli.kept_factor import with_kept_factor
 from jobs.cli.options import AsJson, JobFile, JobOrPlan
 from jobs.cli.output import err, out, say, show, working
 from jobs.cli.program import command_app
 from jobs.domain import Job, Overpass, Period, read_job, today_utc
+from jobs.errors import InputError
 from jobs.plan import (
     Plan,
     Prices,
@@ -28,6 +29,8 @@ from jobs.plan import (
     is_job,
     left_out_json,
     left_out_lines,
+    left_out_of_orders,
+    order_requests,
     pinned_plan,
     ports_together,
     read_plan,
@@ -46,10 +49,28 @@ Every = Annotated[
 
 
 @app.command()
-def search(job: JobFile, as_json: AsJson = False, every: Every = False) -> None:
+def search(
+    job: JobFile,
+    order: Annotated[
+        Path | None,
+        typer.Option(
+            "--order",
+            metavar="DIR",
+            parser=folder_to_make,
+            help="New folder for requests to Planet's Orders API, for the scenes that its Data API "
+            "found; `planet orders create` sends one. Nothing is ordered here.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    every: Every = False,
+) -> None:
     """What the catalogs hold: overpasses per port, sensor and month, cloud, bytes."""
-    found = _search(job)
+    if order is not None:
+        empty_folder(order)  # requests of an earlier search beside these would be ordered twice
+    found = _search(job, to_order=True)
     _say_left_out(found, every)
+    if order is not None:
+        _write_orders(found, order)
     rows = summarise(found)
     if as_json:
         typer.echo(json.dumps({"months": rows, **left_out_json(found)}, indent=2))
@@ -57,12 +78,30 @@ def search(job: JobFile, as_json: AsJson = False, every: Every = False) -> None:
     show(rows, False, "")
 
 
-def _search(job: Path) -> Plan:
+def _write_orders(found: Plan, folder: Path) -> None:
+    """Write each request as a file of its own, as ``planet orders create`` takes it."""
+    requests = order_requests(found)
+    for reason in left_out_of_orders(found):
+        say(reason)
+    if not requests:
+        raise InputError(
+            "there is nothing to order: no scene of the job is of Planet's Data API and may be "
+            "ordered; expected a source such as {catalog: https://api.planet.com/data/v1, "
+            "collection: PSScene}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for request in requests:
+        path = folder / f"{request.name}.json"
+        path.write_text(json.dumps(request.content, indent=2), encoding="utf-8")
+        say(f"wrote {path}: {request.items} scenes; `planet orders create {path}` orders them")
+
+
+def _search(job: Path, to_order: bool = False) -> Plan:
     """Ask the catalogs and keep what they hold in memory."""
     from jobs.plan import make_plan
 
     with working("searching ...") as tell:
-        return make_plan(read_job(job), progress=tell, tell=say)
+        return make_plan(read_job(job), progress=tell, tell=say, to_order=to_order)
 
 
 def _search_to(job: Job, output: Path) -> Plan:

@@ -11,7 +11,7 @@ from .checksum import read_checksum
 from .days import check_days, today_utc
 from .dwell_at import refuse_unknown_berths
 from .gdal_options import gdal_settings
-from .geometry import WGS84, geod, project, to_wgs84, transformer
+from .geometry import WGS84, geod, project, to_wgs84, transformer, utm_zone
 from .job import (
     Job,
     PortRef,
@@ -177,5 +177,6 @@ __all__ = [
     "transformer",
     "use_sensors",
     "using_definitions",
+    "utm_zone",
     "web_address",
 ]

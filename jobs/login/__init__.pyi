@@ -1,6 +1,7 @@
-from .session import login_session, send_login
+from .session import login_session, send_headers, send_login
 
 __all__ = [
     "login_session",
+    "send_headers",
     "send_login",
 ]

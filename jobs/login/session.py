@@ -22,7 +22,15 @@ def send_login(session: Session, login: Login, retry: Retry) -> None:
     there as well where the token server gives no token, and UnreachableError where it does not
     answer.
     """
-    adapter = _Adapter(login, max_retries=retry)
+    _mount(session, _Adapter(login, header_values(login), max_retries=retry))
+
+
+def send_headers(session: Session, url: str, values: dict[str, str], retry: Retry) -> None:
+    """Let a session send headers with these values to the origin of a web address."""
+    _mount(session, _Adapter(Login((origin_of(url),)), values, max_retries=retry))
+
+
+def _mount(session: Session, adapter: _Adapter) -> None:
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
 
@@ -38,10 +46,10 @@ def login_session(login: Login, retry: Retry) -> Session:
 class _Adapter(HTTPAdapter):
     """Adds headers to a copy of each request, of which neither redirections nor logs know."""
 
-    def __init__(self, login: Login, **options: Any) -> None:
+    def __init__(self, login: Login, headers: dict[str, str], **options: Any) -> None:
         super().__init__(**options)
         self._login = login
-        self._headers = header_values(login)
+        self._headers = headers
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """The answer to the request; one that refuses its token is asked again with a new one."""

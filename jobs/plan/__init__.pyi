@@ -15,6 +15,7 @@ from .left_out import left_out_json, left_out_lines
 from .make import make_plan, plan_to_file
 from .pinned import is_job, pinned_plan, plan_without_search
 from .plan import Plan
+from .planet_requests import left_out_of_orders, order_requests
 from .rates import BATCH_S, MOST_IN_BATCH, stage_cpu_s
 from .together import ports_together
 
@@ -38,7 +39,9 @@ __all__ = [
     "kept_cpu_factor",
     "left_out_json",
     "left_out_lines",
+    "left_out_of_orders",
     "make_plan",
+    "order_requests",
     "pinned_plan",
     "plan_to_file",
     "plan_without_search",

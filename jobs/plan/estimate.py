@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
+from jobs.catalog import is_data_api
 from jobs.domain import CHUNK, SENSORS, Grid, Json, Overpass, Port, Scene, Source
 from jobs.errors import PlanError
 from jobs.plan.overlap import Span, window
@@ -364,7 +365,10 @@ def _peak_memory(overpass: Overpass, grid: Grid) -> int:
 
 
 def summarise(plan: Plan) -> list[dict[str, Json]]:
-    """Overpasses, scenes, superseded scenes, mean cloud and bytes per port, sensor and month."""
+    """Overpasses, scenes, superseded scenes, mean cloud and bytes per port, sensor and month.
+
+    Bytes are None where scenes have to be ordered first.
+    """
     return list(summary_rows(plan))
 
 
@@ -388,5 +392,7 @@ def _row(port: Port, sensor: str, month: str, overpasses: Sequence[Overpass]) ->
         "scenes": len(scenes),
         "superseded": sum(len(overpass.superseded) for overpass in overpasses),
         "mean_cloud": round(sum(clouds) / len(clouds), 1) if clouds else None,
-        "bytes": sum(bytes_in(overpass, port.grid) for overpass in overpasses),
+        "bytes": None
+        if any(is_data_api(scene.catalog) for scene in scenes)
+        else sum(bytes_in(overpass, port.grid) for overpass in overpasses),
     }

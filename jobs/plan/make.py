@@ -27,19 +27,29 @@ from jobs.plan.header import PlanHeader
 from jobs.plan.nothing_found import EmptyPort, SourceFindings, reasons, refusal
 from jobs.plan.passes_twice import passes_twice
 from jobs.plan.plan import Plan
+from jobs.plan.planet_requests import refuse_to_order
 from jobs.plan.port_files import port_of
 from jobs.plan.unscreened import unscreened
 
 
-def make_plan(job: Job, *, progress: Progress | None = None, tell: Progress | None = None) -> Plan:
+def make_plan(
+    job: Job,
+    *,
+    progress: Progress | None = None,
+    tell: Progress | None = None,
+    to_order: bool = False,
+) -> Plan:
     """The plan of a job, in memory: what its catalogs hold of each of its ports.
 
     ``tell`` is called with lines on ports without any overpass, on scenes without a mask, on
     passes that are read as two products, on ports whose axes look swapped, and on berths that two
-    ports have in common. Raises InputError for a
-    port that cannot be read, PlanError, with the reasons, where no port has an overpass, and
-    CatalogError for a catalog that fails.
+    ports have in common. With ``to_order`` the plan is one to look at: scenes of Planet's Data API,
+    which no run can read before they are ordered, are in it. Raises InputError for a
+    port that cannot be read, PlanError, with the reasons, where no port has an overpass or a source
+    has to be ordered first, and CatalogError for a catalog that fails.
     """
+    if not to_order:
+        refuse_to_order(job)
     ports = _ports(job)
     findings = list(_findings(job, ports, progress, tell))
     overpasses = tuple(chain.from_iterable(found.overpasses for found in findings))
@@ -56,6 +66,7 @@ def plan_to_file(
     The file appears when the last port has been searched; the plan returned is read from it.
     Raises what ``make_plan`` raises.
     """
+    refuse_to_order(job)
     ports = _ports(job)
     write_findings(_header(job, ports), _findings(job, ports, progress, tell), path)
     return read_plan(path)
