@@ -29,6 +29,7 @@ READ = {
 """Options that name what is read; all others are places to write to."""
 
 NEEDED = {
+    "search": ["nowhere.yaml"],
     "plan": ["nowhere.yaml"],
     "report": ["nowhere.yaml"],
     "evidence": ["nowhere.yaml"],
