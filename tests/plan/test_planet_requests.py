@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shapely.geometry import shape
+from shapely.geometry import box, shape
 from typer.testing import CliRunner, Result
 
 from jobs import cli
@@ -106,6 +106,24 @@ def test_an_order_holds_at_most_so_many(
     assert len({each["item_ids"][0] for each in products}) == 3
 
 
+def test_an_area_of_too_many_corners_is_ordered_as_its_box(
+    planet: DataApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = json.loads((tmp_path / "port.geojson").read_text())
+    (area_part,) = (f for f in port["features"] if f["geometry"] == rectangle())
+    (ring,) = area_part["geometry"]["coordinates"]
+    ring.insert(1, [(ring[0][0] + ring[1][0]) / 2, ring[0][1] - 0.01])
+    (tmp_path / "port.geojson").write_text(json.dumps(port))
+    area = load_port(tmp_path / "port.geojson").area
+    monkeypatch.setattr(planet_requests, "MOST_CORNERS", 5)
+    assert call("search", "job.yaml", "--order", "requests").exit_code == 0
+    for each in requests_in(tmp_path / "requests").values():
+        clip = shape(each["tools"][0]["clip"]["aoi"])
+        assert clip.bounds == area.bounds
+        assert clip.equals(box(*area.bounds))
+        assert not clip.equals(area)
+
+
 def test_what_is_delivered_already_is_not_ordered_again(planet: DataApi, tmp_path: Path) -> None:
     make_order(tmp_path / "orders", make_port(tmp_path), SCENES[:1])
     job = tmp_path / "job.yaml"
@@ -137,6 +155,18 @@ def test_a_plan_and_a_run_say_what_to_order(
     assert "catalog: orders" in said
     assert planet.requests == []
     assert not (tmp_path / "p.jsonl").exists()
+
+
+def test_a_delivered_order_is_the_catalog_that_follows(planet: DataApi, tmp_path: Path) -> None:
+    assert call("search", "job.yaml", "--order", "requests").exit_code == 0
+    request = requests_in(tmp_path / "requests")["order-mine-PSScene-analytic_sr_udm2-1.json"]
+    (product,) = request["products"]
+    assert product["item_ids"] == [scene.id for scene in SCENES]
+    make_order(tmp_path / "orders" / "id-of-the-order", make_port(tmp_path), SCENES)
+    make_job(tmp_path, "orders")
+    done = call("plan", "job.yaml", "--json")
+    assert done.exit_code == 0, done.output
+    assert [unit["scenes"] for unit in json.loads(done.stdout)["units"]] == [1, 1]
 
 
 def test_nothing_to_order_is_an_error(planet: DataApi, tmp_path: Path) -> None:
