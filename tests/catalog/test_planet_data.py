@@ -188,6 +188,15 @@ def test_other_addresses_are_refused_before_a_key_is_sent(
         search_catalog(SourceSpec(catalog, "PSScene"), area, MAY, settings=HASTY)
 
 
+def test_headers_beside_the_key_are_refused(tmp_path: Path, planet: DataApi) -> None:
+    make_port(tmp_path)
+    area = load_port(tmp_path / "port.geojson").area
+    source = SourceSpec(f"{planet.url}/data/v1", "PSScene", headers=(("X-Key", "HOME"),))
+    with pytest.raises(InputError, match="with the key in PL_API_KEY alone"):
+        search_catalog(source, area, MAY, settings=HASTY)
+    assert planet.requests == []
+
+
 def test_another_host_is_no_data_api() -> None:
     assert not is_data_api("https://planet.example.com/data/v1")
     assert not is_data_api("https://api.planet.com/x/data")
