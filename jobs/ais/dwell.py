@@ -26,6 +26,8 @@ MOST_CUT = 0.25
 """Share of stays without an end from which none is told: the record is too short for them."""
 RESAMPLES = 2000
 SEED = 0
+FLOAT_DIGITS = 17
+"""Digits that tell any two doubles apart."""
 
 
 def dwell_table(visits: AisVisits, port: Port) -> pd.DataFrame:
@@ -79,15 +81,32 @@ def _mean(
 
 
 def dwell_lines(table: pd.DataFrame) -> Iterator[str]:
-    """What a job file may say of the berths whose mean stay is shown, as lines of YAML."""
-    shown = table[table["mean_days"].notna() & (table["low_days"] < table["high_days"])]
+    """What a job file may say of the berths whose mean stay is shown, as lines of YAML.
+
+    A job file takes bounds above zero with the mean between them, no others.
+    """
+    low, mean, high = (table[name] for name in ("low_days", "mean_days", "high_days"))
+    shown = table[(low > 0) & (low < mean) & (mean < high)]
     if len(shown):
         yield "estimates:"
         yield "  dwell_at:"
     for row in shown.to_dict("records"):
+        low_days, mean_days, high_days = _apart(row["low_days"], row["mean_days"], row["high_days"])
         source = f"AIS: {row['stays_whole']} whole stays of {row['ships']} ships"
         yield (
-            f"    {row['port']}/{row['berth']}: {{median_days: {row['mean_days']:.3g}, "
-            f"low_days: {row['low_days']:.3g}, high_days: {row['high_days']:.3g}, "
-            f'source: "{source}"}}'
+            f"    {row['port']}/{row['berth']}: {{median_days: {mean_days}, "
+            f'low_days: {low_days}, high_days: {high_days}, source: "{source}"}}'
         )
+
+
+def _apart(*days: float) -> list[str]:
+    """Increasing numbers with three digits, or as many more as keep them apart; YAML reads no
+    exponent without a point, so that there is none.
+    """
+    for digits in range(3, FLOAT_DIGITS):
+        told = [
+            np.format_float_positional(each, digits, fractional=False, trim="-") for each in days
+        ]
+        if len(set(told)) == len(days):
+            return told
+    return [np.format_float_positional(each) for each in days]

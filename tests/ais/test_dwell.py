@@ -130,3 +130,24 @@ def test_the_lines_are_what_a_job_file_reads() -> None:
     assert name == f"{PORT.id}/{BERTH}"
     assert dwell.source == f"AIS: {table['stays_whole'][0]} whole stays of 20 ships"
     assert dwell.median_days == pytest.approx(table["mean_days"][0], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [(10.04, 10.01, 10.3), (10.04, 9.3, 10.04001), (1500.0, 1000.0, 2000.0), (4e-5, 3e-5, 9e-5)],
+    ids=["a low bound nearby", "a high bound nearby", "years", "seconds"],
+)
+def test_a_job_file_reads_the_lines_however_near_bounds_lie(told: tuple[float, ...]) -> None:
+    table = dwell_table(heard(lognormal(40), ships=20), PORT).head(1)
+    table[["mean_days", "low_days", "high_days"]] = told
+    said = yaml.safe_load("\n".join(dwell_lines(table)))["estimates"]
+    (dwell,) = estimate_settings(said).dwell_at.values()
+    read = dwell.median_days, dwell.low_days, dwell.high_days
+    assert read == pytest.approx(told, rel=0.01)
+
+
+@pytest.mark.parametrize("told", [(1.0, 1.0, 1.3), (1.0, 0.0, 1.3), (1.0, 1.0, 1.0)])
+def test_bounds_that_no_job_file_takes_are_no_lines(told: tuple[float, ...]) -> None:
+    table = dwell_table(heard(lognormal(40), ships=20), PORT).head(1)
+    table[["mean_days", "low_days", "high_days"]] = told
+    assert list(dwell_lines(table)) == []
