@@ -31,6 +31,8 @@ noise in a calibrated image."""
 BORDER_SHARE = 0.25
 """Of the thermal noise, below which a pixel beside the edge was not measured: nothing measured is
 fainter than noise, but for speckle, which is so in one pixel of fifty."""
+MOST_WITHOUT_FACTOR = 0.01
+"""Share of measured pixels: blocks follow the sub-swaths, whose rims they may miss by a line."""
 NOISE_DB = (-45.0, -10.0)
 """Thermal noise as backscatter; the instrument's is -30 to -20 dB. Products of before July 2015
 state it in other units."""
@@ -104,6 +106,7 @@ def _power(
                 f"{rows[-1]:g}, columns {columns[0]:g} to {columns[-1]:g}: report it to the "
                 "catalog's keeper"
             )
+    _check_factors(noise.left_out(rows, columns) & (amplitude > 0), amplitude > 0, name)
     scale = calibration.gamma.over(rows, columns) ** 2
     floor = noise.over(rows, columns)
     _check_noise(float(np.mean(floor / scale)), name)
@@ -111,6 +114,16 @@ def _power(
     power: Plane = ((squared - floor) / scale).astype(np.float32)
     power[_not_measured(amplitude, squared < BORDER_SHARE * floor)] = np.nan
     return power
+
+
+def _check_factors(left_out: NDArray[np.bool_], measured: NDArray[np.bool_], name: str) -> None:
+    """Raise SceneError where noise lacks its factor at more than a few measured pixels."""
+    without, of = np.count_nonzero(left_out), np.count_nonzero(measured)
+    if without > MOST_WITHOUT_FACTOR * of:
+        raise SceneError(
+            f"{name}: its factors of noise in azimuth leave out {without} of {of} pixels: fetch "
+            "its table of noise again, or report it to the catalog's keeper"
+        )
 
 
 def _check_noise(level: float, name: str) -> None:

@@ -120,6 +120,15 @@ class Noise:
             found[np.ix_(here, wide)] *= factors[:, None]
         return found
 
+    def left_out(self, rows: Floats, columns: Floats) -> NDArray[np.bool_]:
+        """Where no block says a factor although there are blocks, (rows, columns)."""
+        out = np.full((len(rows), len(columns)), bool(self.blocks))
+        for block in self.blocks:
+            here = (rows >= block.rows[0]) & (rows <= block.rows[1])
+            wide = (columns >= block.columns[0]) & (columns <= block.columns[1])
+            out[np.ix_(here, wide)] = False
+        return out
+
 
 def calibration_of(source: Source, place: Place, band: str) -> Calibration:
     """The calibration of a band's image; SceneError where its file is missing or broken."""
@@ -182,9 +191,11 @@ def _calibration(root: ET.Element) -> Calibration:
 
 def _noise(root: ET.Element) -> Noise:
     vectors, name = root.findall("noiseRangeVectorList/noiseRangeVector"), "noiseRangeLut"
+    blocks = root.findall("noiseAzimuthVectorList/noiseAzimuthVector")
     if not vectors:  # before processor 2.90
         vectors, name = root.findall("noiseVectorList/noiseVector"), "noiseLut"
-    blocks = root.findall("noiseAzimuthVectorList/noiseAzimuthVector")
+    elif not blocks:
+        raise _BrokenError("it has no vectors with noiseAzimuthLut")
     return Noise(_table(vectors, name, lowest=0.0), tuple(map(_block, blocks)))
 
 

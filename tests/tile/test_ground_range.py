@@ -159,6 +159,14 @@ def test_a_table_that_ends_before_the_port_is_refused(tmp_path):
         read_overpass([one], SENSOR, GRID)
 
 
+def test_factors_that_end_before_the_port_are_refused(tmp_path):
+    one = ground_range_scene(tmp_path, {"vv": sea(), "vh": sea()})
+    path = tmp_path / "noise-vv.xml"
+    path.write_text(re.sub("(?<=<lastAzimuthLine>)[0-9]+", "90", path.read_text()))
+    with pytest.raises(SceneError, match=r"factors of noise in azimuth leave out \d+ of \d+"):
+        read_overpass([one], SENSOR, GRID)
+
+
 def test_a_file_without_points_is_refused(tmp_path):
     one = ground_range_scene(tmp_path, {"vv": sea(), "vh": sea()})
     shape = one.bands["vv"].shape

@@ -100,6 +100,13 @@ def test_products_from_before_2018_have_the_table_in_range_alone(tmp_path):
     assert np.ptp(read_noise(tmp_path, old).over(ROWS, COLUMNS)[:, 0]) == 0
 
 
+def test_a_newer_table_without_its_factors_in_azimuth_is_refused(tmp_path):
+    text = noise_xml("vv", -25.0, SHAPE)
+    start = text.index("<noiseAzimuthVectorList")
+    with pytest.raises(SceneError, match="has no vectors with noiseAzimuthLut"):
+        read_noise(tmp_path, text[:start] + "</noise>")
+
+
 GOOD = calibration_xml("vv", SHAPE)
 
 
