@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jobs.ais.schema import AIS_DWELL_COLUMNS
 from jobs.ais.visits import AisVisits
-from jobs.domain import Berth, Port
+from jobs.domain import DWELL_DAYS, Berth, Port
 from jobs.visits import frame
 
 SHORTEST_M = 40.0
@@ -83,10 +83,11 @@ def _mean(
 def dwell_lines(table: pd.DataFrame) -> Iterator[str]:
     """What a job file may say of the berths whose mean stay is shown, as lines of YAML.
 
-    A job file takes bounds above zero with the mean between them, no others.
+    A job file takes bounds within DWELL_DAYS with the mean between them, no others.
     """
     low, mean, high = (table[name] for name in ("low_days", "mean_days", "high_days"))
-    shown = table[(low > 0) & (low < mean) & (mean < high)]
+    possible = (low >= DWELL_DAYS[0]) & (high <= DWELL_DAYS[1])
+    shown = table[possible & (low < mean) & (mean < high)]
     if len(shown):
         yield "estimates:"
         yield "  dwell_at:"

@@ -333,7 +333,11 @@ class _JobReader(LoginReader):
                 f"{what} has low_days {low:g}, median_days {median:g}, high_days {high:g}; "
                 "expected low < median < high, the mean stay lying between them with 95 %",
             )
-        return Dwell(median, low, high, self.text(fields["source"], "source"))
+        source = self.text(fields["source"], "source")
+        try:
+            return Dwell(median, low, high, source)
+        except InputError as error:
+            raise self.error(node, f"{what}: {error}") from error
 
     def _dwell_at(self, node: yaml.Node, what: str) -> dict[str, Dwell]:
         found = {}

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from jobs.domain.login import Login
+from jobs.errors import InputError
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -519,6 +520,10 @@ class FixedStructure(StrEnum):
     """Not identified: they are vessels like any other."""
 
 
+DWELL_DAYS = 0.01, 3650.0
+"""Least and greatest mean stay that can be believed."""
+
+
 @dataclass(frozen=True)
 class Dwell:
     """Prior of the mean length of stay: it lies between low and high with probability 95 %."""
@@ -528,6 +533,15 @@ class Dwell:
     high_days: float
     source: str
     """Origin of the numbers, as text; shown beside every estimate that depends on them."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError for lengths that no stay has: histories of shorter ones fill memory."""
+        if not DWELL_DAYS[0] <= self.low_days or not self.high_days <= DWELL_DAYS[1]:
+            raise InputError(
+                f"the mean stay is said to lie between {self.low_days:g} and {self.high_days:g} "
+                f"days; expected days, between {DWELL_DAYS[0]:g} (a quarter of an hour) and "
+                f"{DWELL_DAYS[1]:g} (ten years)"
+            )
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,7 @@ def read_published(folder: Path) -> PublishedResult:
     provenance = _provenance(folder / PROVENANCE)
     tables = {name: _named_table(folder, name) for name in TABLES}
     tables["vessels"] = _with_fixed(tables["vessels"])
+    tables["visits"] = _with_beams(tables["visits"])
     with _explained(folder / PROVENANCE):
         period = period_from(provenance["period"])
         ports = tuple(port_from(facts) for facts in provenance["ports"])
@@ -208,15 +209,27 @@ def _table(path: Path) -> gpd.GeoDataFrame:
 
 def _with_fixed(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The vessels; without a ``fixed`` column, as older versions wrote them, all are ships, and
-    without a ``review`` column nothing was reviewed; looks at a place were not counted before.
+    without a ``review`` column nothing was reviewed; looks at a place were not counted before, nor
+    beams measured.
     """
     if "fixed" not in vessels:
         vessels = vessels.assign(background=np.nan, fixed=False)
     if "place_seen" not in vessels:
         vessels = vessels.assign(place_seen=np.nan, place_looks=np.nan)
+    if "beam_sd_m" not in vessels:
+        vessels = vessels.assign(beam_sd_m=np.nan)
     if "review" not in vessels:
         vessels = vessels.assign(counted=~vessels["fixed"], **REVIEW_COLUMNS)
     return vessels
+
+
+def _with_beams(visits: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The visits; without measured beams, as older versions wrote them, deadweight was drawn from
+    lengths alone.
+    """
+    if "deadweight_from" in visits:
+        return visits
+    return visits.assign(beam_m=np.nan, beam_sd_m=np.nan, deadweight_from="length")
 
 
 def _plain_table(path: Path) -> pd.DataFrame:

@@ -134,8 +134,8 @@ def test_the_lines_are_what_a_job_file_reads() -> None:
 
 @pytest.mark.parametrize(
     "told",
-    [(10.04, 10.01, 10.3), (10.04, 9.3, 10.04001), (1500.0, 1000.0, 2000.0), (4e-5, 3e-5, 9e-5)],
-    ids=["a low bound nearby", "a high bound nearby", "years", "seconds"],
+    [(10.04, 10.01, 10.3), (10.04, 9.3, 10.04001), (1500.0, 1000.0, 2000.0), (0.0123, 0.01, 0.02)],
+    ids=["a low bound nearby", "a high bound nearby", "years", "minutes"],
 )
 def test_a_job_file_reads_the_lines_however_near_bounds_lie(told: tuple[float, ...]) -> None:
     table = dwell_table(heard(lognormal(40), ships=20), PORT).head(1)
@@ -146,7 +146,10 @@ def test_a_job_file_reads_the_lines_however_near_bounds_lie(told: tuple[float, .
     assert read == pytest.approx(told, rel=0.01)
 
 
-@pytest.mark.parametrize("told", [(1.0, 1.0, 1.3), (1.0, 0.0, 1.3), (1.0, 1.0, 1.0)])
+@pytest.mark.parametrize(
+    "told",
+    [(1.0, 1.0, 1.3), (1.0, 0.0, 1.3), (1.0, 1.0, 1.0), (4e-5, 3e-5, 9e-5), (900.0, 400.0, 4000.0)],
+)
 def test_bounds_that_no_job_file_takes_are_no_lines(told: tuple[float, ...]) -> None:
     table = dwell_table(heard(lognormal(40), ships=20), PORT).head(1)
     table[["mean_days", "low_days", "high_days"]] = told

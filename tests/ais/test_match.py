@@ -53,6 +53,7 @@ def seen(
                 "length_m": lengths[number],
                 "length_sd_m": 12.0,
                 "beam_m": 14.0,
+                "beam_sd_m": None,
                 "heading_deg": heading_deg,
                 "score": 0.9,
                 "truncated": truncated,

@@ -252,6 +252,7 @@ def vessel_table(
                 "length_m": length_m[i],
                 "length_sd_m": 12.0,
                 "beam_m": 20.0,
+                "beam_sd_m": None,
                 "heading_deg": heading_deg[i],
                 "score": 0.9,
                 "truncated": False,

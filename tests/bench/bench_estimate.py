@@ -91,6 +91,7 @@ def make_tables(
                     "length_m": float(rng.normal(90, 18)),
                     "length_sd_m": 12.0,
                     "beam_m": 15.0,
+                    "beam_sd_m": None,
                     "heading_deg": 0.0,
                     "score": 0.8,
                     "truncated": False,

@@ -345,6 +345,8 @@ def test_a_berth_may_have_a_length_of_stay_of_its_own(tmp_path: Path) -> None:
         ("RUVYP/kozmino:", "kozmino:", ["'kozmino'", "expected PORT/BERTH"]),
         ("RUVYP/kozmino:", "/kozmino:", ["expected PORT/BERTH"]),
         ("low_days: 1.4", "low_days: 2", ["dwell_at RUVYP/kozmino", "low < median < high"]),
+        ("low_days: 1.4", "low_days: 0.001", ["dwell_at RUVYP/kozmino", "0.01", "quarter of an"]),
+        ("high_days: 1.9", "high_days: 4000", ["dwell_at RUVYP/kozmino", "3650", "ten years"]),
     ],
 )
 def test_impossible_stays_at_a_berth_are_refused(

@@ -23,6 +23,7 @@ from jobs.publish.publication import Publication
 from jobs.publish.read import PublishedResult, read_published
 from jobs.publish.write import publish
 from jobs.storage import LocalFolder
+from jobs.visits.schema import FULL_VISIT_COLUMNS
 from jobs.visits.voyages.names import read_names
 from jobs.visits.voyages.sea_routes import SeaRoute
 from tests.support.factories import (
@@ -177,6 +178,20 @@ def test_all_vessels_of_results_without_a_fixed_column_are_ships(folder, tmp_pat
     gpd.read_parquet(path).drop(columns=["fixed", "background"]).to_parquet(path)
     old = read_published(tmp_path / "old").of_port("RUVYP")
     assert len(old.ships) == len(old.vessels) > 0
+
+
+def test_results_of_before_beams_were_measured_have_none(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    beams = {"vessels": ["beam_sd_m"], "visits": ["beam_m", "beam_sd_m", "deadweight_from"]}
+    for name, columns in beams.items():
+        path = tmp_path / "old" / f"{name}.parquet"
+        gpd.read_parquet(path).drop(columns=columns).to_parquet(path)
+    old = read_published(tmp_path / "old")
+    for found in (old.vessels, old.visits):
+        assert len(found) > 0
+        assert found["beam_sd_m"].isna().all()
+    assert set(old.visits["deadweight_from"]) == {"length"}
+    assert set(FULL_VISIT_COLUMNS) <= set(old.visits.columns)
 
 
 @pytest.mark.parametrize(

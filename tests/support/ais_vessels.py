@@ -26,6 +26,7 @@ def vessel(length_m: float, *, truncated: bool = False) -> gpd.GeoDataFrame:
         "length_m": length_m,
         "length_sd_m": LENGTH_SD_M,
         "beam_m": 14.0,
+        "beam_sd_m": None,
         "heading_deg": 30.0,
         "score": 0.9,
         "truncated": truncated,
