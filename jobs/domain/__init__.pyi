@@ -11,7 +11,7 @@ from .checksum import read_checksum
 from .days import check_days, today_utc
 from .dwell_at import refuse_unknown_berths
 from .gdal_options import gdal_settings
-from .geometry import WGS84, geod, project, to_wgs84, transformer, utm_zone
+from .geometry import WGS84, geod, is_utm, project, to_wgs84, transformer, utm_zone
 from .job import (
     Job,
     PortRef,
@@ -144,6 +144,7 @@ __all__ = [
     "estimate_settings",
     "gdal_settings",
     "geod",
+    "is_utm",
     "is_zarr_array",
     "item_names",
     "job_digest",

@@ -60,6 +60,11 @@ def utm_zone(lon: float, lat: float) -> int:
     return (32600 if lat >= 0 else 32700) + zone
 
 
+def is_utm(epsg: int) -> bool:
+    """Whether a code is that of a zone of UTM on WGS 84, whose unit is the metre."""
+    return epsg // 100 in (326, 327)
+
+
 def local_grid(area: Polygon) -> Grid:
     """The 10 m grid around an area (WGS 84) in its centroid's UTM zone, snapped out to 20 m."""
     epsg = utm_zone(area.centroid.x, area.centroid.y)

@@ -64,10 +64,11 @@ def order_requests(plan: Plan) -> list[OrderRequest]:
     Each is clipped to the port's area. Superseded scenes, those that another source of the job
     has, and those of ``left_out_of_orders`` are in none.
     """
+    had = _delivered(plan)
     return [
         _request(plan, port, item_type, bundle, number, ids)
         for port in plan.ports
-        for (item_type, bundle), found in sorted(_to_order(plan, port).items())
+        for (item_type, bundle), found in sorted(_to_order(plan, port, had).items())
         for number, ids in enumerate(_batches(sorted(found)), start=1)
     ]
 
@@ -114,9 +115,8 @@ def _delivered(plan: Plan) -> set[str]:
     return {scene.item_id for scene in scenes if not is_data_api(scene.catalog)}
 
 
-def _to_order(plan: Plan, port: Port) -> dict[tuple[str, str], set[str]]:
-    """Ids by item type and bundle."""
-    had = _delivered(plan)
+def _to_order(plan: Plan, port: Port, had: set[str]) -> dict[tuple[str, str], set[str]]:
+    """Ids by item type and bundle, without those that other sources have."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for scene in _listed(plan, port):
         if not _obstacle(scene, had):

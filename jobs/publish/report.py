@@ -92,7 +92,9 @@ class PortPage:
     vessels_at_berths: int
     vessels_elsewhere: int
     fixed: int
-    """Detections in all looks that count nowhere as they are taken for fixed structure."""
+    """Detections in all looks that count nowhere as the port's own background accounts for them."""
+    fixed_untold: int
+    """Detections of radar that count nowhere as no background is known and they are not sure."""
     fixed_seen: str
     """In how many of how many clear looks the same was seen there: "10 of 10", or a range."""
     like_structure: int
@@ -135,7 +137,7 @@ def port_page(publication: Publication, port: Port) -> PortPage:
     at_berths = int((ships["berth"] != "").sum())
     per_port = max(1, min(MAX_CHIPS, MAX_CHIPS_OF_ALL // len(publication.tables)))
     struck = tables.vessels[tables.vessels["fixed"] & (tables.vessels["review"] == "")]
-    fixed = len(struck)
+    told = struck[struck["background"].notna()]
     rows = list(zip(port.berths, rows_of(estimate.berths), strict=True))
     sources = sources_of(row for _, row in rows)
     return PortPage(
@@ -164,10 +166,11 @@ def port_page(publication: Publication, port: Port) -> PortPage:
         visits_of_all=len(tables.visits),
         vessels_at_berths=at_berths,
         vessels_elsewhere=len(ships) - at_berths,
-        fixed=fixed,
-        fixed_seen=seen_text(struck),
+        fixed=len(told),
+        fixed_untold=len(struck) - len(told),
+        fixed_seen=seen_text(told),
         like_structure=int(ships["place_looks"].notna().sum()),
-        rejected=len(tables.vessels) - len(ships) - fixed,
+        rejected=len(tables.vessels) - len(ships) - len(struck),
         background_known=bool(tables.vessels["background"].notna().any()),
         unscreened_looks=int((~tables.looks["screened"]).sum()),
         chips=chips(tables, publication.imagery, per_port),

@@ -5,13 +5,10 @@ Apart from the measuring, whose imports take seconds: the stage's digest asks it
 
 from __future__ import annotations
 
-from jobs.domain import SENSORS, Overpass, Source
+from jobs.domain import SENSORS, Overpass, Source, is_utm
 
 FINE_TO_M = 5.0
 """Largest pixel: of a beam of 13 m it leaves one of clear deck between two of edge."""
-
-UTM = (326, 327)
-"""Hundreds of the codes of its zones, whose unit is the metre."""
 
 
 def pixels_of(overpass: Overpass) -> Source | None:
@@ -26,4 +23,4 @@ def pixels_of(overpass: Overpass) -> Source | None:
 
 def _is_fine(source: Source) -> bool:
     a, b, _, d, e, _ = source.transform
-    return source.epsg // 100 in UTM and b == d == 0 and a == -e and a <= FINE_TO_M
+    return is_utm(source.epsg) and b == d == 0 and a == -e and a <= FINE_TO_M

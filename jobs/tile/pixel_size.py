@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from jobs.domain import Grid, Source
+from jobs.domain import Grid, Source, is_utm
 
 FINER_BELOW = 0.95
 """A pixel of less than this share of the grid's is finer; of other zones or shifted ones, which
 differ by less, none is: they are interpolated. It is GDAL's own bound."""
-
-UTM = (326, 327)
-"""Hundreds of the codes of its zones, on WGS 84, north and south."""
 
 EARTH_RADIUS_M = 6_371_000.0
 
@@ -46,7 +43,7 @@ def height_m(source: Source) -> float:
 @cache
 def _unit_m(epsg: int) -> float:
     """Metres of one unit of a projection; of a degree, those along a meridian."""
-    if epsg // 100 in UTM:
+    if is_utm(epsg):
         return 1.0
     from pyproj import CRS  # takes longer to load than most of what `status` does
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -41,6 +40,13 @@ def by_password(server: OAuthServer) -> OAuth:
     return OAuth(server.token_url, "OUR_CLIENT", username="OUR_USER", password="OUR_PASSWORD")
 
 
+def grow_old(oauth: OAuth, seconds: float) -> None:
+    """Make the token that is held older, as if so much time had passed."""
+    holder = tokens._holders[oauth]
+    assert holder._token is not None
+    holder._token = replace(holder._token, got_s=holder._token.got_s - seconds)
+
+
 def test_a_client_asks_by_its_secret_once_for_many_threads(server: OAuthServer) -> None:
     oauth = replace(by_client(server), scope="read files", audience="https://api.example")
     with ThreadPoolExecutor(8) as pool:
@@ -61,24 +67,30 @@ def test_a_person_asks_by_password_for_a_public_client(server: OAuthServer) -> N
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_token_is_renewed_before_it_expires(server: OAuthServer) -> None:
-    server.life_s = 0.6
+@pytest.mark.parametrize(("life_s", "used_s"), [(3600.0, 3520.0), (100.0, 30.0)])
+def test_a_token_is_renewed_before_it_expires(
+    server: OAuthServer, life_s: float, used_s: float
+) -> None:
+    """A minute before, or at half of a short life."""
+    server.life_s = life_s
     oauth = by_client(server)
     assert bearer(oauth) == bearer(oauth) == "bearer-1"
-    time.sleep(0.35)  # beyond half of its life
+    grow_old(oauth, used_s)
+    assert bearer(oauth) == "bearer-1"
+    grow_old(oauth, 30.0)
     assert bearer(oauth) == "bearer-2"
 
 
 def test_it_is_renewed_by_what_refreshes_it_and_anew_where_that_is_refused(
     server: OAuthServer,
 ) -> None:
-    server.life_s, server.refreshes = 0.2, True
+    server.life_s, server.refreshes = 600.0, True
     oauth = by_password(server)
     bearer(oauth)
-    time.sleep(0.15)
+    grow_old(oauth, 550.0)
     bearer(oauth)
     server._refresh.clear()
-    time.sleep(0.15)
+    grow_old(oauth, 550.0)
     assert bearer(oauth) == "bearer-3"
     asked = [grant["grant_type"] for grant in server.grants]
     assert asked == ["password", "refresh_token", "refresh_token", "password"]
@@ -97,16 +109,16 @@ def test_one_without_a_life_is_renewed_where_it_is_refused(
 
 
 def test_a_valid_one_is_used_on_while_the_server_is_away(server: OAuthServer) -> None:
-    server.life_s = 1.0
+    server.life_s = 600.0
     oauth = by_client(server)
     bearer(oauth)
-    time.sleep(0.6)
+    grow_old(oauth, 550.0)
     server.instead = Answer(503)
     assert bearer(oauth) == "bearer-1"
     asked = len(server.requests)
     assert bearer(oauth) == "bearer-1"
     assert len(server.requests) == asked  # it is left alone for a while
-    time.sleep(0.5)
+    grow_old(oauth, 60.0)
     with pytest.raises(UnreachableError, match="answers 503; try again later"):
         bearer(oauth)
 

@@ -759,6 +759,20 @@ def test_fixed_structure_is_struck_out_and_counts_in_no_number_of_ships():
     )
 
 
+def test_what_radar_leaves_out_without_a_background_is_told_as_that():
+    plain = make_publication(days=24)
+    (port_id, tables), *_ = plain.tables.items()
+    there = tables.vessels["overpass_id"] == tables.vessels["overpass_id"].iloc[-1]
+    judged = tables.vessels.assign(fixed=there, counted=~there, background=np.nan)
+    marked = {**plain.tables, port_id: dataclasses.replace(tables, vessels=judged)}
+    page = render(dataclasses.replace(plain, tables=marked))
+    name = tables.port.name
+    assert f"of radar at {name} count" in page
+    assert "fewer than six looks of the same orbit" in page
+    assert f"At {name} nothing was taken for fixed structure" not in page
+    assert "taken for <strong>fixed structure</strong>" not in page
+
+
 def test_ships_where_the_port_looks_like_a_hull_are_told_to_be_in_doubt():
     plain = make_publication(days=24)
     (port_id, tables), *_ = plain.tables.items()

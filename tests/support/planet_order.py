@@ -101,22 +101,29 @@ def _metadata(scene: Ordered) -> dict[str, Any]:
         "id": scene.id,
         "type": "Feature",
         "geometry": rectangle(),
-        "properties": {
-            "acquired": scene.acquired,
-            "cloud_cover": 0.2,
-            "cloud_percent": 20,
-            "ground_control": scene.is_placed,
-            "instrument": "PSB.SD",
-            "item_type": "PSScene",
-            "pixel_resolution": 3,
-            "provider": "planetscope",
-            "published": "2024-05-04T10:20:05Z",
-            "publishing_stage": "finalized",
-            "quality_category": "standard",
-            "satellite_id": scene.id.rsplit("_", 1)[1],
-            "strip_id": "7527050",
-            "updated": "2024-05-05T04:07:13Z",
-        },
+        "properties": properties_of(scene.id, scene.acquired, is_placed=scene.is_placed),
+    }
+
+
+def properties_of(
+    id: str, acquired: str, *, cloud: float = 0.2, is_placed: bool = True
+) -> dict[str, Any]:
+    """What Planet says of a scene of PSScene, in orders' metadata and in its Data API alike."""
+    return {
+        "acquired": acquired,
+        "cloud_cover": cloud,
+        "cloud_percent": round(100 * cloud),
+        "ground_control": is_placed,
+        "instrument": "PSB.SD",
+        "item_type": "PSScene",
+        "pixel_resolution": 3,
+        "provider": "planetscope",
+        "published": "2024-05-04T10:20:05Z",
+        "publishing_stage": "finalized",
+        "quality_category": "standard",
+        "satellite_id": id.rsplit("_", 1)[1],
+        "strip_id": "7527050",
+        "updated": "2024-05-05T04:07:13Z",
     }
 
 

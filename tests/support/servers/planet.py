@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from shapely.geometry import shape
 
+from tests.support.planet_order import properties_of
 from tests.support.servers.server import Answer, Server
 
 KEY = "PLAK-not-for-others"
@@ -33,23 +34,7 @@ def item(
         "assets": list(assets),
         "geometry": dict(geometry),
         "id": id,
-        "properties": {
-            "acquired": acquired,
-            "cloud_cover": cloud,
-            "cloud_percent": round(100 * cloud),
-            "ground_control": True,
-            "gsd": 3.9,
-            "instrument": "PSB.SD",
-            "item_type": "PSScene",
-            "pixel_resolution": 3,
-            "provider": "planetscope",
-            "published": "2024-05-04T10:20:05Z",
-            "publishing_stage": "finalized",
-            "quality_category": "standard",
-            "satellite_id": id.rsplit("_", 1)[1],
-            "strip_id": "7527050",
-            "updated": "2024-05-05T04:07:13Z",
-        },
+        "properties": {**properties_of(id, acquired, cloud=cloud), "gsd": 3.9},
         "type": "Feature",
     }
 
